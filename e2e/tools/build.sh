@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Builds the real components that the end-to-end tests and benchmarks run against, from their Go modules.
+#
+#   e2e/tools/build.sh NAME...     NAME: etcd etcdctl kubectl kube-apiserver kube-controller-manager kine | all
+#
+# Binaries land in $ARK_CACHE (default: <repo>/.cache/bin). A binary is built only when it is missing or
+# when its stamp (NAME.version) names another version, so calling this before every run is cheap.
+# Each component is compiled from a wrapper module under $ARK_CACHE/src, because `go install mod@version`
+# refuses modules that carry replace directives. Every build shares the Go build cache with the server,
+# hence CGO_ENABLED=0 (kine excepted, its SQLite is C) and no -trimpath.
+set -euo pipefail
+
+ETCD_VERSION=v3.7.3
+KUBE_VERSION=v1.37.2
+KUBE_BUILD_DATE=2026-10-27T12:01:04Z
+KINE_VERSION=v0.17.5
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${ARK_CACHE:-$(cd "$here/../.." && pwd)/.cache/bin}
+known=(etcd etcdctl kubectl kube-apiserver kube-controller-manager kine)
+
+say()  { printf 'tools: %s\n' "$*" >&2; }
+fail() { printf 'tools: error: %s\n' "$*" >&2; exit 1; }
+
+# current NAME VERSION: is the cached binary of that version there?
+current() { [[ -x $cache/$1 && -f $cache/$1.version && $(<"$cache/$1.version") == "$2" ]]; }
+
+# compile NAME VERSION ARGS...: go build into place, whole or not at all.
+compile() {
+  local name=$1 version=$2; shift 2
+  say "building $name $version (once; kept in $cache)"
+  local start=$SECONDS
+  nice go build "$@" -o "$cache/.$name.tmp" "${package:?}" || fail "building $name $version failed, see above"
+  mv "$cache/.$name.tmp" "$cache/$name"
+  printf '%s\n' "$version" >"$cache/$name.version"
+  say "built $name $version in $((SECONDS - start)) s"
+}
+
+# once DIR COMMAND...: run COMMAND inside a fresh DIR unless it completed there before.
+once() {
+  local dir=$1; shift
+  [[ -f $dir/.ready ]] && return
+  rm -rf "$dir"; mkdir -p "$dir"
+  (cd "$dir" && "$@") >&2 || fail "preparing the wrapper module in $dir failed (is the Go module proxy reachable?)"
+  touch "$dir/.ready"
+}
+
+etcd_module() {
+  go mod init local.test/etcdbuild
+  go get "go.etcd.io/etcd/server/v3@$ETCD_VERSION"
+  go get -tool "go.etcd.io/etcd/etcdctl/v3@$ETCD_VERSION"
+  mkdir etcd
+  cat >etcd/main.go <<'GO'
+package main
+
+import (
+	"os"
+
+	"go.etcd.io/etcd/server/v3/etcdmain"
+)
+
+func main() { etcdmain.Main(os.Args) }
+GO
+}
+
+build_etcd() {
+  local src=$cache/src/etcd-$ETCD_VERSION
+  once "$src" etcd_module
+  export CGO_ENABLED=0
+  cd "$src"
+  if [[ $1 == etcd ]]; then
+    package=./etcd compile etcd "$ETCD_VERSION" \
+      -ldflags "-s -w -X go.etcd.io/etcd/api/v3/version.GitSHA=$ETCD_VERSION"
+  else
+    package=go.etcd.io/etcd/etcdctl/v3 compile etcdctl "$ETCD_VERSION" -ldflags "-s -w"
+  fi
+}
+
+# The wrapper's go.mod is Kubernetes' own with its staging modules pinned to their published versions, so no
+# version is resolved anew and the binaries are those of the release.
+kube_module() {
+  local staging=v0.${KUBE_VERSION#v1.} upstream
+  upstream=$(go mod download -json "k8s.io/kubernetes@$KUBE_VERSION" | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
+  [[ -f $upstream ]] || { echo "no .mod file of k8s.io/kubernetes $KUBE_VERSION in the module cache"; return 1; }
+  {
+    echo "module local.test/k8sbuild"
+    # The godebug line counts in main modules only: without it the binaries would run with other defaults.
+    grep -E '^(go|godebug) ' "$upstream"
+    echo "require k8s.io/kubernetes $KUBE_VERSION"
+    sed -n '/^require (/,/^)/p' "$upstream" | sed -E "s/ v0\.0\.0( |\$)/ $staging\1/"
+    echo "tool ("
+    printf '\tk8s.io/kubernetes/cmd/%s\n' kube-apiserver kube-controller-manager kubectl
+    echo ")"
+    echo "replace ("
+    sed -n '/^replace (/,/^)/p' "$upstream" | sed -nE "s|^\t(k8s.io/[^ ]+) => .*|\t\1 => \1 $staging|p"
+    echo ")"
+  } >go.mod
+  go mod download
+}
+
+build_kube() {
+  local name=$1 src=$cache/src/kube-$KUBE_VERSION flags="-s -w" pkg
+  once "$src" kube_module
+  local minor=${KUBE_VERSION#v1.}
+  for pkg in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+    flags+=" -X $pkg.gitVersion=$KUBE_VERSION -X $pkg.gitMajor=1 -X $pkg.gitMinor=${minor%%.*}"
+    flags+=" -X $pkg.gitTreeState=clean -X $pkg.buildDate=$KUBE_BUILD_DATE"
+  done
+  export CGO_ENABLED=0
+  cd "$src"
+  package=k8s.io/kubernetes/cmd/$name compile "$name" "$KUBE_VERSION" -mod=mod -p 2 -ldflags "$flags"
+}
+
+kine_module() {
+  go mod init local.test/kinebuild
+  go get -tool "github.com/k3s-io/kine@$KINE_VERSION"
+}
+
+# Tags and SQLITE_ defines are those of kine's own release build.
+build_kine() {
+  command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null ||
+    fail "kine needs a C compiler for its SQLite and none was found: install gcc (Debian: apt-get install gcc libc6-dev) or leave kine out"
+  local src=$cache/src/kine-$KINE_VERSION defines=(
+    SQLITE_ENABLE_DBSTAT_VTAB=1 SQLITE_USE_ALLOCA=1
+  ) tags=nats,sqlite_unlock_notify,sqlite_vtable,sqlite_stat4,sqlite_preupdate_hook,sqlite_math_functions,sqlite_dbstat,sqlite_column_metadata
+  once "$src" kine_module
+  export CGO_ENABLED=1 CGO_CFLAGS="-O2${defines[*]/#/ -D}"
+  cd "$src"
+  package=github.com/k3s-io/kine compile kine "$KINE_VERSION" -tags "$tags" \
+    -ldflags "-s -X github.com/k3s-io/kine/pkg/version.Version=$KINE_VERSION"
+}
+
+build() {
+  case $1 in
+    etcd|etcdctl) current "$1" "$ETCD_VERSION" || (build_etcd "$1") ;;
+    kubectl|kube-apiserver|kube-controller-manager) current "$1" "$KUBE_VERSION" || (build_kube "$1") ;;
+    kine) current kine "$KINE_VERSION" || (build_kine) ;;
+    *) fail "unknown component '$1'; known: ${known[*]} all" ;;
+  esac
+}
+
+(($#)) || fail "name the components to build: ${known[*]} all"
+command -v go >/dev/null || fail "no go command found: install Go 1.26 or later"
+mkdir -p "$cache"
+# One build at a time: a second caller waits, then finds the binaries there.
+exec 9>"$cache/.lock"
+if command -v flock >/dev/null; then flock 9; fi
+[[ $* == all ]] && set -- "${known[@]}"
+for name in "$@"; do build "$name"; done
+say "ready in $cache: $*"
