@@ -116,16 +116,20 @@ kine_module() {
   go get -tool "github.com/k3s-io/kine@$KINE_VERSION"
 }
 
-# Tags and SQLITE_ defines are those of kine's own release build.
+# Tags and SQLITE_ defines come from kine's own release script, so the peer is what its users run. Setting CGO_CFLAGS drops Go's
+# default optimisation, hence -O2.
 build_kine() {
-  command -v "${CC:-cc}" >/dev/null || command -v gcc >/dev/null ||
-    fail "kine needs a C compiler for its SQLite and none was found: install gcc (Debian: apt-get install gcc libc6-dev) or leave kine out"
-  local src=$cache/src/kine-$KINE_VERSION defines=(
-    SQLITE_ENABLE_DBSTAT_VTAB=1 SQLITE_USE_ALLOCA=1
-  ) tags=nats,sqlite_unlock_notify,sqlite_vtable,sqlite_stat4,sqlite_preupdate_hook,sqlite_math_functions,sqlite_dbstat,sqlite_column_metadata
+  command -v "${CC:-gcc}" >/dev/null ||
+    fail "kine needs a C compiler for its SQLite and '${CC:-gcc}' was not found: install one (Debian: apt-get install gcc libc6-dev) or leave kine out"
+  local src=$cache/src/kine-$KINE_VERSION script defines tags
   once "$src" kine_module
-  export CGO_ENABLED=1 CGO_CFLAGS="-O2${defines[*]/#/ -D}"
+  export CGO_ENABLED=1
   cd "$src"
+  script=$(go list -m -f '{{.Dir}}' github.com/k3s-io/kine)/scripts/build
+  defines=$(grep -oE -- '-DSQLITE_[A-Z0-9_]+(=[0-9]+)?' "$script" | tr '\n' ' ')
+  tags=$(sed -n 's/^TAGS="\(.*\)"$/\1/p' "$script")
+  [[ $defines && $tags ]] || fail "no SQLite defines or build tags found in $script: kine changed its build, adapt build_kine"
+  export CGO_CFLAGS="-O2 $defines"
   package=github.com/k3s-io/kine compile kine "$KINE_VERSION" -tags "$tags" \
     -ldflags "-s -X github.com/k3s-io/kine/pkg/version.Version=$KINE_VERSION"
 }

@@ -1,0 +1,109 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// ArkServer is a running ark-server in standalone mode.
+type ArkServer struct {
+	*Process
+	// Kubeconfig is the admin's, as the server wrote it.
+	Kubeconfig string
+	// Config is its content.
+	Config *rest.Config
+}
+
+// ArkOptions says how to start an ark-server.
+type ArkOptions struct {
+	// Dir holds the database file ark.db and what the server writes next to it.
+	Dir string
+	// Port is --secure-port; 0 lets the server choose.
+	Port int
+	// Args are added to the command line.
+	Args []string
+	// Env is added to the environment.
+	Env []string
+}
+
+// DB is the path of the database file.
+func (o ArkOptions) DB() string { return filepath.Join(o.Dir, "ark.db") }
+
+// Command is the command line that StartArk runs.
+func (o ArkOptions) Command() (Command, error) {
+	path, err := ServerBinary()
+	if err != nil {
+		return Command{}, err
+	}
+	args := append([]string{"--storage=sqlite", "--db-path=" + o.DB(), "--secure-port=" + strconv.Itoa(o.Port)}, o.Args...)
+	return Command{Path: path, Name: "ark-server", Args: args, Env: o.Env, Dir: o.Dir}, nil
+}
+
+// StartArk starts the server and returns when it is ready to serve.
+func StartArk(ctx context.Context, o ArkOptions) (*ArkServer, error) {
+	c, err := o.Command()
+	if err != nil {
+		return nil, err
+	}
+	kubeconfig := filepath.Join(o.Dir, "admin.kubeconfig")
+	p, err := Start(c)
+	if err != nil {
+		return nil, err
+	}
+	s := &ArkServer{Process: p, Kubeconfig: kubeconfig}
+	// After a restart the file may still tell of the run before until the server has written it anew: read it on each try.
+	err = p.waitReady(ctx, func(ctx context.Context) error {
+		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", kubeconfig, err)
+		}
+		s.Config = config
+		return ready(ctx, config)
+	})
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return s, nil
+}
+
+// ready asks for /readyz.
+func ready(ctx context.Context, config *rest.Config) error {
+	c := rest.CopyConfig(config)
+	c.Timeout = 5 * time.Second
+	c.GroupVersion, c.NegotiatedSerializer = unversioned()
+	client, err := rest.RESTClientFor(c)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	if _, err := client.Get().AbsPath("/readyz").DoRaw(ctx); err != nil {
+		return fmt.Errorf("get /readyz: %w", err)
+	}
+	return nil
+}
+
+// Kill9AndRestart ends the server without a chance to tidy up and starts another on the same files.
+func (s *ArkServer) Kill9AndRestart(ctx context.Context, o ArkOptions) (*ArkServer, error) {
+	s.Kill()
+	return StartArk(ctx, o)
+}
+
+// RequireMode is an error unless the file's permissions are exactly mode.
+func RequireMode(path string, mode os.FileMode) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("check permissions: %w", err)
+	}
+	if info.Mode().Perm() != mode {
+		return errors.New(path + " has mode " + info.Mode().Perm().String() + ", want " + mode.String())
+	}
+	return nil
+}

@@ -1,0 +1,72 @@
+package component
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"regexp"
+)
+
+// Endpoint is a running server of the etcd protocol.
+type Endpoint struct {
+	*Process
+	// URL to give to a client, with the real port.
+	URL string
+}
+
+var etcdServing = regexp.MustCompile(`"serving client traffic[^}]*"address":"([^"]+)"`)
+
+// StartEtcd starts a one-member etcd over TCP with its data in dir. Every write is synced to disk before it is acknowledged,
+// which is etcd's default.
+func StartEtcd(ctx context.Context, dir string) (*Endpoint, error) {
+	path, err := Binary("etcd")
+	if err != nil {
+		return nil, err
+	}
+	// Port 0: etcd logs the port it got, so no other process can be mistaken for it. Nobody dials the peer address of a
+	// single member; it only has to agree with the initial cluster.
+	const any = "http://127.0.0.1:0"
+	p, err := Start(Command{Path: path, Name: "etcd", Args: []string{
+		"--name=e2e", "--data-dir=" + filepath.Join(dir, "etcd"),
+		"--listen-client-urls=" + any, "--advertise-client-urls=" + any,
+		"--listen-peer-urls=" + any, "--initial-advertise-peer-urls=" + any, "--initial-cluster=e2e=" + any,
+		// The apiserver's defaults for its own etcd; the quota only has to be out of the way.
+		"--quota-backend-bytes=8589934592", "--log-level=info",
+	}})
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.WaitStderr(ctx, etcdServing)
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return &Endpoint{Process: p, URL: "http://" + found[1]}, nil
+}
+
+// kineDurable is kine's own default DSN but for synchronous, which its default sets to NORMAL: a write in the WAL is then not
+// synced before it is acknowledged. FULL is what etcd and ark-server promise.
+const kineDurable = "?_journal_mode=WAL&_busy_timeout=30000&_synchronous=FULL&_txlock=immediate&_stmt_cache_size=20&cache=shared"
+
+var kineServing = regexp.MustCompile(`Kine available at (http://[^ "\n]+)`)
+
+// StartKine starts kine over TCP on a SQLite file in dir, with the same durability as the others.
+func StartKine(ctx context.Context, dir string) (*Endpoint, error) {
+	path, err := Binary("kine")
+	if err != nil {
+		return nil, err
+	}
+	p, err := Start(Command{Path: path, Name: "kine", Dir: dir, Args: []string{
+		"--listen-address=tcp://127.0.0.1:0", "--metrics-bind-address=0",
+		fmt.Sprintf("--endpoint=sqlite://%s%s", filepath.Join(dir, "kine.db"), kineDurable),
+	}})
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.WaitStderr(ctx, kineServing)
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return &Endpoint{Process: p, URL: found[1]}, nil
+}
