@@ -1,0 +1,118 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// A2ATask is a task that an A2A server runs for a query.
+//
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+// +k8s:supportsSubresource="/status"
+type A2ATask struct {
+	// +k8s:opaqueType
+	metav1.TypeMeta `json:",inline"`
+	// +k8s:opaqueType
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// What the server was asked to do.
+	Spec A2ATaskSpec `json:"spec,omitempty"`
+	// How far it is.
+	//
+	// +k8s:optional
+	Status *A2ATaskStatus `json:"status,omitempty"`
+}
+
+// A2ATaskSpec describes a task.
+type A2ATaskSpec struct {
+	// The Query that the task serves.
+	//
+	// +required
+	// +k8s:required
+	QueryRef *ResourceReference `json:"queryRef,omitempty"`
+
+	// The A2AServer that runs the task.
+	//
+	// +required
+	// +k8s:required
+	A2AServerRef *ResourceReference `json:"a2aServerRef,omitempty"`
+
+	// The Agent through which the server was asked.
+	//
+	// +required
+	// +k8s:required
+	AgentRef *A2ATaskAgentReference `json:"agentRef,omitempty"`
+
+	// The server's identifier for the task.
+	//
+	// +required
+	// +k8s:required
+	// +k8s:minLength=1
+	// +k8s:validation:minLength=1
+	TaskID string `json:"taskId,omitempty"`
+
+	// The server's identifier for the conversation.
+	//
+	// +k8s:optional
+	ContextID *string `json:"contextId,omitempty"`
+
+	// What the server was asked.
+	//
+	// +k8s:optional
+	Input *string `json:"input,omitempty"`
+
+	// Further arguments for the server.
+	//
+	// +optional
+	Parameters map[string]string `json:"parameters,omitzero"`
+
+	// Tasks with a higher number are more urgent.
+	//
+	// +optional
+	// +default=0
+	Priority int32 `json:"priority"`
+
+	// How long the task may take.
+	//
+	// +k8s:optional
+	// +k8s:opaqueType
+	// +default="12h"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// How long the task is kept after it has ended.
+	//
+	// +k8s:optional
+	// +k8s:opaqueType
+	// +default="720h"
+	TTL *metav1.Duration `json:"ttl,omitempty"`
+
+	// How often the controller asks the server how far the task is.
+	//
+	// +k8s:optional
+	// +k8s:opaqueType
+	// +default="5s"
+	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
+}
+
+// A2ATaskAgentReference names the agent through which a server was asked.
+type A2ATaskAgentReference struct {
+	// Name of the agent.
+	//
+	// +k8s:optional
+	Name *string `json:"name,omitempty"`
+
+	// Namespace of the agent, if it is another one.
+	//
+	// +k8s:optional
+	Namespace *string `json:"namespace,omitempty"`
+}
+
+// A2ATaskList is a list of tasks.
+//
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+type A2ATaskList struct {
+	// +k8s:opaqueType
+	metav1.TypeMeta `json:",inline"`
+	// +k8s:opaqueType
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// The tasks.
+	Items []A2ATask `json:"items"`
+}

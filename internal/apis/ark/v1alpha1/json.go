@@ -1,0 +1,89 @@
+package v1alpha1
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// JSON holds one JSON value of any type: a string, number, list, object,
+// boolean or null. The zero JSON is an absent field.
+//
+// Decoding brings the value into one canonical form (no white space, object
+// keys sorted, numbers exactly as written), so two documents that mean the
+// same compare equal and an update that changes nothing is recognised.
+//
+// +k8s:openapi-gen=x-kubernetes-preserve-unknown-fields:true
+type JSON struct {
+	// Raw is the value's text, or nil.
+	//
+	// +k8s:opaqueType
+	Raw []byte `json:"-"`
+}
+
+// MarshalJSON returns the text; a zero JSON is null.
+func (j JSON) MarshalJSON() ([]byte, error) { return rawOrNull(j.Raw), nil }
+
+// UnmarshalJSON stores data in canonical form.
+func (j *JSON) UnmarshalJSON(data []byte) (err error) {
+	j.Raw, err = canonicalJSON(data)
+	return err
+}
+
+// OpenAPISchemaType says that any type is allowed.
+func (JSON) OpenAPISchemaType() []string { return nil }
+
+// OpenAPISchemaFormat is empty: the value has no format.
+func (JSON) OpenAPISchemaFormat() string { return "" }
+
+// JSONObject holds one JSON object with free content. Decoding accepts any
+// JSON value, in the canonical form of JSON; validation rejects what is not an
+// object, because only validation can name the field.
+//
+// +k8s:openapi-gen=x-kubernetes-preserve-unknown-fields:true
+type JSONObject struct {
+	// Raw is the object's text, or nil.
+	//
+	// +k8s:opaqueType
+	Raw []byte `json:"-"`
+}
+
+// MarshalJSON returns the text; a zero JSONObject is null.
+func (j JSONObject) MarshalJSON() ([]byte, error) { return rawOrNull(j.Raw), nil }
+
+// UnmarshalJSON stores data in canonical form.
+func (j *JSONObject) UnmarshalJSON(data []byte) (err error) {
+	j.Raw, err = canonicalJSON(data)
+	return err
+}
+
+// OpenAPISchemaType says that the value is an object.
+func (JSONObject) OpenAPISchemaType() []string { return []string{"object"} }
+
+// OpenAPISchemaFormat is empty: the value has no format.
+func (JSONObject) OpenAPISchemaFormat() string { return "" }
+
+func rawOrNull(raw []byte) []byte {
+	if raw == nil {
+		return []byte("null")
+	}
+	return raw
+}
+
+// canonicalJSON rewrites one JSON value without white space, with sorted keys
+// and with numbers kept as text, so that none loses precision.
+func canonicalJSON(data []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("decode JSON value: %w", err)
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, fmt.Errorf("encode JSON value: %w", err)
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
+}

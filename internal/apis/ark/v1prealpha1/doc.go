@@ -1,0 +1,12 @@
+// Package v1prealpha1 holds the kinds A2AServer and ExecutionEngine of the
+// group ark.mckinsey.com. It follows the rules of package v1alpha1, whose
+// headers, references and conditions it shares.
+//
+// +k8s:deepcopy-gen=package
+// +k8s:defaulter-gen=TypeMeta
+// +k8s:validation-gen=TypesWithField=TypeMeta
+// +k8s:validation-gen-nolint
+// +k8s:openapi-gen=true
+// +k8s:openapi-model-package=com.mckinsey.ark.v1prealpha1
+// +groupName=ark.mckinsey.com
+package v1prealpha1
