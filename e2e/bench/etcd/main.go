@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/measure"
+)
+
+type options struct {
+	systems []string
+	cases   []string
+	clients []int
+	rounds  int
+	keys    int
+	budget  time.Duration
+	length  time.Duration
+	build   bool
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == serveCommand {
+		exit(serve(os.Args[2:]))
+	}
+	o, err := parse(os.Args[1:])
+	if err != nil {
+		exit(err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	exit(run(ctx, o))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func parse(args []string) (options, error) {
+	o := options{}
+	flags := flag.NewFlagSet("bench/etcd", flag.ExitOnError)
+	systems := flags.String("systems", strings.Join(systemNames(), ","), "systems to compare")
+	cases := flags.String("cases", strings.Join(caseNames(), ","), "cases to run")
+	clients := flags.String("clients", "1,16,64", "numbers of concurrent clients")
+	flags.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
+	flags.IntVar(&o.keys, "keys", 10_000, "keys of 1 KiB in the store that get and list read")
+	flags.DurationVar(&o.budget, "budget", 5*time.Minute, "about how long the whole run may take; decides the length of one measurement")
+	flags.DurationVar(&o.length, "length", 0, "length of one measurement; overrides --budget")
+	flags.BoolVar(&o.build, "build", true, "build etcd and kine where they are missing")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.systems, o.cases = strings.Split(*systems, ","), strings.Split(*cases, ",")
+	for _, name := range o.systems {
+		if !slices.Contains(systemNames(), name) {
+			return o, fmt.Errorf("unknown system %q; known: %v", name, systemNames())
+		}
+	}
+	for _, name := range o.cases {
+		if !slices.Contains(caseNames(), name) {
+			return o, fmt.Errorf("unknown case %q; known: %v", name, caseNames())
+		}
+	}
+	for _, field := range strings.Split(*clients, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 || n > maxClients {
+			return o, fmt.Errorf("--clients: %q is not a number from 1 to %d", field, maxClients)
+		}
+		o.clients = append(o.clients, n)
+	}
+	if o.rounds < 1 || o.keys < 1 {
+		return o, fmt.Errorf("--rounds and --keys must be at least 1")
+	}
+	return o, nil
+}
+
+// run opens the systems, runs the rounds and prints the outcome.
+func run(ctx context.Context, o options) error {
+	if o.build {
+		for _, name := range []string{"etcd", "kine"} {
+			if slices.Contains(o.systems, name) {
+				if err := component.BuildBinaries(name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	dir, err := os.MkdirTemp("", "ark-bench-etcd-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the databases: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	machine, err := measure.Machine(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Println(machine)
+
+	began := time.Now()
+	stores, err := openAll(ctx, o, dir)
+	defer func() {
+		for _, s := range stores {
+			s.close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	plan := plan(o)
+	if o.length == 0 {
+		left := o.budget - time.Since(began)
+		o.length = min(max(left/time.Duration(len(plan)*len(stores)*o.rounds), 200*time.Millisecond), 5*time.Second)
+	}
+	fmt.Printf("values of %d bytes, %d keys preloaded, %d rounds, %s a measurement; every write synced to disk\n\n",
+		valueSize, o.keys, o.rounds, o.length.Round(time.Millisecond))
+
+	results := results{}
+	for round := range o.rounds {
+		for _, p := range plan {
+			for _, s := range stores {
+				sample := p.run(ctx, s, measurement{name: fmt.Sprintf("%d-%d", round, p.clients), clients: p.clients, length: o.length})
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				results.add(p, s.name, sample)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "bench: round %d of %d done after %s\n", round+1, o.rounds, time.Since(began).Round(time.Second))
+	}
+	return results.print(os.Stdout, plan, o.systems)
+}
+
+// planned is a case at one number of clients.
+type planned struct {
+	benchCase
+	clients int
+}
+
+func plan(o options) []planned {
+	var all []planned
+	for _, c := range allCases() {
+		if !slices.Contains(o.cases, c.name) {
+			continue
+		}
+		for _, n := range o.clients {
+			if c.most == 0 || n <= c.most {
+				all = append(all, planned{benchCase: c, clients: n})
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,119 @@
+package measure
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Sample is the outcome of one timed run.
+type Sample struct {
+	// Rate is completed operations per second, all clients together.
+	Rate float64
+	// P50 and P99 are the latencies of one operation.
+	P50, P99 time.Duration
+	// Count is the completed operations, Failed those that returned an error (not in the other figures).
+	Count, Failed int
+	// FirstError is one of the errors, for the reader.
+	FirstError error
+	// CPU is processor time by name per completed operation, as far as the caller measured it.
+	CPU map[string]time.Duration
+}
+
+// Op is one operation: the i-th of client c. It runs on the client's own goroutine.
+type Op func(ctx context.Context, c, i int) error
+
+// Run lets clients goroutines repeat op for the given time and then lets the operations under way finish.
+func Run(ctx context.Context, clients int, length time.Duration, op Op) Sample {
+	return run(ctx, clients, op, func(start time.Time, _ int) bool { return time.Since(start) < length })
+}
+
+// RunCount lets each of the clients do op exactly n times.
+func RunCount(ctx context.Context, clients, n int, op Op) Sample {
+	return run(ctx, clients, op, func(_ time.Time, i int) bool { return i < n })
+}
+
+func run(ctx context.Context, clients int, op Op, more func(start time.Time, i int) bool) Sample {
+	type result struct {
+		took   []time.Duration
+		failed int
+		err    error
+	}
+	results := make([]result, clients)
+	var wg sync.WaitGroup
+	start := time.Now()
+	for c := range clients {
+		wg.Go(func() {
+			r := &results[c]
+			for i := 0; ctx.Err() == nil && more(start, i); i++ {
+				began := time.Now()
+				if err := op(ctx, c, i); err != nil {
+					r.failed++
+					r.err = err
+					continue
+				}
+				r.took = append(r.took, time.Since(began))
+			}
+		})
+	}
+	wg.Wait()
+	elapsed := time.Since(start)
+	var s Sample
+	var all []time.Duration
+	for _, r := range results {
+		all = append(all, r.took...)
+		s.Failed += r.failed
+		if s.FirstError == nil {
+			s.FirstError = r.err
+		}
+	}
+	s.Count = len(all)
+	s.Rate = float64(s.Count) / elapsed.Seconds()
+	s.P50, s.P99 = Percentile(all, 50), Percentile(all, 99)
+	return s
+}
+
+// Percentile sorts the durations and returns the one that p percent do not exceed; 0 of none.
+func Percentile(d []time.Duration, p int) time.Duration {
+	if len(d) == 0 {
+		return 0
+	}
+	slices.Sort(d)
+	return d[min(len(d)*p/100, len(d)-1)]
+}
+
+// Series is the rounds of one case on one system.
+type Series []Sample
+
+// Median takes the median of each figure on its own.
+func (s Series) Median() Sample {
+	if len(s) == 0 {
+		return Sample{}
+	}
+	m := Sample{
+		Rate:  median(s, func(x Sample) float64 { return x.Rate }),
+		P50:   median(s, func(x Sample) time.Duration { return x.P50 }),
+		P99:   median(s, func(x Sample) time.Duration { return x.P99 }),
+		Count: median(s, func(x Sample) int { return x.Count }),
+		CPU:   map[string]time.Duration{},
+	}
+	for _, x := range s {
+		m.Failed += x.Failed
+		m.FirstError = cmp.Or(m.FirstError, x.FirstError)
+	}
+	for name := range s[0].CPU {
+		m.CPU[name] = median(s, func(x Sample) time.Duration { return x.CPU[name] })
+	}
+	return m
+}
+
+func median[T cmp.Ordered](s Series, of func(Sample) T) T {
+	all := make([]T, len(s))
+	for i, x := range s {
+		all[i] = of(x)
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
