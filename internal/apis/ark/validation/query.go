@@ -1,0 +1,22 @@
+package validation
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+func validateQuerySpec(path *field.Path, spec *v1alpha1.QuerySpec) (errs field.ErrorList) {
+	if spec.Input.Raw == nil {
+		errs = append(errs, field.Required(path.Child("input"), "must be the question, usually a text"))
+	}
+	errs = append(errs, validateLabelSelector(path.Child("selector"), spec.Selector)...)
+	return append(errs, validateOverrides(path.Child("overrides"), spec.Overrides)...)
+}
+
+func validateQueryStatus(path *field.Path, status *v1alpha1.QueryStatus) field.ErrorList {
+	if status == nil {
+		return nil
+	}
+	return validateConditions(path.Child("conditions"), status.Conditions)
+}
