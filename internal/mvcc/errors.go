@@ -14,8 +14,6 @@ var (
 	// ErrKeyNotFound: a put that keeps the present value or lease names a key
 	// that does not exist.
 	ErrKeyNotFound = errors.New("key not found")
-	// ErrDuplicateKey: one transaction would write a key twice.
-	ErrDuplicateKey = errors.New("duplicate key given in one transaction")
 	// ErrUnavailable: the engine failed and nothing was written. The request
 	// may be sent again. Wrapped with the engine's error.
 	ErrUnavailable = errors.New("storage unavailable, nothing was written")

@@ -106,7 +106,8 @@ type Sort struct {
 
 // RangeResult answers a Range.
 type RangeResult struct {
-	// Revision of the store when the range was read (not the one asked for).
+	// Revision of the store when the range was read (not the one asked for);
+	// within a transaction that has written, the transaction's.
 	Revision int64
 	KVs      []*KeyValue
 	// Count is the number of keys in the span at the revision read, whatever
@@ -138,7 +139,9 @@ type Delete struct {
 }
 
 // Txn runs Then if every compare holds, otherwise Else. All its writes, nested
-// ones included, share one revision. Reads in it see its earlier writes.
+// ones included, share one revision. Reads in it see its earlier writes, unless
+// they name a revision. As in etcd, all compares are decided before the first
+// write; a caller that wants a key written at most once checks that itself.
 type Txn struct {
 	Compares []Compare
 	Then     []Op
@@ -189,13 +192,17 @@ type OpResult interface{ opResult() }
 
 // PutResult answers a Put.
 type PutResult struct {
-	Prev *KeyValue // only if asked for and the key existed
+	Revision int64
+	Prev     *KeyValue // only if asked for and the key existed
 }
 
 // DeleteResult answers a Delete.
 type DeleteResult struct {
-	Deleted int64
-	Prev    []*KeyValue // only if asked for
+	// Revision of the transaction once it has written, before that of the
+	// store.
+	Revision int64
+	Deleted  int64
+	Prev     []*KeyValue // only if asked for
 }
 
 // TxnResult answers a Txn.

@@ -1,0 +1,102 @@
+package mvcc
+
+import (
+	"context"
+	"time"
+)
+
+// MaxEventsPerRevision bounds what one transaction may change.
+const MaxEventsPerRevision = 1 << 20
+
+// batch is the state that the next database transaction would lead to. The
+// sequencer decides one request after the other on it. It is private until
+// committed, and simply dropped if that fails.
+type batch struct {
+	Batch
+	base   *state
+	tree   *editor
+	leases map[LeaseID]*Lease // granted, renewed; nil is revoked
+	store  *Store
+	now    time.Time
+	bytes  int
+}
+
+func (s *Store) newBatch(base *state) *batch {
+	return &batch{
+		Batch: Batch{Base: base.revision},
+		base:  base,
+		tree:  base.tree.edit(),
+		store: s,
+		now:   s.opts.Now(),
+	}
+}
+
+// revision is the newest one in the batch.
+func (b *batch) revision() int64 { return b.Base + int64(len(b.Commits)) }
+
+func (b *batch) compacted() int64 { return max(b.base.compacted, b.Compacted) }
+
+// add makes events the batch's next revision. None make none.
+func (b *batch) add(events []Event, a Actor) {
+	if len(events) == 0 {
+		return
+	}
+	c := &Commit{Revision: b.revision() + 1, Events: events, Actor: a, Time: b.now}
+	b.Commits = append(b.Commits, c)
+	b.bytes += c.size()
+}
+
+// empty says that there is nothing to make durable.
+func (b *batch) empty() bool {
+	return len(b.Commits) == 0 && len(b.leases) == 0 && b.Compacted == 0
+}
+
+// seal fills in what the engine is to write.
+func (b *batch) seal() {
+	for id, l := range b.leases {
+		if l == nil {
+			b.RevokedLeases = append(b.RevokedLeases, id)
+		} else {
+			b.Leases = append(b.Leases, *l)
+		}
+	}
+}
+
+// lease finds a lease as the batch leaves it; nil if there is none.
+func (b *batch) lease(id LeaseID) *Lease {
+	if l, ok := b.leases[id]; ok {
+		return l
+	}
+	return b.store.leases.get(id)
+}
+
+func (b *batch) setLease(id LeaseID, l *Lease) {
+	if b.leases == nil {
+		b.leases = map[LeaseID]*Lease{}
+	}
+	b.leases[id] = l
+}
+
+// treeAt is the tree at a revision that is not above the batch's: with the
+// batch's own commits undone, or a snapshot of what was published.
+func (b *batch) treeAt(ctx context.Context, revision int64) (tree, error) {
+	if revision < b.Base {
+		return b.store.treeAt(ctx, b.base, revision)
+	}
+	e := b.tree.tree.edit()
+	for i := len(b.Commits) - 1; i >= 0 && b.Commits[i].Revision > revision; i-- {
+		e.undo(b.Commits[i].Events)
+	}
+	return e.tree, nil
+}
+
+// undo takes back the events of one commit.
+func (e *editor) undo(events []Event) {
+	for i := len(events) - 1; i >= 0; i-- {
+		if prev := events[i].Prev; prev != nil {
+			e.set(prev)
+		} else {
+			e.remove(events[i].KV.Key)
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package mvcc
+
+import (
+	"context"
+	"time"
+)
+
+// Engine keeps a Store's data durable. One Store owns it: Commit, Prune and
+// State come from one goroutine, one at a time; the other methods may run beside
+// them and each other.
+type Engine interface {
+	// Load reads the present state: it passes every live key to each, in key
+	// order, and returns the rest.
+	Load(ctx context.Context, each func(*KeyValue) error) (State, error)
+
+	// Commit makes a batch durable in one transaction. An error that wraps
+	// ErrUnknownOutcome means that the batch may have taken effect; any other
+	// that nothing has been written.
+	Commit(ctx context.Context, b *Batch) error
+
+	// State reads what Load returns, without the keys. The store uses it to
+	// learn what became of a commit with an unknown outcome.
+	State(ctx context.Context) (State, error)
+
+	// Events reads the log from the revision after on, up to and including
+	// last: whole revisions in order, each once, without actor and time. It stops
+	// after about maxBytes of keys and values, at the end of a revision.
+	// It returns the last revision read; after when there is none.
+	Events(ctx context.Context, after, last int64, maxBytes int, each func(*Commit) error) (int64, error)
+
+	// Prune deletes the rows that no read at or above revision to can need,
+	// given that this has been done up to the revision from. to is never above
+	// the compacted revision.
+	Prune(ctx context.Context, from, to int64) error
+
+	// Size is the number of bytes that the database takes on disk.
+	Size(ctx context.Context) (int64, error)
+
+	// Close releases everything. No other call may be under way.
+	Close() error
+}
+
+// State is what a store knows beside its live keys.
+type State struct {
+	// Revision is the newest one in the log, at least 1.
+	Revision int64
+	// Compacted is the compacted revision, 0 if there was no compaction.
+	Compacted int64
+	// Pruned is the revision up to which rows have been deleted, <= Compacted.
+	Pruned int64
+	Leases []Lease
+}
+
+// Batch is what one database transaction makes durable.
+type Batch struct {
+	// Base is the revision that the batch builds on: the log's newest.
+	Base int64
+	// Commits follow Base densely. They may be none.
+	Commits []*Commit
+	// Leases granted or renewed, and those that are gone.
+	Leases        []Lease
+	RevokedLeases []LeaseID
+	// Compacted is the new compacted revision, 0 for no change.
+	Compacted int64
+}
+
+// Commit is one revision: what one transaction changed. Immutable.
+type Commit struct {
+	Revision int64
+	Events   []Event
+	Actor    Actor
+	Time     time.Time
+}
+
+// size is about what the commit holds in memory.
+func (c *Commit) size() int {
+	n := 128
+	for _, e := range c.Events {
+		n += e.size()
+	}
+	return n
+}
+
+func (e Event) size() int {
+	n := 160 + len(e.KV.Key) + len(e.KV.Value)
+	if e.Prev != nil {
+		n += 96 + len(e.Prev.Value)
+	}
+	return n
+}

@@ -1,0 +1,295 @@
+package mvcc
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// MaxLeaseTTL is etcd's limit on a lease, in seconds.
+const MaxLeaseTTL = 9_000_000_000
+
+// leasePause is the least time between two tries to expire leases, so that a
+// failing engine is not asked all the time.
+const leasePause = 100 * time.Millisecond
+
+// leases knows the published leases and the keys attached to each. Only the
+// sequencer changes it.
+type leases struct {
+	mu    sync.RWMutex
+	byID  map[LeaseID]*leaseKeys
+	heap  deadlines
+	retry time.Time // no expiry before; sequencer only
+	wait  time.Duration
+}
+
+type leaseKeys struct {
+	Lease
+	keys map[string]struct{}
+}
+
+// deadline is a heap entry; one that no longer matches its lease is skipped.
+type deadline struct {
+	at time.Time
+	id LeaseID
+}
+
+type deadlines []deadline
+
+func (h deadlines) Len() int           { return len(h) }
+func (h deadlines) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h deadlines) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *deadlines) Push(x any)        { *h = append(*h, x.(deadline)) }
+func (h *deadlines) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}
+
+func newLeases() *leases { return &leases{byID: map[LeaseID]*leaseKeys{}} }
+
+// get returns a lease without its keys, or nil.
+func (ls *leases) get(id LeaseID) *Lease {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	if l := ls.byID[id]; l != nil {
+		return &l.Lease
+	}
+	return nil
+}
+
+func (ls *leases) set(l Lease) {
+	if have := ls.byID[l.ID]; have != nil {
+		have.Lease = l
+	} else {
+		ls.byID[l.ID] = &leaseKeys{Lease: l, keys: map[string]struct{}{}}
+	}
+	heap.Push(&ls.heap, deadline{l.Deadline, l.ID})
+}
+
+// apply publishes what a batch did to leases.
+func (ls *leases) apply(b *batch) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range b.Leases {
+		ls.set(l)
+	}
+	for _, c := range b.Commits {
+		for _, e := range c.Events {
+			if e.Prev != nil && e.Prev.Lease != 0 {
+				if l := ls.byID[e.Prev.Lease]; l != nil {
+					delete(l.keys, string(e.KV.Key))
+				}
+			}
+			if e.Type == EventPut {
+				ls.attach(e.KV)
+			}
+		}
+	}
+	for _, id := range b.RevokedLeases {
+		delete(ls.byID, id)
+	}
+}
+
+func (ls *leases) attach(kv *KeyValue) {
+	if kv.Lease == 0 {
+		return
+	}
+	if l := ls.byID[kv.Lease]; l != nil {
+		l.keys[string(kv.Key)] = struct{}{}
+	}
+}
+
+// keys returns the keys attached to a lease, in order.
+func (ls *leases) keys(id LeaseID) [][]byte {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	l := ls.byID[id]
+	if l == nil {
+		return nil
+	}
+	keys := make([][]byte, 0, len(l.keys))
+	for k := range l.keys {
+		keys = append(keys, []byte(k))
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	return keys
+}
+
+// next returns the earliest deadline.
+func (ls *leases) next() (time.Time, bool) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for len(ls.heap) > 0 {
+		first := ls.heap[0]
+		if l := ls.byID[first.id]; l != nil && l.Deadline.Equal(first.at) {
+			return first.at, true
+		}
+		heap.Pop(&ls.heap)
+	}
+	return time.Time{}, false
+}
+
+// pause is how long to leave expiry alone after it failed.
+func (ls *leases) pause() time.Duration { return ls.wait }
+
+// due returns the leases whose deadline has passed.
+func (ls *leases) due(now time.Time) []LeaseID {
+	if first, ok := ls.next(); !ok || first.After(now) {
+		return nil
+	}
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	var ids []LeaseID
+	for id, l := range ls.byID {
+		if !l.Deadline.After(now) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// expireLeases revokes what is due, each lease in a revision of its own.
+func (s *sequencer) expireLeases(ctx context.Context) {
+	now := s.opts.Now()
+	if now.Before(s.leases.retry) {
+		return
+	}
+	ids := s.leases.due(now)
+	if len(ids) == 0 || s.settle(ctx) != nil {
+		return
+	}
+	b := s.newBatch(s.state.Load())
+	for _, id := range ids {
+		b.revoke(id, Actor{Verb: "expire"})
+		if b.bytes >= s.opts.BatchBytes {
+			break
+		}
+	}
+	if s.commit(ctx, b) != nil {
+		s.leases.wait = leasePause
+		s.leases.retry = now.Add(leasePause)
+		return
+	}
+	s.leases.wait = 0
+}
+
+// revoke deletes the lease's keys, if any in one revision, and the lease.
+func (b *batch) revoke(id LeaseID, a Actor) {
+	attached := map[string]struct{}{}
+	for _, k := range b.store.leases.keys(id) {
+		attached[string(k)] = struct{}{}
+	}
+	for _, c := range b.Commits {
+		for _, e := range c.Events {
+			if e.Type == EventPut && e.KV.Lease == id {
+				attached[string(e.KV.Key)] = struct{}{}
+			}
+		}
+	}
+	keys := make([]string, 0, len(attached))
+	for k := range attached {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	run := execution{view: b, batch: b, revision: b.revision() + 1}
+	for _, k := range keys {
+		if kv := b.tree.get([]byte(k)); kv != nil && kv.Lease == id {
+			run.remove(kv)
+		}
+	}
+	b.add(run.events, a)
+	b.setLease(id, nil)
+}
+
+// live finds a lease that has not expired, even if it is still to be removed.
+func (b *batch) live(id LeaseID) *Lease {
+	if l := b.lease(id); l != nil && l.Deadline.After(b.now) {
+		return l
+	}
+	return nil
+}
+
+// LeaseGrant creates a lease of ttl seconds, at least 1. With id 0 the store
+// chooses one. Errors: ErrLeaseExists, ErrLeaseTTL.
+func (s *Store) LeaseGrant(ctx context.Context, id LeaseID, ttl int64) (Lease, error) {
+	if ttl > MaxLeaseTTL {
+		return Lease{}, ErrLeaseTTL
+	}
+	ttl = max(ttl, 1)
+	return submit(ctx, s, func(b *batch) (Lease, error) {
+		for id == 0 {
+			if id = LeaseID(rand.Int64()); b.lease(id) != nil {
+				id = 0
+			}
+		}
+		if b.lease(id) != nil {
+			return Lease{}, ErrLeaseExists
+		}
+		l := Lease{ID: id, TTL: ttl, Deadline: b.now.Add(seconds(ttl))}
+		b.setLease(id, &l)
+		return l, nil
+	})
+}
+
+// seconds converts a TTL, of which the greatest exceed what a Duration holds.
+func seconds(ttl int64) time.Duration {
+	return time.Duration(min(ttl, int64(1<<63-1)/int64(time.Second))) * time.Second
+}
+
+// LeaseRevoke deletes a lease with its keys. Error: ErrLeaseNotFound.
+func (s *Store) LeaseRevoke(ctx context.Context, id LeaseID, a Actor) (int64, error) {
+	return submit(ctx, s, func(b *batch) (int64, error) {
+		if b.lease(id) == nil {
+			return 0, ErrLeaseNotFound
+		}
+		b.revoke(id, a)
+		return b.revision(), nil
+	})
+}
+
+// LeaseKeepAlive gives a lease its full TTL again. Error: ErrLeaseNotFound.
+func (s *Store) LeaseKeepAlive(ctx context.Context, id LeaseID) (Lease, error) {
+	return submit(ctx, s, func(b *batch) (Lease, error) {
+		have := b.live(id)
+		if have == nil {
+			return Lease{}, ErrLeaseNotFound
+		}
+		l := *have
+		l.Deadline = b.now.Add(seconds(l.TTL))
+		b.setLease(id, &l)
+		return l, nil
+	})
+}
+
+// Lease describes a lease, with its keys if asked for. Error:
+// ErrLeaseNotFound.
+func (s *Store) Lease(id LeaseID, keys bool) (Lease, error) {
+	have := s.leases.get(id)
+	if have == nil {
+		return Lease{}, ErrLeaseNotFound
+	}
+	l := *have
+	if keys {
+		l.Keys = s.leases.keys(id)
+	}
+	return l, nil
+}
+
+// Leases returns all lease ids in ascending order.
+func (s *Store) Leases() []LeaseID {
+	s.leases.mu.RLock()
+	defer s.leases.mu.RUnlock()
+	ids := make([]LeaseID, 0, len(s.leases.byID))
+	for id := range s.leases.byID {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}

@@ -1,0 +1,41 @@
+package mvcc
+
+import "sync/atomic"
+
+// ring holds the newest commits, bounded in number and bytes. One goroutine
+// adds; any number read beside it without a lock.
+type ring struct {
+	slots  []atomic.Pointer[Commit]
+	oldest int64 // revision of the oldest commit held; writer only
+	next   int64 // revision that add expects; writer only
+	bytes  int   // writer only
+	limit  int
+}
+
+func newRing(slots, limit int, next int64) *ring {
+	return &ring{slots: make([]atomic.Pointer[Commit], slots), oldest: next, next: next, limit: limit}
+}
+
+func (r *ring) slot(revision int64) *atomic.Pointer[Commit] {
+	return &r.slots[revision%int64(len(r.slots))]
+}
+
+// get returns the commit of a revision, or nil if it is no longer held.
+func (r *ring) get(revision int64) *Commit {
+	if c := r.slot(revision).Load(); c != nil && c.Revision == revision {
+		return c
+	}
+	return nil
+}
+
+// add takes the commit that follows the last one added.
+func (r *ring) add(c *Commit) {
+	r.bytes += c.size()
+	for r.oldest < r.next && (r.bytes > r.limit || r.next-r.oldest >= int64(len(r.slots))) {
+		gone := r.slot(r.oldest).Swap(nil)
+		r.bytes -= gone.size()
+		r.oldest++
+	}
+	r.slot(c.Revision).Store(c)
+	r.next = c.Revision + 1
+}

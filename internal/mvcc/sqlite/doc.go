@@ -1,0 +1,25 @@
+// Package sqlite keeps a revisioned store in one SQLite file: an mvcc.Engine on
+// modernc.org/sqlite, pure Go.
+//
+// # Layout
+//
+//	log    every revision: the key, its value and who wrote it. The row id is
+//	       the revision and the position in it, so that appending is the
+//	       cheapest insert there is and a span of revisions is a span of rows.
+//	state  the live keys, each with the id of its log row. It holds no values:
+//	       those would spill out of a table without row ids.
+//	lease  the leases with their deadlines.
+//	meta   the compacted revision and how far rows have been deleted.
+//
+// # Connections
+//
+// One connection writes; the store's sequencer is its only user. Others read, and
+// one folds the write-ahead log back into the file beside the writer, so
+// that commits seldom wait for that. With the default synchronous=FULL a commit
+// returns once it is on disk.
+//
+// A lock file beside the database keeps a second process out: the store's
+// memory would not see what another writes.
+//
+// The package may import mvcc and the driver.
+package sqlite

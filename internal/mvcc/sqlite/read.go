@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// Load implements mvcc.Engine.
+func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvcc.State, error) {
+	st, err := e.State(ctx)
+	if err != nil {
+		return st, err
+	}
+	rows, err := e.readers.QueryContext(ctx, `
+		SELECT l.id >> 20, l.key, l.value, l.created, l.version, l.lease
+		FROM state s CROSS JOIN log l ON l.id = s.id ORDER BY s.key`)
+	if err != nil {
+		return st, err
+	}
+	defer rows.Close()
+	var n, want int
+	for rows.Next() {
+		kv := &mvcc.KeyValue{}
+		if err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &kv.CreateRevision, &kv.Version, (*int64)(&kv.Lease)); err != nil {
+			return st, err
+		}
+		if err := each(kv); err != nil {
+			return st, err
+		}
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		return st, err
+	}
+	if err := e.readers.QueryRowContext(ctx, "SELECT count(*) FROM state").Scan(&want); err != nil {
+		return st, err
+	}
+	if n != want {
+		return st, fmt.Errorf("the database is damaged: %d of %d keys have no row in the log: restore a backup", want-n, want)
+	}
+	return st, nil
+}
+
+// State implements mvcc.Engine.
+func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
+	var st mvcc.State
+	tx, err := e.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return st, err
+	}
+	defer func() { _ = tx.Rollback() }() // it only reads
+	// Rows up to the compacted revision may have been deleted, the newest of
+	// them too.
+	err = tx.QueryRowContext(ctx, `
+		SELECT max(1, c.value, coalesce((SELECT max(id) >> 20 FROM log), 0)), c.value, p.value
+		FROM meta c, meta p WHERE c.name = 'compacted' AND p.name = 'pruned'`).
+		Scan(&st.Revision, &st.Compacted, &st.Pruned)
+	if err != nil {
+		return st, err
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT id, ttl, deadline FROM lease ORDER BY id")
+	if err != nil {
+		return st, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var l mvcc.Lease
+		var deadline int64
+		if err := rows.Scan((*int64)(&l.ID), &l.TTL, &deadline); err != nil {
+			return st, err
+		}
+		l.Deadline = millis(deadline)
+		st.Leases = append(st.Leases, l)
+	}
+	return st, rows.Err()
+}
+
+// Events implements mvcc.Engine.
+func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
+	rows, err := e.readers.QueryContext(ctx, `
+		SELECT l.id >> 20, l.key, l.value, l.created, l.version, l.lease,
+		       p.id >> 20, p.value, p.created, p.version, p.lease
+		FROM log l LEFT JOIN log p
+		ON l.prev > 0 AND p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
+		WHERE l.id >= ? AND l.id < ? ORDER BY l.id`, (after+1)*positions, (last+1)*positions)
+	if err != nil {
+		return after, err
+	}
+	defer rows.Close()
+	var c *mvcc.Commit
+	bytes := 0
+	for rows.Next() {
+		revision, ev, err := scanEvent(rows)
+		if err != nil {
+			return after, err
+		}
+		if c != nil && c.Revision != revision {
+			if err := each(c); err != nil {
+				return after, err
+			}
+			after, c = c.Revision, nil
+			if bytes >= maxBytes {
+				return after, nil
+			}
+		}
+		if c == nil {
+			c = &mvcc.Commit{Revision: revision}
+		}
+		c.Events = append(c.Events, ev)
+		bytes += len(ev.KV.Key) + len(ev.KV.Value)
+		if ev.Prev != nil {
+			bytes += len(ev.Prev.Value)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return after, err
+	}
+	if c != nil {
+		if err := each(c); err != nil {
+			return after, err
+		}
+		after = c.Revision
+	}
+	return after, nil
+}
+
+func scanEvent(rows *sql.Rows) (int64, mvcc.Event, error) {
+	kv := &mvcc.KeyValue{}
+	var mod, created, version, lease sql.NullInt64
+	var value []byte
+	err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &kv.CreateRevision, &kv.Version, (*int64)(&kv.Lease),
+		&mod, &value, &created, &version, &lease)
+	ev := mvcc.Event{KV: kv}
+	if kv.Version == 0 {
+		ev.Type = mvcc.EventDelete
+	}
+	if mod.Valid {
+		ev.Prev = &mvcc.KeyValue{Key: kv.Key, Value: value, CreateRevision: created.Int64, ModRevision: mod.Int64,
+			Version: version.Int64, Lease: mvcc.LeaseID(lease.Int64)}
+	}
+	return kv.ModRevision, ev, err
+}

@@ -1,0 +1,85 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// applicationID marks our files ("ARKs").
+const applicationID = 0x41524b73
+
+// positions is how many row ids a revision has: id = revision*positions +
+// position.
+const positions = 1 << 20
+
+// migrations lead from each schema version to the next; version n has had the
+// first n. Once released they never change.
+var migrations = []string{`
+CREATE TABLE log (
+	id            INTEGER PRIMARY KEY,        -- revision << 20 | position in it
+	key           BLOB    NOT NULL,
+	value         BLOB,                       -- NULL where the row tells of a delete
+	created       INTEGER NOT NULL,           -- revision that created the key
+	version       INTEGER NOT NULL,           -- puts since then; 0 tells of a delete
+	lease         INTEGER NOT NULL,
+	prev          INTEGER NOT NULL,           -- revision of the row replaced, 0 for none
+	at            INTEGER NOT NULL,           -- milliseconds since 1970
+	user          TEXT,
+	groups        TEXT,
+	impersonator  TEXT,
+	user_agent    TEXT,
+	field_manager TEXT,
+	audit_id      TEXT,
+	verb          TEXT
+) STRICT;
+CREATE TABLE state (
+	key BLOB    NOT NULL PRIMARY KEY,
+	id  INTEGER NOT NULL                      -- of the key's row in log
+) STRICT, WITHOUT ROWID;
+CREATE TABLE lease (
+	id       INTEGER PRIMARY KEY,
+	ttl      INTEGER NOT NULL,                -- seconds, as granted
+	deadline INTEGER NOT NULL                 -- milliseconds since 1970
+) STRICT;
+CREATE TABLE meta (
+	name  TEXT    NOT NULL PRIMARY KEY,
+	value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('compacted', 0), ('pruned', 0);
+`}
+
+// migrate brings the file to the newest schema, or says why it must not be
+// touched.
+func migrate(ctx context.Context, db *sql.Conn) error {
+	var app, version, tables int
+	for query, into := range map[string]*int{
+		"PRAGMA application_id":              &app,
+		"PRAGMA user_version":                &version,
+		"SELECT count(*) FROM sqlite_schema": &tables,
+	} {
+		if err := db.QueryRowContext(ctx, query).Scan(into); err != nil {
+			return err
+		}
+	}
+	switch {
+	case app != applicationID && (tables > 0 || app != 0 || version != 0):
+		return errors.New("it is an SQLite database of another program: choose another path")
+	case version > len(migrations):
+		return fmt.Errorf("a newer ark-server wrote it (schema version %d, this one knows up to %d): run that release or a later one, or choose another path", version, len(migrations))
+	case version == len(migrations):
+		return nil
+	}
+	steps := append([]string{"BEGIN IMMEDIATE"}, migrations[version:]...)
+	steps = append(steps,
+		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
+		fmt.Sprintf("PRAGMA user_version = %d", len(migrations)),
+		"COMMIT")
+	if _, err := db.ExecContext(ctx, strings.Join(steps, ";\n")); err != nil {
+		_, _ = db.ExecContext(ctx, "ROLLBACK") // the first error says more
+		return fmt.Errorf("migrate from schema version %d to %d: %w", version, len(migrations), err)
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package mvcc
+
+import (
+	"context"
+	"fmt"
+)
+
+// Txn carries out a transaction and answers when its writes are durable. The
+// store keeps t's slices: the caller must not change them afterwards. An error
+// means that nothing has been written, unless it wraps ErrUnknownOutcome or is
+// ctx's own: then the transaction may have taken effect, or still will.
+func (s *Store) Txn(ctx context.Context, t *Txn, a Actor) (*TxnResult, error) {
+	// What does not write needs no turn: the published state decides it.
+	st := s.state.Load()
+	if p := t.plan(st.tree); !p.writes() {
+		run := execution{view: &published{s, st}}
+		return run.txn(ctx, p)
+	}
+	return submit(ctx, s, func(b *batch) (*TxnResult, error) {
+		p := t.plan(b.tree.tree)
+		run := execution{view: b, batch: b, revision: b.revision() + 1}
+		res, err := run.txn(ctx, p)
+		if err != nil {
+			b.tree.undo(run.events)
+			return nil, err
+		}
+		b.add(run.events, a)
+		return res, nil
+	})
+}
+
+// view is what a transaction begins on: the published state or a batch.
+type view interface {
+	current() tree
+	at(ctx context.Context, revision int64) (tree, error)
+	bounds() (compacted, revision int64)
+}
+
+type published struct {
+	s  *Store
+	st *state
+}
+
+func (p *published) current() tree { return p.st.tree }
+func (p *published) at(ctx context.Context, revision int64) (tree, error) {
+	return p.s.treeAt(ctx, p.st, revision)
+}
+func (p *published) bounds() (int64, int64) { return p.st.compacted, p.st.revision }
+
+func (b *batch) current() tree { return b.tree.tree }
+func (b *batch) at(ctx context.Context, revision int64) (tree, error) {
+	return b.treeAt(ctx, revision)
+}
+func (b *batch) bounds() (int64, int64) { return b.compacted(), b.revision() }
+
+// execution carries out one transaction's plan.
+type execution struct {
+	view     view
+	batch    *batch // nil for a plan that does not write
+	revision int64  // what the writes get
+	events   []Event
+}
+
+func (x *execution) txn(ctx context.Context, p *plan) (*TxnResult, error) {
+	if err := x.check(ctx, p); err != nil {
+		return nil, err
+	}
+	return x.carryOut(ctx, p)
+}
+
+// check finds every error before the first write, so that a transaction that
+// fails leaves nothing behind.
+func (x *execution) check(ctx context.Context, p *plan) error {
+	compacted, revision := x.view.bounds()
+	nested := 0
+	for _, op := range p.ops {
+		switch op := op.(type) {
+		case *Range:
+			if err := checkRevision(op.Revision, compacted, revision); err != nil {
+				return err
+			}
+			if op.Revision != 0 {
+				// Reading the log may fail, so do it while nothing has changed.
+				if _, err := x.view.at(ctx, op.Revision); err != nil {
+					return err
+				}
+			}
+		case *Put:
+			if op.Lease != 0 && x.batch.live(op.Lease) == nil {
+				return ErrLeaseNotFound
+			}
+			if (op.IgnoreValue || op.IgnoreLease) && x.view.current().get(op.Key) == nil {
+				return ErrKeyNotFound
+			}
+		case *Delete:
+			if n := x.view.current().count(op.Span); n > MaxEventsPerRevision/2 {
+				return fmt.Errorf("delete %d keys in one revision: the limit is %d, delete smaller ranges", n, MaxEventsPerRevision/2)
+			}
+		case *Txn:
+			if err := x.check(ctx, p.nested[nested]); err != nil {
+				return err
+			}
+			nested++
+		}
+	}
+	return nil
+}
+
+func checkRevision(asked, compacted, revision int64) error {
+	switch {
+	case asked == 0:
+		return nil
+	case asked > revision:
+		return ErrFutureRevision
+	case asked < compacted:
+		return ErrCompacted
+	}
+	return nil
+}
+
+func (x *execution) carryOut(ctx context.Context, p *plan) (*TxnResult, error) {
+	res := &TxnResult{Succeeded: p.succeeded, Results: make([]OpResult, 0, len(p.ops))}
+	nested := 0
+	for _, op := range p.ops {
+		var r OpResult
+		var err error
+		switch op := op.(type) {
+		case *Range:
+			r, err = x.read(ctx, op)
+		case *Put:
+			r = x.put(op)
+		case *Delete:
+			r = x.delete(op)
+		case *Txn:
+			r, err = x.carryOut(ctx, p.nested[nested])
+			nested++
+		}
+		if err != nil {
+			return nil, err
+		}
+		res.Results = append(res.Results, r)
+	}
+	res.Revision = x.now()
+	return res, nil
+}
+
+// now is the revision that the transaction sees: its own once it has written.
+func (x *execution) now() int64 {
+	if len(x.events) > 0 {
+		return x.revision
+	}
+	_, revision := x.view.bounds()
+	return revision
+}
+
+func (x *execution) read(ctx context.Context, r *Range) (*RangeResult, error) {
+	t := x.view.current()
+	if r.Revision != 0 {
+		var err error
+		if t, err = x.view.at(ctx, r.Revision); err != nil {
+			return nil, err
+		}
+		if len(x.events) > 0 && x.batch != nil && r.Revision >= x.batch.Base {
+			// The batch's tree already holds this transaction's writes.
+			e := t.edit()
+			e.undo(x.events)
+			t = e.tree
+		}
+	}
+	res := t.read(r)
+	res.Revision = x.now()
+	return res, nil
+}
+
+func (x *execution) put(p *Put) *PutResult {
+	t := x.batch.tree
+	kv := &KeyValue{Key: p.Key, Value: p.Value, CreateRevision: x.revision, ModRevision: x.revision, Version: 1, Lease: p.Lease}
+	prev := t.get(p.Key)
+	if prev != nil {
+		kv.Key = prev.Key
+		kv.CreateRevision = prev.CreateRevision
+		kv.Version = prev.Version + 1
+		if p.IgnoreValue {
+			kv.Value = prev.Value
+		}
+		if p.IgnoreLease {
+			kv.Lease = prev.Lease
+		}
+	}
+	t.set(kv)
+	x.events = append(x.events, Event{Type: EventPut, KV: kv, Prev: prev})
+	res := &PutResult{Revision: x.revision}
+	if p.PrevKV {
+		res.Prev = prev
+	}
+	return res
+}
+
+func (x *execution) delete(d *Delete) *DeleteResult {
+	var gone []*KeyValue
+	x.batch.tree.ascend(d.Span, func(kv *KeyValue) bool {
+		gone = append(gone, kv)
+		return true
+	})
+	for _, kv := range gone {
+		x.remove(kv)
+	}
+	res := &DeleteResult{Revision: x.now(), Deleted: int64(len(gone))}
+	if d.PrevKV {
+		res.Prev = gone
+	}
+	return res
+}
+
+func (x *execution) remove(kv *KeyValue) {
+	x.batch.tree.remove(kv.Key)
+	x.events = append(x.events, Event{Type: EventDelete, KV: &KeyValue{Key: kv.Key, ModRevision: x.revision}, Prev: kv})
+}
