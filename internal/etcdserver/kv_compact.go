@@ -1,0 +1,16 @@
+package etcdserver
+
+import (
+	"context"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+)
+
+// Compact gives up the revisions below the one named. With Physical it returns
+// once their rows are gone too.
+func (k *kvService) Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
+	if err := k.s.store.Compact(ctx, r.GetRevision(), r.GetPhysical()); err != nil {
+		return nil, toStatus(err)
+	}
+	return &pb.CompactionResponse{Header: header(k.s.store.Revision())}, nil
+}

@@ -1,0 +1,25 @@
+package etcdserver
+
+import (
+	"context"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+)
+
+// Txn runs one of two lists of operations, at one revision.
+func (k *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
+	if err := checkTxn(r, k.s.opts.MaxTxnOps); err != nil {
+		return nil, err
+	}
+	if err := checkOverlaps(r); err != nil {
+		return nil, err
+	}
+	if err := k.s.checkSize(r); err != nil {
+		return nil, err
+	}
+	res, err := k.s.store.Txn(ctx, toTxn(r), ActorFrom(ctx))
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	return fromTxn(res), nil
+}
