@@ -1,0 +1,100 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	storagefactory "k8s.io/apiserver/pkg/storage/storagebackend/factory"
+)
+
+// etcdProbeTimeout bounds one probe of an external etcd.
+const etcdProbeTimeout = 2 * time.Second
+
+// EtcdOptions say where an external etcd is.
+type EtcdOptions struct {
+	// Servers are URLs such as http://127.0.0.1:2379.
+	Servers []string
+	// CAFile, CertFile and KeyFile name PEM files; all empty means no TLS
+	// beyond what the URLs ask for.
+	CAFile, CertFile, KeyFile string
+}
+
+// Etcd is a Backend on an etcd, or anything that speaks its protocol, outside
+// this process. It uses the stock storage factory and opens one connection per
+// resource.
+type Etcd struct {
+	config storagebackend.Config
+	prober storagefactory.Prober
+}
+
+var _ Backend = &Etcd{}
+
+// NewEtcd connects to an external etcd. It fails if none of the servers answers
+// within the context.
+func NewEtcd(ctx context.Context, o EtcdOptions) (*Etcd, error) {
+	config := storageConfig()
+	config.Transport = storagebackend.TransportConfig{
+		ServerList:    o.Servers,
+		TrustedCAFile: o.CAFile,
+		CertFile:      o.CertFile,
+		KeyFile:       o.KeyFile,
+	}
+	type connected struct {
+		prober storagefactory.Prober
+		err    error
+	}
+	result := make(chan connected, 1)
+	go func() {
+		// Blocks for up to 20 s and takes no context. If nobody waits any more
+		// the process is about to end, so the connection may be left behind.
+		prober, err := storagefactory.CreateProber(config)
+		result <- connected{prober, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, fmt.Errorf("no answer from %s: %w", strings.Join(o.Servers, ", "), context.Cause(ctx))
+	case r := <-result:
+		if r.err != nil {
+			return nil, fmt.Errorf("connect to %s: %w", strings.Join(o.Servers, ", "), r.err)
+		}
+		e := &Etcd{config: config, prober: r.prober}
+		if err := e.Ready(ctx); err != nil {
+			_ = e.Close()
+			return nil, err
+		}
+		return e, nil
+	}
+}
+
+// StorageConfig implements Backend.
+func (e *Etcd) StorageConfig() storagebackend.Config { return e.config }
+
+// Decorator implements Backend.
+func (e *Etcd) Decorator() generic.StorageDecorator {
+	return genericregistry.StorageWithCacher()
+}
+
+// Ready implements Backend.
+func (e *Etcd) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, etcdProbeTimeout)
+	defer cancel()
+	if err := e.prober.Probe(ctx); err != nil {
+		return fmt.Errorf("probe %s: %w", strings.Join(e.config.Transport.ServerList, ", "), err)
+	}
+	return nil
+}
+
+// Close implements Backend.
+func (e *Etcd) Close() error { return e.prober.Close() }
+
+// storageConfig is what both backends start from.
+func storageConfig() storagebackend.Config {
+	config := storagebackend.NewDefaultConfig(KeyPrefix, nil)
+	config.CountMetricPollPeriod = time.Minute
+	return *config
+}

@@ -1,0 +1,102 @@
+package apiserver
+
+import (
+	"fmt"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	"k8s.io/client-go/informers"
+
+	"github.com/mckinsey/ark-server/internal/registry"
+)
+
+// Config is a server in the making. NewConfig fills in what both modes share.
+type Config struct {
+	// Generic is the stock configuration. A mode sets its Authentication,
+	// Authorization and AdmissionControl; LoopbackClientConfig is ready to use.
+	Generic *genericapiserver.Config
+	// Informers feed admission plugins and the like; they are started with the
+	// server, which is not ready before they have synced.
+	Informers informers.SharedInformerFactory
+	// OpenAPI describes the types that the mode serves beyond Ark's.
+	OpenAPI []OpenAPISource
+
+	backend Backend
+	kinds   []registry.Kind
+	scheme  *runtime.Scheme
+	codecs  serializer.CodecFactory
+}
+
+// NewConfig turns valid options into a configuration. It takes over the
+// listener; the backend stays the caller's, to be closed after Server.Run.
+func NewConfig(o Options, backend Backend) (*Config, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("check the server's options: %w", err)
+	}
+	scheme, err := NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	codecs := serializer.NewCodecFactory(scheme)
+	generic := genericapiserver.NewConfig(codecs)
+	generic.Serializer = withoutProtobuf{codecs}
+	generic.EffectiveVersion = newEffectiveVersion()
+	generic.FeatureGate = utilfeature.DefaultFeatureGate
+	generic.RequestTimeout = o.RequestTimeout
+	generic.MaxRequestBodyBytes = o.MaxRequestBytes
+	generic.JSONPatchMaxCopyBytes = o.MaxRequestBytes
+	generic.MaxRequestsInFlight = o.MaxInFlight
+	generic.MaxMutatingRequestsInFlight = o.MaxMutatingInFlight
+	generic.ShutdownWatchTerminationGracePeriod = o.WatchGrace
+	generic.ShutdownDelayDuration = o.ShutdownDelay
+	// Priority and fairness stays off: its rules are objects that nothing serves
+	// here. The limits above stand in for it.
+	generic.FlowControl = nil
+	generic.EnableIndex = true
+	generic.EnableProfiling = true
+
+	serving := genericoptions.NewSecureServingOptions()
+	serving.Listener = o.Listener
+	serving.ServerCert.CertKey = genericoptions.CertKey{CertFile: o.CertFile, KeyFile: o.KeyFile}
+	// An aggregating kube-apiserver sends everything over few connections.
+	serving.HTTP2MaxStreamsPerConnection = 1000
+	if err := serving.WithLoopback().ApplyToConfig(generic); err != nil {
+		return nil, fmt.Errorf("set up TLS serving: %w", err)
+	}
+	generic.PublicAddress = serving.BindAddress
+	// The loopback client speaks to this process only; compressing is a waste.
+	generic.LoopbackClientConfig.DisableCompression = true
+	generic.LoopbackClientConfig.QPS = -1
+
+	// Liveness does not depend on the storage: restarting the server would not
+	// bring a database back.
+	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
+		return backend.Ready(r.Context())
+	}))
+	return &Config{Generic: generic, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs}, nil
+}
+
+// CompletedConfig is a configuration with every default filled in.
+type CompletedConfig struct {
+	generic genericapiserver.CompletedConfig
+	*Config
+}
+
+// Complete fills in the defaults that follow from the rest. The configuration
+// must not be changed afterwards.
+func (c *Config) Complete() CompletedConfig {
+	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
+	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
+		return withSender(genericapiserver.DefaultBuildHandlerChain(withRequestActor(api), config))
+	}
+	if c.Generic.Authentication.Authenticator != nil {
+		c.Generic.Authentication.Authenticator = rememberSender(c.Generic.Authentication.Authenticator)
+	}
+	c.Generic.RESTOptionsGetter = c.arkStorage()
+	return CompletedConfig{generic: c.Generic.Complete(c.Informers), Config: c}
+}

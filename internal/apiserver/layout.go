@@ -1,0 +1,55 @@
+package apiserver
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+
+	"github.com/mckinsey/ark-server/internal/registry"
+)
+
+// KeyPrefix is the first part of every key, as in a stock cluster.
+const KeyPrefix = "/registry"
+
+// Layout says how the objects of some group are encoded and under which keys
+// they lie. k8s.io/apiserver's storage factories satisfy it.
+type Layout interface {
+	// NewConfig returns the storage configuration of one resource, with its codec.
+	NewConfig(resource schema.GroupResource, example runtime.Object) (*storagebackend.ConfigForResource, error)
+	// ResourcePrefix is the part of the key between KeyPrefix and the namespace.
+	ResourcePrefix(resource schema.GroupResource) string
+}
+
+// arkLayout stores each kind as JSON in its one version, under the keys that a
+// custom resource has: /registry/ark.mckinsey.com/agents/<namespace>/<name>.
+type arkLayout struct {
+	base     storagebackend.Config
+	codecs   serializer.CodecFactory
+	versions map[schema.GroupResource]schema.GroupVersion
+}
+
+func newArkLayout(base storagebackend.Config, codecs serializer.CodecFactory, kinds []registry.Kind) arkLayout {
+	versions := map[schema.GroupResource]schema.GroupVersion{}
+	for _, kind := range kinds {
+		versions[kind.Resource()] = kind.GroupVersion
+	}
+	return arkLayout{base: base, codecs: codecs, versions: versions}
+}
+
+func (l arkLayout) NewConfig(resource schema.GroupResource, _ runtime.Object) (*storagebackend.ConfigForResource, error) {
+	version, ok := l.versions[resource]
+	if !ok {
+		return nil, fmt.Errorf("no storage version is known for %s", resource)
+	}
+	config := l.base
+	config.Codec = l.codecs.LegacyCodec(version)
+	config.EncodeVersioner = version
+	return config.ForResource(resource), nil
+}
+
+func (arkLayout) ResourcePrefix(resource schema.GroupResource) string {
+	return resource.Group + "/" + resource.Resource
+}

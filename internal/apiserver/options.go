@@ -1,0 +1,66 @@
+package apiserver
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+// Options are the settings that both modes share.
+type Options struct {
+	// Listener accepts the TLS connections. The server closes it.
+	Listener net.Listener
+	// CertFile and KeyFile hold the serving certificate as PEM. They are read
+	// again when they change.
+	CertFile, KeyFile string
+	// RequestTimeout bounds every request but watches.
+	RequestTimeout time.Duration
+	// MaxRequestBytes is the largest request body; a greater one is 413.
+	MaxRequestBytes int64
+	// MaxInFlight and MaxMutatingInFlight bound the requests, and the writes
+	// among them, that are served at once; further ones get 429.
+	MaxInFlight, MaxMutatingInFlight int
+	// WatchGrace is how long watches may take to end at shutdown.
+	WatchGrace time.Duration
+	// ShutdownDelay is how long the server still serves after it has turned
+	// unready, for load balancers to notice.
+	ShutdownDelay time.Duration
+}
+
+// NewOptions returns the defaults; Listener and the certificate are missing.
+func NewOptions() Options {
+	return Options{
+		RequestTimeout:      time.Minute,
+		MaxRequestBytes:     3 << 20,
+		MaxInFlight:         1600,
+		MaxMutatingInFlight: 800,
+		WatchGrace:          10 * time.Second,
+	}
+}
+
+// Validate returns all faults at once.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Listener == nil {
+		errs = append(errs, errors.New("no listener is set"))
+	}
+	if o.CertFile == "" || o.KeyFile == "" {
+		errs = append(errs, errors.New("no serving certificate is set"))
+	}
+	for name, d := range map[string]time.Duration{"request timeout": o.RequestTimeout, "watch grace": o.WatchGrace, "shutdown delay": o.ShutdownDelay} {
+		if d < 0 {
+			errs = append(errs, fmt.Errorf("the %s is negative: %s", name, d))
+		}
+	}
+	if o.RequestTimeout == 0 {
+		errs = append(errs, errors.New("the request timeout is zero"))
+	}
+	if o.MaxRequestBytes <= 0 {
+		errs = append(errs, fmt.Errorf("the largest request body is not positive: %d", o.MaxRequestBytes))
+	}
+	if o.MaxInFlight <= 0 || o.MaxMutatingInFlight <= 0 {
+		errs = append(errs, errors.New("the number of requests in flight is not positive"))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,59 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/generic"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/registry"
+)
+
+// Server is the assembled API server. A mode may install further API groups on
+// Generic before Run.
+type Server struct {
+	Generic *genericapiserver.GenericAPIServer
+}
+
+// New makes the server and its storage, and installs the Ark group.
+func (c CompletedConfig) New() (*Server, error) {
+	server, err := c.generic.New("ark-server", genericapiserver.NewEmptyDelegate())
+	if err != nil {
+		return nil, fmt.Errorf("set up the API server: %w", err)
+	}
+	// The generic server collects the storages to wait for, but leaves it to
+	// its users to wait. Without the hook it would be ready before its caches.
+	if err := server.AddPostStartHook("storage-readiness", server.StorageReadinessHook.Hook); err != nil {
+		return nil, fmt.Errorf("wait for the watch caches: %w", err)
+	}
+	storage, err := registry.Storage(c.kinds, c.scheme, c.Generic.RESTOptionsGetter)
+	if err != nil {
+		return nil, err
+	}
+	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
+	group.NegotiatedSerializer = withoutProtobuf{group.NegotiatedSerializer}
+	group.VersionedResourcesStorageMap = storage
+	if err := server.InstallAPIGroup(&group); err != nil {
+		return nil, fmt.Errorf("install the API group %s: %w", ark.GroupName, err)
+	}
+	return &Server{Generic: server}, nil
+}
+
+// Run serves until the context ends, drains what is in flight, and releases the
+// storages. The backend may be closed once it has returned.
+func (s *Server) Run(ctx context.Context) error {
+	return s.Generic.PrepareRun().RunWithContext(ctx)
+}
+
+// Storage returns the options with which a mode builds the storage of further
+// groups, in a layout made from the backend's base configuration.
+func (c *Config) Storage(layout Layout) generic.RESTOptionsGetter {
+	return RESTOptions(c.backend, layout, c.Generic.StorageObjectCountTracker)
+}
+
+func (c *Config) arkStorage() generic.RESTOptionsGetter {
+	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.kinds))
+}

@@ -1,0 +1,29 @@
+package registry
+
+import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
+)
+
+func a2aServer() Kind {
+	return define(definition[v1prealpha1.A2AServer, v1prealpha1.A2AServerList, v1prealpha1.A2AServerSpec, *v1prealpha1.A2AServerStatus]{
+		version: v1prealpha1.SchemeGroupVersion,
+		name:    "A2AServer", plural: "a2aservers", singular: "a2aserver",
+		spec:   func(o *v1prealpha1.A2AServer) *v1prealpha1.A2AServerSpec { return &o.Spec },
+		status: func(o *v1prealpha1.A2AServer) **v1prealpha1.A2AServerStatus { return &o.Status },
+		columns: []column[v1prealpha1.A2AServer]{
+			{name: "Ready", kind: "string", path: ".status.conditions[?(@.type=='Ready')].status", cell: func(o *v1prealpha1.A2AServer) any {
+				return optional(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Ready") })
+			}},
+			{name: "Discovering", kind: "string", path: ".status.conditions[?(@.type=='Discovering')].status", cell: func(o *v1prealpha1.A2AServer) any {
+				return optional(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Discovering") })
+			}},
+			{name: "Address", kind: "string", path: ".status.lastResolvedAddress", cell: func(o *v1prealpha1.A2AServer) any {
+				return optional(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return text(s.LastResolvedAddress) })
+			}},
+			{name: "Endpoint", kind: "string", path: ".status.lastResolvedEndpoint", cell: func(o *v1prealpha1.A2AServer) any {
+				return optional(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return text(s.LastResolvedEndpoint) })
+			}},
+			age[v1prealpha1.A2AServer](),
+		},
+	})
+}

@@ -1,0 +1,26 @@
+package registry
+
+import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+func a2aTask() Kind {
+	return define(definition[v1alpha1.A2ATask, v1alpha1.A2ATaskList, v1alpha1.A2ATaskSpec, *v1alpha1.A2ATaskStatus]{
+		version: v1alpha1.SchemeGroupVersion,
+		name:    "A2ATask", plural: "a2atasks", singular: "a2atask",
+		spec:   func(o *v1alpha1.A2ATask) *v1alpha1.A2ATaskSpec { return &o.Spec },
+		status: func(o *v1alpha1.A2ATask) **v1alpha1.A2ATaskStatus { return &o.Status },
+		columns: []column[v1alpha1.A2ATask]{
+			{name: "Query", kind: "string", path: ".spec.queryRef.name", cell: func(o *v1alpha1.A2ATask) any {
+				return optional(o.Spec.QueryRef, func(r *v1alpha1.ResourceReference) any { return word(r.Name) })
+			}},
+			{name: "Agent", kind: "string", path: ".spec.agentRef.name", cell: func(o *v1alpha1.A2ATask) any {
+				return optional(o.Spec.AgentRef, func(r *v1alpha1.A2ATaskAgentReference) any { return text(r.Name) })
+			}},
+			{name: "Phase", kind: "string", path: ".status.phase", cell: func(o *v1alpha1.A2ATask) any {
+				return optional(o.Status, func(s *v1alpha1.A2ATaskStatus) any { return text(s.Phase) })
+			}},
+			age[v1alpha1.A2ATask](),
+		},
+	})
+}

@@ -1,0 +1,144 @@
+package registry
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Kind describes one kind of the API: what the generic store and strategy need
+// to know to serve it. Values are immutable and safe for concurrent use.
+type Kind struct {
+	// GroupVersion is the one version in which the kind is served and stored.
+	GroupVersion schema.GroupVersion
+	// Name is the kind as in "kind: Agent".
+	Name string
+	// Plural and Singular are the resource's names: "agents", "agent".
+	Plural, Singular string
+	// ClusterScoped kinds have no namespace.
+	ClusterScoped bool
+	// New and NewList return an empty object and an empty list.
+	New, NewList func() runtime.Object
+	// Columns are what tables show after the object's name.
+	Columns []Column
+
+	parts parts
+}
+
+// Column is one printed column. Its JSONPath is that of the CRD's column; it is
+// only published as the column's description, Cell computes the value.
+type Column struct {
+	// Name is the header.
+	Name string
+	// Type is an OpenAPI type, or "date" for an age.
+	Type string
+	// JSONPath names the field shown.
+	JSONPath string
+	// Priority is 0 for columns that are always shown, greater for -o wide.
+	Priority int32
+	// Description replaces the default text, which quotes the JSONPath.
+	Description string
+	// Cell returns the value for an object, or nil where it has none.
+	Cell func(runtime.Object) any
+}
+
+// parts gives access to the halves of an object without reflection.
+type parts struct {
+	// specOf and statusOf return pointers into the object.
+	specOf, statusOf func(runtime.Object) any
+	// clearStatus empties the status.
+	clearStatus func(obj runtime.Object)
+	// copyStatus makes dst's status that of src, sharing memory with it.
+	copyStatus func(dst, src runtime.Object)
+	// keepOnlyStatus makes dst a copy of src in everything but its status.
+	keepOnlyStatus func(dst, src runtime.Object)
+}
+
+// Resource returns the group and plural name.
+func (k Kind) Resource() schema.GroupResource {
+	return k.GroupVersion.WithResource(k.Plural).GroupResource()
+}
+
+// GroupVersionKind returns the kind in its version.
+func (k Kind) GroupVersionKind() schema.GroupVersionKind {
+	return k.GroupVersion.WithKind(k.Name)
+}
+
+// Kinds returns all kinds of the API, in no particular order.
+func Kinds() []Kind {
+	return []Kind{
+		agent(), arkConfig(), a2aTask(), mcpServer(), memory(), model(), query(), team(), tool(),
+		a2aServer(), executionEngine(),
+	}
+}
+
+// definition is what a kind's own file says about it.
+//
+// T is the object's type and L its list's; S and U are the types of its spec
+// and status fields.
+type definition[T, L, S, U any] struct {
+	version          schema.GroupVersion
+	name             string
+	plural, singular string
+	clusterScoped    bool
+	spec             func(*T) *S
+	status           func(*T) *U
+	columns          []column[T]
+}
+
+// column is a Column before its cell function forgets the object's type.
+type column[T any] struct {
+	name, kind, path, description string
+	cell                          func(*T) any
+}
+
+// object is satisfied by the pointer to an API type.
+type object[T any] interface {
+	*T
+	runtime.Object
+	metav1.Object
+}
+
+// list is satisfied by the pointer to a list type.
+type list[L any] interface {
+	*L
+	runtime.Object
+}
+
+// define turns a typed definition into a Kind. The functions of the Kind panic
+// when given an object of another type, which only a programming error does.
+func define[T, L, S, U any, P object[T], Q list[L]](d definition[T, L, S, U]) Kind {
+	typed := func(obj runtime.Object) *T { return (*T)(obj.(P)) }
+	k := Kind{
+		GroupVersion:  d.version,
+		Name:          d.name,
+		Plural:        d.plural,
+		Singular:      d.singular,
+		ClusterScoped: d.clusterScoped,
+		New:           func() runtime.Object { return P(new(T)) },
+		NewList:       func() runtime.Object { return Q(new(L)) },
+		parts: parts{
+			specOf:   func(obj runtime.Object) any { return d.spec(typed(obj)) },
+			statusOf: func(obj runtime.Object) any { return d.status(typed(obj)) },
+			clearStatus: func(obj runtime.Object) {
+				var none U
+				*d.status(typed(obj)) = none
+			},
+			copyStatus: func(dst, src runtime.Object) {
+				*d.status(typed(dst)) = *d.status(typed(src))
+			},
+			keepOnlyStatus: func(dst, src runtime.Object) {
+				status := *d.status(typed(dst))
+				*typed(dst) = *typed(src.DeepCopyObject())
+				*d.status(typed(dst)) = status
+			},
+		},
+	}
+	for _, c := range d.columns {
+		k.Columns = append(k.Columns, Column{
+			Name: c.name, Type: c.kind, JSONPath: c.path, Description: c.description,
+			Cell: func(obj runtime.Object) any { return c.cell(typed(obj)) },
+		})
+	}
+	return k
+}

@@ -1,0 +1,31 @@
+package registry
+
+import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+func mcpServer() Kind {
+	return define(definition[v1alpha1.MCPServer, v1alpha1.MCPServerList, v1alpha1.MCPServerSpec, *v1alpha1.MCPServerStatus]{
+		version: v1alpha1.SchemeGroupVersion,
+		name:    "MCPServer", plural: "mcpservers", singular: "mcpserver",
+		spec:   func(o *v1alpha1.MCPServer) *v1alpha1.MCPServerSpec { return &o.Spec },
+		status: func(o *v1alpha1.MCPServer) **v1alpha1.MCPServerStatus { return &o.Status },
+		columns: []column[v1alpha1.MCPServer]{
+			{name: "Available", kind: "string", path: ".status.conditions[?(@.type=='Available')].status", cell: func(o *v1alpha1.MCPServer) any {
+				return optional(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Available") })
+			}},
+			{name: "Discovering", kind: "string", path: ".status.conditions[?(@.type=='Discovering')].status", cell: func(o *v1alpha1.MCPServer) any {
+				return optional(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Discovering") })
+			}},
+			{name: "Tools", kind: "integer", path: ".status.toolCount", cell: func(o *v1alpha1.MCPServer) any {
+				return optional(o.Status, func(s *v1alpha1.MCPServerStatus) any { return optional(s.ToolCount, func(n *int64) any { return *n }) })
+			}},
+			{name: "Auth", kind: "string", path: ".status.authorization.state", cell: func(o *v1alpha1.MCPServer) any {
+				return optional(o.Status, func(s *v1alpha1.MCPServerStatus) any {
+					return optional(s.Authorization, func(a *v1alpha1.MCPServerAuthorizationStatus) any { return text(a.State) })
+				})
+			}},
+			age[v1alpha1.MCPServer](),
+		},
+	})
+}

@@ -1,0 +1,116 @@
+package registry
+
+import (
+	"context"
+
+	apiequality "k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage/names"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// strategy is the behaviour of the main resource (all of an object but its
+// status), the same for every kind and matched to that of a CRD.
+//
+// The embedded DeclarativeValidation runs the generated rules and also is the
+// strategy's runtime.ObjectTyper.
+type strategy struct {
+	rest.DeclarativeValidation
+	names.NameGenerator
+	kind Kind
+}
+
+func newStrategy(kind Kind, scheme *runtime.Scheme) strategy {
+	return strategy{
+		DeclarativeValidation: rest.DeclarativeValidation{Scheme: scheme},
+		NameGenerator:         names.SimpleNameGenerator,
+		kind:                  kind,
+	}
+}
+
+var (
+	_ rest.RESTCreateStrategy            = strategy{}
+	_ rest.RESTUpdateStrategy            = strategy{}
+	_ rest.RESTDeleteStrategy            = strategy{}
+	_ rest.ResetFieldsStrategy           = strategy{}
+	_ rest.DeclarativeValidationStrategy = strategy{}
+)
+
+func (s strategy) NamespaceScoped() bool { return !s.kind.ClusterScoped }
+
+// GetResetFields names what a writer of the main resource cannot own.
+func (s strategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+	return s.resetFields("status")
+}
+
+func (s strategy) resetFields(names ...string) map[fieldpath.APIVersion]*fieldpath.Set {
+	set := fieldpath.NewSet()
+	for _, name := range names {
+		set.Insert(fieldpath.Path{{FieldName: &name}})
+	}
+	return map[fieldpath.APIVersion]*fieldpath.Set{
+		fieldpath.APIVersion(s.kind.GroupVersion.String()): set,
+	}
+}
+
+// PrepareForCreate drops the status and starts the generation.
+func (s strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+	s.kind.parts.clearStatus(obj)
+	setGeneration(obj, 1)
+}
+
+// PrepareForUpdate keeps the old status and advances the generation if the spec
+// changed. The caller has already set the generation to the old one.
+func (s strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+	s.kind.parts.copyStatus(obj, old)
+	if !apiequality.Semantic.DeepEqualWithNilDifferentFromEmpty(s.kind.parts.specOf(obj), s.kind.parts.specOf(old)) {
+		setGeneration(obj, generationOf(old)+1)
+	}
+}
+
+// Validate applies the rules that declarative validation cannot express.
+func (s strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
+	return validateCreate(s.kind, obj)
+}
+
+// ValidateUpdate does so for an update; see validate.go for what is ratcheted.
+func (s strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
+	return validateUpdate(obj, old, "spec")
+}
+
+// WarningsOnCreate returns texts for the client; they do not stop the request.
+func (s strategy) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
+	return finalizerWarnings(obj, nil)
+}
+
+// WarningsOnUpdate is WarningsOnCreate for what an update adds.
+func (s strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []string {
+	return finalizerWarnings(obj, old)
+}
+
+// Canonicalize has nothing to do: two spellings of one object already encode to
+// the same bytes.
+func (strategy) Canonicalize(runtime.Object) {}
+
+// AllowCreateOnUpdate is false: a PUT to a missing object is 404, as for CRDs.
+func (strategy) AllowCreateOnUpdate(context.Context) bool { return false }
+
+// AllowUnconditionalUpdate lets a PUT without resourceVersion overwrite.
+func (strategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+
+func generationOf(obj runtime.Object) int64 {
+	m, err := meta.Accessor(obj)
+	if err != nil {
+		return 0
+	}
+	return m.GetGeneration()
+}
+
+func setGeneration(obj runtime.Object, generation int64) {
+	if m, err := meta.Accessor(obj); err == nil {
+		m.SetGeneration(generation)
+	}
+}

@@ -1,0 +1,36 @@
+package standalone
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/admission/initializer"
+	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
+	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+)
+
+// applyAdmission refuses objects in namespaces that do not exist (404) or are
+// being deleted (403), and the deletion of the namespaces that always exist.
+func applyAdmission(config *genericapiserver.Config, client kubernetes.Interface, informers informers.SharedInformerFactory) error {
+	plugins := admission.NewPlugins()
+	lifecycle.Register(plugins)
+	wiring := initializer.New(client, nil, informers, config.Authorization.Authorizer, config.FeatureGate,
+		config.EffectiveVersion, config.DrainedNotify(), nil)
+	chain, err := plugins.NewFromPlugins([]string{lifecycle.PluginName}, noPluginConfig{}, wiring,
+		admission.DecoratorFunc(admissionmetrics.WithControllerMetrics))
+	if err != nil {
+		return fmt.Errorf("set up admission: %w", err)
+	}
+	config.AdmissionControl = admissionmetrics.WithStepMetrics(chain)
+	return nil
+}
+
+// noPluginConfig is for plugins that need none.
+type noPluginConfig struct{}
+
+func (noPluginConfig) ConfigFor(string) (io.Reader, error) { return strings.NewReader(""), nil }

@@ -1,0 +1,25 @@
+// Package standalone runs the Ark API without a Kubernetes cluster: it adds to
+// internal/apiserver what a cluster would bring.
+//
+//   - Keys (keys.go, certificate.go, kubeconfig.go): a certificate authority,
+//     a serving certificate, an admin token and a kubeconfig that holds it. They
+//     are made at the first start and kept.
+//   - Users and rights (authn.go, authz.go): bearer token or client certificate;
+//     the group system:masters may do anything, everybody else nothing but read
+//     health and version.
+//   - Namespaces (core.go, namespaces.go, controllers.go): the upstream registry,
+//     the admission that guards it, and the controller that empties a namespace
+//     that is being deleted.
+//
+// This is the only package that may import k8s.io/kubernetes, and it imports few
+// of its packages:
+//
+//	pkg/api/legacyscheme, pkg/apis/core, pkg/apis/core/install
+//	                                the core types, their versions and defaults
+//	pkg/registry/core/namespace/storage
+//	                                namespaces as kube-apiserver serves them
+//	pkg/generated/openapi           the schemas of the core types
+//	pkg/controller/namespace        deletes what a deleted namespace holds
+//
+// Everything else is k8s.io/apiserver and k8s.io/client-go.
+package standalone

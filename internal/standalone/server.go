@@ -1,0 +1,133 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/mckinsey/ark-server/internal/apiserver"
+)
+
+// Options configure a standalone server.
+type Options struct {
+	// Listener is where the server accepts TLS connections; it must be TCP. The
+	// server closes it.
+	Listener net.Listener
+	// Names are DNS names and IP addresses, beyond those of loopback and of the
+	// listener, at which clients reach the server.
+	Names []string
+	// KeysDir is the folder of the server's keys; made if missing.
+	KeysDir string
+	// Kubeconfig is the file that the admin's kubeconfig is written to.
+	Kubeconfig string
+	// Tune changes the common options before they are used; may be nil.
+	Tune func(*apiserver.Options)
+}
+
+// Server is a standalone Ark API server.
+type Server struct {
+	// URL is the address at which this machine reaches the server.
+	URL string
+	// Generic is the API server underneath.
+	Generic *genericapiserver.GenericAPIServer
+
+	server     *apiserver.Server
+	keys       *Keys
+	background sync.WaitGroup
+}
+
+// New assembles a server on a backend, and writes its keys and kubeconfig. The
+// backend stays the caller's, to be closed when Run has returned.
+func New(o Options, backend apiserver.Backend) (*Server, error) {
+	listen, ok := o.Listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return nil, fmt.Errorf("listen on %s: only TCP will do", o.Listener.Addr())
+	}
+	keys, err := OpenKeys(o.KeysDir, servingNames(listen, o.Names), time.Now)
+	if err != nil {
+		return nil, err
+	}
+	url := serverURL(listen)
+	if err := writeKubeconfig(o.Kubeconfig, url, keys); err != nil {
+		return nil, err
+	}
+
+	common := apiserver.NewOptions()
+	common.Listener = o.Listener
+	common.CertFile, common.KeyFile = keys.ServingCert(), keys.ServingKey()
+	if o.Tune != nil {
+		o.Tune(&common)
+	}
+	config, err := apiserver.NewConfig(common, backend)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kubernetes.NewForConfig(config.Generic.LoopbackClientConfig)
+	if err != nil {
+		return nil, fmt.Errorf("make the server's own client: %w", err)
+	}
+	config.Informers = informers.NewSharedInformerFactory(client, informerResync)
+	config.OpenAPI = append(config.OpenAPI, coreOpenAPI())
+	if err := applyAuthentication(config.Generic, keys); err != nil {
+		return nil, err
+	}
+	if config.Generic.Authorization.Authorizer, err = newAuthorizer(); err != nil {
+		return nil, err
+	}
+	if err := applyAdmission(config.Generic, client, config.Informers); err != nil {
+		return nil, err
+	}
+
+	server, err := config.Complete().New()
+	if err != nil {
+		return nil, err
+	}
+	if err := installCore(server.Generic, config.Storage(coreLayout(backend.StorageConfig()))); err != nil {
+		return nil, err
+	}
+	s := &Server{URL: url, Generic: server.Generic, server: server, keys: keys}
+	return s, s.addHooks(client, config.Informers)
+}
+
+const informerResync = 10 * time.Minute
+
+// addHooks registers what happens once the server serves. It is not ready before
+// its namespaces exist.
+func (s *Server) addHooks(client kubernetes.Interface, informers informers.SharedInformerFactory) error {
+	return errors.Join(
+		s.Generic.AddPostStartHook("ark-system-namespaces", func(hook genericapiserver.PostStartHookContext) error {
+			return ignoreCanceled(ensureNamespaces(hook, client))
+		}),
+		s.Generic.AddPostStartHook("ark-namespace-controller", func(hook genericapiserver.PostStartHookContext) error {
+			controller, err := newNamespaceController(hook, hook.LoopbackClientConfig, client, informers)
+			if err != nil {
+				return err
+			}
+			s.background.Go(func() { controller.Run(hook, namespaceWorkers) })
+			s.background.Go(func() { renewCertificates(hook, s.keys) })
+			return nil
+		}),
+	)
+}
+
+// Run serves until the context ends, then drains what is in flight and waits
+// for everything it has started.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.background.Wait()
+	return s.server.Run(ctx)
+}
+
+// A hook that the end of the server cuts short has not failed.
+func ignoreCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
