@@ -55,3 +55,6 @@ func Ratio(a, b float64) string {
 	}
 	return fmt.Sprintf("%.2f", a/b)
 }
+
+// Seconds is a duration in seconds for print.
+func Seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }

@@ -27,7 +27,12 @@ type Op func(ctx context.Context, c, i int) error
 
 // Run lets clients goroutines repeat op for the given time and then lets the operations under way finish.
 func Run(ctx context.Context, clients int, length time.Duration, op Op) Sample {
-	return run(ctx, clients, op, func(start time.Time, _ int) bool { return time.Since(start) < length })
+	return RunGroups(ctx, clients, length, 1, op)
+}
+
+// RunGroups is Run for operations that come in groups: a client stops only at a multiple of group.
+func RunGroups(ctx context.Context, clients int, length time.Duration, group int, op Op) Sample {
+	return run(ctx, clients, op, func(start time.Time, i int) bool { return i%group != 0 || time.Since(start) < length })
 }
 
 // RunCount lets each of the clients do op exactly n times.

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/measure"
+	"github.com/mckinsey/ark-server/e2e/internal/query"
+)
+
+const (
+	inputSize   = 1 << 10
+	answerSize  = 1 << 10
+	connections = 8
+	// lifeNamespace is where queries come and go; listNamespace holds those that are listed.
+	lifeNamespace = "bench-life"
+	listNamespace = "bench-list"
+
+	arkName  = "ark-server"
+	kubeName = "kube-apiserver"
+)
+
+// target is a server under measurement.
+type target struct {
+	name    string
+	clients []*rest.RESTClient // connections of their own
+	plain   *rest.RESTClient   // asks for no compression
+	pids    map[string]int     // processes whose CPU counts, by name
+	objects int
+	stop    func() error
+}
+
+// openAll starts the servers, ark-server first, and loads the objects to list. Those opened are returned with an error too.
+func openAll(ctx context.Context, o options, dir string) ([]*target, error) {
+	var targets []*target
+	open := func(name string, start func(context.Context, string) (*target, *rest.Config, error)) error {
+		own := filepath.Join(dir, name)
+		if err := os.MkdirAll(own, 0o755); err != nil {
+			return fmt.Errorf("make a folder for %s: %w", name, err)
+		}
+		starting, cancel := context.WithTimeout(ctx, 2*time.Minute)
+		defer cancel()
+		t, config, err := start(starting, own)
+		if err != nil {
+			return err
+		}
+		t.name, t.objects = name, o.objects
+		targets = append(targets, t)
+		began := time.Now()
+		if err := t.connect(ctx, config); err != nil {
+			return fmt.Errorf("prepare %s: %w", name, err)
+		}
+		fmt.Fprintf(os.Stderr, "bench: %s loaded with %d queries in %s\n", name, o.objects, time.Since(began).Round(time.Millisecond))
+		return nil
+	}
+	err := open(arkName, func(ctx context.Context, dir string) (*target, *rest.Config, error) {
+		s, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Args: o.args})
+		if err != nil {
+			return nil, nil, err
+		}
+		return &target{stop: s.Stop, pids: map[string]int{"server": s.PID()}}, s.Config, nil
+	})
+	if err != nil || o.peer == "none" {
+		return targets, err
+	}
+	crds, err := component.CRDs()
+	if err != nil {
+		return targets, err
+	}
+	return targets, open(kubeName, func(ctx context.Context, dir string) (*target, *rest.Config, error) {
+		s, err := component.StartKubeAPIServer(ctx, dir, crds)
+		if err != nil {
+			return nil, nil, err
+		}
+		return &target{stop: s.Stop, pids: map[string]int{"server": s.PID(), "etcd": s.Etcd.PID()}}, s.Config, nil
+	})
+}
+
+func (t *target) connect(ctx context.Context, config *rest.Config) error {
+	for range connections {
+		c, err := component.RawClient(config)
+		if err != nil {
+			return err
+		}
+		t.clients = append(t.clients, c)
+	}
+	uncompressed := rest.CopyConfig(config)
+	uncompressed.DisableCompression = true
+	var err error
+	if t.plain, err = component.RawClient(uncompressed); err != nil {
+		return err
+	}
+	for _, ns := range []string{lifeNamespace, listNamespace} {
+		if err := query.EnsureNamespace(ctx, t.clients[0], ns); err != nil {
+			return err
+		}
+	}
+	const loaders = 32
+	spec := query.Spec(inputSize)
+	s := measure.RunCount(ctx, loaders, (t.objects+loaders-1)/loaders, func(ctx context.Context, c, i int) error {
+		n := i*loaders + c
+		if n >= t.objects {
+			return nil
+		}
+		return query.Create(ctx, t.client(c), listNamespace, fmt.Sprintf("query-%06d", n), spec)
+	})
+	return s.FirstError
+}
+
+func (t *target) client(c int) *rest.RESTClient { return t.clients[c%len(t.clients)] }
+
+// measure runs one case and adds the CPU that each process spent per operation.
+func (t *target) measure(ctx context.Context, p planned, length time.Duration, name string) (measure.Sample, error) {
+	before, err := t.cpu()
+	if err != nil {
+		return measure.Sample{}, err
+	}
+	s := p.run(ctx, t, p.clients, length, name)
+	if err := ctx.Err(); err != nil {
+		return s, err
+	}
+	after, err := t.cpu()
+	if err != nil {
+		return s, err
+	}
+	s.CPU = map[string]time.Duration{}
+	for process := range after {
+		s.CPU[process] = (after[process] - before[process]) / time.Duration(max(s.Count, 1))
+	}
+	return s, nil
+}
+
+// cpu is what each of the target's processes, and this client, have used so far.
+func (t *target) cpu() (map[string]time.Duration, error) {
+	used := map[string]time.Duration{}
+	var err error
+	for name, pid := range t.pids {
+		if used[name], err = component.CPUTime(pid); err != nil {
+			return nil, err
+		}
+	}
+	used["client"], err = component.CPUTime(os.Getpid())
+	return used, err
+}

@@ -1,0 +1,151 @@
+// Command memory loads many Query objects into an ark-server, restarts it, and prints how long the start took and what memory
+// the server holds after it and during a full list.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/measure"
+	"github.com/mckinsey/ark-server/e2e/internal/query"
+)
+
+const (
+	namespace = "bench-memory"
+	// inputSize makes an object of 2 KiB with the metadata that the server adds.
+	inputSize = 1400
+	loaders   = 64
+)
+
+func main() {
+	objects := flag.Int("objects", 100_000, "queries of 2 KiB")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *objects); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, objects int) (err error) {
+	dir, err := os.MkdirTemp("", "ark-bench-memory-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the database: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	o := component.ArkOptions{Dir: dir}
+	server, err := component.StartArk(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if server != nil { // the one running at the end
+			server.Kill()
+		}
+	}()
+	if err := load(ctx, server.Config, objects); err != nil {
+		return err
+	}
+	if err := report(server, "after loading"); err != nil {
+		return err
+	}
+	for _, end := range []struct {
+		name string
+		stop func() error
+	}{
+		{"a clean stop", server.Stop},
+		{"kill -9", func() error { server.Kill(); return nil }},
+	} {
+		if err := end.stop(); err != nil {
+			return err
+		}
+		began := time.Now()
+		if server, err = component.StartArk(ctx, o); err != nil {
+			return err
+		}
+		fmt.Printf("ready after %s: %s s\n", end.name, measure.Seconds(time.Since(began)))
+		if err := report(server, "after the start"); err != nil {
+			return err
+		}
+		if err := list(ctx, server, objects); err != nil {
+			return err
+		}
+	}
+	return server.Stop()
+}
+
+func load(ctx context.Context, config *rest.Config, objects int) error {
+	var clients []*rest.RESTClient
+	for range 8 {
+		c, err := component.RawClient(config)
+		if err != nil {
+			return err
+		}
+		clients = append(clients, c)
+	}
+	if err := query.EnsureNamespace(ctx, clients[0], namespace); err != nil {
+		return err
+	}
+	spec := query.Spec(inputSize)
+	began := time.Now()
+	s := measure.RunCount(ctx, loaders, (objects+loaders-1)/loaders, func(ctx context.Context, c, i int) error {
+		n := i*loaders + c
+		if n >= objects {
+			return nil
+		}
+		return query.Create(ctx, clients[c%len(clients)], namespace, fmt.Sprintf("query-%06d", n), spec)
+	})
+	fmt.Printf("loaded %d queries in %s s over HTTPS, %s a second\n", objects, measure.Seconds(time.Since(began)), measure.Rate(s.Rate))
+	return s.FirstError
+}
+
+func report(server *component.ArkServer, when string) error {
+	m, err := server.Memory()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  resident %s: %d MiB (peak %d MiB)\n", when, m.RSS>>20, m.Peak>>20)
+	return nil
+}
+
+// list reads everything in one answer, without compression and as fast as the server sends it.
+func list(ctx context.Context, server *component.ArkServer, objects int) error {
+	config := rest.CopyConfig(server.Config)
+	config.DisableCompression = true
+	client, err := component.RawClient(config)
+	if err != nil {
+		return err
+	}
+	before, err := server.Memory()
+	if err != nil {
+		return err
+	}
+	if err := server.ResetPeak(); err != nil {
+		return err
+	}
+	began := time.Now()
+	n, size, err := query.List(ctx, client, namespace, 0)
+	if err != nil {
+		return err
+	}
+	took := time.Since(began)
+	if n != objects {
+		return fmt.Errorf("list: got %d queries, want %d", n, objects)
+	}
+	after, err := server.Memory()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  list of %d in %s s: %d MiB, %d bytes an object; peak %d MiB, %d MiB above the start, %s times the data\n",
+		n, measure.Seconds(took), size>>20, size/n, after.Peak>>20, (after.Peak-before.RSS)>>20,
+		measure.Ratio(float64(after.Peak-before.RSS), float64(size)))
+	return nil
+}

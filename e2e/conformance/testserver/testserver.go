@@ -1,0 +1,103 @@
+// Package testserver runs our endpoint where k8s.io/apiserver's storage tests
+// expect an etcd.
+package testserver
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/client/v3/kubernetes"
+
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+// TransportVariable names the environment variable that chooses how the tests
+// reach the endpoint: "direct" (the default) without a wire, "grpc" over a unix
+// socket.
+const TransportVariable = "ARK_CONFORMANCE_TRANSPORT"
+
+// Config is what the tests may set.
+type Config struct {
+	// ProgressInterval is the period of watch progress; 0 for the default.
+	ProgressInterval time.Duration
+	// ServerTLS and ClientTLS, if set, secure the grpc transport.
+	ServerTLS, ClientTLS *tls.Config
+}
+
+// Run starts an endpoint on a fresh SQLite database and returns a client of it.
+// Both end with the test.
+func Run(t testing.TB, cfg Config) *kubernetes.Client {
+	t.Helper()
+	transport := os.Getenv(TransportVariable)
+	if transport != "" && transport != "direct" && transport != "grpc" {
+		t.Fatalf("%s=%s: use direct or grpc", TransportVariable, transport)
+	}
+	ctx := context.Background()
+	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatalf("open the database: %v", err)
+	}
+	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	if err != nil {
+		t.Fatalf("open the store: %v", err)
+	}
+	srv := etcdserver.New(store, etcdserver.Options{ProgressInterval: cfg.ProgressInterval, TLS: cfg.ServerTLS})
+	t.Cleanup(func() {
+		srv.Stop()
+		if err := store.Close(); err != nil {
+			t.Errorf("close the store: %v", err)
+		}
+	})
+	if transport == "grpc" {
+		return dial(t, srv, cfg.ClientTLS)
+	}
+	c := direct.NewClient(srv)
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func serve(t testing.TB, srv *etcdserver.Server, lis net.Listener) {
+	if err := srv.Serve(lis); err != nil {
+		t.Errorf("serve %s: %v", lis.Addr(), err)
+	}
+}
+
+func dial(t testing.TB, srv *etcdserver.Server, secure *tls.Config) *kubernetes.Client {
+	t.Helper()
+	address := "tcp://127.0.0.1:0"
+	if secure == nil {
+		// Test names make t.TempDir() longer than a socket's path may be.
+		dir, err := os.MkdirTemp("", "ark")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
+		address = "unix://" + dir + "/etcd"
+	}
+	lis, err := etcdserver.Listen(address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if secure != nil {
+		address = "https://" + lis.Addr().String()
+	}
+	go serve(t, srv, lis)
+	c, err := kubernetes.New(clientv3.Config{Endpoints: []string{address}, TLS: secure, DialTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatalf("connect to the endpoint: %v", err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// Endpoint presents a client without a wire to the API server's feature check.
+func Endpoint(c *kubernetes.Client) direct.EndpointClient { return direct.Endpoint(c) }

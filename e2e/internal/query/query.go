@@ -1,0 +1,177 @@
+// Package query drives Query objects over HTTP with bodies prepared ahead, so that the client costs little beside the server it
+// shares the machine with.
+package query
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+)
+
+const (
+	group      = "/apis/ark.mckinsey.com/v1alpha1"
+	apiVersion = "ark.mckinsey.com/v1alpha1"
+	finalizer  = "ark.mckinsey.com/finalizer"
+)
+
+// Steps is the number of writes in the life of a Query.
+const Steps = 7
+
+// Life is the one Query at a time that a client takes through its life: create, the controller's finalizer, three status writes
+// (waiting, running, done with the answer), delete, and the patch that takes the finalizer off and so ends it. Not for
+// concurrent use.
+type Life struct {
+	client    *rest.RESTClient
+	namespace string
+	bodies    bodies
+
+	name     string
+	revision string // resourceVersion of the last answer
+	failed   error  // of this life; its later steps are skipped
+}
+
+// bodies are cut where the name and the resourceVersion go.
+type bodies struct {
+	beforeName, afterName, afterRevision string
+	create                               string
+	status                               [3]string
+	addFinalizer, removeFinalizer        []byte
+}
+
+// NewLife prepares a life in a namespace that exists, with an input and an answer of so many bytes.
+func NewLife(client *rest.RESTClient, namespace string, inputSize, answerSize int) *Life {
+	spec := `"spec":` + Spec(inputSize)
+	condition := func(status, reason string) string {
+		return `[{"type":"Completed","status":"` + status + `","reason":"` + reason + `","message":"` + reason +
+			`","lastTransitionTime":"2026-01-01T00:00:00Z","observedGeneration":1}]`
+	}
+	return &Life{client: client, namespace: namespace, bodies: bodies{
+		beforeName:    `{"apiVersion":"` + apiVersion + `","kind":"Query","metadata":{"namespace":"` + namespace + `","name":"`,
+		create:        `"},` + spec + `}`,
+		afterName:     `","resourceVersion":"`,
+		afterRevision: `"},` + spec + `,"status":`,
+		status: [3]string{
+			`{"phase":"pending","conditions":` + condition("False", "QueryNotStarted") + `,"tokenUsage":{}}}`,
+			`{"phase":"running","conditions":` + condition("False", "QueryRunning") + `,"tokenUsage":{}}}`,
+			`{"phase":"done","conditions":` + condition("True", "QuerySucceeded") +
+				`,"tokenUsage":{"promptTokens":300,"completionTokens":250,"totalTokens":550},"duration":"1.5s"` +
+				`,"response":{"target":{"type":"agent","name":"researcher"},"phase":"done","content":"` + text(answerSize) + `"}}}`,
+		},
+		addFinalizer:    []byte(`{"metadata":{"finalizers":["` + finalizer + `"]}}`),
+		removeFinalizer: []byte(`{"metadata":{"finalizers":null}}`),
+	}}
+}
+
+// Step does one write: step 0 begins a new life under the given name. After a failure the rest of the life fails too.
+func (l *Life) Step(ctx context.Context, step int, name string) error {
+	if step == 0 {
+		l.name, l.revision, l.failed = name, "", nil
+	}
+	if l.failed != nil {
+		return l.failed
+	}
+	answer, err := l.request(step).DoRaw(ctx)
+	if err == nil && step < 5 {
+		l.revision, err = resourceVersion(answer)
+	}
+	if err != nil {
+		l.failed = fmt.Errorf("step %d of a query's life: %w", step, explain(err, answer))
+	}
+	return l.failed
+}
+
+func (l *Life) request(step int) *rest.Request {
+	b := l.bodies
+	switch step {
+	case 0:
+		return l.json(l.client.Post(), path(l.namespace), b.beforeName+l.name+b.create)
+	case 1:
+		return l.client.Patch(types.MergePatchType).AbsPath(path(l.namespace, l.name)).Body(b.addFinalizer)
+	case 2, 3, 4:
+		body := b.beforeName + l.name + b.afterName + l.revision + b.afterRevision + b.status[step-2]
+		return l.json(l.client.Put(), path(l.namespace, l.name, "status"), body)
+	case 5:
+		return l.client.Delete().AbsPath(path(l.namespace, l.name))
+	default:
+		return l.client.Patch(types.MergePatchType).AbsPath(path(l.namespace, l.name)).Body(b.removeFinalizer)
+	}
+}
+
+func (l *Life) json(r *rest.Request, path, body string) *rest.Request {
+	return r.AbsPath(path).SetHeader("Content-Type", "application/json").Body([]byte(body))
+}
+
+// Create makes one Query with a spec as Spec returns it.
+func Create(ctx context.Context, client *rest.RESTClient, namespace, name, spec string) error {
+	body := `{"apiVersion":"` + apiVersion + `","kind":"Query","metadata":{"namespace":"` + namespace + `","name":"` + name + `"},"spec":` + spec + `}`
+	answer, err := client.Post().AbsPath(path(namespace)).SetHeader("Content-Type", "application/json").Body([]byte(body)).DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("create query %s/%s: %w", namespace, name, explain(err, answer))
+	}
+	return nil
+}
+
+// Spec is the JSON of a spec with an input of so many bytes.
+func Spec(inputSize int) string {
+	return `{"input":"` + text(inputSize) + `","type":"user","target":{"type":"agent","name":"researcher"},"timeout":"5m","ttl":"720h"}`
+}
+
+// List reads all queries of a namespace in one answer and returns how many there are and how many bytes they took. limit 0 is
+// no limit.
+func List(ctx context.Context, client *rest.RESTClient, namespace string, limit int) (count, size int, err error) {
+	r := client.Get().AbsPath(path(namespace))
+	if limit > 0 {
+		r = r.Param("limit", strconv.Itoa(limit))
+	}
+	answer, err := r.DoRaw(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("list queries of %s: %w", namespace, explain(err, answer))
+	}
+	// Each object has exactly one uid; parsing would cost the client more than the server spent.
+	return bytes.Count(answer, []byte(`"uid":"`)), len(answer), nil
+}
+
+// EnsureNamespace creates a namespace.
+func EnsureNamespace(ctx context.Context, client *rest.RESTClient, name string) error {
+	body := `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"` + name + `"}}`
+	answer, err := client.Post().AbsPath("/api/v1/namespaces").SetHeader("Content-Type", "application/json").Body([]byte(body)).DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("create namespace %s: %w", name, explain(err, answer))
+	}
+	return nil
+}
+
+func path(namespace string, rest ...string) string {
+	return group + "/namespaces/" + namespace + "/queries" + strings.Join(append([]string{""}, rest...), "/")
+}
+
+func resourceVersion(object []byte) (string, error) {
+	const field = `"resourceVersion":"`
+	_, after, found := bytes.Cut(object, []byte(field))
+	value, _, closed := bytes.Cut(after, []byte(`"`))
+	if !found || !closed {
+		return "", errors.New("no resourceVersion in the answer")
+	}
+	return string(value), nil
+}
+
+// explain adds the server's answer to an error.
+func explain(err error, answer []byte) error {
+	const most = 500
+	if len(answer) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, answer[:min(len(answer), most)])
+}
+
+// text is prose of so many bytes.
+func text(size int) string {
+	const sentence = "Compare the findings of the three reports on battery storage and name where they disagree. "
+	return strings.Repeat(sentence, size/len(sentence)+1)[:size]
+}
