@@ -51,8 +51,8 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.HeaderValue{}.OpenAPIModelName():                  schema_internal_apis_ark_v1alpha1_HeaderValue(ref),
 		v1alpha1.HeaderValueSource{}.OpenAPIModelName():            schema_internal_apis_ark_v1alpha1_HeaderValueSource(ref),
 		v1alpha1.InlineTool{}.OpenAPIModelName():                   schema_internal_apis_ark_v1alpha1_InlineTool(ref),
-		v1alpha1.JSON{}.OpenAPIModelName():                         schema_internal_apis_ark_v1alpha1_JSON(ref),
-		v1alpha1.JSONObject{}.OpenAPIModelName():                   schema_internal_apis_ark_v1alpha1_JSONObject(ref),
+		v1alpha1.JSON{}.OpenAPIModelName():                         v1alpha1.JSON{}.OpenAPIDefinition(),
+		v1alpha1.JSONObject{}.OpenAPIModelName():                   v1alpha1.JSONObject{}.OpenAPIDefinition(),
 		v1alpha1.LocalReference{}.OpenAPIModelName():               schema_internal_apis_ark_v1alpha1_LocalReference(ref),
 		v1alpha1.MCPServer{}.OpenAPIModelName():                    schema_internal_apis_ark_v1alpha1_MCPServer(ref),
 		v1alpha1.MCPServerAuthorization{}.OpenAPIModelName():       schema_internal_apis_ark_v1alpha1_MCPServerAuthorization(ref),
@@ -1829,40 +1829,6 @@ func schema_internal_apis_ark_v1alpha1_InlineTool(ref common.ReferenceCallback) 
 					},
 				},
 				Required: []string{"language", "source"},
-			},
-		},
-	}
-}
-
-func schema_internal_apis_ark_v1alpha1_JSON(ref common.ReferenceCallback) common.OpenAPIDefinition {
-	return common.OpenAPIDefinition{
-		Schema: spec.Schema{
-			SchemaProps: spec.SchemaProps{
-				Description: "JSON holds one JSON value of any type: a string, number, list, object, boolean or null. The zero JSON is an absent field.\n\nDecoding brings the value into one canonical form (no white space, object keys sorted, numbers exactly as written), so two documents that mean the same compare equal and an update that changes nothing is recognised.",
-				Type:        v1alpha1.JSON{}.OpenAPISchemaType(),
-				Format:      v1alpha1.JSON{}.OpenAPISchemaFormat(),
-			},
-			VendorExtensible: spec.VendorExtensible{
-				Extensions: spec.Extensions{
-					"x-kubernetes-preserve-unknown-fields": "true",
-				},
-			},
-		},
-	}
-}
-
-func schema_internal_apis_ark_v1alpha1_JSONObject(ref common.ReferenceCallback) common.OpenAPIDefinition {
-	return common.OpenAPIDefinition{
-		Schema: spec.Schema{
-			SchemaProps: spec.SchemaProps{
-				Description: "JSONObject holds one JSON object with free content. Decoding accepts any JSON value, in the canonical form of JSON; validation rejects what is not an object, because only validation can name the field.",
-				Type:        v1alpha1.JSONObject{}.OpenAPISchemaType(),
-				Format:      v1alpha1.JSONObject{}.OpenAPISchemaFormat(),
-			},
-			VendorExtensible: spec.VendorExtensible{
-				Extensions: spec.Extensions{
-					"x-kubernetes-preserve-unknown-fields": "true",
-				},
 			},
 		},
 	}

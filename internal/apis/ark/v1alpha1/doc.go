@@ -16,9 +16,12 @@
 // Two normalisations remain: an absent spec is the same as an empty one, and
 // durations and times come back in Go's and RFC 3339's canonical form.
 //
+// The package imports apimachinery, and kube-openapi for the schema of JSON.
+//
 // Comments starting with +k8s: are read by validation-gen, +k8s:validation:,
 // +enum, +default, +required and +listType by openapi-gen; both are needed to
-// enforce a rule and to publish it.
+// enforce a rule and to publish it. The linter of validation-gen is off: it
+// wants +k8s:required on required lists, which would refuse empty ones.
 //
 // +k8s:deepcopy-gen=package
 // +k8s:defaulter-gen=TypeMeta

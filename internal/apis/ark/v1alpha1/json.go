@@ -12,8 +12,6 @@ import (
 // Decoding brings the value into one canonical form (no white space, object
 // keys sorted, numbers exactly as written), so two documents that mean the
 // same compare equal and an update that changes nothing is recognised.
-//
-// +k8s:openapi-gen=x-kubernetes-preserve-unknown-fields:true
 type JSON struct {
 	// Raw is the value's text, or nil.
 	//
@@ -30,17 +28,9 @@ func (j *JSON) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
-// OpenAPISchemaType says that any type is allowed.
-func (JSON) OpenAPISchemaType() []string { return nil }
-
-// OpenAPISchemaFormat is empty: the value has no format.
-func (JSON) OpenAPISchemaFormat() string { return "" }
-
 // JSONObject holds one JSON object with free content. Decoding accepts any
 // JSON value, in the canonical form of JSON; validation rejects what is not an
 // object, because only validation can name the field.
-//
-// +k8s:openapi-gen=x-kubernetes-preserve-unknown-fields:true
 type JSONObject struct {
 	// Raw is the object's text, or nil.
 	//
@@ -56,12 +46,6 @@ func (j *JSONObject) UnmarshalJSON(data []byte) (err error) {
 	j.Raw, err = canonicalJSON(data)
 	return err
 }
-
-// OpenAPISchemaType says that the value is an object.
-func (JSONObject) OpenAPISchemaType() []string { return []string{"object"} }
-
-// OpenAPISchemaFormat is empty: the value has no format.
-func (JSONObject) OpenAPISchemaFormat() string { return "" }
 
 func rawOrNull(raw []byte) []byte {
 	if raw == nil {
