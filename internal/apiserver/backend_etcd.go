@@ -22,6 +22,9 @@ type EtcdOptions struct {
 	// CAFile, CertFile and KeyFile name PEM files; all empty means no TLS
 	// beyond what the URLs ask for.
 	CAFile, CertFile, KeyFile string
+	// CompactionInterval is how long old revisions stay readable, at least;
+	// 0 leaves compaction to others.
+	CompactionInterval time.Duration
 }
 
 // Etcd is a Backend on an etcd, or anything that speaks its protocol, outside
@@ -38,6 +41,7 @@ var _ Backend = &Etcd{}
 // within the context.
 func NewEtcd(ctx context.Context, o EtcdOptions) (*Etcd, error) {
 	config := storageConfig()
+	config.CompactionInterval = o.CompactionInterval
 	config.Transport = storagebackend.TransportConfig{
 		ServerList:    o.Servers,
 		TrustedCAFile: o.CAFile,

@@ -8,9 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apiserver"
 )
@@ -122,6 +125,26 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 func (s *Server) Run(ctx context.Context) error {
 	defer s.background.Wait()
 	return s.server.Run(ctx)
+}
+
+// WaitReady returns nil once the server is ready, or the context's error.
+func (s *Server) WaitReady(ctx context.Context) error {
+	client, err := rest.UnversionedRESTClientFor(rawConfig(s.Generic.LoopbackClientConfig))
+	if err != nil {
+		return fmt.Errorf("make a client for the probe: %w", err)
+	}
+	return wait.PollUntilContextCancel(ctx, readyPoll, true, func(ctx context.Context) (bool, error) {
+		return client.Get().AbsPath("/readyz").Do(ctx).Error() == nil, nil
+	})
+}
+
+const readyPoll = 25 * time.Millisecond
+
+// rawConfig is for paths outside the API groups.
+func rawConfig(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.NegotiatedSerializer = clientscheme.Codecs
+	return config
 }
 
 // A hook that the end of the server cuts short has not failed.

@@ -1,0 +1,33 @@
+// Command ark-server serves the Ark API (ark.mckinsey.com), see README.md.
+//
+// The package holds flags and wiring only:
+//
+//	command.go  the commands and their help
+//	options.go  the flags of serve, their checks and groups
+//	env.go      flags from the environment
+//	errors.go   what a wrong command line is answered with
+//	serve.go    starts and stops what was asked for
+//	storage.go  opens the storage that was asked for
+//	logging.go  where logs go
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run is main without the process: it returns the exit code, 2 for a wrong
+// command line and 1 for anything else that failed.
+func run(args []string) int {
+	cmd := newCommand()
+	cmd.SetArgs(args)
+	if err := cmd.Execute(); err != nil {
+		fmt.Fprintf(os.Stderr, "ark-server: %s\n", oneLine(explain(err, cmd)))
+		return exitCode(err)
+	}
+	return 0
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// options are the values of the flags of serve.
+type options struct {
+	storage string
+
+	dbPath        string
+	dbSynchronous string
+
+	etcdServers  []string
+	etcdCAFile   string
+	etcdCertFile string
+	etcdKeyFile  string
+
+	etcdListen             string
+	etcdListenCertFile     string
+	etcdListenKeyFile      string
+	etcdListenClientCAFile string
+
+	compactionInterval time.Duration
+
+	bindAddress string
+	securePort  int
+	tlsSANs     []string
+
+	keysDir       string
+	kubeconfigOut string
+
+	logLevel  string
+	logFormat string
+	verbosity int
+}
+
+func newOptions() *options {
+	return &options{
+		storage:            storageSQLite,
+		dbPath:             "./ark.db",
+		dbSynchronous:      "full",
+		compactionInterval: 5 * time.Minute,
+		bindAddress:        "127.0.0.1",
+		securePort:         6443,
+		logLevel:           "warn",
+		logFormat:          "text",
+	}
+}
+
+const (
+	storageSQLite = "sqlite"
+	storageEtcd   = "etcd"
+)
+
+// flagGroup is a heading of the help with the flags under it.
+type flagGroup struct {
+	name  string
+	flags *pflag.FlagSet
+}
+
+func (o *options) flagGroups() []flagGroup {
+	group := func(name string, add func(*pflag.FlagSet)) flagGroup {
+		fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+		fs.SortFlags = false
+		add(fs)
+		return flagGroup{name: name, flags: fs}
+	}
+	return []flagGroup{
+		group("Storage", func(fs *pflag.FlagSet) {
+			fs.StringVar(&o.storage, "storage", o.storage, "where the data is kept: `sqlite|etcd`")
+			fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file`; made if missing")
+			fs.StringVar(&o.dbSynchronous, "db-synchronous", o.dbSynchronous, "`full|normal`: full has every acknowledged write on disk; normal is faster, and a crash of the machine (not of the server) may lose the last writes")
+			fs.StringSliceVar(&o.etcdServers, "etcd-servers", nil, "`URLs` of an external etcd, for --storage=etcd")
+			fs.StringVar(&o.etcdCAFile, "etcd-cafile", "", "PEM `file` of the authority that signed the external etcd's certificate")
+			fs.StringVar(&o.etcdCertFile, "etcd-certfile", "", "PEM `file` of the client certificate for the external etcd")
+			fs.StringVar(&o.etcdKeyFile, "etcd-keyfile", "", "PEM `file` of that certificate's key")
+			fs.DurationVar(&o.compactionInterval, "compaction-interval", o.compactionInterval, "how long old revisions stay readable at least, which bounds how late a watch may resume; 0 keeps them all")
+		}),
+		group("Serving", func(fs *pflag.FlagSet) {
+			fs.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "`IP` address to listen on; 0.0.0.0 or :: for all")
+			fs.IntVar(&o.securePort, "secure-port", o.securePort, "HTTPS `port`; 0 picks a free one")
+			fs.StringSliceVar(&o.tlsSANs, "tls-san", nil, "further `names` and IP addresses at which clients reach the server, for its certificate")
+			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to write the admin's kubeconfig to (default admin.kubeconfig next to the database)")
+			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
+		}),
+		group("etcd protocol", func(fs *pflag.FlagSet) {
+			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path or tcp://127.0.0.1:port; who reaches it can change everything")
+			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
+			fs.StringVar(&o.etcdListenKeyFile, "etcd-listen-key-file", "", "PEM `file` of that certificate's key")
+			fs.StringVar(&o.etcdListenClientCAFile, "etcd-listen-client-ca-file", "", "PEM `file` of the authority whose client certificates are accepted; needed beyond loopback")
+		}),
+		group("Logging", func(fs *pflag.FlagSet) {
+			fs.StringVar(&o.logLevel, "log-level", o.logLevel, "least `severity` logged: error|warn|info|debug")
+			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`")
+			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
+		}),
+	}
+}
+
+// validate returns every fault of the flags; each names its flag and a fix.
+func (o *options) validate() error {
+	var errs []error
+	fault := func(flag string, value any, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("--%s=%v: %s", flag, value, fmt.Sprintf(format, args...)))
+	}
+	oneOf := func(flag, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			fault(flag, value, "use %s", strings.Join(allowed, " or "))
+		}
+	}
+	oneOf("storage", o.storage, storageSQLite, storageEtcd)
+	oneOf("db-synchronous", o.dbSynchronous, "full", "normal")
+	oneOf("log-level", o.logLevel, "error", "warn", "info", "debug")
+	oneOf("log-format", o.logFormat, "text", "json")
+	if o.storage == storageEtcd {
+		if len(o.etcdServers) == 0 {
+			errs = append(errs, errors.New("--storage=etcd needs --etcd-servers, such as --etcd-servers=http://127.0.0.1:2379"))
+		}
+		if o.etcdListen != "" {
+			fault("etcd-listen", o.etcdListen, "there is no embedded storage with --storage=etcd; ask that etcd itself")
+		}
+	} else if len(o.etcdServers) > 0 {
+		fault("etcd-servers", strings.Join(o.etcdServers, ","), "add --storage=etcd, or leave it out")
+	}
+	if o.storage == storageSQLite && o.dbPath == "" {
+		errs = append(errs, errors.New("--db-path is empty: name a file, such as --db-path=./ark.db"))
+	}
+	if (o.etcdCertFile == "") != (o.etcdKeyFile == "") {
+		errs = append(errs, errors.New("--etcd-certfile and --etcd-keyfile go together"))
+	}
+	if (o.etcdListenCertFile == "") != (o.etcdListenKeyFile == "") {
+		errs = append(errs, errors.New("--etcd-listen-cert-file and --etcd-listen-key-file go together"))
+	}
+	if o.etcdListenClientCAFile != "" && o.etcdListenCertFile == "" {
+		fault("etcd-listen-client-ca-file", o.etcdListenClientCAFile, "needs --etcd-listen-cert-file and --etcd-listen-key-file")
+	}
+	if net.ParseIP(o.bindAddress) == nil {
+		fault("bind-address", o.bindAddress, "not an IP address; use 127.0.0.1, or 0.0.0.0 for all")
+	}
+	if o.securePort < 0 || o.securePort > 65535 {
+		fault("secure-port", o.securePort, "use 1 to 65535, or 0 for a free port")
+	}
+	if o.compactionInterval < 0 {
+		fault("compaction-interval", o.compactionInterval, "use a duration such as 5m, or 0 to keep every revision")
+	}
+	if o.verbosity < 0 || o.verbosity > 10 {
+		fault("v", o.verbosity, "use 0 to 10")
+	}
+	return errors.Join(errs...)
+}
+
+// keys and kubeconfig default to the neighbourhood of the database, or to the
+// working folder where the database is elsewhere.
+func (o *options) keys() string {
+	switch {
+	case o.keysDir != "":
+		return o.keysDir
+	case o.storage == storageSQLite:
+		return o.dbPath + ".keys"
+	}
+	return "ark-server.keys"
+}
+
+func (o *options) kubeconfig() string {
+	switch {
+	case o.kubeconfigOut != "":
+		return o.kubeconfigOut
+	case o.storage == storageSQLite:
+		return filepath.Join(filepath.Dir(o.dbPath), "admin.kubeconfig")
+	}
+	return "admin.kubeconfig"
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mckinsey/ark-server/internal/standalone"
+	"github.com/mckinsey/ark-server/internal/version"
+)
+
+// serve runs a standalone server until a signal or a failure, and returns once
+// everything is closed. out receives the start-up lines.
+func serve(ctx context.Context, o *options, out io.Writer) (err error) {
+	if err := setUpLogging(o); err != nil {
+		return err
+	}
+	ctx, stop := untilSignal(ctx, out)
+	defer stop()
+
+	listener, err := listen(o)
+	if err != nil {
+		return err
+	}
+	data, err := openStorage(ctx, o)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server, err := standalone.New(standalone.Options{
+		Listener:   listener,
+		Names:      o.tlsSANs,
+		KeysDir:    o.keys(),
+		Kubeconfig: o.kubeconfig(),
+	}, data)
+	if err != nil {
+		return errors.Join(err, listener.Close(), data.Close())
+	}
+
+	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error {
+		// Closing the storage ends data.etcd below.
+		return errors.Join(server.Run(ctx), data.Close())
+	})
+	running.Go(data.etcd)
+	running.Go(func() error {
+		if server.WaitReady(ctx) == nil {
+			announce(out, o, server.URL, data.summary)
+		}
+		return nil
+	})
+	return running.Wait()
+}
+
+// listen opens the HTTPS port.
+func listen(o *options) (net.Listener, error) {
+	address := net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort))
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return listener, nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("--secure-port=%d: another program listens on %s: stop it, or choose another port (0 for any free one)", o.securePort, address)
+	case errors.Is(err, syscall.EACCES):
+		return nil, fmt.Errorf("--secure-port=%d: not permitted: choose a port above 1023", o.securePort)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return nil, fmt.Errorf("--bind-address=%s: this machine has no such address: use 127.0.0.1, or 0.0.0.0 for all", o.bindAddress)
+	}
+	return nil, fmt.Errorf("--bind-address=%s, --secure-port=%d: %w", o.bindAddress, o.securePort, err)
+}
+
+// untilSignal ends the context at the first SIGINT or SIGTERM. The second one
+// ends the process: the store survives that as it survives a crash.
+func untilSignal(ctx context.Context, out io.Writer) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	stopped := make(chan struct{})
+	go func() {
+		select {
+		case <-stopped:
+			return
+		case <-signals:
+			fmt.Fprintln(out, "Stopping; a second signal stops at once.")
+			cancel()
+		}
+		select {
+		case <-stopped:
+		case <-signals:
+			os.Exit(1)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(stopped)
+		cancel()
+	}
+}
+
+// announce says where everything is and what to type next.
+func announce(out io.Writer, o *options, url, storage string) {
+	if o.logFormat == "json" {
+		slog.New(slog.NewJSONHandler(out, nil)).Info("ready", "version", version.Ark(), "kubernetes", version.Kubernetes(),
+			"storage", storage, "url", url, "kubeconfig", o.kubeconfig())
+		return
+	}
+	fmt.Fprintf(out, `ark-server %s (Kubernetes %s) is ready
+  storage     %s
+  serving     %s
+  kubeconfig  %s (the admin's; keep it secret)
+
+Try, in another terminal:
+  kubectl --kubeconfig %[5]s get agents
+`, version.Ark(), version.Kubernetes(), storage, url, o.kubeconfig())
+}

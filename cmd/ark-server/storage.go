@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/client/v3/kubernetes"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+// storageTimeout bounds how long the start waits for the storage to answer.
+const storageTimeout = 10 * time.Second
+
+// storage is an open backend with what has to be closed after it.
+type storage struct {
+	apiserver.Backend
+	// summary describes it in the start-up lines.
+	summary string
+	// etcd serves the etcd protocol, if asked to, until it is stopped. It
+	// returns nil at once otherwise.
+	etcd func() error
+	// closers run in reverse order, after the backend is closed.
+	closers []func() error
+}
+
+func (s *storage) Close() error {
+	var errs []error
+	if s.Backend != nil {
+		errs = append(errs, s.Backend.Close())
+	}
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+func openStorage(ctx context.Context, o *options) (*storage, error) {
+	if o.storage == storageEtcd {
+		return openEtcd(ctx, o)
+	}
+	return openSQLite(ctx, o)
+}
+
+func openEtcd(ctx context.Context, o *options) (*storage, error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	backend, err := apiserver.NewEtcd(ctx, apiserver.EtcdOptions{
+		Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile,
+		CompactionInterval: o.compactionInterval,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--etcd-servers: %w: check that etcd runs there, and the --etcd-... certificate flags", err)
+	}
+	return &storage{Backend: backend, summary: "etcd at " + strings.Join(o.etcdServers, ", "), etcd: func() error { return nil }}, nil
+}
+
+func openSQLite(ctx context.Context, o *options) (_ *storage, err error) {
+	engine, err := sqlite.Open(ctx, o.dbPath, sqlite.Options{Relaxed: o.dbSynchronous == "normal"})
+	if err != nil {
+		return nil, fmt.Errorf("--db-path=%s: %w", o.dbPath, err)
+	}
+	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("--db-path=%s: %w", o.dbPath, err)
+	}
+	s := &storage{summary: "sqlite in " + o.dbPath, closers: []func() error{store.Close}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+
+	config, err := etcdTLS(o)
+	if err != nil {
+		return nil, err
+	}
+	endpoint := etcdserver.New(store, etcdserver.Options{TLS: config})
+	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })
+	s.etcd = func() error { return nil }
+	if o.etcdListen != "" {
+		listener, err := etcdserver.Listen(o.etcdListen, config)
+		if err != nil {
+			return nil, err
+		}
+		s.summary += ", as etcd at " + etcdAddress(listener)
+		var serving errgroup.Group
+		serving.Go(func() error { return endpoint.Serve(listener) })
+		s.etcd = serving.Wait
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	client, err := apiserver.NewClient(ctx, apiserver.ClientOptions{
+		NewClient:          func() (*kubernetes.Client, error) { return direct.NewClient(endpoint), nil },
+		CompactionInterval: o.compactionInterval,
+		Annotate:           annotate,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--db-path=%s: %w", o.dbPath, err)
+	}
+	s.Backend = client
+	return s, nil
+}
+
+// annotate tells the endpoint who writes.
+func annotate(ctx context.Context, a apiserver.Actor) context.Context {
+	return etcdserver.WithActor(ctx, mvcc.Actor{
+		User: a.User, Groups: strings.Join(a.Groups, ","), Impersonator: a.Impersonator,
+		UserAgent: a.UserAgent, FieldManager: a.FieldManager, AuditID: a.AuditID, Verb: a.Verb,
+	})
+}
+
+func etcdAddress(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }
+
+// etcdTLS returns what --etcd-listen serves with, or nil for plain text.
+func etcdTLS(o *options) (*tls.Config, error) {
+	if o.etcdListenCertFile == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(o.etcdListenCertFile, o.etcdListenKeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--etcd-listen-cert-file=%s, --etcd-listen-key-file=%s: %w", o.etcdListenCertFile, o.etcdListenKeyFile, err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	if o.etcdListenClientCAFile != "" {
+		pem, err := os.ReadFile(o.etcdListenClientCAFile)
+		if err != nil {
+			return nil, fmt.Errorf("--etcd-listen-client-ca-file=%s: %w", o.etcdListenClientCAFile, err)
+		}
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+		config.ClientCAs = x509.NewCertPool()
+		if !config.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--etcd-listen-client-ca-file=%s: it holds no PEM certificate", o.etcdListenClientCAFile)
+		}
+	}
+	return config, nil
+}
