@@ -1,5 +1,5 @@
 // Command conformance runs the storage tests of k8s.io/apiserver on our
-// endpoint. They are compiled from the module cache as they are; only the file
+// endpoint. They are copied out of the module cache as they are; only the file
 // with the two functions that start an etcd is replaced, by test_server.go.txt.
 //
 // Run it from the e2e module:
@@ -12,27 +12,22 @@ package main
 
 import (
 	"context"
-	_ "embed"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
 )
 
-//go:embed test_server.go.txt
-var replacement []byte
-
 const root = "k8s.io/apiserver/pkg/storage/"
 
 type options struct {
 	transports, packages []string
 	run, skip, timeout   string
+	dir                  string
 	race, verbose        bool
 	count, parallel      int
 }
@@ -44,6 +39,7 @@ func main() {
 	flag.StringVar(&o.run, "run", "", "run only the tests that match this, as for go test")
 	flag.StringVar(&o.skip, "skip", "", "leave out the tests that match this, as for go test")
 	flag.StringVar(&o.timeout, "timeout", "15m", "for one package")
+	flag.StringVar(&o.dir, "dir", "../.cache/conformance", "where to put the copied sources and the test binaries")
 	flag.BoolVar(&o.race, "race", false, "with the race detector (needs cgo)")
 	flag.BoolVar(&o.verbose, "v", false, "print everything that the tests print")
 	flag.IntVar(&o.count, "count", 1, "how often to run each test")
@@ -61,28 +57,24 @@ func main() {
 }
 
 func runAll(ctx context.Context, o options) error {
-	dir, err := os.MkdirTemp("", "conformance")
+	// Always the same folder: the go command's cache goes by it.
+	dir, err := filepath.Abs(o.dir)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	source, err := moduleDir(ctx, "k8s.io/apiserver")
-	if err != nil {
-		return err
-	}
-	overlay, err := writeOverlay(dir, source)
+	m, err := prepare(ctx, dir)
 	if err != nil {
 		return err
 	}
 	var failed []string
 	for _, pkg := range o.packages {
 		binary := filepath.Join(dir, strings.ReplaceAll(pkg, "/", "-")+".test")
-		if err := compile(ctx, o, overlay, root+pkg, binary); err != nil {
+		if err := m.compile(ctx, o, root+pkg, binary); err != nil {
 			return fmt.Errorf("compile %s: %w", pkg, err)
 		}
 		for _, transport := range o.transports {
 			began := time.Now()
-			n, err := runSuite(ctx, o, binary, filepath.Join(source, "pkg/storage", pkg), transport)
+			n, err := runSuite(ctx, o, binary, filepath.Join(m.source, "pkg/storage", pkg), transport)
 			fmt.Printf("%s over %s: %d checks passed, %d failed, %d skipped, in %.0f s\n",
 				pkg, transport, n.passed, n.failed, n.skipped, time.Since(began).Seconds())
 			if err != nil || n.failed > 0 || n.passed == 0 {
@@ -94,44 +86,4 @@ func runAll(ctx context.Context, o options) error {
 		return errors.New("failed: " + strings.Join(failed, ", "))
 	}
 	return nil
-}
-
-func moduleDir(ctx context.Context, module string) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
-	if err != nil {
-		return "", fmt.Errorf("find %s (run this in the e2e module, after go mod download): %w", module, err)
-	}
-	return strings.TrimSpace(string(out)), nil
-}
-
-// writeOverlay writes the replaced file and the overlay that the go command
-// reads, and returns the path of the latter.
-func writeOverlay(dir, source string) (string, error) {
-	file := filepath.Join(dir, "test_server.go")
-	if err := os.WriteFile(file, replacement, 0o600); err != nil {
-		return "", err
-	}
-	original := filepath.Join(source, "pkg/storage/etcd3/testserver/test_server.go")
-	if _, err := os.Stat(original); err != nil {
-		return "", fmt.Errorf("the file to replace has moved: %w", err)
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: file}})
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "overlay.json")
-	return path, os.WriteFile(path, overlay, 0o600)
-}
-
-func compile(ctx context.Context, o options, overlay, pkg, binary string) error {
-	args := []string{"test", "-c", "-vet=off", "-overlay", overlay, "-o", binary}
-	if o.race {
-		args = append(args, "-race")
-	}
-	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if o.race {
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
-	}
-	return cmd.Run()
 }

@@ -46,7 +46,8 @@ func runSuite(ctx context.Context, o options, binary, dir, transport string) (co
 // wanted, it prints what the failed tests said.
 func read(out io.Reader, verbose bool) counts {
 	var n counts
-	var said []string
+	said := map[string][]string{} // by test
+	current := ""
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
@@ -54,29 +55,45 @@ func read(out io.Reader, verbose bool) counts {
 		if verbose {
 			fmt.Println(line)
 		}
-		trimmed := strings.TrimSpace(line)
+		word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+		outcome, name, _ := strings.Cut(rest, " ")
 		switch {
-		case strings.HasPrefix(trimmed, "--- PASS:"):
+		case word == "===":
+			current = strings.TrimSpace(name)
+		case word == "---" && outcome == "PASS:":
 			n.passed++
-		case strings.HasPrefix(trimmed, "--- SKIP:"):
+			delete(said, testName(name))
+		case word == "---" && outcome == "SKIP:":
 			n.skipped++
-		case strings.HasPrefix(trimmed, "--- FAIL:"):
+		case word == "---" && outcome == "FAIL:":
 			n.failed++
-			fmt.Println(trimmed)
+			if !verbose {
+				show(line, said[testName(name)])
+			}
+			delete(said, testName(name))
 		case strings.HasPrefix(line, "panic:"), strings.HasPrefix(line, "WARNING: DATA RACE"):
-			said = append(said, line)
-		case strings.HasPrefix(trimmed, "=== RUN"), verbose:
+			n.failed++
+			fallthrough
 		default:
-			said = append(said, line)
-		}
-		if len(said) > 4000 {
-			said = said[2000:]
+			said[current] = append(said[current], line)
 		}
 	}
 	if n.failed > 0 && !verbose {
-		for _, line := range said {
-			fmt.Println("    " + line)
-		}
+		show("at the end:", said[current])
 	}
 	return n
+}
+
+// testName cuts the duration off.
+func testName(s string) string {
+	name, _, _ := strings.Cut(s, " ")
+	return name
+}
+
+func show(title string, said []string) {
+	fmt.Println(title)
+	const most = 200
+	for _, line := range said[max(0, len(said)-most):] {
+		fmt.Println("    " + line)
+	}
 }

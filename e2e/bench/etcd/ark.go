@@ -3,20 +3,100 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
 
 	"go.etcd.io/etcd/client/v3/kubernetes"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
+// serveCommand makes this program serve ark-server's endpoint on the database in the folder that follows, so that the socket
+// variant is a process of its own like etcd and kine.
 const serveCommand = "serve-ark-endpoint"
 
-func serve(args []string) error { return errors.New("TODO") }
+var serving = regexp.MustCompile(`serving on (http://\S+)`)
 
+// startArkEndpoint runs this program again with serveCommand.
 func startArkEndpoint(ctx context.Context, dir string) (*component.Endpoint, error) {
-	return nil, errors.New("TODO")
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find this program: %w", err)
+	}
+	p, err := component.Start(component.Command{Path: self, Name: "ark endpoint", Args: []string{serveCommand, dir}})
+	if err != nil {
+		return nil, err
+	}
+	found, err := p.WaitStdout(ctx, serving)
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return &component.Endpoint{Process: p, URL: found[1]}, nil
 }
 
+// serve is the child's side: it serves until SIGTERM.
+func serve(args []string) error {
+	if len(args) != 1 {
+		return errors.New(serveCommand + " needs a folder")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	server, closeStore, err := openEndpoint(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), closeStore())
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(lis) }()
+	fmt.Printf("serving on http://%s\n", lis.Addr())
+	<-ctx.Done()
+	server.Stop()
+	return errors.Join(<-ended, closeStore())
+}
+
+// openArkDirect opens the endpoint in this process, for clients without a wire.
 func openArkDirect(ctx context.Context, dir string) ([]*kubernetes.Client, func(), error) {
-	return nil, nil, errors.New("TODO")
+	server, closeStore, err := openEndpoint(ctx, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	var clients []*kubernetes.Client
+	for range connections {
+		clients = append(clients, direct.NewClient(server))
+	}
+	return clients, func() {
+		for _, c := range clients {
+			_ = c.Close() // Reports only that its context ended.
+		}
+		server.Stop()
+		if err := closeStore(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
+	}, nil
+}
+
+// openEndpoint opens a store with the defaults, durable ones, and the services over it.
+func openEndpoint(ctx context.Context, dir string) (*etcdserver.Server, func() error, error) {
+	engine, err := sqlite.Open(ctx, filepath.Join(dir, "ark.db"), sqlite.Options{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the database: %w", err)
+	}
+	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return etcdserver.New(store, etcdserver.Options{}), store.Close, nil
 }

@@ -89,7 +89,7 @@ func update(ctx context.Context, s *store, m measurement) measure.Sample {
 // get reads one of the loaded keys at random.
 func get(ctx context.Context, s *store, m measurement) measure.Sample {
 	return measure.Run(ctx, m.clients, m.length, func(ctx context.Context, c, _ int) error {
-		r, err := s.client(c).Kubernetes.Get(ctx, listKey(rand.IntN(s.keys)), kubernetes.GetOptions{})
+		r, err := s.client(c).Kubernetes.Get(ctx, s.keys[rand.IntN(len(s.keys))], kubernetes.GetOptions{})
 		if err == nil && (r.KV == nil || len(r.KV.Value) != valueSize) {
 			err = errors.New("get: a loaded key is missing or short")
 		}
@@ -100,14 +100,14 @@ func get(ctx context.Context, s *store, m measurement) measure.Sample {
 // list reads the first page of the loaded keys; limit 0 reads all.
 func list(limit int64) func(context.Context, *store, measurement) measure.Sample {
 	return func(ctx context.Context, s *store, m measurement) measure.Sample {
-		want := s.keys
+		want := len(s.keys)
 		if limit > 0 {
 			want = min(want, int(limit))
 		}
 		return measure.Run(ctx, m.clients, m.length, func(ctx context.Context, c, _ int) error {
 			r, err := s.client(c).List(ctx, listPrefix, kubernetes.ListOptions{Limit: limit})
-			if err == nil && (len(r.Kvs) != want || r.Count != int64(s.keys)) {
-				err = fmt.Errorf("list: got %d of %d keys, want %d of %d", len(r.Kvs), r.Count, want, s.keys)
+			if err == nil && (len(r.Kvs) != want || r.Count != int64(len(s.keys))) {
+				err = fmt.Errorf("list: got %d of %d keys, want %d of %d", len(r.Kvs), r.Count, want, len(s.keys))
 			}
 			return err
 		})

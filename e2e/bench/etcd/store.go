@@ -34,8 +34,8 @@ type store struct {
 	name    string
 	clients []*kubernetes.Client
 	close   func()
-	// keys is how many lie under listPrefix.
-	keys int
+	// keys are those under listPrefix, made ahead so that a read costs only what the system does.
+	keys []string
 	// revisions[c][k] is the last revision of the k-th key that client c updates.
 	revisions [maxClients][updateKeys]int64
 }
@@ -112,7 +112,7 @@ func openAll(ctx context.Context, o options, dir string) ([]*store, error) {
 			if err != nil {
 				return stores, fmt.Errorf("open %s: %w", name, err)
 			}
-			s := &store{name: name, clients: clients, close: stop, keys: o.keys}
+			s := &store{name: name, clients: clients, close: stop, keys: listKeys(o.keys)}
 			stores = append(stores, s)
 			began := time.Now()
 			if err := s.load(ctx); err != nil {
@@ -145,8 +145,8 @@ func (s *store) load(ctx context.Context) error {
 				}
 				s.revisions[c][k] = revision
 			}
-			for i := c; i < s.keys; i += maxClients {
-				if _, err := put(listKey(i)); err != nil {
+			for i := c; i < len(s.keys); i += maxClients {
+				if _, err := put(s.keys[i]); err != nil {
 					errs <- err
 					return
 				}
@@ -158,7 +158,14 @@ func (s *store) load(ctx context.Context) error {
 	return <-errs
 }
 
-func listKey(i int) string      { return fmt.Sprintf("%squery-%06d", listPrefix, i) }
+func listKeys(n int) []string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("%squery-%06d", listPrefix, i)
+	}
+	return keys
+}
+
 func updateKey(c, k int) string { return fmt.Sprintf("%squery-%03d-%03d", updatePrefix, c, k) }
 
 // newValue is random, so that nothing can gain by compressing it.
