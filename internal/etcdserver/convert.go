@@ -42,8 +42,10 @@ func toKVs(kvs []*mvcc.KeyValue) []*mvccpb.KeyValue {
 	return out
 }
 
-// toEvents converts events with a few allocations for all of them.
-func toEvents(events []mvcc.Event, prev bool) []*mvccpb.Event {
+// toEvents converts events with a few allocations for all of them. With prev they
+// carry the version replaced, unless that has been compacted: as in etcd, where
+// it is what a read at the revision before would return.
+func toEvents(events []mvcc.Event, prev bool, compacted int64) []*mvccpb.Event {
 	n := len(events)
 	if prev {
 		n *= 2
@@ -58,7 +60,7 @@ func toEvents(events []mvcc.Event, prev bool) []*mvccpb.Event {
 		}
 		ev.Kv, kvs = &kvs[0], kvs[1:]
 		fillKV(ev.Kv, e.KV)
-		if prev && e.Prev != nil {
+		if prev && e.Prev != nil && e.KV.ModRevision > compacted {
 			ev.PrevKv, kvs = &kvs[0], kvs[1:]
 			fillKV(ev.PrevKv, e.Prev)
 		}

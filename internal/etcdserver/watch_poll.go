@@ -85,7 +85,7 @@ func (st *watchStream) sendEvents(w *watcher, events []mvcc.Event, revision int6
 	resp := &pb.WatchResponse{
 		Header:  header(max(revision, last)),
 		WatchId: w.id,
-		Events:  toEvents(events, w.prevKV),
+		Events:  toEvents(events, w.prevKV, st.store.Compacted()),
 	}
 	w.quiet = false
 	// The API server goes by the events' own revisions, not by the header's.
