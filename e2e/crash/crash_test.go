@@ -1,0 +1,153 @@
+package crash
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+var (
+	crashes = flag.Int("crash.times", 60, "how many children to kill")
+	seed    = flag.Uint64("crash.seed", uint64(time.Now().UnixNano()), "seed of the moments of death")
+)
+
+// TestKillNine is the promise "kill -9 at any instant loses nothing acknowledged and leaves nothing to repair by hand".
+func TestKillNine(t *testing.T) {
+	t.Logf("-crash.seed=%d", *seed)
+	random := rand.New(rand.NewPCG(*seed, 0))
+	dir := t.TempDir()
+	database := filepath.Join(dir, "ark.db")
+	m := newModel()
+	written, early := 0, 0
+	for i := range *crashes {
+		// One in five dies while it opens the file, which may be in the middle of recovering from the death before.
+		whileOpening := random.IntN(5) == 0 && i > 0
+		life := time.Duration(random.Int64N(int64(250 * time.Millisecond)))
+		if whileOpening {
+			life /= 5
+		}
+		r, err := runAndKill(database, life, whileOpening)
+		if err != nil {
+			t.Fatalf("crash %d: %v", i, err)
+		}
+		checked := filepath.Join(dir, fmt.Sprintf("copy-%d", i))
+		if err := copyDatabase(database, checked); err != nil {
+			t.Fatalf("crash %d: %v", i, err)
+		}
+		if err := m.check(t.Context(), filepath.Join(checked, "ark.db"), r); err != nil {
+			t.Fatalf("after crash %d, a child that lived %s: %v", i, life, err)
+		}
+		if err := os.RemoveAll(checked); err != nil {
+			t.Fatal(err)
+		}
+		written += len(r.wrote)
+		if !r.ready {
+			early++
+		}
+	}
+	t.Logf("%d crashes, %d of them before the store was open; %d acknowledged writes, revision %d, %d live keys",
+		*crashes, early, written, m.revision, len(m.live))
+	if written == 0 {
+		t.Error("no child lived long enough to write anything: the test shows nothing")
+	}
+}
+
+// runAndKill starts a child and kills it some time after its start, or after it is ready.
+func runAndKill(database string, life time.Duration, whileOpening bool) (reports, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return reports{}, fmt.Errorf("find the test binary: %w", err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), childEnv+"="+database)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return reports{}, fmt.Errorf("make a pipe: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return reports{}, fmt.Errorf("start the child: %w", err)
+	}
+	kill := func() { time.AfterFunc(life, func() { _ = cmd.Process.Kill() }) }
+	ready := kill
+	if whileOpening {
+		kill()
+		ready = func() {}
+	}
+	r, readErr := readReports(pipe, ready)
+	err = cmd.Wait()
+	if readErr != nil {
+		return r, fmt.Errorf("read the child's reports: %w", readErr)
+	}
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !status.Signaled() {
+		return r, fmt.Errorf("the child ended by itself: %w", err)
+	}
+	return r, nil
+}
+
+// copyDatabase copies the files as the dead child left them.
+func copyDatabase(database, to string) error {
+	if err := os.Mkdir(to, 0o755); err != nil {
+		return fmt.Errorf("copy the database: %w", err)
+	}
+	files, err := filepath.Glob(database + "*")
+	if err != nil {
+		return fmt.Errorf("copy the database: %w", err)
+	}
+	for _, file := range files {
+		if err := copyFile(file, filepath.Join(to, filepath.Base(file))); err != nil {
+			return fmt.Errorf("copy the database: %w", err)
+		}
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if closeErr := out.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// The check itself must notice a loss: without the end of the write-ahead log it has to fail.
+func TestCheckNoticesLoss(t *testing.T) {
+	dir := t.TempDir()
+	database := filepath.Join(dir, "ark.db")
+	r, err := runAndKill(database, 200*time.Millisecond, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.wrote) < 2 {
+		t.Fatalf("only %d writes before the kill", len(r.wrote))
+	}
+	info, err := os.Stat(database + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(database+"-wal", info.Size()/2); err != nil {
+		t.Fatal(err)
+	}
+	if err := newModel().check(t.Context(), database, r); err == nil {
+		t.Error("half of the write-ahead log is gone and the check did not notice")
+	} else {
+		t.Logf("noticed: %v", err)
+	}
+}
