@@ -43,7 +43,7 @@ func (o restOptions) GetRESTOptions(resource schema.GroupResource, example runti
 	}
 	return generic.RESTOptions{
 		StorageConfig:             config,
-		Decorator:                 o.backend.Decorator(),
+		Decorator:                 withSizeAware(o.backend.Decorator()),
 		DeleteCollectionWorkers:   deleteCollectionWorkers,
 		EnableGarbageCollection:   true,
 		ResourcePrefix:            o.layout.ResourcePrefix(resource),

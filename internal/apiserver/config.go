@@ -92,7 +92,7 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		return withSender(genericapiserver.DefaultBuildHandlerChain(withRequestActor(api), config))
+		return withDrain(config.MaxRequestBodyBytes, withSender(genericapiserver.DefaultBuildHandlerChain(withRequestActor(api), config)))
 	}
 	if c.Generic.Authentication.Authenticator != nil {
 		c.Generic.Authentication.Authenticator = rememberSender(c.Generic.Authentication.Authenticator)

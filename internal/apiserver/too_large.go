@@ -1,0 +1,74 @@
+package apiserver
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/storage"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+	storagefactory "k8s.io/apiserver/pkg/storage/storagebackend/factory"
+	"k8s.io/client-go/tools/cache"
+)
+
+// tooLarge is etcd's refusal of an object that is larger than it takes. The stock
+// handlers recognise etcd's error, and try again without managedFields; if that
+// fails too they answer 500, unless the error says what it is itself.
+type tooLarge struct {
+	rpctypes.EtcdError
+}
+
+// Status implements apierrors.APIStatus.
+func (tooLarge) Status() metav1.Status {
+	return apierrors.NewRequestEntityTooLargeError("the storage does not take an object of this size; an object may have about 1.5 MiB").Status()
+}
+
+func explainTooLarge(err error) error {
+	var refused rpctypes.EtcdError
+	if errors.As(err, &refused) && refused.Code() == codes.InvalidArgument && refused.Error() == rpctypes.ErrRequestTooLarge.Error() {
+		return tooLarge{refused}
+	}
+	// A client over gRPC refuses to send what is larger still.
+	if s, ok := status.FromError(err); ok && s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), "larger than max") {
+		var etcd rpctypes.EtcdError
+		if errors.As(rpctypes.ErrRequestTooLarge, &etcd) {
+			return tooLarge{etcd}
+		}
+	}
+	return err
+}
+
+// sizeAware explains refusals of a storage.
+type sizeAware struct {
+	storage.Interface
+}
+
+// Create implements storage.Interface.
+func (s sizeAware) Create(ctx context.Context, key string, obj, out runtime.Object, ttl uint64) error {
+	return explainTooLarge(s.Interface.Create(ctx, key, obj, out, ttl))
+}
+
+// GuaranteedUpdate implements storage.Interface.
+func (s sizeAware) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
+	return explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached))
+}
+
+// withSizeAware makes what a decorator builds explain its refusals.
+func withSizeAware(next generic.StorageDecorator) generic.StorageDecorator {
+	return func(config *storagebackend.ConfigForResource, resourcePrefix string, keyFunc func(runtime.Object) (string, error),
+		newFunc, newListFunc func() runtime.Object, attrs storage.AttrFunc, triggers storage.IndexerFuncs, indexers *cache.Indexers,
+	) (storage.Interface, storagefactory.DestroyFunc, error) {
+		s, destroy, err := next(config, resourcePrefix, keyFunc, newFunc, newListFunc, attrs, triggers, indexers)
+		if err != nil {
+			return nil, destroy, err
+		}
+		return sizeAware{s}, destroy, nil
+	}
+}
