@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
 
@@ -25,6 +26,13 @@ func NewClient(srv *etcdserver.Server) *kubernetes.Client {
 	k.Kubernetes = k
 	return k
 }
+
+// The protocol's own clients, for callers that want requests and answers as they
+// are, without clientv3.
+
+func KVClient(srv *etcdserver.Server) pb.KVClient       { return kv{srv} }
+func WatchClient(srv *etcdserver.Server) pb.WatchClient { return watch{srv} }
+func LeaseClient(srv *etcdserver.Server) pb.LeaseClient { return lease{srv} }
 
 // EndpointClient is what the API server's feature check asks: a list of
 // endpoints and the status of each.

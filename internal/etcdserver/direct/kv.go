@@ -33,24 +33,28 @@ func (c kv) Compact(ctx context.Context, r *pb.CompactionRequest, _ ...grpc.Call
 }
 
 // RangeStream needs no goroutine and no pipe: the answer is cut into chunks as
-// they are received.
+// they are received. What is wrong with the request comes from the first Recv,
+// as over a wire.
 func (c kv) RangeStream(ctx context.Context, r *pb.RangeRequest, _ ...grpc.CallOption) (pb.KV_RangeStreamClient, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	chunks, err := c.srv.RangeChunks(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	return &rangeStream{clientStream: clientStream{ctx: ctx}, chunks: chunks}, nil
+	return &rangeStream{clientStream: clientStream{ctx: ctx}, chunks: chunks, err: err}, nil
 }
 
 type rangeStream struct {
 	clientStream
 	chunks *etcdserver.RangeChunks
+	err    error
 }
 
-func (s *rangeStream) Recv() (*pb.RangeStreamResponse, error) { return s.chunks.Next() }
+func (s *rangeStream) Recv() (*pb.RangeStreamResponse, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	return s.chunks.Next()
+}
 
 // call runs a unary method unless the caller has given up already.
 func call[Req, Resp any](ctx context.Context, method func(context.Context, *Req) (*Resp, error), r *Req) (*Resp, error) {
