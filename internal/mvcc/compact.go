@@ -37,10 +37,12 @@ func (s *Store) Compact(ctx context.Context, revision int64, physical bool) erro
 }
 
 // A step of the pruner aims at taking pruneStep, and then leaves the writers
-// pruneRest times as long to themselves.
+// pruneRest times as long to themselves. It covers at least pruneSpan revisions:
+// on a slow disk, too, rows must go faster than they come.
 const (
-	pruneStep = 4 * time.Millisecond
-	pruneRest = 4
+	pruneStep = 8 * time.Millisecond
+	pruneRest = 2
+	pruneSpan = 256
 )
 
 // pruner deletes the rows below the compacted revision, a few at a time between
@@ -64,9 +66,7 @@ func (p *pruner) step(ctx context.Context, s *Store) {
 	if !ok || wait > 0 {
 		return
 	}
-	if p.span == 0 {
-		p.span = 64
-	}
+	p.span = max(p.span, pruneSpan)
 	st := *s.state.Load()
 	to := min(st.compacted, st.pruned+p.span)
 	begin := time.Now()
@@ -81,7 +81,7 @@ func (p *pruner) step(ctx context.Context, s *Store) {
 	if took < pruneStep/2 {
 		p.span = min(p.span*2, 1<<16)
 	} else if took > pruneStep {
-		p.span = max(p.span/2, 16)
+		p.span /= 2
 	}
 	st.pruned = to
 	s.state.Store(&st)

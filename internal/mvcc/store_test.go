@@ -279,7 +279,7 @@ func TestLeases(t *testing.T) {
 		// The request above has woken the sequencer, which expires it next.
 		<-s.Changed()
 	}
-	if got, want := read(t, s, 0), fmt.Sprintf("y=detached c3 m5 v2 l0\n"); got != want || s.Revision() != before+1 {
+	if got, want := read(t, s, 0), "y=detached c3 m5 v2 l0\n"; got != want || s.Revision() != before+1 {
 		t.Errorf("after expiry at %d: %q", s.Revision(), got)
 	}
 	if _, err := s.LeaseRevoke(ctx, l.ID, mvcc.Actor{}); !errors.Is(err, mvcc.ErrLeaseNotFound) {

@@ -33,6 +33,15 @@ type Engine struct {
 
 var _ mvcc.Engine = (*Engine)(nil)
 
+const (
+	deleteStateQuery   = "DELETE FROM state WHERE key = ?"
+	pruneReplacedQuery = `DELETE FROM log WHERE id IN (
+		SELECT p.id FROM log l CROSS JOIN log p
+		ON p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
+		WHERE l.id >= ? AND l.id < ? AND l.prev > 0)`
+	pruneGoneQuery = "DELETE FROM log WHERE id >= ? AND id < ? AND version = 0"
+)
+
 func (e *Engine) statements(ctx context.Context) error {
 	for _, s := range []struct {
 		into *(*sql.Stmt)
@@ -43,15 +52,12 @@ func (e *Engine) statements(ctx context.Context) error {
 		{&e.rollback, "ROLLBACK"},
 		{&e.appendLog, "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 		{&e.putState, "INSERT INTO state VALUES (?,?) ON CONFLICT (key) DO UPDATE SET id = excluded.id"},
-		{&e.deleteState, "DELETE FROM state WHERE key = ?"},
+		{&e.deleteState, deleteStateQuery},
 		{&e.putLease, "INSERT INTO lease VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET deadline = excluded.deadline"},
 		{&e.deleteLease, "DELETE FROM lease WHERE id = ?"},
 		{&e.setMeta, "UPDATE meta SET value = ? WHERE name = ?"},
-		{&e.pruneReplaced, `DELETE FROM log WHERE id IN (
-			SELECT p.id FROM log l CROSS JOIN log p
-			ON p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
-			WHERE l.id >= ? AND l.id < ? AND l.prev > 0)`},
-		{&e.pruneGone, "DELETE FROM log WHERE id >= ? AND id < ? AND version = 0"},
+		{&e.pruneReplaced, pruneReplacedQuery},
+		{&e.pruneGone, pruneGoneQuery},
 	} {
 		stmt, err := e.writer.PrepareContext(ctx, s.text)
 		if err != nil {

@@ -99,14 +99,17 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 	if opts.Relaxed {
 		synchronous = "NORMAL"
 	}
-	var err error
+	version, err := identify(ctx, e.path)
+	if err != nil {
+		return err
+	}
 	e.writerDB, e.writer, err = connect(ctx, e.path,
 		"journal_mode(WAL)", "synchronous("+synchronous+")", "fullfsync(1)", "checkpoint_fullfsync(1)",
 		"wal_autocheckpoint(0)", "journal_size_limit(67108864)", "cache_size(-65536)", "temp_store(MEMORY)")
 	if err != nil {
 		return err
 	}
-	if err := migrate(ctx, e.writer); err != nil {
+	if err := migrate(ctx, e.writer, version); err != nil {
 		return err
 	}
 	if err := e.statements(ctx); err != nil {

@@ -8,6 +8,18 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
+const (
+	stateQuery = `
+		SELECT max(1, c.value, coalesce((SELECT max(id) >> 20 FROM log), 0)), c.value, p.value
+		FROM meta c, meta p WHERE c.name = 'compacted' AND p.name = 'pruned'`
+	eventsQuery = `
+		SELECT l.id >> 20, l.key, l.value, l.created, l.version, l.lease,
+		       p.id >> 20, p.value, p.created, p.version, p.lease
+		FROM log l LEFT JOIN log p
+		ON l.prev > 0 AND p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
+		WHERE l.id >= ? AND l.id < ? ORDER BY l.id`
+)
+
 // Load implements mvcc.Engine.
 func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvcc.State, error) {
 	st, err := e.State(ctx)
@@ -54,9 +66,7 @@ func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
 	defer func() { _ = tx.Rollback() }() // it only reads
 	// Rows up to the compacted revision may have been deleted, the newest of
 	// them too.
-	err = tx.QueryRowContext(ctx, `
-		SELECT max(1, c.value, coalesce((SELECT max(id) >> 20 FROM log), 0)), c.value, p.value
-		FROM meta c, meta p WHERE c.name = 'compacted' AND p.name = 'pruned'`).
+	err = tx.QueryRowContext(ctx, stateQuery).
 		Scan(&st.Revision, &st.Compacted, &st.Pruned)
 	if err != nil {
 		return st, err
@@ -80,12 +90,7 @@ func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
 
 // Events implements mvcc.Engine.
 func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
-	rows, err := e.readers.QueryContext(ctx, `
-		SELECT l.id >> 20, l.key, l.value, l.created, l.version, l.lease,
-		       p.id >> 20, p.value, p.created, p.version, p.lease
-		FROM log l LEFT JOIN log p
-		ON l.prev > 0 AND p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
-		WHERE l.id >= ? AND l.id < ? ORDER BY l.id`, (after+1)*positions, (last+1)*positions)
+	rows, err := e.readers.QueryContext(ctx, eventsQuery, (after+1)*positions, (last+1)*positions)
 	if err != nil {
 		return after, err
 	}

@@ -51,25 +51,37 @@ CREATE TABLE meta (
 INSERT INTO meta VALUES ('compacted', 0), ('pruned', 0);
 `}
 
-// migrate brings the file to the newest schema, or says why it must not be
-// touched.
-func migrate(ctx context.Context, db *sql.Conn) error {
+// identify returns the file's schema version, 0 for a new file, or says why it
+// must not be touched. It changes nothing.
+func identify(ctx context.Context, path string) (int, error) {
+	db, conn, err := connect(ctx, path, "query_only(1)")
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	defer conn.Close()
 	var app, version, tables int
 	for query, into := range map[string]*int{
 		"PRAGMA application_id":              &app,
 		"PRAGMA user_version":                &version,
 		"SELECT count(*) FROM sqlite_schema": &tables,
 	} {
-		if err := db.QueryRowContext(ctx, query).Scan(into); err != nil {
-			return err
+		if err := conn.QueryRowContext(ctx, query).Scan(into); err != nil {
+			return 0, err
 		}
 	}
 	switch {
 	case app != applicationID && (tables > 0 || app != 0 || version != 0):
-		return errors.New("it is an SQLite database of another program: choose another path")
+		return 0, errors.New("it is an SQLite database of another program: choose another path")
 	case version > len(migrations):
-		return fmt.Errorf("a newer ark-server wrote it (schema version %d, this one knows up to %d): run that release or a later one, or choose another path", version, len(migrations))
-	case version == len(migrations):
+		return 0, fmt.Errorf("a newer ark-server wrote it (schema version %d, this one knows up to %d): run that release or a later one, or choose another path", version, len(migrations))
+	}
+	return version, nil
+}
+
+// migrate leads the file from a schema version to the newest.
+func migrate(ctx context.Context, db *sql.Conn, version int) error {
+	if version == len(migrations) {
 		return nil
 	}
 	steps := append([]string{"BEGIN IMMEDIATE"}, migrations[version:]...)
