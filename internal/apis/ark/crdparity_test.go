@@ -31,14 +31,14 @@ func TestDefaultsAndContentAsInCRDs(t *testing.T) {
 			generator := instances{random: rand.New(rand.NewSource(1))}
 			for range instancesPerKind {
 				want := generator.object(crd)
-				sent := encodeJSON(t, want)
+				sent := encode(t, want)
 				crd.setDefaults(want)
 				object := decode(t, codecs, sent)
 				stored, err := runtime.Encode(codecs.LegacyCodec(crd.gvk.GroupVersion()), object)
 				if err != nil {
 					t.Fatalf("encode: %v\nobject %s", err, sent)
 				}
-				got, want := comparableJSON(t, stored), comparableJSON(t, encodeJSON(t, want))
+				got, want := comparableJSON(t, stored), comparableJSON(t, encode(t, want))
 				if difference := cmp.Diff(want, got); difference != "" {
 					t.Fatalf("the CRD's answer (-) differs from ours (+):\n%s\nsent %s", difference, sent)
 				}
@@ -57,7 +57,7 @@ func TestValidationAsInCRDs(t *testing.T) {
 			valid := 0
 			for range instancesPerKind {
 				want := generator.object(crd)
-				sent := encodeJSON(t, want)
+				sent := encode(t, want)
 				crd.setDefaults(want)
 				object := decode(t, codecs, sent)
 
@@ -91,7 +91,7 @@ func TestDefaultingTwiceChangesNothing(t *testing.T) {
 	for kind, crd := range loadCRDs(t) {
 		generator := instances{random: rand.New(rand.NewSource(3))}
 		for range 50 {
-			once := decode(t, codecs, encodeJSON(t, generator.object(crd)))
+			once := decode(t, codecs, encode(t, generator.object(crd)))
 			twice := once.DeepCopyObject()
 			scheme.Default(twice)
 			if !reflect.DeepEqual(once, twice) {
@@ -159,13 +159,4 @@ func fields(errs field.ErrorList) []string {
 	}
 	slices.Sort(paths)
 	return slices.Compact(paths)
-}
-
-func encodeJSON(t *testing.T, object map[string]any) []byte {
-	t.Helper()
-	text, err := json.Marshal(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }
