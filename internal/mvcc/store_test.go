@@ -79,8 +79,15 @@ func TestEmptyStoreIsAtRevisionOne(t *testing.T) {
 	if r := s.Revision(); r != 1 {
 		t.Fatalf("revision %d", r)
 	}
+	w := s.Watch(all, 1)
+	if res, err := w.Poll(t.Context(), 1); err != nil || res.Revision != 1 || !res.Synced {
+		t.Fatalf("watch of the empty store: %+v %v", res, err)
+	}
 	if r := put(t, s, "a", "1"); r != 2 {
 		t.Fatalf("the first write got revision %d", r)
+	}
+	if res, err := w.Poll(t.Context(), 1); err != nil || len(res.Events) != 1 {
+		t.Fatalf("watch of the first write: %+v %v", res, err)
 	}
 }
 

@@ -27,7 +27,8 @@ func (s *Store) Watch(span Span, start int64) *Watcher {
 	if start <= 0 {
 		start = s.Revision() + 1
 	}
-	return &Watcher{store: s, span: span, next: start}
+	// Revision 1 is the empty store: it has no events and no row in the log.
+	return &Watcher{store: s, span: span, next: max(start, 2)}
 }
 
 // Poll returns what there is, up to about maxBytes but at least one revision, and

@@ -1,0 +1,69 @@
+# ark-server. `make help` lists the targets.
+
+# One static binary; the same setting everywhere shares one build cache.
+export CGO_ENABLED := 0
+# Where the real components that tests run against are built, once.
+export ARK_CACHE ?= $(CURDIR)/.cache
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X github.com/mckinsey/ark-server/internal/version.version=$(VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/ark-server
+	go build -ldflags '$(LDFLAGS)' -o bin/ark-server ./cmd/ark-server
+
+.PHONY: run
+run: build ## Run the server on SQLite, in ./ark.db
+	bin/ark-server --storage=sqlite --db-path=./ark.db
+
+.PHONY: test
+test: ## Run the tests that need nothing but Go
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests of the store and its endpoint under the race detector
+	CGO_ENABLED=1 go test -race ./internal/mvcc/... ./internal/etcdserver/...
+
+.PHONY: e2e-tools
+e2e-tools: ## Build the real components that the end-to-end tests run against
+	e2e/tools/build.sh etcd etcdctl kubectl
+
+.PHONY: e2e
+e2e: build e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
+	cd e2e && go test -timeout 40m -p 1 ./kubectl ./badinput ./crash ./differential
+
+.PHONY: storage-conformance
+storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
+	e2e/conformance/run.sh
+
+.PHONY: bench
+bench: build ## Measure against real etcd and kine, and the whole server over HTTPS
+	e2e/tools/build.sh etcd kine
+	cd e2e && go run ./bench/etcd && go run ./bench/https && go run ./bench/memory
+
+.PHONY: lint
+lint: ## Check formatting, vet, staticcheck, and that generated code is current
+	@test -z "$$(gofmt -l cmd internal e2e)" || { echo "gofmt wants to change:"; gofmt -l cmd internal e2e; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+	cd e2e && go vet ./...
+	@git diff --quiet -- '*zz_generated*' || { echo "generated files have uncommitted changes"; exit 1; }
+	$(MAKE) generate
+	@git diff --exit-code --stat -- '*zz_generated*' || { echo "generated code was out of date: commit what make generate wrote"; exit 1; }
+
+.PHONY: generate
+generate: ## Generate deep copies, defaults, validation and OpenAPI of the Ark kinds
+	internal/apis/ark/generate.sh
+
+.PHONY: fmt
+fmt: ## Format the Go files
+	gofmt -w cmd internal e2e
+
+.PHONY: clean
+clean: ## Delete what was built, but not the cached components
+	rm -rf bin
