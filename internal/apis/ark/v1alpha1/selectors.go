@@ -21,12 +21,15 @@ func addFieldLabelConversions(s *runtime.Scheme) error {
 	return nil
 }
 
-// selectMetadata accepts metadata.name and metadata.namespace.
+// selectMetadata accepts metadata.name and, for kinds in namespaces,
+// metadata.namespace.
 func selectMetadata(kind string) runtime.FieldLabelConversionFunc {
 	return func(label, value string) (string, string, error) {
-		switch label {
-		case "metadata.name", "metadata.namespace":
+		switch {
+		case label == "metadata.name", label == "metadata.namespace" && kind != "ArkConfig":
 			return label, value, nil
+		case kind == "ArkConfig":
+			return "", "", fmt.Errorf("field selector %q is not supported for %s: use metadata.name", label, kind)
 		default:
 			return "", "", fmt.Errorf("field selector %q is not supported for %s: use metadata.name or metadata.namespace", label, kind)
 		}

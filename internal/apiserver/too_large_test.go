@@ -1,0 +1,72 @@
+package apiserver
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+func TestExplainTooLarge(t *testing.T) {
+	other := errors.New("other")
+	for _, c := range []struct {
+		name     string
+		err      error
+		tooLarge bool
+	}{
+		{"etcd's refusal", rpctypes.ErrRequestTooLarge, true},
+		{"wrapped", fmt.Errorf("write: %w", rpctypes.ErrRequestTooLarge), true},
+		{"the client's refusal", status.Error(codes.ResourceExhausted, "trying to send message larger than max (9 vs. 8)"), true},
+		{"another of etcd's", rpctypes.ErrNoSpace, false},
+		{"another", other, false},
+		{"none", nil, false},
+	} {
+		got := explainTooLarge(c.err)
+		if !c.tooLarge {
+			if !errors.Is(got, c.err) {
+				t.Errorf("%s: got %v, want it unchanged", c.name, got)
+			}
+			continue
+		}
+		if !apierrors.IsRequestEntityTooLargeError(got) {
+			t.Errorf("%s: got %v, want 413", c.name, got)
+		}
+		// The stock handlers look for these two before they try again with less.
+		if e, ok := got.(interface{ Code() codes.Code }); !ok || e.Code() != codes.InvalidArgument || got.Error() != "etcdserver: request is too large" {
+			t.Errorf("%s: the handlers would not recognise %T %q", c.name, got, got)
+		}
+	}
+}
+
+// A client that has not finished its upload still gets the answer.
+func TestDrain(t *testing.T) {
+	const limit = 1 << 10
+	refuse := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.CopyN(io.Discard, r.Body, limit+1)
+		_ = r.Body.Close()
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+	})
+	server := httptest.NewUnstartedServer(withDrain(limit, refuse))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	for range 20 {
+		response, err := server.Client().Post(server.URL, "text/plain", bytes.NewReader(make([]byte, 4<<20)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusRequestEntityTooLarge || string(body) != "too large\n" {
+			t.Fatalf("got %s %q, %v", response.Status, body, err)
+		}
+	}
+}
