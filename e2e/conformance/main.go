@@ -43,7 +43,9 @@ func main() {
 	flag.BoolVar(&o.race, "race", false, "with the race detector (needs cgo)")
 	flag.BoolVar(&o.verbose, "v", false, "print everything that the tests print")
 	flag.IntVar(&o.count, "count", 1, "how often to run each test")
-	flag.IntVar(&o.parallel, "parallel", 1, "tests at a time")
+	// One slot would do, but a test in cacher spends the life of an object waiting
+	// in one of its parallel parts.
+	flag.IntVar(&o.parallel, "parallel", 4, "tests at a time")
 	flag.Parse()
 	o.transports = strings.Split(*transport, ",")
 	o.packages = strings.Split(*packages, ",")

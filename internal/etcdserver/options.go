@@ -23,7 +23,7 @@ type Options struct {
 	// folded into one notification. Default 50 ms; negative switches it off.
 	EagerProgress time.Duration
 	// MinLeaseTTL is the shortest time to live granted, in seconds; shorter
-	// requests get this. Default 1.
+	// requests get this. Default 2, as etcd with its default timing.
 	MinLeaseTTL int64
 	// TLS, if set, is what Serve demands of its clients. Listen says when it
 	// is needed.
@@ -57,7 +57,7 @@ func (o Options) withDefaults() Options {
 		o.EagerProgress = defaultEagerProgress
 	}
 	if o.MinLeaseTTL <= 0 {
-		o.MinLeaseTTL = 1
+		o.MinLeaseTTL = 2
 	}
 	if o.Name == "" {
 		o.Name = "ark-server"
