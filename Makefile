@@ -3,7 +3,10 @@
 # One static binary; the same setting everywhere shares one build cache.
 export CGO_ENABLED := 0
 # Where the real components that tests run against are built, once.
-export ARK_CACHE ?= $(CURDIR)/.cache
+export ARK_CACHE ?= $(CURDIR)/.cache/bin
+
+# Such as -v or -run=Name.
+TESTFLAGS ?=
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/mckinsey/ark-server/internal/version.version=$(VERSION)
@@ -23,11 +26,11 @@ run: build ## Run the server on SQLite, in ./ark.db
 
 .PHONY: test
 test: ## Run the tests that need nothing but Go
-	go test ./...
+	go test $(TESTFLAGS) ./...
 
 .PHONY: race
 race: ## Run the tests of the store and its endpoint under the race detector
-	CGO_ENABLED=1 go test -race ./internal/mvcc/... ./internal/etcdserver/...
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/...
 
 .PHONY: e2e-tools
 e2e-tools: ## Build the real components that the end-to-end tests run against
@@ -35,7 +38,7 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 
 .PHONY: e2e
 e2e: build e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
-	cd e2e && go test -timeout 40m -p 1 ./kubectl ./badinput ./crash ./differential
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./kubectl ./badinput ./crash ./differential
 
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
