@@ -47,6 +47,12 @@ func (g instances) value(name string, s structuralschema.Structural) any {
 		for range g.random.Intn(3) {
 			list = append(list, g.value("", *s.Items))
 		}
+		// Two items without a key are two faults for us, and one for a CRD.
+		for _, key := range s.XListMapKeys {
+			if slices.ContainsFunc(list, func(item any) bool { return item.(map[string]any)[key] != "X" }) {
+				return list[:1]
+			}
+		}
 		return list
 	case "boolean":
 		return g.random.Intn(2) == 0

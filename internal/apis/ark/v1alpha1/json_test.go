@@ -55,6 +55,34 @@ func TestJSONRefusesBrokenText(t *testing.T) {
 	}
 }
 
+// The short cut for plain texts changes no result.
+func FuzzJSONText(f *testing.F) {
+	for _, seed := range []string{"", "hello", "<&>é", "a\u2028b", "\xff", "\uFFFD", `"`, `\`, "\n", "\x7f"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted := []byte(`"` + text + `"`)
+		var plain string
+		if !isPlainText(quoted) {
+			return
+		}
+		if err := json.Unmarshal(quoted, &plain); err != nil || plain != text {
+			t.Fatalf("%s is not a plain text: it decodes to %q, %v", quoted, plain, err)
+		}
+		var value, listed JSON
+		if err := value.UnmarshalJSON(quoted); err != nil {
+			t.Fatal(err)
+		}
+		// Inside of a list there is no short cut.
+		if err := listed.UnmarshalJSON([]byte("[" + string(quoted) + "]")); err != nil {
+			t.Fatal(err)
+		}
+		if want := string(listed.Raw[1 : len(listed.Raw)-1]); string(value.Raw) != want {
+			t.Errorf("got %s, want %s", value.Raw, want)
+		}
+	})
+}
+
 // The canonical form is a fixed point and survives the encoder, which escapes
 // HTML characters.
 func FuzzJSON(f *testing.F) {
