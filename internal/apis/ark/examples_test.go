@@ -34,7 +34,7 @@ func TestExamples(t *testing.T) {
 			for _, problem := range append(scheme.Validate(t.Context(), nil, object), validation.Validate(object)...) {
 				t.Errorf("%s: %s: %v", path, kind, problem)
 			}
-			checkNamespace(t, path, kind, object)
+			checkName(t, path, object)
 		}
 		return nil
 	})
@@ -65,17 +65,14 @@ func readExamples(t *testing.T, codecs serializer.CodecFactory, path string) (ob
 	return objects
 }
 
-func checkNamespace(t *testing.T, path, kind string, object runtime.Object) {
+// Examples name no namespace, so that kubectl apply -n puts them into any.
+func checkName(t *testing.T, path string, object runtime.Object) {
 	t.Helper()
 	accessor, err := meta.Accessor(object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "default"
-	if kind == "ArkConfig" {
-		want = ""
-	}
-	if accessor.GetName() == "" || accessor.GetNamespace() != want {
-		t.Errorf("%s: %s %q is in namespace %q, want %q", path, kind, accessor.GetName(), accessor.GetNamespace(), want)
+	if accessor.GetName() == "" || accessor.GetNamespace() != "" {
+		t.Errorf("%s: name %q in namespace %q, want a name and no namespace", path, accessor.GetName(), accessor.GetNamespace())
 	}
 }
