@@ -44,7 +44,6 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	}
 	codecs := serializer.NewCodecFactory(scheme)
 	generic := genericapiserver.NewConfig(codecs)
-	generic.Serializer = withoutProtobuf{codecs}
 	generic.EffectiveVersion = newEffectiveVersion()
 	generic.FeatureGate = utilfeature.DefaultFeatureGate
 	generic.RequestTimeout = o.RequestTimeout
@@ -92,7 +91,7 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		return withDrain(config.MaxRequestBodyBytes, withSender(genericapiserver.DefaultBuildHandlerChain(withRequestActor(api), config)))
+		return withDrain(config.MaxRequestBodyBytes, withSender(genericapiserver.DefaultBuildHandlerChain(withJSONOnly(withRequestActor(api), c.codecs), config)))
 	}
 	if c.Generic.Authentication.Authenticator != nil {
 		c.Generic.Authentication.Authenticator = rememberSender(c.Generic.Authentication.Authenticator)

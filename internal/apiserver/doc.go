@@ -13,7 +13,7 @@
 //
 // Invariants: a type is its own internal version, and no published document
 // says so (scheme.go); Ark kinds are JSON only and protobuf is never offered for
-// them (serializer.go); every write carries its Actor down to the backend
+// them (media.go); every write carries its Actor down to the backend
 // (actor.go); the server is ready only once its caches and its storage are.
 //
 // The package may import internal/registry, internal/apis/ark and

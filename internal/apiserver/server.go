@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
@@ -34,7 +35,6 @@ func (c CompletedConfig) New() (*Server, error) {
 		return nil, err
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
-	group.NegotiatedSerializer = withoutProtobuf{group.NegotiatedSerializer}
 	group.VersionedResourcesStorageMap = storage
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, fmt.Errorf("install the API group %s: %w", ark.GroupName, err)
@@ -56,4 +56,9 @@ func (c *Config) Storage(layout Layout) generic.RESTOptionsGetter {
 
 func (c *Config) arkStorage() generic.RESTOptionsGetter {
 	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.kinds))
+}
+
+// arkVersion is a version of the Ark group.
+func arkVersion(version string) schema.GroupVersion {
+	return schema.GroupVersion{Group: ark.GroupName, Version: version}
 }

@@ -46,7 +46,8 @@ func openAuthority(certPath, keyPath string, now time.Time) (authority, error) {
 	if err != nil {
 		return authority{}, fmt.Errorf("read the certificate authority's key: %w", err)
 	}
-	if certPEM == nil && keyPEM == nil {
+	if certPEM == nil {
+		// The key is written first, so one alone is from a start cut short.
 		return newAuthority(certPath, keyPath, now)
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)

@@ -16,7 +16,7 @@ import (
 
 const (
 	namespaceWorkers = 2
-	namespaceResync  = 5 * time.Minute
+	namespaceResync  = informerResync
 	renewInterval    = 12 * time.Hour
 )
 

@@ -1,0 +1,98 @@
+package standalone
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/etcd/client/v3/kubernetes"
+	"k8s.io/client-go/dynamic"
+	clientset "k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+// running is a server on a database in a temporary folder, ready to be used.
+type running struct {
+	config  *rest.Config // the admin's, from the kubeconfig
+	objects dynamic.Interface
+	core    clientset.Interface
+	server  *Server
+	store   *mvcc.Store
+	actors  chan apiserver.Actor // of writes, as many as fit
+}
+
+func start(t *testing.T, dir string) *running {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	engine, err := sqlite.Open(ctx, filepath.Join(dir, "ark.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint := etcdserver.New(store, etcdserver.Options{})
+	actors := make(chan apiserver.Actor, 1000)
+	backend, err := apiserver.NewClient(ctx, apiserver.ClientOptions{
+		NewClient: func() (*kubernetes.Client, error) { return direct.NewClient(endpoint), nil },
+		Annotate: func(ctx context.Context, a apiserver.Actor) context.Context {
+			select {
+			case actors <- a:
+			default:
+			}
+			return ctx
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(dir, "admin.kubeconfig")
+	server, err := New(Options{Listener: listener, KeysDir: filepath.Join(dir, "keys"), Kubeconfig: kubeconfig}, backend)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+		if err := backend.Close(); err != nil {
+			t.Error(err)
+		}
+		endpoint.Stop()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := server.WaitReady(ctx); err != nil {
+		t.Fatal(err)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.QPS = -1
+	r := &running{config: config, server: server, store: store, actors: actors}
+	if r.objects, err = dynamic.NewForConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	if r.core, err = clientset.NewForConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
