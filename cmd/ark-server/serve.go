@@ -42,7 +42,7 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 		Kubeconfig: o.kubeconfig(),
 	}, data)
 	if err != nil {
-		return errors.Join(err, listener.Close(), data.Close())
+		return errors.Join(withFlag(err), listener.Close(), data.Close())
 	}
 
 	running, ctx := errgroup.WithContext(ctx)
@@ -58,6 +58,19 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 		return nil
 	})
 	return running.Wait()
+}
+
+// withFlag names the flag that an error of the standalone server is about.
+func withFlag(err error) error {
+	var keys *standalone.KeysError
+	if errors.As(err, &keys) {
+		return fmt.Errorf("--keys-dir=%s: %w", keys.Dir, keys.Err)
+	}
+	var kubeconfig *standalone.KubeconfigError
+	if errors.As(err, &kubeconfig) {
+		return fmt.Errorf("--kubeconfig-out=%s: %w: choose a file in a folder that exists and is writable", kubeconfig.Path, kubeconfig.Err)
+	}
+	return err
 }
 
 // listen opens the HTTPS port.

@@ -16,7 +16,7 @@ const secretMode fs.FileMode = 0o600
 func writeFile(path string, content []byte, mode fs.FileMode) (err error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return fmt.Errorf("write %s: %w", path, errors.Unwrap(err)) // without the temporary name
 	}
 	defer func() {
 		if err != nil {

@@ -55,11 +55,11 @@ func New(o Options, backend apiserver.Backend) (*Server, error) {
 	}
 	keys, err := OpenKeys(o.KeysDir, servingNames(listen, o.Names), time.Now)
 	if err != nil {
-		return nil, err
+		return nil, &KeysError{Dir: o.KeysDir, Err: err}
 	}
 	url := serverURL(listen)
 	if err := writeKubeconfig(o.Kubeconfig, url, keys); err != nil {
-		return nil, err
+		return nil, &KubeconfigError{Path: o.Kubeconfig, Err: err}
 	}
 
 	common := apiserver.NewOptions()

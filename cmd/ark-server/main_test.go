@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// output is a buffer that tells when a text has come.
+type output struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+	wait   string
+	seen   chan struct{}
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n, err := o.buffer.Write(p)
+	if o.seen != nil && strings.Contains(o.buffer.String(), o.wait) {
+		close(o.seen)
+		o.seen = nil
+	}
+	return n, err
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buffer.String()
+}
+
+// A wrong command line or environment: exit code 2, one line that names the
+// fault and the fix, and nothing started.
+func TestUsageErrors(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		args []string
+		env  map[string]string
+		want []string
+	}{
+		{"a typing error", []string{"--db-pth=x"}, nil, []string{"--db-pth", "did you mean --db-path?"}},
+		{"after serve too", []string{"serve", "--secure-prot=1"}, nil, []string{"did you mean --secure-port?"}},
+		{"nothing near", []string{"--frobnicate"}, nil, []string{"unknown flag --frobnicate", "--help"}},
+		{"an unknown command", []string{"severe"}, nil, []string{`unknown command "severe"`, "--help"}},
+		{"not a number", []string{"--secure-port=x"}, nil, []string{"--secure-port=x"}},
+		{"not a port", []string{"--secure-port=70000"}, nil, []string{"--secure-port=70000", "65535"}},
+		{"not an address", []string{"--bind-address=localhost"}, nil, []string{"--bind-address=localhost", "127.0.0.1"}},
+		{"an unknown storage", []string{"--storage=oracle"}, nil, []string{"--storage=oracle", "sqlite or etcd"}},
+		{"etcd without servers", []string{"--storage=etcd"}, nil, []string{"--etcd-servers"}},
+		{"servers without etcd", []string{"--etcd-servers=http://127.0.0.1:1"}, nil, []string{"--storage=etcd"}},
+		{"an endpoint with etcd", []string{"--storage=etcd", "--etcd-servers=http://127.0.0.1:1", "--etcd-listen=tcp://127.0.0.1:0"}, nil, []string{"--etcd-listen"}},
+		{"half a certificate", []string{"--etcd-listen-cert-file=x"}, nil, []string{"--etcd-listen-key-file"}},
+		{"no path", []string{"--db-path="}, nil, []string{"--db-path is empty", "./ark.db"}},
+		{"an unknown level", []string{"--log-level=loud"}, nil, []string{"--log-level=loud", "debug"}},
+		{"the environment", nil, map[string]string{"ARK_SECURE_PORT": "x"}, []string{"ARK_SECURE_PORT=x", "--secure-port"}},
+		{"the environment's choice", nil, map[string]string{"ARK_STORAGE": "oracle"}, []string{"--storage=oracle"}},
+		{"two at once", []string{"--storage=oracle", "--v=11"}, nil, []string{"--storage=oracle", "--v=11"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for name, value := range c.env {
+				t.Setenv(name, value)
+			}
+			checkFailure(t, c.args, 2, c.want)
+			left, err := os.ReadDir(".")
+			if err != nil || len(left) > 0 {
+				t.Errorf("something was made: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func checkFailure(t *testing.T, args []string, code int, want []string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if got := run(context.Background(), args, &stdout, &stderr); got != code {
+		t.Errorf("exit code %d, want %d", got, code)
+	}
+	for _, text := range want {
+		if !strings.Contains(stderr.String(), text) {
+			t.Errorf("%q does not tell %q", stderr.String(), text)
+		}
+	}
+	if strings.Count(stderr.String(), "\n") != 1 || stdout.Len() > 0 {
+		t.Errorf("more than one line: %q %q", stdout.String(), stderr.String())
+	}
+}
+
+// What cannot be started: exit code 1, one line with the flag and the fix.
+func TestStartFailures(t *testing.T) {
+	dir := t.TempDir()
+	text := filepath.Join(dir, "notes.txt")
+	if err := os.WriteFile(text, []byte(strings.Repeat("not a database\n", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	damaged := filepath.Join(dir, "damaged.keys")
+	if err := os.Mkdir(damaged, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(damaged, "ca.crt"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := "--db-path=" + filepath.Join(dir, "ark.db")
+	for _, c := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"a folder", []string{"--db-path=" + dir}, []string{"--db-path=" + dir, "folder"}},
+		{"no folder", []string{"--db-path=" + filepath.Join(dir, "none", "ark.db")}, []string{"--db-path=", "mkdir"}},
+		{"not a database", []string{"--db-path=" + text}, []string{"--db-path=" + text, "not an SQLite database"}},
+		{"a port in use", []string{db, "--secure-port=" + port}, []string{"--secure-port=" + port, "another program listens on 127.0.0.1:" + port}},
+		{"a foreign address", []string{db, "--bind-address=192.0.2.1"}, []string{"--bind-address=192.0.2.1", "no such address"}},
+		{"an endpoint for all", []string{db, "--etcd-listen=tcp://0.0.0.0:0"}, []string{"--etcd-listen=tcp://0.0.0.0:0", "loopback"}},
+		{"no certificate", []string{db, "--etcd-listen-cert-file=none", "--etcd-listen-key-file=none"}, []string{"--etcd-listen-cert-file=none"}},
+		{"damaged keys", []string{db, "--keys-dir=" + damaged}, []string{"--keys-dir=" + damaged, "remove"}},
+		{"no place for the kubeconfig", []string{db, "--kubeconfig-out=" + filepath.Join(dir, "none", "config")}, []string{"--kubeconfig-out"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := c.args
+			if !strings.Contains(strings.Join(args, " "), "--secure-port") {
+				args = append(args, "--secure-port=0")
+			}
+			checkFailure(t, args, 1, c.want)
+		})
+	}
+	if content, err := os.ReadFile(text); err != nil || !strings.HasPrefix(string(content), "not a database") {
+		t.Error("the file that is no database was changed")
+	}
+}
+
+// Serving from start to end, configured from the environment.
+func TestServe(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("ARK_DB_PATH", filepath.Join(dir, "ark.db"))
+	t.Setenv("ARK_SECURE_PORT", "0")
+	t.Setenv("ARK_ETCD_LISTEN", "unix://"+filepath.Join(dir, "etcd.sock"))
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	seen := make(chan struct{})
+	stdout := &output{wait: "get agents", seen: seen}
+	var stderr bytes.Buffer
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, nil, stdout, &stderr) }()
+	select {
+	case <-seen:
+	case c := <-code:
+		t.Fatalf("ended with %d: %s", c, stderr.String())
+	case <-time.After(time.Minute):
+		t.Fatalf("not ready: %s", stdout)
+	}
+	kubeconfig := filepath.Join(dir, "admin.kubeconfig")
+	for _, want := range []string{"kubectl --kubeconfig " + kubeconfig + " get agents", "sqlite in " + filepath.Join(dir, "ark.db"), "etcd.sock", "https://127.0.0.1:"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("the start-up lines do not tell %q:\n%s", want, stdout)
+		}
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Discovery().ServerVersion(); err != nil {
+		t.Error(err)
+	}
+	// A second process on the same database is told so.
+	checkFailure(t, []string{"--etcd-listen="}, 1, []string{"--db-path=" + filepath.Join(dir, "ark.db")})
+	stop()
+	if got := <-code; got != 0 {
+		t.Errorf("exit code %d: %s", got, stderr.String())
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"--help"}, []string{"Storage:", "Serving:", "Logging:", "--db-path", "ARK_DB_PATH", "Commands:", "version"}},
+		{[]string{"help"}, []string{"Storage:", "Commands:"}},
+		{[]string{"serve", "--help"}, []string{"Storage:", "--secure-port"}},
+		{[]string{"version"}, []string{"ark-server ", "Kubernetes v1."}},
+		{[]string{"completion", "bash"}, []string{"ark-server"}},
+	} {
+		var stdout, stderr bytes.Buffer
+		if code := run(context.Background(), c.args, &stdout, &stderr); code != 0 || stderr.Len() > 0 {
+			t.Errorf("%v: exit code %d, %s", c.args, code, stderr.String())
+		}
+		for _, want := range c.want {
+			if !strings.Contains(stdout.String(), want) {
+				t.Errorf("%v does not tell %q:\n%s", c.args, want, stdout.String())
+			}
+		}
+	}
+}
+
+func TestEdits(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 1}, {"", "ab", 2}, {"abc", "abc", 0}, {"abc", "axc", 1}, {"secure-prot", "secure-port", 2}, {"kitten", "sitting", 3}} {
+		if got := edits(c.a, c.b); got != c.want {
+			t.Errorf("edits(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
