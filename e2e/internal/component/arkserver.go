@@ -26,6 +26,10 @@ type ArkServer struct {
 type ArkOptions struct {
 	// Dir holds the database file ark.db and what the server writes next to it.
 	Dir string
+	// Database, when set, is the database file instead; the rest stays in Dir.
+	Database string
+	// Wrap, when set, changes the command before it is started.
+	Wrap func(Command) Command
 	// Port is --secure-port; 0 lets the server choose.
 	Port int
 	// Args are added to the command line.
@@ -35,7 +39,12 @@ type ArkOptions struct {
 }
 
 // DB is the path of the database file.
-func (o ArkOptions) DB() string { return filepath.Join(o.Dir, "ark.db") }
+func (o ArkOptions) DB() string {
+	if o.Database != "" {
+		return o.Database
+	}
+	return filepath.Join(o.Dir, "ark.db")
+}
 
 // Command is the command line that StartArk runs.
 func (o ArkOptions) Command() (Command, error) {
@@ -43,8 +52,15 @@ func (o ArkOptions) Command() (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
-	args := append([]string{"--storage=sqlite", "--db-path=" + o.DB(), "--secure-port=" + strconv.Itoa(o.Port)}, o.Args...)
-	return Command{Path: path, Name: "ark-server", Args: args, Env: o.Env, Dir: o.Dir}, nil
+	args := []string{"--storage=sqlite", "--db-path=" + o.DB(), "--secure-port=" + strconv.Itoa(o.Port)}
+	if o.Database != "" {
+		args = append(args, "--kubeconfig-out="+filepath.Join(o.Dir, "admin.kubeconfig"), "--keys-dir="+filepath.Join(o.Dir, "keys"))
+	}
+	c := Command{Path: path, Name: "ark-server", Args: append(args, o.Args...), Env: o.Env, Dir: o.Dir}
+	if o.Wrap != nil {
+		c = o.Wrap(c)
+	}
+	return c, nil
 }
 
 // StartArk starts the server and returns when it is ready to serve.
@@ -88,12 +104,6 @@ func ready(ctx context.Context, config *rest.Config) error {
 		return fmt.Errorf("get /readyz: %w", err)
 	}
 	return nil
-}
-
-// Kill9AndRestart ends the server without a chance to tidy up and starts another on the same files.
-func (s *ArkServer) Kill9AndRestart(ctx context.Context, o ArkOptions) (*ArkServer, error) {
-	s.Kill()
-	return StartArk(ctx, o)
 }
 
 // RequireMode is an error unless the file's permissions are exactly mode.

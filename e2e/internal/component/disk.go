@@ -1,0 +1,91 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"syscall"
+)
+
+// Disk is a small file system that only processes started on it see: a tmpfs in a mount namespace of its own. It needs Linux
+// with unshare and nsenter (util-linux), and either root or unprivileged user namespaces.
+type Disk struct {
+	// Dir is where it is mounted, for processes on it.
+	Dir    string
+	holder *Process
+	// enter is how nsenter joins it.
+	enter []string
+}
+
+var mounted = regexp.MustCompile(`mounted`)
+
+// NewDisk mounts a disk of so many bytes on a folder that exists; Close takes it away.
+func NewDisk(ctx context.Context, dir string, size int) (*Disk, error) {
+	var errs []error
+	// Root in a container may lack the right to mount, and a user the right to a user namespace.
+	for _, user := range []bool{false, true} {
+		unshare, enter := []string{"--mount"}, []string{"--mount"}
+		if user {
+			unshare = append(unshare, "--user", "--map-root-user")
+			enter = append(enter, "--user", "--preserve-credentials")
+		}
+		script := fmt.Sprintf(`mount -t tmpfs -o size=%d tmpfs "$0" && echo mounted && exec sleep infinity`, size)
+		p, err := Start(Command{Path: "/usr/bin/env", Name: "small disk", Args: append(append([]string{"unshare"}, unshare...), "sh", "-c", script, dir)})
+		if err != nil {
+			return nil, err
+		}
+		if _, err := p.WaitStdout(ctx, mounted); err != nil {
+			p.Kill()
+			errs = append(errs, err)
+			continue
+		}
+		return &Disk{Dir: dir, holder: p, enter: append(enter, "--target", strconv.Itoa(p.PID()), "--")}, nil
+	}
+	return nil, fmt.Errorf("mount a small disk (needs unshare, and root or user namespaces): %w", errors.Join(errs...))
+}
+
+// On makes a command run on the disk.
+func (d *Disk) On(c Command) Command {
+	c.Args = append(append([]string{"nsenter"}, d.enter...), append([]string{c.Path}, c.Args...)...)
+	c.Path = "/usr/bin/env"
+	return c
+}
+
+// Path is how a process that is not on the disk reaches a file of it.
+func (d *Disk) Path(name string) string {
+	return filepath.Join("/proc", strconv.Itoa(d.holder.PID()), "root", d.Dir, name)
+}
+
+// Remount changes the mount options, such as "size=1048576" or "ro".
+func (d *Disk) Remount(options string) error {
+	args := append(append([]string{}, d.enter...), "mount", "-o", "remount,"+options, d.Dir)
+	if out, err := exec.Command("nsenter", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("remount the small disk with %s: %w: %s", options, err, out)
+	}
+	return nil
+}
+
+// Fill writes a file until nothing more fits.
+func (d *Disk) Fill(name string) error {
+	f, err := os.Create(d.Path(name))
+	if err != nil {
+		return fmt.Errorf("fill the disk: %w", err)
+	}
+	defer f.Close()
+	block := make([]byte, 4<<10)
+	for err == nil {
+		_, err = f.Write(block)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return nil
+	}
+	return fmt.Errorf("fill the disk: %w", err)
+}
+
+// Close unmounts the disk; every process on it must have ended.
+func (d *Disk) Close() { d.holder.Kill() }
