@@ -23,11 +23,17 @@ func (t tree) read(r *Range) *RangeResult {
 			return int64(len(res.KVs)) < n
 		})
 	} else {
+		// As in etcd: with a target but no order, the order is applied to the
+		// first keys up to the limit and one more.
+		most := res.Count
+		if r.Limit > 0 && r.Limit < most && r.Sort.Order == SortNone && !r.filters() {
+			most = r.Limit + 1
+		}
 		t.ascend(r.Span, func(kv *KeyValue) bool {
 			if r.passes(kv) {
 				res.KVs = append(res.KVs, kv)
 			}
-			return true
+			return int64(len(res.KVs)) < most
 		})
 		r.Sort.apply(res.KVs)
 		if r.Limit > 0 && int64(len(res.KVs)) > r.Limit {
@@ -39,6 +45,9 @@ func (t tree) read(r *Range) *RangeResult {
 		for i, kv := range res.KVs {
 			bare[i] = *kv
 			bare[i].Value = nil
+			if r.Sort.Target != SortByValue {
+				bare[i].Lease = 0 // as etcd, which reads it with the value
+			}
 			res.KVs[i] = &bare[i]
 		}
 	}
