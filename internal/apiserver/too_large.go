@@ -52,12 +52,17 @@ type sizeAware struct {
 
 // Create implements storage.Interface.
 func (s sizeAware) Create(ctx context.Context, key string, obj, out runtime.Object, ttl uint64) error {
-	return explainTooLarge(s.Interface.Create(ctx, key, obj, out, ttl))
+	return explainNoSpace(explainTooLarge(s.Interface.Create(ctx, key, obj, out, ttl)))
 }
 
 // GuaranteedUpdate implements storage.Interface.
 func (s sizeAware) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
-	return explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached))
+	return explainNoSpace(explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached)))
+}
+
+// Delete implements storage.Interface.
+func (s sizeAware) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, cached runtime.Object, opts storage.DeleteOptions) error {
+	return explainNoSpace(s.Interface.Delete(ctx, key, out, preconditions, validate, cached, opts))
 }
 
 // withSizeAware makes what a decorator builds explain its refusals.
