@@ -131,6 +131,7 @@ func TestStartFailures(t *testing.T) {
 		{"a foreign address", []string{db, "--bind-address=192.0.2.1"}, []string{"--bind-address=192.0.2.1", "no such address"}},
 		{"an endpoint for all", []string{db, "--etcd-listen=tcp://0.0.0.0:0"}, []string{"--etcd-listen=tcp://0.0.0.0:0", "loopback"}},
 		{"no certificate", []string{db, "--etcd-listen-cert-file=none", "--etcd-listen-key-file=none"}, []string{"--etcd-listen-cert-file=none"}},
+		{"not a URL", []string{"--storage=etcd", "--etcd-servers=127.0.0.1"}, []string{"--etcd-servers", "http://127.0.0.1:2379"}},
 		{"damaged keys", []string{db, "--keys-dir=" + damaged}, []string{"--keys-dir=" + damaged, "remove"}},
 		{"no place for the kubeconfig", []string{db, "--kubeconfig-out=" + filepath.Join(dir, "none", "config")}, []string{"--kubeconfig-out"}},
 	} {

@@ -3,6 +3,8 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -40,6 +42,9 @@ var _ Backend = &Etcd{}
 // NewEtcd connects to an external etcd. It fails if none of the servers answers
 // within the context.
 func NewEtcd(ctx context.Context, o EtcdOptions) (*Etcd, error) {
+	if err := reachable(ctx, o.Servers); err != nil {
+		return nil, err
+	}
 	config := storageConfig()
 	config.CompactionInterval = o.CompactionInterval
 	config.Transport = storagebackend.TransportConfig{
@@ -74,6 +79,42 @@ func NewEtcd(ctx context.Context, o EtcdOptions) (*Etcd, error) {
 		return e, nil
 	}
 }
+
+// reachable waits until one of the servers accepts connections. The etcd client
+// would wait as well, but complains into the log all the while.
+func reachable(ctx context.Context, servers []string) error {
+	var last error
+	for {
+		for _, server := range servers {
+			u, err := url.Parse(server)
+			if err != nil || u.Host == "" {
+				return fmt.Errorf("%s is not a URL such as http://127.0.0.1:2379", server)
+			}
+			network, address := "tcp", u.Host
+			if u.Scheme == "unix" || u.Scheme == "unixs" {
+				network, address = "unix", u.Host+u.Path
+			}
+			var dialer net.Dialer
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err == nil {
+				return conn.Close()
+			}
+			if ctx.Err() == nil {
+				last = err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			if last == nil {
+				last = context.Cause(ctx)
+			}
+			return fmt.Errorf("no answer from %s: %w", strings.Join(servers, ", "), last)
+		case <-time.After(dialInterval):
+		}
+	}
+}
+
+const dialInterval = 250 * time.Millisecond
 
 // StorageConfig implements Backend.
 func (e *Etcd) StorageConfig() storagebackend.Config { return e.config }
