@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -71,7 +72,12 @@ func run(ctx context.Context, objects int) (err error) {
 		if server, err = component.StartArk(ctx, o); err != nil {
 			return err
 		}
-		fmt.Printf("ready after %s: %s s\n", end.name, measure.Seconds(time.Since(began)))
+		took := time.Since(began)
+		cpu, err := server.CPU()
+		if err != nil {
+			return err
+		}
+		fmt.Printf("ready after %s: %s s, of them %s s of processor time\n", end.name, measure.Seconds(took), measure.Seconds(cpu))
 		if err := report(server, "after the start"); err != nil {
 			return err
 		}
@@ -103,7 +109,7 @@ func load(ctx context.Context, config *rest.Config, objects int) error {
 		}
 		return query.Create(ctx, clients[c%len(clients)], namespace, fmt.Sprintf("query-%06d", n), spec)
 	})
-	fmt.Printf("loaded %d queries in %s s over HTTPS, %s a second\n", objects, measure.Seconds(time.Since(began)), measure.Rate(s.Rate))
+	fmt.Printf("%d cores; loaded %d queries in %s s over HTTPS, %s a second\n", runtime.NumCPU(), objects, measure.Seconds(time.Since(began)), measure.Rate(s.Rate))
 	return s.FirstError
 }
 
