@@ -44,6 +44,9 @@ func toStatus(err error) error {
 			return e.etcd
 		}
 	}
+	if errors.Is(err, mvcc.ErrTooManyChanges) {
+		return status.Error(codes.InvalidArgument, "etcdserver: "+err.Error())
+	}
 	if _, ok := status.FromError(err); ok {
 		return err
 	}

@@ -14,6 +14,8 @@ var (
 	// ErrKeyNotFound: a put that keeps the present value or lease names a key
 	// that does not exist.
 	ErrKeyNotFound = errors.New("key not found")
+	// ErrTooManyChanges: one revision would change more keys than it may.
+	ErrTooManyChanges = errors.New("too many changes in one transaction")
 	// ErrUnavailable: the engine failed and nothing was written. The request
 	// may be sent again. Wrapped with the engine's error.
 	ErrUnavailable = errors.New("storage unavailable, nothing was written")

@@ -94,7 +94,7 @@ func (x *execution) check(ctx context.Context, p *plan) error {
 			}
 		case *Delete:
 			if n := x.view.current().count(op.Span); n > MaxEventsPerRevision/2 {
-				return fmt.Errorf("delete %d keys in one revision: the limit is %d, delete smaller ranges", n, MaxEventsPerRevision/2)
+				return fmt.Errorf("%w: it deletes %d keys at once, the limit is %d: delete smaller ranges", ErrTooManyChanges, n, MaxEventsPerRevision/2)
 			}
 		case *Txn:
 			if err := x.check(ctx, p.nested[nested]); err != nil {
