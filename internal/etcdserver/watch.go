@@ -95,10 +95,14 @@ func (st *watchStream) run() error {
 			return err
 		}
 		if more {
-			if err := st.ctx.Err(); err != nil {
-				return err
+			select {
+			case <-st.ctx.Done():
+				return st.ctx.Err()
+			case <-st.s.stopping:
+				return rpctypes.ErrGRPCStopped
+			default:
+				continue
 			}
-			continue
 		}
 		st.timer.Reset(st.nextDeadline())
 		select {

@@ -44,7 +44,7 @@ func (st *watchStream) poll() (more bool, err error) {
 			w.synced = res.Synced
 			w.revision = max(w.revision, res.Revision)
 			more = more || !res.Synced
-			err = st.sendEvents(w, w.wanted(res.Events), res.Revision)
+			err = st.sendEvents(w, w.wanted(res.Events))
 		}
 		if err != nil {
 			return false, err
@@ -75,20 +75,19 @@ func (st *watchStream) endCompacted(w *watcher) error {
 	})
 }
 
-// sendEvents sends events that end at revision: all matching ones up to there
-// are among them or have been sent.
-func (st *watchStream) sendEvents(w *watcher, events []mvcc.Event, revision int64) error {
+// sendEvents sends events. The header has the revision of the last of them, so
+// that headers of a watch never go back, whatever progress follows.
+func (st *watchStream) sendEvents(w *watcher, events []mvcc.Event) error {
 	if len(events) == 0 {
 		return nil
 	}
 	last := events[len(events)-1].KV.ModRevision
 	resp := &pb.WatchResponse{
-		Header:  header(max(revision, last)),
+		Header:  header(last),
 		WatchId: w.id,
 		Events:  toEvents(events, w.prevKV, st.store.Compacted()),
 	}
 	w.quiet = false
-	// The API server goes by the events' own revisions, not by the header's.
 	w.learned(last)
 	if !w.fragment {
 		return st.send(resp)
