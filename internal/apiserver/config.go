@@ -91,7 +91,9 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		return withDrain(config.MaxRequestBodyBytes, withSender(genericapiserver.DefaultBuildHandlerChain(withJSONOnly(withRequestActor(api), c.codecs), config)))
+		api = withRequestActor(withApplyFaults(api, c.codecs))
+		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
+		return withDrain(config.MaxRequestBodyBytes, withSender(chain))
 	}
 	if c.Generic.Authentication.Authenticator != nil {
 		c.Generic.Authentication.Authenticator = rememberSender(c.Generic.Authentication.Authenticator)

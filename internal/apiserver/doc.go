@@ -12,9 +12,10 @@
 // reached without a wire. Both use the stock etcd3 storage and watch cache.
 //
 // Invariants: a type is its own internal version, and no published document
-// says so (scheme.go); Ark kinds are JSON only and protobuf is never offered for
-// them (media.go); every write carries its Actor down to the backend
-// (actor.go); the server is ready only once its caches and its storage are.
+// says so (scheme.go); Ark kinds have the media types of custom resources
+// (media.go); a client's fault is never answered with 500 (faults.go,
+// too_large.go); every write carries its Actor down to the backend (actor.go);
+// the server is ready only once its caches and its storage are.
 //
 // The package may import internal/registry, internal/apis/ark and
 // k8s.io/apiserver, not k8s.io/kubernetes, internal/mvcc or internal/etcdserver.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/endpoints/handlers/negotiation"
 	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
 	"k8s.io/apiserver/pkg/endpoints/request"
@@ -13,16 +14,22 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 )
 
-// withJSONOnly keeps Ark objects to JSON and YAML.
+// withMediaTypes keeps requests for Ark objects to the media types that these
+// have: those of custom resources.
 //
 // The Ark types have no protobuf encoding, but the group's serializer offers
 // protobuf, and has to: PartialObjectMetadata, which garbage collectors and the
 // like ask for, has it for every kind. A client that would rather have protobuf
 // (Accept: application/vnd.kubernetes.protobuf, application/json) must get JSON,
 // not 406, so the offer is withdrawn from requests for the objects themselves.
+//
+// Strategic merge patches are refused (415). They cannot be right for fields
+// with free content, and their directives misfire on lists without a merge key.
+//
 // It goes inside the handler chain, where the request info is known.
-func withJSONOnly(next http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
+func withMediaTypes(next http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
 	supported := []string{runtime.ContentTypeJSON, runtime.ContentTypeYAML}
+	patches := []string{string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, ok := request.RequestInfoFrom(r.Context())
 		if !ok || !info.IsResourceRequest || info.APIGroup != ark.GroupName {
@@ -35,6 +42,10 @@ func withJSONOnly(next http.Handler, serializer runtime.NegotiatedSerializer) ht
 		}
 		if (r.Method == http.MethodPost || r.Method == http.MethodPut) && isProtobuf(r.Header.Get("Content-Type")) {
 			refuse(negotiation.NewUnsupportedMediaTypeError(supported))
+			return
+		}
+		if r.Method == http.MethodPatch && isStrategic(r.Header.Get("Content-Type")) {
+			refuse(negotiation.NewUnsupportedMediaTypeError(patches))
 			return
 		}
 		accept, changed := withoutProtobuf(r.Header.Get("Accept"))
@@ -71,4 +82,9 @@ func withoutProtobuf(accept string) (kept string, changed bool) {
 func isProtobuf(mediaType string) bool {
 	name, parameters, err := mime.ParseMediaType(mediaType)
 	return err == nil && name == runtime.ContentTypeProtobuf && parameters["as"] == ""
+}
+
+func isStrategic(mediaType string) bool {
+	name, _, err := mime.ParseMediaType(mediaType)
+	return err == nil && name == string(types.StrategicMergePatchType)
 }

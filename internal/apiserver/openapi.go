@@ -2,12 +2,17 @@ package apiserver
 
 import (
 	"maps"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	openapinamer "k8s.io/apiserver/pkg/endpoints/openapi"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	openapicommon "k8s.io/kube-openapi/pkg/common"
+	"k8s.io/kube-openapi/pkg/spec3"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apis/ark/openapi"
 )
 
@@ -34,6 +39,33 @@ func applyOpenAPI(config *genericapiserver.Config, arkScheme *runtime.Scheme, mo
 	config.OpenAPIConfig.Info.Title = openAPITitle
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)
 	config.OpenAPIV3Config.Info.Title = openAPITitle
+	config.OpenAPIConfig.PostProcessSpec = hideStrategicV2
+	config.OpenAPIV3Config.PostProcessSpec = hideStrategicV3
+}
+
+// The documents must not offer strategic merge patches of Ark objects, which the
+// server refuses (media.go): kubectl apply goes by what they offer.
+
+func hideStrategicV2(document *spec.Swagger) (*spec.Swagger, error) {
+	for path, item := range document.Paths.Paths {
+		if isArkPath(path) && item.Patch != nil {
+			item.Patch.Consumes = slices.DeleteFunc(slices.Clone(item.Patch.Consumes), isStrategic)
+		}
+	}
+	return document, nil
+}
+
+func hideStrategicV3(document *spec3.OpenAPI) (*spec3.OpenAPI, error) {
+	for path, item := range document.Paths.Paths {
+		if isArkPath(path) && item.Patch != nil && item.Patch.RequestBody != nil {
+			maps.DeleteFunc(item.Patch.RequestBody.Content, func(mediaType string, _ *spec3.MediaType) bool { return isStrategic(mediaType) })
+		}
+	}
+	return document, nil
+}
+
+func isArkPath(path string) bool {
+	return strings.HasPrefix(path, genericapiserver.APIGroupPrefix+"/"+ark.GroupName+"/")
 }
 
 // OpenAPISource describes types beyond Ark's that a mode serves.

@@ -56,10 +56,14 @@ func (s strategy) resetFields(names ...string) map[fieldpath.APIVersion]*fieldpa
 	}
 }
 
-// PrepareForCreate drops the status and starts the generation.
+// PrepareForCreate drops the status and the version that the object may have had
+// elsewhere, and starts the generation.
 func (s strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 	s.kind.parts.clearStatus(obj)
 	setGeneration(obj, 1)
+	if m, err := meta.Accessor(obj); err == nil {
+		m.SetResourceVersion("")
+	}
 }
 
 // PrepareForUpdate keeps the old status and advances the generation if the spec

@@ -1,0 +1,98 @@
+package apiserver
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/endpoints/handlers/responsewriters"
+	"k8s.io/apiserver/pkg/storage"
+	"sigs.k8s.io/yaml"
+)
+
+// Some faults of a request come back from the stock code as errors that the
+// handlers take for the server's own, and answer with 500. Here they become 400.
+
+// Versioner implements storage.Interface.
+func (s sizeAware) Versioner() storage.Versioner { return versioner{s.Interface.Versioner()} }
+
+// versioner knows that a resourceVersion which is no number is the client's.
+type versioner struct {
+	storage.Versioner
+}
+
+// ObjectResourceVersion implements storage.Versioner.
+func (v versioner) ObjectResourceVersion(obj runtime.Object) (uint64, error) {
+	version, err := v.Versioner.ObjectResourceVersion(obj)
+	if err != nil {
+		return 0, apierrors.NewBadRequest(fmt.Sprintf("metadata.resourceVersion is not one that this server has given out: %v", err))
+	}
+	return version, nil
+}
+
+// Watch implements storage.Interface.
+func (s sizeAware) Watch(ctx context.Context, key string, opts storage.ListOptions) (watch.Interface, error) {
+	w, err := s.Interface.Watch(ctx, key, opts)
+	var invalid storage.InvalidError
+	if errors.As(err, &invalid) {
+		return nil, apierrors.NewBadRequest(invalid.Error())
+	}
+	return w, err
+}
+
+// withApplyFaults answers 400 to an applied object that does not fit the schema.
+func withApplyFaults(next http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+		if r.Method != http.MethodPatch || contentType != string(types.ApplyYAMLPatchType) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		held := &heldFailure{ResponseWriter: w}
+		next.ServeHTTP(held, r)
+		if !held.failed {
+			return
+		}
+		var status metav1.Status
+		if yaml.Unmarshal(held.body.Bytes(), &status) == nil && strings.HasPrefix(status.Message, "failed to create typed patch object") {
+			w.Header().Del("Content-Length")
+			responsewriters.ErrorNegotiated(apierrors.NewBadRequest(status.Message), serializer, arkVersion(""), w, r)
+			return
+		}
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write(held.body.Bytes()) // a client that has gone does not matter
+	})
+}
+
+// heldFailure keeps back an answer if it is 500, and lets others pass.
+type heldFailure struct {
+	http.ResponseWriter
+	failed bool
+	body   bytes.Buffer
+}
+
+func (h *heldFailure) WriteHeader(code int) {
+	if code == http.StatusInternalServerError {
+		h.failed = true
+		return
+	}
+	h.ResponseWriter.WriteHeader(code)
+}
+
+func (h *heldFailure) Write(p []byte) (int, error) {
+	if h.failed {
+		return h.body.Write(p)
+	}
+	return h.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (h *heldFailure) Unwrap() http.ResponseWriter { return h.ResponseWriter }
