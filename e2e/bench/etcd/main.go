@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,7 @@ type options struct {
 	budget  time.Duration
 	length  time.Duration
 	build   bool
+	profile string
 }
 
 func main() {
@@ -58,6 +60,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.budget, "budget", 5*time.Minute, "about how long the whole run may take; decides the length of one measurement")
 	flags.DurationVar(&o.length, "length", 0, "length of one measurement; overrides --budget")
 	flags.BoolVar(&o.build, "build", true, "build etcd and kine where they are missing")
+	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of this program, which ark-direct is a part of, to this file")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -125,6 +128,13 @@ func run(ctx context.Context, o options) error {
 	fmt.Printf("values of %d bytes, %d keys preloaded, %d rounds, %s a measurement; every write synced to disk\n\n",
 		valueSize, o.keys, o.rounds, o.length.Round(time.Millisecond))
 
+	if o.profile != "" {
+		stop, err := startProfile(o.profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	results := results{}
 	for round := range o.rounds {
 		for _, p := range plan {
@@ -160,4 +170,22 @@ func plan(o options) []planned {
 		}
 	}
 	return all
+}
+
+// startProfile profiles this process until stop is called.
+func startProfile(path string) (stop func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("write a profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("start a profile: %w", err)
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		if err := f.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: write the profile:", err)
+		}
+	}, nil
 }
