@@ -49,5 +49,39 @@ func (r results) print(out io.Writer, plan []planned, targets []*target) error {
 	for _, f := range failures {
 		fmt.Fprintln(out, "FAILED:", f)
 	}
+	return r.printExpected(out, plan)
+}
+
+// printExpected holds the ratios against what ark-server is meant to reach.
+func (r results) printExpected(out io.Writer, plan []planned) error {
+	const writes, lists = 4.0, 2.0
+	t := measure.NewTable(out, "expected", "case", "clients", "ratio", "reached")
+	any := false
+	for _, p := range plan {
+		text, atLeast := fmt.Sprintf("lists >= %gx kube-apiserver's", lists), lists
+		if p.name == "life" {
+			if p.clients < 16 {
+				continue
+			}
+			text, atLeast = fmt.Sprintf("writes/s >= %gx kube-apiserver's", writes), writes
+		}
+		ours, theirs := r[resultKey{p.name, p.clients, arkName}].Median().Rate, r[resultKey{p.name, p.clients, kubeName}].Median().Rate
+		if theirs == 0 {
+			continue
+		}
+		reached := "yes"
+		if ours/theirs < atLeast {
+			reached = "NO"
+		}
+		t.Row(text, p.name, fmt.Sprint(p.clients), fmt.Sprintf("%.2f", ours/theirs), reached)
+		any = true
+	}
+	if !any {
+		return nil
+	}
+	fmt.Fprintln(out)
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("print the expectations: %w", err)
+	}
 	return nil
 }
