@@ -103,3 +103,19 @@ func TestDirectContext(t *testing.T) {
 		t.Error("a canceled put was carried out")
 	}
 }
+
+// What the API server's feature check sees of a client without a wire.
+func TestDirectEndpoint(t *testing.T) {
+	e := start(t, quiet)
+	c := direct.NewClient(e.srv)
+	defer c.Close()
+	endpoint := direct.Endpoint(c)
+	names := endpoint.Endpoints()
+	if len(names) != 1 {
+		t.Fatalf("endpoints: %v", names)
+	}
+	status, err := endpoint.Status(testContext(t), names[0])
+	if err != nil || status.Version != "3.7.3" {
+		t.Errorf("status: %+v, %v", status, err)
+	}
+}
