@@ -5,6 +5,7 @@ import (
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/operation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -77,12 +78,23 @@ func (s strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
 
 // Validate applies the rules that declarative validation cannot express.
 func (s strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
-	return validateCreate(s.kind, obj)
+	return validateCreate(obj)
 }
 
 // ValidateUpdate does so for an update; see validate.go for what is ratcheted.
 func (s strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
 	return validateUpdate(obj, old, "spec")
+}
+
+// ValidateDeclaratively adds the generated rules' findings to those of Validate
+// and the store. The store takes its findings in the metadata for ones that
+// generated rules repeat, and logs an error if they do not; ours leave the
+// metadata alone.
+func (s strategy) ValidateDeclaratively(ctx context.Context, obj, old runtime.Object, errs field.ErrorList, op operation.Type, config rest.DeclarativeValidationConfig) field.ErrorList {
+	for _, err := range errs {
+		err.CoveredByDeclarative = false
+	}
+	return s.DeclarativeValidation.ValidateDeclaratively(ctx, obj, old, errs, op, config)
 }
 
 // WarningsOnCreate returns texts for the client; they do not stop the request.

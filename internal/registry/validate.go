@@ -15,15 +15,32 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/validation"
 )
 
-// validateCreate checks a new object. The store itself only demands that a name
-// fits a path; custom resources are named like DNS subdomains.
-func validateCreate(kind Kind, obj runtime.Object) field.ErrorList {
+// validateCreate checks a new object. The metadata but for its name is checked by
+// the store.
+func validateCreate(obj runtime.Object) field.ErrorList {
 	m, err := meta.Accessor(obj)
 	if err != nil {
 		return field.ErrorList{field.InternalError(nil, fmt.Errorf("read metadata: %w", err))}
 	}
-	errs := apivalidation.ValidateObjectMetaAccessor(m, !kind.ClusterScoped, apivalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
-	return append(errs, validation.Validate(obj)...)
+	return append(validateName(m), validation.Validate(obj)...)
+}
+
+// validateName demands DNS subdomains, as for custom resources; for the store any
+// name will do that fits a path. A missing name is the store's to complain of.
+func validateName(m metav1.Object) field.ErrorList {
+	var errs field.ErrorList
+	path := field.NewPath("metadata")
+	if prefix := m.GetGenerateName(); prefix != "" {
+		for _, msg := range apivalidation.NameIsDNSSubdomain(prefix, true) {
+			errs = append(errs, field.Invalid(path.Child("generateName"), prefix, msg))
+		}
+	}
+	if name := m.GetName(); name != "" {
+		for _, msg := range apivalidation.NameIsDNSSubdomain(name, false) {
+			errs = append(errs, field.Invalid(path.Child("name"), name, msg))
+		}
+	}
+	return errs
 }
 
 // validateUpdate returns the faults under the named part ("spec" or "status")

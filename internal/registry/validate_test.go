@@ -14,16 +14,16 @@ import (
 
 func TestSamplesAreValid(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind Kind, sample registrytest.Sample) {
-		if errs := validateCreate(kind, sampleObject(t, kind, sample, true)); len(errs) > 0 {
+		if errs := validateCreate(sampleObject(t, kind, sample, true)); len(errs) > 0 {
 			t.Error(errs.ToAggregate())
 		}
 	})
 }
 
 func TestNamesAreDNSSubdomains(t *testing.T) {
-	for name, valid := range map[string]bool{"a": true, "a.b-c": true, "": false, "A": false, "a_b": false, strings.Repeat("a", 254): false} {
+	for name, valid := range map[string]bool{"a": true, "a.b-c": true, "A": false, "a_b": false, strings.Repeat("a", 254): false} {
 		obj := &v1alpha1.Agent{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default"}}
-		if got := len(validateCreate(agent(), obj)) == 0; got != valid {
+		if got := len(validateCreate(obj)) == 0; got != valid {
 			t.Errorf("name %q: valid is %t, want %t", name, got, valid)
 		}
 	}

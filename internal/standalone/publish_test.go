@@ -45,6 +45,9 @@ func TestDescriptions(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkDefinitions(t, body, document.Definitions, registry.Kinds())
+		if strings.Contains(patchOf(t, body), "strategic-merge") {
+			t.Error("strategic merge patches are offered")
+		}
 	})
 	t.Run("OpenAPI v3", func(t *testing.T) {
 		byVersion := map[string][]registry.Kind{}
@@ -60,6 +63,9 @@ func TestDescriptions(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkDefinitions(t, body, document.Components.Schemas, kinds)
+			if strings.Contains(string(body), "strategic-merge") {
+				t.Error("strategic merge patches are offered")
+			}
 		}
 	})
 	t.Run("discovery", func(t *testing.T) {
@@ -143,4 +149,20 @@ func checkDefinitions(t *testing.T, body []byte, definitions map[string]definiti
 			t.Errorf("%s is described %d times", kind.Name, described[gvk])
 		}
 	}
+}
+
+// patchOf returns what an OpenAPI v2 document says about patching agents.
+func patchOf(t *testing.T, body []byte) string {
+	t.Helper()
+	var document struct {
+		Paths map[string]struct{ Patch json.RawMessage }
+	}
+	if err := json.Unmarshal(body, &document); err != nil {
+		t.Fatal(err)
+	}
+	patch := string(document.Paths["/apis/ark.mckinsey.com/v1alpha1/namespaces/{namespace}/agents/{name}"].Patch)
+	if !strings.Contains(patch, "application/merge-patch+json") {
+		t.Errorf("merge patches are not offered: %s", patch)
+	}
+	return patch
 }
