@@ -13,7 +13,7 @@ import (
 )
 
 func TestKubectl(t *testing.T) {
-	c := newCluster(t)
+	c := newCluster(t, component.ArkOptions{})
 	t.Run("version", c.testVersion)
 	t.Run("kubeconfig is the admin's alone", func(t *testing.T) {
 		if err := component.RequireMode(c.server.Kubeconfig, 0o600); err != nil {

@@ -23,7 +23,8 @@ type cluster struct {
 	root string
 }
 
-func newCluster(t *testing.T) *cluster {
+// newCluster starts a server on SQLite, or as the options say; folder and port are always new.
+func newCluster(t *testing.T, options component.ArkOptions) *cluster {
 	t.Helper()
 	root, err := component.Root()
 	if err != nil {
@@ -34,7 +35,8 @@ func newCluster(t *testing.T) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{options: component.ArkOptions{Dir: t.TempDir(), Port: port}, root: root}
+	options.Dir, options.Port = t.TempDir(), port
+	c := &cluster{options: options, root: root}
 	c.start(t)
 	t.Cleanup(func() {
 		if err := c.server.Stop(); err != nil {

@@ -28,6 +28,8 @@ type ArkOptions struct {
 	Dir string
 	// Database, when set, is the database file instead; the rest stays in Dir.
 	Database string
+	// EtcdServers, when set, is the URL of an endpoint to keep the data in, instead of SQLite.
+	EtcdServers string
 	// Wrap, when set, changes the command before it is started.
 	Wrap func(Command) Command
 	// Port is --secure-port; 0 lets the server choose.
@@ -53,7 +55,10 @@ func (o ArkOptions) Command() (Command, error) {
 		return Command{}, err
 	}
 	args := []string{"--storage=sqlite", "--db-path=" + o.DB(), "--secure-port=" + strconv.Itoa(o.Port)}
-	if o.Database != "" {
+	if o.EtcdServers != "" {
+		args = []string{"--storage=etcd", "--etcd-servers=" + o.EtcdServers, "--secure-port=" + strconv.Itoa(o.Port)}
+	}
+	if o.Database != "" || o.EtcdServers != "" {
 		args = append(args, "--kubeconfig-out="+filepath.Join(o.Dir, "admin.kubeconfig"), "--keys-dir="+filepath.Join(o.Dir, "keys"))
 	}
 	c := Command{Path: path, Name: "ark-server", Args: append(args, o.Args...), Env: o.Env, Dir: o.Dir}
