@@ -24,7 +24,7 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 	if err := setUpLogging(o); err != nil {
 		return err
 	}
-	ctx, stop := untilSignal(ctx, out)
+	ctx, stop := untilSignal(ctx, func() { announceStop(out, o) })
 	defer stop()
 
 	listener, err := listen(o)
@@ -90,9 +90,9 @@ func listen(o *options) (net.Listener, error) {
 	return nil, fmt.Errorf("--bind-address=%s, --secure-port=%d: %w", o.bindAddress, o.securePort, err)
 }
 
-// untilSignal ends the context at the first SIGINT or SIGTERM. The second one
-// ends the process: the store survives that as it survives a crash.
-func untilSignal(ctx context.Context, out io.Writer) (context.Context, context.CancelFunc) {
+// untilSignal calls first and ends the context at the first SIGINT or SIGTERM. The
+// second one ends the process: the store survives that as it survives a crash.
+func untilSignal(ctx context.Context, first func()) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -102,7 +102,7 @@ func untilSignal(ctx context.Context, out io.Writer) (context.Context, context.C
 		case <-stopped:
 			return
 		case <-signals:
-			fmt.Fprintln(out, "Stopping; a second signal stops at once.")
+			first()
 			cancel()
 		}
 		select {
@@ -121,7 +121,7 @@ func untilSignal(ctx context.Context, out io.Writer) (context.Context, context.C
 // announce says where everything is and what to type next.
 func announce(out io.Writer, o *options, url, storage string) {
 	if o.logFormat == "json" {
-		slog.New(slog.NewJSONHandler(out, nil)).Info("ready", "version", version.Ark(), "kubernetes", version.Kubernetes(),
+		asJSON(out).Info("ready", "version", version.Ark(), "kubernetes", version.Kubernetes(),
 			"storage", storage, "url", url, "kubeconfig", o.kubeconfig())
 		return
 	}
@@ -134,3 +134,13 @@ Try, in another terminal:
   kubectl --kubeconfig %[5]s get agents
 `, version.Ark(), version.Kubernetes(), storage, url, o.kubeconfig())
 }
+
+func announceStop(out io.Writer, o *options) {
+	if o.logFormat == "json" {
+		asJSON(out).Info("stopping")
+		return
+	}
+	fmt.Fprintln(out, "Stopping; a second signal stops at once.")
+}
+
+func asJSON(out io.Writer) *slog.Logger { return slog.New(slog.NewJSONHandler(out, nil)) }

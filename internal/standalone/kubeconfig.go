@@ -3,8 +3,10 @@ package standalone
 import (
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
@@ -36,11 +38,33 @@ func serverURL(listen *net.TCPAddr) string {
 }
 
 // servingNames are the names and addresses that the certificate covers: those of
-// loopback, the address listened on, and what the owner adds.
+// loopback, what the owner adds, and the address listened on, or all of this
+// machine's and its name when it listens on all.
 func servingNames(listen *net.TCPAddr, more []string) []string {
 	names := []string{"localhost", "127.0.0.1", "::1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
-	if !listen.IP.IsUnspecified() && !listen.IP.IsLoopback() {
+	switch {
+	case listen.IP.IsUnspecified():
+		names = append(names, machineNames()...)
+	case !listen.IP.IsLoopback():
 		names = append(names, listen.IP.String())
 	}
 	return append(names, more...)
+}
+
+// machineNames returns what can be found out; Options.Names adds the rest.
+func machineNames() []string {
+	var names []string
+	if host, err := os.Hostname(); err == nil && len(validation.IsDNS1123Subdomain(host)) == 0 {
+		names = append(names, host)
+	}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return names
+	}
+	for _, a := range addresses {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() && !n.IP.IsLinkLocalUnicast() {
+			names = append(names, n.IP.String())
+		}
+	}
+	return names
 }
