@@ -114,7 +114,8 @@ func (strategy) Canonicalize(runtime.Object) {}
 // AllowCreateOnUpdate is false: a PUT to a missing object is 404, as for CRDs.
 func (strategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-// AllowUnconditionalUpdate lets a PUT without resourceVersion overwrite.
+// AllowUnconditionalUpdate lets a PUT without resourceVersion overwrite, as for
+// most built-in kinds. A CRD would refuse it; no client relies on that.
 func (strategy) AllowUnconditionalUpdate(context.Context) bool { return true }
 
 func generationOf(obj runtime.Object) int64 {
