@@ -25,6 +25,10 @@ import (
 // socket.
 const TransportVariable = "ARK_CONFORMANCE_TRANSPORT"
 
+// EagerVariable, set to "off", keeps the endpoint from telling watches about
+// progress that nobody asked for.
+const EagerVariable = "ARK_CONFORMANCE_EAGER_PROGRESS"
+
 // Config is what the tests may set.
 type Config struct {
 	// ProgressInterval is the period of watch progress; 0 for the default.
@@ -50,7 +54,11 @@ func Run(t testing.TB, cfg Config) *kubernetes.Client {
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}
-	srv := etcdserver.New(store, etcdserver.Options{ProgressInterval: cfg.ProgressInterval, TLS: cfg.ServerTLS})
+	opts := etcdserver.Options{ProgressInterval: cfg.ProgressInterval, TLS: cfg.ServerTLS}
+	if os.Getenv(EagerVariable) == "off" {
+		opts.EagerProgress = -1
+	}
+	srv := etcdserver.New(store, opts)
 	t.Cleanup(func() {
 		srv.Stop()
 		if err := store.Close(); err != nil {
