@@ -126,8 +126,19 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	requireQueries(t, client, written, "while the disk is full")
 
-	// Killed and started again while it is full: it may refuse to start, but not lose anything.
+	// Killed, and started again while the disk is full: whether it serves or refuses, it says why and loses nothing.
 	server.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if server, err = component.StartArk(ctx, o); err == nil {
+		if client, err = component.RawClient(server.Config); err != nil {
+			t.Fatal(err)
+		}
+		requireQueries(t, client, written, "after a restart on the full disk")
+		server.Kill()
+	} else if !strings.Contains(err.Error(), "disk is full") {
+		t.Errorf("restart on the full disk: %v", err)
+	}
 	if err := disk.Remount(fmt.Sprintf("size=%d", 64<<20)); err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ type options struct {
 	length  time.Duration
 	profile string
 	args    []string
+	env     []string
 }
 
 func main() {
@@ -51,10 +52,11 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.length, "length", 5*time.Second, "length of one measurement")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of ark-server under the most clients to this file and print its top")
 	server := flags.String("server-args", "", "more arguments for ark-server, separated by spaces")
+	env := flags.String("server-env", "", "more of ark-server's environment, such as GOGC=200, separated by spaces")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.args = strings.Fields(*server)
+	o.args, o.env = strings.Fields(*server), strings.Fields(*env)
 	for _, field := range strings.Split(*clients, ",") {
 		n, err := strconv.Atoi(field)
 		if err != nil || n < 1 {

@@ -60,7 +60,7 @@ func openAll(ctx context.Context, o options, dir string) ([]*target, error) {
 		return nil
 	}
 	err := open(arkName, func(ctx context.Context, dir string) (*target, *rest.Config, error) {
-		s, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Args: o.args})
+		s, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Args: o.args, Env: o.env})
 		if err != nil {
 			return nil, nil, err
 		}
