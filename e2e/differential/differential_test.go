@@ -103,7 +103,24 @@ func (p *pair) step(req any) string {
 		return p.settle()
 	case watchCreate:
 		p.unsynced = p.unsynced || r.StartRevision > 0
-		return p.watchRequest(r.stream, true, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: r.WatchCreateRequest}})
+		d := p.watchRequest(r.stream, true, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CreateRequest{CreateRequest: r.WatchCreateRequest}})
+		if l := p.logs[0][r.stream]; d == "" && l.created >= 0 {
+			l.starts[l.created] = r.StartRevision
+		}
+		return d
+	case progress:
+		if d := p.settle(); d != "" {
+			return d
+		}
+		if !p.logs[0][r.stream].answersProgress(p.g.revision) {
+			return ""
+		}
+		for i := range p.logs {
+			if d := p.logs[i][r.stream].awaitProgress(p.g.revision); d != "" {
+				return fmt.Sprintf("stream %d of system %d: %s", r.stream, i, d)
+			}
+		}
+		return ""
 	case watchCancel:
 		// Events sent before the cancellation are certain only when all is
 		// delivered.
@@ -111,6 +128,7 @@ func (p *pair) step(req any) string {
 			return d
 		}
 		known := p.logs[0][r.stream].open(r.id)
+		delete(p.logs[0][r.stream].starts, r.id)
 		return p.watchRequest(r.stream, known, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: r.id}}})
 	case *pb.CompactionRequest:
 		// What a watch that is behind gets depends on when the compaction hits it.

@@ -226,8 +226,10 @@ func (g *generator) next() any {
 		return g.watchCreate()
 	case n < 96:
 		return watchCancel{g.IntN(streams), g.Int64N(6) - 1}
-	case n < 98:
+	case n < 97:
 		return settle{}
+	case n < 98:
+		return progress{g.IntN(streams)}
 	default:
 		return g.invalid()
 	}

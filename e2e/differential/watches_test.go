@@ -26,6 +26,8 @@ type (
 		stream int
 		id     int64
 	}
+	// progress asks for the progress of a stream.
+	progress struct{ stream int }
 	// settle waits until both systems have delivered the same.
 	settle struct{}
 )
@@ -61,8 +63,12 @@ type watchLog struct {
 	mu      sync.Mutex
 	answers []string
 	events  map[int64][]string // by watch
-	fault   string
-	ended   error
+	// starts has the start revision of each watch that is open.
+	starts   map[int64]int64
+	created  int64 // id of the newest watch, -1 if it was refused
+	progress int64 // newest revision told for all watches
+	fault    string
+	ended    error
 }
 
 func openLogs(t *testing.T, ctx context.Context, s *system) []*watchLog {
@@ -73,7 +79,7 @@ func openLogs(t *testing.T, ctx context.Context, s *system) []*watchLog {
 		if err != nil {
 			t.Fatalf("%s: open a watch stream: %v", s.name, err)
 		}
-		logs[i] = &watchLog{stream: stream, events: map[int64][]string{}}
+		logs[i] = &watchLog{stream: stream, events: map[int64][]string{}, starts: map[int64]int64{}}
 	}
 	return logs
 }
@@ -96,6 +102,7 @@ func (l *watchLog) run() {
 func (l *watchLog) add(r *pb.WatchResponse) {
 	switch {
 	case r.Created:
+		l.created = r.WatchId
 		l.answers = append(l.answers, fmt.Sprintf("created %d at %d, canceled %v %q", r.WatchId, r.Header.Revision, r.Canceled, r.CancelReason))
 		if !r.Canceled {
 			l.events[r.WatchId] = append(l.events[r.WatchId], "created")
@@ -105,7 +112,9 @@ func (l *watchLog) add(r *pb.WatchResponse) {
 	case r.Canceled:
 		l.answers = append(l.answers, fmt.Sprintf("canceled %d at %d %q", r.WatchId, r.Header.Revision, r.CancelReason))
 		l.events[r.WatchId] = append(l.events[r.WatchId], "canceled")
-	default: // events; progress has none
+	case r.WatchId == -1:
+		l.progress = r.Header.Revision
+	default: // events; progress of one watch has none
 		for _, e := range r.Events {
 			if e.Kv.ModRevision > r.Header.Revision {
 				l.fault = fmt.Sprintf("an event of revision %d under the header %d", e.Kv.ModRevision, r.Header.Revision)
@@ -159,6 +168,47 @@ func (l *watchLog) awaitAnswer(n int) bool {
 		}
 	}
 	return true
+}
+
+// answersProgress says whether etcd must answer a request for progress: there is a
+// watch, none begins later, and none was ended by a compaction and not canceled.
+func (l *watchLog) answersProgress(revision int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for id, start := range l.starts {
+		events := l.events[id]
+		if start > revision || strings.HasPrefix(events[len(events)-1], "compacted") {
+			return false
+		}
+	}
+	return len(l.starts) > 0
+}
+
+// awaitProgress asks until there is progress to revision; etcd ignores a request
+// while a watch is behind.
+func (l *watchLog) awaitProgress(revision int64) string {
+	var got int64
+	for range 40 {
+		if err := l.stream.Send(&pb.WatchRequest{RequestUnion: &pb.WatchRequest_ProgressRequest{ProgressRequest: &pb.WatchProgressRequest{}}}); err != nil {
+			return err.Error()
+		}
+		for range 50 {
+			l.mu.Lock()
+			got = l.progress
+			l.mu.Unlock()
+			if got >= revision {
+				break
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		if got >= revision {
+			break
+		}
+	}
+	if got != revision {
+		return fmt.Sprintf("progress to %d, want %d", got, revision)
+	}
+	return ""
 }
 
 // settled waits until both logs say the same and returns where they do not.
