@@ -9,6 +9,7 @@
 //	serve.go    starts and stops what was asked for
 //	storage.go  opens the storage that was asked for
 //	logging.go  where logs go
+//	memory.go   how much garbage the process keeps
 package main
 
 import (
@@ -19,6 +20,7 @@ import (
 )
 
 func main() {
+	keepGarbageFloor()
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -26,27 +26,33 @@ type Layout interface {
 // arkLayout stores each kind as JSON in its one version, under the keys that a
 // custom resource has: /registry/ark.mckinsey.com/agents/<namespace>/<name>.
 type arkLayout struct {
-	base     storagebackend.Config
-	codecs   serializer.CodecFactory
-	versions map[schema.GroupResource]schema.GroupVersion
+	base      storagebackend.Config
+	codecs    serializer.CodecFactory
+	defaulter runtime.ObjectDefaulter
+	kinds     map[schema.GroupResource]registry.Kind
 }
 
-func newArkLayout(base storagebackend.Config, codecs serializer.CodecFactory, kinds []registry.Kind) arkLayout {
-	versions := map[schema.GroupResource]schema.GroupVersion{}
+func newArkLayout(base storagebackend.Config, codecs serializer.CodecFactory, defaulter runtime.ObjectDefaulter, kinds []registry.Kind) arkLayout {
+	byResource := map[schema.GroupResource]registry.Kind{}
 	for _, kind := range kinds {
-		versions[kind.Resource()] = kind.GroupVersion
+		byResource[kind.Resource()] = kind
 	}
-	return arkLayout{base: base, codecs: codecs, versions: versions}
+	return arkLayout{base: base, codecs: codecs, defaulter: defaulter, kinds: byResource}
 }
 
 func (l arkLayout) NewConfig(resource schema.GroupResource, _ runtime.Object) (*storagebackend.ConfigForResource, error) {
-	version, ok := l.versions[resource]
+	kind, ok := l.kinds[resource]
 	if !ok {
 		return nil, fmt.Errorf("no storage version is known for %s", resource)
 	}
 	config := l.base
-	config.Codec = l.codecs.LegacyCodec(version)
-	config.EncodeVersioner = version
+	config.Codec = storageCodec{
+		Codec:     l.codecs.LegacyCodec(kind.GroupVersion),
+		kind:      kind.GroupVersionKind(),
+		newObject: kind.New,
+		defaulter: l.defaulter,
+	}
+	config.EncodeVersioner = kind.GroupVersion
 	return config.ForResource(resource), nil
 }
 

@@ -55,7 +55,7 @@ func (c *Config) Storage(layout Layout) generic.RESTOptionsGetter {
 }
 
 func (c *Config) arkStorage() generic.RESTOptionsGetter {
-	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.kinds))
+	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.scheme, c.kinds))
 }
 
 // arkVersion is a version of the Ark group.

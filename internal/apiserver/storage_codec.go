@@ -1,0 +1,42 @@
+package apiserver
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/json"
+)
+
+// storageCodec decodes what is stored for one kind. The stock codec it wraps
+// reads each text twice, first to find out which kind it is and which
+// serializer to take. Here both are known, and every write is decoded three
+// times: for its answer, and for the watch cache together with what it
+// replaced.
+//
+// The stored version is the internal one too (there is one Go type), so there
+// is nothing to convert.
+type storageCodec struct {
+	runtime.Codec // encodes, and decodes into anything but the kind
+	kind          schema.GroupVersionKind
+	newObject     func() runtime.Object
+	defaulter     runtime.ObjectDefaulter
+}
+
+// Decode implements runtime.Decoder.
+func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	if into == nil {
+		into = c.newObject()
+	}
+	if err := json.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
+		return nil, nil, fmt.Errorf("decode a stored %s: %w", c.kind.Kind, err)
+	}
+	found := into.GetObjectKind().GroupVersionKind()
+	if found != c.kind {
+		return nil, &found, fmt.Errorf("decode a stored %s: found %s", c.kind, found)
+	}
+	// As the stock codec leaves it: the handlers set the kind that they answer with.
+	into.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	c.defaulter.Default(into)
+	return into, &found, nil
+}
