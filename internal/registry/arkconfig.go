@@ -1,10 +1,6 @@
 package registry
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
-)
+import "github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 
 func arkConfig() Kind {
 	return define(definition[v1alpha1.ArkConfig, v1alpha1.ArkConfigList, v1alpha1.ArkConfigSpec, *v1alpha1.ArkConfigStatus]{
@@ -15,7 +11,7 @@ func arkConfig() Kind {
 		status:        func(o *v1alpha1.ArkConfig) **v1alpha1.ArkConfigStatus { return &o.Status },
 		columns: []column[v1alpha1.ArkConfig]{
 			{name: "QueryTTL", kind: "string", path: ".spec.queryTTL", cell: func(o *v1alpha1.ArkConfig) any {
-				return optional(o.Spec.QueryTTL, func(d *metav1.Duration) any { return d.Duration.String() })
+				return text(o.Spec.QueryTTL)
 			}},
 			age[v1alpha1.ArkConfig](),
 		},

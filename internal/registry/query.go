@@ -1,10 +1,6 @@
 package registry
 
-import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
-)
+import "github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 
 func query() Kind {
 	return define(definition[v1alpha1.Query, v1alpha1.QueryList, v1alpha1.QuerySpec, *v1alpha1.QueryStatus]{
@@ -20,9 +16,7 @@ func query() Kind {
 				return optional(o.Status, func(s *v1alpha1.QueryStatus) any { return text(s.Phase) })
 			}},
 			{name: "Duration", kind: "string", path: ".status.duration", cell: func(o *v1alpha1.Query) any {
-				return optional(o.Status, func(s *v1alpha1.QueryStatus) any {
-					return optional(s.Duration, func(d *metav1.Duration) any { return d.Duration.String() })
-				})
+				return optional(o.Status, func(s *v1alpha1.QueryStatus) any { return text(s.Duration) })
 			}},
 			age[v1alpha1.Query](),
 		},

@@ -80,14 +80,14 @@ func (g instances) properties(s structuralschema.Structural) map[string]any {
 	return object
 }
 
-// durations are the fields that hold a Go duration in our types. All other
-// values would be refused by decoding rather than by validation.
+// durations are the fields that hold a duration in our types. Their other texts
+// are refused by our validation, but by no CRD.
 var durations = []string{"duration", "pollInterval", "queryTTL", "timeout", "ttl"}
 
 func (g instances) text(name string, s structuralschema.Structural) string {
 	switch v := s.ValueValidation; {
 	case slices.Contains(durations, name):
-		return "30s"
+		return pick(g.random, []string{"30s", "5m", "720h", "0", "1.50h"})
 	case name == "key" || name == "operator": // see validateLabelSelector
 		return "In"
 	case v == nil || v.MinLength == nil && v.Pattern == "" && v.Format == "" && len(v.Enum) == 0:

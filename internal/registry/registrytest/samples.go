@@ -111,8 +111,8 @@ func Samples() []Sample {
 		},
 		{
 			Kind: "ArkConfig", Version: "v1alpha1", Plural: "arkconfigs", ClusterScoped: true,
-			Spec:    `{"queryTTL":"720h0m0s"}`,
-			Changed: `{"queryTTL":"24h0m0s"}`,
+			Spec:    `{"queryTTL":"720h"}`,
+			Changed: `{"queryTTL":"24h"}`,
 			Status:  `{}`,
 		},
 		{

@@ -561,21 +561,24 @@ func schema_internal_apis_ark_v1alpha1_A2ATaskSpec(ref common.ReferenceCallback)
 						SchemaProps: spec.SchemaProps{
 							Description: "How long the task may take.",
 							Default:     "12h",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"ttl": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long the task is kept after it has ended.",
 							Default:     "720h",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"pollInterval": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How often the controller asks the server how far the task is.",
 							Default:     "5s",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},
@@ -583,7 +586,7 @@ func schema_internal_apis_ark_v1alpha1_A2ATaskSpec(ref common.ReferenceCallback)
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.A2ATaskAgentReference{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName()},
+			v1alpha1.A2ATaskAgentReference{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -1183,7 +1186,8 @@ func schema_internal_apis_ark_v1alpha1_ArkConfigSpec(ref common.ReferenceCallbac
 					"queryTTL": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long queries without a ttl are kept after they have ended.",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"defaultMemory": {
@@ -1196,7 +1200,7 @@ func schema_internal_apis_ark_v1alpha1_ArkConfigSpec(ref common.ReferenceCallbac
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ResourceReference{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName()},
+			v1alpha1.ResourceReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -2190,7 +2194,8 @@ func schema_internal_apis_ark_v1alpha1_MCPServerSpec(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "How often the controller asks the server for its tools.",
 							Default:     "1m",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"authorization": {
@@ -2204,7 +2209,7 @@ func schema_internal_apis_ark_v1alpha1_MCPServerSpec(ref common.ReferenceCallbac
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Header{}.OpenAPIModelName(), v1alpha1.MCPServerAuthorization{}.OpenAPIModelName(), v1alpha1.ValueSource{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Header{}.OpenAPIModelName(), v1alpha1.MCPServerAuthorization{}.OpenAPIModelName(), v1alpha1.ValueSource{}.OpenAPIModelName()},
 	}
 }
 
@@ -2629,7 +2634,8 @@ func schema_internal_apis_ark_v1alpha1_ModelSpec(ref common.ReferenceCallback) c
 						SchemaProps: spec.SchemaProps{
 							Description: "How often the controller checks that the model answers.",
 							Default:     "1m",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},
@@ -2637,7 +2643,7 @@ func schema_internal_apis_ark_v1alpha1_ModelSpec(ref common.ReferenceCallback) c
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ModelConfig{}.OpenAPIModelName(), v1alpha1.ValueSource{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName()},
+			v1alpha1.ModelConfig{}.OpenAPIModelName(), v1alpha1.ValueSource{}.OpenAPIModelName()},
 	}
 }
 
@@ -3152,14 +3158,16 @@ func schema_internal_apis_ark_v1alpha1_QuerySpec(ref common.ReferenceCallback) c
 					"ttl": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long the query is kept after it has ended, such as 720h.",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"timeout": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long the answer may take.",
 							Default:     "30m",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"cancel": {
@@ -3187,7 +3195,7 @@ func schema_internal_apis_ark_v1alpha1_QuerySpec(ref common.ReferenceCallback) c
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.JSON{}.OpenAPIModelName(), v1alpha1.Override{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.QueryTarget{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
+			v1alpha1.JSON{}.OpenAPIModelName(), v1alpha1.Override{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.QueryTarget{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
 	}
 }
 
@@ -3243,14 +3251,15 @@ func schema_internal_apis_ark_v1alpha1_QueryStatus(ref common.ReferenceCallback)
 					"duration": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long the answer took.",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Condition{}.OpenAPIModelName(), v1alpha1.QueryResponse{}.OpenAPIModelName(), v1alpha1.TokenUsage{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Condition{}.OpenAPIModelName(), v1alpha1.QueryResponse{}.OpenAPIModelName(), v1alpha1.TokenUsage{}.OpenAPIModelName()},
 	}
 }
 
@@ -3927,7 +3936,8 @@ func schema_internal_apis_ark_v1alpha1_ToolApproval(ref common.ReferenceCallback
 					"timeout": {
 						SchemaProps: spec.SchemaProps{
 							Description: "How long to wait for an answer, such as 10m.",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"onTimeout": {
@@ -3956,7 +3966,7 @@ func schema_internal_apis_ark_v1alpha1_ToolApproval(ref common.ReferenceCallback
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ArgumentMatch{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName()},
+			v1alpha1.ArgumentMatch{}.OpenAPIModelName()},
 	}
 }
 
@@ -4425,7 +4435,8 @@ func schema_internal_apis_ark_v1prealpha1_A2AServerSpec(ref common.ReferenceCall
 						SchemaProps: spec.SchemaProps{
 							Description: "How often the controller asks the server for its agents.",
 							Default:     "1m",
-							Ref:         ref(v1.Duration{}.OpenAPIModelName()),
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 					"timeout": {
@@ -4478,7 +4489,7 @@ func schema_internal_apis_ark_v1prealpha1_A2AServerSpec(ref common.ReferenceCall
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Header{}.OpenAPIModelName(), v1prealpha1.ValueSource{}.OpenAPIModelName(), v1.Duration{}.OpenAPIModelName()},
+			v1alpha1.Header{}.OpenAPIModelName(), v1prealpha1.ValueSource{}.OpenAPIModelName()},
 	}
 }
 

@@ -72,23 +72,20 @@ type A2ATaskSpec struct {
 	// How long the task may take.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
 	// +default="12h"
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	Timeout *Duration `json:"timeout,omitempty"`
 
 	// How long the task is kept after it has ended.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
 	// +default="720h"
-	TTL *metav1.Duration `json:"ttl,omitempty"`
+	TTL *Duration `json:"ttl,omitempty"`
 
 	// How often the controller asks the server how far the task is.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
 	// +default="5s"
-	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
+	PollInterval *Duration `json:"pollInterval,omitempty"`
 }
 
 // A2ATaskAgentReference names the agent through which a server was asked.

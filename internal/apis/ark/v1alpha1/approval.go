@@ -1,7 +1,5 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 // ApprovalTimeoutAction is what happens when nobody answers an approval.
 //
 // +enum
@@ -25,8 +23,7 @@ type ToolApproval struct {
 	// How long to wait for an answer, such as 10m.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	Timeout *Duration `json:"timeout,omitempty"`
 
 	// What happens when the wait is over.
 	//

@@ -26,8 +26,7 @@ type ArkConfigSpec struct {
 	// How long queries without a ttl are kept after they have ended.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
-	QueryTTL *metav1.Duration `json:"queryTTL,omitempty"`
+	QueryTTL *Duration `json:"queryTTL,omitempty"`
 
 	// The Memory, looked up in the query's namespace, of queries that name
 	// none.

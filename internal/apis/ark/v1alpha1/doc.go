@@ -11,10 +11,11 @@
 //     string may be empty but may not be missing.
 //   - A field whose default is the zero value is a plain value.
 //   - Free-form fields are JSON or JSONObject.
+//   - Durations are Duration, which keeps 5m where metav1.Duration has 5m0s.
 //   - Status is a pointer: an object that no controller has seen has none.
 //
 // Two normalisations remain: an absent spec is the same as an empty one, and
-// durations and times come back in Go's and RFC 3339's canonical form.
+// times come back in the canonical form of RFC 3339.
 //
 // The package imports apimachinery, and kube-openapi for the schema of JSON.
 //

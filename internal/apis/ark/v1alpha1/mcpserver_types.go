@@ -73,9 +73,8 @@ type MCPServerSpec struct {
 	// How often the controller asks the server for its tools.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
 	// +default="1m"
-	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
+	PollInterval *Duration `json:"pollInterval,omitempty"`
 
 	// How requests are authorized with OAuth.
 	//

@@ -87,9 +87,8 @@ type ModelSpec struct {
 	// How often the controller checks that the model answers.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
 	// +default="1m"
-	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
+	PollInterval *Duration `json:"pollInterval,omitempty"`
 }
 
 // ModelStatus is the observed state of a model.

@@ -1,7 +1,5 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 // QueryPhase is how far a query is.
 //
 // +enum
@@ -60,8 +58,7 @@ type QueryStatus struct {
 	// How long the answer took.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
-	Duration *metav1.Duration `json:"duration,omitempty"`
+	Duration *Duration `json:"duration,omitempty"`
 }
 
 // QueryResponse is the answer to a query.

@@ -108,15 +108,13 @@ type QuerySpec struct {
 	// How long the query is kept after it has ended, such as 720h.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
-	TTL *metav1.Duration `json:"ttl,omitempty"`
+	TTL *Duration `json:"ttl,omitempty"`
 
 	// How long the answer may take.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
 	// +default="30m"
-	Timeout *metav1.Duration `json:"timeout,omitempty"`
+	Timeout *Duration `json:"timeout,omitempty"`
 
 	// Set to true to stop the query.
 	//

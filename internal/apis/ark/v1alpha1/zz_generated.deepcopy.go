@@ -256,17 +256,17 @@ func (in *A2ATaskSpec) DeepCopyInto(out *A2ATaskSpec) {
 	}
 	if in.Timeout != nil {
 		in, out := &in.Timeout, &out.Timeout
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.TTL != nil {
 		in, out := &in.TTL, &out.TTL
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.PollInterval != nil {
 		in, out := &in.PollInterval, &out.PollInterval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	return
@@ -698,7 +698,7 @@ func (in *ArkConfigSpec) DeepCopyInto(out *ArkConfigSpec) {
 	*out = *in
 	if in.QueryTTL != nil {
 		in, out := &in.QueryTTL, &out.QueryTTL
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.DefaultMemory != nil {
@@ -1455,7 +1455,7 @@ func (in *MCPServerSpec) DeepCopyInto(out *MCPServerSpec) {
 	}
 	if in.PollInterval != nil {
 		in, out := &in.PollInterval, &out.PollInterval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.Authorization != nil {
@@ -1780,7 +1780,7 @@ func (in *ModelSpec) DeepCopyInto(out *ModelSpec) {
 	}
 	if in.PollInterval != nil {
 		in, out := &in.PollInterval, &out.PollInterval
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	return
@@ -2171,12 +2171,12 @@ func (in *QuerySpec) DeepCopyInto(out *QuerySpec) {
 	}
 	if in.TTL != nil {
 		in, out := &in.TTL, &out.TTL
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.Timeout != nil {
 		in, out := &in.Timeout, &out.Timeout
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.Cancel != nil {
@@ -2236,7 +2236,7 @@ func (in *QueryStatus) DeepCopyInto(out *QueryStatus) {
 	}
 	if in.Duration != nil {
 		in, out := &in.Duration, &out.Duration
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	return
@@ -2748,7 +2748,7 @@ func (in *ToolApproval) DeepCopyInto(out *ToolApproval) {
 	}
 	if in.Timeout != nil {
 		in, out := &in.Timeout, &out.Timeout
-		*out = new(v1.Duration)
+		*out = new(Duration)
 		**out = **in
 	}
 	if in.OnTimeout != nil {

@@ -6,8 +6,6 @@
 package v1alpha1
 
 import (
-	json "encoding/json"
-
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -32,19 +30,16 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 
 func SetObjectDefaults_A2ATask(in *A2ATask) {
 	if in.Spec.Timeout == nil {
-		if err := json.Unmarshal([]byte(`"12h"`), &in.Spec.Timeout); err != nil {
-			panic(err)
-		}
+		var ptrVar1 Duration = "12h"
+		in.Spec.Timeout = &ptrVar1
 	}
 	if in.Spec.TTL == nil {
-		if err := json.Unmarshal([]byte(`"720h"`), &in.Spec.TTL); err != nil {
-			panic(err)
-		}
+		var ptrVar1 Duration = "720h"
+		in.Spec.TTL = &ptrVar1
 	}
 	if in.Spec.PollInterval == nil {
-		if err := json.Unmarshal([]byte(`"5s"`), &in.Spec.PollInterval); err != nil {
-			panic(err)
-		}
+		var ptrVar1 Duration = "5s"
+		in.Spec.PollInterval = &ptrVar1
 	}
 	if in.Status != nil {
 		if in.Status.Phase == nil {
@@ -90,9 +85,8 @@ func SetObjectDefaults_MCPServer(in *MCPServer) {
 		in.Spec.Timeout = &ptrVar1
 	}
 	if in.Spec.PollInterval == nil {
-		if err := json.Unmarshal([]byte(`"1m"`), &in.Spec.PollInterval); err != nil {
-			panic(err)
-		}
+		var ptrVar1 Duration = "1m"
+		in.Spec.PollInterval = &ptrVar1
 	}
 	if in.Spec.Authorization != nil {
 		if in.Spec.Authorization.TokenSecretRef != nil {
@@ -149,9 +143,8 @@ func SetObjectDefaults_Model(in *Model) {
 		in.Spec.Type = &ptrVar1
 	}
 	if in.Spec.PollInterval == nil {
-		if err := json.Unmarshal([]byte(`"1m"`), &in.Spec.PollInterval); err != nil {
-			panic(err)
-		}
+		var ptrVar1 Duration = "1m"
+		in.Spec.PollInterval = &ptrVar1
 	}
 }
 
@@ -168,9 +161,8 @@ func SetObjectDefaults_Query(in *Query) {
 		in.Spec.Type = &ptrVar1
 	}
 	if in.Spec.Timeout == nil {
-		if err := json.Unmarshal([]byte(`"30m"`), &in.Spec.Timeout); err != nil {
-			panic(err)
-		}
+		var ptrVar1 Duration = "30m"
+		in.Spec.Timeout = &ptrVar1
 	}
 	if in.Status != nil {
 		if in.Status.Phase == nil {

@@ -912,7 +912,7 @@ func Validate_A2ATaskSpec(
 	{ // field A2ATaskSpec.Timeout
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -933,7 +933,7 @@ func Validate_A2ATaskSpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *A2ATaskSpec) *v1.Duration {
+			func(oldObj *A2ATaskSpec) *Duration {
 				return oldObj.Timeout
 			})
 		errs = append(errs, fn(fldPath.Child("timeout"), obj.Timeout, oldVal, oldObj != nil)...)
@@ -942,7 +942,7 @@ func Validate_A2ATaskSpec(
 	{ // field A2ATaskSpec.TTL
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -963,7 +963,7 @@ func Validate_A2ATaskSpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *A2ATaskSpec) *v1.Duration {
+			func(oldObj *A2ATaskSpec) *Duration {
 				return oldObj.TTL
 			})
 		errs = append(errs, fn(fldPath.Child("ttl"), obj.TTL, oldVal, oldObj != nil)...)
@@ -972,7 +972,7 @@ func Validate_A2ATaskSpec(
 	{ // field A2ATaskSpec.PollInterval
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -993,7 +993,7 @@ func Validate_A2ATaskSpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *A2ATaskSpec) *v1.Duration {
+			func(oldObj *A2ATaskSpec) *Duration {
 				return oldObj.PollInterval
 			})
 		errs = append(errs, fn(fldPath.Child("pollInterval"), obj.PollInterval, oldVal, oldObj != nil)...)
@@ -2139,7 +2139,7 @@ func Validate_ArkConfigSpec(
 	{ // field ArkConfigSpec.QueryTTL
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -2158,7 +2158,7 @@ func Validate_ArkConfigSpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *ArkConfigSpec) *v1.Duration {
+			func(oldObj *ArkConfigSpec) *Duration {
 				return oldObj.QueryTTL
 			})
 		errs = append(errs, fn(fldPath.Child("queryTTL"), obj.QueryTTL, oldVal, oldObj != nil)...)
@@ -4486,7 +4486,7 @@ func Validate_MCPServerSpec(
 	{ // field MCPServerSpec.PollInterval
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -4507,7 +4507,7 @@ func Validate_MCPServerSpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *MCPServerSpec) *v1.Duration {
+			func(oldObj *MCPServerSpec) *Duration {
 				return oldObj.PollInterval
 			})
 		errs = append(errs, fn(fldPath.Child("pollInterval"), obj.PollInterval, oldVal, oldObj != nil)...)
@@ -5332,7 +5332,7 @@ func Validate_ModelSpec(
 	{ // field ModelSpec.PollInterval
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -5353,7 +5353,7 @@ func Validate_ModelSpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *ModelSpec) *v1.Duration {
+			func(oldObj *ModelSpec) *Duration {
 				return oldObj.PollInterval
 			})
 		errs = append(errs, fn(fldPath.Child("pollInterval"), obj.PollInterval, oldVal, oldObj != nil)...)
@@ -6517,7 +6517,7 @@ func Validate_QuerySpec(
 	{ // field QuerySpec.TTL
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -6536,7 +6536,7 @@ func Validate_QuerySpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *QuerySpec) *v1.Duration {
+			func(oldObj *QuerySpec) *Duration {
 				return oldObj.TTL
 			})
 		errs = append(errs, fn(fldPath.Child("ttl"), obj.TTL, oldVal, oldObj != nil)...)
@@ -6545,7 +6545,7 @@ func Validate_QuerySpec(
 	{ // field QuerySpec.Timeout
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -6566,7 +6566,7 @@ func Validate_QuerySpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *QuerySpec) *v1.Duration {
+			func(oldObj *QuerySpec) *Duration {
 				return oldObj.Timeout
 			})
 		errs = append(errs, fn(fldPath.Child("timeout"), obj.Timeout, oldVal, oldObj != nil)...)
@@ -6783,7 +6783,7 @@ func Validate_QueryStatus(
 	{ // field QueryStatus.Duration
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -6802,7 +6802,7 @@ func Validate_QueryStatus(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *QueryStatus) *v1.Duration {
+			func(oldObj *QueryStatus) *Duration {
 				return oldObj.Duration
 			})
 		errs = append(errs, fn(fldPath.Child("duration"), obj.Duration, oldVal, oldObj != nil)...)
@@ -8302,7 +8302,7 @@ func Validate_ToolApproval(
 	{ // field ToolApproval.Timeout
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -8321,7 +8321,7 @@ func Validate_ToolApproval(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *ToolApproval) *v1.Duration {
+			func(oldObj *ToolApproval) *Duration {
 				return oldObj.Timeout
 			})
 		errs = append(errs, fn(fldPath.Child("timeout"), obj.Timeout, oldVal, oldObj != nil)...)

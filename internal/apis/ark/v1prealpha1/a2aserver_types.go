@@ -61,9 +61,8 @@ type A2AServerSpec struct {
 	// How often the controller asks the server for its agents.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
 	// +default="1m"
-	PollInterval *metav1.Duration `json:"pollInterval,omitempty"`
+	PollInterval *v1alpha1.Duration `json:"pollInterval,omitempty"`
 
 	// How long an answer may take, such as 5m.
 	//

@@ -1,6 +1,6 @@
 // Package v1prealpha1 holds the kinds A2AServer and ExecutionEngine of the
 // group ark.mckinsey.com. It follows the rules of package v1alpha1, whose
-// headers, references and conditions it shares.
+// headers, references, durations and conditions it shares.
 //
 // +k8s:deepcopy-gen=package
 // +k8s:defaulter-gen=TypeMeta

@@ -7,7 +7,6 @@ package v1prealpha1
 
 import (
 	v1alpha1 "github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -98,7 +97,7 @@ func (in *A2AServerSpec) DeepCopyInto(out *A2AServerSpec) {
 	}
 	if in.PollInterval != nil {
 		in, out := &in.PollInterval, &out.PollInterval
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	if in.Timeout != nil {

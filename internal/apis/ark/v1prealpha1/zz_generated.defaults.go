@@ -6,8 +6,7 @@
 package v1prealpha1
 
 import (
-	json "encoding/json"
-
+	v1alpha1 "github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -22,9 +21,8 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 
 func SetObjectDefaults_A2AServer(in *A2AServer) {
 	if in.Spec.PollInterval == nil {
-		if err := json.Unmarshal([]byte(`"1m"`), &in.Spec.PollInterval); err != nil {
-			panic(err)
-		}
+		var ptrVar1 v1alpha1.Duration = "1m"
+		in.Spec.PollInterval = &ptrVar1
 	}
 	if in.Spec.Timeout == nil {
 		var ptrVar1 string = "5m"

@@ -14,7 +14,6 @@ import (
 	operation "k8s.io/apimachinery/pkg/api/operation"
 	safe "k8s.io/apimachinery/pkg/api/safe"
 	validate "k8s.io/apimachinery/pkg/api/validate"
-	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 	sets "k8s.io/apimachinery/pkg/util/sets"
 	field "k8s.io/apimachinery/pkg/util/validation/field"
@@ -214,7 +213,7 @@ func Validate_A2AServerSpec(
 	{ // field A2AServerSpec.PollInterval
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.Duration,
+			obj, oldObj *v1alpha1.Duration,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -235,7 +234,7 @@ func Validate_A2AServerSpec(
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *A2AServerSpec) *v1.Duration {
+			func(oldObj *A2AServerSpec) *v1alpha1.Duration {
 				return oldObj.PollInterval
 			})
 		errs = append(errs, fn(fldPath.Child("pollInterval"), obj.PollInterval, oldVal, oldObj != nil)...)

@@ -6,7 +6,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
-func validateA2AServerSpec(path *field.Path, spec *v1prealpha1.A2AServerSpec) (errs field.ErrorList) {
+func validateA2AServerSpec(path *field.Path, spec *v1prealpha1.A2AServerSpec) field.ErrorList {
+	errs := validateDuration(path.Child("pollInterval"), spec.PollInterval)
 	for i, host := range spec.AllowedEndpointHosts {
 		errs = append(errs, endpointHostPattern.check(path.Child("allowedEndpointHosts").Index(i), host)...)
 	}

@@ -6,6 +6,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
+func validateA2ATaskSpec(path *field.Path, spec *v1alpha1.A2ATaskSpec) field.ErrorList {
+	errs := validateDuration(path.Child("timeout"), spec.Timeout)
+	errs = append(errs, validateDuration(path.Child("ttl"), spec.TTL)...)
+	return append(errs, validateDuration(path.Child("pollInterval"), spec.PollInterval)...)
+}
+
 func validateA2ATaskStatus(path *field.Path, status *v1alpha1.A2ATaskStatus) field.ErrorList {
 	if status == nil {
 		return nil

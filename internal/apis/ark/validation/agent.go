@@ -8,6 +8,9 @@ import (
 
 func validateAgentSpec(path *field.Path, spec *v1alpha1.AgentSpec) field.ErrorList {
 	errs := requireObject(path.Child("outputSchema"), spec.OutputSchema)
+	for i := range spec.Tools {
+		errs = append(errs, validateApproval(path.Child("tools").Index(i).Child("approval"), spec.Tools[i].Approval)...)
+	}
 	return append(errs, validateOverrides(path.Child("overrides"), spec.Overrides)...)
 }
 

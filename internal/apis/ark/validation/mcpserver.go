@@ -8,6 +8,7 @@ import (
 
 func validateMCPServerSpec(path *field.Path, spec *v1alpha1.MCPServerSpec) field.ErrorList {
 	errs := durationPattern.checkOptional(path.Child("toolCallTimeout"), spec.ToolCallTimeout)
+	errs = append(errs, validateDuration(path.Child("pollInterval"), spec.PollInterval)...)
 	if spec.Authorization == nil || spec.Authorization.ClientCredentials == nil {
 		return errs
 	}

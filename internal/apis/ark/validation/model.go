@@ -7,11 +7,12 @@ import (
 )
 
 func validateModelSpec(path *field.Path, spec *v1alpha1.ModelSpec) field.ErrorList {
+	errs := validateDuration(path.Child("pollInterval"), spec.PollInterval)
 	if spec.Config == nil || spec.Config.Bedrock == nil {
-		return nil
+		return errs
 	}
 	path = path.Child("config", "bedrock", "temperature")
-	return temperaturePattern.checkOptional(path, spec.Config.Bedrock.Temperature)
+	return append(errs, temperaturePattern.checkOptional(path, spec.Config.Bedrock.Temperature)...)
 }
 
 func validateModelStatus(path *field.Path, status *v1alpha1.ModelStatus) field.ErrorList {

@@ -10,6 +10,8 @@ func validateQuerySpec(path *field.Path, spec *v1alpha1.QuerySpec) (errs field.E
 	if spec.Input.Raw == nil {
 		errs = append(errs, field.Required(path.Child("input"), "must be the question, usually a text"))
 	}
+	errs = append(errs, validateDuration(path.Child("ttl"), spec.TTL)...)
+	errs = append(errs, validateDuration(path.Child("timeout"), spec.Timeout)...)
 	errs = append(errs, validateLabelSelector(path.Child("selector"), spec.Selector)...)
 	return append(errs, validateOverrides(path.Child("overrides"), spec.Overrides)...)
 }
@@ -18,5 +20,6 @@ func validateQueryStatus(path *field.Path, status *v1alpha1.QueryStatus) field.E
 	if status == nil {
 		return nil
 	}
-	return validateConditions(path.Child("conditions"), status.Conditions)
+	errs := validateDuration(path.Child("duration"), status.Duration)
+	return append(errs, validateConditions(path.Child("conditions"), status.Conditions)...)
 }

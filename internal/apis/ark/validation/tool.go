@@ -8,6 +8,7 @@ import (
 
 func validateToolSpec(path *field.Path, spec *v1alpha1.ToolSpec) field.ErrorList {
 	errs := requireObject(path.Child("inputSchema"), spec.InputSchema)
+	errs = append(errs, validateApproval(path.Child("approval"), spec.Approval)...)
 	if spec.HTTP == nil {
 		return errs
 	}

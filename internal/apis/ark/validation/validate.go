@@ -11,15 +11,17 @@ import (
 // Validate returns the violations of the schema in obj's spec and status that
 // the generated validation does not find. obj is a defaulted object of any
 // kind of the group; for other objects, and for the kinds whose schema the
-// generated validation covers (ArkConfig, ExecutionEngine, Memory), it returns
-// nil. It only reads obj.
+// generated validation covers (ExecutionEngine, Memory), it returns nil. It only
+// reads obj.
 func Validate(obj runtime.Object) field.ErrorList {
 	spec, status := field.NewPath("spec"), field.NewPath("status")
 	switch obj := obj.(type) {
 	case *v1alpha1.A2ATask:
-		return validateA2ATaskStatus(status, obj.Status)
+		return append(validateA2ATaskSpec(spec, &obj.Spec), validateA2ATaskStatus(status, obj.Status)...)
 	case *v1alpha1.Agent:
 		return append(validateAgentSpec(spec, &obj.Spec), validateAgentStatus(status, obj.Status)...)
+	case *v1alpha1.ArkConfig:
+		return validateDuration(spec.Child("queryTTL"), obj.Spec.QueryTTL)
 	case *v1alpha1.MCPServer:
 		return append(validateMCPServerSpec(spec, &obj.Spec), validateMCPServerStatus(status, obj.Status)...)
 	case *v1alpha1.Model:
