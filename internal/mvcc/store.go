@@ -69,7 +69,9 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 	e := tree{}.edit()
 	ls := newLeases()
 	loaded, err := engine.Load(ctx, func(kv *KeyValue) error {
-		e.set(kv)
+		if e.set(kv) != nil {
+			return fmt.Errorf("the database is damaged: it holds key %q twice: restore a backup", kv.Key)
+		}
 		return nil
 	})
 	if err != nil {

@@ -174,11 +174,14 @@ func (x *execution) read(ctx context.Context, r *Range) (*RangeResult, error) {
 
 func (x *execution) put(p *Put) *PutResult {
 	t := x.batch.tree
-	kv := &KeyValue{Key: p.Key, Value: p.Value, CreateRevision: x.revision, ModRevision: x.revision, Version: 1, Lease: p.Lease}
+	kv := &KeyValue{
+		Key: p.Key, Value: p.Value, Lease: p.Lease, Version: 1,
+		CreateRevision: x.revision, ModRevision: x.revision, CreatePosition: len(x.events),
+	}
 	prev := t.get(p.Key)
 	if prev != nil {
 		kv.Key = prev.Key
-		kv.CreateRevision = prev.CreateRevision
+		kv.CreateRevision, kv.CreatePosition = prev.CreateRevision, prev.CreatePosition
 		kv.Version = prev.Version + 1
 		if p.IgnoreValue {
 			kv.Value = prev.Value

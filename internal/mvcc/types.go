@@ -14,6 +14,9 @@ type KeyValue struct {
 	// ModRevision that of its last put.
 	CreateRevision int64
 	ModRevision    int64
+	// CreatePosition is the place of that creating put among the changes of
+	// its revision: with CreateRevision it names one life of one key.
+	CreatePosition int
 	// Version counts the puts since creation, from 1.
 	Version int64
 	Lease   LeaseID

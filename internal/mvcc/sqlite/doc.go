@@ -6,8 +6,9 @@
 //	log    every revision: the key, its value and who wrote it. The row id is
 //	       the revision and the position in it, so that appending is the
 //	       cheapest insert there is and a span of revisions is a span of rows.
-//	state  the live keys, each with the id of its log row. It holds no values:
-//	       those would spill out of a table without row ids.
+//	state  the live keys: for the log row that created one, the newest row.
+//	       Two numbers a key, appended by creates and close together for keys of
+//	       about the same age, so that a batch of writes touches few pages.
 //	lease  the leases with their deadlines.
 //	meta   the compacted revision and how far rows have been deleted.
 //

@@ -34,7 +34,7 @@ type Engine struct {
 var _ mvcc.Engine = (*Engine)(nil)
 
 const (
-	deleteStateQuery   = "DELETE FROM state WHERE key = ?"
+	deleteStateQuery   = "DELETE FROM state WHERE created = ?"
 	pruneReplacedQuery = `DELETE FROM log WHERE id IN (
 		SELECT p.id FROM log l CROSS JOIN log p
 		ON p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
@@ -51,7 +51,7 @@ func (e *Engine) statements(ctx context.Context) error {
 		{&e.commit, "COMMIT"},
 		{&e.rollback, "ROLLBACK"},
 		{&e.appendLog, "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
-		{&e.putState, "INSERT INTO state VALUES (?,?) ON CONFLICT (key) DO UPDATE SET id = excluded.id"},
+		{&e.putState, "INSERT INTO state VALUES (?,?) ON CONFLICT (created) DO UPDATE SET id = excluded.id"},
 		{&e.deleteState, deleteStateQuery},
 		{&e.putLease, "INSERT INTO lease VALUES (?,?,?) ON CONFLICT (id) DO UPDATE SET deadline = excluded.deadline"},
 		{&e.deleteLease, "DELETE FROM lease WHERE id = ?"},
@@ -130,22 +130,31 @@ func (e *Engine) append(c *mvcc.Commit) error {
 		if ev.Prev != nil {
 			prev = ev.Prev.ModRevision
 		}
-		if _, err := e.appendLog.Exec(id, kv.Key, kv.Value, kv.CreateRevision, kv.Version, int64(kv.Lease), prev, at,
+		created := createdID(kv)
+		if ev.Type == mvcc.EventDelete {
+			created = createdID(ev.Prev)
+		}
+		if _, err := e.appendLog.Exec(id, kv.Key, kv.Value, created, kv.Version, int64(kv.Lease), prev, at,
 			text(c.Actor.User), text(c.Actor.Groups), text(c.Actor.Impersonator), text(c.Actor.UserAgent),
 			text(c.Actor.FieldManager), text(c.Actor.AuditID), text(c.Actor.Verb)); err != nil {
 			return fmt.Errorf("append revision %d to the log: %w", c.Revision, err)
 		}
 		var err error
 		if ev.Type == mvcc.EventPut {
-			_, err = e.putState.Exec(kv.Key, id)
+			_, err = e.putState.Exec(created, id)
 		} else {
-			_, err = e.deleteState.Exec(kv.Key)
+			_, err = e.deleteState.Exec(created)
 		}
 		if err != nil {
 			return fmt.Errorf("write the state of revision %d: %w", c.Revision, err)
 		}
 	}
 	return nil
+}
+
+// createdID is the id of the row that created a key.
+func createdID(kv *mvcc.KeyValue) int64 {
+	return kv.CreateRevision*positions + int64(kv.CreatePosition)
 }
 
 // text is NULL where nothing is known, which takes no room.

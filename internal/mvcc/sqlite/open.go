@@ -30,6 +30,10 @@ func Open(ctx context.Context, path string, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A file that is not ours is left alone, without so much as a lock file.
+	if _, err := identify(ctx, path); err != nil {
+		return nil, explain(err)
+	}
 	e := &Engine{path: path}
 	if e.lock, err = lock(path); err != nil {
 		return nil, explain(err)
@@ -104,10 +108,18 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	e.writerDB, e.writer, err = connect(ctx, e.path,
-		"journal_mode(WAL)", "synchronous("+synchronous+")", "fullfsync(1)", "checkpoint_fullfsync(1)",
+		"synchronous("+synchronous+")", "fullfsync(1)", "checkpoint_fullfsync(1)",
 		"wal_autocheckpoint(0)", "journal_size_limit(67108864)", "cache_size(-65536)", "temp_store(MEMORY)")
 	if err != nil {
 		return err
+	}
+	// The page size must be set before the first page is written, and before
+	// the journal mode. Rows of two to three kilobytes, as queries have, would
+	// waste nearly half of SQLite's usual pages of four.
+	for _, pragma := range []string{"page_size = 8192", "journal_mode = WAL"} {
+		if _, err := e.writer.ExecContext(ctx, "PRAGMA "+pragma); err != nil {
+			return fmt.Errorf("set %s: %w", pragma, err)
+		}
 	}
 	if err := migrate(ctx, e.writer, version); err != nil {
 		return err

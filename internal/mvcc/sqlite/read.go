@@ -28,7 +28,7 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 	}
 	rows, err := e.readers.QueryContext(ctx, `
 		SELECT l.id >> 20, l.key, l.value, l.created, l.version, l.lease
-		FROM state s CROSS JOIN log l ON l.id = s.id ORDER BY s.key`)
+		FROM state s CROSS JOIN log l ON l.id = s.id`)
 	if err != nil {
 		return st, err
 	}
@@ -36,9 +36,11 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 	var n, want int
 	for rows.Next() {
 		kv := &mvcc.KeyValue{}
-		if err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &kv.CreateRevision, &kv.Version, (*int64)(&kv.Lease)); err != nil {
+		var created int64
+		if err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease)); err != nil {
 			return st, err
 		}
+		setCreated(kv, created)
 		if err := each(kv); err != nil {
 			return st, err
 		}
@@ -134,17 +136,26 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 
 func scanEvent(rows *sql.Rows) (int64, mvcc.Event, error) {
 	kv := &mvcc.KeyValue{}
-	var mod, created, version, lease sql.NullInt64
-	var value []byte
-	err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &kv.CreateRevision, &kv.Version, (*int64)(&kv.Lease),
-		&mod, &value, &created, &version, &lease)
+	var created int64
+	var prevRevision, prevCreated, prevVersion, prevLease sql.NullInt64
+	var prevValue []byte
+	err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease),
+		&prevRevision, &prevValue, &prevCreated, &prevVersion, &prevLease)
 	ev := mvcc.Event{KV: kv}
 	if kv.Version == 0 {
 		ev.Type = mvcc.EventDelete
+	} else {
+		setCreated(kv, created)
 	}
-	if mod.Valid {
-		ev.Prev = &mvcc.KeyValue{Key: kv.Key, Value: value, CreateRevision: created.Int64, ModRevision: mod.Int64,
-			Version: version.Int64, Lease: mvcc.LeaseID(lease.Int64)}
+	if prevRevision.Valid {
+		ev.Prev = &mvcc.KeyValue{Key: kv.Key, Value: prevValue, ModRevision: prevRevision.Int64,
+			Version: prevVersion.Int64, Lease: mvcc.LeaseID(prevLease.Int64)}
+		setCreated(ev.Prev, prevCreated.Int64)
 	}
 	return kv.ModRevision, ev, err
+}
+
+// setCreated is the inverse of createdID.
+func setCreated(kv *mvcc.KeyValue, id int64) {
+	kv.CreateRevision, kv.CreatePosition = id/positions, int(id%positions)
 }

@@ -22,7 +22,7 @@ CREATE TABLE log (
 	id            INTEGER PRIMARY KEY,        -- revision << 20 | position in it
 	key           BLOB    NOT NULL,
 	value         BLOB,                       -- NULL where the row tells of a delete
-	created       INTEGER NOT NULL,           -- revision that created the key
+	created       INTEGER NOT NULL,           -- id of the row that created the key
 	version       INTEGER NOT NULL,           -- puts since then; 0 tells of a delete
 	lease         INTEGER NOT NULL,
 	prev          INTEGER NOT NULL,           -- revision of the row replaced, 0 for none
@@ -36,9 +36,9 @@ CREATE TABLE log (
 	verb          TEXT
 ) STRICT;
 CREATE TABLE state (
-	key BLOB    NOT NULL PRIMARY KEY,
-	id  INTEGER NOT NULL                      -- of the key's row in log
-) STRICT, WITHOUT ROWID;
+	created INTEGER PRIMARY KEY,              -- id of the row that created a live key
+	id      INTEGER NOT NULL                  -- id of the key's newest row
+) STRICT;
 CREATE TABLE lease (
 	id       INTEGER PRIMARY KEY,
 	ttl      INTEGER NOT NULL,                -- seconds, as granted
