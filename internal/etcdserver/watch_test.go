@@ -208,6 +208,19 @@ func TestWatchCompacted(t *testing.T) {
 	})
 }
 
+// The empty store's revision 1 is compacted like any other.
+func TestWatchCompactedBeginning(t *testing.T) {
+	onBoth(t, quiet, func(t *testing.T, e *endpoint) {
+		e.put(t, "k", "") // 2
+		e.compact(t, 2)
+		s := e.watchStream(t)
+		s.create(&pb.WatchCreateRequest{Key: []byte("k"), StartRevision: 1})
+		if r := s.recv(); !r.Canceled || r.CompactRevision != 2 {
+			t.Errorf("got %v", r)
+		}
+	})
+}
+
 func TestWatchCancel(t *testing.T) {
 	onBoth(t, quiet, func(t *testing.T, e *endpoint) {
 		s := e.watchStream(t)

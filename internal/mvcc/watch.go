@@ -27,8 +27,7 @@ func (s *Store) Watch(span Span, start int64) *Watcher {
 	if start <= 0 {
 		start = s.Revision() + 1
 	}
-	// Revision 1 is the empty store: it has no events and no row in the log.
-	return &Watcher{store: s, span: span, next: max(start, 2)}
+	return &Watcher{store: s, span: span, next: start}
 }
 
 // Poll returns what there is, up to about maxBytes but at least one revision, and
@@ -51,7 +50,8 @@ func (w *Watcher) Poll(ctx context.Context, maxBytes int) (PollResult, error) {
 		}
 		return nil
 	}
-	next, logged := w.next, false
+	// Revision 1 is the empty store: it has no events and no row in the log.
+	next, logged := max(w.next, 2), false
 	for next <= st.revision && bytes < maxBytes {
 		if c := s.ring.get(next); c != nil {
 			_ = take(c) // never fails
