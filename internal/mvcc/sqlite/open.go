@@ -138,7 +138,8 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 // dsn names the file with the settings that each connection gets.
 func dsn(path string, pragmas ...string) string {
 	// Connections hardly ever wait for each other; when one does, not for long.
-	q := url.Values{"_pragma": append([]string{"busy_timeout(1000)"}, pragmas...)}
+	// Left to itself SQLite may build an index of the whole log for one query.
+	q := url.Values{"_pragma": append([]string{"busy_timeout(1000)", "automatic_index(0)"}, pragmas...)}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
 }
 
