@@ -28,6 +28,7 @@ func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, int
 	if into == nil {
 		into = c.newObject()
 	}
+	growStack()
 	if err := json.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
 		return nil, nil, fmt.Errorf("decode a stored %s: %w", c.kind.Kind, err)
 	}
@@ -40,3 +41,17 @@ func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, int
 	c.defaulter.Default(into)
 	return into, &found, nil
 }
+
+// growStack has the goroutine's stack grow once, while there is next to nothing
+// on it to move. The watch cache decodes each event on a new goroutine, whose
+// stack would otherwise be doubled and copied several times on the way down into
+// the decoder: a fifth of what filling the cache took.
+//
+//go:noinline
+func growStack() {
+	var room [12 << 10]byte
+	keep(&room)
+}
+
+//go:noinline
+func keep(*[12 << 10]byte) {}
