@@ -64,6 +64,8 @@ func TestFaults(t *testing.T) {
 		{"another namespace", "POST", list, asJSON, head + `,"namespace":"other"}}`, 400},
 		{"a wrong type", "POST", list, asJSON, head + `},"spec":[]}`, 400},
 		{"no spec", "POST", list, asJSON, strings.Replace(head, "one", "two", 1) + `}}`, 422},
+		{"a bad duration", "POST", list, asJSON, strings.Replace(strings.Replace(valid, `"one"`, `"two"`, 1), `"input"`, `"ttl":"soon","input"`, 1), 422},
+		{"an empty duration", "PATCH", one + "/status", merge, `{"status":{"duration":""}}`, 422},
 		{"a bad name", "POST", list, asJSON, strings.Replace(valid, `"one"`, `"One_"`, 1), 422},
 		{"a bad prefix", "POST", list, asJSON, strings.Replace(valid, `"name":"one"`, `"generateName":"One_"`, 1), 422},
 		{"no name", "POST", list, asJSON, strings.Replace(valid, `"name":"one"`, "", 1), 422},
