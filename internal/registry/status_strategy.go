@@ -34,6 +34,7 @@ func (s statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Obj
 	if err != nil {
 		return // not an object of the API; validation says so
 	}
+	forgetKind(old)
 	owners := newMeta.GetManagedFields()
 	s.kind.parts.keepOnlyStatus(obj, old)
 	newMeta.SetManagedFields(owners)

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/operation"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/names"
@@ -70,6 +71,7 @@ func (s strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
 // PrepareForUpdate keeps the old status and advances the generation if the spec
 // changed. The caller has already set the generation to the old one.
 func (s strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+	forgetKind(old)
 	s.kind.parts.copyStatus(obj, old)
 	if !apiequality.Semantic.DeepEqualWithNilDifferentFromEmpty(s.kind.parts.specOf(obj), s.kind.parts.specOf(old)) {
 		setGeneration(obj, generationOf(old)+1)
@@ -117,6 +119,15 @@ func (strategy) AllowCreateOnUpdate(context.Context) bool { return false }
 // AllowUnconditionalUpdate lets a PUT without resourceVersion overwrite, as for
 // most built-in kinds. A CRD would refuse it; no client relies on that.
 func (strategy) AllowUnconditionalUpdate(context.Context) bool { return true }
+
+// forgetKind takes the kind off the stored object, where the field manager of a
+// server-side apply leaves it: its conversion does not copy, and the served and
+// the internal version are one Go type. The new object has none, and the store,
+// which compares the two, would otherwise write again just to note at what time
+// somebody applied what was there already.
+func forgetKind(old runtime.Object) {
+	old.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+}
 
 func generationOf(obj runtime.Object) int64 {
 	m, err := meta.Accessor(obj)

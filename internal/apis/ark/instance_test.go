@@ -88,8 +88,6 @@ func (g instances) text(name string, s structuralschema.Structural) string {
 	switch v := s.ValueValidation; {
 	case slices.Contains(durations, name):
 		return pick(g.random, []string{"30s", "5m", "720h", "0", "1.50h"})
-	case name == "key" || name == "operator": // see validateLabelSelector
-		return "In"
 	case v == nil || v.MinLength == nil && v.Pattern == "" && v.Format == "" && len(v.Enum) == 0:
 		return pick(g.random, []string{"", "x", "<&>"})
 	case len(v.Enum) > 0:

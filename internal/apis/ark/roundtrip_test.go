@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/randfill"
 
@@ -31,16 +30,6 @@ func fuzzerFuncs(serializer.CodecFactory) []any {
 		func(j *v1alpha1.JSON, c randfill.Continue) { fillJSON(j, randomJSON(c, 3)) },
 		func(j *v1alpha1.JSONObject, c randfill.Continue) {
 			fillJSON(j, map[string]any{c.String(8): randomJSON(c, 2)})
-		},
-		func(s *metav1.LabelSelector, c randfill.Continue) {
-			c.FillNoCustom(s)
-			// Upstream's type drops empty lists and maps.
-			if len(s.MatchLabels) == 0 {
-				s.MatchLabels = nil
-			}
-			if len(s.MatchExpressions) == 0 {
-				s.MatchExpressions = nil
-			}
 		},
 	}
 }

@@ -18,10 +18,6 @@ type knownDifference struct {
 var knownDifferences = []knownDifference{
 	{"spec", "default", map[string]any{}, nil,
 		"an absent spec is the same as an empty one, in which defaults and required fields count"},
-	{"key", "default", "", nil,
-		"the definition of metav1.LabelSelector is upstream's; validation refuses the empty key"},
-	{"operator", "default", "", nil,
-		"the definition of metav1.LabelSelector is upstream's; validation refuses the empty operator"},
 	{"maxTurns", "format", "int64", nil,
 		"openapi-gen gives every integer the format of its Go type; int64 is what the CRD accepts"},
 	{"maxTokens", "format", "int64", nil,

@@ -53,6 +53,8 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.InlineTool{}.OpenAPIModelName():                   schema_internal_apis_ark_v1alpha1_InlineTool(ref),
 		v1alpha1.JSON{}.OpenAPIModelName():                         v1alpha1.JSON{}.OpenAPIDefinition(),
 		v1alpha1.JSONObject{}.OpenAPIModelName():                   v1alpha1.JSONObject{}.OpenAPIDefinition(),
+		v1alpha1.LabelSelector{}.OpenAPIModelName():                schema_internal_apis_ark_v1alpha1_LabelSelector(ref),
+		v1alpha1.LabelSelectorRequirement{}.OpenAPIModelName():     schema_internal_apis_ark_v1alpha1_LabelSelectorRequirement(ref),
 		v1alpha1.LocalReference{}.OpenAPIModelName():               schema_internal_apis_ark_v1alpha1_LocalReference(ref),
 		v1alpha1.MCPServer{}.OpenAPIModelName():                    schema_internal_apis_ark_v1alpha1_MCPServer(ref),
 		v1alpha1.MCPServerAuthorization{}.OpenAPIModelName():       schema_internal_apis_ark_v1alpha1_MCPServerAuthorization(ref),
@@ -1838,6 +1840,106 @@ func schema_internal_apis_ark_v1alpha1_InlineTool(ref common.ReferenceCallback) 
 	}
 }
 
+func schema_internal_apis_ark_v1alpha1_LabelSelector(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "LabelSelector chooses objects by their labels; an empty one chooses all. Its two parts must both be met.\n\nIt is metav1.LabelSelector, except that empty maps and lists stay: dropping them would make each update that holds them a change of the spec.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"matchLabels": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Labels that an object must have, with their values.",
+							Type:        []string{"object"},
+							AdditionalProperties: &spec.SchemaOrBool{
+								Allows: true,
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"matchExpressions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "Conditions on labels. All must be met.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.LabelSelectorRequirement{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+			VendorExtensible: spec.VendorExtensible{
+				Extensions: spec.Extensions{
+					"x-kubernetes-map-type": "atomic",
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.LabelSelectorRequirement{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_ark_v1alpha1_LabelSelectorRequirement(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "LabelSelectorRequirement is a condition on one label.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"key": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Key of the label.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"operator": {
+						SchemaProps: spec.SchemaProps{
+							Description: "How the label's value relates to values: In, NotIn, Exists or DoesNotExist.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"values": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "The values to compare with; none for Exists and DoesNotExist.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"key", "operator"},
+			},
+		},
+	}
+}
+
 func schema_internal_apis_ark_v1alpha1_LocalReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -2768,7 +2870,7 @@ func schema_internal_apis_ark_v1alpha1_Override(ref common.ReferenceCallback) co
 					"labelSelector": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Which resources of that kind. Without it, all.",
-							Ref:         ref(v1.LabelSelector{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 				},
@@ -2776,7 +2878,7 @@ func schema_internal_apis_ark_v1alpha1_Override(ref common.ReferenceCallback) co
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Header{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
+			v1alpha1.Header{}.OpenAPIModelName(), v1alpha1.LabelSelector{}.OpenAPIModelName()},
 	}
 }
 
@@ -3122,7 +3224,7 @@ func schema_internal_apis_ark_v1alpha1_QuerySpec(ref common.ReferenceCallback) c
 					"selector": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Who answers, chosen by labels: the first match among agents, then teams, models and tools.",
-							Ref:         ref(v1.LabelSelector{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.LabelSelector{}.OpenAPIModelName()),
 						},
 					},
 					"memory": {
@@ -3195,7 +3297,7 @@ func schema_internal_apis_ark_v1alpha1_QuerySpec(ref common.ReferenceCallback) c
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.JSON{}.OpenAPIModelName(), v1alpha1.Override{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.QueryTarget{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName(), v1.LabelSelector{}.OpenAPIModelName()},
+			v1alpha1.JSON{}.OpenAPIModelName(), v1alpha1.LabelSelector{}.OpenAPIModelName(), v1alpha1.Override{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.QueryTarget{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName()},
 	}
 }
 

@@ -12,6 +12,7 @@
 //   - A field whose default is the zero value is a plain value.
 //   - Free-form fields are JSON or JSONObject.
 //   - Durations are Duration, which keeps 5m where metav1.Duration has 5m0s.
+//   - Label selectors are LabelSelector, which keeps empty maps and lists.
 //   - Status is a pointer: an object that no controller has seen has none.
 //
 // Two normalisations remain: an absent spec is the same as an empty one, and

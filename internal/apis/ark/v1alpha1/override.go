@@ -1,7 +1,5 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 // OverrideResourceType is a kind whose requests an Override changes.
 //
 // +enum
@@ -32,6 +30,5 @@ type Override struct {
 	// Which resources of that kind. Without it, all.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
-	LabelSelector *metav1.LabelSelector `json:"labelSelector,omitempty"`
+	LabelSelector *LabelSelector `json:"labelSelector,omitempty"`
 }

@@ -76,8 +76,7 @@ type QuerySpec struct {
 	// teams, models and tools.
 	//
 	// +k8s:optional
-	// +k8s:opaqueType
-	Selector *metav1.LabelSelector `json:"selector,omitempty"`
+	Selector *LabelSelector `json:"selector,omitempty"`
 
 	// The Memory that keeps the conversation.
 	//

@@ -181,6 +181,16 @@ func (in JSONObject) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in LabelSelector) OpenAPIModelName() string {
+	return "com.mckinsey.ark.v1alpha1.LabelSelector"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in LabelSelectorRequirement) OpenAPIModelName() string {
+	return "com.mckinsey.ark.v1alpha1.LabelSelectorRequirement"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in LocalReference) OpenAPIModelName() string {
 	return "com.mckinsey.ark.v1alpha1.LocalReference"
 }

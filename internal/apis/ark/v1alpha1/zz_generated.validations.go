@@ -3845,6 +3845,109 @@ func Validate_JWTAlgorithm(
 	return errs
 }
 
+// Validate_LabelSelector validates an instance of LabelSelector according
+// to declarative validation rules in the API schema.
+func Validate_LabelSelector(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *LabelSelector) (errs field.ErrorList) {
+
+	// field LabelSelector.MatchLabels has no validation
+
+	{ // field LabelSelector.MatchExpressions
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []LabelSelectorRequirement,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_LabelSelectorRequirement); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *LabelSelector) []LabelSelectorRequirement {
+				return oldObj.MatchExpressions
+			})
+		errs = append(errs, fn(fldPath.Child("matchExpressions"), obj.MatchExpressions, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_LabelSelectorRequirement validates an instance of LabelSelectorRequirement according
+// to declarative validation rules in the API schema.
+func Validate_LabelSelectorRequirement(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *LabelSelectorRequirement) (errs field.ErrorList) {
+
+	{ // field LabelSelectorRequirement.Key
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *LabelSelectorRequirement) *string {
+				return oldObj.Key
+			})
+		errs = append(errs, fn(fldPath.Child("key"), obj.Key, oldVal, oldObj != nil)...)
+	}
+
+	{ // field LabelSelectorRequirement.Operator
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *LabelSelectorRequirement) *string {
+				return oldObj.Operator
+			})
+		errs = append(errs, fn(fldPath.Child("operator"), obj.Operator, oldVal, oldObj != nil)...)
+	}
+
+	// field LabelSelectorRequirement.Values has no validation
+	return errs
+}
+
 // Validate_LocalReference validates an instance of LocalReference according
 // to declarative validation rules in the API schema.
 func Validate_LocalReference(
@@ -5621,7 +5724,7 @@ func Validate_Override(
 	{ // field Override.LabelSelector
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.LabelSelector,
+			obj, oldObj *LabelSelector,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -5637,10 +5740,12 @@ func Validate_Override(
 			if earlyReturn {
 				return // do not proceed
 			}
+			// call the type's validation function
+			errs = append(errs, Validate_LabelSelector(ctx, op, fldPath, obj, oldObj)...)
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *Override) *v1.LabelSelector {
+			func(oldObj *Override) *LabelSelector {
 				return oldObj.LabelSelector
 			})
 		errs = append(errs, fn(fldPath.Child("labelSelector"), obj.LabelSelector, oldVal, oldObj != nil)...)
@@ -6366,7 +6471,7 @@ func Validate_QuerySpec(
 	{ // field QuerySpec.Selector
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1.LabelSelector,
+			obj, oldObj *LabelSelector,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -6382,10 +6487,12 @@ func Validate_QuerySpec(
 			if earlyReturn {
 				return // do not proceed
 			}
+			// call the type's validation function
+			errs = append(errs, Validate_LabelSelector(ctx, op, fldPath, obj, oldObj)...)
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *QuerySpec) *v1.LabelSelector {
+			func(oldObj *QuerySpec) *LabelSelector {
 				return oldObj.Selector
 			})
 		errs = append(errs, fn(fldPath.Child("selector"), obj.Selector, oldVal, oldObj != nil)...)

@@ -1,6 +1,6 @@
 // Package validation holds the schema rules of the group ark.mckinsey.com that
 // field tags cannot express: patterns, required lists (which may be empty but
-// not missing), free-form fields, label selectors, durations and times.
+// not missing), free-form fields, durations and times.
 // Everything else comes from the generated declarative validation, which the
 // registry runs as well; no rule is in both, so no error is reported twice.
 //

@@ -10,7 +10,6 @@ func validateOverrides(path *field.Path, overrides []v1alpha1.Override) (errs fi
 	for i := range overrides {
 		override, path := &overrides[i], path.Index(i)
 		errs = append(errs, requireList(path.Child("headers"), override.Headers)...)
-		errs = append(errs, validateLabelSelector(path.Child("labelSelector"), override.LabelSelector)...)
 	}
 	return errs
 }

@@ -12,7 +12,6 @@ func validateQuerySpec(path *field.Path, spec *v1alpha1.QuerySpec) (errs field.E
 	}
 	errs = append(errs, validateDuration(path.Child("ttl"), spec.TTL)...)
 	errs = append(errs, validateDuration(path.Child("timeout"), spec.Timeout)...)
-	errs = append(errs, validateLabelSelector(path.Child("selector"), spec.Selector)...)
 	return append(errs, validateOverrides(path.Child("overrides"), spec.Overrides)...)
 }
 
