@@ -85,7 +85,7 @@ func (st *watchStream) sendEvents(w *watcher, events []mvcc.Event) error {
 	resp := &pb.WatchResponse{
 		Header:  header(last),
 		WatchId: w.id,
-		Events:  toEvents(events, w.prevKV, st.store.Compacted()),
+		Events:  toEvents(events, w.prevKV, w.begun),
 	}
 	w.quiet = false
 	w.learned(last)

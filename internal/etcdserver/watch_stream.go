@@ -137,6 +137,7 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 	}
 	w.known.Store(first - 1)
 	w.cursor = st.store.Watch(w.span, first)
+	w.begun = st.store.Compacted()
 	if err := st.send(&pb.WatchResponse{Header: header(revision), WatchId: id, Created: true}); err != nil {
 		return err
 	}

@@ -221,6 +221,27 @@ func TestWatchCompactedBeginning(t *testing.T) {
 	})
 }
 
+// A compaction takes nothing from a watch that is under way, though its reader be
+// slow.
+func TestWatchOutlivesCompaction(t *testing.T) {
+	const writes = 100
+	onBoth(t, quiet, func(t *testing.T, e *endpoint) {
+		s := e.watchStream(t)
+		s.create(&pb.WatchCreateRequest{Key: []byte("k"), PrevKv: true})
+		value := strings.Repeat("v", 20_000)
+		var last int64
+		for range writes {
+			last = e.put(t, "k", value)
+		}
+		e.compact(t, last)
+		for i, ev := range s.events(writes) {
+			if ev.Kv.ModRevision != int64(i+2) || ev.Kv.Version != ev.PrevKv.GetVersion()+1 {
+				t.Fatalf("event %d: revision %d, version %d after %d", i, ev.Kv.ModRevision, ev.Kv.Version, ev.PrevKv.GetVersion())
+			}
+		}
+	})
+}
+
 func TestWatchCancel(t *testing.T) {
 	onBoth(t, quiet, func(t *testing.T, e *endpoint) {
 		s := e.watchStream(t)

@@ -17,6 +17,9 @@ type watcher struct {
 	cursor *mvcc.Watcher
 	// start is the revision asked for; 0 is "from now on".
 	start int64
+	// begun is the compacted revision when the watch began. A later compaction
+	// takes nothing from it.
+	begun int64
 
 	progress, prevKV, fragment bool
 	noPut, noDelete            bool

@@ -29,7 +29,7 @@
 //     before it decides anything else.
 //  4. A watcher sees every matching event once, in revision order, and all
 //     events of a revision together. Its progress never runs ahead of them.
-//  5. After Compact(c), reads and watches below c fail with ErrCompacted, and
+//  5. After Compact(c), reads and new watches below c fail with ErrCompacted, and
 //     those at c work. Compaction publishes a number; rows go later, in
 //     small steps between batches.
 //  6. Leases survive restarts with their exact deadline. Expiry is a

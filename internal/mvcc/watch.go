@@ -8,6 +8,8 @@ type Watcher struct {
 	store *Store
 	span  Span
 	next  int64 // revision to look at next
+	// begun is the compacted revision when the watch began.
+	begun int64
 }
 
 // PollResult is a step of a Watcher.
@@ -27,7 +29,7 @@ func (s *Store) Watch(span Span, start int64) *Watcher {
 	if start <= 0 {
 		start = s.Revision() + 1
 	}
-	return &Watcher{store: s, span: span, next: start}
+	return &Watcher{store: s, span: span, next: start, begun: s.Compacted()}
 }
 
 // Poll returns what there is, up to about maxBytes but at least one revision, and
@@ -36,7 +38,12 @@ func (s *Store) Watch(span Span, start int64) *Watcher {
 func (w *Watcher) Poll(ctx context.Context, maxBytes int) (PollResult, error) {
 	s := w.store
 	st := s.state.Load()
-	if w.next < st.compacted {
+	if w.next < w.begun {
+		return PollResult{}, ErrCompacted
+	}
+	// A compaction does not end a watch that is under way for being a little
+	// behind: as long as memory holds what comes next, nothing is lost.
+	if w.next < st.compacted && s.ring.get(max(w.next, 2)) == nil {
 		return PollResult{}, ErrCompacted
 	}
 	var res PollResult
