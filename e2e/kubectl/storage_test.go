@@ -30,6 +30,7 @@ func TestExternalStorage(t *testing.T) {
 			t.Run("get", c.testGet)
 			t.Run("get -w", c.testWatch)
 			t.Run("server-side apply", c.testServerSideApply)
+			t.Run("server-side apply twice", c.testServerSideApplyTwice)
 			t.Run("restart", c.testRestart)
 			t.Run("delete the examples", c.testDelete)
 		})
