@@ -10,8 +10,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// foldAfter is how much is written between two folds of the write-ahead log.
-const foldAfter = 16 << 20
+// foldAfter is how much is written between two folds of the write-ahead log. A
+// fold ends with an fsync of the database file, which those of the commits
+// queue behind, so it should come seldom; the log then grows to about this size.
+const foldAfter = 64 << 20
 
 // folder copies the write-ahead log back into the database file from a
 // connection of its own, while the writer goes on. What it cannot do is to begin

@@ -109,7 +109,7 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 	}
 	e.writerDB, e.writer, err = connect(ctx, e.path,
 		"synchronous("+synchronous+")", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"wal_autocheckpoint(0)", "journal_size_limit(67108864)", "cache_size(-65536)", "temp_store(MEMORY)")
+		"wal_autocheckpoint(0)", "journal_size_limit(268435456)", "cache_size(-65536)", "temp_store(MEMORY)")
 	if err != nil {
 		return err
 	}
