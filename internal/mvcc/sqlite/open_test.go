@@ -193,7 +193,7 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	}
 	defer e.Close()
 	for _, query := range []string{
-		eventsQuery, pruneReplacedQuery, pruneGoneQuery, deleteStateQuery, stateQuery,
+		eventsQuery, pruneReplacedQuery, pruneGoneQuery, deleteStateQuery, stateQuery, loadQuery,
 	} {
 		n := strings.Count(query, "?")
 		rows, err := e.readers.Query("EXPLAIN QUERY PLAN "+query, make([]any, n)...)

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
@@ -19,44 +18,6 @@ const (
 		ON l.prev > 0 AND p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
 		WHERE l.id >= ? AND l.id < ? ORDER BY l.id`
 )
-
-// Load implements mvcc.Engine.
-func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvcc.State, error) {
-	st, err := e.State(ctx)
-	if err != nil {
-		return st, err
-	}
-	rows, err := e.readers.QueryContext(ctx, `
-		SELECT l.id >> 20, l.key, l.value, l.created, l.version, l.lease
-		FROM state s CROSS JOIN log l ON l.id = s.id`)
-	if err != nil {
-		return st, err
-	}
-	defer rows.Close()
-	var n, want int
-	for rows.Next() {
-		kv := &mvcc.KeyValue{}
-		var created int64
-		if err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease)); err != nil {
-			return st, err
-		}
-		setCreated(kv, created)
-		if err := each(kv); err != nil {
-			return st, err
-		}
-		n++
-	}
-	if err := rows.Err(); err != nil {
-		return st, err
-	}
-	if err := e.readers.QueryRowContext(ctx, "SELECT count(*) FROM state").Scan(&want); err != nil {
-		return st, err
-	}
-	if n != want {
-		return st, fmt.Errorf("the database is damaged: %d of %d keys have no row in the log: restore a backup", want-n, want)
-	}
-	return st, nil
-}
 
 // State implements mvcc.Engine.
 func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
