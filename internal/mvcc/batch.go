@@ -77,13 +77,15 @@ func (b *batch) setLease(id LeaseID, l *Lease) {
 	b.leases[id] = l
 }
 
-// treeAt is the tree at a revision that is not above the batch's: with the
-// batch's own commits undone, or a snapshot of what was published.
-func (b *batch) treeAt(ctx context.Context, revision int64) (tree, error) {
+// treeAt is the tree at a revision that is not above the batch's: with what the
+// running transaction has done undone and then the batch's own commits, newest
+// first, or a snapshot of what was published.
+func (b *batch) treeAt(ctx context.Context, revision int64, running []Event) (tree, error) {
 	if revision < b.Base {
 		return b.store.treeAt(ctx, b.base, revision)
 	}
 	e := b.tree.tree.edit()
+	e.undo(running)
 	for i := len(b.Commits) - 1; i >= 0 && b.Commits[i].Revision > revision; i-- {
 		e.undo(b.Commits[i].Events)
 	}

@@ -23,8 +23,7 @@ type leases struct {
 	mu    sync.RWMutex
 	byID  map[LeaseID]*leaseKeys
 	heap  deadlines
-	retry time.Time // no expiry before; sequencer only
-	wait  time.Duration
+	retry time.Time // no expiry before, after one that failed; sequencer only
 }
 
 type leaseKeys struct {
@@ -135,9 +134,6 @@ func (ls *leases) next() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// pause is how long to leave expiry alone after it failed.
-func (ls *leases) pause() time.Duration { return ls.wait }
-
 // due returns the leases whose deadline has passed.
 func (ls *leases) due(now time.Time) []LeaseID {
 	if first, ok := ls.next(); !ok || first.After(now) {
@@ -162,8 +158,18 @@ func (s *sequencer) expireLeases(ctx context.Context) {
 		return
 	}
 	ids := s.leases.due(now)
-	if len(ids) == 0 || s.settle(ctx) != nil {
+	if len(ids) == 0 {
 		return
+	}
+	if s.revokeAll(ctx, ids) != nil {
+		s.leases.retry = now.Add(leasePause)
+	}
+}
+
+// revokeAll commits the end of as many of the leases as fit into one batch.
+func (s *sequencer) revokeAll(ctx context.Context, ids []LeaseID) error {
+	if err := s.settle(ctx); err != nil {
+		return err
 	}
 	b := s.newBatch(s.state.Load())
 	for _, id := range ids {
@@ -172,12 +178,7 @@ func (s *sequencer) expireLeases(ctx context.Context) {
 			break
 		}
 	}
-	if s.commit(ctx, b) != nil {
-		s.leases.wait = leasePause
-		s.leases.retry = now.Add(leasePause)
-		return
-	}
-	s.leases.wait = 0
+	return s.commit(ctx, b)
 }
 
 // revoke deletes the lease's keys, if any in one revision, and the lease.
@@ -198,7 +199,7 @@ func (b *batch) revoke(id LeaseID, a Actor) {
 		keys = append(keys, k)
 	}
 	slices.Sort(keys)
-	run := execution{view: b, batch: b, revision: b.revision() + 1}
+	run := b.execution()
 	for _, k := range keys {
 		if kv := b.tree.get([]byte(k)); kv != nil && kv.Lease == id {
 			run.remove(kv)

@@ -139,7 +139,8 @@ func (s *sequencer) run(ctx context.Context) {
 func (s *sequencer) idle() time.Duration {
 	d := time.Minute
 	if due, ok := s.leases.next(); ok {
-		d = min(d, max(due.Sub(s.opts.Now()), s.leases.pause()))
+		now := s.opts.Now()
+		d = min(d, max(due.Sub(now), s.leases.retry.Sub(now)))
 	}
 	if wait, ok := s.prune.next(s.Store); ok {
 		d = min(d, wait)

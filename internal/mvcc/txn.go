@@ -13,12 +13,12 @@ func (s *Store) Txn(ctx context.Context, t *Txn, a Actor) (*TxnResult, error) {
 	// What does not write needs no turn: the published state decides it.
 	st := s.state.Load()
 	if p := t.plan(st.tree); !p.writes() {
-		run := execution{view: &published{s, st}}
+		run := execution{store: s, base: st}
 		return run.txn(ctx, p)
 	}
 	return submit(ctx, s, func(b *batch) (*TxnResult, error) {
 		p := t.plan(b.tree.tree)
-		run := execution{view: b, batch: b, revision: b.revision() + 1}
+		run := b.execution()
 		res, err := run.txn(ctx, p)
 		if err != nil {
 			b.tree.undo(run.events)
@@ -29,36 +29,42 @@ func (s *Store) Txn(ctx context.Context, t *Txn, a Actor) (*TxnResult, error) {
 	})
 }
 
-// view is what a transaction begins on: the published state or a batch.
-type view interface {
-	current() tree
-	at(ctx context.Context, revision int64) (tree, error)
-	bounds() (compacted, revision int64)
-}
-
-type published struct {
-	s  *Store
-	st *state
-}
-
-func (p *published) current() tree { return p.st.tree }
-func (p *published) at(ctx context.Context, revision int64) (tree, error) {
-	return p.s.treeAt(ctx, p.st, revision)
-}
-func (p *published) bounds() (int64, int64) { return p.st.compacted, p.st.revision }
-
-func (b *batch) current() tree { return b.tree.tree }
-func (b *batch) at(ctx context.Context, revision int64) (tree, error) {
-	return b.treeAt(ctx, revision)
-}
-func (b *batch) bounds() (int64, int64) { return b.compacted(), b.revision() }
-
 // execution carries out one transaction's plan.
 type execution struct {
-	view     view
-	batch    *batch // nil for a plan that does not write
+	store    *Store
+	base     *state // what has been published
+	batch    *batch // what to write to; nil for a plan that does not write
 	revision int64  // what the writes get
 	events   []Event
+	changes  int // events that the plan may lead to, counted by check
+}
+
+func (b *batch) execution() execution {
+	return execution{store: b.store, base: b.base, batch: b, revision: b.revision() + 1}
+}
+
+// current is the tree as the transaction has left it so far.
+func (x *execution) current() tree {
+	if x.batch != nil {
+		return x.batch.tree.tree
+	}
+	return x.base.tree
+}
+
+// at is the tree at a revision before the transaction's own.
+func (x *execution) at(ctx context.Context, revision int64) (tree, error) {
+	if x.batch != nil {
+		return x.batch.treeAt(ctx, revision, x.events)
+	}
+	return x.store.treeAt(ctx, x.base, revision)
+}
+
+// bounds are the compacted revision and the one that the transaction begins on.
+func (x *execution) bounds() (compacted, revision int64) {
+	if x.batch != nil {
+		return x.batch.compacted(), x.batch.revision()
+	}
+	return x.base.compacted, x.base.revision
 }
 
 func (x *execution) txn(ctx context.Context, p *plan) (*TxnResult, error) {
@@ -68,10 +74,14 @@ func (x *execution) txn(ctx context.Context, p *plan) (*TxnResult, error) {
 	return x.carryOut(ctx, p)
 }
 
+// maxChanges bounds what a transaction that deletes ranges may change, well below
+// what a revision has room for.
+const maxChanges = MaxEventsPerRevision / 2
+
 // check finds every error before the first write, so that a transaction that
 // fails leaves nothing behind.
 func (x *execution) check(ctx context.Context, p *plan) error {
-	compacted, revision := x.view.bounds()
+	compacted, revision := x.bounds()
 	nested := 0
 	for _, op := range p.ops {
 		switch op := op.(type) {
@@ -81,20 +91,22 @@ func (x *execution) check(ctx context.Context, p *plan) error {
 			}
 			if op.Revision != 0 {
 				// Reading the log may fail, so do it while nothing has changed.
-				if _, err := x.view.at(ctx, op.Revision); err != nil {
+				if _, err := x.at(ctx, op.Revision); err != nil {
 					return err
 				}
 			}
 		case *Put:
+			x.changes++
 			if op.Lease != 0 && x.batch.live(op.Lease) == nil {
 				return ErrLeaseNotFound
 			}
-			if (op.IgnoreValue || op.IgnoreLease) && x.view.current().get(op.Key) == nil {
+			if (op.IgnoreValue || op.IgnoreLease) && x.current().get(op.Key) == nil {
 				return ErrKeyNotFound
 			}
 		case *Delete:
-			if n := x.view.current().count(op.Span); n > MaxEventsPerRevision/2 {
-				return fmt.Errorf("%w: it deletes %d keys at once, the limit is %d: delete smaller ranges", ErrTooManyChanges, n, MaxEventsPerRevision/2)
+			x.changes += x.current().count(op.Span)
+			if x.changes > maxChanges {
+				return fmt.Errorf("%w: it deletes %d keys at once, the limit is %d: delete smaller ranges", ErrTooManyChanges, x.changes, maxChanges)
 			}
 		case *Txn:
 			if err := x.check(ctx, p.nested[nested]); err != nil {
@@ -149,22 +161,16 @@ func (x *execution) now() int64 {
 	if len(x.events) > 0 {
 		return x.revision
 	}
-	_, revision := x.view.bounds()
+	_, revision := x.bounds()
 	return revision
 }
 
 func (x *execution) read(ctx context.Context, r *Range) (*RangeResult, error) {
-	t := x.view.current()
+	t := x.current()
 	if r.Revision != 0 {
 		var err error
-		if t, err = x.view.at(ctx, r.Revision); err != nil {
+		if t, err = x.at(ctx, r.Revision); err != nil {
 			return nil, err
-		}
-		if len(x.events) > 0 && x.batch != nil && r.Revision >= x.batch.Base {
-			// The batch's tree already holds this transaction's writes.
-			e := t.edit()
-			e.undo(x.events)
-			t = e.tree
 		}
 	}
 	res := t.read(r)

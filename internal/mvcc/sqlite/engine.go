@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"syscall"
-	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	sqlitelib "modernc.org/sqlite"
@@ -226,5 +225,3 @@ func isNoSpace(err error) bool {
 	}
 	return errors.Is(err, syscall.ENOSPC)
 }
-
-func millis(ms int64) time.Time { return time.UnixMilli(ms) }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
@@ -45,7 +46,7 @@ func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
 		if err := rows.Scan((*int64)(&l.ID), &l.TTL, &deadline); err != nil {
 			return st, err
 		}
-		l.Deadline = millis(deadline)
+		l.Deadline = time.UnixMilli(deadline)
 		st.Leases = append(st.Leases, l)
 	}
 	return st, rows.Err()
