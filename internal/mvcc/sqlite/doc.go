@@ -22,5 +22,5 @@
 // A lock file beside the database keeps a second process out: the store's
 // memory would not see what another writes.
 //
-// The package may import mvcc and the driver.
+// The package may import mvcc, the driver and golang.org/x/sync.
 package sqlite
