@@ -2,6 +2,7 @@ package mvcc
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
@@ -23,7 +24,7 @@ type batch struct {
 
 func (s *Store) newBatch(base *state) *batch {
 	return &batch{
-		Batch: Batch{Base: base.revision},
+		Batch: Batch{ID: rand.Int64(), Base: base.Position},
 		base:  base,
 		tree:  base.tree.edit(),
 		store: s,
@@ -32,7 +33,7 @@ func (s *Store) newBatch(base *state) *batch {
 }
 
 // revision is the newest one in the batch.
-func (b *batch) revision() int64 { return b.Base + int64(len(b.Commits)) }
+func (b *batch) revision() int64 { return b.Base.Revision + int64(len(b.Commits)) }
 
 func (b *batch) compacted() int64 { return max(b.base.compacted, b.Compacted) }
 
@@ -81,7 +82,7 @@ func (b *batch) setLease(id LeaseID, l *Lease) {
 // running transaction has done undone and then the batch's own commits, newest
 // first, or a snapshot of what was published.
 func (b *batch) treeAt(ctx context.Context, revision int64, running []Event) (tree, error) {
-	if revision < b.Base {
+	if revision < b.Base.Revision {
 		return b.store.treeAt(ctx, b.base, revision)
 	}
 	e := b.tree.tree.edit()

@@ -11,7 +11,7 @@ import (
 // before its predecessors in the batch, which no tree was kept of.
 func TestOldReadsWithinABatch(t *testing.T) {
 	s := &Store{opts: Options{Now: time.Now}, leases: newLeases()}
-	b := s.newBatch(&state{revision: 4})
+	b := s.newBatch(&state{Position: Position{Revision: 4}})
 	key := Span{Key: []byte("k")}
 
 	first := b.execution()
@@ -47,7 +47,7 @@ func (deadEngine) State(context.Context) (State, error) { return State{}, errors
 func TestExpiryRestsAfterAFailure(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	s := &sequencer{Store: &Store{opts: Options{Now: func() time.Time { return now }}, leases: newLeases(), engine: deadEngine{}}}
-	s.state.Store(&state{revision: 1})
+	s.state.Store(&state{Position: Position{Revision: 1}})
 	s.leases.set(Lease{ID: 1, TTL: 1, Deadline: now})
 	s.doubt = s.newBatch(s.state.Load())
 	if s.idle() != 0 {

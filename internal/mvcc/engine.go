@@ -42,8 +42,7 @@ type Engine interface {
 
 // State is what a store knows beside its live keys.
 type State struct {
-	// Revision is the newest one in the log, at least 1.
-	Revision int64
+	Position
 	// Compacted is the compacted revision, 0 if there was no compaction.
 	Compacted int64
 	// Pruned is the revision up to which rows have been deleted, <= Compacted.
@@ -51,10 +50,21 @@ type State struct {
 	Leases []Lease
 }
 
+// Position says how far a database has got. Both parts only grow.
+type Position struct {
+	// Revision is the newest one in the log, at least 1.
+	Revision int64
+	// Change counts the batches that no revision tells of completely: those with
+	// leases or a compaction. Always 0 where an Engine is not Shared.
+	Change int64
+}
+
 // Batch is what one database transaction makes durable.
 type Batch struct {
-	// Base is the revision that the batch builds on: the log's newest.
-	Base int64
+	// ID tells the batch from every other one, of any replica.
+	ID int64
+	// Base is the position that the batch has been decided on.
+	Base Position
 	// Commits follow Base densely. They may be none.
 	Commits []*Commit
 	// Leases granted or renewed, and those that are gone.

@@ -188,7 +188,7 @@ func (s *sequencer) commit(ctx context.Context, b *batch) error {
 		return nil
 	case errors.Is(err, ErrUnknownOutcome):
 		s.doubt = b
-		if s.settle(ctx) == nil && s.state.Load().revision >= b.revision() && len(b.Commits) > 0 {
+		if s.settle(ctx) == nil && s.state.Load().Revision >= b.revision() && len(b.Commits) > 0 {
 			return nil // read back: it is there
 		}
 		return err
@@ -213,8 +213,8 @@ func (s *sequencer) settle(ctx context.Context) error {
 	switch {
 	case st.Revision == b.revision() && b.reflected(st):
 		s.publish(b)
-	case st.Revision != b.Base:
-		return fmt.Errorf("read back an unknown commit: the log is at revision %d, expected %d or %d", st.Revision, b.Base, b.revision())
+	case st.Revision != b.Base.Revision:
+		return fmt.Errorf("read back an unknown commit: the log is at revision %d, expected %d or %d", st.Revision, b.Base.Revision, b.revision())
 	}
 	s.doubt = nil
 	return nil

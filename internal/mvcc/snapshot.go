@@ -18,17 +18,17 @@ type Snapshot struct {
 // Snapshot pins a revision; 0 is the newest. Errors as for Range.
 func (s *Store) Snapshot(ctx context.Context, revision int64) (*Snapshot, error) {
 	st := s.state.Load()
-	if err := checkRevision(revision, st.compacted, st.revision); err != nil {
+	if err := checkRevision(revision, st.compacted, st.Revision); err != nil {
 		return nil, err
 	}
 	if revision == 0 {
-		revision = st.revision
+		revision = st.Revision
 	}
 	t, err := s.treeAt(ctx, st, revision)
 	if err != nil {
 		return nil, err
 	}
-	return &Snapshot{tree: t, read: revision, now: st.revision}, nil
+	return &Snapshot{tree: t, read: revision, now: st.Revision}, nil
 }
 
 // Revision is the one that the snapshot shows.
@@ -112,13 +112,13 @@ func (k *snapshots) forget(compacted int64) {
 // one known, with the events in between undone. The first event of a key after
 // the revision says what the key was.
 func (s *Store) treeAt(ctx context.Context, st *state, revision int64) (tree, error) {
-	if revision == st.revision {
+	if revision == st.Revision {
 		return st.tree, nil
 	}
 	now := time.Now()
 	from, ok := s.snapshots.nearest(revision, now)
-	if !ok || from.revision > st.revision {
-		from = keptSnapshot{revision: st.revision, tree: st.tree}
+	if !ok || from.revision > st.Revision {
+		from = keptSnapshot{revision: st.Revision, tree: st.tree}
 	}
 	if from.revision == revision {
 		return from.tree, nil

@@ -56,7 +56,7 @@ type Store struct {
 
 // state is what has been published. Immutable.
 type state struct {
-	revision  int64
+	Position
 	compacted int64
 	pruned    int64
 	tree      tree
@@ -95,7 +95,7 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 		ended:  make(chan struct{}),
 		stop:   stop,
 	}
-	s.state.Store(&state{revision: loaded.Revision, compacted: loaded.Compacted, pruned: loaded.Pruned, tree: e.tree})
+	s.state.Store(&state{Position: loaded.Position, compacted: loaded.Compacted, pruned: loaded.Pruned, tree: e.tree})
 	ch := make(chan struct{})
 	s.changed.Store(&ch)
 	seq := &sequencer{Store: s}
@@ -124,7 +124,7 @@ func (s *Store) Close() error {
 }
 
 // Revision is the newest published revision, at least 1.
-func (s *Store) Revision() int64 { return s.state.Load().revision }
+func (s *Store) Revision() int64 { return s.state.Load().Revision }
 
 // Compacted is the compacted revision, 0 if there was no compaction yet.
 func (s *Store) Compacted() int64 { return s.state.Load().compacted }
@@ -149,7 +149,7 @@ func (s *Store) publish(b *batch) {
 		s.ring.add(c)
 	}
 	st := *b.base
-	st.revision = b.revision()
+	st.Revision = b.revision()
 	st.compacted = b.compacted()
 	st.tree = b.tree.tree
 	s.state.Store(&st)
@@ -166,7 +166,7 @@ func (s *Store) Range(ctx context.Context, r *Range) (*RangeResult, error) {
 	st := s.state.Load()
 	t := st.tree
 	if r.Revision != 0 {
-		if err := checkRevision(r.Revision, st.compacted, st.revision); err != nil {
+		if err := checkRevision(r.Revision, st.compacted, st.Revision); err != nil {
 			return nil, err
 		}
 		var err error
@@ -175,6 +175,6 @@ func (s *Store) Range(ctx context.Context, r *Range) (*RangeResult, error) {
 		}
 	}
 	res := t.read(r)
-	res.Revision = st.revision
+	res.Revision = st.Revision
 	return res, nil
 }

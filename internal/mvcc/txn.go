@@ -64,7 +64,7 @@ func (x *execution) bounds() (compacted, revision int64) {
 	if x.batch != nil {
 		return x.batch.compacted(), x.batch.revision()
 	}
-	return x.base.compacted, x.base.revision
+	return x.base.compacted, x.base.Revision
 }
 
 func (x *execution) txn(ctx context.Context, p *plan) (*TxnResult, error) {

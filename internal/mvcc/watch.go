@@ -59,14 +59,14 @@ func (w *Watcher) Poll(ctx context.Context, maxBytes int) (PollResult, error) {
 	}
 	// Revision 1 is the empty store: it has no events and no row in the log.
 	next, logged := max(w.next, 2), false
-	for next <= st.revision && bytes < maxBytes {
+	for next <= st.Revision && bytes < maxBytes {
 		if c := s.ring.get(next); c != nil {
 			_ = take(c) // never fails
 			next++
 			continue
 		}
 		logged = true
-		done, err := s.readLog(ctx, next-1, st.revision, max(maxBytes-bytes, 1), take)
+		done, err := s.readLog(ctx, next-1, st.Revision, max(maxBytes-bytes, 1), take)
 		if err != nil {
 			if s.Compacted() > w.next {
 				return PollResult{}, ErrCompacted
@@ -80,8 +80,8 @@ func (w *Watcher) Poll(ctx context.Context, maxBytes int) (PollResult, error) {
 		return PollResult{}, ErrCompacted
 	}
 	w.next = next
-	res.Synced = next > st.revision
-	if next-1 <= st.revision {
+	res.Synced = next > st.Revision
+	if next-1 <= st.Revision {
 		res.Revision = next - 1
 	}
 	return res, nil

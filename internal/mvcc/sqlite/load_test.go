@@ -26,7 +26,7 @@ func TestLoad(t *testing.T) {
 			Key: fmt.Appendf(nil, "k%05d", i), Value: []byte("v"), CreateRevision: 2, ModRevision: 2, CreatePosition: i, Version: 1,
 		}})
 	}
-	if err := e.Commit(t.Context(), &mvcc.Batch{Base: 1, Commits: []*mvcc.Commit{c}}); err != nil {
+	if err := e.Commit(t.Context(), &mvcc.Batch{Base: mvcc.Position{Revision: 1}, Commits: []*mvcc.Commit{c}}); err != nil {
 		t.Fatal(err)
 	}
 	for parts := 1; parts <= 4; parts++ {
