@@ -3,7 +3,9 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -12,42 +14,74 @@ import (
 // maxRevision is the greatest that row ids have room for.
 const maxRevision = (1<<63 - 1) / positions
 
-// Bump moves the revision on by at least one, so that none is handed out again which
-// has been before an older backup was restored. The revisions left out
-// count as compacted. No replica may run. It returns the state afterwards, without
-// the leases.
+const (
+	// compactStatement compacts up to the newest revision.
+	compactStatement = "UPDATE ark_counter SET compacted=revision, changes=changes+1 WHERE one=1 AND revision=? AND changes=?"
+	// skipStatement moves the counter on. The revisions left out count as compacted
+	// and pruned, as do all before them.
+	skipStatement = "UPDATE ark_counter c JOIN ark_pruning p ON p.one=1 SET c.revision=?, c.compacted=?, c.changes=c.changes+1, c.batch=0, p.pruned=? WHERE c.one=1 AND c.revision=? AND c.changes=?"
+)
+
+// Bump moves the revision on by a number, for a database restored from an older
+// backup: what clients have seen of later revisions must not come again with
+// another content. Every watch and every read from before finds its revision
+// compacted. No replica may run meanwhile. It returns what there is then.
 func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
 	var st mvcc.State
-	err := withAdmin(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
-		schema, err := status(ctx, conn)
+	err := withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
+		now, err := status(ctx, conn, migrations)
+		if err == nil && now.Version == 0 {
+			err = errors.New("the database holds no store: name the one that was restored")
+		}
 		if err != nil {
 			return err
 		}
-		if err := schema.suits(); err != nil {
-			return err
-		}
-		if err := conn.QueryRowContext(ctx, stateQuery).Scan(&st.Revision, &st.Change, &st.Compacted, &st.Pruned); err != nil {
-			return fmt.Errorf("read the revision: %w", err)
-		}
-		if by < 1 || by > maxRevision-st.Revision {
-			return fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
-		}
-		// Changes are counted on like revisions: a replica that missed the
-		// restore must not take new ones for those it knows.
-		res, err := conn.ExecContext(ctx, bumpStatement, by, by, by, st.Revision, st.Change)
-		if err != nil {
-			return classify(fmt.Errorf("move the revision on: %w", err), true)
-		}
-		if n, err := res.RowsAffected(); err != nil || n != 1 {
-			return fmt.Errorf("a replica writes to the database: stop every one of them first")
-		}
-		st.Revision += by
-		st.Change += by
-		st.Compacted = st.Revision
-		return nil
+		st, err = bump(ctx, cfg, conn, by)
+		return err
 	})
-	return st, err
+	if err != nil {
+		return st, fmt.Errorf("move the revision on: %w", err)
+	}
+	return st, nil
 }
 
-// Assignments see those before them.
-const bumpStatement = "UPDATE counter SET compacted=revision+?, revision=revision+?, changes=changes+?, batch=0 WHERE one=1 AND revision=? AND changes=?"
+func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64) (st mvcc.State, err error) {
+	if st, err = snapshotState(ctx, conn); err != nil {
+		return st, err
+	}
+	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return st, err
+	}
+	if by < 1 || by > maxRevision-st.Revision {
+		return st, fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
+	}
+	if err := exactly(conn.ExecContext(ctx, compactStatement, st.Revision, st.Change)); err != nil {
+		return st, err
+	}
+	st.Change++
+	e := &Engine{connector: newConnector(cfg, slog.New(slog.DiscardHandler))}
+	e.maxPacket.Store(minPacket)
+	e.pruner = e.pool(1)
+	err = e.Prune(ctx, st.Pruned, st.Revision)
+	if err := errors.Join(err, e.pruner.Close()); err != nil {
+		return st, err
+	}
+	next := st.Revision + by
+	if err := exactly(conn.ExecContext(ctx, skipStatement, next, next, next, st.Revision, st.Change)); err != nil {
+		return st, err
+	}
+	st.Change++
+	st.Revision, st.Compacted, st.Pruned = next, next, next
+	return st, nil
+}
+
+// exactly sees that a statement found the counter where it was.
+func exactly(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(errors.New("a replica writes to the database: stop every one of them first"), err)
+	}
+	return nil
+}

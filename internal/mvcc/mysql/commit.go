@@ -118,7 +118,7 @@ func (e *Engine) takeTurn(ctx context.Context, conn *sql.Conn) (at mvcc.Position
 	return at, scanOne(rows, &at.Revision, &at.Change)
 }
 
-const turnQuery = "SELECT revision, changes FROM counter WHERE one=1 FOR UPDATE"
+const turnQuery = "SELECT revision, changes FROM ark_counter WHERE one=1 FOR UPDATE"
 
 // Settle implements mvcc.Shared. It waits for the transaction in doubt, if that
 // still runs, because it holds the counter.
@@ -145,10 +145,10 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 	return found, nil
 }
 
-const fenceStatement = "UPDATE counter SET changes=changes+1 WHERE one=1"
+const fenceStatement = "UPDATE ark_counter SET changes=changes+1 WHERE one=1"
 
 func settleQuery(first, end, id int64) string {
-	return fmt.Sprintf("SELECT (SELECT batch=%d FROM counter WHERE one=1) OR EXISTS(SELECT 1 FROM log WHERE id>=%d AND id<%d AND batch=%d)", id, first, end, id)
+	return fmt.Sprintf("SELECT (SELECT batch=%d FROM ark_counter WHERE one=1) OR EXISTS(SELECT 1 FROM ark_log WHERE id>=%d AND id<%d AND batch=%d)", id, first, end, id)
 }
 
 // scanOne reads the one row of a result, and to the end of what follows.

@@ -18,9 +18,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// DefaultTimeout bounds a statement, and an attempt to connect, where the
+// defaultTimeout bounds a statement, and an attempt to connect, where the
 // configuration says nothing.
-const DefaultTimeout = 10 * time.Second
+const defaultTimeout = 10 * time.Second
 
 // connector opens connections. It reads the credentials anew for each, so that a
 // rotated password serves the next one.
@@ -33,12 +33,14 @@ type connector struct {
 	maxPacket *atomic.Int64
 	// settings are session variables beside those that every connection gets.
 	settings string
+	// slow lets statements, though not connecting, take as long as they like.
+	slow bool
 }
 
 func newConnector(cfg database.Config, log *slog.Logger) connector {
 	timeout := cfg.Timeout
 	if timeout <= 0 {
-		timeout = DefaultTimeout
+		timeout = defaultTimeout
 	}
 	return connector{Config: cfg, timeout: timeout, log: log, maxPacket: &atomic.Int64{}}
 }
@@ -100,13 +102,17 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 // backslash means nothing. MySQL and MariaDB each skip what is meant for the other.
 func (c connector) prepare(ctx context.Context, conn driver.Conn) error {
 	seconds := max(1, int(c.timeout/time.Second))
+	locks, hangs := max(1, seconds/2), int(hangUp/time.Second)
+	if c.slow {
+		locks, hangs = 5*60, 24*60*60
+	}
 	text := fmt.Sprintf(`SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
 		time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = %d, lock_wait_timeout = %d,
 		wait_timeout = %d, net_read_timeout = %d, net_write_timeout = %d
 		/*M!100300 , idle_transaction_timeout = %d */%s;
 		SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
 		SELECT @@max_allowed_packet`,
-		max(1, seconds/2), max(1, seconds/2), int(hangUp/time.Second), seconds, seconds, seconds+5, c.settings)
+		locks, locks, hangs, seconds, seconds, seconds+5, c.settings)
 	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, text, nil)
 	if err != nil {
 		return err
@@ -177,6 +183,9 @@ func (c connector) driverConfig() (*mysqldriver.Config, error) {
 	}
 	if c.Config.Timeout > 0 || cfg.WriteTimeout == 0 {
 		cfg.WriteTimeout = c.timeout
+	}
+	if c.slow {
+		cfg.ReadTimeout = 0
 	}
 	cfg.Logger = driverLog{c.log}
 	return cfg, nil

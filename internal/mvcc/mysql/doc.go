@@ -3,15 +3,15 @@
 //
 // # Layout
 //
-//	log         every revision: the key, its value, who wrote it, and the batch. The
-//	            primary key is the revision and the position in it, so rows
-//	            are appended and a span of revisions is a span of rows.
-//	state       the live keys: for the log row that created one, the newest row.
-//	lease       the leases, and for a while those that have gone.
-//	counter     one row: the position, the compacted revision, the last batch.
-//	pruning     one row: how far rows have been deleted.
-//	maintainer  one row: the replica that expires leases and prunes.
-//	ark_schema  the migrations carried out.
+//	ark_log         every revision: the key, its value, who wrote it, and the batch.
+//	                The primary key is the revision and the position in it, so rows
+//	                are appended and a span of revisions is a span of rows.
+//	ark_state       the live keys: for the log row that created one, the newest row.
+//	ark_lease       the leases, and for a while those that have gone.
+//	ark_counter     one row: the position, the compacted revision, the last batch.
+//	ark_pruning     one row: how far rows have been deleted.
+//	ark_maintainer  one row: the replica that expires leases and prunes.
+//	ark_schema      the migrations that the database has had.
 //
 // Keys and values are binary columns: no collation applies to them.
 //

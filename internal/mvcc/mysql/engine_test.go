@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"log/slog"
 	"os"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestMain(m *testing.M) {
 
 func open(t testing.TB, cfg database.Config) *Engine {
 	t.Helper()
-	e, err := Open(t.Context(), cfg, Options{})
+	e, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

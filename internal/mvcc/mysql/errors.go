@@ -1,13 +1,16 @@
 package mysql
 
 import (
-	"context"
 	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -125,14 +128,25 @@ func connectError(err error, cfg *mysqldriver.Config) error {
 	return fmt.Errorf("connect to %s: %w", where, err)
 }
 
-// hopeless says that waiting for the server will not help.
-func hopeless(err error) bool {
+// unreachable says that the server cannot be used now, and perhaps later.
+func unreachable(err error) bool {
 	switch number(err) {
-	case errAccess, errAccessDB, errUnknownDB:
+	case 0:
+	case errTooManyConns, errShutdown:
 		return true
+	default:
+		return isReadOnly(err)
 	}
-	var cert *tls.CertificateVerificationError
-	return errors.Is(err, mysqldriver.ErrNoTLS) || errors.As(err, &cert) || errors.Is(err, context.Canceled)
+	var network net.Error
+	return errors.As(err, &network) || isReadOnly(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysqldriver.ErrInvalidConn) ||
+		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) && isDial(err)
+}
+
+// isDial says that a connection could not even be begun, as where a socket's file is
+// not there yet.
+func isDial(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 // discard takes a connection out of its pool.

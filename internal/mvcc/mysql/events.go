@@ -9,7 +9,7 @@ import (
 )
 
 const eventsQuery = `SELECT id, ` + "`key`" + `, value, created, version, lease, prev
-	FROM log WHERE id>=? AND id<? ORDER BY id LIMIT ?`
+	FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?`
 
 // A page is how many rows of the log are read at a time.
 const (

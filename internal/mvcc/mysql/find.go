@@ -27,8 +27,8 @@ const findMany = 1000
 
 const (
 	findColumns     = "id, `key`, created, version, lease"
-	findFirstQuery  = "SELECT " + findColumns + ", %s FROM log WHERE id IN (%s)"
-	findOthersQuery = "SELECT " + findColumns + ", %s FROM log WHERE id>%d AND id<%d"
+	findFirstQuery  = "SELECT " + findColumns + ", %s FROM ark_log WHERE id IN (%s)"
+	findOthersQuery = "SELECT " + findColumns + ", %s FROM ark_log WHERE id>%d AND id<%d"
 )
 
 // querier is a pool, connection or transaction.

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	boundsQuery = "SELECT COALESCE(MIN(created),0), COALESCE(MAX(created),0) FROM state"
+	boundsQuery = "SELECT COALESCE(MIN(created),0), COALESCE(MAX(created),0) FROM ark_state"
 	loadQuery   = `SELECT s.id, l.id IS NOT NULL, l.` + "`key`" + `, l.value, s.created, l.version, l.lease
-		FROM state s LEFT JOIN log l ON l.id=s.id WHERE s.created>=? AND s.created<?`
+		FROM ark_state s LEFT JOIN ark_log l ON l.id=s.id WHERE s.created>=? AND s.created<?`
 )
 
 // loadChunk is how many keys are handed over at a time; loadParts how many parts the

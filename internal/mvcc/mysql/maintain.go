@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	maintainStatement = "UPDATE maintainer SET holder=?, until=" + nowMicros + "+? WHERE one=1 AND (holder=? OR until<" + nowMicros + ")"
-	releaseStatement  = "UPDATE maintainer SET until=0 WHERE one=1 AND holder=?"
+	maintainStatement = "UPDATE ark_maintainer SET holder=?, until=" + nowMicros + "+? WHERE one=1 AND (holder=? OR until<" + nowMicros + ")"
+	releaseStatement  = "UPDATE ark_maintainer SET until=0 WHERE one=1 AND holder=?"
 )
 
 // Maintain implements mvcc.Shared.
 func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	res, err := e.looks.ExecContext(ctx, maintainStatement, e.id, hold.Microseconds(), e.id)
+	res, err := e.looks.ExecContext(ctx, maintainStatement, e.replica, hold.Microseconds(), e.replica)
 	if err != nil {
 		return false, fmt.Errorf("claim the maintenance: %w", err)
 	}
@@ -23,16 +23,16 @@ func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error)
 	if err != nil {
 		return false, fmt.Errorf("claim the maintenance: %w", err)
 	}
-	e.maintained.Store(n > 0)
+	e.holds.Store(n > 0)
 	return n > 0, nil
 }
 
 // release gives the maintenance up; it ends by itself where that fails.
 func (e *Engine) release() {
-	if !e.maintained.Load() {
+	if !e.holds.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), min(e.timeout, 2*time.Second))
 	defer cancel()
-	_, _ = e.looks.ExecContext(ctx, releaseStatement, e.id)
+	_, _ = e.looks.ExecContext(ctx, releaseStatement, e.replica)
 }

@@ -6,76 +6,55 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// Schema says how far a database's schema has come.
-type Schema struct {
-	// Version is the database's, 0 for an empty one.
-	Version int
-	// Oldest is the oldest schema version whose binaries may use the database.
-	Oldest int
-	// Newest is what this binary would migrate it to.
-	Newest int
-}
+// Grants is what the user that the server runs as needs, once another has
+// migrated: on the database, to the user. Both follow.
+const Grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON"
 
-// Pending is the number of migrations that Migrate would carry out.
-func (s Schema) Pending() int { return max(0, s.Newest-s.Version) }
-
-// ErrSchema: the schema does not suit this binary. The message says what to do.
-var ErrSchema = errors.New("the database's schema does not suit this ark-server")
-
-// suits says what keeps this binary from using the database.
-func (s Schema) suits() error {
-	switch {
-	case s.Version < s.Newest:
-		return fmt.Errorf("%w: it has version %d and this release needs %d: run ark-server migrate up with a user who may create tables, or start without --db-migrate=false", ErrSchema, s.Version, s.Newest)
-	case s.Oldest > s.Newest:
-		return fmt.Errorf("%w: a newer ark-server migrated it (version %d, which needs releases of version %d or later; this one knows up to %d): run that release or a later one", ErrSchema, s.Version, s.Oldest, s.Newest)
-	}
-	return nil
-}
-
-// migrateLock keeps others from migrating the same database.
+// migrateLock keeps migrations of one database apart. The server drops it with the
+// session.
 const (
 	migrateLock   = "SELECT GET_LOCK(CONCAT('ark-server:',MD5(DATABASE())), ?)"
 	migrateUnlock = "SELECT RELEASE_LOCK(CONCAT('ark-server:',MD5(DATABASE())))"
 )
 
-// migrateWait is how long a replica waits for another one that migrates.
+// migrateWait is how long a migration waits for another one.
 const migrateWait = time.Minute
 
-// Status reads the schema's version. It changes nothing.
-func Status(ctx context.Context, cfg database.Config) (Schema, error) {
-	var st Schema
-	err := withAdmin(ctx, cfg, func(ctx context.Context, conn *sql.Conn) (err error) {
-		st, err = status(ctx, conn)
+// Status compares the schema of a database with this program's. It changes
+// nothing, and needs no more than the server itself.
+func Status(ctx context.Context, cfg database.Config) (st database.SchemaStatus, err error) {
+	err = withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) (err error) {
+		st, err = status(ctx, conn, migrations)
 		return err
 	})
 	return st, err
 }
 
-// Migrate leads the schema to the newest version that this binary knows, and returns
-// it as it was before and is now. It needs the right to create and alter tables, and
-// may be interrupted and called again at any time.
-func Migrate(ctx context.Context, cfg database.Config) (before, after Schema, err error) {
-	err = withAdmin(ctx, cfg, func(ctx context.Context, conn *sql.Conn) (err error) {
-		before, after, err = migrate(ctx, conn)
+// Migrate leads the database to the newest schema that this program knows, and
+// returns what there was before. Several may run at a time. It needs the right to
+// create tables, and goes on where one that was interrupted has ended.
+func Migrate(ctx context.Context, cfg database.Config) (before database.SchemaStatus, err error) {
+	err = withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) (err error) {
+		before, err = migrate(ctx, conn, migrations)
 		return err
 	})
-	return before, after, err
+	return before, err
 }
 
-// withAdmin calls do with a connection of its own, on which a statement may take long.
-func withAdmin(ctx context.Context, cfg database.Config, do func(context.Context, *sql.Conn) error) error {
-	slow := cfg
-	slow.Timeout = max(cfg.Timeout, 2*migrateWait)
-	db := newConnector(slow, slog.New(slog.DiscardHandler)).pool(1)
+// withSession calls do with a connection on which a statement may take long.
+func withSession(ctx context.Context, cfg database.Config, do func(context.Context, *sql.Conn) error) error {
+	c := newConnector(cfg, slog.New(slog.DiscardHandler))
+	c.slow = true
+	db := c.pool(1)
 	defer db.Close()
-	connecting, cancel := context.WithTimeout(ctx, DefaultTimeout)
+	connecting, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	conn, err := db.Conn(connecting)
 	if err != nil {
@@ -85,56 +64,61 @@ func withAdmin(ctx context.Context, cfg database.Config, do func(context.Context
 	return do(ctx, conn)
 }
 
-func status(ctx context.Context, conn *sql.Conn) (Schema, error) {
-	st := Schema{Newest: len(migrations)}
-	ours, foreign, err := tables(ctx, conn)
-	if err != nil || !ours {
-		if err == nil && foreign != "" {
-			err = fmt.Errorf("%w: the database holds tables of another program, such as %q: give ark-server a database of its own", ErrSchema, foreign)
-		}
+// status reads the schema version, which steps are to lead on.
+func status(ctx context.Context, conn *sql.Conn, steps []migration) (database.SchemaStatus, error) {
+	st := database.SchemaStatus{Known: len(steps)}
+	have, err := tables(ctx, conn)
+	if err != nil {
 		return st, err
 	}
-	err = conn.QueryRowContext(ctx, "SELECT COALESCE(MAX(version),0), COALESCE(MAX(oldest),0) FROM ark_schema").Scan(&st.Version, &st.Oldest)
-	if err != nil {
-		return st, fmt.Errorf("read the schema version: %w", err)
+	if slices.Contains(have, "ark_schema") {
+		err := conn.QueryRowContext(ctx, "SELECT COALESCE(MAX(version),0), COALESCE(MAX(demands),0) FROM ark_schema").Scan(&st.Version, &st.Demands)
+		if err != nil {
+			return st, fmt.Errorf("read the schema version: %w", err)
+		}
+	} else {
+		for _, name := range have {
+			return st, fmt.Errorf("the database has a table %s but no ark_schema, so it is not ours: name another database", name)
+		}
 	}
-	return st, nil
+	for i := st.Version; i < len(steps); i++ {
+		st.Pending = append(st.Pending, steps[i].title)
+	}
+	return st, st.Check()
 }
 
-// tables says whether the database is ours, and otherwise names a table in it.
-func tables(ctx context.Context, conn *sql.Conn) (ours bool, foreign string, err error) {
-	rows, err := conn.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema=DATABASE()")
+// tables lists those with names of ours.
+func tables(ctx context.Context, conn *sql.Conn) ([]string, error) {
+	rows, err := conn.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema=DATABASE() AND table_name IN ('ark_schema','"+
+		strings.Join(ourTables, "','")+"') ORDER BY table_name")
 	if err != nil {
-		return false, "", fmt.Errorf("list the tables: %w", err)
+		return nil, fmt.Errorf("list the tables: %w", err)
 	}
 	defer rows.Close()
+	var names []string
 	for rows.Next() {
 		var name string
 		if err := rows.Scan(&name); err != nil {
-			return false, "", fmt.Errorf("list the tables: %w", err)
+			return nil, fmt.Errorf("list the tables: %w", err)
 		}
-		if strings.EqualFold(name, "ark_schema") {
-			ours = true
-		} else {
-			foreign = name
-		}
+		names = append(names, strings.ToLower(name))
 	}
 	if err := rows.Err(); err != nil {
-		return false, "", fmt.Errorf("list the tables: %w", err)
+		return nil, fmt.Errorf("list the tables: %w", err)
 	}
-	return ours, foreign, nil
+	return names, nil
 }
 
-func migrate(ctx context.Context, conn *sql.Conn) (before, after Schema, err error) {
-	if before, err = status(ctx, conn); err != nil || before.Pending() == 0 {
-		return before, before, err
+func migrate(ctx context.Context, conn *sql.Conn, steps []migration) (before database.SchemaStatus, err error) {
+	if before, err = status(ctx, conn, steps); err != nil || len(before.Pending) == 0 {
+		return before, err
 	}
 	var got sql.NullInt64
 	if err := conn.QueryRowContext(ctx, migrateLock, int(migrateWait/time.Second)).Scan(&got); err != nil {
-		return before, before, fmt.Errorf("wait for other migrations: %w", err)
+		return before, fmt.Errorf("wait for another migration: %w", err)
 	}
 	if got.Int64 != 1 {
-		return before, before, fmt.Errorf("another ark-server has been migrating this database for %s: wait for it, or look for its session in SHOW PROCESSLIST", migrateWait)
+		return before, fmt.Errorf("another ark-server has been migrating this database for %s: wait for it, or look for its session in SHOW PROCESSLIST", migrateWait)
 	}
 	defer func() {
 		if _, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), migrateUnlock); unlockErr != nil {
@@ -142,35 +126,53 @@ func migrate(ctx context.Context, conn *sql.Conn) (before, after Schema, err err
 		}
 	}()
 	// Somebody else may have done it meanwhile.
-	if after, err = status(ctx, conn); err != nil {
-		return before, after, err
+	if before, err = status(ctx, conn, steps); err != nil || len(before.Pending) == 0 {
+		return before, err
 	}
-	if _, err := conn.ExecContext(ctx, ddl(historyTable)); err != nil {
-		return before, after, ddlError(err)
+	if _, err := conn.ExecContext(ctx, ddl(schemaTable)); err != nil {
+		return before, ddlError(fmt.Errorf("create the table of schema versions: %w", err))
 	}
-	for after.Version < len(migrations) {
-		m := migrations[after.Version]
+	for i := before.Version; i < len(steps); i++ {
+		m := steps[i]
 		for _, statement := range m.split() {
 			if _, err := conn.ExecContext(ctx, statement); err != nil {
-				return before, after, fmt.Errorf("migrate to schema version %d: %w", after.Version+1, ddlError(err))
+				return before, ddlError(fmt.Errorf("migrate to schema version %d (%s): %w", i+1, m.title, err))
 			}
 		}
-		if _, err := conn.ExecContext(ctx, "INSERT INTO ark_schema VALUES (?,?,"+nowMillis+")", after.Version+1, m.oldest); err != nil {
-			return before, after, fmt.Errorf("note schema version %d: %w", after.Version+1, err)
+		if _, err := conn.ExecContext(ctx, "INSERT INTO ark_schema VALUES (?,?,?,"+nowMillis+")", i+1, m.demands, m.title); err != nil {
+			return before, fmt.Errorf("record schema version %d: %w", i+1, err)
 		}
-		after.Version++
-		after.Oldest = m.oldest
 	}
-	return before, after, nil
+	return before, nil
 }
+
+const migrateRemedy = "run `ark-server migrate up` as a user who may create and alter tables, then " + Grants + " the database TO the user of the server"
 
 // ddlError says what is missing for a migration.
 func ddlError(err error) error {
 	switch {
 	case number(err) == errTableDenied || number(err) == errAccessDB:
-		return fmt.Errorf("the user may not create or alter tables: run ark-server migrate up with one who may, or GRANT CREATE, ALTER, INDEX on the database: %w", err)
+		return errors.Join(errors.New("the user may not migrate the database: "+migrateRemedy), err)
 	case isReadOnly(err):
 		return fmt.Errorf("%w: %w", errReplica, err)
 	}
 	return err
+}
+
+// usable sees to it that the database has a schema that the engine can work with,
+// and migrates if it may.
+func usable(ctx context.Context, cfg database.Config, mayMigrate bool, log *slog.Logger) error {
+	return withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
+		st, err := status(ctx, conn, migrations)
+		if err != nil || len(st.Pending) == 0 {
+			return err
+		}
+		if !mayMigrate {
+			return fmt.Errorf("the database has schema version %d, version %d is needed: %s", st.Version, st.Known, migrateRemedy)
+		}
+		if st, err = migrate(ctx, conn, migrations); err == nil && len(st.Pending) > 0 {
+			log.Info("migrated the database", "from", st.Version, "to", st.Known)
+		}
+		return err
+	})
 }

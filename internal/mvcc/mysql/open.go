@@ -14,32 +14,32 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Options of an Engine; the zero value of each field asks for its default.
+// Options of an Engine; the zero value is ready.
 type Options struct {
-	// NoMigrate leaves the schema alone and says what to run if it is not the newest.
-	// Otherwise Open migrates.
+	// NoMigrate leaves migrations to the migrate command. Open then fails, and says
+	// what to run, where one is due.
 	NoMigrate bool
-	// Wait is how long Open waits for a server that cannot be reached; 0 is not
-	// at all.
+	// Wait is how long Open waits for a database that cannot be reached yet.
 	Wait time.Duration
-	// Logger is told what an operator should know. Default: nobody is.
-	Logger *slog.Logger
+	// Log hears of waiting, migrations, and settings of the server that endanger what
+	// it holds. Default: slog.Default.
+	Log *slog.Logger
 }
 
-// DefaultConnections bounds the connections of one Engine where the configuration
-// says nothing; minConnections is what it needs.
+// Connections of one engine: what it opens where the configuration says nothing, and
+// the least: the writer's, the pruner's, one for looks, and one to read.
 const (
-	DefaultConnections = 10
-	minConnections     = 5
+	defaultConnections = 10
+	leastConnections   = 4
 )
 
 // Engine is an mvcc.Shared on a database of a MySQL or MariaDB server.
 type Engine struct {
 	connector
-	id         int64 // of this replica, made up
-	loaders    int   // how many connections Load may use
-	seen       sight
-	maintained atomic.Bool
+	replica int64 // tells this engine from the others
+	loaders int   // how many connections Load may use
+	seen    sight
+	holds   atomic.Bool // whether it may be the maintainer
 
 	// Pools of their own, so that nobody waits for a connection that another kind of
 	// work holds: one connection writes and one prunes; looks are those at the counter
@@ -47,26 +47,31 @@ type Engine struct {
 	writer, pruner, looks, readers *sql.DB
 }
 
-// Open connects to the database.
+var _ mvcc.Shared = (*Engine)(nil)
+
+// Open connects to a database and migrates it if need be. Errors say what is
+// wrong and what to do about it.
 func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, error) {
-	log := opts.Logger
+	log := opts.Log
 	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+		log = slog.Default()
 	}
-	most := cfg.MaxConnections
-	if most == 0 {
-		most = DefaultConnections
+	connections := cfg.MaxConnections
+	if connections == 0 {
+		connections = defaultConnections
 	}
-	if most < minConnections {
-		return nil, fmt.Errorf("%d connections to the database are too few: allow at least %d", most, minConnections)
+	if connections < leastConnections {
+		return nil, fmt.Errorf("%d connections are too few: ark-server needs at least %d", connections, leastConnections)
 	}
-	if err := prepareSchema(ctx, cfg, opts, log); err != nil {
+	if err := await(ctx, opts.Wait, log, func() error { return usable(ctx, cfg, !opts.NoMigrate, log) }); err != nil {
 		return nil, err
 	}
 	c := newConnector(cfg, log)
-	e := &Engine{connector: c, id: rand.Int64(), loaders: max(1, most-minConnections)}
-	e.writer, e.pruner, e.looks = c.pool(1), c.pool(1), c.with(e.readLimit()).pool(2)
-	e.readers = c.pool(most - 4)
+	e := &Engine{connector: c, replica: rand.Int64()}
+	looks := min(2, connections-leastConnections+1)
+	readers := connections - 2 - looks
+	e.loaders = max(1, readers-1)
+	e.writer, e.pruner, e.looks, e.readers = c.pool(1), c.pool(1), c.with(c.readLimit()).pool(looks), c.pool(readers)
 	if err := e.check(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -79,51 +84,21 @@ func (c connector) readLimit() string {
 		max(1, int(c.timeout/time.Second)), c.timeout.Milliseconds())
 }
 
-// prepareSchema waits for the server, and migrates or looks at the schema.
-func prepareSchema(ctx context.Context, cfg database.Config, opts Options, log *slog.Logger) error {
-	deadline := time.Now().Add(opts.Wait)
+// await tries, and tries again for some time while the server cannot be reached.
+func await(ctx context.Context, wait time.Duration, log *slog.Logger, try func() error) error {
+	deadline := time.Now().Add(wait)
 	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 5*time.Second) {
-		err := prepareOnce(ctx, cfg, opts, log)
-		if err == nil || !unreachable(err) || ctx.Err() != nil || time.Now().Add(pause).After(deadline) {
+		err := try()
+		if err == nil || !unreachable(err) || time.Now().Add(pause).After(deadline) {
 			return err
 		}
-		log.Warn("waiting for the database", "error", err, "retryIn", pause)
+		log.Info("waiting for the database", "error", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return ctx.Err()
+			return errors.Join(err, ctx.Err())
 		}
 	}
-}
-
-func prepareOnce(ctx context.Context, cfg database.Config, opts Options, log *slog.Logger) error {
-	if opts.NoMigrate {
-		st, err := Status(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		return st.suits()
-	}
-	before, after, err := Migrate(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	if before.Version != after.Version {
-		log.Info("migrated the database schema", "from", before.Version, "to", after.Version)
-	}
-	return after.suits()
-}
-
-// unreachable says that waiting may help.
-func unreachable(err error) bool {
-	if hopeless(err) || errors.Is(err, ErrSchema) {
-		return false
-	}
-	switch number(err) {
-	case 0, errTooManyConns, errShutdown:
-		return true
-	}
-	return isReadOnly(err)
 }
 
 // Close implements mvcc.Engine.
@@ -135,5 +110,3 @@ func (e *Engine) Close() error {
 	}
 	return errors.Join(errs...)
 }
-
-var _ mvcc.Shared = (*Engine)(nil)

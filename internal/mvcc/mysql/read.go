@@ -14,14 +14,14 @@ const (
 	// A server that takes no writes may be behind the one that does.
 	readQuery = `SELECT c.revision, c.changes, c.compacted, p.pruned, ` + nowMicros + `,
 		@@global.read_only, @@global.innodb_read_only
-		FROM counter c JOIN pruning p ON p.one=1 WHERE c.one=1`
-	stateQuery        = "SELECT c.revision, c.changes, c.compacted, p.pruned FROM counter c JOIN pruning p ON p.one=1 WHERE c.one=1"
-	leasesQuery       = "SELECT id, ttl, deadline FROM lease WHERE gone=0"
-	leaseChangesQuery = "SELECT id, ttl, deadline, gone FROM lease WHERE gone IN (0,1) AND changed>?"
-	forgottenQuery    = "SELECT forgotten FROM pruning WHERE one=1"
-	pollQuery         = "SELECT revision, changes FROM counter WHERE one=1"
+		FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1`
+	stateQuery        = "SELECT c.revision, c.changes, c.compacted, p.pruned FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1"
+	leasesQuery       = "SELECT id, ttl, deadline FROM ark_lease WHERE gone=0"
+	leaseChangesQuery = "SELECT id, ttl, deadline, gone FROM ark_lease WHERE gone IN (0,1) AND changed>?"
+	forgottenQuery    = "SELECT forgotten FROM ark_pruning WHERE one=1"
+	pollQuery         = "SELECT revision, changes FROM ark_counter WHERE one=1"
 	sizeQuery         = `SELECT COALESCE(SUM(data_length+index_length),0) FROM information_schema.tables
-		WHERE table_schema=DATABASE()`
+		WHERE table_schema=DATABASE() AND table_name LIKE 'ark\\_%'`
 	// beginSnapshot makes everything up to the next COMMIT read one state of the database.
 	beginSnapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT"
 )

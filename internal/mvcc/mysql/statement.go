@@ -106,7 +106,7 @@ func (s *script) batch(b *mvcc.Batch) {
 	if len(b.Leases)+len(b.RevokedLeases) > 0 || b.Compacted > 0 {
 		change++
 	}
-	s.statement("UPDATE counter SET batch=IF(revision=%d AND changes=%d,%d,NULL),revision=%d,changes=%d,compacted=GREATEST(compacted,%d) WHERE one=1",
+	s.statement("UPDATE ark_counter SET batch=IF(revision=%d AND changes=%d,%d,NULL),revision=%d,changes=%d,compacted=GREATEST(compacted,%d) WHERE one=1",
 		b.Base.Revision, b.Base.Change, b.ID, revision, change, b.Compacted)
 	s.log(b)
 	s.state(b)
@@ -114,7 +114,7 @@ func (s *script) batch(b *mvcc.Batch) {
 }
 
 func (s *script) log(b *mvcc.Batch) {
-	s.insert("INSERT INTO log VALUES ", "")
+	s.insert("INSERT INTO ark_log VALUES ", "")
 	for _, c := range b.Commits {
 		who := actor(c)
 		for i, ev := range c.Events {
@@ -207,7 +207,7 @@ func (s *script) state(b *mvcc.Batch) {
 	}
 	first := (b.Base.Revision + 1) * positions
 	keys := slices.Sorted(maps.Keys(newest))
-	s.insert("INSERT INTO state VALUES ", " ON DUPLICATE KEY UPDATE id=VALUES(id)")
+	s.insert("INSERT INTO ark_state VALUES ", " ON DUPLICATE KEY UPDATE id=VALUES(id)")
 	for _, created := range keys {
 		if id := newest[created]; id != 0 {
 			s.row(func(buf []byte) []byte {
@@ -224,7 +224,7 @@ func (s *script) state(b *mvcc.Batch) {
 		}
 	}
 	for part := range slices.Chunk(gone, 1000) {
-		s.statement("DELETE FROM state WHERE created IN (%s)", list(part))
+		s.statement("DELETE FROM ark_state WHERE created IN (%s)", list(part))
 	}
 }
 
@@ -237,7 +237,7 @@ func (s *script) leases(b *mvcc.Batch, change int64) {
 	for _, id := range b.RevokedLeases {
 		rows[id] = fmt.Sprintf("(%d,0,%s,%d,1)", id, nowMillis, change)
 	}
-	s.insert("INSERT INTO lease VALUES ", " ON DUPLICATE KEY UPDATE ttl=VALUES(ttl),deadline=VALUES(deadline),changed=VALUES(changed),gone=VALUES(gone)")
+	s.insert("INSERT INTO ark_lease VALUES ", " ON DUPLICATE KEY UPDATE ttl=VALUES(ttl),deadline=VALUES(deadline),changed=VALUES(changed),gone=VALUES(gone)")
 	for _, id := range slices.Sorted(maps.Keys(rows)) {
 		s.row(func(buf []byte) []byte { return append(buf, rows[id]...) })
 	}
