@@ -21,7 +21,7 @@ const (
 	forgottenQuery    = "SELECT forgotten FROM ark_pruning WHERE one=1"
 	pollQuery         = "SELECT revision, changes FROM ark_counter WHERE one=1"
 	sizeQuery         = `SELECT COALESCE(SUM(data_length+index_length),0) FROM information_schema.tables
-		WHERE table_schema=DATABASE() AND table_name LIKE 'ark\\_%'`
+		WHERE table_schema=DATABASE() AND LEFT(table_name,4)='ark_'`
 	// beginSnapshot makes everything up to the next COMMIT read one state of the database.
 	beginSnapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT"
 )
