@@ -40,6 +40,7 @@ func newCommand() *cobra.Command {
 		withFlags(&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve}, groups...),
 		newBackupCommand(),
 		newRestoreCommand(),
+		newMigrateCommand(),
 		newVersionCommand(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

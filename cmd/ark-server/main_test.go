@@ -68,7 +68,7 @@ func TestUsageErrors(t *testing.T) {
 		{"everything twice", []string{"--storage=mysql", "--db-dsn-file=x", "--db-user=ark"}, nil, []string{"--db-user", "--db-dsn-file says that already"}},
 		{"two passwords", []string{"--storage=mysql", "--db-host=db", "--db-name=ark", "--db-user=ark", "--db-password-file=x"}, map[string]string{"ARK_DB_PASSWORD": "hush"}, []string{"--db-password-file=x", "ARK_DB_PASSWORD"}},
 		{"an unknown TLS mode", []string{"--storage=mysql", "--db-dsn-file=x", "--db-tls-mode=maybe"}, nil, []string{"--db-tls-mode=maybe", "verify-full"}},
-		{"too few connections", []string{"--storage=mysql", "--db-dsn-file=x", "--db-max-connections=1"}, nil, []string{"--db-max-connections=1", "4 or more"}},
+		{"too few connections", []string{"--storage=mysql", "--db-dsn-file=x", "--db-max-connections=1"}, nil, []string{"--db-max-connections=1", "5 or more"}},
 		{"a backup to nowhere", []string{"backup"}, nil, []string{"--to is missing"}},
 		{"nothing to restore", []string{"restore"}, nil, []string{"--from", "--bump-revision"}},
 		{"a file for a server", []string{"restore", "--storage=mysql", "--db-dsn-file=x", "--from=y"}, nil, []string{"--from=y", "without --from"}},
