@@ -1,6 +1,7 @@
 package mysql
 
 import (
+	"context"
 	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
@@ -8,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
-	"syscall"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -137,16 +136,9 @@ func unreachable(err error) bool {
 	default:
 		return isReadOnly(err)
 	}
-	var network net.Error
+	var network *net.OpError // for a socket that is not there yet, too
 	return errors.As(err, &network) || isReadOnly(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysqldriver.ErrInvalidConn) ||
-		errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) && isDial(err)
-}
-
-// isDial says that a connection could not even be begun, as where a socket's file is
-// not there yet.
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+		errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // discard takes a connection out of its pool.
