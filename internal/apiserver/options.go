@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 )
 
 // Options are the settings that both modes share.
@@ -26,6 +28,8 @@ type Options struct {
 	// ShutdownDelay is how long the server still serves after it has turned
 	// unready, for load balancers to notice.
 	ShutdownDelay time.Duration
+	// ModelURLs is the policy for the base URLs of models.
+	ModelURLs rules.URLPolicy
 }
 
 // NewOptions returns the defaults; Listener and the certificate are missing.
