@@ -6,6 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/json"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
 )
 
 // storageCodec decodes what is stored for one kind. The stock codec it wraps
@@ -21,6 +23,7 @@ type storageCodec struct {
 	kind          schema.GroupVersionKind
 	newObject     func() runtime.Object
 	defaulter     runtime.ObjectDefaulter
+	json          *objectjson.Codec
 }
 
 // Decode implements runtime.Decoder.
@@ -29,8 +32,10 @@ func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, int
 		into = c.newObject()
 	}
 	growStack()
-	if err := json.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
-		return nil, nil, fmt.Errorf("decode a stored %s: %w", c.kind.Kind, err)
+	if !c.json.Decode(data, into) {
+		if err := c.stockDecode(data, into); err != nil {
+			return nil, nil, err
+		}
 	}
 	found := into.GetObjectKind().GroupVersionKind()
 	if found != c.kind {
@@ -40,6 +45,15 @@ func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, int
 	into.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 	c.defaulter.Default(into)
 	return into, &found, nil
+}
+
+// stockDecode is for what the kind's codec leaves to others, such as objects that an
+// earlier release stored with fields that are gone now.
+func (c storageCodec) stockDecode(data []byte, into runtime.Object) error {
+	if err := json.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
+		return fmt.Errorf("decode a stored %s: %w", c.kind.Kind, err)
+	}
+	return nil
 }
 
 // growStack has the goroutine's stack grow once, while there is next to nothing
