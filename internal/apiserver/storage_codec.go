@@ -31,7 +31,7 @@ func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, int
 	if into == nil {
 		into = c.newObject()
 	}
-	growStack()
+	growDecoderStack()
 	if !c.json.Decode(data, into) {
 		if err := c.stockDecode(data, into); err != nil {
 			return nil, nil, err
@@ -55,17 +55,3 @@ func (c storageCodec) stockDecode(data []byte, into runtime.Object) error {
 	}
 	return nil
 }
-
-// growStack has the goroutine's stack grow once, while there is next to nothing
-// on it to move. The watch cache decodes each event on a new goroutine, whose
-// stack would otherwise be doubled and copied several times on the way down into
-// the decoder: a fifth of what filling the cache took.
-//
-//go:noinline
-func growStack() {
-	var room [12 << 10]byte
-	keep(&room)
-}
-
-//go:noinline
-func keep(*[12 << 10]byte) {}
