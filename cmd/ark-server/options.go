@@ -14,6 +14,7 @@ import (
 
 // options are the values of the flags of serve.
 type options struct {
+	mode    string
 	storage string
 
 	dbPath        string
@@ -38,6 +39,8 @@ type options struct {
 	keysDir       string
 	kubeconfigOut string
 
+	cluster clusterOptions
+
 	logLevel  string
 	logFormat string
 	verbosity int
@@ -45,6 +48,8 @@ type options struct {
 
 func newOptions() *options {
 	return &options{
+		mode:               modeStandalone,
+		cluster:            newClusterOptions(),
 		storage:            storageSQLite,
 		dbPath:             "./ark.db",
 		dbSynchronous:      "full",
@@ -75,6 +80,7 @@ func (o *options) flagGroups() []flagGroup {
 		return flagGroup{name: name, flags: fs}
 	}
 	return []flagGroup{
+		group("Mode", o.addModeFlag),
 		group("Storage", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.storage, "storage", o.storage, "where the data is kept: `sqlite|etcd`")
 			fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file`; made if missing")
@@ -92,6 +98,8 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to write the admin's kubeconfig to (default admin.kubeconfig next to the database)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
+		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
+		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path or tcp://127.0.0.1:port; who reaches it can change everything")
 			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
@@ -155,6 +163,7 @@ func (o *options) validate() error {
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")
 	}
+	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
 }
 
