@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,9 @@ import (
 var kinds = []string{
 	"a2aservers", "a2atasks", "agents", "arkconfigs", "executionengines", "mcpservers", "memories", "models", "queries", "teams", "tools",
 }
+
+// namespaced are those that lie in a namespace.
+var namespaced = slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return kind == "arkconfigs" })
 
 // C19: discovery and OpenAPI of the cluster contain every Ark kind.
 func (e *env) discovery(t *testing.T) {

@@ -29,9 +29,12 @@ type env struct {
 	cluster *component.Cluster
 	ark     *component.AggregatedArk
 	options component.AggregatedOptions
+	// ca signed the server's certificate.
+	ca *component.Authority
 	// kubectl is the administrator's.
 	kubectl *component.Kubectl
 	root    string
+	slow    *slowHook
 }
 
 // newCluster starts a control plane without ark-server.
@@ -93,6 +96,7 @@ func (e *env) prepare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	e.ca = ca
 	serving, err := ca.Serving("ark-server", fmt.Sprintf("%s.%s.svc", service, namespace), "localhost")
 	if err != nil {
 		t.Fatal(err)
@@ -204,4 +208,8 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
+}
+
+func query(name string) string {
+	return "apiVersion: ark.mckinsey.com/v1alpha1\nkind: Query\nmetadata:\n  name: " + name + "\nspec:\n  input: Why is the sky blue\n"
 }
