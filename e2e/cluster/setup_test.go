@@ -33,6 +33,7 @@ type env struct {
 	ca *component.Authority
 	// kubectl is the administrator's.
 	kubectl *component.Kubectl
+	helm    *component.Helm
 	root    string
 	slow    *slowHook
 }
@@ -58,10 +59,13 @@ func newCluster(t *testing.T, options component.ClusterOptions) *env {
 		}
 	})
 	e.kubectl = e.kubectlFor(t, cluster.Config)
+	if e.helm, err = component.NewHelm(cluster.Kubeconfig, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
 	return e
 }
 
-// newEnv starts a control plane and ark-server, with the rights that the manifests grant and no others, and registers it.
+// newEnv starts a control plane and ark-server, with the rights that the chart grants and no others, and registers it.
 func newEnv(t *testing.T, options component.ClusterOptions, arkArgs ...string) *env {
 	t.Helper()
 	e := newCluster(t, options)
@@ -85,7 +89,7 @@ func newEnv(t *testing.T, options component.ClusterOptions, arkArgs ...string) *
 func (e *env) prepare(t *testing.T) {
 	t.Helper()
 	e.run(t, "create", "namespace", namespace)
-	e.run(t, "apply", "-f", filepath.Join(e.root, "deploy", "kustomize", "base", "rbac.yaml"))
+	e.apply(t, e.helmRun(t, "template", service, e.chart(), "--namespace="+namespace, "--show-only=templates/rbac.yaml"), "apply", "-f", "-")
 	token := strings.TrimSpace(e.run(t, "-n", namespace, "create", "token", account, "--duration=2h"))
 	dir := t.TempDir()
 	kubeconfig := filepath.Join(dir, "ark.kubeconfig")

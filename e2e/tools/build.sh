@@ -140,13 +140,17 @@ helm_module() {
   go get -tool "helm.sh/helm/v3/cmd/helm@$HELM_VERSION"
 }
 
+# Without flags helm takes the cluster to be v1.20 where it cannot ask, as in "helm template".
 build_helm() {
-  local src=$cache/src/helm-$HELM_VERSION
+  local src=$cache/src/helm-$HELM_VERSION minor=${KUBE_VERSION#v1.} flags pkg
+  flags="-s -w -X helm.sh/helm/v3/internal/version.version=$HELM_VERSION"
+  for pkg in pkg/chartutil pkg/lint/rules; do
+    flags+=" -X helm.sh/helm/v3/$pkg.k8sVersionMajor=1 -X helm.sh/helm/v3/$pkg.k8sVersionMinor=${minor%%.*}"
+  done
   once "$src" helm_module
   export CGO_ENABLED=0
   cd "$src"
-  package=helm.sh/helm/v3/cmd/helm compile helm "$HELM_VERSION" \
-    -ldflags "-s -w -X helm.sh/helm/v3/internal/version.version=$HELM_VERSION"
+  package=helm.sh/helm/v3/cmd/helm compile helm "$HELM_VERSION" -ldflags "$flags"
 }
 
 build() {
