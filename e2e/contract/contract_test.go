@@ -1,0 +1,161 @@
+package contract
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var chosen = flag.String("systems", "light", "the systems to run on: light, heavy, all, or names such as sqlite,crds")
+
+// runs says whether a system was asked for.
+func runs(y *system) bool {
+	switch *chosen {
+	case "all":
+		return true
+	case "light":
+		return !y.heavy
+	case "heavy":
+		return y.heavy
+	}
+	return slices.Contains(strings.Split(*chosen, ","), y.name)
+}
+
+// TestContract runs every number on every system that was asked for, and prints what became of each.
+func TestContract(t *testing.T) {
+	result := results{outcomes: map[string]map[string]string{}}
+	for _, y := range systems() {
+		if !runs(y) {
+			continue
+		}
+		if y.absent != "" {
+			result.notes = append(result.notes, fmt.Sprintf("%-12s not run: %s", y.name, y.absent))
+			if y.arrived(t) {
+				t.Errorf("%s: the server knows it now: switch the system on in systems_test.go", y.name)
+			}
+			continue
+		}
+		began := time.Now()
+		t.Run(y.name, func(t *testing.T) {
+			s := y.start(t, y, t.TempDir())
+			t.Run("together", func(t *testing.T) { testNumbers(t, s, &result, false) })
+			t.Run("alone", func(t *testing.T) { testNumbers(t, s, &result, true) })
+		})
+		result.notes = append(result.notes, fmt.Sprintf("%-12s %d of %d numbers passed in %s", y.name, result.passed(y.name), len(numbers()), time.Since(began).Round(time.Second)))
+	}
+	for _, name := range unknownNames() {
+		t.Errorf("-systems=%s: there is no system %q", *chosen, name)
+	}
+	result.print()
+}
+
+// unknownNames are the names in -systems that no system has.
+func unknownNames() []string {
+	var unknown []string
+	if slices.Contains([]string{"light", "heavy", "all"}, *chosen) {
+		return unknown
+	}
+	for name := range strings.SplitSeq(*chosen, ",") {
+		if !slices.ContainsFunc(systems(), func(y *system) bool { return y.name == name }) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
+
+func testNumbers(t *testing.T, s *server, result *results, alone bool) {
+	for _, n := range numbers() {
+		if n.alone != alone {
+			continue
+		}
+		if g, found := gaps()[s.system.name][n.name]; found {
+			result.set(s.system.name, n.name, g.verdict())
+			if g.arrived != nil {
+				t.Run(n.name+"_not_yet", func(t *testing.T) {
+					if g.arrived(t, s) {
+						t.Errorf("what %s waits for (%s) is there now: take it out of the gaps in coverage_test.go", n.name, g.reason)
+					}
+				})
+			}
+			continue
+		}
+		t.Run(n.name, func(t *testing.T) {
+			if !alone {
+				t.Parallel()
+			}
+			result.set(s.system.name, n.name, "failed")
+			n.test(t, s)
+			if !t.Failed() {
+				result.set(s.system.name, n.name, "passed")
+			}
+		})
+	}
+}
+
+// test runs the number for all kinds together, then for each.
+func (n number) test(t *testing.T, s *server) {
+	if n.once != nil {
+		n.once(t, s)
+	}
+	if n.each == nil {
+		return
+	}
+	for _, kind := range kinds() {
+		t.Run(kind.Kind, func(t *testing.T) { n.each(t, s.place(t, kind)) })
+	}
+}
+
+func (g gap) verdict() string {
+	if g.later {
+		return "not yet: " + g.reason
+	}
+	return "cannot: " + g.reason
+}
+
+// results are what became of each number on each system.
+type results struct {
+	mu       sync.Mutex
+	outcomes map[string]map[string]string
+	notes    []string
+}
+
+func (r *results) set(system, number, outcome string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.outcomes[system] == nil {
+		r.outcomes[system] = map[string]string{}
+	}
+	r.outcomes[system][number] = outcome
+}
+
+func (r *results) passed(system string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	passed := 0
+	for _, outcome := range r.outcomes[system] {
+		if outcome == "passed" {
+			passed++
+		}
+	}
+	return passed
+}
+
+// print lists what did not pass, with its reason, and the totals.
+func (r *results) print() {
+	fmt.Println("\nThe contract:")
+	for _, system := range slices.Sorted(maps.Keys(r.outcomes)) {
+		for _, number := range slices.Sorted(maps.Keys(r.outcomes[system])) {
+			if outcome := r.outcomes[system][number]; outcome != "passed" {
+				fmt.Printf("  %-12s %-20s %s\n", system, number, outcome)
+			}
+		}
+	}
+	for _, note := range r.notes {
+		fmt.Println("  " + note)
+	}
+}

@@ -1,0 +1,128 @@
+package contract
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+)
+
+// system is one way to run the server.
+type system struct {
+	// name is part of the tests' names, title a column of the docs.
+	name, title string
+	// heavy systems run on demand (-systems=heavy), because they need components that take long to build or to start.
+	heavy bool
+	// reference is set for the CRDs, which differ from the promise in a few places that the tests name.
+	reference bool
+	// start starts it with its data in dir; the test's end stops it.
+	start func(t *testing.T, y *system, dir string) *server
+	// absent says why the system cannot be started yet; arrived tells that it can, which is then a failure of the table.
+	absent  string
+	arrived func(t *testing.T) bool
+}
+
+func systems() []*system {
+	return []*system{
+		{name: "sqlite", title: "standalone, SQLite", start: startSQLite},
+		{name: "postgresql", title: "standalone, PostgreSQL", absent: "the engine is being built", arrived: storageIsKnown("postgresql")},
+		{name: "mysql", title: "standalone, MySQL/MariaDB", absent: "the engine is being built", arrived: storageIsKnown("mysql")},
+		{name: "aggregated", title: "aggregated, behind kube-apiserver", heavy: true, absent: "aggregation is being built", arrived: flagIsKnown("mode")},
+		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
+	}
+}
+
+// arkServer is an ark-server that can be killed and started again at its address.
+type arkServer struct {
+	options component.ArkOptions
+	*component.ArkServer
+}
+
+func (a *arkServer) Start(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	server, err := component.StartArk(ctx, a.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ArkServer = server
+}
+
+// startArk starts an ark-server whose storage is also served as etcd, and stops it at the test's end.
+func startArk(t *testing.T, y *system, options component.ArkOptions) *server {
+	t.Helper()
+	port, err := component.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The name of a socket may have about 100 characters, fewer than a test's own folder.
+	dir, err := os.MkdirTemp("", "ark")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	options.Port = port
+	etcd := "unix://" + filepath.Join(dir, "etcd.sock")
+	options.Args = append(options.Args, "--etcd-listen="+etcd)
+	a := &arkServer{options: options}
+	a.Start(t)
+	t.Cleanup(func() {
+		if err := a.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", a.Stderr())
+		}
+	})
+	s := newServer(t, y, a.Config)
+	s.etcd, s.kubeconfig, s.process = etcd, a.Kubeconfig, a
+	return s
+}
+
+func startSQLite(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	return startArk(t, y, component.ArkOptions{Dir: dir})
+}
+
+// startCRDs starts a kube-apiserver on etcd, with the Ark kinds as CRDs and the controllers that collect garbage and namespaces.
+func startCRDs(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	if err := component.BuildBinaries("etcd", "kube-apiserver", "kube-controller-manager"); err != nil {
+		t.Fatal(err)
+	}
+	crds, err := component.CRDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	k, err := component.StartKubeAPIServer(ctx, dir, crds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := newServer(t, y, k.Config)
+	s.etcd = k.Etcd.URL
+	return s
+}
+
+// storage is a client of the storage beneath the API.
+func (s *server) storage(t *testing.T) *clientv3.Client {
+	t.Helper()
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{s.etcd}, DialTimeout: 10 * time.Second})
+	if err != nil {
+		t.Fatalf("reach the storage at %s: %v", s.etcd, err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
