@@ -43,7 +43,15 @@ func TestContract(t *testing.T) {
 		began := time.Now()
 		t.Run(y.name, func(t *testing.T) {
 			s := y.start(t, y, t.TempDir())
+			aged := prepareAged(t, s)
 			t.Run("together", func(t *testing.T) { testNumbers(t, s, &result, false) })
+			t.Run("aged", func(t *testing.T) {
+				for _, n := range numbers() {
+					if check := aged[n.name]; check != nil && !t.Run(n.name, check) {
+						result.set(y.name, n.name, "failed")
+					}
+				}
+			})
 			t.Run("alone", func(t *testing.T) { testNumbers(t, s, &result, true) })
 		})
 		result.notes = append(result.notes, fmt.Sprintf("%-12s %d of %d numbers passed in %s", y.name, result.passed(y.name), len(numbers()), time.Since(began).Round(time.Second)))
@@ -68,6 +76,22 @@ func unknownNames() []string {
 	return unknown
 }
 
+// prepareAged prepares what is to age, and compacts the storage after that.
+func prepareAged(t *testing.T, s *server) map[string]func(*testing.T) {
+	checks := map[string]func(*testing.T){}
+	if s.etcd == "" {
+		return checks
+	}
+	for _, n := range numbers() {
+		if _, gap := gaps()[s.system.name][n.name]; n.aged != nil && !gap {
+			checks[n.name] = n.aged(t, s)
+		}
+	}
+	s.compact(t)
+	return checks
+}
+
+// testNumbers runs the numbers that want the server to themselves, or the others, side by side.
 func testNumbers(t *testing.T, s *server, result *results, alone bool) {
 	for _, n := range numbers() {
 		if n.alone != alone {

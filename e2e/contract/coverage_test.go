@@ -19,7 +19,12 @@ type gap struct {
 
 // gaps are all numbers that do not run, by system and number.
 func gaps() map[string]map[string]gap {
-	return map[string]map[string]gap{}
+	return map[string]map[string]gap{
+		"sqlite": {
+			"C12_garbage": {reason: "the standalone server runs no garbage collector yet", later: true, arrived: collects},
+			"C17_fields":  {reason: "the kinds' own fields are not selectable yet", later: true, arrived: selectsFields},
+		},
+	}
 }
 
 // help is what ark-server --help prints.

@@ -9,7 +9,9 @@ type number struct {
 	// each runs for every kind in a place of its own; once runs for all kinds together. A number may have both.
 	each func(t *testing.T, p place)
 	once func(t *testing.T, s *server)
-	// alone is set for tests that compact the storage or stop a process: they run one at a time, after all others.
+	// aged prepares something and returns what must hold of it once the storage has been compacted past it.
+	aged func(t *testing.T, s *server) (check func(t *testing.T))
+	// alone is set for tests that need a server, or the machine, to themselves: they run one at a time, after all others.
 	alone bool
 }
 
@@ -23,5 +25,17 @@ func numbers() []number {
 		{name: "C06_dryrun", promise: "dryRun=All answers as the real call would and changes nothing", each: dryRun},
 		{name: "C07_preconditions", promise: "uid and resourceVersion are honoured on delete, update and patch; a stale resourceVersion is 409", each: preconditions},
 		{name: "C08_noop", promise: "a write that changes nothing keeps the resourceVersion and wakes no watcher", each: noop, once: noopLater},
+		{name: "C09_apply", promise: "server-side apply: no conflict with oneself, 409 with others, reset fields for status and main", each: apply},
+		{name: "C10_unknown", promise: "unknown fields: 400, a Warning header or nothing, as fieldValidation asks; kubectl asks for strict", each: unknownField, once: kubectlIsStrict},
+		{name: "C11_defaults", promise: "defaults on create and on read of older objects; failures of validation are 422 with field paths", each: defaults},
+		{name: "C12_garbage", promise: "owner references: background, foreground, orphan, across groups", each: garbage},
+		{name: "C13_namespaces", promise: "create in a missing namespace is 404, in a terminating one 403; a namespace's end removes all kinds in it", once: namespaces},
+		{name: "C14_lists", promise: "lists are ordered; limit and continue give every object once while others are written; expired tokens are 410 with one that goes on; remainingItemCount", each: lists, once: listsAcrossNamespaces, aged: listsExpire},
+		{name: "C15_versions", promise: "resourceVersion unset, 0, Exact and NotOlderThan; too new is a timeout that says so, compacted is 410", each: versions, once: versionsTooNew, aged: versionsExpire},
+		{name: "C16_labels", promise: "label selectors with every operator; invalid ones are 400", each: labelSelectors},
+		{name: "C17_fields", promise: "field selectors on name, namespace and the fields of each kind; unknown ones are 400", each: fieldSelectors},
+		{name: "C18_tables", promise: "tables with the columns of the CRDs, also in a watch; PartialObjectMetadata as JSON and protobuf", each: tables},
+		{name: "C19_discovery", promise: "discovery, aggregated and legacy; OpenAPI v2 and v3 of every kind; kubectl explain at every depth", once: discovery, each: explained},
+		{name: "C20_accept", promise: "a client that prefers protobuf gets JSON", each: acceptsJSON},
 	}
 }

@@ -237,18 +237,3 @@ func excerpt(body []byte) string {
 	}
 	return string(body)
 }
-
-// compact makes the storage forget all revisions before the present one.
-func (s *server) compact(t *testing.T) {
-	t.Helper()
-	beneath := s.storage(t)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	now, err := beneath.Get(ctx, "no such key")
-	if err != nil {
-		t.Fatalf("ask the storage for its revision: %v", err)
-	}
-	if _, err := beneath.Compact(ctx, now.Header.Revision); err != nil {
-		t.Fatalf("compact the storage: %v", err)
-	}
-}

@@ -5,9 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
-
-	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
@@ -114,15 +111,4 @@ func startCRDs(t *testing.T, y *system, dir string) *server {
 	s := newServer(t, y, k.Config)
 	s.etcd = k.Etcd.URL
 	return s
-}
-
-// storage is a client of the storage beneath the API.
-func (s *server) storage(t *testing.T) *clientv3.Client {
-	t.Helper()
-	c, err := clientv3.New(clientv3.Config{Endpoints: []string{s.etcd}, DialTimeout: 10 * time.Second})
-	if err != nil {
-		t.Fatalf("reach the storage at %s: %v", s.etcd, err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
 }
