@@ -44,15 +44,30 @@ func TestContract(t *testing.T) {
 		t.Run(y.name, func(t *testing.T) {
 			s := y.start(t, y, t.TempDir())
 			aged := prepareAged(t, s)
-			t.Run("together", func(t *testing.T) { testNumbers(t, s, &result, false) })
-			t.Run("aged", func(t *testing.T) {
+			t.Run("together", func(t *testing.T) {
 				for _, n := range numbers() {
-					if check := aged[n.name]; check != nil && !t.Run(n.name, check) {
-						result.set(y.name, n.name, "failed")
+					if n.once != nil || n.each != nil {
+						result.run(t, s, n, func(t *testing.T) {
+							t.Parallel()
+							n.together(t, s)
+						})
 					}
 				}
 			})
-			t.Run("alone", func(t *testing.T) { testNumbers(t, s, &result, true) })
+			t.Run("aged", func(t *testing.T) {
+				for _, n := range numbers() {
+					if check := aged[n.name]; check != nil {
+						result.run(t, s, n, check)
+					}
+				}
+			})
+			t.Run("alone", func(t *testing.T) {
+				for _, n := range numbers() {
+					if n.alone != nil {
+						result.run(t, s, n, func(t *testing.T) { n.alone(t, s) })
+					}
+				}
+			})
 		})
 		result.notes = append(result.notes, fmt.Sprintf("%-12s %d of %d numbers passed in %s", y.name, result.passed(y.name), len(numbers()), time.Since(began).Round(time.Second)))
 	}
@@ -91,38 +106,35 @@ func prepareAged(t *testing.T, s *server) map[string]func(*testing.T) {
 	return checks
 }
 
-// testNumbers runs the numbers that want the server to themselves, or the others, side by side.
-func testNumbers(t *testing.T, s *server, result *results, alone bool) {
-	for _, n := range numbers() {
-		if n.alone != alone {
-			continue
+// run runs a part of a number, unless it has a gap on this system, and notes down what became of it.
+func (r *results) run(t *testing.T, s *server, n number, part func(*testing.T)) {
+	if g, found := gaps()[s.system.name][n.name]; found {
+		if !r.set(s.system.name, n.name, g.verdict()) || g.arrived == nil {
+			return
 		}
-		if g, found := gaps()[s.system.name][n.name]; found {
-			result.set(s.system.name, n.name, g.verdict())
-			if g.arrived != nil {
-				t.Run(n.name+"_not_yet", func(t *testing.T) {
-					if g.arrived(t, s) {
-						t.Errorf("what %s waits for (%s) is there now: take it out of the gaps in coverage_test.go", n.name, g.reason)
-					}
-				})
-			}
-			continue
-		}
-		t.Run(n.name, func(t *testing.T) {
-			if !alone {
-				t.Parallel()
-			}
-			result.set(s.system.name, n.name, "failed")
-			n.test(t, s)
-			if !t.Failed() {
-				result.set(s.system.name, n.name, "passed")
+		t.Run(n.name+"_not_yet", func(t *testing.T) {
+			if g.arrived(t, s) {
+				t.Errorf("what %s waits for (%s) is there now: take it out of the gaps in coverage_test.go", n.name, g.reason)
 			}
 		})
+		return
 	}
+	t.Run(n.name, func(t *testing.T) {
+		t.Cleanup(func() {
+			if t.Failed() {
+				r.set(s.system.name, n.name, failed)
+			} else {
+				r.set(s.system.name, n.name, passed)
+			}
+		})
+		part(t)
+	})
 }
 
-// test runs the number for all kinds together, then for each.
-func (n number) test(t *testing.T, s *server) {
+const passed, failed = "passed", "failed"
+
+// together runs the number for all kinds together, then for each.
+func (n number) together(t *testing.T, s *server) {
 	if n.once != nil {
 		n.once(t, s)
 	}
@@ -148,25 +160,31 @@ type results struct {
 	notes    []string
 }
 
-func (r *results) set(system, number, outcome string) {
+// set notes down an outcome, and says whether it is news; of the parts of a number, one failure is a failure of all.
+func (r *results) set(system, number, outcome string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.outcomes[system] == nil {
 		r.outcomes[system] = map[string]string{}
 	}
+	before := r.outcomes[system][number]
+	if before == failed || before == outcome {
+		return false
+	}
 	r.outcomes[system][number] = outcome
+	return true
 }
 
 func (r *results) passed(system string) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	passed := 0
+	n := 0
 	for _, outcome := range r.outcomes[system] {
-		if outcome == "passed" {
-			passed++
+		if outcome == passed {
+			n++
 		}
 	}
-	return passed
+	return n
 }
 
 // print lists what did not pass, with its reason, and the totals.
@@ -174,7 +192,7 @@ func (r *results) print() {
 	fmt.Println("\nThe contract:")
 	for _, system := range slices.Sorted(maps.Keys(r.outcomes)) {
 		for _, number := range slices.Sorted(maps.Keys(r.outcomes[system])) {
-			if outcome := r.outcomes[system][number]; outcome != "passed" {
+			if outcome := r.outcomes[system][number]; outcome != passed {
 				fmt.Printf("  %-12s %-20s %s\n", system, number, outcome)
 			}
 		}

@@ -32,12 +32,20 @@ type server struct {
 	http   *http.Client
 	// etcd is the address at which the server's storage speaks etcd's protocol, to compact it and to look beneath the API.
 	etcd string
+	// audit is the file with the audit events; empty where there is none.
+	audit string
 	// kubeconfig is a file for kubectl.
 	kubeconfig string
 	// process is the handle of the API server.
 	process process
 	// database is the handle of what keeps the data when that is another process; nil if it is not.
 	database process
+	// link is the connection between the API server and that process; nil if there is none.
+	link *link
+	// reads, when set, is another replica that answers all GETs.
+	reads *server
+	// backup notes down the state of the data, and restore, while the server is stopped, puts it back into service.
+	backup, restore func(t *testing.T)
 	// replica starts a further API server on the same data; nil where there can be only one.
 	replica func(t *testing.T) *server
 
@@ -119,6 +127,10 @@ func (s *server) try(ctx context.Context, r request) (answer, error) {
 
 // send returns the response as it begins; the caller closes its body.
 func (s *server) send(ctx context.Context, r request) (*http.Response, error) {
+	if s.reads != nil && r.method == "GET" {
+		r.client = nil // It speaks to the other replica.
+		return s.reads.send(ctx, r)
+	}
 	var body []byte
 	switch content := r.body.(type) {
 	case nil:

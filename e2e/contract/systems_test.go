@@ -2,8 +2,12 @@ package contract
 
 import (
 	"context"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
@@ -27,6 +31,7 @@ type system struct {
 func systems() []*system {
 	return []*system{
 		{name: "sqlite", title: "standalone, SQLite", start: startSQLite},
+		{name: "etcd", title: "standalone, external etcd", heavy: true, start: startOnEtcd},
 		{name: "postgresql", title: "standalone, PostgreSQL", absent: "the engine is being built", arrived: storageIsKnown("postgresql")},
 		{name: "mysql", title: "standalone, MySQL/MariaDB", absent: "the engine is being built", arrived: storageIsKnown("mysql")},
 		{name: "aggregated", title: "aggregated, behind kube-apiserver", heavy: true, absent: "aggregation is being built", arrived: flagIsKnown("mode")},
@@ -51,22 +56,14 @@ func (a *arkServer) Start(t *testing.T) {
 	a.ArkServer = server
 }
 
-// startArk starts an ark-server whose storage is also served as etcd, and stops it at the test's end.
+// startArk starts an ark-server and stops it at the test's end.
 func startArk(t *testing.T, y *system, options component.ArkOptions) *server {
 	t.Helper()
-	port, err := component.FreePort()
+	port, err := component.FreePort() // The same after a restart.
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The name of a socket may have about 100 characters, fewer than a test's own folder.
-	dir, err := os.MkdirTemp("", "ark")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	options.Port = port
-	etcd := "unix://" + filepath.Join(dir, "etcd.sock")
-	options.Args = append(options.Args, "--etcd-listen="+etcd)
 	a := &arkServer{options: options}
 	a.Start(t)
 	t.Cleanup(func() {
@@ -78,13 +75,91 @@ func startArk(t *testing.T, y *system, options component.ArkOptions) *server {
 		}
 	})
 	s := newServer(t, y, a.Config)
-	s.etcd, s.kubeconfig, s.process = etcd, a.Kubeconfig, a
+	s.kubeconfig, s.process = a.Kubeconfig, a
 	return s
+}
+
+// embedded makes a server serve its storage as etcd, too, and returns the address.
+func embedded(t *testing.T, options *component.ArkOptions) string {
+	t.Helper()
+	// The name of a socket may have about 100 characters, fewer than a test's own folder.
+	dir, err := os.MkdirTemp("", "ark")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	address := "unix://" + filepath.Join(dir, "etcd.sock")
+	options.Args = append(slices.Clone(options.Args), "--etcd-listen="+address)
+	return address
 }
 
 func startSQLite(t *testing.T, y *system, dir string) *server {
 	t.Helper()
-	return startArk(t, y, component.ArkOptions{Dir: dir})
+	options := component.ArkOptions{Dir: dir}
+	etcd := embedded(t, &options)
+	s := startArk(t, y, options)
+	s.etcd = etcd
+	copied := filepath.Join(t.TempDir(), "backup.db")
+	s.backup = func(t *testing.T) { arkCommand(t, "backup", "--db-path="+options.DB(), "--to="+copied) }
+	s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--from="+copied) }
+	return s
+}
+
+// arkCommand runs a command of ark-server to its end.
+func arkCommand(t *testing.T, args ...string) {
+	t.Helper()
+	path, err := component.ServerBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput(); err != nil {
+		t.Fatalf("ark-server %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// startOnEtcd keeps the data in a real etcd, beyond a link that tests may cut.
+func startOnEtcd(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	if err := component.BuildBinaries("etcd"); err != nil {
+		t.Fatal(err)
+	}
+	e := &etcdServer{dir: filepath.Join(dir, "etcd")}
+	e.Start(t)
+	t.Cleanup(func() { e.Kill() })
+	l := newLink(t, strings.TrimPrefix(e.URL, "http://"))
+	options := component.ArkOptions{Dir: dir, EtcdServers: fmt.Sprintf("http://127.0.0.1:%d", l.port())}
+	s := startArk(t, y, options)
+	s.etcd, s.database, s.link = e.URL, e, l
+	s.replica = func(t *testing.T) *server {
+		options.Dir = t.TempDir()
+		return startArk(t, y, options)
+	}
+	return s
+}
+
+// etcdServer is an etcd that can be killed and started again at its address.
+type etcdServer struct {
+	dir  string
+	port int
+	*component.Endpoint
+}
+
+func (e *etcdServer) Start(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if e.port == 0 {
+		port, err := component.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.port = port
+	}
+	endpoint, err := component.StartEtcdAt(ctx, e.dir, e.port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Endpoint = endpoint
 }
 
 // startCRDs starts a kube-apiserver on etcd, with the Ark kinds as CRDs and the controllers that collect garbage and namespaces.
