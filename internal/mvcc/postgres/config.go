@@ -20,6 +20,9 @@ const (
 	defaultConnections = 8
 )
 
+// longIdle is how long an idle connection is taken to work without asking.
+const longIdle = 10 * time.Second
+
 // server is how to reach the database and how patient to be with it.
 type server struct {
 	cfg     database.Config
@@ -166,6 +169,11 @@ func (s server) pool(n int) (*pgxpool.Pool, error) {
 	pc.ConnConfig = cc
 	pc.MaxConns = int32(n)
 	pc.PingTimeout = s.timeout / 2
+	// A commit over a connection that the server has given up would have an unknown
+	// outcome. After some time only the server can tell.
+	pc.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool {
+		return p.IdleDuration > longIdle || !quiet(p.Conn.PgConn().Conn())
+	}
 	pc.BeforeConnect = func(_ context.Context, cc *pgx.ConnConfig) error {
 		fresh, err := s.target()
 		if err != nil {

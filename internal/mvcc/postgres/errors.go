@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
@@ -50,12 +51,13 @@ func refused(err error) bool {
 // outcome turns a failure of a transaction that has been sent to be committed
 // into the store's terms.
 func outcome(err error) error {
+	var unsent pgx.ErrPreprocessingBatch
 	switch {
-	case err == nil, errors.Is(err, mvcc.ErrMoved):
-		return err
+	case err == nil:
+		return nil
 	case refused(err) && code(err) == codeDiskFull:
 		return fmt.Errorf("%w: %w", mvcc.ErrNoSpace, err)
-	case refused(err), pgconn.SafeToRetry(err), errors.Is(err, errUnfit):
+	case refused(err), pgconn.SafeToRetry(err), errors.As(err, &unsent):
 		return err
 	}
 	return fmt.Errorf("%w: %w", mvcc.ErrUnknownOutcome, err)

@@ -71,10 +71,13 @@ const (
 	WITH fence AS (UPDATE ark_meta SET value = value + 1 WHERE name = 'change')
 	SELECT EXISTS (SELECT FROM ark_log WHERE id >= $1 AND id < $2 AND batch = $3)`
 
+	// A session between two statements of a pipeline counts as active, and has no time
+	// limit of its own; one between two of a transaction that it has opened has.
 	evictQuery = `
 	SELECT count(pg_terminate_backend(a.pid))
 	FROM pg_locks l JOIN pg_stat_activity a USING (pid)
 	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 	  AND (l.classid::bigint << 32 | l.objid::bigint) = $1::bigint AND l.objsubid = 1
-	  AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - $2::bigint * interval '1 millisecond'`
+	  AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - $2::bigint * interval '1 millisecond'
+	    * CASE a.state WHEN 'idle in transaction' THEN 4 ELSE 1 END`
 )
