@@ -26,6 +26,10 @@ type Options struct {
 	// ShutdownDelay is how long the server still serves after it has turned
 	// unready, for load balancers to notice.
 	ShutdownDelay time.Duration
+	// SendRetryAfter answers requests that come after ShutdownDelay with 429 and
+	// Connection: close until those in flight are done. Without it the server stops
+	// to listen.
+	SendRetryAfter bool
 }
 
 // NewOptions returns the defaults; Listener and the certificate are missing.
