@@ -34,7 +34,7 @@ func noop(t *testing.T, p place) {
 // noopLater repeats applies in a later second: managedFields tell the time in seconds, and a write that changes nothing else is
 // none either.
 func noopLater(t *testing.T, s *server) {
-	where := s.place(t, kinds()[0])
+	where := s.placeForAll(t)
 	version := map[string]string{}
 	for _, kind := range kinds() {
 		p := where.of(kind)

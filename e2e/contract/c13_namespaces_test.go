@@ -9,7 +9,7 @@ import (
 
 // namespaces: an object needs one that exists and is not going, and goes with it.
 func namespaces(t *testing.T, s *server) {
-	where := s.place(t, kinds()[0])
+	where := s.placeForAll(t)
 	all := kinds()
 	for i, kind := range all {
 		p := where.of(kind)

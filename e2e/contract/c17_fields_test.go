@@ -105,8 +105,3 @@ func (p place) selectsBy(t *testing.T, path string) {
 		t.Errorf("an object that leaves the selector: %s", e)
 	}
 }
-
-// selectsFields finds out whether a kind can be selected by fields of its own.
-func selectsFields(t *testing.T, s *server) bool {
-	return s.get(t, "/apis/ark.mckinsey.com/v1alpha1/queries?fieldSelector=status.phase=x").code == 200
-}

@@ -9,12 +9,7 @@ import (
 func watches(t *testing.T, p place) {
 	p.create(t, "before")
 	w := p.watch(t, p.query("resourceVersion="+p.get(t, p.query()).version(t)))
-	if p.kind.ClusterScoped == false {
-		// Changes elsewhere are none of this watcher's.
-		elsewhere := p
-		elsewhere.namespace = p.newNamespace(t)
-		elsewhere.create(t, "elsewhere")
-	}
+	p.server.place(t, p.kind).create(t, "elsewhere")        // None of this watcher's business.
 	w.expect(t, "MODIFIED", p.label(t, "before", "a", "b")) // It was in the list.
 	w.expect(t, "ADDED", p.create(t, "one"))
 	var last object

@@ -3,6 +3,7 @@ package contract
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 )
@@ -27,6 +28,7 @@ func databaseStopped(t *testing.T, shared *server) {
 	s.database.Kill()
 	began := time.Now()
 	for time.Since(began) < 8*time.Second {
+		var wg sync.WaitGroup
 		for what, r := range map[string]request{
 			"get":    {method: "GET", path: p.path("q-01")},
 			"list":   {method: "GET", path: p.query()},
@@ -35,17 +37,18 @@ func databaseStopped(t *testing.T, shared *server) {
 			"patch":  {method: "PATCH", path: p.path("q-02"), contentType: mergePatch, body: `{"metadata":{"labels":{"a":"b"}}}`},
 			"delete": {method: "DELETE", path: p.path("q-03")},
 		} {
-			ctx, cancel := context.WithTimeout(t.Context(), soon)
-			a, err := s.try(ctx, r)
-			cancel()
-			if err != nil {
-				t.Errorf("%s: no answer within %s: %v", what, soon, err)
-				continue
-			}
-			if a.code < 500 && a.code != 429 {
-				t.Errorf("%s without a database: %d: %s", what, a.code, excerpt(a.body))
-			}
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), soon)
+				defer cancel()
+				a, err := s.try(ctx, r)
+				if err != nil {
+					t.Errorf("%s: no answer within %s: %v", what, soon, err)
+				} else if a.code < 500 && a.code != 429 {
+					t.Errorf("%s without a database: %d: %s", what, a.code, excerpt(a.body))
+				}
+			})
 		}
+		wg.Wait()
 		live()
 	}
 	if a := s.get(t, "/readyz"); a.code < 500 {

@@ -13,6 +13,7 @@ func replicas(t *testing.T, shared *server) {
 	first := shared.own(t)
 	second := first.replica(t)
 	across := &server{system: first.system, config: first.config, http: first.http, etcd: first.etcd, reads: second}
+	across.namespaces.Store(1000) // Names that the first has not used.
 	for _, name := range []string{"C21_watch", "C22_selected", "C23_resume", "C24_bookmarks", "C25_initial", "C26_timeout"} {
 		i := slices.IndexFunc(numbers(), func(n number) bool { return n.name == name })
 		n := numbers()[i]

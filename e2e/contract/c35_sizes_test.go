@@ -74,7 +74,7 @@ func (p place) fill(o object, size int) {
 // texts hold every valid character, in blocks that fit into an annotation.
 func texts() map[string]string {
 	all := map[string]string{}
-	const block, firstOfLast = 0x8000, 0x108000 // What annotations take together is bounded.
+	const block, firstOfLast = 0x8000, 0x108000                      // What annotations take together is bounded.
 	for _, first := range []rune{0, block, 2 * block, firstOfLast} { // The planes in between differ in nothing.
 		var b strings.Builder
 		for r := first; r < first+block; r++ {

@@ -94,7 +94,7 @@ func fuzzed(t *testing.T, s *server) {
 		}
 	})
 	random := rand.New(rand.NewPCG(seed, 0))
-	where := s.place(t, kinds()[0])
+	where := s.placeForAll(t)
 	for _, kind := range kinds() {
 		where.of(kind).create(t, "one")
 	}

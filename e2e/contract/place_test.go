@@ -46,7 +46,33 @@ func (s *server) newNamespace(t *testing.T) string {
 // place makes a new one for a kind, with what its samples refer to.
 func (s *server) place(t *testing.T, kind registrytest.Sample) place {
 	t.Helper()
-	return place{server: s, kind: kind, namespace: s.newNamespace(t)}
+	p := place{server: s, kind: kind, namespace: s.newNamespace(t)}
+	p.provide(t, kind.NeededObjects(p.namespace))
+	return p
+}
+
+// placeForAll makes a place for all kinds; of changes the kind.
+func (s *server) placeForAll(t *testing.T) place {
+	t.Helper()
+	p := place{server: s, kind: kinds()[0], namespace: s.newNamespace(t)}
+	for _, kind := range kinds() {
+		p.provide(t, kind.NeededObjects(p.namespace))
+	}
+	return p
+}
+
+// provide creates what samples refer to, where it is not there yet.
+func (p place) provide(t *testing.T, objects []map[string]any) {
+	t.Helper()
+	for _, o := range objects {
+		path := "/api/v1/namespaces/" + p.namespace + "/secrets"
+		if o["kind"] != "Secret" {
+			path = p.of(kindNamed(o["kind"].(string))).collection()
+		}
+		if a := p.do(t, request{method: "POST", path: path, body: o}); a.code != 201 && a.code != 409 {
+			t.Fatalf("%s: %d: %s", a.request, a.code, excerpt(a.body))
+		}
+	}
 }
 
 // of is the same place for another kind.

@@ -71,7 +71,7 @@ func startArk(t *testing.T, y *system, options component.ArkOptions) *server {
 			t.Error(err)
 		}
 		if t.Failed() {
-			t.Logf("the server's log:\n%s", a.Stderr())
+			t.Logf("the end of the server's log:\n%s", logEnd(a.Stderr()))
 		}
 	})
 	s := newServer(t, y, a.Config)
@@ -91,6 +91,12 @@ func embedded(t *testing.T, options *component.ArkOptions) string {
 	address := "unix://" + filepath.Join(dir, "etcd.sock")
 	options.Args = append(slices.Clone(options.Args), "--etcd-listen="+address)
 	return address
+}
+
+// logEnd is what a reader of a failure may want of a log.
+func logEnd(log string) string {
+	const most = 4 << 10
+	return log[max(0, len(log)-most):]
 }
 
 func startSQLite(t *testing.T, y *system, dir string) *server {

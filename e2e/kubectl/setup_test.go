@@ -122,6 +122,10 @@ func file(t *testing.T, text string) string {
 
 // query is a manifest; more is added to its spec, each line indented by two spaces.
 func query(name string, more ...string) string {
+	// Somebody has to be asked: whoever there is, unless the test names one.
+	if text := strings.Join(more, "\n"); !strings.Contains(text, "target") && !strings.Contains(text, "selector:") {
+		more = append(more, "  selector: {}")
+	}
 	return strings.Join(append([]string{
 		"apiVersion: ark.mckinsey.com/v1alpha1", "kind: Query", "metadata:", "  name: " + name, "spec:", "  input: Why is the sky blue?",
 	}, more...), "\n") + "\n"

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 )
 
 // Options are the settings that both modes share.
@@ -30,6 +32,8 @@ type Options struct {
 	// Connection: close until those in flight are done. Without it the server stops
 	// to listen.
 	SendRetryAfter bool
+	// ModelURLs is the policy for the base URLs of models.
+	ModelURLs rules.URLPolicy
 }
 
 // NewOptions returns the defaults; Listener and the certificate are missing.
