@@ -226,6 +226,15 @@ func (s *PostgresServer) Database(t testing.TB) database.Config {
 	return cfg
 }
 
+// DSN reaches the server as its administrator: what PostgresDSN may hold in other
+// processes while this one runs it.
+func (s *PostgresServer) DSN() string {
+	if s.dsn != "" {
+		return s.dsn
+	}
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", s.port)
+}
+
 // CreateDatabase creates an empty database. The configuration returned is that of
 // a superuser, or of the user in PostgresDSN.
 func (s *PostgresServer) CreateDatabase(ctx context.Context) (cfg database.Config, drop func() error, err error) {
