@@ -223,10 +223,12 @@ func (s *script) state(b *mvcc.Batch) {
 			gone = append(gone, created)
 		}
 	}
-	for part := range slices.Chunk(gone, 1000) {
-		s.statement("DELETE FROM ark_state WHERE created IN (%s)", list(part))
+	for part := range slices.Chunk(gone, findMany) {
+		s.statement(deleteStateStatement, list(part))
 	}
 }
+
+const deleteStateStatement = "DELETE s FROM ark_state s FORCE INDEX (PRIMARY) WHERE s.created IN (%s)"
 
 // leases adds the leases. Those that have gone leave a row behind that says so.
 func (s *script) leases(b *mvcc.Batch, change int64) {

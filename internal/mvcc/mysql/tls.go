@@ -71,8 +71,10 @@ func verifyAuthority(roots *x509.CertPool) func(tls.ConnectionState) error {
 		for _, cert := range s.PeerCertificates[1:] {
 			opts.Intermediates.AddCert(cert)
 		}
-		_, err := s.PeerCertificates[0].Verify(opts)
-		return err
+		if _, err := s.PeerCertificates[0].Verify(opts); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+		}
+		return nil
 	}
 }
 
