@@ -21,6 +21,7 @@ func newCommand() *cobra.Command {
 		if err := fromEnvironment(cmd.Flags()); err != nil {
 			return err
 		}
+		o.applyModeDefaults(cmd.Flags())
 		if err := o.validate(); err != nil {
 			return usageError{err}
 		}
@@ -40,6 +41,7 @@ func newCommand() *cobra.Command {
 		withFlags(&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve}, groups...),
 		newBackupCommand(),
 		newRestoreCommand(),
+		newMigrateCommand(),
 		newVersionCommand(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

@@ -16,6 +16,7 @@ import (
 
 // options are the values of the flags of serve.
 type options struct {
+	mode    string
 	storage string
 
 	dbPath        string
@@ -44,6 +45,8 @@ type options struct {
 	keysDir       string
 	kubeconfigOut string
 
+	cluster clusterOptions
+
 	logLevel  string
 	logFormat string
 	verbosity int
@@ -51,6 +54,8 @@ type options struct {
 
 func newOptions() *options {
 	return &options{
+		mode:               modeStandalone,
+		cluster:            newClusterOptions(),
 		storage:            storageSQLite,
 		dbPath:             "./ark.db",
 		dbSynchronous:      "full",
@@ -88,7 +93,7 @@ func group(name string, add func(*pflag.FlagSet)) flagGroup {
 }
 
 func (o *options) flagGroups() []flagGroup {
-	return append(o.storageFlags(), []flagGroup{
+	return slices.Concat([]flagGroup{group("Mode", o.addModeFlag)}, o.storageFlags(), []flagGroup{
 		group("Serving", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "`IP` address to listen on; 0.0.0.0 or :: for all")
 			fs.IntVar(&o.securePort, "secure-port", o.securePort, "HTTPS `port`; 0 picks a free one")
@@ -96,6 +101,8 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to write the admin's kubeconfig to (default admin.kubeconfig next to the database)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
+		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
+		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path or tcp://127.0.0.1:port; who reaches it can change everything")
 			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
@@ -107,7 +114,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`")
 			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
 		}),
-	}...)
+	})
 }
 
 // storageFlags are those that say where the data is.
@@ -177,6 +184,7 @@ func (o *options) validate() error {
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")
 	}
+	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
 }
 

@@ -98,8 +98,8 @@ func (o *options) validateDatabase() []error {
 }
 
 // leastConnections is how many connections an engine needs: one to write, one to
-// read, one to listen, one to prune.
-const leastConnections = 4
+// read, one to listen, two for upkeep.
+const leastConnections = 5
 
 func sortedKeys(m map[string]bool) []string {
 	keys := make([]string, 0, len(m))

@@ -90,12 +90,14 @@ func restore(ctx context.Context, o *options, from string, by int64, out io.Writ
 	if aside != "" {
 		fmt.Fprintf(out, "the old database is now %s\n", aside)
 	}
-	fmt.Fprintf(out, "%s is %s, and goes on after revision %d\n", o.dbPath, from, st.Revision)
+	fmt.Fprintf(out, "%s holds what %s held, and goes on after revision %d\n", o.dbPath, from, st.Revision)
 	return nil
 }
 
 // bump moves the counter of the database that the flags name on.
-func bump(ctx context.Context, o *options, by int64) (mvcc.Position, error) {
-	st, err := sqlite.Bump(ctx, o.dbPath, by)
-	return st.Position, err
+func bump(ctx context.Context, o *options, by int64) (mvcc.State, error) {
+	if kind, ok := serverKinds()[o.storage]; ok {
+		return kind.bump(ctx, o.db, by)
+	}
+	return sqlite.Bump(ctx, o.dbPath, by)
 }

@@ -30,12 +30,17 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err := server.AddPostStartHook("storage-readiness", server.StorageReadinessHook.Hook); err != nil {
 		return nil, fmt.Errorf("wait for the watch caches: %w", err)
 	}
-	storage, err := registry.Storage(c.kinds, c.scheme, c.Generic.RESTOptionsGetter)
+	storage, err := registry.Storage(c.kinds, c.scheme, c.Generic.RESTOptionsGetter, registry.Environment{
+		Core:       c.Core,
+		Authorizer: c.Generic.Authorization.Authorizer,
+		ModelURLs:  c.modelURLs,
+	})
 	if err != nil {
 		return nil, err
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
 	group.VersionedResourcesStorageMap = storage
+	group.NegotiatedSerializer = c.json.negotiated(group.NegotiatedSerializer)
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, fmt.Errorf("install the API group %s: %w", ark.GroupName, err)
 	}
@@ -55,7 +60,7 @@ func (c *Config) Storage(layout Layout) generic.RESTOptionsGetter {
 }
 
 func (c *Config) arkStorage() generic.RESTOptionsGetter {
-	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.scheme, c.kinds))
+	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.json, c.scheme, c.kinds))
 }
 
 // arkVersion is a version of the Ark group.

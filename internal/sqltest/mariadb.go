@@ -31,6 +31,15 @@ type MariaDB struct {
 	err    error
 }
 
+// DSN reaches the server as its administrator: what MySQLDSN may hold in other
+// processes while this one runs it.
+func (s *MariaDBServer) DSN() string {
+	if s.dsn != "" {
+		return s.dsn
+	}
+	return fmt.Sprintf("root@tcp(%s)/", s.Address())
+}
+
 // Database creates an empty database for the test, and drops it at its end.
 func (m *MariaDB) Database(t testing.TB) database.Config {
 	t.Helper()

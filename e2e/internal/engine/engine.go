@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mysql"
 	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/sqltest"
@@ -25,7 +26,7 @@ const (
 )
 
 // Servers are those that replicas can share.
-var Servers = []string{PostgreSQL}
+var Servers = []string{PostgreSQL, MySQL}
 
 // Place is one database: a file, or one on a server.
 type Place struct {
@@ -41,6 +42,8 @@ func (p Place) Open(ctx context.Context, log *slog.Logger) (mvcc.Engine, error) 
 		return sqlite.Open(ctx, p.Path, sqlite.Options{})
 	case PostgreSQL:
 		return postgres.Open(ctx, p.Config, postgres.Options{Wait: time.Minute, Log: log})
+	case MySQL:
+		return mysql.Open(ctx, p.Config, mysql.Options{Wait: time.Minute, Log: log})
 	}
 	return nil, fmt.Errorf("there is no storage %q", p.Storage)
 }
@@ -83,6 +86,14 @@ func Start(t testing.TB, storage string) (Server, Place) {
 		t.Cleanup(func() { stop(t, s.Stop) })
 		p.Config = s.Database(t)
 		return s, p
+	case MySQL:
+		s, err := sqltest.StartMariaDB(t.Context(), sqltest.MariaDBOptions{Own: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { stop(t, s.Stop) })
+		p.Config = s.Database(t)
+		return s, p
 	}
 	t.Fatalf("there is no storage %q: use %v", storage, slices.Concat([]string{SQLite}, Servers))
 	return nil, p
@@ -97,6 +108,7 @@ func stop(t testing.TB, f func() error) {
 // Shared gives the tests of one binary databases on servers that they share. The zero value is ready; TestMain calls Stop.
 type Shared struct {
 	postgres sqltest.Postgres
+	mariadb  sqltest.MariaDB
 }
 
 // New is an empty database that ends with the test.
@@ -106,6 +118,8 @@ func (s *Shared) New(t testing.TB, storage string) Place {
 	switch storage {
 	case PostgreSQL:
 		p.Config = s.postgres.Database(t)
+	case MySQL:
+		p.Config = s.mariadb.Database(t)
 	default:
 		_, p = Start(t, storage)
 	}
@@ -115,4 +129,5 @@ func (s *Shared) New(t testing.TB, storage string) Place {
 // Stop stops the servers that were started.
 func (s *Shared) Stop() {
 	s.postgres.Stop()
+	s.mariadb.Stop()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	_ "github.com/jackc/pgx/v5/stdlib" // database/sql's "pgx"
 )
@@ -64,5 +65,7 @@ func (p Place) connect() (*sql.DB, error) {
 		}
 		return sql.Open("pgx", dsn)
 	}
-	return nil, fmt.Errorf("no")
+	c := mysql.NewConfig()
+	c.Net, c.Addr, c.DBName, c.User = "tcp", fmt.Sprintf("%s:%d", p.Config.Host, p.Config.Port), p.Config.Name, p.Config.User
+	return sql.Open("mysql", c.FormatDSN())
 }
