@@ -94,7 +94,11 @@ func (s server) dsn() (string, error) {
 		port = 5432
 	}
 	mode := s.cfg.TLS.Mode
-	if mode == "" {
+	switch {
+	case mode != "":
+	case s.cfg.TLS.CAFile != "":
+		mode = database.TLSVerifyFull // why else name an authority
+	default:
 		mode = database.TLSPrefer
 	}
 	var b strings.Builder
