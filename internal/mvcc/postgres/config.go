@@ -16,8 +16,8 @@ import (
 
 // Defaults for what database.Config leaves open.
 const (
-	defaultTimeout     = 10 * time.Second
-	defaultConnections = 8
+	defaultTimeout     = 5 * time.Second
+	defaultConnections = 10
 )
 
 // longIdle is how long an idle connection is taken to work without asking.
