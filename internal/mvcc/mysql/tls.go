@@ -19,6 +19,9 @@ func tlsConfig(cfg database.Config) (config *tls.Config, fallback bool, err erro
 	mode := cfg.TLS.Mode
 	if mode == "" {
 		mode = database.TLSPrefer
+		if cfg.TLS.CAFile != "" {
+			mode = database.TLSVerifyFull
+		}
 	}
 	if mode == database.TLSDisable || strings.HasPrefix(cfg.Host, "/") {
 		return nil, false, nil

@@ -91,6 +91,8 @@ func TestTLS(t *testing.T) {
 	}{
 		{"disable", secure, database.TLS{Mode: database.TLSDisable}, ""},
 		{"default", secure, database.TLS{}, "tls"},
+		{"default, an authority", secure, database.TLS{CAFile: ours.file}, "tls"},
+		{"default, another authority", secure, database.TLS{CAFile: other.file}, "not trusted"},
 		{"default, none", plain, database.TLS{}, ""},
 		{"prefer", misnamed, database.TLS{Mode: database.TLSPrefer}, "tls"},
 		{"prefer, none", plain, database.TLS{Mode: database.TLSPrefer}, ""},
