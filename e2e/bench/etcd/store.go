@@ -56,6 +56,7 @@ func allSystems() []system {
 		{"ark-socket", external(startArkEndpoint)},
 		{"ark-direct", openArkDirect},
 		{"ark-postgres", openArkPostgres},
+		{"ark-mysql", openArkMySQL},
 	}
 }
 
