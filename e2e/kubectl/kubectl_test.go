@@ -11,10 +11,21 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 func TestKubectl(t *testing.T) {
-	c := newCluster(t, component.ArkOptions{})
+	for _, storage := range []string{engine.SQLite, engine.PostgreSQL, engine.MySQL} {
+		t.Run(storage, func(t *testing.T) { testKubectl(t, storage) })
+	}
+}
+
+func testKubectl(t *testing.T, storage string) {
+	options := component.ArkOptions{}
+	if storage != engine.SQLite {
+		options.Storage = servers.New(t, storage).Flags()
+	}
+	c := newCluster(t, options)
 	t.Run("version", c.testVersion)
 	t.Run("kubeconfig is the admin's alone", func(t *testing.T) {
 		if err := component.RequireMode(c.server.Kubeconfig, 0o600); err != nil {

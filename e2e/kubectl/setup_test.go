@@ -9,10 +9,20 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 // patience bounds every wait for something that must happen; no test passes or fails by being faster.
 const patience = 2 * time.Minute
+
+// servers hold the databases of the tests that need one.
+var servers engine.Shared
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	servers.Stop()
+	os.Exit(code)
+}
 
 // cluster is the server under test and a kubectl that speaks to it.
 type cluster struct {

@@ -59,6 +59,7 @@ func withSender(next http.Handler) http.Handler {
 // rememberSender notes whom an authenticator found.
 func rememberSender(next authenticator.Request) authenticator.Request {
 	return authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
+		growHandlerStack() // this is a goroutine of the timeout filter's
 		response, ok, err := next.AuthenticateRequest(r)
 		if s, held := r.Context().Value(senderKey{}).(*sender); held && ok && response != nil {
 			s.user = response.User

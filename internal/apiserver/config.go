@@ -37,6 +37,7 @@ type Config struct {
 	kinds   []registry.Kind
 	scheme  *runtime.Scheme
 	codecs  serializer.CodecFactory
+	json    *objectCodecs
 }
 
 // NewConfig turns valid options into a configuration. It takes over the
@@ -50,6 +51,10 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 		return nil, err
 	}
 	codecs := serializer.NewCodecFactory(scheme)
+	json, err := newObjectCodecs(registry.Kinds())
+	if err != nil {
+		return nil, err
+	}
 	generic := genericapiserver.NewConfig(codecs)
 	generic.EffectiveVersion = newEffectiveVersion()
 	generic.FeatureGate = utilfeature.DefaultFeatureGate
@@ -84,7 +89,7 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json}, nil
 }
 
 // CompletedConfig is a configuration with every default filled in.

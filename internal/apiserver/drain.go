@@ -18,6 +18,7 @@ const (
 // in place of 413.
 func withDrain(limit int64, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		growHandlerStack()
 		if r.ContentLength <= limit {
 			next.ServeHTTP(w, r)
 			return

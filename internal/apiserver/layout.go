@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"fmt"
+	"reflect"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -28,16 +29,17 @@ type Layout interface {
 type arkLayout struct {
 	base      storagebackend.Config
 	codecs    serializer.CodecFactory
+	json      *objectCodecs
 	defaulter runtime.ObjectDefaulter
 	kinds     map[schema.GroupResource]registry.Kind
 }
 
-func newArkLayout(base storagebackend.Config, codecs serializer.CodecFactory, defaulter runtime.ObjectDefaulter, kinds []registry.Kind) arkLayout {
+func newArkLayout(base storagebackend.Config, codecs serializer.CodecFactory, json *objectCodecs, defaulter runtime.ObjectDefaulter, kinds []registry.Kind) arkLayout {
 	byResource := map[schema.GroupResource]registry.Kind{}
 	for _, kind := range kinds {
 		byResource[kind.Resource()] = kind
 	}
-	return arkLayout{base: base, codecs: codecs, defaulter: defaulter, kinds: byResource}
+	return arkLayout{base: base, codecs: codecs, json: json, defaulter: defaulter, kinds: byResource}
 }
 
 func (l arkLayout) NewConfig(resource schema.GroupResource, _ runtime.Object) (*storagebackend.ConfigForResource, error) {
@@ -47,13 +49,25 @@ func (l arkLayout) NewConfig(resource schema.GroupResource, _ runtime.Object) (*
 	}
 	config := l.base
 	config.Codec = storageCodec{
-		Codec:     l.codecs.LegacyCodec(kind.GroupVersion),
+		Codec:     l.codec(kind),
 		kind:      kind.GroupVersionKind(),
 		newObject: kind.New,
 		defaulter: l.defaulter,
+		json:      l.json.objects[reflect.TypeOf(kind.New())].Codec,
 	}
 	config.EncodeVersioner = kind.GroupVersion
 	return config.ForResource(resource), nil
+}
+
+// codec is the stock one with our JSON in it.
+func (l arkLayout) codec(kind registry.Kind) runtime.Codec {
+	var encoder runtime.Encoder
+	for _, info := range l.json.negotiated(l.codecs).SupportedMediaTypes() {
+		if info.MediaType == runtime.ContentTypeJSON {
+			encoder = info.Serializer
+		}
+	}
+	return l.codecs.CodecForVersions(encoder, l.codecs.UniversalDeserializer(), schema.GroupVersions{kind.GroupVersion}, runtime.InternalGroupVersioner)
 }
 
 func (arkLayout) ResourcePrefix(resource schema.GroupResource) string {

@@ -40,6 +40,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
 	group.VersionedResourcesStorageMap = storage
+	group.NegotiatedSerializer = c.json.negotiated(group.NegotiatedSerializer)
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, fmt.Errorf("install the API group %s: %w", ark.GroupName, err)
 	}
@@ -59,7 +60,7 @@ func (c *Config) Storage(layout Layout) generic.RESTOptionsGetter {
 }
 
 func (c *Config) arkStorage() generic.RESTOptionsGetter {
-	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.scheme, c.kinds))
+	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.json, c.scheme, c.kinds))
 }
 
 // arkVersion is a version of the Ark group.

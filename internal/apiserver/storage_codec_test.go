@@ -1,7 +1,7 @@
 package apiserver
 
 import (
-	"encoding/json"
+	encodingjson "encoding/json"
 	"strings"
 	"testing"
 
@@ -22,7 +22,11 @@ func TestStorageCodecDecodesLikeTheStockOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	codecs := serializer.NewCodecFactory(scheme)
-	layout := newArkLayout(storagebackend.Config{}, codecs, scheme, registry.Kinds())
+	json, err := newObjectCodecs(registry.Kinds())
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout := newArkLayout(storagebackend.Config{}, codecs, json, scheme, registry.Kinds())
 	samples := map[string]registrytest.Sample{}
 	for _, s := range registrytest.Samples() {
 		samples[s.Kind] = s
@@ -36,7 +40,7 @@ func TestStorageCodecDecodesLikeTheStockOne(t *testing.T) {
 			stock := codecs.LegacyCodec(kind.GroupVersion)
 			full := samples[kind.Name].Object("ns", "x")
 			full["status"] = samples[kind.Name].StatusValue()
-			stored, err := json.Marshal(full)
+			stored, err := encodingjson.Marshal(full)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -52,16 +52,19 @@ type sizeAware struct {
 
 // Create implements storage.Interface.
 func (s sizeAware) Create(ctx context.Context, key string, obj, out runtime.Object, ttl uint64) error {
+	growHandlerStack() // this is a goroutine of its own
 	return explainNoSpace(explainTooLarge(s.Interface.Create(ctx, key, obj, out, ttl)))
 }
 
 // GuaranteedUpdate implements storage.Interface.
 func (s sizeAware) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
+	growHandlerStack()
 	return explainNoSpace(explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached)))
 }
 
 // Delete implements storage.Interface.
 func (s sizeAware) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, cached runtime.Object, opts storage.DeleteOptions) error {
+	growHandlerStack()
 	return explainNoSpace(s.Interface.Delete(ctx, key, out, preconditions, validate, cached, opts))
 }
 

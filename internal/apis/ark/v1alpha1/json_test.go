@@ -1,7 +1,6 @@
 package v1alpha1
 
 import (
-	"bytes"
 	"encoding/json"
 	"testing"
 )
@@ -22,7 +21,7 @@ func TestJSONKeepsAnyValue(t *testing.T) {
 			if err := json.Unmarshal([]byte(test.in), &value); err != nil {
 				t.Fatal(err)
 			}
-			if string(value.Raw) != test.want {
+			if value.Raw != test.want {
 				t.Errorf("got %s, want %s", value.Raw, test.want)
 			}
 		})
@@ -63,7 +62,7 @@ func FuzzJSONText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		quoted := []byte(`"` + text + `"`)
 		var plain string
-		if !isPlainText(quoted) {
+		if !isPlainText(string(quoted)) {
 			return
 		}
 		if err := json.Unmarshal(quoted, &plain); err != nil || plain != text {
@@ -77,7 +76,7 @@ func FuzzJSONText(f *testing.F) {
 		if err := listed.UnmarshalJSON([]byte("[" + string(quoted) + "]")); err != nil {
 			t.Fatal(err)
 		}
-		if want := string(listed.Raw[1 : len(listed.Raw)-1]); string(value.Raw) != want {
+		if want := listed.Raw[1 : len(listed.Raw)-1]; value.Raw != want {
 			t.Errorf("got %s, want %s", value.Raw, want)
 		}
 	})
@@ -101,7 +100,7 @@ func FuzzJSON(f *testing.F) {
 		if err := json.Unmarshal(encoded, &twice); err != nil {
 			t.Fatalf("decode %s: %v", encoded, err)
 		}
-		if !bytes.Equal(once.Raw, twice.Raw) {
+		if once.Raw != twice.Raw {
 			t.Errorf("%s became %s", once.Raw, twice.Raw)
 		}
 	})

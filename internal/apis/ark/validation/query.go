@@ -7,7 +7,7 @@ import (
 )
 
 func validateQuerySpec(path *field.Path, spec *v1alpha1.QuerySpec) (errs field.ErrorList) {
-	if spec.Input.Raw == nil {
+	if spec.Input.Raw == "" {
 		errs = append(errs, field.Required(path.Child("input"), "must be the question, usually a text"))
 	}
 	errs = append(errs, validateDuration(path.Child("ttl"), spec.TTL)...)

@@ -20,5 +20,5 @@ func requireObject(path *field.Path, value *v1alpha1.JSONObject) field.ErrorList
 	if value == nil || len(value.Raw) > 0 && value.Raw[0] == '{' {
 		return nil
 	}
-	return field.ErrorList{field.TypeInvalid(path, string(value.Raw), "must be an object")}
+	return field.ErrorList{field.TypeInvalid(path, value.Raw, "must be an object")}
 }

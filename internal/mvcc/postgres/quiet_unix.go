@@ -1,0 +1,31 @@
+//go:build unix
+
+package postgres
+
+import (
+	"net"
+	"syscall"
+)
+
+// quiet says that an idle connection is open and that the server has said nothing, as
+// far as this machine knows: it costs no round trip. A server that ends a session
+// says so, or at least closes.
+func quiet(conn net.Conn) bool {
+	if tls, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = tls.NetConn()
+	}
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var peeked error
+	err = raw.Read(func(fd uintptr) bool {
+		_, _, peeked = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return true
+	})
+	return err == nil && (peeked == syscall.EAGAIN || peeked == syscall.EWOULDBLOCK)
+}

@@ -1,0 +1,14 @@
+// Package objectjson encodes API objects as encoding/json does, byte for byte,
+// and decodes them as sigs.k8s.io/json does, several times as fast.
+//
+// It is fast because a Codec knows its one Go type beforehand, because it takes
+// most text eight bytes at a time, and because it reads what a json.Marshaler
+// returns (free-form fields, managed fields) once instead of twice.
+//
+// It decides nothing: whatever it does not know (an unknown or repeated field, a
+// value of another type, a syntax error, a Marshaler's failure) it leaves to the
+// caller, who asks the stock code instead and so gets the stock code's answer.
+//
+// It may import the standard library only. Codecs are immutable and safe for
+// concurrent use.
+package objectjson
