@@ -44,6 +44,8 @@ type options struct {
 	keysDir       string
 	kubeconfigOut string
 
+	modelURLs modelURLOptions
+
 	logLevel  string
 	logFormat string
 	verbosity int
@@ -96,6 +98,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to write the admin's kubeconfig to (default admin.kubeconfig next to the database)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
+		group("Models", o.modelURLs.add),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path or tcp://127.0.0.1:port; who reaches it can change everything")
 			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
@@ -176,6 +179,9 @@ func (o *options) validate() error {
 	}
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")
+	}
+	if _, err := o.modelURLs.policy(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mckinsey/ark-server/internal/apiserver"
 	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/version"
 )
@@ -35,11 +36,16 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	modelURLs, err := o.modelURLs.policy()
+	if err != nil {
+		return errors.Join(err, listener.Close(), data.Close())
+	}
 	server, err := standalone.New(standalone.Options{
 		Listener:   listener,
 		Names:      o.tlsSANs,
 		KeysDir:    o.keys(),
 		Kubeconfig: o.kubeconfig(),
+		Tune:       func(common *apiserver.Options) { common.ModelURLs = modelURLs },
 	}, data)
 	if err != nil {
 		return errors.Join(withFlag(err), listener.Close(), data.Close())

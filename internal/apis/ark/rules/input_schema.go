@@ -39,7 +39,7 @@ func (s inputSchema) kinds() []string {
 func (s inputSchema) allows(kind string) bool { return slices.Contains(s.kinds(), kind) }
 
 func parseSchema(schema *v1alpha1.JSONObject) (out inputSchema, ok bool) {
-	return out, schema != nil && json.Unmarshal(schema.Raw, &out) == nil
+	return out, schema != nil && json.Unmarshal([]byte(schema.Raw), &out) == nil
 }
 
 // checkToolInput checks that the schema of a tool's input, and of its properties
@@ -48,7 +48,7 @@ func checkToolInput(path *field.Path, schema *v1alpha1.JSONObject) field.ErrorLi
 	if schema == nil || len(schema.Raw) == 0 || schema.Raw[0] != '{' {
 		return nil // that it is an object is for the schema of the Tool to demand
 	}
-	return checkInputSchema(path, schema.Raw, 0)
+	return checkInputSchema(path, json.RawMessage(schema.Raw), 0)
 }
 
 // maxSchemaDepth bounds the recursion; no real schema is that deep.

@@ -71,7 +71,7 @@ func userText(input v1alpha1.JSON) (v1alpha1.JSON, bool) {
 		Role    string          `json:"role"`
 		Content json.RawMessage `json:"content"`
 	}
-	if json.Unmarshal(input.Raw, &messages) != nil {
+	if json.Unmarshal([]byte(input.Raw), &messages) != nil {
 		return v1alpha1.JSON{}, false
 	}
 	for _, message := range messages {
