@@ -21,6 +21,7 @@ func newCommand() *cobra.Command {
 		if err := fromEnvironment(cmd.Flags()); err != nil {
 			return err
 		}
+		o.applyModeDefaults(cmd.Flags())
 		if err := o.validate(); err != nil {
 			return usageError{err}
 		}

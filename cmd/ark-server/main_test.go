@@ -76,6 +76,14 @@ func TestUsageErrors(t *testing.T) {
 		{"an unknown level", []string{"--log-level=loud"}, nil, []string{"--log-level=loud", "debug"}},
 		{"the environment", nil, map[string]string{"ARK_SECURE_PORT": "x"}, []string{"ARK_SECURE_PORT=x", "--secure-port"}},
 		{"the environment's choice", nil, map[string]string{"ARK_STORAGE": "oracle"}, []string{"--storage=oracle"}},
+		{"an unknown mode", []string{"--mode=clustered"}, nil, []string{"--mode=clustered", "standalone or aggregated"}},
+		{"no certificate in a cluster", []string{"--mode=aggregated"}, nil, []string{"--tls-cert-file", "--tls-private-key-file", "<service>.<namespace>.svc"}},
+		{"a cluster's flag alone", []string{"--tls-cert-file=x"}, nil, []string{"--tls-cert-file=x", "--mode=aggregated"}},
+		{"a standalone flag in a cluster", aggregatedArgs("--tls-san=x"), nil, []string{"--tls-san=x", "--tls-cert-file"}},
+		{"an unknown plugin", aggregatedArgs("--disable-admission-plugins=PodSecurity"), nil, []string{"PodSecurity", "NamespaceLifecycle or "}},
+		{"an audit log without policy", aggregatedArgs("--audit-log-path=-"), nil, []string{"--audit-policy-file", "level Metadata"}},
+		{"an audit policy without log", aggregatedArgs("--audit-policy-file=p.yaml"), nil, []string{"--audit-policy-file=p.yaml", "--audit-log-path"}},
+		{"a negative delay", aggregatedArgs("--shutdown-delay-duration=-1s"), nil, []string{"--shutdown-delay-duration", "10s"}},
 		{"two at once", []string{"--storage=oracle", "--v=11"}, nil, []string{"--storage=oracle", "--v=11"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -90,6 +98,10 @@ func TestUsageErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func aggregatedArgs(more ...string) []string {
+	return append([]string{"--mode=aggregated", "--tls-cert-file=c", "--tls-private-key-file=k"}, more...)
 }
 
 func checkFailure(t *testing.T, args []string, code int, want []string) {
@@ -143,6 +155,8 @@ func TestStartFailures(t *testing.T) {
 		{"no certificate", []string{db, "--etcd-listen-cert-file=none", "--etcd-listen-key-file=none"}, []string{"--etcd-listen-cert-file=none"}},
 		{"not a URL", []string{"--storage=etcd", "--etcd-servers=127.0.0.1"}, []string{"--etcd-servers", "http://127.0.0.1:2379"}},
 		{"damaged keys", []string{db, "--keys-dir=" + damaged}, []string{"--keys-dir=" + damaged, "remove"}},
+		{"no cluster", aggregatedArgs(db), []string{"--mode=aggregated", "not running in a pod", "--kubeconfig", "--mode=standalone"}},
+		{"no such kubeconfig", aggregatedArgs(db, "--kubeconfig="+filepath.Join(dir, "none")), []string{"--kubeconfig=" + filepath.Join(dir, "none"), "no such file"}},
 		{"no place for the kubeconfig", []string{db, "--kubeconfig-out=" + filepath.Join(dir, "none", "config")}, []string{"--kubeconfig-out"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

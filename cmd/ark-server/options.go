@@ -16,6 +16,7 @@ import (
 
 // options are the values of the flags of serve.
 type options struct {
+	mode    string
 	storage string
 
 	dbPath        string
@@ -45,6 +46,7 @@ type options struct {
 	kubeconfigOut string
 
 	modelURLs modelURLOptions
+	cluster   clusterOptions
 
 	logLevel  string
 	logFormat string
@@ -53,6 +55,8 @@ type options struct {
 
 func newOptions() *options {
 	return &options{
+		mode:               modeStandalone,
+		cluster:            newClusterOptions(),
 		storage:            storageSQLite,
 		dbPath:             "./ark.db",
 		dbSynchronous:      "full",
@@ -90,7 +94,7 @@ func group(name string, add func(*pflag.FlagSet)) flagGroup {
 }
 
 func (o *options) flagGroups() []flagGroup {
-	return append(o.storageFlags(), []flagGroup{
+	return slices.Concat([]flagGroup{group("Mode", o.addModeFlag)}, o.storageFlags(), []flagGroup{
 		group("Serving", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "`IP` address to listen on; 0.0.0.0 or :: for all")
 			fs.IntVar(&o.securePort, "secure-port", o.securePort, "HTTPS `port`; 0 picks a free one")
@@ -99,6 +103,8 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
 		group("Models", o.modelURLs.add),
+		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
+		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path or tcp://127.0.0.1:port; who reaches it can change everything")
 			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
@@ -110,7 +116,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`")
 			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
 		}),
-	}...)
+	})
 }
 
 // storageFlags are those that say where the data is.
@@ -183,6 +189,7 @@ func (o *options) validate() error {
 	if _, err := o.modelURLs.policy(); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
 }
 

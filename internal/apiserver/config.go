@@ -65,6 +65,7 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.MaxMutatingRequestsInFlight = o.MaxMutatingInFlight
 	generic.ShutdownWatchTerminationGracePeriod = o.WatchGrace
 	generic.ShutdownDelayDuration = o.ShutdownDelay
+	generic.ShutdownSendRetryAfter = o.SendRetryAfter
 	// Priority and fairness stays off: its rules are objects that nothing serves
 	// here. The limits above stand in for it.
 	generic.FlowControl = nil

@@ -30,6 +30,10 @@ type Options struct {
 	ShutdownDelay time.Duration
 	// ModelURLs is the policy for the base URLs of models.
 	ModelURLs rules.URLPolicy
+	// SendRetryAfter answers requests that come after ShutdownDelay with 429 and
+	// Connection: close until those in flight are done. Without it the server stops
+	// to listen.
+	SendRetryAfter bool
 }
 
 // NewOptions returns the defaults; Listener and the certificate are missing.

@@ -104,7 +104,10 @@ func StartArk(ctx context.Context, o ArkOptions) (*ArkServer, error) {
 }
 
 // ready asks for /readyz.
-func ready(ctx context.Context, config *rest.Config) error {
+func ready(ctx context.Context, config *rest.Config) error { return get(ctx, config, "/readyz") }
+
+// get asks for a path that must answer 200.
+func get(ctx context.Context, config *rest.Config, path string) error {
 	c := rest.CopyConfig(config)
 	c.Timeout = 5 * time.Second
 	c.GroupVersion, c.NegotiatedSerializer = unversioned()
@@ -112,8 +115,8 @@ func ready(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	if _, err := client.Get().AbsPath("/readyz").DoRaw(ctx); err != nil {
-		return fmt.Errorf("get /readyz: %w", err)
+	if _, err := client.Get().AbsPath(path).DoRaw(ctx); err != nil {
+		return fmt.Errorf("get %s: %w", path, err)
 	}
 	return nil
 }

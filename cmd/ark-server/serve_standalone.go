@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+
+	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/standalone"
+)
+
+// server is an assembled server of either mode.
+type server interface {
+	// Run serves until the context ends and everything in flight is drained.
+	Run(ctx context.Context) error
+	// WaitReady returns nil once the server is ready, or the context's error.
+	WaitReady(ctx context.Context) error
+	// announce prints the start-up lines.
+	announce(out io.Writer, storage string)
+}
+
+func newServer(ctx context.Context, o *options, listener net.Listener, data *storage) (server, error) {
+	if o.mode == modeAggregated {
+		return newClusterServer(ctx, o, listener, data)
+	}
+	modelURLs, err := o.modelURLs.policy()
+	if err != nil {
+		return nil, err
+	}
+	s, err := standalone.New(standalone.Options{
+		Listener:   listener,
+		Names:      o.tlsSANs,
+		KeysDir:    o.keys(),
+		Kubeconfig: o.kubeconfig(),
+		Tune:       func(common *apiserver.Options) { common.ModelURLs = modelURLs },
+	}, data)
+	if err != nil {
+		return nil, withStandaloneFlag(err)
+	}
+	return standaloneServer{s, o}, nil
+}
+
+type standaloneServer struct {
+	*standalone.Server
+	options *options
+}
+
+func (s standaloneServer) announce(out io.Writer, storage string) {
+	announce(out, s.options, s.URL, storage)
+}
