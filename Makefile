@@ -34,11 +34,16 @@ race: ## Run the tests of the store and its endpoint under the race detector
 
 .PHONY: e2e-tools
 e2e-tools: ## Build the real components that the end-to-end tests run against
-	e2e/tools/build.sh etcd etcdctl kubectl kine
+	e2e/tools/build.sh etcd etcdctl kubectl kine helm
 
 .PHONY: e2e
 e2e: build e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./kubectl ./badinput ./crash ./differential
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./crash ./differential
+
+.PHONY: e2e-heavy
+e2e-heavy: build ## Run the end-to-end tests in a real control plane (20 minutes to build it, once)
+	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster
 
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint

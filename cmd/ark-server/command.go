@@ -21,6 +21,7 @@ func newCommand() *cobra.Command {
 		if err := fromEnvironment(cmd.Flags()); err != nil {
 			return err
 		}
+		o.applyModeDefaults(cmd.Flags())
 		if err := o.validate(); err != nil {
 			return usageError{err}
 		}
@@ -35,18 +36,14 @@ func newCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(
-		&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve},
+	groups := o.flagGroups()
+	withFlags(root, groups...).AddCommand(
+		withFlags(&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve}, groups...),
+		newBackupCommand(),
+		newRestoreCommand(),
+		newMigrateCommand(),
 		newVersionCommand(),
 	)
-	groups := o.flagGroups()
-	for _, cmd := range []*cobra.Command{root, root.Commands()[0]} {
-		for _, group := range groups {
-			cmd.Flags().AddFlagSet(group.flags)
-		}
-		cmd.Flags().SortFlags = false
-		cmd.SetHelpFunc(helpWith(groups))
-	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	return root
 }

@@ -4,9 +4,13 @@
 //
 //	command.go  the commands and their help
 //	options.go  the flags of serve, their checks and groups
+//	options_cluster.go, options_audit.go
+//	            those for a cluster
 //	env.go      flags from the environment
 //	errors.go   what a wrong command line is answered with
 //	serve.go    starts and stops what was asked for
+//	serve_standalone.go, serve_cluster.go
+//	            the server of each mode
 //	storage.go  opens the storage that was asked for
 //	logging.go  where logs go
 //	memory.go   how much garbage the process keeps

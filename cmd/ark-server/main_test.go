@@ -57,15 +57,33 @@ func TestUsageErrors(t *testing.T) {
 		{"not a number", []string{"--secure-port=x"}, nil, []string{"--secure-port=x"}},
 		{"not a port", []string{"--secure-port=70000"}, nil, []string{"--secure-port=70000", "65535"}},
 		{"not an address", []string{"--bind-address=localhost"}, nil, []string{"--bind-address=localhost", "127.0.0.1"}},
-		{"an unknown storage", []string{"--storage=oracle"}, nil, []string{"--storage=oracle", "sqlite or etcd"}},
+		{"an unknown storage", []string{"--storage=oracle"}, nil, []string{"--storage=oracle", "sqlite or postgresql or mysql or etcd"}},
 		{"etcd without servers", []string{"--storage=etcd"}, nil, []string{"--etcd-servers"}},
 		{"servers without etcd", []string{"--etcd-servers=http://127.0.0.1:1"}, nil, []string{"--storage=etcd"}},
 		{"an endpoint with etcd", []string{"--storage=etcd", "--etcd-servers=http://127.0.0.1:1", "--etcd-listen=tcp://127.0.0.1:0"}, nil, []string{"--etcd-listen"}},
 		{"half a certificate", []string{"--etcd-listen-cert-file=x"}, nil, []string{"--etcd-listen-key-file"}},
 		{"no path", []string{"--db-path="}, nil, []string{"--db-path is empty", "./ark.db"}},
+		{"a server without its name", []string{"--storage=postgresql"}, nil, []string{"--db-host", "--db-name", "--db-user", "--db-dsn-file"}},
+		{"a server's flag with a file", []string{"--db-host=db"}, nil, []string{"--db-host", "--storage=postgresql"}},
+		{"everything twice", []string{"--storage=mysql", "--db-dsn-file=x", "--db-user=ark"}, nil, []string{"--db-user", "--db-dsn-file says that already"}},
+		{"two passwords", []string{"--storage=mysql", "--db-host=db", "--db-name=ark", "--db-user=ark", "--db-password-file=x"}, map[string]string{"ARK_DB_PASSWORD": "hush"}, []string{"--db-password-file=x", "ARK_DB_PASSWORD"}},
+		{"an unknown TLS mode", []string{"--storage=mysql", "--db-dsn-file=x", "--db-tls-mode=maybe"}, nil, []string{"--db-tls-mode=maybe", "verify-full"}},
+		{"too few connections", []string{"--storage=mysql", "--db-dsn-file=x", "--db-max-connections=1"}, nil, []string{"--db-max-connections=1", "5 or more"}},
+		{"a backup to nowhere", []string{"backup"}, nil, []string{"--to is missing"}},
+		{"nothing to restore", []string{"restore"}, nil, []string{"--from", "--bump-revision"}},
+		{"a file for a server", []string{"restore", "--storage=mysql", "--db-dsn-file=x", "--from=y"}, nil, []string{"--from=y", "without --from"}},
+		{"a counter going back", []string{"restore", "--from=y", "--bump-revision=-1"}, nil, []string{"--bump-revision=-1"}},
 		{"an unknown level", []string{"--log-level=loud"}, nil, []string{"--log-level=loud", "debug"}},
 		{"the environment", nil, map[string]string{"ARK_SECURE_PORT": "x"}, []string{"ARK_SECURE_PORT=x", "--secure-port"}},
 		{"the environment's choice", nil, map[string]string{"ARK_STORAGE": "oracle"}, []string{"--storage=oracle"}},
+		{"an unknown mode", []string{"--mode=clustered"}, nil, []string{"--mode=clustered", "standalone or aggregated"}},
+		{"no certificate in a cluster", []string{"--mode=aggregated"}, nil, []string{"--tls-cert-file", "--tls-private-key-file", "<service>.<namespace>.svc"}},
+		{"a cluster's flag alone", []string{"--tls-cert-file=x"}, nil, []string{"--tls-cert-file=x", "--mode=aggregated"}},
+		{"a standalone flag in a cluster", aggregatedArgs("--tls-san=x"), nil, []string{"--tls-san=x", "--tls-cert-file"}},
+		{"an unknown plugin", aggregatedArgs("--disable-admission-plugins=PodSecurity"), nil, []string{"PodSecurity", "NamespaceLifecycle or "}},
+		{"an audit log without policy", aggregatedArgs("--audit-log-path=-"), nil, []string{"--audit-policy-file", "level Metadata"}},
+		{"an audit policy without log", aggregatedArgs("--audit-policy-file=p.yaml"), nil, []string{"--audit-policy-file=p.yaml", "--audit-log-path"}},
+		{"a negative delay", aggregatedArgs("--shutdown-delay-duration=-1s"), nil, []string{"--shutdown-delay-duration", "10s"}},
 		{"two at once", []string{"--storage=oracle", "--v=11"}, nil, []string{"--storage=oracle", "--v=11"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -80,6 +98,10 @@ func TestUsageErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+func aggregatedArgs(more ...string) []string {
+	return append([]string{"--mode=aggregated", "--tls-cert-file=c", "--tls-private-key-file=k"}, more...)
 }
 
 func checkFailure(t *testing.T, args []string, code int, want []string) {
@@ -133,6 +155,8 @@ func TestStartFailures(t *testing.T) {
 		{"no certificate", []string{db, "--etcd-listen-cert-file=none", "--etcd-listen-key-file=none"}, []string{"--etcd-listen-cert-file=none"}},
 		{"not a URL", []string{"--storage=etcd", "--etcd-servers=127.0.0.1"}, []string{"--etcd-servers", "http://127.0.0.1:2379"}},
 		{"damaged keys", []string{db, "--keys-dir=" + damaged}, []string{"--keys-dir=" + damaged, "remove"}},
+		{"no cluster", aggregatedArgs(db), []string{"--mode=aggregated", "not running in a pod", "--kubeconfig", "--mode=standalone"}},
+		{"no such kubeconfig", aggregatedArgs(db, "--kubeconfig="+filepath.Join(dir, "none")), []string{"--kubeconfig=" + filepath.Join(dir, "none"), "no such file"}},
 		{"no place for the kubeconfig", []string{db, "--kubeconfig-out=" + filepath.Join(dir, "none", "config")}, []string{"--kubeconfig-out"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,14 +10,21 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/database"
 )
 
 // options are the values of the flags of serve.
 type options struct {
+	mode    string
 	storage string
 
 	dbPath        string
 	dbSynchronous string
+	db            database.Config
+	dbTLSMode     string
+	dbMigrate     bool
+	dbWait        time.Duration
 
 	etcdServers  []string
 	etcdCAFile   string
@@ -38,6 +45,8 @@ type options struct {
 	keysDir       string
 	kubeconfigOut string
 
+	cluster clusterOptions
+
 	logLevel  string
 	logFormat string
 	verbosity int
@@ -45,9 +54,13 @@ type options struct {
 
 func newOptions() *options {
 	return &options{
+		mode:               modeStandalone,
+		cluster:            newClusterOptions(),
 		storage:            storageSQLite,
 		dbPath:             "./ark.db",
 		dbSynchronous:      "full",
+		dbMigrate:          true,
+		dbWait:             5 * time.Minute,
 		compactionInterval: 5 * time.Minute,
 		bindAddress:        "127.0.0.1",
 		securePort:         6443,
@@ -57,9 +70,14 @@ func newOptions() *options {
 }
 
 const (
-	storageSQLite = "sqlite"
-	storageEtcd   = "etcd"
+	storageSQLite   = "sqlite"
+	storagePostgres = "postgresql"
+	storageMySQL    = "mysql"
+	storageEtcd     = "etcd"
 )
+
+// onServer says that the storage is a database server's.
+func (o *options) onServer() bool { return o.storage == storagePostgres || o.storage == storageMySQL }
 
 // flagGroup is a heading of the help with the flags under it.
 type flagGroup struct {
@@ -67,24 +85,15 @@ type flagGroup struct {
 	flags *pflag.FlagSet
 }
 
+func group(name string, add func(*pflag.FlagSet)) flagGroup {
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	fs.SortFlags = false
+	add(fs)
+	return flagGroup{name: name, flags: fs}
+}
+
 func (o *options) flagGroups() []flagGroup {
-	group := func(name string, add func(*pflag.FlagSet)) flagGroup {
-		fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
-		fs.SortFlags = false
-		add(fs)
-		return flagGroup{name: name, flags: fs}
-	}
-	return []flagGroup{
-		group("Storage", func(fs *pflag.FlagSet) {
-			fs.StringVar(&o.storage, "storage", o.storage, "where the data is kept: `sqlite|etcd`")
-			fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file`; made if missing")
-			fs.StringVar(&o.dbSynchronous, "db-synchronous", o.dbSynchronous, "`full|normal`: full has every acknowledged write on disk; normal is faster, and a crash of the machine (not of the server) may lose the last writes")
-			fs.StringSliceVar(&o.etcdServers, "etcd-servers", nil, "`URLs` of an external etcd, for --storage=etcd")
-			fs.StringVar(&o.etcdCAFile, "etcd-cafile", "", "PEM `file` of the authority that signed the external etcd's certificate")
-			fs.StringVar(&o.etcdCertFile, "etcd-certfile", "", "PEM `file` of the client certificate for the external etcd")
-			fs.StringVar(&o.etcdKeyFile, "etcd-keyfile", "", "PEM `file` of that certificate's key")
-			fs.DurationVar(&o.compactionInterval, "compaction-interval", o.compactionInterval, "how long old revisions stay readable at least, which bounds how late a watch may resume; 0 keeps them all")
-		}),
+	return slices.Concat([]flagGroup{group("Mode", o.addModeFlag)}, o.storageFlags(), []flagGroup{
 		group("Serving", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "`IP` address to listen on; 0.0.0.0 or :: for all")
 			fs.IntVar(&o.securePort, "secure-port", o.securePort, "HTTPS `port`; 0 picks a free one")
@@ -92,6 +101,8 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to write the admin's kubeconfig to (default admin.kubeconfig next to the database)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
+		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
+		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path or tcp://127.0.0.1:port; who reaches it can change everything")
 			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
@@ -103,6 +114,23 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`")
 			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
 		}),
+	})
+}
+
+// storageFlags are those that say where the data is.
+func (o *options) storageFlags() []flagGroup {
+	return []flagGroup{
+		group("Storage", func(fs *pflag.FlagSet) {
+			fs.StringVar(&o.storage, "storage", o.storage, "where the data is kept: `sqlite|postgresql|mysql|etcd`")
+			fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file`; made if missing")
+			fs.StringVar(&o.dbSynchronous, "db-synchronous", o.dbSynchronous, "`full|normal`: full has every acknowledged write on disk; normal is faster, and a crash of the machine (not of the server) may lose the last writes")
+			fs.StringSliceVar(&o.etcdServers, "etcd-servers", nil, "`URLs` of an external etcd, for --storage=etcd")
+			fs.StringVar(&o.etcdCAFile, "etcd-cafile", "", "PEM `file` of the authority that signed the external etcd's certificate")
+			fs.StringVar(&o.etcdCertFile, "etcd-certfile", "", "PEM `file` of the client certificate for the external etcd")
+			fs.StringVar(&o.etcdKeyFile, "etcd-keyfile", "", "PEM `file` of that certificate's key")
+			fs.DurationVar(&o.compactionInterval, "compaction-interval", o.compactionInterval, "how long old revisions stay readable at least, which bounds how late a watch may resume; 0 keeps them all")
+		}),
+		group("Database server (PostgreSQL, MySQL, MariaDB)", o.addDatabaseFlags),
 	}
 }
 
@@ -117,7 +145,8 @@ func (o *options) validate() error {
 			fault(flag, value, "use %s", strings.Join(allowed, " or "))
 		}
 	}
-	oneOf("storage", o.storage, storageSQLite, storageEtcd)
+	oneOf("storage", o.storage, storageSQLite, storagePostgres, storageMySQL, storageEtcd)
+	errs = append(errs, o.validateDatabase()...)
 	oneOf("db-synchronous", o.dbSynchronous, "full", "normal")
 	oneOf("log-level", o.logLevel, "error", "warn", "info", "debug")
 	oneOf("log-format", o.logFormat, "text", "json")
@@ -155,6 +184,7 @@ func (o *options) validate() error {
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")
 	}
+	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
 }
 

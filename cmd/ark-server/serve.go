@@ -18,7 +18,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// serve runs a standalone server until a signal or a failure, and returns once
+// serve runs a server until a signal or a failure, and returns once
 // everything is closed. out receives the start-up lines.
 func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 	if err := setUpLogging(o); err != nil {
@@ -35,14 +35,9 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	server, err := standalone.New(standalone.Options{
-		Listener:   listener,
-		Names:      o.tlsSANs,
-		KeysDir:    o.keys(),
-		Kubeconfig: o.kubeconfig(),
-	}, data)
+	server, err := newServer(ctx, o, listener, data)
 	if err != nil {
-		return errors.Join(withFlag(err), listener.Close(), data.Close())
+		return errors.Join(err, listener.Close(), data.Close())
 	}
 
 	running, ctx := errgroup.WithContext(ctx)
@@ -53,15 +48,15 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 	running.Go(data.etcd)
 	running.Go(func() error {
 		if server.WaitReady(ctx) == nil {
-			announce(out, o, server.URL, data.summary)
+			server.announce(out, data.summary)
 		}
 		return nil
 	})
 	return running.Wait()
 }
 
-// withFlag names the flag that an error of the standalone server is about.
-func withFlag(err error) error {
+// withStandaloneFlag names the flag that an error of the standalone server is about.
+func withStandaloneFlag(err error) error {
 	var keys *standalone.KeysError
 	if errors.As(err, &keys) {
 		return fmt.Errorf("--keys-dir=%s: %w", keys.Dir, keys.Err)

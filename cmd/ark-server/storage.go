@@ -18,7 +18,6 @@ import (
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
 // storageTimeout bounds how long the start waits for the storage to answer.
@@ -51,7 +50,11 @@ func openStorage(ctx context.Context, o *options) (*storage, error) {
 	if o.storage == storageEtcd {
 		return openEtcd(ctx, o)
 	}
-	return openSQLite(ctx, o)
+	engine, err := openEngine(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return openEmbedded(ctx, o, engine)
 }
 
 func openEtcd(ctx context.Context, o *options) (*storage, error) {
@@ -67,16 +70,14 @@ func openEtcd(ctx context.Context, o *options) (*storage, error) {
 	return &storage{Backend: backend, summary: "etcd at " + strings.Join(o.etcdServers, ", "), etcd: func() error { return nil }}, nil
 }
 
-func openSQLite(ctx context.Context, o *options) (_ *storage, err error) {
-	engine, err := sqlite.Open(ctx, o.dbPath, sqlite.Options{Relaxed: o.dbSynchronous == "normal"})
-	if err != nil {
-		return nil, fmt.Errorf("--db-path=%s: %w", o.dbPath, err)
-	}
+// openEmbedded puts our own endpoint on an engine, which it closes if it fails.
+func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *storage, err error) {
+	where := o.where()
 	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("--db-path=%s: %w", o.dbPath, err)
+		return nil, fmt.Errorf("%s: %w", where.flag, err)
 	}
-	s := &storage{summary: "sqlite in " + o.dbPath, closers: []func() error{store.Close}}
+	s := &storage{summary: where.summary, closers: []func() error{store.Close}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -109,7 +110,7 @@ func openSQLite(ctx context.Context, o *options) (_ *storage, err error) {
 		Annotate:           annotate,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("--db-path=%s: %w", o.dbPath, err)
+		return nil, fmt.Errorf("%s: %w", where.flag, err)
 	}
 	s.Backend = client
 	return s, nil

@@ -29,7 +29,7 @@ func TestRequests(t *testing.T) {
 	object := func(spec string) string {
 		return `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"bad"},"spec":` + spec + `}`
 	}
-	input := func(size int) string { return `{"input":"` + strings.Repeat("x", size) + `"}` }
+	input := func(size int) string { return `{"selector":{},"input":"` + strings.Repeat("x", size) + `"}` }
 	post := func(body string) *rest.Request {
 		return client.Post().AbsPath(queries).Param("fieldValidation", "Strict").SetHeader("Content-Type", "application/json").Body([]byte(body))
 	}

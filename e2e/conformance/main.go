@@ -7,6 +7,7 @@
 //	go run ./conformance                        # etcd3's suite, both transports
 //	go run ./conformance -transport grpc -run TestWatch -v
 //	go run ./conformance -packages etcd3,cacher,storagebackend/factory
+//	go run ./conformance -storage postgresql
 //	go run ./conformance -race
 package main
 
@@ -20,12 +21,16 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
 const root = "k8s.io/apiserver/pkg/storage/"
 
 type options struct {
 	transports, packages []string
+	storage              string
 	run, skip, timeout   string
 	dir                  string
 	race, verbose        bool
@@ -36,6 +41,7 @@ func main() {
 	var o options
 	transport := flag.String("transport", "direct,grpc", "how the tests reach the endpoint: direct, grpc or both")
 	packages := flag.String("packages", "etcd3", "packages below "+root+" to run, separated by commas")
+	flag.StringVar(&o.storage, "storage", engine.SQLite, "what the endpoint runs on: sqlite, postgresql or mysql")
 	flag.StringVar(&o.run, "run", "", "run only the tests that match this, as for go test")
 	flag.StringVar(&o.skip, "skip", "", "leave out the tests that match this, as for go test")
 	flag.StringVar(&o.timeout, "timeout", "15m", "for one package")
@@ -52,10 +58,35 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := runAll(ctx, o); err != nil {
+	stopServer, err := startServer(ctx, o.storage)
+	if err == nil {
+		err = errors.Join(runAll(ctx, o), stopServer())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "conformance:", err)
 		os.Exit(1)
 	}
+}
+
+// startServer starts the database server that the suites' own processes are to use, if the storage is one.
+func startServer(ctx context.Context, storage string) (stop func() error, err error) {
+	switch storage {
+	case engine.SQLite:
+		return func() error { return nil }, nil
+	case engine.PostgreSQL:
+		s, err := sqltest.StartPostgres(ctx, sqltest.PostgresOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return s.Stop, os.Setenv(sqltest.PostgresDSN, s.DSN())
+	case engine.MySQL:
+		s, err := sqltest.StartMariaDB(ctx, sqltest.MariaDBOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return s.Stop, os.Setenv(sqltest.MySQLDSN, s.DSN())
+	}
+	return nil, fmt.Errorf("-storage=%s: use sqlite, postgresql or mysql", storage)
 }
 
 func runAll(ctx context.Context, o options) error {
@@ -78,7 +109,7 @@ func runAll(ctx context.Context, o options) error {
 			began := time.Now()
 			n, err := runSuite(ctx, o, binary, filepath.Join(m.source, "pkg/storage", pkg), transport)
 			fmt.Printf("%s over %s: %d checks passed, %d failed, %d skipped, in %.0f s\n",
-				pkg, transport, n.passed, n.failed, n.skipped, time.Since(began).Seconds())
+				pkg, transport+" on "+o.storage, n.passed, n.failed, n.skipped, time.Since(began).Seconds())
 			if err != nil || n.failed > 0 || n.passed == 0 {
 				failed = append(failed, pkg+" over "+transport)
 			}

@@ -30,7 +30,7 @@ func runSuite(ctx context.Context, o options, binary, dir, transport string) (co
 	}
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), testserver.TransportVariable+"="+transport)
+	cmd.Env = append(os.Environ(), testserver.TransportVariable+"="+transport, testserver.StorageVariable+"="+o.storage)
 	if filepath.Base(dir) == "cacher" {
 		// TestLists asserts that the watch cache lags behind until something asks
 		// for progress; ours would be up to date before it looks.

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"sync"
 
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
 const (
@@ -21,19 +22,19 @@ const (
 // everything spans all keys.
 func everything() mvcc.Span { return mvcc.Span{Key: []byte{0}, End: []byte{0}} }
 
-func open(ctx context.Context, path string) (*mvcc.Store, error) {
-	engine, err := sqlite.Open(ctx, path, sqlite.Options{})
+func open(ctx context.Context, place engine.Place) (*mvcc.Store, error) {
+	e, err := place.Open(ctx, slog.Default())
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return mvcc.Open(ctx, engine, mvcc.Options{})
+	return mvcc.Open(ctx, e, mvcc.Options{})
 }
 
 // child writes until it is killed. It reports on its standard output, one unbuffered line at a time: a line that the parent
 // does not get was acknowledged to nobody.
-func child(path string) error {
+func child(place engine.Place) error {
 	ctx := context.Background()
-	store, err := open(ctx, path)
+	store, err := open(ctx, place)
 	if err != nil {
 		return err
 	}

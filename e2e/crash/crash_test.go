@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 var (
@@ -21,31 +24,28 @@ var (
 // TestKillNine is the promise "kill -9 at any instant loses nothing acknowledged and leaves nothing to repair by hand".
 func TestKillNine(t *testing.T) {
 	t.Logf("-crash.seed=%d", *seed)
+	for _, storage := range []string{engine.SQLite, engine.PostgreSQL, engine.MySQL} {
+		t.Run(storage, func(t *testing.T) { killNine(t, servers.New(t, storage)) })
+	}
+}
+
+func killNine(t *testing.T, place engine.Place) {
 	random := rand.New(rand.NewPCG(*seed, 0))
-	dir := t.TempDir()
-	database := filepath.Join(dir, "ark.db")
 	m := newModel()
 	written, early := 0, 0
 	for i := range *crashes {
-		// One in five dies while it opens the file, which may be in the middle of recovering from the death before.
+		// One in five dies while it opens the database, which may be in the middle of recovering from the death before.
 		whileOpening := random.IntN(5) == 0 && i > 0
 		life := time.Duration(random.Int64N(int64(250 * time.Millisecond)))
 		if whileOpening {
 			life /= 5
 		}
-		r, err := runAndKill(database, life, whileOpening)
+		r, err := runAndKill(place, life, whileOpening)
 		if err != nil {
 			t.Fatalf("crash %d: %v", i, err)
 		}
-		checked := filepath.Join(dir, fmt.Sprintf("copy-%d", i))
-		if err := copyDatabase(database, checked); err != nil {
-			t.Fatalf("crash %d: %v", i, err)
-		}
-		if err := m.check(t.Context(), filepath.Join(checked, "ark.db"), r); err != nil {
+		if err := checkLeft(t, place, m, r); err != nil {
 			t.Fatalf("after crash %d, a child that lived %s: %v", i, life, err)
-		}
-		if err := os.RemoveAll(checked); err != nil {
-			t.Fatal(err)
 		}
 		written += len(r.wrote)
 		if !r.ready {
@@ -59,14 +59,33 @@ func TestKillNine(t *testing.T) {
 	}
 }
 
+// checkLeft checks what a dead child left. Files are checked as a copy, so that the next child finds them as they are.
+func checkLeft(t *testing.T, place engine.Place, m *model, r reports) error {
+	if place.Storage != engine.SQLite {
+		return m.check(t.Context(), place, r)
+	}
+	copied := place
+	dir := filepath.Join(t.TempDir(), "copy")
+	copied.Path = filepath.Join(dir, filepath.Base(place.Path))
+	if err := copyDatabase(place.Path, dir); err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	return m.check(t.Context(), copied, r)
+}
+
 // runAndKill starts a child and kills it some time after its start, or after it is ready.
-func runAndKill(database string, life time.Duration, whileOpening bool) (reports, error) {
+func runAndKill(place engine.Place, life time.Duration, whileOpening bool) (reports, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return reports{}, fmt.Errorf("find the test binary: %w", err)
 	}
+	told, err := json.Marshal(place)
+	if err != nil {
+		return reports{}, err
+	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), childEnv+"="+database)
+	cmd.Env = append(os.Environ(), childEnv+"="+string(told))
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	pipe, err := cmd.StdoutPipe()
@@ -129,23 +148,22 @@ func copyFile(from, to string) error {
 
 // The check itself must notice a loss: without the end of the write-ahead log it has to fail.
 func TestCheckNoticesLoss(t *testing.T) {
-	dir := t.TempDir()
-	database := filepath.Join(dir, "ark.db")
-	r, err := runAndKill(database, 200*time.Millisecond, false)
+	_, place := engine.Start(t, engine.SQLite)
+	r, err := runAndKill(place, 200*time.Millisecond, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(r.wrote) < 2 {
 		t.Fatalf("only %d writes before the kill", len(r.wrote))
 	}
-	info, err := os.Stat(database + "-wal")
+	info, err := os.Stat(place.Path + "-wal")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(database+"-wal", info.Size()/2); err != nil {
+	if err := os.Truncate(place.Path+"-wal", info.Size()/2); err != nil {
 		t.Fatal(err)
 	}
-	if err := newModel().check(t.Context(), database, r); err == nil {
+	if err := newModel().check(t.Context(), place, r); err == nil {
 		t.Error("half of the write-ahead log is gone and the check did not notice")
 	} else {
 		t.Logf("noticed: %v", err)

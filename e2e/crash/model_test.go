@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -19,8 +20,8 @@ type model struct {
 func newModel() *model { return &model{revision: 1, live: map[string]*mvcc.KeyValue{}} }
 
 // check opens the database left by a crash, holds it against the child's reports and the model, and moves the model on.
-func (m *model) check(ctx context.Context, path string, r reports) error {
-	store, err := open(ctx, path)
+func (m *model) check(ctx context.Context, place engine.Place, r reports) error {
+	store, err := open(ctx, place)
 	if err != nil {
 		return fmt.Errorf("open after the crash: %w", err)
 	}

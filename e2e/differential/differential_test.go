@@ -19,19 +19,28 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 func TestDifferential(t *testing.T) {
 	n := number(t, "ARK_DIFF_OPS", 1500)
 	if seed := number(t, "ARK_DIFF_SEED", -1); seed >= 0 {
-		runSeed(t, seed, n)
+		storage := os.Getenv("ARK_DIFF_STORAGE")
+		if storage == "" {
+			storage = engine.SQLite
+		}
+		runSeed(t, storage, seed, n)
 		return
 	}
-	for seed := range number(t, "ARK_DIFF_SEEDS", 24) {
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			t.Parallel() // most of the time is spent waiting for etcd
-			runSeed(t, seed, n)
-		})
+	seeds := number(t, "ARK_DIFF_SEEDS", 24)
+	for storage, seeds := range map[string]int{engine.SQLite: seeds, engine.PostgreSQL: seeds / 3, engine.MySQL: seeds / 3} {
+		for seed := range seeds {
+			t.Run(fmt.Sprintf("%s/seed=%d", storage, seed), func(t *testing.T) {
+				t.Parallel() // most of the time is spent waiting for etcd
+				runSeed(t, storage, seed, n)
+			})
+		}
 	}
 }
 
@@ -61,12 +70,12 @@ type pair struct {
 	unsynced bool
 }
 
-func runSeed(t *testing.T, seed, n int) {
+func runSeed(t *testing.T, storage string, seed, n int) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	p := &pair{
 		t: t, ctx: ctx,
 		g:    &generator{Rand: rand.New(rand.NewPCG(uint64(seed), 1)), revision: 1},
-		etcd: startEtcd(t), ours: startOurs(t, seed%2 == 1),
+		etcd: startEtcd(t), ours: startOurs(t, storage, seed%2 == 1),
 	}
 	p.logs = [2][]*watchLog{openLogs(t, ctx, p.etcd), openLogs(t, ctx, p.ours)}
 	var reading sync.WaitGroup
@@ -79,8 +88,8 @@ func runSeed(t *testing.T, seed, n int) {
 		req := p.g.next()
 		p.history = append(p.history, fmt.Sprintf("%d: %T %v", i, req, req))
 		if difference := p.step(req); difference != "" {
-			t.Fatalf("seed %d differs at request %d (again with ARK_DIFF_SEED=%d ARK_DIFF_OPS=%d)\n%s\n\nlast requests:\n%s",
-				seed, i, seed, i+1, difference, strings.Join(p.history[max(0, len(p.history)-25):], "\n"))
+			t.Fatalf("seed %d differs at request %d (again with ARK_DIFF_STORAGE=%s ARK_DIFF_SEED=%d ARK_DIFF_OPS=%d)\n%s\n\nlast requests:\n%s",
+				seed, i, storage, seed, i+1, difference, strings.Join(p.history[max(0, len(p.history)-25):], "\n"))
 		}
 	}
 	if difference := p.settle(); difference != "" {

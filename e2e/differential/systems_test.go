@@ -2,6 +2,7 @@ package differential
 
 import (
 	"context"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -13,10 +14,10 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
 // system is one of the two that are compared.
@@ -54,14 +55,23 @@ func startEtcd(t *testing.T) *system {
 	return dial(t, "etcd", client.String())
 }
 
-func startOurs(t *testing.T, overGRPC bool) *system {
+// servers hold the databases of all tests.
+var servers engine.Shared
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	servers.Stop()
+	os.Exit(code)
+}
+
+func startOurs(t *testing.T, storage string, overGRPC bool) *system {
 	t.Helper()
 	ctx := context.Background()
-	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{Relaxed: true})
+	e, err := servers.New(t, storage).Open(ctx, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	store, err := mvcc.Open(ctx, e, mvcc.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

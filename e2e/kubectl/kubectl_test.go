@@ -11,10 +11,21 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 func TestKubectl(t *testing.T) {
-	c := newCluster(t, component.ArkOptions{})
+	for _, storage := range []string{engine.SQLite, engine.PostgreSQL, engine.MySQL} {
+		t.Run(storage, func(t *testing.T) { testKubectl(t, storage) })
+	}
+}
+
+func testKubectl(t *testing.T, storage string) {
+	options := component.ArkOptions{}
+	if storage != engine.SQLite {
+		options.Storage = servers.New(t, storage).Flags()
+	}
+	c := newCluster(t, options)
 	t.Run("version", c.testVersion)
 	t.Run("kubeconfig is the admin's alone", func(t *testing.T) {
 		if err := component.RequireMode(c.server.Kubeconfig, 0o600); err != nil {
@@ -159,11 +170,12 @@ func (c *cluster) testExplain(t *testing.T) {
 
 func (c *cluster) testServerSideApply(t *testing.T) {
 	c.namespace(t, "ssa")
+	c.runWith(t, "{apiVersion: ark.mckinsey.com/v1alpha1, kind: Agent, metadata: {name: researcher}}", "apply", "-n", "ssa", "-f", "-")
 	path := file(t, query("sky", "  target: {type: agent, name: researcher}", "  timeout: 5m"))
 	if out := c.run(t, "apply", "--server-side", "-n", "ssa", "-f", path); out != "query.ark.mckinsey.com/sky serverside-applied\n" {
 		t.Errorf("apply says %q", out)
 	}
-	other := file(t, query("sky", "  timeout: 9m"))
+	other := file(t, strings.Replace(query("sky", "  timeout: 9m"), "  selector: {}\n", "", 1))
 	c.refuse(t, "", []string{"conflict with \"kubectl\"", ".spec.timeout"},
 		"apply", "--server-side", "--field-manager=somebody-else", "-n", "ssa", "-f", other)
 	c.run(t, "apply", "--server-side", "--field-manager=somebody-else", "--force-conflicts", "-n", "ssa", "-f", other)
@@ -177,9 +189,9 @@ func (c *cluster) testServerSideApplyTwice(t *testing.T) {
 	c.namespace(t, "twice")
 	args := []string{"apply", "--server-side", "-n", "twice", "-f", file(t, strings.Join([]string{
 		query("durations", "  timeout: 5m", "  ttl: 720h"),
-		query("empty", "  selector: {matchLabels: {}, matchExpressions: []}", "  overrides: [{resourceType: model, headers: [], labelSelector: {}}]"),
+		query("empty", "  selector: {matchLabels: {}, matchExpressions: []}", "  overrides: [{resourceType: model, headers: [{name: a, value: {value: b}}], labelSelector: {}}]"),
 		query("nulls", "  memory: null"),
-		strings.NewReplacer("Query", "Agent", "  input: Why is the sky blue?", "  tools: [{type: mcp, approval: {timeout: 300s}}]").Replace(query("defaults-in-a-list")),
+		strings.NewReplacer("Query", "Agent", "  input: Why is the sky blue?", "  tools: [{type: mcp, name: files, approval: {timeout: 300s}}]", "  selector: {}\n", "").Replace(query("defaults-in-a-list")),
 	}, "---\n"))}
 	for _, dir := range c.examples() {
 		args = append(args, "-f", dir)

@@ -47,6 +47,13 @@ func (c *cluster) everything(t *testing.T) string {
 func (c *cluster) testKill(t *testing.T) {
 	const namespace, writers, enough = "killed", 16, 400
 	c.namespace(t, namespace)
+	target, err := component.RawClient(c.server.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writequery.CreateTarget(t.Context(), target, namespace); err != nil {
+		t.Fatal(err)
+	}
 	before := c.everything(t)
 	var (
 		mu           sync.Mutex

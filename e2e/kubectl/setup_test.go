@@ -9,10 +9,20 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 // patience bounds every wait for something that must happen; no test passes or fails by being faster.
 const patience = 2 * time.Minute
+
+// servers hold the databases of the tests that need one.
+var servers engine.Shared
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	servers.Stop()
+	os.Exit(code)
+}
 
 // cluster is the server under test and a kubectl that speaks to it.
 type cluster struct {
@@ -122,6 +132,10 @@ func file(t *testing.T, text string) string {
 
 // query is a manifest; more is added to its spec, each line indented by two spaces.
 func query(name string, more ...string) string {
+	// Somebody has to be asked: whoever there is, unless the test names one.
+	if text := strings.Join(more, "\n"); !strings.Contains(text, "target") && !strings.Contains(text, "selector:") {
+		more = append(more, "  selector: {}")
+	}
 	return strings.Join(append([]string{
 		"apiVersion: ark.mckinsey.com/v1alpha1", "kind: Query", "metadata:", "  name: " + name, "spec:", "  input: Why is the sky blue?",
 	}, more...), "\n") + "\n"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the real components that the end-to-end tests and benchmarks run against, from their Go modules.
 #
-#   e2e/tools/build.sh NAME...     NAME: etcd etcdctl kubectl kube-apiserver kube-controller-manager kine | all
+#   e2e/tools/build.sh NAME...     NAME: etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm | all
 #
 # Binaries land in $ARK_CACHE (default: <repo>/.cache/bin). A binary is built only when it is missing or
 # when its stamp (NAME.version) names another version, so calling this before every run is cheap.
@@ -14,10 +14,11 @@ ETCD_VERSION=v3.7.3
 KUBE_VERSION=v1.37.2
 KUBE_BUILD_DATE=2026-10-27T12:01:04Z
 KINE_VERSION=v0.17.5
+HELM_VERSION=v3.22.0
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARK_CACHE:-$(cd "$here/../.." && pwd)/.cache/bin}
-known=(etcd etcdctl kubectl kube-apiserver kube-controller-manager kine)
+known=(etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm)
 
 say()  { printf 'tools: %s\n' "$*" >&2; }
 fail() { printf 'tools: error: %s\n' "$*" >&2; exit 1; }
@@ -134,11 +135,30 @@ build_kine() {
     -ldflags "-s -X github.com/k3s-io/kine/pkg/version.Version=$KINE_VERSION"
 }
 
+helm_module() {
+  go mod init local.test/helmbuild
+  go get -tool "helm.sh/helm/v3/cmd/helm@$HELM_VERSION"
+}
+
+# Without flags helm takes the cluster to be v1.20 where it cannot ask, as in "helm template".
+build_helm() {
+  local src=$cache/src/helm-$HELM_VERSION minor=${KUBE_VERSION#v1.} flags pkg
+  flags="-s -w -X helm.sh/helm/v3/internal/version.version=$HELM_VERSION"
+  for pkg in pkg/chartutil pkg/lint/rules; do
+    flags+=" -X helm.sh/helm/v3/$pkg.k8sVersionMajor=1 -X helm.sh/helm/v3/$pkg.k8sVersionMinor=${minor%%.*}"
+  done
+  once "$src" helm_module
+  export CGO_ENABLED=0
+  cd "$src"
+  package=helm.sh/helm/v3/cmd/helm compile helm "$HELM_VERSION" -ldflags "$flags"
+}
+
 build() {
   case $1 in
     etcd|etcdctl) current "$1" "$ETCD_VERSION" || (build_etcd "$1") ;;
     kubectl|kube-apiserver|kube-controller-manager) current "$1" "$KUBE_VERSION" || (build_kube "$1") ;;
     kine) current kine "$KINE_VERSION" || (build_kine) ;;
+    helm) current helm "$HELM_VERSION" || (build_helm) ;;
     *) fail "unknown component '$1'; known: ${known[*]} all" ;;
   esac
 }

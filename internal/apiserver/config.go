@@ -12,6 +12,7 @@ import (
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
@@ -25,6 +26,12 @@ type Config struct {
 	Informers informers.SharedInformerFactory
 	// OpenAPI describes the types that the mode serves beyond Ark's.
 	OpenAPI []OpenAPISource
+	// Core reads the Secrets and ConfigMaps that Ark objects refer to; nil leaves
+	// such references unchecked. The documentation of internal/registry says how
+	// to implement it.
+	Core rules.KeyedObjects
+
+	modelURLs rules.URLPolicy
 
 	backend Backend
 	kinds   []registry.Kind
@@ -58,6 +65,7 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.MaxMutatingRequestsInFlight = o.MaxMutatingInFlight
 	generic.ShutdownWatchTerminationGracePeriod = o.WatchGrace
 	generic.ShutdownDelayDuration = o.ShutdownDelay
+	generic.ShutdownSendRetryAfter = o.SendRetryAfter
 	// Priority and fairness stays off: its rules are objects that nothing serves
 	// here. The limits above stand in for it.
 	generic.FlowControl = nil
@@ -82,7 +90,7 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json}, nil
 }
 
 // CompletedConfig is a configuration with every default filled in.

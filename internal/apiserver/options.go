@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 )
 
 // Options are the settings that both modes share.
@@ -26,6 +28,12 @@ type Options struct {
 	// ShutdownDelay is how long the server still serves after it has turned
 	// unready, for load balancers to notice.
 	ShutdownDelay time.Duration
+	// ModelURLs is the policy for the base URLs of models.
+	ModelURLs rules.URLPolicy
+	// SendRetryAfter answers requests that come after ShutdownDelay with 429 and
+	// Connection: close until those in flight are done. Without it the server stops
+	// to listen.
+	SendRetryAfter bool
 }
 
 // NewOptions returns the defaults; Listener and the certificate are missing.

@@ -30,7 +30,11 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err := server.AddPostStartHook("storage-readiness", server.StorageReadinessHook.Hook); err != nil {
 		return nil, fmt.Errorf("wait for the watch caches: %w", err)
 	}
-	storage, err := registry.Storage(c.kinds, c.scheme, c.Generic.RESTOptionsGetter)
+	storage, err := registry.Storage(c.kinds, c.scheme, c.Generic.RESTOptionsGetter, registry.Environment{
+		Core:       c.Core,
+		Authorizer: c.Generic.Authorization.Authorizer,
+		ModelURLs:  c.modelURLs,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -79,6 +79,7 @@ func toRange(r *pb.RangeRequest) *mvcc.Range {
 		Limit:             max(r.GetLimit(), 0),
 		KeysOnly:          r.GetKeysOnly(),
 		CountOnly:         r.GetCountOnly(),
+		Serializable:      r.GetSerializable(),
 		Sort:              mvcc.Sort{Order: mvcc.SortOrder(r.GetSortOrder()), Target: mvcc.SortTarget(r.GetSortTarget())},
 		MinModRevision:    r.GetMinModRevision(),
 		MaxModRevision:    r.GetMaxModRevision(),

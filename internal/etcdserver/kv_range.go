@@ -6,8 +6,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// Range reads keys, at the newest revision or an older one. Serializable
-// makes no difference: a read from memory is as cheap when linearizable.
+// Range reads keys, at the newest revision or an older one.
 func (k *kvService) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
 	if err := checkRange(r); err != nil {
 		return nil, err

@@ -36,8 +36,12 @@ func (l *leaseService) LeaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest
 }
 
 // LeaseTimeToLive tells the whole seconds left; -1 if there is no such lease.
-func (l *leaseService) LeaseTimeToLive(_ context.Context, r *pb.LeaseTimeToLiveRequest) (*pb.LeaseTimeToLiveResponse, error) {
-	out := &pb.LeaseTimeToLiveResponse{Header: header(l.s.store.Revision()), ID: r.GetID()}
+func (l *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiveRequest) (*pb.LeaseTimeToLiveResponse, error) {
+	revision, err := l.s.store.Current(ctx)
+	if err != nil {
+		return nil, toStatus(err)
+	}
+	out := &pb.LeaseTimeToLiveResponse{Header: header(revision), ID: r.GetID()}
 	lease, err := l.s.store.Lease(mvcc.LeaseID(r.GetID()), r.GetKeys())
 	if errors.Is(err, mvcc.ErrLeaseNotFound) {
 		out.TTL = -1
@@ -46,17 +50,21 @@ func (l *leaseService) LeaseTimeToLive(_ context.Context, r *pb.LeaseTimeToLiveR
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	out.TTL = secondsLeft(lease)
+	out.TTL = secondsLeft(lease, l.s.store.Now())
 	out.GrantedTTL = lease.TTL
 	out.Keys = lease.Keys
 	return out, nil
 }
 
 // LeaseLeases lists the ids of all leases.
-func (l *leaseService) LeaseLeases(context.Context, *pb.LeaseLeasesRequest) (*pb.LeaseLeasesResponse, error) {
+func (l *leaseService) LeaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest) (*pb.LeaseLeasesResponse, error) {
+	revision, err := l.s.store.Current(ctx)
+	if err != nil {
+		return nil, toStatus(err)
+	}
 	ids := l.s.store.Leases()
 	out := &pb.LeaseLeasesResponse{
-		Header: header(l.s.store.Revision()),
+		Header: header(revision),
 		Leases: make([]*pb.LeaseStatus, len(ids)),
 	}
 	for i, id := range ids {
@@ -65,6 +73,6 @@ func (l *leaseService) LeaseLeases(context.Context, *pb.LeaseLeasesRequest) (*pb
 	return out, nil
 }
 
-func secondsLeft(l mvcc.Lease) int64 {
-	return max(int64(time.Until(l.Deadline)/time.Second), 0)
+func secondsLeft(l mvcc.Lease, now time.Time) int64 {
+	return max(int64(l.Deadline.Sub(now)/time.Second), 0)
 }

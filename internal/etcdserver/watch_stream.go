@@ -91,6 +91,13 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 	// Read once: the header of the answer must not run ahead of where a watch
 	// "from now on" begins, since the client resumes from it.
 	revision := st.store.Revision()
+	var failed error
+	if r.GetStartRevision() == 0 {
+		var now int64
+		if now, failed = st.store.Current(st.ctx); failed == nil {
+			revision = now
+		}
+	}
 	key := r.GetKey()
 	if len(key) == 0 {
 		key = []byte{0}
@@ -103,6 +110,8 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 	end := r.GetRangeEnd()
 	fromKey := len(end) == 1 && end[0] == 0
 	switch {
+	case failed != nil:
+		return refuse(failed.Error())
 	case r.GetStartRevision() < 0:
 		return refuse(rpctypes.ErrCompacted.Error())
 	case len(end) > 0 && !fromKey && bytes.Compare(key, end) >= 0:

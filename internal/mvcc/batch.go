@@ -20,6 +20,8 @@ type batch struct {
 	store  *Store
 	now    time.Time
 	bytes  int
+	// landed says, after an unknown outcome, that the batch is durable.
+	landed bool
 }
 
 func (s *Store) newBatch(base *state) *batch {
@@ -28,7 +30,7 @@ func (s *Store) newBatch(base *state) *batch {
 		base:  base,
 		tree:  base.tree.edit(),
 		store: s,
-		now:   s.opts.Now(),
+		now:   s.Now(),
 	}
 }
 
@@ -47,9 +49,12 @@ func (b *batch) add(events []Event, a Actor) {
 	b.bytes += c.size()
 }
 
+// changes says that the batch does something that its revisions do not tell of.
+func (b *batch) changes() bool { return len(b.leases) > 0 || b.Compacted > 0 }
+
 // empty says that there is nothing to make durable.
 func (b *batch) empty() bool {
-	return len(b.Commits) == 0 && len(b.leases) == 0 && b.Compacted == 0
+	return len(b.Commits) == 0 && !b.changes()
 }
 
 // seal fills in what the engine is to write.
@@ -100,6 +105,17 @@ func (e *editor) undo(events []Event) {
 			e.set(prev)
 		} else {
 			e.remove(events[i].KV.Key)
+		}
+	}
+}
+
+// redo carries out the events of one commit.
+func (e *editor) redo(events []Event) {
+	for _, ev := range events {
+		if ev.Type == EventPut {
+			e.set(ev.KV)
+		} else {
+			e.remove(ev.KV.Key)
 		}
 	}
 }

@@ -45,8 +45,9 @@ const (
 	pruneSpan = 256
 )
 
-// pruner deletes the rows below the compacted revision, a few at a time between
-// batches. It belongs to the sequencer.
+// pruner deletes the rows below the compacted revision, a few at a time. It belongs
+// to the sequencer, which calls it between batches; where replicas share the
+// database, to the maintainer, which has a connection of its own.
 type pruner struct {
 	span int64 // revisions that a step covers
 	rest time.Time
@@ -83,9 +84,12 @@ func (p *pruner) step(ctx context.Context, s *Store) {
 	} else if took > pruneStep {
 		p.span /= 2
 	}
-	st.pruned = to
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	st = *s.state.Load()
+	st.pruned = max(st.pruned, to)
 	s.state.Store(&st)
-	if to == st.compacted {
+	if st.pruned >= st.compacted {
 		s.broadcast()
 	}
 }

@@ -71,28 +71,70 @@ func (ls *leases) set(l Lease) {
 	heap.Push(&ls.heap, deadline{l.Deadline, l.ID})
 }
 
-// apply publishes what a batch did to leases.
-func (ls *leases) apply(b *batch) {
+// apply publishes what a batch did: leases granted and renewed, keys attached and
+// detached, leases gone.
+func (ls *leases) apply(set []Lease, commits []*Commit, gone []LeaseID) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	for _, l := range b.Leases {
+	for _, l := range set {
 		ls.set(l)
 	}
-	for _, c := range b.Commits {
-		for _, e := range c.Events {
-			if e.Prev != nil && e.Prev.Lease != 0 {
-				if l := ls.byID[e.Prev.Lease]; l != nil {
-					delete(l.keys, string(e.KV.Key))
-				}
+	for _, c := range commits {
+		ls.followCommit(c)
+	}
+	for _, id := range gone {
+		delete(ls.byID, id)
+	}
+}
+
+func (ls *leases) followCommit(c *Commit) {
+	for _, e := range c.Events {
+		if e.Prev != nil && e.Prev.Lease != 0 {
+			if l := ls.byID[e.Prev.Lease]; l != nil {
+				delete(l.keys, string(e.KV.Key))
 			}
-			if e.Type == EventPut {
-				ls.attach(e.KV)
+		}
+		if e.Type == EventPut {
+			ls.attach(e.KV)
+		}
+	}
+}
+
+// follow takes over what other replicas did to leases.
+func (ls *leases) follow(changes LeaseChanges) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if changes.All {
+		have := make(map[LeaseID]bool, len(changes.Set))
+		for _, l := range changes.Set {
+			have[l.ID] = true
+		}
+		for id := range ls.byID {
+			if !have[id] {
+				delete(ls.byID, id)
 			}
 		}
 	}
-	for _, id := range b.RevokedLeases {
+	for _, id := range changes.Gone {
 		delete(ls.byID, id)
 	}
+	for _, l := range changes.Set {
+		ls.set(l)
+	}
+}
+
+// attachAll follows one commit.
+func (ls *leases) attachAll(c *Commit) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.followCommit(c)
+}
+
+// replace takes over everything from others, which is not used any more.
+func (ls *leases) replace(others *leases) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.byID, ls.heap = others.byID, others.heap
 }
 
 func (ls *leases) attach(kv *KeyValue) {
@@ -151,34 +193,27 @@ func (ls *leases) due(now time.Time) []LeaseID {
 	return ids
 }
 
-// expireLeases revokes what is due, each lease in a revision of its own.
+// expireLeases revokes what is due, each lease in a revision of its own, as many
+// as fit into one batch.
 func (s *sequencer) expireLeases(ctx context.Context) {
-	now := s.opts.Now()
-	if now.Before(s.leases.retry) {
+	now := s.Now()
+	if !s.maintains() || now.Before(s.leases.retry) || len(s.leases.due(now)) == 0 {
 		return
 	}
-	ids := s.leases.due(now)
-	if len(ids) == 0 {
-		return
+	err := s.settle(ctx)
+	if err == nil {
+		err = s.write(ctx, func(b *batch) {
+			for _, id := range s.leases.due(b.now) {
+				b.revoke(id, Actor{Verb: "expire"})
+				if b.bytes >= s.opts.BatchBytes {
+					break
+				}
+			}
+		})
 	}
-	if s.revokeAll(ctx, ids) != nil {
+	if err != nil {
 		s.leases.retry = now.Add(leasePause)
 	}
-}
-
-// revokeAll commits the end of as many of the leases as fit into one batch.
-func (s *sequencer) revokeAll(ctx context.Context, ids []LeaseID) error {
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	b := s.newBatch(s.state.Load())
-	for _, id := range ids {
-		b.revoke(id, Actor{Verb: "expire"})
-		if b.bytes >= s.opts.BatchBytes {
-			break
-		}
-	}
-	return s.commit(ctx, b)
 }
 
 // revoke deletes the lease's keys, if any in one revision, and the lease.
@@ -270,7 +305,7 @@ func (s *Store) LeaseKeepAlive(ctx context.Context, id LeaseID) (Lease, error) {
 }
 
 // Lease describes a lease, with its keys if asked for. Error:
-// ErrLeaseNotFound.
+// ErrLeaseNotFound. Where other replicas write too, call Current first.
 func (s *Store) Lease(id LeaseID, keys bool) (Lease, error) {
 	have := s.leases.get(id)
 	if have == nil {

@@ -28,6 +28,14 @@ func (r *ring) get(revision int64) *Commit {
 	return nil
 }
 
+// reset forgets all that is held; the next commit added is of revision next.
+func (r *ring) reset(next int64) {
+	for i := range r.slots {
+		r.slots[i].Store(nil)
+	}
+	r.oldest, r.next, r.bytes = next, next, 0
+}
+
 // add takes the commit that follows the last one added.
 func (r *ring) add(c *Commit) {
 	r.bytes += c.size()

@@ -71,10 +71,7 @@ func (q *queue) add(r *request) bool {
 	}
 	q.waiting = append(q.waiting, r)
 	if len(q.waiting) == 1 {
-		select {
-		case q.wake <- struct{}{}:
-		default:
-		}
+		q.rouse()
 	}
 	return true
 }
@@ -92,6 +89,11 @@ func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
+	q.rouse()
+}
+
+// rouse makes the sequencer look at what there is to do.
+func (q *queue) rouse() {
 	select {
 	case q.wake <- struct{}{}:
 	default:
@@ -105,6 +107,9 @@ type sequencer struct {
 	// read back yet. Nothing is written until it can.
 	doubt *batch
 	prune pruner
+	// contended counts the turns for which to expect that other replicas write
+	// in between; see write.
+	contended int
 }
 
 func (s *sequencer) run(ctx context.Context) {
@@ -130,7 +135,9 @@ func (s *sequencer) run(ctx context.Context) {
 			}
 		}
 		s.expireLeases(ctx)
-		s.prune.step(ctx, s.Store)
+		if s.shared == nil {
+			s.prune.step(ctx, s.Store)
+		}
 		timer.Reset(s.idle())
 	}
 }
@@ -138,11 +145,11 @@ func (s *sequencer) run(ctx context.Context) {
 // idle is how long there is nothing to do but to wait for requests.
 func (s *sequencer) idle() time.Duration {
 	d := time.Minute
-	if due, ok := s.leases.next(); ok {
-		now := s.opts.Now()
+	if due, ok := s.leases.next(); ok && s.maintains() {
+		now := s.Now()
 		d = min(d, max(due.Sub(now), s.leases.retry.Sub(now)))
 	}
-	if wait, ok := s.prune.next(s.Store); ok {
+	if wait, ok := s.prune.next(s.Store); ok && s.shared == nil {
 		d = min(d, wait)
 	}
 	return max(d, 0)
@@ -155,17 +162,25 @@ func (s *sequencer) runBatch(ctx context.Context, reqs []*request) []*request {
 		answer(reqs, fmt.Errorf("%w: %w", ErrUnavailable, err))
 		return nil
 	}
-	b := s.newBatch(s.state.Load())
 	n := 0
-	for n < len(reqs) && n < s.opts.BatchRequests && b.bytes < s.opts.BatchBytes {
-		if r := reqs[n]; r.state.CompareAndSwap(0, taken) {
-			r.decide(b)
+	err := s.write(ctx, func(b *batch) {
+		for n = 0; n < len(reqs) && n < s.opts.BatchRequests && b.bytes < s.opts.BatchBytes; n++ {
+			if reqs[n].take() {
+				reqs[n].decide(b)
+			}
 		}
-		n++
+	})
+	if n == 0 {
+		n = len(reqs) // the store could not even begin: that holds for all of them
 	}
-	now, later := reqs[:n], reqs[n:]
-	answer(now, s.commit(ctx, b))
-	return later
+	answer(reqs[:n], err)
+	return reqs[n:]
+}
+
+// take says whether the request is to be decided: it has not been withdrawn. One that
+// has been decided on a batch that came to nothing is decided again.
+func (r *request) take() bool {
+	return r.state.CompareAndSwap(0, taken) || r.state.Load() == taken
 }
 
 func answer(reqs []*request, err error) {
@@ -175,20 +190,94 @@ func answer(reqs []*request, err error) {
 	}
 }
 
-// commit makes a batch durable and publishes it.
+// contention is how many turns the sequencer waits for its turn before it decides,
+// after it has found that another replica wrote meanwhile.
+const contention = 8
+
+// write lets decide fill a batch, makes the batch durable and publishes it.
+//
+// A replica that writes alone decides first and finds on committing that nothing
+// has come between, which takes one round trip. Where others do write, that is
+// likely to fail; then it takes its turn first, catches up, and decides on what
+// cannot change any more.
+func (s *sequencer) write(ctx context.Context, decide func(*batch)) error {
+	if s.contended > 0 {
+		return s.writeInTurn(ctx, decide)
+	}
+	b := s.newBatch(s.state.Load())
+	decide(b)
+	err := s.commit(ctx, b)
+	if errors.Is(err, ErrMoved) {
+		s.contended = contention
+		return s.writeInTurn(ctx, decide)
+	}
+	return err
+}
+
+// commit makes a batch durable and publishes it. ErrMoved: another replica has
+// written since the batch was decided.
 func (s *sequencer) commit(ctx context.Context, b *batch) error {
 	if b.empty() {
-		return nil
+		return s.confirm(ctx, b)
 	}
 	b.seal()
-	err := s.engine.Commit(ctx, &b.Batch)
+	return s.committed(ctx, b, s.engine.Commit(ctx, &b.Batch))
+}
+
+// confirm sees that a batch without writes has been decided on the present
+// state: its answers are reads.
+func (s *sequencer) confirm(ctx context.Context, b *batch) error {
+	if s.shared == nil {
+		return nil
+	}
+	st, err := s.current(ctx)
+	if err != nil {
+		return err
+	}
+	if st.Position != b.Base {
+		return ErrMoved
+	}
+	return nil
+}
+
+// writeInTurn is write while the other replicas wait.
+func (s *sequencer) writeInTurn(ctx context.Context, decide func(*batch)) error {
+	var b *batch
+	err := s.shared.InTurn(ctx, func(ctx context.Context, at Position) (*Batch, error) {
+		if s.state.Load().Position == at {
+			s.contended--
+		} else {
+			s.contended = contention
+			if err := s.catchUp(ctx); err != nil {
+				return nil, err
+			}
+		}
+		b = s.newBatch(s.state.Load())
+		decide(b)
+		b.seal()
+		return &b.Batch, nil
+	})
+	if b == nil || b.empty() {
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
+		return nil
+	}
+	return s.committed(ctx, b, err)
+}
+
+// committed publishes a batch, if its commit's error leaves no doubt that it is
+// durable.
+func (s *sequencer) committed(ctx context.Context, b *batch, err error) error {
 	switch {
 	case err == nil:
 		s.publish(b)
 		return nil
+	case errors.Is(err, ErrMoved):
+		return ErrMoved
 	case errors.Is(err, ErrUnknownOutcome):
 		s.doubt = b
-		if s.settle(ctx) == nil && s.state.Load().Revision >= b.revision() && len(b.Commits) > 0 {
+		if s.settle(ctx) == nil && s.state.Load().Revision >= b.revision() && b.landed {
 			return nil // read back: it is there
 		}
 		return err
@@ -199,25 +288,42 @@ func (s *sequencer) commit(ctx context.Context, b *batch) error {
 	}
 }
 
-// settle finds out what became of the batch in doubt, if there is one, by
-// reading the engine's state: a transaction is there as a whole or not at all.
+// settle finds out what became of the batch in doubt, if there is one, before
+// anything else is decided.
 func (s *sequencer) settle(ctx context.Context) error {
 	b := s.doubt
 	if b == nil {
 		return nil
 	}
-	st, err := s.engine.State(ctx)
+	var err error
+	if s.shared != nil {
+		b.landed, err = s.shared.Settle(ctx, &b.Batch)
+	} else {
+		b.landed, err = s.readBack(ctx, b)
+	}
 	if err != nil {
 		return fmt.Errorf("read back an unknown commit: %w", err)
 	}
-	switch {
-	case st.Revision == b.revision() && b.reflected(st):
+	if b.landed {
 		s.publish(b)
-	case st.Revision != b.Base.Revision:
-		return fmt.Errorf("read back an unknown commit: the log is at revision %d, expected %d or %d", st.Revision, b.Base.Revision, b.revision())
 	}
 	s.doubt = nil
 	return nil
+}
+
+// readBack looks for a batch in a database that nobody else writes: a transaction
+// is there as a whole or not at all.
+func (s *sequencer) readBack(ctx context.Context, b *batch) (bool, error) {
+	st, err := s.engine.State(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case st.Revision == b.revision() && b.reflected(st):
+		return true, nil
+	case st.Revision != b.Base.Revision:
+		return false, fmt.Errorf("the log is at revision %d, expected %d or %d", st.Revision, b.Base.Revision, b.revision())
+	}
+	return false, nil
 }
 
 // reflected says whether a state read back shows the batch's effects that no

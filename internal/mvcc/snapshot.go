@@ -17,7 +17,10 @@ type Snapshot struct {
 
 // Snapshot pins a revision; 0 is the newest. Errors as for Range.
 func (s *Store) Snapshot(ctx context.Context, revision int64) (*Snapshot, error) {
-	st := s.state.Load()
+	st, err := s.current(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := checkRevision(revision, st.compacted, st.Revision); err != nil {
 		return nil, err
 	}
@@ -173,16 +176,24 @@ func (s *Store) commits(ctx context.Context, after, last int64, visit func(*Comm
 // readLog reads at least one revision from the engine's log, and sees to it that
 // none is missing but those that compaction may have taken.
 func (s *Store) readLog(ctx context.Context, after, last int64, maxBytes int, visit func(*Commit) error) (int64, error) {
-	at := after
+	at, missing := after, int64(0)
 	done, err := s.engine.Events(ctx, after, last, maxBytes, func(c *Commit) error {
 		if c.Revision != at+1 && at+1 > s.Compacted() {
-			return fmt.Errorf("revision %d is missing from the log", at+1)
+			missing = at + 1
 		}
 		at = c.Revision
 		return visit(c)
 	})
+	// Another replica may have compacted and pruned meanwhile. Whoever asked for
+	// the log compares its own revision with the compacted one next.
+	if err == nil && s.shared != nil {
+		_, err = s.current(ctx)
+	}
 	if err != nil {
 		return done, fmt.Errorf("read the log after revision %d: %w", after, err)
+	}
+	if missing > s.Compacted() {
+		return done, fmt.Errorf("read the log after revision %d: revision %d is missing", after, missing)
 	}
 	if done <= after {
 		if s.Compacted() > after {

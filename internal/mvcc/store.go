@@ -40,18 +40,26 @@ func (o *Options) setDefaults() {
 // Store is a revisioned key-value store. Its methods may be called from any
 // goroutine.
 type Store struct {
-	opts      Options
-	engine    Engine
-	state     atomic.Pointer[state]
-	changed   atomic.Pointer[chan struct{}]
-	ring      *ring
-	leases    *leases
-	queue     queue
-	snapshots snapshots
-	ended     chan struct{} // closed when the sequencer has returned
-	stop      context.CancelFunc
-	close     sync.Once
-	closeErr  error
+	opts   Options
+	engine Engine
+	// shared is engine, if other replicas write its database too.
+	shared Shared
+	state  atomic.Pointer[state]
+	// publishing is held by whoever replaces state.
+	publishing sync.Mutex
+	changed    atomic.Pointer[chan struct{}]
+	ring       *ring
+	leases     *leases
+	queue      queue
+	snapshots  snapshots
+	looks      looks
+	clock      atomic.Int64  // nanoseconds to add to opts.Now
+	leads      atomic.Bool   // Shared only: this replica maintains the database
+	ended      chan struct{} // closed when the sequencer has returned
+	stop       context.CancelFunc
+	running    sync.WaitGroup // all of them but the sequencer
+	close      sync.Once
+	closeErr   error
 }
 
 // state is what has been published. Immutable.
@@ -66,8 +74,42 @@ type state struct {
 // the engine from then on. If it fails, the engine is closed.
 func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 	opts.setDefaults()
+	st, ls, err := load(ctx, engine)
+	if err != nil {
+		_ = engine.Close() // the load's error says more
+		return nil, fmt.Errorf("load the store: %w", err)
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s := &Store{
+		opts:   opts,
+		engine: engine,
+		ring:   newRing(opts.RingCommits, opts.RingBytes, st.Revision+1),
+		leases: ls,
+		queue:  queue{wake: make(chan struct{}, 1)},
+		ended:  make(chan struct{}),
+		stop:   stop,
+	}
+	s.shared, _ = engine.(Shared)
+	s.state.Store(st)
+	ch := make(chan struct{})
+	s.changed.Store(&ch)
+	if s.shared != nil {
+		s.looks.wake = make(chan struct{}, 1)
+		s.running.Go(func() { s.looks.run(run, s) })
+		s.running.Go(func() { s.follow(run) })
+		s.running.Go(func() { s.maintain(run) })
+	}
+	seq := &sequencer{Store: s}
+	go func() {
+		defer close(s.ended)
+		seq.run(run)
+	}()
+	return s, nil
+}
+
+// load reads what an engine holds.
+func load(ctx context.Context, engine Engine) (*state, *leases, error) {
 	e := tree{}.edit()
-	ls := newLeases()
 	loaded, err := engine.Load(ctx, func(kv *KeyValue) error {
 		if e.set(kv) != nil {
 			return fmt.Errorf("the database is damaged: it holds key %q twice: restore a backup", kv.Key)
@@ -75,9 +117,9 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 		return nil
 	})
 	if err != nil {
-		_ = engine.Close() // the load's error says more
-		return nil, fmt.Errorf("load the store: %w", err)
+		return nil, nil, err
 	}
+	ls := newLeases()
 	for _, l := range loaded.Leases {
 		ls.set(l)
 	}
@@ -85,25 +127,7 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 		ls.attach(kv)
 		return true
 	})
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s := &Store{
-		opts:   opts,
-		engine: engine,
-		ring:   newRing(opts.RingCommits, opts.RingBytes, loaded.Revision+1),
-		leases: ls,
-		queue:  queue{wake: make(chan struct{}, 1)},
-		ended:  make(chan struct{}),
-		stop:   stop,
-	}
-	s.state.Store(&state{Position: loaded.Position, compacted: loaded.Compacted, pruned: loaded.Pruned, tree: e.tree})
-	ch := make(chan struct{})
-	s.changed.Store(&ch)
-	seq := &sequencer{Store: s}
-	go func() {
-		defer close(s.ended)
-		seq.run(run)
-	}()
-	return s, nil
+	return &state{Position: loaded.Position, compacted: loaded.Compacted, pruned: loaded.Pruned, tree: e.tree}, ls, nil
 }
 
 var everything = Span{Key: []byte{0}, End: []byte{0}}
@@ -115,6 +139,7 @@ func (s *Store) Close() error {
 		s.queue.close()
 		<-s.ended
 		s.stop()
+		s.running.Wait()
 		s.broadcast()
 		if err := s.engine.Close(); err != nil {
 			s.closeErr = fmt.Errorf("close the store: %w", err)
@@ -142,28 +167,55 @@ func (s *Store) broadcast() {
 }
 
 // publish makes a durable batch visible: to leases and watchers first, so that
-// whoever sees the revision finds the rest.
+// whoever sees the revision finds the rest. Where replicas share the database all of
+// it, or its commits, may have been read from there already.
 func (s *Store) publish(b *batch) {
-	s.leases.apply(b)
-	for _, c := range b.Commits {
+	s.publishing.Lock()
+	defer s.publishing.Unlock()
+	st := *s.state.Load()
+	change := b.Base.Change + 1
+	if !b.changes() {
+		change = b.Base.Change
+	}
+	if st.Revision >= b.revision() && st.Change >= change {
+		return
+	}
+	known := int(st.Revision - b.Base.Revision)
+	whole := known == 0
+	fresh := b.Commits[min(known, len(b.Commits)):]
+	if st.Change == b.Base.Change {
+		s.leases.apply(b.Leases, fresh, b.RevokedLeases)
+	} else {
+		s.leases.apply(nil, fresh, nil)
+	}
+	e := st.tree.edit()
+	for _, c := range fresh {
 		s.ring.add(c)
+		if !whole {
+			e.redo(c.Events)
+		}
 	}
-	st := *b.base
-	st.Revision = b.revision()
-	st.compacted = b.compacted()
-	st.tree = b.tree.tree
-	s.state.Store(&st)
-	if b.Compacted > 0 {
-		s.snapshots.forget(st.compacted)
+	if whole {
+		e.tree = b.tree.tree
 	}
-	s.broadcast()
+	st.Revision = max(st.Revision, b.revision())
+	st.Change = max(st.Change, change)
+	st.compacted = max(st.compacted, b.Compacted)
+	st.tree = e.tree
+	s.replace(&st)
 }
 
 // Range reads keys, at the newest revision or an older one. Errors:
-// ErrCompacted, ErrFutureRevision, or the engine's when an old revision has to
-// be rebuilt from the log.
+// ErrCompacted, ErrFutureRevision, ErrUnavailable, or the engine's when an old
+// revision has to be rebuilt from the log.
 func (s *Store) Range(ctx context.Context, r *Range) (*RangeResult, error) {
 	st := s.state.Load()
+	if !r.Serializable && s.shared != nil {
+		var err error
+		if st, err = s.current(ctx); err != nil {
+			return nil, err
+		}
+	}
 	t := st.tree
 	if r.Revision != 0 {
 		if err := checkRevision(r.Revision, st.compacted, st.Revision); err != nil {

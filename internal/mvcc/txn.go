@@ -12,7 +12,15 @@ import (
 func (s *Store) Txn(ctx context.Context, t *Txn, a Actor) (*TxnResult, error) {
 	// What does not write needs no turn: the published state decides it.
 	st := s.state.Load()
-	if p := t.plan(st.tree); !p.writes() {
+	p := t.plan(st.tree)
+	if s.shared != nil && !p.writes() {
+		var err error
+		if st, err = s.current(ctx); err != nil {
+			return nil, err
+		}
+		p = t.plan(st.tree)
+	}
+	if !p.writes() {
 		run := execution{store: s, base: st}
 		return run.txn(ctx, p)
 	}

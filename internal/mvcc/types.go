@@ -74,6 +74,9 @@ type Range struct {
 	Limit     int64
 	KeysOnly  bool
 	CountOnly bool
+	// Serializable is content with what this store knows: where other replicas
+	// write too, that may be a moment old.
+	Serializable bool
 	// Sort is the zero value for key order.
 	Sort Sort
 	// Bounds on revisions; 0 is no bound. As in etcd they filter what is

@@ -1,6 +1,9 @@
 package registry
 
 import (
+	"context"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
@@ -8,8 +11,9 @@ func a2aServer() Kind {
 	return define(definition[v1prealpha1.A2AServer, v1prealpha1.A2AServerList, v1prealpha1.A2AServerSpec, *v1prealpha1.A2AServerStatus]{
 		version: v1prealpha1.SchemeGroupVersion,
 		name:    "A2AServer", plural: "a2aservers", singular: "a2aserver",
-		spec:   func(o *v1prealpha1.A2AServer) *v1prealpha1.A2AServerSpec { return &o.Spec },
-		status: func(o *v1prealpha1.A2AServer) **v1prealpha1.A2AServerStatus { return &o.Status },
+		shortNames: []string{"a2as"},
+		spec:       func(o *v1prealpha1.A2AServer) *v1prealpha1.A2AServerSpec { return &o.Spec },
+		status:     func(o *v1prealpha1.A2AServer) **v1prealpha1.A2AServerStatus { return &o.Status },
 		columns: []column[v1prealpha1.A2AServer]{
 			{name: "Ready", kind: "string", path: ".status.conditions[?(@.type=='Ready')].status", cell: func(o *v1prealpha1.A2AServer) any {
 				return optional(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Ready") })
@@ -24,6 +28,21 @@ func a2aServer() Kind {
 				return optional(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return text(s.LastResolvedEndpoint) })
 			}},
 			age[v1prealpha1.A2AServer](),
+			{name: "Description", kind: "string", path: ".spec.description", wide: true, cell: func(o *v1prealpha1.A2AServer) any {
+				return text(o.Spec.Description)
+			}},
+		},
+		fields: []selectable[v1prealpha1.A2AServer]{
+			{path: "status.conditions.Ready", unindexed: true, value: func(o *v1prealpha1.A2AServer) string {
+				return selected(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Ready") })
+			}},
+			{path: "status.conditions.Discovering", unindexed: true, value: func(o *v1prealpha1.A2AServer) string {
+				return selected(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Discovering") })
+			}},
+		},
+		hooks: hooks[*v1prealpha1.A2AServer]{
+			check: rules.CheckA2AServer,
+			warn:  func(_ context.Context, _ rules.Env, o *v1prealpha1.A2AServer) []string { return rules.WarnA2AServer(o) },
 		},
 	})
 }

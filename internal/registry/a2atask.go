@@ -8,8 +8,9 @@ func a2aTask() Kind {
 	return define(definition[v1alpha1.A2ATask, v1alpha1.A2ATaskList, v1alpha1.A2ATaskSpec, *v1alpha1.A2ATaskStatus]{
 		version: v1alpha1.SchemeGroupVersion,
 		name:    "A2ATask", plural: "a2atasks", singular: "a2atask",
-		spec:   func(o *v1alpha1.A2ATask) *v1alpha1.A2ATaskSpec { return &o.Spec },
-		status: func(o *v1alpha1.A2ATask) **v1alpha1.A2ATaskStatus { return &o.Status },
+		shortNames: []string{"a2at"},
+		spec:       func(o *v1alpha1.A2ATask) *v1alpha1.A2ATaskSpec { return &o.Spec },
+		status:     func(o *v1alpha1.A2ATask) **v1alpha1.A2ATaskStatus { return &o.Status },
 		columns: []column[v1alpha1.A2ATask]{
 			{name: "Query", kind: "string", path: ".spec.queryRef.name", cell: func(o *v1alpha1.A2ATask) any {
 				return optional(o.Spec.QueryRef, func(r *v1alpha1.ResourceReference) any { return word(r.Name) })
@@ -21,6 +22,23 @@ func a2aTask() Kind {
 				return optional(o.Status, func(s *v1alpha1.A2ATaskStatus) any { return text(s.Phase) })
 			}},
 			age[v1alpha1.A2ATask](),
+			{name: "Server", kind: "string", path: ".spec.a2aServerRef.name", wide: true, cell: func(o *v1alpha1.A2ATask) any {
+				return optional(o.Spec.A2AServerRef, func(x *v1alpha1.ResourceReference) any { return word(x.Name) })
+			}},
+			{name: "Task", kind: "string", path: ".spec.taskId", wide: true, cell: func(o *v1alpha1.A2ATask) any {
+				return word(o.Spec.TaskID)
+			}},
+		},
+		fields: []selectable[v1alpha1.A2ATask]{
+			{path: "status.phase", value: func(o *v1alpha1.A2ATask) string {
+				return selected(o.Status, func(s *v1alpha1.A2ATaskStatus) any { return text(s.Phase) })
+			}},
+			{path: "spec.queryRef.name", value: func(o *v1alpha1.A2ATask) string {
+				return selected(o.Spec.QueryRef, func(r *v1alpha1.ResourceReference) any { return word(r.Name) })
+			}},
+			{path: "spec.agentRef.name", value: func(o *v1alpha1.A2ATask) string {
+				return selected(o.Spec.AgentRef, func(r *v1alpha1.A2ATaskAgentReference) any { return text(r.Name) })
+			}},
 		},
 	})
 }

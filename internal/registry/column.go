@@ -23,6 +23,29 @@ func word[S ~string](s S) any {
 	return string(s)
 }
 
+// number is an integer cell.
+func number(n *int64) any {
+	if n == nil {
+		return nil
+	}
+	return *n
+}
+
+// textOf is the value for selectors of a field that may be absent.
+func textOf[S ~string](s *S) string {
+	if s == nil {
+		return ""
+	}
+	return string(*s)
+}
+
+// selected is the value for selectors of a field inside something that may be
+// absent; cell is one of the above.
+func selected[P any](p *P, cell func(*P) any) string {
+	s, _ := optional(p, cell).(string)
+	return s
+}
+
 // optional is the cell of a field inside something that may be absent.
 func optional[P any](p *P, cell func(*P) any) any {
 	if p == nil {
@@ -55,6 +78,14 @@ func age[T any, P object[T]]() column[T] {
 			return metatable.ConvertToHumanReadableDateType(created)
 		},
 	}
+}
+
+// priority is the column's as in a CRD.
+func (c column[T]) priority() int32 {
+	if c.wide {
+		return 1
+	}
+	return 0
 }
 
 // described gives a column a description of its own.

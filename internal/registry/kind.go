@@ -19,10 +19,15 @@ type Kind struct {
 	ClusterScoped bool
 	// New and NewList return an empty object and an empty list.
 	New, NewList func() runtime.Object
+	// ShortNames are what kubectl accepts in place of Plural.
+	ShortNames []string
 	// Columns are what tables show after the object's name.
 	Columns []Column
+	// Fields are what field selectors accept beside the name and namespace.
+	Fields []Field
 
 	parts parts
+	hooks hooks[runtime.Object]
 }
 
 // Column is one printed column. Its JSONPath is that of the CRD's column; it is
@@ -80,16 +85,21 @@ type definition[T, L, S, U any] struct {
 	version          schema.GroupVersion
 	name             string
 	plural, singular string
+	shortNames       []string
 	clusterScoped    bool
 	spec             func(*T) *S
 	status           func(*T) *U
 	columns          []column[T]
+	fields           []selectable[T]
+	hooks            hooks[*T]
 }
 
 // column is a Column before its cell function forgets the object's type.
 type column[T any] struct {
 	name, kind, path, description string
-	cell                          func(*T) any
+	// wide columns are shown by kubectl get -o wide only.
+	wide bool
+	cell func(*T) any
 }
 
 // object is satisfied by the pointer to an API type.
@@ -115,6 +125,7 @@ func define[T, L, S, U any, P object[T], Q list[L]](d definition[T, L, S, U]) Ki
 		Plural:        d.plural,
 		Singular:      d.singular,
 		ClusterScoped: d.clusterScoped,
+		ShortNames:    d.shortNames,
 		New:           func() runtime.Object { return P(new(T)) },
 		NewList:       func() runtime.Object { return Q(new(L)) },
 		parts: parts{
@@ -136,9 +147,16 @@ func define[T, L, S, U any, P object[T], Q list[L]](d definition[T, L, S, U]) Ki
 	}
 	for _, c := range d.columns {
 		k.Columns = append(k.Columns, Column{
-			Name: c.name, Type: c.kind, JSONPath: c.path, Description: c.description,
+			Name: c.name, Type: c.kind, JSONPath: c.path, Description: c.description, Priority: c.priority(),
 			Cell: func(obj runtime.Object) any { return c.cell(typed(obj)) },
 		})
 	}
+	for _, f := range d.fields {
+		k.Fields = append(k.Fields, Field{
+			Path: f.path, Indexed: !f.unindexed,
+			Value: func(obj runtime.Object) string { return f.value(typed(obj)) },
+		})
+	}
+	k.hooks = untyped(d.hooks, typed)
 	return k
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
@@ -8,8 +9,9 @@ func mcpServer() Kind {
 	return define(definition[v1alpha1.MCPServer, v1alpha1.MCPServerList, v1alpha1.MCPServerSpec, *v1alpha1.MCPServerStatus]{
 		version: v1alpha1.SchemeGroupVersion,
 		name:    "MCPServer", plural: "mcpservers", singular: "mcpserver",
-		spec:   func(o *v1alpha1.MCPServer) *v1alpha1.MCPServerSpec { return &o.Spec },
-		status: func(o *v1alpha1.MCPServer) **v1alpha1.MCPServerStatus { return &o.Status },
+		shortNames: []string{"mcp"},
+		spec:       func(o *v1alpha1.MCPServer) *v1alpha1.MCPServerSpec { return &o.Spec },
+		status:     func(o *v1alpha1.MCPServer) **v1alpha1.MCPServerStatus { return &o.Status },
 		columns: []column[v1alpha1.MCPServer]{
 			{name: "Available", kind: "string", path: ".status.conditions[?(@.type=='Available')].status", cell: func(o *v1alpha1.MCPServer) any {
 				return optional(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Available") })
@@ -26,6 +28,23 @@ func mcpServer() Kind {
 				})
 			}},
 			age[v1alpha1.MCPServer](),
+			{name: "Transport", kind: "string", path: ".spec.transport", wide: true, cell: func(o *v1alpha1.MCPServer) any {
+				return text(o.Spec.Transport)
+			}},
+			{name: "Address", kind: "string", path: ".status.resolvedAddress", wide: true, cell: func(o *v1alpha1.MCPServer) any {
+				return optional(o.Status, func(x *v1alpha1.MCPServerStatus) any { return text(x.ResolvedAddress) })
+			}},
+		},
+		fields: []selectable[v1alpha1.MCPServer]{
+			{path: "status.conditions.Available", unindexed: true, value: func(o *v1alpha1.MCPServer) string {
+				return selected(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Available") })
+			}},
+			{path: "status.conditions.Discovering", unindexed: true, value: func(o *v1alpha1.MCPServer) string {
+				return selected(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Discovering") })
+			}},
+		},
+		hooks: hooks[*v1alpha1.MCPServer]{
+			check: rules.CheckMCPServer,
 		},
 	})
 }

@@ -8,8 +8,9 @@ func memory() Kind {
 	return define(definition[v1alpha1.Memory, v1alpha1.MemoryList, v1alpha1.MemorySpec, *v1alpha1.MemoryStatus]{
 		version: v1alpha1.SchemeGroupVersion,
 		name:    "Memory", plural: "memories", singular: "memory",
-		spec:   func(o *v1alpha1.Memory) *v1alpha1.MemorySpec { return &o.Spec },
-		status: func(o *v1alpha1.Memory) **v1alpha1.MemoryStatus { return &o.Status },
+		shortNames: []string{"mem"},
+		spec:       func(o *v1alpha1.Memory) *v1alpha1.MemorySpec { return &o.Spec },
+		status:     func(o *v1alpha1.Memory) **v1alpha1.MemoryStatus { return &o.Status },
 		columns: []column[v1alpha1.Memory]{
 			{name: "Phase", kind: "string", path: ".status.phase", cell: func(o *v1alpha1.Memory) any {
 				return optional(o.Status, func(s *v1alpha1.MemoryStatus) any { return text(s.Phase) })
@@ -18,6 +19,14 @@ func memory() Kind {
 				return optional(o.Status, func(s *v1alpha1.MemoryStatus) any { return text(s.LastResolvedAddress) })
 			}},
 			age[v1alpha1.Memory](),
+			{name: "Message", kind: "string", path: ".status.message", wide: true, cell: func(o *v1alpha1.Memory) any {
+				return optional(o.Status, func(x *v1alpha1.MemoryStatus) any { return text(x.Message) })
+			}},
+		},
+		fields: []selectable[v1alpha1.Memory]{
+			{path: "status.phase", value: func(o *v1alpha1.Memory) string {
+				return selected(o.Status, func(s *v1alpha1.MemoryStatus) any { return text(s.Phase) })
+			}},
 		},
 	})
 }

@@ -1,6 +1,9 @@
 package registry
 
 import (
+	"context"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
@@ -8,8 +11,9 @@ func model() Kind {
 	return define(definition[v1alpha1.Model, v1alpha1.ModelList, v1alpha1.ModelSpec, *v1alpha1.ModelStatus]{
 		version: v1alpha1.SchemeGroupVersion,
 		name:    "Model", plural: "models", singular: "model",
-		spec:   func(o *v1alpha1.Model) *v1alpha1.ModelSpec { return &o.Spec },
-		status: func(o *v1alpha1.Model) **v1alpha1.ModelStatus { return &o.Status },
+		shortNames: []string{"mdl"},
+		spec:       func(o *v1alpha1.Model) *v1alpha1.ModelSpec { return &o.Spec },
+		status:     func(o *v1alpha1.Model) **v1alpha1.ModelStatus { return &o.Status },
 		columns: []column[v1alpha1.Model]{
 			{name: "Type", kind: "string", path: ".spec.type", cell: func(o *v1alpha1.Model) any {
 				return text(o.Spec.Type)
@@ -24,6 +28,21 @@ func model() Kind {
 				return optional(o.Status, func(s *v1alpha1.ModelStatus) any { return condition(s.Conditions, "ModelAvailable") })
 			}},
 			age[v1alpha1.Model](),
+			{name: "Address", kind: "string", path: ".status.resolvedAddress", wide: true, cell: func(o *v1alpha1.Model) any {
+				return optional(o.Status, func(x *v1alpha1.ModelStatus) any { return text(x.ResolvedAddress) })
+			}},
+		},
+		fields: []selectable[v1alpha1.Model]{
+			{path: "spec.provider", value: func(o *v1alpha1.Model) string { return string(o.Spec.Provider) }},
+			{path: "spec.type", value: func(o *v1alpha1.Model) string { return textOf(o.Spec.Type) }},
+			{path: "status.conditions.ModelAvailable", unindexed: true, value: func(o *v1alpha1.Model) string {
+				return selected(o.Status, func(s *v1alpha1.ModelStatus) any { return condition(s.Conditions, "ModelAvailable") })
+			}},
+		},
+		hooks: hooks[*v1alpha1.Model]{
+			defaults: func(_ context.Context, _ rules.Env, o *v1alpha1.Model, _ bool) { rules.DefaultModel(o) },
+			check:    rules.CheckModel,
+			warn:     func(_ context.Context, _ rules.Env, o *v1alpha1.Model) []string { return rules.MigrationWarnings(o) },
 		},
 	})
 }

@@ -1,13 +1,19 @@
 package registry
 
-import "github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+import (
+	"context"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
 
 func query() Kind {
 	return define(definition[v1alpha1.Query, v1alpha1.QueryList, v1alpha1.QuerySpec, *v1alpha1.QueryStatus]{
 		version: v1alpha1.SchemeGroupVersion,
 		name:    "Query", plural: "queries", singular: "query",
-		spec:   func(o *v1alpha1.Query) *v1alpha1.QuerySpec { return &o.Spec },
-		status: func(o *v1alpha1.Query) **v1alpha1.QueryStatus { return &o.Status },
+		shortNames: []string{"qry"},
+		spec:       func(o *v1alpha1.Query) *v1alpha1.QuerySpec { return &o.Spec },
+		status:     func(o *v1alpha1.Query) **v1alpha1.QueryStatus { return &o.Status },
 		columns: []column[v1alpha1.Query]{
 			{name: "Type", kind: "string", path: ".spec.type", cell: func(o *v1alpha1.Query) any {
 				return text(o.Spec.Type)
@@ -19,6 +25,36 @@ func query() Kind {
 				return optional(o.Status, func(s *v1alpha1.QueryStatus) any { return text(s.Duration) })
 			}},
 			age[v1alpha1.Query](),
+			{name: "Target", kind: "string", path: ".spec.target", wide: true, cell: func(o *v1alpha1.Query) any {
+				return optional(o.Spec.Target, func(x *v1alpha1.QueryTarget) any { return word(string(x.Type) + "/" + x.Name) })
+			}},
+			{name: "Session", kind: "string", path: ".spec.sessionId", wide: true, cell: func(o *v1alpha1.Query) any {
+				return text(o.Spec.SessionID)
+			}},
+			{name: "Tokens", kind: "integer", path: ".status.tokenUsage.totalTokens", wide: true, cell: func(o *v1alpha1.Query) any {
+				return optional(o.Status, func(s *v1alpha1.QueryStatus) any {
+					return optional(s.TokenUsage, func(u *v1alpha1.TokenUsage) any { return number(u.TotalTokens) })
+				})
+			}},
+		},
+		fields: []selectable[v1alpha1.Query]{
+			{path: "status.phase", value: func(o *v1alpha1.Query) string {
+				return selected(o.Status, func(s *v1alpha1.QueryStatus) any { return text(s.Phase) })
+			}},
+			{path: "spec.target.name", value: func(o *v1alpha1.Query) string {
+				return selected(o.Spec.Target, func(r *v1alpha1.QueryTarget) any { return word(r.Name) })
+			}},
+			{path: "spec.target.type", value: func(o *v1alpha1.Query) string {
+				return selected(o.Spec.Target, func(t *v1alpha1.QueryTarget) any { return word(t.Type) })
+			}},
+			{path: "spec.sessionId", value: func(o *v1alpha1.Query) string { return textOf(o.Spec.SessionID) }},
+			{path: "spec.conversationId", value: func(o *v1alpha1.Query) string { return textOf(o.Spec.ConversationID) }},
+		},
+		hooks: hooks[*v1alpha1.Query]{
+			defaults:  rules.DefaultQuery,
+			authorize: mayRunAs,
+			check:     rules.CheckQuery,
+			warn:      func(_ context.Context, _ rules.Env, o *v1alpha1.Query) []string { return rules.MigrationWarnings(o) },
 		},
 	})
 }

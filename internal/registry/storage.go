@@ -10,11 +10,14 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 )
 
 // REST serves a kind's main resource.
 type REST struct {
 	*genericregistry.Store
+	kind Kind
 }
 
 // StatusREST serves a kind's /status.
@@ -24,15 +27,24 @@ type StatusREST struct {
 
 var (
 	_ rest.StandardStorage     = &REST{}
+	_ rest.ShortNamesProvider  = &REST{}
+	_ rest.CategoriesProvider  = &REST{}
 	_ rest.Patcher             = &StatusREST{}
 	_ rest.ResetFieldsStrategy = &StatusREST{}
 	_ rest.TableConvertor      = &StatusREST{}
 )
 
-// NewStorage makes the storage of one kind. Both results share one store, which
+// ShortNames implements rest.ShortNamesProvider.
+func (r *REST) ShortNames() []string { return r.kind.ShortNames }
+
+// Categories implements rest.CategoriesProvider: kubectl get ark shows all kinds.
+func (r *REST) Categories() []string { return []string{"ark"} }
+
+// newStorage makes the storage of one kind. Both results share one store, which
 // the first one's Destroy closes.
-func NewStorage(kind Kind, scheme *runtime.Scheme, options generic.RESTOptionsGetter) (*REST, *StatusREST, error) {
+func newStorage(kind Kind, scheme *runtime.Scheme, options generic.RESTOptionsGetter, env Environment, ark *arkObjects) (*REST, *StatusREST, error) {
 	s := newStrategy(kind, scheme)
+	s.rules = &ruleset{kind: kind, env: env, objects: rules.Env{Objects: ark, ModelURLs: env.ModelURLs}}
 	store := &genericregistry.Store{
 		NewFunc:                   kind.New,
 		NewListFunc:               kind.NewList,
@@ -45,21 +57,23 @@ func NewStorage(kind Kind, scheme *runtime.Scheme, options generic.RESTOptionsGe
 		ResetFieldsStrategy:       s,
 		TableConvertor:            tableConvertor{kind: kind},
 	}
-	if err := store.CompleteWithOptions(&generic.StoreOptions{RESTOptions: options, AttrFunc: kind.attributes}); err != nil {
+	if err := store.CompleteWithOptions(&generic.StoreOptions{RESTOptions: options, AttrFunc: kind.attributes, Indexers: kind.indexers()}); err != nil {
 		return nil, nil, fmt.Errorf("set up the storage of %s: %w", kind.Resource(), err)
 	}
+	ark.add(kind, store)
 	status := *store
 	status.UpdateStrategy = statusStrategy{s}
 	status.ResetFieldsStrategy = statusStrategy{s}
-	return &REST{Store: store}, &StatusREST{store: &status}, nil
+	return &REST{Store: store, kind: kind}, &StatusREST{store: &status}, nil
 }
 
 // Storage makes the storage of all kinds given, by version and resource path,
-// as an API group is installed from.
-func Storage(kinds []Kind, scheme *runtime.Scheme, options generic.RESTOptionsGetter) (map[string]map[string]rest.Storage, error) {
+// as an API group is installed from. Their strategies read each other's objects.
+func Storage(kinds []Kind, scheme *runtime.Scheme, options generic.RESTOptionsGetter, env Environment) (map[string]map[string]rest.Storage, error) {
+	ark := newArkObjects(env.Core)
 	versions := map[string]map[string]rest.Storage{}
 	for _, kind := range kinds {
-		main, status, err := NewStorage(kind, scheme, options)
+		main, status, err := newStorage(kind, scheme, options, env, ark)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"slices"
 
 	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -23,6 +24,8 @@ type strategy struct {
 	rest.DeclarativeValidation
 	names.NameGenerator
 	kind Kind
+	// rules are those beyond the schema; nil for none.
+	rules *ruleset
 }
 
 func newStrategy(kind Kind, scheme *runtime.Scheme) strategy {
@@ -59,33 +62,36 @@ func (s strategy) resetFields(names ...string) map[fieldpath.APIVersion]*fieldpa
 }
 
 // PrepareForCreate drops the status and the version that the object may have had
-// elsewhere, and starts the generation.
-func (s strategy) PrepareForCreate(_ context.Context, obj runtime.Object) {
+// elsewhere, starts the generation, and fills in what the rules fill in.
+func (s strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	s.kind.parts.clearStatus(obj)
 	setGeneration(obj, 1)
 	if m, err := meta.Accessor(obj); err == nil {
 		m.SetResourceVersion("")
 	}
+	s.rules.prepare(ctx, obj, nil)
 }
 
-// PrepareForUpdate keeps the old status and advances the generation if the spec
-// changed. The caller has already set the generation to the old one.
-func (s strategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+// PrepareForUpdate keeps the old status, fills in what the rules fill in, and
+// advances the generation if the spec changed. The caller has already set the
+// generation to the old one.
+func (s strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	forgetKind(old)
 	s.kind.parts.copyStatus(obj, old)
+	s.rules.prepare(ctx, obj, old)
 	if !apiequality.Semantic.DeepEqualWithNilDifferentFromEmpty(s.kind.parts.specOf(obj), s.kind.parts.specOf(old)) {
 		setGeneration(obj, generationOf(old)+1)
 	}
 }
 
 // Validate applies the rules that declarative validation cannot express.
-func (s strategy) Validate(_ context.Context, obj runtime.Object) field.ErrorList {
-	return validateCreate(obj)
+func (s strategy) Validate(ctx context.Context, obj runtime.Object) field.ErrorList {
+	return append(validateCreate(obj), s.rules.check(ctx, obj, nil)...)
 }
 
 // ValidateUpdate does so for an update; see validate.go for what is ratcheted.
-func (s strategy) ValidateUpdate(_ context.Context, obj, old runtime.Object) field.ErrorList {
-	return validateUpdate(obj, old, "spec")
+func (s strategy) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
+	return append(validateUpdate(obj, old, "spec"), s.rules.check(ctx, obj, old)...)
 }
 
 // ValidateDeclaratively adds the generated rules' findings to those of Validate
@@ -96,17 +102,29 @@ func (s strategy) ValidateDeclaratively(ctx context.Context, obj, old runtime.Ob
 	for _, err := range errs {
 		err.CoveredByDeclarative = false
 	}
-	return s.DeclarativeValidation.ValidateDeclaratively(ctx, obj, old, errs, op, config)
+	all := s.DeclarativeValidation.ValidateDeclaratively(ctx, obj, old, errs, op, config)
+	return withoutRepeats(all, errs)
+}
+
+// withoutRepeats removes from all the faults that told has in other words: those
+// of the same type in the same field.
+func withoutRepeats(all, told field.ErrorList) field.ErrorList {
+	if len(told) == 0 || len(all) == len(told) {
+		return all
+	}
+	return slices.DeleteFunc(all, func(e *field.Error) bool {
+		return !slices.Contains(told, e) && slices.ContainsFunc(told, func(t *field.Error) bool { return t.Type == e.Type && t.Field == e.Field })
+	})
 }
 
 // WarningsOnCreate returns texts for the client; they do not stop the request.
-func (s strategy) WarningsOnCreate(_ context.Context, obj runtime.Object) []string {
-	return finalizerWarnings(obj, nil)
+func (s strategy) WarningsOnCreate(ctx context.Context, obj runtime.Object) []string {
+	return append(finalizerWarnings(obj, nil), s.rules.warn(ctx, obj, nil)...)
 }
 
 // WarningsOnUpdate is WarningsOnCreate for what an update adds.
-func (s strategy) WarningsOnUpdate(_ context.Context, obj, old runtime.Object) []string {
-	return finalizerWarnings(obj, old)
+func (s strategy) WarningsOnUpdate(ctx context.Context, obj, old runtime.Object) []string {
+	return append(finalizerWarnings(obj, old), s.rules.warn(ctx, obj, old)...)
 }
 
 // Canonicalize has nothing to do: two spellings of one object already encode to

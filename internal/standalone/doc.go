@@ -10,14 +10,16 @@
 //   - Namespaces (core.go, namespaces.go, controllers.go): the upstream registry,
 //     the admission that guards it, and the controller that empties a namespace
 //     that is being deleted.
+//   - Secrets and ConfigMaps (core.go), which Ark objects refer to. They lie in
+//     the database as they are, not encrypted.
 //
 // This is the only package that may import k8s.io/kubernetes, and it imports few
 // of its packages:
 //
 //	pkg/api/legacyscheme, pkg/apis/core, pkg/apis/core/install
 //	                                the core types, their versions and defaults
-//	pkg/registry/core/namespace/storage
-//	                                namespaces as kube-apiserver serves them
+//	pkg/registry/core/{namespace,secret,configmap}/storage
+//	                                core objects as kube-apiserver serves them
 //	pkg/generated/openapi           the schemas of the core types
 //	pkg/controller/namespace        deletes what a deleted namespace holds
 //

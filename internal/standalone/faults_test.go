@@ -45,6 +45,10 @@ func TestFaults(t *testing.T) {
 		}
 		return response.StatusCode, status
 	}
+	agent := `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"a"}}`
+	if code, status := send("POST", strings.Replace(list, "queries", "agents", 1), asJSON, agent); code != http.StatusCreated {
+		t.Fatalf("create the target: %d %s", code, status.Message)
+	}
 	if code, status := send("POST", list, asJSON, valid); code != http.StatusCreated {
 		t.Fatalf("create: %d %s", code, status.Message)
 	}

@@ -3,6 +3,7 @@ package standalone
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,25 @@ func (r *running) client(s registrytest.Sample) dynamic.ResourceInterface {
 	return c.Namespace("default")
 }
 
+// createNeeded makes what the sample refers to, in the namespace default, until
+// the end of the test.
+func (r *running) createNeeded(t *testing.T, s registrytest.Sample) {
+	t.Helper()
+	for _, content := range s.NeededObjects("default") {
+		obj := &unstructured.Unstructured{Object: content}
+		gvk := obj.GroupVersionKind()
+		client := r.objects.Resource(gvk.GroupVersion().WithResource(strings.ToLower(gvk.Kind) + "s")).Namespace("default")
+		if _, err := client.Create(context.Background(), obj, metav1.CreateOptions{}); err != nil {
+			t.Fatalf("create what a %s needs: %v", s.Kind, err)
+		}
+		t.Cleanup(func() {
+			if err := client.Delete(context.Background(), obj.GetName(), metav1.DeleteOptions{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // The life of an object of every kind, as a client sees it.
 func TestEveryKind(t *testing.T) {
 	r := start(t, t.TempDir())
@@ -34,6 +54,7 @@ func TestEveryKind(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			client := r.client(sample)
+			r.createNeeded(t, sample)
 
 			list, err := client.List(ctx, metav1.ListOptions{})
 			if err != nil || len(list.Items) != 0 {

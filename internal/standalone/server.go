@@ -88,11 +88,17 @@ func New(o Options, backend apiserver.Backend) (*Server, error) {
 		return nil, err
 	}
 
+	core, err := newCore(config.Storage(coreLayout(backend.StorageConfig())))
+	if err != nil {
+		return nil, err
+	}
+	config.Core = core
+
 	server, err := config.Complete().New()
 	if err != nil {
 		return nil, err
 	}
-	if err := installCore(server.Generic, config.Storage(coreLayout(backend.StorageConfig()))); err != nil {
+	if err := core.install(server.Generic); err != nil {
 		return nil, err
 	}
 	s := &Server{URL: url, Generic: server.Generic, server: server, keys: keys}

@@ -55,6 +55,7 @@ func allSystems() []system {
 		{"kine", external(component.StartKine)},
 		{"ark-socket", external(startArkEndpoint)},
 		{"ark-direct", openArkDirect},
+		{"ark-postgres", openArkPostgres},
 	}
 }
 

@@ -5,19 +5,19 @@ package testserver
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
 
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
 // TransportVariable names the environment variable that chooses how the tests
@@ -29,6 +29,13 @@ const TransportVariable = "ARK_CONFORMANCE_TRANSPORT"
 // progress that nobody asked for.
 const EagerVariable = "ARK_CONFORMANCE_EAGER_PROGRESS"
 
+// StorageVariable names the database that the endpoint runs on, as --storage does; SQLite by default. Servers must be running
+// already, named as package sqltest wants it: nothing here lives long enough to stop one.
+const StorageVariable = "ARK_CONFORMANCE_STORAGE"
+
+// servers hold the databases of all tests of a binary.
+var servers engine.Shared
+
 // Config is what the tests may set.
 type Config struct {
 	// ProgressInterval is the period of watch progress; 0 for the default.
@@ -37,7 +44,7 @@ type Config struct {
 	ServerTLS, ClientTLS *tls.Config
 }
 
-// Run starts an endpoint on a fresh SQLite database and returns a client of it.
+// Run starts an endpoint on a fresh database and returns a client of it.
 // Both end with the test.
 func Run(t testing.TB, cfg Config) *kubernetes.Client {
 	t.Helper()
@@ -46,11 +53,15 @@ func Run(t testing.TB, cfg Config) *kubernetes.Client {
 		t.Fatalf("%s=%s: use direct or grpc", TransportVariable, transport)
 	}
 	ctx := context.Background()
-	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
+	storage := os.Getenv(StorageVariable)
+	if storage == "" {
+		storage = engine.SQLite
+	}
+	e, err := servers.New(t, storage).Open(ctx, slog.Default())
 	if err != nil {
 		t.Fatalf("open the database: %v", err)
 	}
-	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	store, err := mvcc.Open(ctx, e, mvcc.Options{})
 	if err != nil {
 		t.Fatalf("open the store: %v", err)
 	}

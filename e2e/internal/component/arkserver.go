@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,6 +31,8 @@ type ArkOptions struct {
 	Database string
 	// EtcdServers, when set, is the URL of an endpoint to keep the data in, instead of SQLite.
 	EtcdServers string
+	// Storage, when set, is the flags of another database to keep the data in.
+	Storage []string
 	// Wrap, when set, changes the command before it is started.
 	Wrap func(Command) Command
 	// Port is --secure-port; 0 lets the server choose.
@@ -54,11 +57,15 @@ func (o ArkOptions) Command() (Command, error) {
 	if err != nil {
 		return Command{}, err
 	}
-	args := []string{"--storage=sqlite", "--db-path=" + o.DB(), "--secure-port=" + strconv.Itoa(o.Port)}
-	if o.EtcdServers != "" {
-		args = []string{"--storage=etcd", "--etcd-servers=" + o.EtcdServers, "--secure-port=" + strconv.Itoa(o.Port)}
+	storage := []string{"--storage=sqlite", "--db-path=" + o.DB()}
+	switch {
+	case o.EtcdServers != "":
+		storage = []string{"--storage=etcd", "--etcd-servers=" + o.EtcdServers}
+	case o.Storage != nil:
+		storage = o.Storage
 	}
-	if o.Database != "" || o.EtcdServers != "" {
+	args := append(slices.Clone(storage), "--secure-port="+strconv.Itoa(o.Port))
+	if o.Database != "" || o.EtcdServers != "" || o.Storage != nil {
 		args = append(args, "--kubeconfig-out="+filepath.Join(o.Dir, "admin.kubeconfig"), "--keys-dir="+filepath.Join(o.Dir, "keys"))
 	}
 	c := Command{Path: path, Name: "ark-server", Args: append(args, o.Args...), Env: o.Env, Dir: o.Dir}
@@ -97,7 +104,10 @@ func StartArk(ctx context.Context, o ArkOptions) (*ArkServer, error) {
 }
 
 // ready asks for /readyz.
-func ready(ctx context.Context, config *rest.Config) error {
+func ready(ctx context.Context, config *rest.Config) error { return get(ctx, config, "/readyz") }
+
+// get asks for a path that must answer 200.
+func get(ctx context.Context, config *rest.Config, path string) error {
 	c := rest.CopyConfig(config)
 	c.Timeout = 5 * time.Second
 	c.GroupVersion, c.NegotiatedSerializer = unversioned()
@@ -105,8 +115,8 @@ func ready(ctx context.Context, config *rest.Config) error {
 	if err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	if _, err := client.Get().AbsPath("/readyz").DoRaw(ctx); err != nil {
-		return fmt.Errorf("get /readyz: %w", err)
+	if _, err := client.Get().AbsPath(path).DoRaw(ctx); err != nil {
+		return fmt.Errorf("get %s: %w", path, err)
 	}
 	return nil
 }

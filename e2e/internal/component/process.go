@@ -83,6 +83,9 @@ func (p *Process) Stop() error {
 	}
 }
 
+// Signal sends a signal; to a process that has ended it does nothing.
+func (p *Process) Signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
+
 // Kill ends the child with SIGKILL and waits for it.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()

@@ -108,6 +108,17 @@ func (l *Life) json(r *rest.Request, path, body string) *rest.Request {
 	return r.AbsPath(path).SetHeader("Content-Type", "application/json").Body([]byte(body))
 }
 
+// CreateTarget makes the agent that the queries ask.
+func CreateTarget(ctx context.Context, client *rest.RESTClient, namespace string) error {
+	body := `{"apiVersion":"` + apiVersion + `","kind":"Agent","metadata":{"namespace":"` + namespace + `","name":"researcher"},"spec":{}}`
+	agents := group + "/namespaces/" + namespace + "/agents"
+	answer, err := client.Post().AbsPath(agents).SetHeader("Content-Type", "application/json").Body([]byte(body)).DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("create the target of queries in %s: %w", namespace, explain(err, answer))
+	}
+	return nil
+}
+
 // Create makes one Query with a spec as Spec returns it.
 func Create(ctx context.Context, client *rest.RESTClient, namespace, name, spec string) error {
 	body := `{"apiVersion":"` + apiVersion + `","kind":"Query","metadata":{"namespace":"` + namespace + `","name":"` + name + `"},"spec":` + spec + `}`
@@ -163,14 +174,14 @@ func (o *occurrences) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// EnsureNamespace creates a namespace.
+// EnsureNamespace creates a namespace, and in it the agent that the queries ask.
 func EnsureNamespace(ctx context.Context, client *rest.RESTClient, name string) error {
 	body := `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"` + name + `"}}`
 	answer, err := client.Post().AbsPath("/api/v1/namespaces").SetHeader("Content-Type", "application/json").Body([]byte(body)).DoRaw(ctx)
 	if err != nil {
 		return fmt.Errorf("create namespace %s: %w", name, explain(err, answer))
 	}
-	return nil
+	return CreateTarget(ctx, client, name)
 }
 
 func path(namespace string, rest ...string) string {

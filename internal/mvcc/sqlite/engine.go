@@ -21,6 +21,7 @@ type Engine struct {
 	writer   *sql.Conn
 	readers  *sql.DB
 	folder   *folder
+	prepared []*sql.Stmt
 
 	begin, commit, rollback  *sql.Stmt
 	appendLog                *sql.Stmt
@@ -63,6 +64,7 @@ func (e *Engine) statements(ctx context.Context) error {
 			return fmt.Errorf("prepare %q: %w", s.text, err)
 		}
 		*s.into = stmt
+		e.prepared = append(e.prepared, stmt)
 	}
 	return nil
 }
@@ -205,6 +207,11 @@ func (e *Engine) Close() error {
 	}
 	if e.readers != nil {
 		errs = append(errs, e.readers.Close())
+	}
+	// A connection with an open statement does not really close, and leaves the
+	// write-ahead log as it is.
+	for _, stmt := range e.prepared {
+		errs = append(errs, stmt.Close())
 	}
 	if e.writer != nil {
 		errs = append(errs, e.writer.Close())

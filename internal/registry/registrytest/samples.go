@@ -18,7 +18,27 @@ type Sample struct {
 	Spec, Changed string
 	// Status is a valid status with a value for every printed column.
 	Status string
+	// Needs are the objects that the spec refers to, as JSON without a namespace.
+	Needs []string
 }
+
+// NeededObjects returns the objects that must exist in the namespace before the
+// sample can be created.
+func (s Sample) NeededObjects(namespace string) []map[string]any {
+	var out []map[string]any
+	for _, text := range s.Needs {
+		obj := decode(text)
+		obj["metadata"].(map[string]any)["namespace"] = namespace
+		out = append(out, obj)
+	}
+	return out
+}
+
+const (
+	secretKeys      = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"keys"},"stringData":{"openai":"sk-sample"}}`
+	agentResearcher = `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"researcher"},"spec":{}}`
+	agentWriter     = `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"writer"},"spec":{}}`
+)
 
 // Object returns the sample as JSON, without a status.
 func (s Sample) Object(namespace, name string) map[string]any {
@@ -72,18 +92,21 @@ func Samples() []Sample {
 			Spec:    `{"model":{"value":"gpt-5"},"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://api.example.com/v1"},"apiKey":{"valueFrom":{"secretKeyRef":{"name":"keys","key":"openai"}}}}}}`,
 			Changed: `{"model":{"value":"gpt-6"}}`,
 			Status:  `{"resolvedAddress":"https://api.example.com/v1","conditions":` + conditions("ModelAvailable") + `}`,
+			Needs:   []string{secretKeys},
 		},
 		{
 			Kind: "Query", Version: "v1alpha1", Plural: "queries",
 			Spec:    `{"input":"What is new?","target":{"type":"agent","name":"researcher"}}`,
 			Changed: `{"cancel":true}`,
 			Status:  `{"phase":"done","duration":"1m30s","response":{"content":"Nothing."},"conditions":` + conditions("Completed") + `}`,
+			Needs:   []string{agentResearcher},
 		},
 		{
 			Kind: "Team", Version: "v1alpha1", Plural: "teams",
 			Spec:    `{"strategy":"sequential","members":[{"name":"researcher","type":"agent"},{"name":"writer","type":"agent"}]}`,
 			Changed: `{"description":"Finds and writes."}`,
 			Status:  `{"conditions":` + conditions("Available") + `}`,
+			Needs:   []string{agentResearcher, agentWriter},
 		},
 		{
 			Kind: "Tool", Version: "v1alpha1", Plural: "tools",

@@ -2,36 +2,43 @@ package v1alpha1
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// addFieldLabelConversions names the field selectors that each kind accepts.
-// A selector works only if the registry's attribute function returns the same
+// selectableFields are the fields that field selectors of each kind accept. A
+// selector works only if the registry's attribute function returns the same
 // field, so both change together.
+//
+// status.conditions.X stands for the status of the condition of type X.
+var selectableFields = map[string][]string{
+	"A2ATask":   {"metadata.name", "metadata.namespace", "status.phase", "spec.queryRef.name", "spec.agentRef.name"},
+	"Agent":     {"metadata.name", "metadata.namespace", "spec.modelRef.name", "spec.executionEngine.name", "status.conditions.Available"},
+	"ArkConfig": {"metadata.name"},
+	"MCPServer": {"metadata.name", "metadata.namespace", "status.conditions.Available", "status.conditions.Discovering"},
+	"Memory":    {"metadata.name", "metadata.namespace", "status.phase"},
+	"Model":     {"metadata.name", "metadata.namespace", "spec.provider", "spec.type", "status.conditions.ModelAvailable"},
+	"Query":     {"metadata.name", "metadata.namespace", "status.phase", "spec.target.name", "spec.target.type", "spec.sessionId", "spec.conversationId"},
+	"Team":      {"metadata.name", "metadata.namespace", "spec.strategy", "status.conditions.Available"},
+	"Tool":      {"metadata.name", "metadata.namespace", "spec.type"},
+}
+
 func addFieldLabelConversions(s *runtime.Scheme) error {
-	for _, kind := range []string{
-		"A2ATask", "Agent", "ArkConfig", "MCPServer", "Memory", "Model", "Query", "Team", "Tool",
-	} {
-		gvk := SchemeGroupVersion.WithKind(kind)
-		if err := s.AddFieldLabelConversionFunc(gvk, selectMetadata(kind)); err != nil {
+	for kind, fields := range selectableFields {
+		if err := s.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind(kind), acceptFields(kind, fields)); err != nil {
 			return fmt.Errorf("register field selectors of %s: %w", kind, err)
 		}
 	}
 	return nil
 }
 
-// selectMetadata accepts metadata.name and, for kinds in namespaces,
-// metadata.namespace.
-func selectMetadata(kind string) runtime.FieldLabelConversionFunc {
+func acceptFields(kind string, fields []string) runtime.FieldLabelConversionFunc {
 	return func(label, value string) (string, string, error) {
-		switch {
-		case label == "metadata.name", label == "metadata.namespace" && kind != "ArkConfig":
+		if slices.Contains(fields, label) {
 			return label, value, nil
-		case kind == "ArkConfig":
-			return "", "", fmt.Errorf("field selector %q is not supported for %s: use metadata.name", label, kind)
-		default:
-			return "", "", fmt.Errorf("field selector %q is not supported for %s: use metadata.name or metadata.namespace", label, kind)
 		}
+		return "", "", fmt.Errorf("field selector %q is not supported for %s: use one of %s", label, kind, strings.Join(fields, ", "))
 	}
 }

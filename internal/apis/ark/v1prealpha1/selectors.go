@@ -2,33 +2,36 @@ package v1prealpha1
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// addFieldLabelConversions names the field selectors that each kind accepts.
-// A selector works only if the registry's attribute function returns the same
+// selectableFields are the fields that field selectors of each kind accept. A
+// selector works only if the registry's attribute function returns the same
 // field, so both change together.
+//
+// status.conditions.X stands for the status of the condition of type X.
+var selectableFields = map[string][]string{
+	"A2AServer":       {"metadata.name", "metadata.namespace", "status.conditions.Ready", "status.conditions.Discovering"},
+	"ExecutionEngine": {"metadata.name", "metadata.namespace", "status.phase"},
+}
+
 func addFieldLabelConversions(s *runtime.Scheme) error {
-	for _, kind := range []string{
-		"A2AServer", "ExecutionEngine",
-	} {
-		gvk := SchemeGroupVersion.WithKind(kind)
-		if err := s.AddFieldLabelConversionFunc(gvk, selectMetadata(kind)); err != nil {
+	for kind, fields := range selectableFields {
+		if err := s.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind(kind), acceptFields(kind, fields)); err != nil {
 			return fmt.Errorf("register field selectors of %s: %w", kind, err)
 		}
 	}
 	return nil
 }
 
-// selectMetadata accepts metadata.name and metadata.namespace.
-func selectMetadata(kind string) runtime.FieldLabelConversionFunc {
+func acceptFields(kind string, fields []string) runtime.FieldLabelConversionFunc {
 	return func(label, value string) (string, string, error) {
-		switch label {
-		case "metadata.name", "metadata.namespace":
+		if slices.Contains(fields, label) {
 			return label, value, nil
-		default:
-			return "", "", fmt.Errorf("field selector %q is not supported for %s: use metadata.name or metadata.namespace", label, kind)
 		}
+		return "", "", fmt.Errorf("field selector %q is not supported for %s: use one of %s", label, kind, strings.Join(fields, ", "))
 	}
 }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+const aboutBackup = `Copy the SQLite database into a file, while the server runs or not. The copy is the
+state of one moment, checked, and complete by itself:
+
+  ark-server backup --db-path=./ark.db --to=./ark-2026-11-25.db
+
+The folder ark.db.keys (the certificate authority and the admin's token) is not in it: copy that
+too, once. PostgreSQL and MySQL have their own tools: docs/operations/backup.md.`
+
+func newBackupCommand() *cobra.Command {
+	o := newOptions()
+	var to string
+	flags := group("Flags", func(fs *pflag.FlagSet) {
+		fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file` to copy")
+		fs.StringVar(&to, "to", "", "`file` to write, which must not exist yet")
+	})
+	return withFlags(&cobra.Command{
+		Use:   "backup --to=FILE",
+		Short: "Copy the SQLite database into a file, also while the server runs",
+		Long:  aboutBackup,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			if to == "" {
+				return usageError{fmt.Errorf("--to is missing: name the file to write, such as --to=./backup.db")}
+			}
+			begin := time.Now()
+			st, err := sqlite.Backup(cmd.Context(), o.dbPath, to, func(n int64) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s written\n", megabytes(n))
+			})
+			if err != nil {
+				return fmt.Errorf("back up --db-path=%s to --to=%s: %w", o.dbPath, to, err)
+			}
+			size := int64(0)
+			if info, err := os.Stat(to); err == nil {
+				size = info.Size()
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s holds revision %d of %s: %s in %s\n",
+				to, st.Revision, o.dbPath, megabytes(size), time.Since(begin).Round(time.Millisecond))
+			return nil
+		},
+	}, flags)
+}
+
+func megabytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+
+// withFlags gives a command its flags, in groups.
+func withFlags(cmd *cobra.Command, groups ...flagGroup) *cobra.Command {
+	for _, group := range groups {
+		cmd.Flags().AddFlagSet(group.flags)
+	}
+	cmd.Flags().SortFlags = false
+	cmd.SetHelpFunc(helpWith(groups))
+	return cmd
+}

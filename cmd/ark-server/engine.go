@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mysql"
+	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+// serverKind is what the command line needs of an engine on a database server.
+type serverKind struct {
+	title   string
+	open    func(context.Context, *options) (mvcc.Engine, error)
+	status  func(context.Context, database.Config) (database.SchemaStatus, error)
+	migrate func(context.Context, database.Config) (database.SchemaStatus, error)
+	bump    func(context.Context, database.Config, int64) (mvcc.State, error)
+}
+
+// serverKinds are those engines by their --storage.
+func serverKinds() map[string]serverKind {
+	return map[string]serverKind{
+		storagePostgres: {"PostgreSQL", openPostgres, postgres.Status, postgres.Migrate, postgres.Bump},
+		storageMySQL:    {"MySQL", openMySQL, mysql.Status, mysql.Migrate, mysql.Bump},
+	}
+}
+
+func openPostgres(ctx context.Context, o *options) (mvcc.Engine, error) {
+	return postgres.Open(ctx, o.db, postgres.Options{NoMigrate: !o.dbMigrate, Wait: o.dbWait, Log: slog.Default()})
+}
+
+func openMySQL(ctx context.Context, o *options) (mvcc.Engine, error) {
+	return mysql.Open(ctx, o.db, mysql.Options{NoMigrate: !o.dbMigrate, Wait: o.dbWait, Log: slog.Default()})
+}
+
+// place names a database: with its flag for errors, and in words for the start-up lines.
+type place struct{ flag, summary string }
+
+func (o *options) where() place {
+	switch {
+	case !o.onServer():
+		return place{flag: "--db-path=" + o.dbPath, summary: "sqlite in " + o.dbPath}
+	case o.db.DSNFile != "":
+		return place{flag: "--db-dsn-file=" + o.db.DSNFile, summary: o.storage + " as in " + o.db.DSNFile}
+	}
+	address := o.db.Host
+	switch {
+	case o.db.Port != 0 && filepath.IsAbs(address):
+		address = filepath.Join(address, strconv.Itoa(o.db.Port))
+	case o.db.Port != 0:
+		address = net.JoinHostPort(address, strconv.Itoa(o.db.Port))
+	}
+	return place{flag: "--db-host=" + o.db.Host, summary: fmt.Sprintf("%s at %s, database %s", o.storage, address, o.db.Name)}
+}
+
+// openEngine opens the database that the flags name.
+func openEngine(ctx context.Context, o *options) (mvcc.Engine, error) {
+	var engine mvcc.Engine
+	var err error
+	if kind, ok := serverKinds()[o.storage]; ok {
+		engine, err = kind.open(ctx, o)
+	} else {
+		engine, err = sqlite.Open(ctx, o.dbPath, sqlite.Options{Relaxed: o.dbSynchronous == "normal"})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", o.where().flag, err)
+	}
+	return engine, nil
+}

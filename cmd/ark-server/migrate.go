@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mckinsey/ark-server/internal/database"
+)
+
+const aboutMigrate = `Look at the tables in a PostgreSQL or MySQL database, or bring them up to date.
+
+The server does that itself when it starts, unless told --db-migrate=false: then its user needs no right
+to create tables, and a privileged one runs this before a new release is rolled out. Replicas of the
+release before go on working on the new tables.
+
+  ark-server migrate status --storage=postgresql --db-host=... --db-name=ark --db-user=admin
+  ark-server migrate up     --storage=postgresql --db-host=... --db-name=ark --db-user=admin`
+
+func newMigrateCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "migrate",
+		Short: "Look at the tables in a database server, or bring them up to date",
+		Long:  aboutMigrate,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usageError{fmt.Errorf("say what to do: migrate status or migrate up (ark-server migrate --help)")}
+		},
+	}
+	cmd.SetHelpFunc(helpWith(nil))
+	cmd.AddCommand(
+		migrateStep("status", "Say which migrations the database has had, and which are due", printStatus),
+		migrateStep("up", "Carry out the migrations that are due", migrateUp),
+	)
+	return cmd
+}
+
+func migrateStep(name, short string, do func(context.Context, *options, serverKind, io.Writer) error) *cobra.Command {
+	o := newOptions()
+	return withFlags(&cobra.Command{
+		Use:   name,
+		Short: short,
+		Long:  aboutMigrate,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			if err := o.validate(); err != nil {
+				return usageError{err}
+			}
+			kind, ok := serverKinds()[o.storage]
+			if !ok {
+				return usageError{fmt.Errorf("--storage=%s: only a database server's tables are migrated by hand: use --storage=postgresql or --storage=mysql", o.storage)}
+			}
+			if err := do(cmd.Context(), o, kind, cmd.OutOrStdout()); err != nil {
+				return fmt.Errorf("%s: %w", o.where().flag, err)
+			}
+			return nil
+		},
+	}, o.storageFlags()...)
+}
+
+func printStatus(ctx context.Context, o *options, kind serverKind, out io.Writer) error {
+	st, err := kind.status(ctx, o.db)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: schema version %d; this ark-server knows up to %d\n", o.where().summary, st.Version, st.Known)
+	return report(st, out)
+}
+
+// report says what is to be done.
+func report(st database.SchemaStatus, out io.Writer) error {
+	if err := st.Check(); err != nil {
+		return err
+	}
+	for i, title := range st.Pending {
+		fmt.Fprintf(out, "due: %d, %s\n", st.Version+i+1, title)
+	}
+	if len(st.Pending) == 0 {
+		fmt.Fprintln(out, "nothing is due")
+	}
+	return nil
+}
+
+func migrateUp(ctx context.Context, o *options, kind serverKind, out io.Writer) error {
+	before, err := kind.migrate(ctx, o.db)
+	if err != nil {
+		return err
+	}
+	for i, title := range before.Pending {
+		fmt.Fprintf(out, "done: %d, %s\n", before.Version+i+1, title)
+	}
+	if len(before.Pending) == 0 {
+		fmt.Fprintln(out, "nothing was due")
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/aggregated"
+)
+
+const (
+	modeStandalone = "standalone"
+	modeAggregated = "aggregated"
+)
+
+// clusterOptions are the flags for serving in a cluster.
+type clusterOptions struct {
+	kubeconfig string
+	// server holds what the flags set directly; the rest is filled in by serve.
+	server aggregated.Options
+}
+
+func newClusterOptions() clusterOptions {
+	return clusterOptions{server: aggregated.NewOptions()}
+}
+
+func (o *options) addModeFlag(fs *pflag.FlagSet) {
+	fs.StringVar(&o.mode, "mode", o.mode, "`standalone|aggregated`: standalone needs no Kubernetes; aggregated serves the Ark API in a cluster, behind its kube-apiserver")
+}
+
+func (c *clusterOptions) addFlags(fs *pflag.FlagSet) {
+	s := &c.server
+	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` that tells the way to the cluster (default the pod's service account)")
+	fs.StringVar(&s.CertFile, "tls-cert-file", "", "PEM `file` of the serving certificate, for <service>.<namespace>.svc; read again when it changes")
+	fs.StringVar(&s.KeyFile, "tls-private-key-file", "", "PEM `file` of that certificate's key")
+	fs.DurationVar(&s.ShutdownDelay, "shutdown-delay-duration", s.ShutdownDelay, "how long to go on serving, unready, after SIGTERM, so that the Service stops sending requests first")
+	fs.BoolVar(&s.SendRetryAfter, "shutdown-send-retry-after", s.SendRetryAfter, "after that, answer 429 with Retry-After until all requests in flight are done, instead of refusing connections")
+	fs.DurationVar(&s.WatchGrace, "shutdown-watch-termination-grace-period", s.WatchGrace, "how long watches may take to end, a few at a time, so that their clients do not all come back at once")
+	fs.DurationVar(&s.TokenTTL, "authentication-token-webhook-cache-ttl", s.TokenTTL, "how long the cluster's answer about a bearer token is good")
+	fs.DurationVar(&s.AllowTTL, "authorization-webhook-cache-authorized-ttl", s.AllowTTL, "how long the cluster's answer that something is allowed is good")
+	fs.DurationVar(&s.DenyTTL, "authorization-webhook-cache-unauthorized-ttl", s.DenyTTL, "how long its answer that something is forbidden is good")
+	fs.StringSliceVar(&s.DisabledAdmission, "disable-admission-plugins", nil, "admission `plugins` to leave out, of "+strings.Join(aggregated.PluginNames(), ", "))
+	fs.StringVar(&s.AdmissionConfigFile, "admission-control-config-file", "", "`file` with an AdmissionConfiguration, such as the credentials for webhooks")
+}
+
+// applyModeDefaults sets what was not set and has another default in a cluster.
+func (o *options) applyModeDefaults(fs *pflag.FlagSet) {
+	if o.mode == modeAggregated && !fs.Changed("bind-address") {
+		o.bindAddress = "0.0.0.0" // kube-apiserver comes from another host
+	}
+}
+
+// validateMode returns the faults of the flags that belong to one mode.
+func (o *options) validateMode() error {
+	var errs []error
+	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	s := o.cluster.server
+	switch o.mode {
+	case modeStandalone:
+		for flag, value := range map[string]string{
+			"kubeconfig": o.cluster.kubeconfig, "tls-cert-file": s.CertFile, "tls-private-key-file": s.KeyFile,
+			"admission-control-config-file": s.AdmissionConfigFile, "disable-admission-plugins": strings.Join(s.DisabledAdmission, ","),
+			"audit-policy-file": s.Audit.PolicyFile, "audit-log-path": s.Audit.LogOptions.Path, "audit-webhook-config-file": s.Audit.WebhookOptions.ConfigFile,
+		} {
+			if value != "" {
+				fault("--%s=%s: is for a server in a cluster: add --mode=aggregated, or leave it out", flag, value)
+			}
+		}
+	case modeAggregated:
+		for flag, value := range map[string]string{
+			"keys-dir": o.keysDir, "kubeconfig-out": o.kubeconfigOut, "tls-san": strings.Join(o.tlsSANs, ","),
+		} {
+			if value != "" {
+				fault("--%s=%s: is for a standalone server; in a cluster certificates come from --tls-cert-file and users from the cluster", flag, value)
+			}
+		}
+		if s.CertFile == "" || s.KeyFile == "" {
+			fault("--mode=aggregated needs --tls-cert-file and --tls-private-key-file: a certificate for <service>.<namespace>.svc, whose authority is the APIService's caBundle")
+		}
+		for flag, ttl := range map[string]int64{
+			"authentication-token-webhook-cache-ttl": int64(s.TokenTTL), "authorization-webhook-cache-authorized-ttl": int64(s.AllowTTL),
+			"authorization-webhook-cache-unauthorized-ttl": int64(s.DenyTTL), "shutdown-delay-duration": int64(s.ShutdownDelay),
+			"shutdown-watch-termination-grace-period": int64(s.WatchGrace),
+		} {
+			if ttl < 0 {
+				fault("--%s: use a duration such as 10s, or 0", flag)
+			}
+		}
+		for _, name := range s.DisabledAdmission {
+			if !slices.Contains(aggregated.PluginNames(), name) {
+				fault("--disable-admission-plugins=%s: no such plugin; use %s", name, strings.Join(aggregated.PluginNames(), " or "))
+			}
+		}
+		errs = append(errs, validateAudit(s.Audit))
+	default:
+		fault("--mode=%s: use %s or %s", o.mode, modeStandalone, modeAggregated)
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return errors.Join(errs...)
+}

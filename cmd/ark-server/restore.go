@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+const aboutRestore = `Put an older state of the database back into service. Clients remember the revisions
+(resourceVersions) that the lost state has handed out; were one handed out twice, they would take new
+objects for old ones. So the restored database goes on past all of them, and clients that watched
+before list again.
+
+SQLite: put a file that ark-server backup wrote in the place of the database. Stop the server first.
+The old database is moved aside, not deleted.
+
+  ark-server restore --db-path=./ark.db --from=./backup.db
+
+PostgreSQL and MySQL: stop every replica, restore with the database's own tools, then move the
+counter on and start them again:
+
+  ark-server restore --storage=postgresql --db-host=... --bump-revision`
+
+// defaultBump is more than a server hands out in a year at 30 writes a second.
+const defaultBump = 1_000_000_000
+
+func newRestoreCommand() *cobra.Command {
+	o := newOptions()
+	var from string
+	var bump int64
+	own := group("Flags", func(fs *pflag.FlagSet) {
+		fs.StringVar(&from, "from", "", "`file` that ark-server backup wrote (SQLite)")
+		fs.Int64Var(&bump, "bump-revision", defaultBump, "by how many `revisions` to move the counter on: more than were written since the backup")
+		fs.Lookup("bump-revision").NoOptDefVal = fmt.Sprint(defaultBump)
+	})
+	groups := append([]flagGroup{own}, o.storageFlags()...)
+	return withFlags(&cobra.Command{
+		Use:   "restore [--from=FILE] [--bump-revision[=N]]",
+		Short: "Put a backup back into service, past every revision handed out before",
+		Long:  aboutRestore,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			if err := o.validate(); err != nil {
+				return usageError{err}
+			}
+			var faults []error
+			if bump < 1 {
+				faults = append(faults, fmt.Errorf("--bump-revision=%d: use 1 or more, and more than were written since the backup", bump))
+			}
+			switch {
+			case o.storage == storageEtcd:
+				faults = append(faults, errors.New("--storage=etcd: restore etcd itself, with etcdutl snapshot restore --bump-revision"))
+			case o.onServer() && from != "":
+				faults = append(faults, fmt.Errorf("--from=%s: a file is restored with the database's own tools; then run this without --from", from))
+			case from == "" && !cmd.Flags().Changed("bump-revision"):
+				faults = append(faults, errors.New("nothing to do: name a backup with --from, or ask for --bump-revision alone"))
+			}
+			if len(faults) > 0 {
+				return usageError{errors.Join(faults...)}
+			}
+			return restore(cmd.Context(), o, from, bump, cmd.OutOrStdout())
+		},
+	}, groups...)
+}
+
+func restore(ctx context.Context, o *options, from string, by int64, out io.Writer) error {
+	where := o.where()
+	if from == "" {
+		st, err := bump(ctx, o, by)
+		if err != nil {
+			return fmt.Errorf("%s: %w", where.flag, err)
+		}
+		fmt.Fprintf(out, "%s goes on after revision %d; what came before is compacted\n", where.summary, st.Revision)
+		return nil
+	}
+	st, aside, err := sqlite.Restore(ctx, from, o.dbPath, by)
+	if err != nil {
+		return fmt.Errorf("restore --from=%s to %s: %w", from, where.flag, err)
+	}
+	if aside != "" {
+		fmt.Fprintf(out, "the old database is now %s\n", aside)
+	}
+	fmt.Fprintf(out, "%s holds what %s held, and goes on after revision %d\n", o.dbPath, from, st.Revision)
+	return nil
+}
+
+// bump moves the counter of the database that the flags name on.
+func bump(ctx context.Context, o *options, by int64) (mvcc.State, error) {
+	if kind, ok := serverKinds()[o.storage]; ok {
+		return kind.bump(ctx, o.db, by)
+	}
+	return sqlite.Bump(ctx, o.dbPath, by)
+}

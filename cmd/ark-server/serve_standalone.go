@@ -1,0 +1,44 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+
+	"github.com/mckinsey/ark-server/internal/standalone"
+)
+
+// server is an assembled server of either mode.
+type server interface {
+	// Run serves until the context ends and everything in flight is drained.
+	Run(ctx context.Context) error
+	// WaitReady returns nil once the server is ready, or the context's error.
+	WaitReady(ctx context.Context) error
+	// announce prints the start-up lines.
+	announce(out io.Writer, storage string)
+}
+
+func newServer(ctx context.Context, o *options, listener net.Listener, data *storage) (server, error) {
+	if o.mode == modeAggregated {
+		return newClusterServer(ctx, o, listener, data)
+	}
+	s, err := standalone.New(standalone.Options{
+		Listener:   listener,
+		Names:      o.tlsSANs,
+		KeysDir:    o.keys(),
+		Kubeconfig: o.kubeconfig(),
+	}, data)
+	if err != nil {
+		return nil, withStandaloneFlag(err)
+	}
+	return standaloneServer{s, o}, nil
+}
+
+type standaloneServer struct {
+	*standalone.Server
+	options *options
+}
+
+func (s standaloneServer) announce(out io.Writer, storage string) {
+	announce(out, s.options, s.URL, storage)
+}

@@ -1,0 +1,261 @@
+{{- define "ark.fullname" -}}
+{{- default .Release.Name .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "ark.selector" -}}
+app.kubernetes.io/name: ark-server
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "ark.labels" -}}
+{{ include "ark.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end -}}
+
+{{- define "ark.sqlite" -}}
+{{- if eq .Values.ark.storage.driver "sqlite" }}true{{ end -}}
+{{- end -}}
+
+{{- define "ark.replicas" -}}
+{{- if kindIs "invalid" .Values.replicas }}{{ ternary 1 2 (eq .Values.ark.storage.driver "sqlite") }}{{ else }}{{ .Values.replicas }}{{ end -}}
+{{- end -}}
+
+{{- define "ark.tlsSecret" -}}
+{{- if eq .Values.tls.source "secret" }}{{ .Values.tls.secretName }}{{ else }}{{ include "ark.fullname" . }}-tls{{ end -}}
+{{- end -}}
+
+{{- define "ark.host" -}}
+{{ include "ark.fullname" . }}.{{ .Release.Namespace }}.svc
+{{- end -}}
+
+{{/* Values that contradict each other are refused here, with the reason. */}}
+{{- define "ark.validate" -}}
+{{- $s := .Values.ark.storage -}}
+{{- if eq $s.driver "sqlite" -}}
+{{- if gt (int (include "ark.replicas" .)) 1 -}}
+{{- fail (printf "\n\nreplicas=%s with ark.storage.driver=sqlite: a SQLite file has one writer, so a second pod could not start.\nSet replicas to 1, or choose ark.storage.driver=postgresql or mysql for high availability.\n" (include "ark.replicas" .)) -}}
+{{- end -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- fail "\n\nautoscaling.enabled with ark.storage.driver=sqlite: a SQLite file has one writer.\nChoose ark.storage.driver=postgresql or mysql to run several pods.\n" -}}
+{{- end -}}
+{{- if not (hasPrefix "/" $s.path) -}}
+{{- fail (printf "\n\nark.storage.path=%s: give the whole path, such as /data/ark.db\n" $s.path) -}}
+{{- end -}}
+{{- else -}}
+{{- if not $s.host -}}
+{{- fail (printf "\n\nark.storage.host is empty: name the %s server, such as --set ark.storage.host=db.example.com\n" $s.driver) -}}
+{{- end -}}
+{{- if and (not $s.passwordSecret.name) (not $s.tls.clientSecret) -}}
+{{- fail "\n\nark.storage.passwordSecret.name is empty: make a Secret with the database password and name it, such as\n  kubectl create secret generic ark-db --from-literal=password=...\n  --set ark.storage.passwordSecret.name=ark-db\n" -}}
+{{- end -}}
+{{- end -}}
+{{- if and (eq .Values.tls.source "secret") (or (not .Values.tls.secretName) (and .Values.apiService.create (not .Values.tls.caBundle))) -}}
+{{- fail "\n\ntls.source=secret needs tls.secretName, and tls.caBundle with the PEM of the authority that signed it\n" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "ark.podSpec" -}}
+{{- $s := .Values.ark.storage -}}
+{{- $name := include "ark.fullname" . -}}
+serviceAccountName: {{ $name }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+# The delay, a request's minute, the watches, and some to spare.
+terminationGracePeriodSeconds: 90
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+{{- if .Values.topologySpreadConstraints }}
+{{- toYaml .Values.topologySpreadConstraints | nindent 2 }}
+{{- else }}
+{{- range $key := list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+  - maxSkew: 1
+    topologyKey: {{ $key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "ark.selector" $ | nindent 8 }}
+{{- end }}
+{{- end }}
+containers:
+  - name: ark-server
+    image: "{{ .Values.image.repository }}:{{ default .Chart.AppVersion .Values.image.tag }}"
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    args:
+      - --mode=aggregated
+      - --secure-port=6443
+      - --tls-cert-file=/tls/tls.crt
+      - --tls-private-key-file=/tls/tls.key
+      - --storage={{ $s.driver }}
+      {{- if eq $s.driver "sqlite" }}
+      - --db-path={{ $s.path }}
+      - --db-synchronous={{ $s.synchronous }}
+      {{- else }}
+      - --db-host={{ $s.host }}
+      {{- with $s.port }}
+      - --db-port={{ . }}
+      {{- end }}
+      - --db-name={{ $s.database }}
+      - --db-user={{ $s.user }}
+      {{- if $s.passwordSecret.name }}
+      - --db-password-file=/database/password/{{ $s.passwordSecret.key }}
+      {{- end }}
+      {{- with $s.tls.mode }}
+      - --db-tls-mode={{ . }}
+      {{- end }}
+      {{- if $s.tls.caSecret.name }}
+      - --db-tls-ca-file=/database/ca/{{ $s.tls.caSecret.key }}
+      {{- end }}
+      {{- if $s.tls.clientSecret }}
+      - --db-tls-cert-file=/database/client/tls.crt
+      - --db-tls-key-file=/database/client/tls.key
+      {{- end }}
+      - --db-max-connections={{ $s.maxConnections }}
+      - --db-migrate={{ $s.migrate }}
+      {{- end }}
+      - --compaction-interval={{ .Values.ark.compactionInterval }}
+      - --shutdown-delay-duration={{ .Values.ark.shutdown.delay }}
+      - --shutdown-watch-termination-grace-period={{ .Values.ark.shutdown.watchGrace }}
+      - --log-level={{ .Values.ark.logLevel }}
+      - --log-format={{ .Values.ark.logFormat }}
+      {{- with .Values.ark.disableAdmissionPlugins }}
+      - --disable-admission-plugins={{ join "," . }}
+      {{- end }}
+      {{- if .Values.ark.audit.enabled }}
+      - --audit-policy-file=/audit/policy.yaml
+      - --audit-log-path=-
+      {{- end }}
+      {{- with .Values.ark.extraArgs }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
+    {{- with .Values.ark.extraEnv }}
+    env: {{- toYaml . | nindent 6 }}
+    {{- end }}
+    ports:
+      - name: https
+        containerPort: 6443
+    # Whatever the database does, a restart would not help: liveness does not ask it.
+    startupProbe:
+      httpGet: {path: /livez, port: https, scheme: HTTPS}
+      periodSeconds: 2
+      failureThreshold: 60
+    livenessProbe:
+      httpGet: {path: /livez, port: https, scheme: HTTPS}
+      periodSeconds: 10
+      timeoutSeconds: 5
+      failureThreshold: 6
+    readinessProbe:
+      httpGet: {path: /readyz, port: https, scheme: HTTPS}
+      periodSeconds: 3
+      timeoutSeconds: 3
+      failureThreshold: 2
+    resources: {{- toYaml .Values.resources | nindent 6 }}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities:
+        drop: [ALL]
+    volumeMounts:
+      - name: tls
+        mountPath: /tls
+        readOnly: true
+      - name: tmp
+        mountPath: /tmp
+      {{- if eq $s.driver "sqlite" }}
+      - name: data
+        mountPath: {{ dir $s.path }}
+      {{- end }}
+      {{- if and (ne $s.driver "sqlite") $s.passwordSecret.name }}
+      - name: database-password
+        mountPath: /database/password
+        readOnly: true
+      {{- end }}
+      {{- if and (ne $s.driver "sqlite") $s.tls.caSecret.name }}
+      - name: database-ca
+        mountPath: /database/ca
+        readOnly: true
+      {{- end }}
+      {{- if and (ne $s.driver "sqlite") $s.tls.clientSecret }}
+      - name: database-client
+        mountPath: /database/client
+        readOnly: true
+      {{- end }}
+      {{- if .Values.ark.audit.enabled }}
+      - name: audit
+        mountPath: /audit
+        readOnly: true
+      {{- end }}
+volumes:
+  - name: tls
+    secret:
+      secretName: {{ include "ark.tlsSecret" . }}
+      defaultMode: 0440
+      items:
+        - {key: tls.crt, path: tls.crt}
+        - {key: tls.key, path: tls.key}
+  - name: tmp
+    emptyDir: {}
+  {{- if and (eq $s.driver "sqlite") .Values.persistence.existingClaim }}
+  - name: data
+    persistentVolumeClaim:
+      claimName: {{ .Values.persistence.existingClaim }}
+  {{- end }}
+  {{- if and (ne $s.driver "sqlite") $s.passwordSecret.name }}
+  - name: database-password
+    secret:
+      secretName: {{ $s.passwordSecret.name }}
+      defaultMode: 0440
+  {{- end }}
+  {{- if and (ne $s.driver "sqlite") $s.tls.caSecret.name }}
+  - name: database-ca
+    secret:
+      secretName: {{ $s.tls.caSecret.name }}
+  {{- end }}
+  {{- if and (ne $s.driver "sqlite") $s.tls.clientSecret }}
+  - name: database-client
+    secret:
+      secretName: {{ $s.tls.clientSecret }}
+      defaultMode: 0440
+  {{- end }}
+  {{- if .Values.ark.audit.enabled }}
+  - name: audit
+    configMap:
+      name: {{ $name }}-audit
+  {{- end }}
+{{- end -}}
+
+{{- define "ark.podMeta" -}}
+labels:
+  {{- include "ark.labels" . | nindent 2 }}
+  {{- with .Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+annotations:
+  {{- if .Values.ark.audit.enabled }}
+  checksum/audit: {{ toJson .Values.ark.audit.rules | sha256sum }}
+  {{- end }}
+  kubectl.kubernetes.io/default-container: ark-server
+  {{- with .Values.podAnnotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}

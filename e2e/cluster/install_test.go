@@ -1,0 +1,111 @@
+package cluster
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+)
+
+func (e *env) chart() string { return filepath.Join(e.root, "deploy", "helm", "ark-server") }
+
+// helmRun runs helm, which must succeed, and returns its standard output.
+func (e *env) helmRun(t *testing.T, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	r, err := e.helm.Run(ctx, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Code != 0 {
+		t.Fatalf("helm %s: %s", strings.Join(args, " "), r.Stderr)
+	}
+	return r.Stdout
+}
+
+// The chart, installed with helm. There are no nodes to run its pod, so the test runs the server in the pod's place: as the
+// chart's account, with the certificate that the chart made, behind the chart's Service and APIServices.
+func TestHelmInstall(t *testing.T) {
+	e := newCluster(t, component.ClusterOptions{EndpointRouting: true})
+	e.helmRun(t, "install", service, e.chart(), "--namespace="+namespace, "--create-namespace")
+	secret := func(key string) []byte {
+		t.Helper()
+		text := e.run(t, "-n", namespace, "get", "secret", "ark-server-tls", "-o", "jsonpath={.data."+strings.ReplaceAll(key, ".", `\.`)+"}")
+		content, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(content) == 0 {
+			t.Fatalf("%s in the Secret: %v", key, err)
+		}
+		return content
+	}
+	dir := t.TempDir()
+	pair := component.Pair{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key"), Cert: secret("tls.crt"), Key: secret("tls.key")}
+	for path, content := range map[string][]byte{pair.CertFile: pair.Cert, pair.KeyFile: pair.Key} {
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kubeconfig := filepath.Join(dir, "kubeconfig")
+	token := strings.TrimSpace(e.run(t, "-n", namespace, "create", "token", account, "--duration=1h"))
+	if err := component.WriteKubeconfig(kubeconfig, e.cluster.TokenUser(token)); err != nil {
+		t.Fatal(err)
+	}
+	port, err := component.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.options = component.AggregatedOptions{
+		ArkOptions: component.ArkOptions{Dir: dir, Port: port, Args: []string{"--shutdown-delay-duration=0"}},
+		Kubeconfig: kubeconfig, Serving: pair, CA: secret("ca.crt"),
+	}
+	e.startArk(t)
+	defer func() {
+		if err := e.ark.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	e.apply(t, fmt.Sprintf(`apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: stand-in, namespace: %[1]s, labels: {kubernetes.io/service-name: %[2]s}}
+addressType: FQDN
+endpoints: [{addresses: ["127.0.0.1"], conditions: {ready: true}}]
+ports: [{name: https, port: %[3]d}]
+`, namespace, service, port), "apply", "-f", "-")
+	e.waitAvailable(t, "True")
+	e.run(t, "-n", "default", "apply", "--validate=strict", "-R", "-f", filepath.Join(e.root, "docs", "examples"))
+
+	// An upgrade keeps the certificate, and so what the APIServices trust.
+	before := string(pair.Cert)
+	e.helmRun(t, "upgrade", service, e.chart(), "--namespace="+namespace, "--set=ark.logLevel=info,rbac.aggregateToDefaultRoles=true")
+	if string(secret("tls.crt")) != before {
+		t.Error("the upgrade made another certificate")
+	}
+	if got := e.run(t, "-n", namespace, "get", "statefulset", service, "-o", "jsonpath={.spec.template.spec.containers[0].args}"); !strings.Contains(got, "--log-level=info") {
+		t.Errorf("the upgrade did not reach the pod: %s", got)
+	}
+	e.waitAvailable(t, "True")
+	// The cluster's own roles now cover Ark's kinds.
+	e.run(t, "-n", "default", "create", "rolebinding", "dora", "--clusterrole=edit", "--user=dora")
+	eventually(t, "the aggregated roles", func() error {
+		if r := try(t, e.kubectl, "", "-n", "default", "auth", "can-i", "create", "queries.ark.mckinsey.com", "--as=dora"); strings.TrimSpace(r.Stdout) != "yes" {
+			return fmt.Errorf("can-i: %s%s", r.Stdout, r.Stderr)
+		}
+		return nil
+	})
+
+	// Everything else that the chart can make is accepted by the API server too; what needs other operators' kinds is left out.
+	e.helmRun(t, "install", "other", e.chart(), "--namespace=other", "--create-namespace", "--set=apiService.create=false,fullnameOverride=other,"+
+		"ark.storage.driver=postgresql,ark.storage.host=db,ark.storage.passwordSecret.name=db,autoscaling.enabled=true,networkPolicy.enabled=true,ark.audit.enabled=true")
+	e.run(t, "-n", "other", "get", "deployment/other", "hpa/other", "pdb/other", "networkpolicy/other", "configmap/other-audit")
+	e.helmRun(t, "uninstall", "other", "--namespace=other")
+
+	e.helmRun(t, "uninstall", service, "--namespace="+namespace)
+	if left := e.run(t, "get", "apiservices,clusterroles,clusterrolebindings", "-o", "name"); strings.Contains(left, "ark") {
+		t.Errorf("left after uninstalling: %s", left)
+	}
+}

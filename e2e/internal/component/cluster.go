@@ -1,0 +1,219 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Cluster is a real control plane on loopback: etcd, kube-apiserver with its aggregation layer on, kube-controller-manager. It has
+// no nodes, so nothing that needs a pod to run can be tried on it.
+type Cluster struct {
+	Etcd        *Endpoint
+	API         *Process
+	Controllers *Process
+	// URL is the kube-apiserver's.
+	URL string
+	// Config is a client in system:masters, Kubeconfig the same as a file.
+	Config     *rest.Config
+	Kubeconfig string
+	// AuditLog is where kube-apiserver records every request's metadata.
+	AuditLog string
+
+	dir string
+	ca  *Authority
+}
+
+// ClusterOptions say how to start a cluster.
+type ClusterOptions struct {
+	// Dir holds all its files.
+	Dir string
+	// EndpointRouting has the aggregator send requests to the endpoints of a Service (--enable-aggregator-routing) instead of to
+	// the Service.
+	EndpointRouting bool
+	// Args are added to the command line of kube-apiserver.
+	Args []string
+}
+
+// controllers are those that the tests need; each costs a few informers.
+const controllers = "namespace-controller,garbage-collector-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller"
+
+// StartCluster starts the control plane and returns when it is ready.
+func StartCluster(ctx context.Context, o ClusterOptions) (_ *Cluster, err error) {
+	c := &Cluster{dir: o.Dir, AuditLog: filepath.Join(o.Dir, "audit.log"), Kubeconfig: filepath.Join(o.Dir, "admin.kubeconfig")}
+	defer func() {
+		if err != nil {
+			c.Kill()
+		}
+	}()
+	if c.ca, err = NewAuthority(o.Dir, "cluster-ca"); err != nil {
+		return nil, err
+	}
+	if c.Etcd, err = StartEtcd(ctx, o.Dir); err != nil {
+		return nil, err
+	}
+	if err := c.startAPI(o); err != nil {
+		return nil, err
+	}
+	admin, err := c.CertUser("admin", "system:masters")
+	if err != nil {
+		return nil, err
+	}
+	c.Config = admin
+	if err := WriteKubeconfig(c.Kubeconfig, admin); err != nil {
+		return nil, err
+	}
+	if err := c.API.waitReady(ctx, func(ctx context.Context) error { return ready(ctx, c.Config) }); err != nil {
+		return nil, err
+	}
+	return c, c.startControllers(ctx)
+}
+
+func (c *Cluster) startAPI(o ClusterOptions) error {
+	path, err := Binary("kube-apiserver")
+	if err != nil {
+		return err
+	}
+	port, err := FreePort() // It refuses port 0.
+	if err != nil {
+		return err
+	}
+	c.URL = fmt.Sprintf("https://127.0.0.1:%d", port)
+	proxyCA, err := NewAuthority(o.Dir, "front-proxy-ca")
+	if err != nil {
+		return err
+	}
+	proxy, err := proxyCA.Client("front-proxy-client")
+	if err != nil {
+		return err
+	}
+	serving, err := c.ca.Serving("kube-apiserver", "kubernetes.default.svc", "localhost", "127.0.0.1", "10.0.0.1")
+	if err != nil {
+		return err
+	}
+	key, policy := filepath.Join(o.Dir, "service-account.key"), filepath.Join(o.Dir, "audit-policy.yaml")
+	if err := writeKey(key); err != nil {
+		return err
+	}
+	if err := os.WriteFile(policy, []byte(AuditPolicy), 0o600); err != nil {
+		return fmt.Errorf("write the audit policy: %w", err)
+	}
+	c.API, err = Start(Command{Path: path, Name: "kube-apiserver", Args: append([]string{
+		"--etcd-servers=" + c.Etcd.URL,
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
+		"--tls-cert-file=" + serving.CertFile, "--tls-private-key-file=" + serving.KeyFile,
+		// A loopback server has no address to advertise, nor may it appear in an Endpoints object.
+		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/24",
+		"--authorization-mode=RBAC", "--client-ca-file=" + c.ca.File, "--anonymous-auth=true",
+		"--service-account-issuer=https://kubernetes.default.svc",
+		"--service-account-key-file=" + key, "--service-account-signing-key-file=" + key,
+		"--requestheader-client-ca-file=" + proxyCA.File, "--requestheader-allowed-names=front-proxy-client",
+		"--requestheader-username-headers=X-Remote-User", "--requestheader-uid-headers=X-Remote-Uid",
+		"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+		"--proxy-client-cert-file=" + proxy.CertFile, "--proxy-client-key-file=" + proxy.KeyFile,
+		fmt.Sprintf("--enable-aggregator-routing=%t", o.EndpointRouting),
+		"--audit-policy-file=" + policy, "--audit-log-path=" + c.AuditLog,
+	}, o.Args...)})
+	return err
+}
+
+// AuditPolicy records the metadata of every request once it is answered.
+const AuditPolicy = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+- level: Metadata
+`
+
+func (c *Cluster) startControllers(ctx context.Context) error {
+	path, err := Binary("kube-controller-manager")
+	if err != nil {
+		return err
+	}
+	port, err := FreePort()
+	if err != nil {
+		return err
+	}
+	user, err := c.CertUser("system:kube-controller-manager")
+	if err != nil {
+		return err
+	}
+	kubeconfig := filepath.Join(c.dir, "controllers.kubeconfig")
+	if err := WriteKubeconfig(kubeconfig, user); err != nil {
+		return err
+	}
+	c.Controllers, err = Start(Command{Path: path, Name: "kube-controller-manager", Args: []string{
+		"--kubeconfig=" + kubeconfig, "--authentication-kubeconfig=" + kubeconfig, "--authorization-kubeconfig=" + kubeconfig,
+		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir=" + filepath.Join(c.dir, "controllers"),
+		"--leader-elect=false", "--use-service-account-credentials", "--root-ca-file=" + c.ca.File,
+		"--service-account-private-key-file=" + filepath.Join(c.dir, "service-account.key"),
+		"--controllers=" + controllers,
+	}})
+	if err != nil {
+		return err
+	}
+	probe := &rest.Config{Host: fmt.Sprintf("https://127.0.0.1:%d", port), TLSClientConfig: rest.TLSClientConfig{Insecure: true}}
+	return c.Controllers.waitReady(ctx, func(ctx context.Context) error { return get(ctx, probe, "/healthz") })
+}
+
+// CertUser returns a client that is known by its certificate.
+func (c *Cluster) CertUser(name string, groups ...string) (*rest.Config, error) {
+	pair, err := c.ca.Client(name, groups...)
+	if err != nil {
+		return nil, err
+	}
+	return &rest.Config{Host: c.URL, TLSClientConfig: rest.TLSClientConfig{CAData: c.ca.PEM, CertData: pair.Cert, KeyData: pair.Key}}, nil
+}
+
+// TokenUser returns a client that is known by a bearer token.
+func (c *Cluster) TokenUser(token string) *rest.Config {
+	return &rest.Config{Host: c.URL, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAData: c.ca.PEM}}
+}
+
+// WriteKubeconfig writes a client as a file.
+func WriteKubeconfig(path string, config *rest.Config) error {
+	k := clientcmdapi.NewConfig()
+	k.Clusters["cluster"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
+	k.AuthInfos["user"] = &clientcmdapi.AuthInfo{Token: config.BearerToken, ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
+	k.Contexts["default"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "user"}
+	k.CurrentContext = "default"
+	if err := clientcmd.WriteToFile(*k, path); err != nil {
+		return fmt.Errorf("write a kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// Stop ends the controllers, then the apiserver, then etcd.
+func (c *Cluster) Stop() error {
+	var errs []error
+	for _, p := range c.processes() {
+		errs = append(errs, p.Stop())
+	}
+	return errors.Join(errs...)
+}
+
+// Kill ends all at once.
+func (c *Cluster) Kill() {
+	for _, p := range c.processes() {
+		p.Kill()
+	}
+}
+
+func (c *Cluster) processes() []*Process {
+	var all []*Process
+	for _, p := range []*Process{c.Controllers, c.API} {
+		if p != nil {
+			all = append(all, p)
+		}
+	}
+	if c.Etcd != nil {
+		all = append(all, c.Etcd.Process)
+	}
+	return all
+}

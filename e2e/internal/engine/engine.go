@@ -1,0 +1,133 @@
+// Package engine gives tests each database that the store runs on, by the name that --storage has for it.
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mysql"
+	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+	"github.com/mckinsey/ark-server/internal/sqltest"
+)
+
+// The names.
+const (
+	SQLite     = "sqlite"
+	PostgreSQL = "postgresql"
+	MySQL      = "mysql"
+)
+
+// Servers are those that replicas can share.
+var Servers = []string{PostgreSQL, MySQL}
+
+// Place is one database: a file, or one on a server.
+type Place struct {
+	Storage string
+	Path    string
+	Config  database.Config
+}
+
+// Open opens the engine on a place.
+func (p Place) Open(ctx context.Context, log *slog.Logger) (mvcc.Engine, error) {
+	switch p.Storage {
+	case SQLite:
+		return sqlite.Open(ctx, p.Path, sqlite.Options{})
+	case PostgreSQL:
+		return postgres.Open(ctx, p.Config, postgres.Options{Wait: time.Minute, Log: log})
+	case MySQL:
+		return mysql.Open(ctx, p.Config, mysql.Options{Wait: time.Minute, Log: log})
+	}
+	return nil, fmt.Errorf("there is no storage %q", p.Storage)
+}
+
+// Flags are ark-server's flags for the place.
+func (p Place) Flags() []string {
+	if p.Storage == SQLite {
+		return []string{"--storage=sqlite", "--db-path=" + p.Path}
+	}
+	if p.Config.DSNFile != "" {
+		return []string{"--storage=" + p.Storage, "--db-dsn-file=" + p.Config.DSNFile}
+	}
+	return []string{
+		"--storage=" + p.Storage, "--db-host=" + p.Config.Host, fmt.Sprintf("--db-port=%d", p.Config.Port),
+		"--db-name=" + p.Config.Name, "--db-user=" + p.Config.User,
+	}
+}
+
+// Server is a database server of a test's own.
+type Server interface {
+	// Halt shuts the server down, Kill ends it as a crash would; Restart starts it again on the same port and data.
+	Halt() error
+	Kill()
+	Restart(context.Context) error
+}
+
+// Start starts a server of the test's own, or none for SQLite, and gives it an empty database.
+func Start(t testing.TB, storage string) (Server, Place) {
+	t.Helper()
+	p := Place{Storage: storage}
+	switch storage {
+	case SQLite:
+		p.Path = filepath.Join(t.TempDir(), "ark.db")
+		return nil, p
+	case PostgreSQL:
+		s, err := sqltest.StartPostgres(t.Context(), sqltest.PostgresOptions{Own: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { stop(t, s.Stop) })
+		p.Config = s.Database(t)
+		return s, p
+	case MySQL:
+		s, err := sqltest.StartMariaDB(t.Context(), sqltest.MariaDBOptions{Own: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { stop(t, s.Stop) })
+		p.Config = s.Database(t)
+		return s, p
+	}
+	t.Fatalf("there is no storage %q: use %v", storage, slices.Concat([]string{SQLite}, Servers))
+	return nil, p
+}
+
+func stop(t testing.TB, f func() error) {
+	if err := f(); err != nil {
+		t.Errorf("stop the database server: %v", err)
+	}
+}
+
+// Shared gives the tests of one binary databases on servers that they share. The zero value is ready; TestMain calls Stop.
+type Shared struct {
+	postgres sqltest.Postgres
+	mariadb  sqltest.MariaDB
+}
+
+// New is an empty database that ends with the test.
+func (s *Shared) New(t testing.TB, storage string) Place {
+	t.Helper()
+	p := Place{Storage: storage}
+	switch storage {
+	case PostgreSQL:
+		p.Config = s.postgres.Database(t)
+	case MySQL:
+		p.Config = s.mariadb.Database(t)
+	default:
+		_, p = Start(t, storage)
+	}
+	return p
+}
+
+// Stop stops the servers that were started.
+func (s *Shared) Stop() {
+	s.postgres.Stop()
+	s.mariadb.Stop()
+}

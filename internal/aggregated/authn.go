@@ -1,0 +1,101 @@
+package aggregated
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+	"k8s.io/apiserver/pkg/authentication/request/anonymous"
+	"k8s.io/apiserver/pkg/authentication/request/headerrequest"
+	"k8s.io/apiserver/pkg/authentication/request/union"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/dynamiccertificates"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/kubernetes"
+)
+
+// kube-apiserver publishes in this ConfigMap whom an aggregated server may
+// believe.
+const (
+	trustNamespace = metav1.NamespaceSystem
+	trustConfigMap = "extension-apiserver-authentication"
+)
+
+// applyAuthentication says who a request comes from, in this order: whom the front
+// proxy names, the subject of a client certificate of the cluster, the owner of a
+// bearer token. It reads the ConfigMap once, so that a missing permission shows now.
+func applyAuthentication(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, ttl time.Duration) error {
+	proxy, err := newFrontProxy(ctx, client)
+	if err != nil {
+		return err
+	}
+	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca", trustNamespace, trustConfigMap, "client-ca-file", client)
+	if err != nil {
+		return fmt.Errorf("trust the cluster's client certificates: %w", err)
+	}
+	headers := &authenticatorfactory.RequestHeaderConfig{
+		CAContentProvider:   proxy,
+		UsernameHeaders:     headerrequest.StringSliceProviderFunc(proxy.UsernameHeaders),
+		UIDHeaders:          headerrequest.StringSliceProviderFunc(proxy.UIDHeaders),
+		GroupHeaders:        headerrequest.StringSliceProviderFunc(proxy.GroupHeaders),
+		ExtraHeaderPrefixes: headerrequest.StringSliceProviderFunc(proxy.ExtraHeaderPrefixes),
+		AllowedClientNames:  headerrequest.StringSliceProviderFunc(proxy.AllowedClientNames),
+	}
+	for _, ca := range []dynamiccertificates.CAContentProvider{clientCA, proxy} {
+		if err := config.Authentication.ApplyClientCert(ca, config.SecureServing); err != nil {
+			return fmt.Errorf("ask for client certificates: %w", err)
+		}
+	}
+	// The headers that named the user are removed before the request goes on.
+	config.Authentication.RequestHeaderConfig = headers
+
+	known, _, err := authenticatorfactory.DelegatingAuthenticatorConfig{
+		TokenAccessReviewClient:            client.AuthenticationV1(),
+		TokenAccessReviewTimeout:           reviewTimeout,
+		WebhookRetryBackoff:                genericoptions.DefaultAuthWebhookRetryBackoff(),
+		CacheTTL:                           ttl,
+		ClientCertificateCAContentProvider: clientCA,
+		RequestHeaderConfig:                headers,
+	}.New()
+	if err != nil {
+		return fmt.Errorf("set up authentication: %w", err)
+	}
+	config.Authentication.Authenticator = union.NewFailOnError(known, anonymousOn(isPublic))
+	return nil
+}
+
+// newFrontProxy follows what the ConfigMap says of the front proxy: its authority,
+// its names and its headers.
+func newFrontProxy(ctx context.Context, client kubernetes.Interface) (*genericoptions.DynamicRequestHeaderController, error) {
+	ca, err := dynamiccertificates.NewDynamicCAFromConfigMapController("front-proxy-ca", trustNamespace, trustConfigMap, "requestheader-client-ca-file", client)
+	if err != nil {
+		return nil, fmt.Errorf("trust the cluster's front proxy: %w", err)
+	}
+	proxy := &genericoptions.DynamicRequestHeaderController{
+		ConfigMapCAController: ca,
+		RequestHeaderAuthRequestController: headerrequest.NewRequestHeaderAuthRequestController(trustConfigMap, trustNamespace, client,
+			"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers",
+			"requestheader-extra-headers-prefix", "requestheader-allowed-names"),
+	}
+	if err := proxy.RunOnce(ctx); err != nil {
+		return nil, fmt.Errorf("read the front proxy's authority: %w", &TrustError{Err: err})
+	}
+	return proxy, nil
+}
+
+// anonymousOn names those who show no credentials system:anonymous, on some paths.
+// Elsewhere they are refused with 401 before any review is asked for: requests
+// that are anonymous to the cluster come with the front proxy's credentials.
+func anonymousOn(public func(path string) bool) authenticator.Request {
+	anyone := anonymous.NewAuthenticator(nil)
+	return authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
+		if !public(r.URL.Path) {
+			return nil, false, nil
+		}
+		return anyone.AuthenticateRequest(r)
+	})
+}

@@ -1,0 +1,25 @@
+// Package aggregated serves the Ark API inside a cluster, behind the
+// aggregation layer of its kube-apiserver: it adds to internal/apiserver what the
+// cluster decides.
+//
+//   - Who asks (authn.go): the front proxy's word, client certificates of the
+//     cluster's authority, and bearer tokens by TokenReview. The two authorities
+//     and the header names are read from the ConfigMap
+//     kube-system/extension-apiserver-authentication and followed as it changes.
+//     Who shows no credentials may read health and version, nothing else.
+//   - What they may do (authz.go): SubjectAccessReview, so the cluster's RBAC.
+//   - What is admitted (admission.go, capabilities.go): namespaces, webhooks and
+//     policies of the cluster. kube-apiserver does not run admission for what it
+//     proxies. A plugin whose API the cluster lacks is left out with a warning; one
+//     whose API this server may not read is an error, because leaving it out would
+//     switch a rule of the cluster off unseen.
+//   - What is recorded (server.go): audit events, with the Audit-ID that
+//     kube-apiserver gave the request.
+//
+// Invariants: a request that kube-apiserver did not check is checked as one that it
+// did; the server is ready only once its informers have synced; it is alive
+// whatever the cluster or the database does.
+//
+// The package may import internal/apiserver, k8s.io/apiserver and
+// k8s.io/client-go, not k8s.io/kubernetes.
+package aggregated

@@ -1,0 +1,86 @@
+package aggregated
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/internal/apiserver"
+)
+
+// Server is an Ark API server in a cluster.
+type Server struct {
+	// Generic is the API server underneath.
+	Generic *genericapiserver.GenericAPIServer
+
+	server *apiserver.Server
+}
+
+const informerResync = 10 * time.Minute
+
+// New asks the cluster what it offers and assembles a server on a backend. The
+// backend stays the caller's, to be closed when Run has returned.
+func New(ctx context.Context, o Options, backend apiserver.Backend) (*Server, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("check the server's options: %w", err)
+	}
+	client, err := kubernetes.NewForConfig(o.Cluster)
+	if err != nil {
+		return nil, fmt.Errorf("make the cluster's client: %w", err)
+	}
+	if err := connect(ctx, client, o.ConnectTimeout); err != nil {
+		return nil, err
+	}
+	common := apiserver.NewOptions()
+	common.Listener = o.Listener
+	common.CertFile, common.KeyFile = o.CertFile, o.KeyFile
+	common.ShutdownDelay, common.SendRetryAfter, common.WatchGrace = o.ShutdownDelay, o.SendRetryAfter, o.WatchGrace
+	config, err := apiserver.NewConfig(common, backend)
+	if err != nil {
+		return nil, err
+	}
+	config.Informers = informers.NewSharedInformerFactory(client, informerResync)
+	if err := applyAuthentication(ctx, config.Generic, client, o.TokenTTL); err != nil {
+		return nil, err
+	}
+	if config.Generic.Authorization.Authorizer, err = newAuthorizer(client, o.AllowTTL, o.DenyTTL); err != nil {
+		return nil, err
+	}
+	if err := o.Audit.ApplyTo(config.Generic); err != nil {
+		return nil, fmt.Errorf("set up the audit log: %w", err)
+	}
+	if err := applyAdmission(ctx, o, config.Generic, config.Informers, client); err != nil {
+		return nil, err
+	}
+	server, err := config.Complete().New()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{Generic: server.Generic, server: server}, nil
+}
+
+// Run serves until the context ends, then turns unready, drains what is in flight
+// and returns.
+func (s *Server) Run(ctx context.Context) error { return s.server.Run(ctx) }
+
+// WaitReady returns nil once the server is ready, or the context's error.
+func (s *Server) WaitReady(ctx context.Context) error {
+	config := rest.CopyConfig(s.Generic.LoopbackClientConfig)
+	config.NegotiatedSerializer = clientscheme.Codecs
+	client, err := rest.UnversionedRESTClientFor(config)
+	if err != nil {
+		return fmt.Errorf("make a client for the probe: %w", err)
+	}
+	return wait.PollUntilContextCancel(ctx, readyPoll, true, func(ctx context.Context) (bool, error) {
+		return client.Get().AbsPath("/readyz").Do(ctx).Error() == nil, nil
+	})
+}
+
+const readyPoll = 25 * time.Millisecond

@@ -1,0 +1,73 @@
+package rules
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+// scope is where an object's references are looked up: in its own namespace.
+type scope struct {
+	Env
+	namespace string
+}
+
+// secretKey returns a fault at path unless the key exists. What is incomplete is
+// for the schema to refuse, and what is optional may be missing.
+func (s scope) secretKey(ctx context.Context, path *field.Path, prefix string, ref *v1alpha1.SecretKeySelector) field.ErrorList {
+	if ref.Name == "" || empty(ref.Key) || isTrue(ref.Optional) {
+		return nil
+	}
+	data, err := s.Objects.Secret(ctx, s.namespace, ref.Name)
+	_, found := data[*ref.Key]
+	return s.key(path, prefix, "secret", ref.Name, *ref.Key, found, err)
+}
+
+// configMapKey is secretKey for a ConfigMap.
+func (s scope) configMapKey(ctx context.Context, path *field.Path, prefix string, ref *v1alpha1.ConfigMapKeySelector) field.ErrorList {
+	if ref.Name == "" || empty(ref.Key) || isTrue(ref.Optional) {
+		return nil
+	}
+	data, err := s.Objects.ConfigMap(ctx, s.namespace, ref.Name)
+	_, found := data[*ref.Key]
+	return s.key(path, prefix, "configMap", ref.Name, *ref.Key, found, err)
+}
+
+func (s scope) key(path *field.Path, prefix, kind, name, key string, found bool, err error) field.ErrorList {
+	switch {
+	case errors.Is(err, ErrUnreadable):
+		return nil
+	case apierrors.IsNotFound(err):
+		return field.ErrorList{field.Invalid(path.Child("name"), name,
+			fmt.Sprintf("%s%s '%s' does not exist in namespace '%s': create it first", prefix, kind, name, s.namespace))}
+	case err != nil:
+		return field.ErrorList{field.InternalError(path, fmt.Errorf("read the %s %s: %w", kind, name, err))}
+	case !found:
+		return field.ErrorList{field.Invalid(path.Child("key"), key,
+			fmt.Sprintf("%skey '%s' not found in %s '%s' in namespace '%s'", prefix, key, kind, name, s.namespace))}
+	}
+	return nil
+}
+
+// exists returns a fault at path with the given words unless an object of this
+// group exists.
+func (s scope) exists(ctx context.Context, path *field.Path, resource, name, missing string) field.ErrorList {
+	_, err := s.Objects.Ark(ctx, resource, s.namespace, name)
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsNotFound(err):
+		return field.ErrorList{field.Invalid(path, name, missing)}
+	default:
+		return field.ErrorList{field.InternalError(path, fmt.Errorf("read %s %s: %w", resource, name, err))}
+	}
+}
+
+func empty(s *string) bool { return s == nil || *s == "" }
+
+func isTrue(b *bool) bool { return b != nil && *b }

@@ -1,0 +1,87 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// maxRevision is the greatest that row ids have room for.
+const maxRevision = (1<<63 - 1) / positions
+
+const (
+	// compactStatement compacts up to the newest revision.
+	compactStatement = "UPDATE ark_counter SET compacted=revision, changes=changes+1 WHERE one=1 AND revision=? AND changes=?"
+	// skipStatement moves the counter on. The revisions left out count as compacted
+	// and pruned, as do all before them.
+	skipStatement = "UPDATE ark_counter c JOIN ark_pruning p ON p.one=1 SET c.revision=?, c.compacted=?, c.changes=c.changes+1, c.batch=0, p.pruned=? WHERE c.one=1 AND c.revision=? AND c.changes=?"
+)
+
+// Bump moves the revision on by a number, for a database restored from an older
+// backup: what clients have seen of later revisions must not come again with
+// another content. Every watch and every read from before finds its revision
+// compacted. No replica may run meanwhile. It returns what there is then.
+func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
+	var st mvcc.State
+	err := withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
+		now, err := status(ctx, conn, migrations)
+		if err == nil && now.Version == 0 {
+			err = errors.New("the database holds no store: name the one that was restored")
+		}
+		if err != nil {
+			return err
+		}
+		st, err = bump(ctx, cfg, conn, by)
+		return err
+	})
+	if err != nil {
+		return st, fmt.Errorf("move the revision on: %w", err)
+	}
+	return st, nil
+}
+
+func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64) (st mvcc.State, err error) {
+	if st, err = snapshotState(ctx, conn); err != nil {
+		return st, err
+	}
+	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return st, err
+	}
+	if by < 1 || by > maxRevision-st.Revision {
+		return st, fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
+	}
+	if err := exactly(conn.ExecContext(ctx, compactStatement, st.Revision, st.Change)); err != nil {
+		return st, err
+	}
+	st.Change++
+	e := &Engine{connector: newConnector(cfg, slog.New(slog.DiscardHandler))}
+	e.maxPacket.Store(minPacket)
+	e.pruner = e.pool(1)
+	err = e.Prune(ctx, st.Pruned, st.Revision)
+	if err := errors.Join(err, e.pruner.Close()); err != nil {
+		return st, err
+	}
+	next := st.Revision + by
+	if err := exactly(conn.ExecContext(ctx, skipStatement, next, next, next, st.Revision, st.Change)); err != nil {
+		return st, err
+	}
+	st.Change++
+	st.Revision, st.Compacted, st.Pruned = next, next, next
+	return st, nil
+}
+
+// exactly sees that a statement found the counter where it was.
+func exactly(res sql.Result, err error) error {
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(errors.New("a replica writes to the database: stop every one of them first"), err)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// minPacket is the least max_allowed_packet, in bytes, that an object of the usual
+// greatest size (1.5 MiB) fits into however many quotes it has.
+const minPacket = 4 << 20
+
+// check looks at what the server is and how it is set up, and warns of what
+// an operator should know.
+func (e *Engine) check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*e.timeout)
+	defer cancel()
+	conn, err := e.looks.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	vars, err := variables(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if err := checkVersion(vars["version"]); err != nil {
+		return err
+	}
+	if isSet(vars["read_only"]) || isSet(vars["innodb_read_only"]) {
+		return errReplica
+	}
+	if size := e.maxPacket.Load(); size < minPacket {
+		return fmt.Errorf("the server takes packets of up to %d bytes, which is too little for larger objects: SET GLOBAL max_allowed_packet = 67108864, and in its configuration", size)
+	}
+	if err := checkTables(ctx, conn); err != nil {
+		return err
+	}
+	for _, w := range warnings(vars) {
+		e.log.Warn(w)
+	}
+	return nil
+}
+
+func isSet(v string) bool { return v != "" && isOn(v) }
+
+// variables reads the settings that matter. Servers that lack one say nothing of it.
+func variables(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
+	rows, err := conn.QueryContext(ctx, `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','read_only','innodb_read_only',
+		'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_flush_method','log_bin','sync_binlog','wsrep_on','group_replication_single_primary_mode')`)
+	if err != nil {
+		return nil, fmt.Errorf("read the server's settings: %w", err)
+	}
+	defer rows.Close()
+	vars := map[string]string{}
+	for rows.Next() {
+		var name, value string
+		if err := rows.Scan(&name, &value); err != nil {
+			return nil, fmt.Errorf("read the server's settings: %w", err)
+		}
+		vars[strings.ToLower(name)] = value
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the server's settings: %w", err)
+	}
+	return vars, nil
+}
+
+// checkVersion refuses servers too old for what we rely on.
+func checkVersion(version string) error {
+	least, name := [2]int{8, 0}, "MySQL"
+	if strings.Contains(version, "MariaDB") {
+		least, name = [2]int{10, 11}, "MariaDB"
+	}
+	// "10.11.6-MariaDB", "8.0.36"; old replicas' sake puts "5.5.5-" before.
+	parts := strings.SplitN(strings.TrimPrefix(version, "5.5.5-"), ".", 3)
+	var have [2]int
+	for i := range have {
+		if i < len(parts) {
+			have[i], _ = strconv.Atoi(parts[i]) // what is no number is not new enough
+		}
+	}
+	if have[0] < least[0] || have[0] == least[0] && have[1] < least[1] {
+		return fmt.Errorf("the server is %s %s: ark-server needs MySQL 8.0 or MariaDB 10.11, or later", name, version)
+	}
+	return nil
+}
+
+// checkTables sees that all tables can do transactions.
+func checkTables(ctx context.Context, conn *sql.Conn) error {
+	var table, engine string
+	err := conn.QueryRowContext(ctx, `SELECT table_name, COALESCE(engine,'none') FROM information_schema.tables
+		WHERE table_schema=DATABASE() AND table_type='BASE TABLE' AND COALESCE(engine,'')<>'InnoDB'
+		AND table_name IN ('ark_schema','ark_log','ark_state','ark_lease','ark_counter','ark_pruning','ark_maintainer') LIMIT 1`).Scan(&table, &engine)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at the tables: %w", err)
+	}
+	return fmt.Errorf("table %s is kept by the storage engine %s, which cannot do what ark-server relies on: ALTER TABLE %s ENGINE=InnoDB", table, engine, table)
+}
+
+// warnings are the settings with which an acknowledged write may be lost, or
+// something not hold that replicas rely on.
+func warnings(vars map[string]string) (list []string) {
+	if v := vars["innodb_flush_log_at_trx_commit"]; v != "1" {
+		list = append(list, "the database acknowledges writes before they are on disk (innodb_flush_log_at_trx_commit="+v+"): a crash of its machine may lose the last second of them; set it to 1")
+	}
+	if v := vars["sync_binlog"]; isSet(vars["log_bin"]) && v != "1" {
+		list = append(list, "the database does not sync its binary log with each commit (sync_binlog="+v+"): after a crash of its machine replicas of the database may miss acknowledged writes, or have writes that it lost; set it to 1")
+	}
+	if v := vars["innodb_doublewrite"]; v == "OFF" || v == "0" {
+		list = append(list, "the database does not protect its pages from partial writes (innodb_doublewrite=OFF): a crash of its machine may damage it unless its file system does")
+	}
+	if v := vars["innodb_flush_method"]; strings.EqualFold(v, "nosync") {
+		list = append(list, "the database writes nothing to disk by force (innodb_flush_method=nosync): a crash of its machine may damage it")
+	}
+	if isSet(vars["wsrep_on"]) {
+		list = append(list, "the database is a Galera cluster: let every replica of ark-server use the same node, for another one may answer with an older state")
+	}
+	if v := vars["group_replication_single_primary_mode"]; v == "OFF" || v == "0" {
+		list = append(list, "the database is a group with several primaries: let every replica of ark-server use the same one, for another one may answer with an older state")
+	}
+	return list
+}

@@ -1,0 +1,169 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// deadlockTries is how often a batch is sent that the server gives up for
+// another transaction. Our own never meet in a deadlock; on a Galera cluster it is how
+// a replica at another node says that it was first.
+const deadlockTries = 3
+
+// Commit implements mvcc.Engine. It takes one round trip, unless the batch exceeds
+// what the server takes in one packet.
+func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
+	e.seen.expect(target(b))
+	var err error
+	for range deadlockTries {
+		if err = e.commit(ctx, b); number(err) != errDeadlock || errors.Is(err, mvcc.ErrUnknownOutcome) {
+			break
+		}
+	}
+	if errors.Is(err, mvcc.ErrMoved) {
+		e.seen.others()
+	}
+	return err
+}
+
+// target is where a batch leaves the counter.
+func target(b *mvcc.Batch) mvcc.Position {
+	p := b.Base
+	p.Revision += int64(len(b.Commits))
+	if len(b.Leases)+len(b.RevokedLeases) > 0 || b.Compacted > 0 {
+		p.Change++
+	}
+	return p
+}
+
+func (e *Engine) commit(ctx context.Context, b *mvcc.Batch) error {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	conn, err := e.writer.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	s := newScript(int(e.maxPacket.Load()))
+	s.statement("START TRANSACTION")
+	s.batch(b)
+	return e.send(ctx, conn, s)
+}
+
+// send sends a script that began, or goes on with, a transaction, commits, and
+// says what became of it.
+func (e *Engine) send(ctx context.Context, conn *sql.Conn, s *script) error {
+	packets := s.done("COMMIT")
+	for i, text := range packets {
+		if _, err := conn.ExecContext(ctx, string(text)); err != nil {
+			e.rollback(conn, err)
+			return classify(fmt.Errorf("write to the database: %w", err), i == len(packets)-1)
+		}
+	}
+	return nil
+}
+
+// rollback ends a transaction after an error, or the connection where that does not
+// work. Only a server's own answer leaves a connection in a state that we know.
+func (e *Engine) rollback(conn *sql.Conn, err error) {
+	if err != nil && (number(err) == 0 || isReadOnly(err)) {
+		discard(conn)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), min(e.timeout, 2*time.Second))
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		discard(conn)
+	}
+}
+
+// InTurn implements mvcc.Shared. It takes two round trips, beside those of decide.
+func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.Position) (*mvcc.Batch, error)) error {
+	turn, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	conn, err := e.writer.Conn(turn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	at, err := e.takeTurn(turn, conn)
+	if err != nil {
+		e.rollback(conn, err)
+		return classify(fmt.Errorf("take a turn with the revision counter: %w", err), false)
+	}
+	b, err := decide(turn, at)
+	if err != nil || b == nil || len(b.Commits)+len(b.Leases)+len(b.RevokedLeases) == 0 && b.Compacted == 0 {
+		e.rollback(conn, nil)
+		return err
+	}
+	e.seen.expect(target(b))
+	ctx, cancel = context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	s := newScript(int(e.maxPacket.Load()))
+	s.batch(b)
+	return e.send(ctx, conn, s)
+}
+
+// takeTurn waits for the counter, and locks it.
+func (e *Engine) takeTurn(ctx context.Context, conn *sql.Conn) (at mvcc.Position, err error) {
+	rows, err := conn.QueryContext(ctx, "START TRANSACTION; "+turnQuery)
+	if err != nil {
+		return at, err
+	}
+	return at, scanOne(rows, &at.Revision, &at.Change)
+}
+
+const turnQuery = "SELECT revision, changes FROM ark_counter WHERE one=1 FOR UPDATE"
+
+// Settle implements mvcc.Shared. It waits for the transaction in doubt, if that
+// still runs, because it holds the counter.
+//
+// Should rows of the batch have been pruned since, all of them, it says false.
+func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	conn, err := e.writer.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	first, end := (b.Base.Revision+1)*positions, (b.Base.Revision+int64(len(b.Commits))+1)*positions
+	rows, err := conn.QueryContext(ctx, fmt.Sprintf("START TRANSACTION; %s; %s; COMMIT", fenceStatement, settleQuery(first, end, b.ID)))
+	found := false
+	if err == nil {
+		err = scanOne(rows, &found)
+	}
+	if err != nil {
+		e.rollback(conn, err)
+		return false, classify(fmt.Errorf("settle a batch: %w", err), false)
+	}
+	return found, nil
+}
+
+const fenceStatement = "UPDATE ark_counter SET changes=changes+1 WHERE one=1"
+
+func settleQuery(first, end, id int64) string {
+	return fmt.Sprintf("SELECT (SELECT batch=%d FROM ark_counter WHERE one=1) OR EXISTS(SELECT 1 FROM ark_log WHERE id>=%d AND id<%d AND batch=%d)", id, first, end, id)
+}
+
+// scanOne reads the one row of a result, and to the end of what follows.
+func scanOne(rows *sql.Rows, into ...any) error {
+	defer rows.Close()
+	if !rows.Next() {
+		return errors.Join(rows.Err(), errNoRow)
+	}
+	if err := rows.Scan(into...); err != nil {
+		return err
+	}
+	for rows.Next() || rows.NextResultSet() {
+	}
+	return rows.Err()
+}
+
+// errNoRow: a table that has one row has none.
+var errNoRow = errors.New("the database is damaged, a row is missing that is always there: restore a backup")

@@ -1,0 +1,147 @@
+package mysql
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// The server's error numbers that we decide by.
+const (
+	errDiskFull         = 1021
+	errTooManyConns     = 1040
+	errAccessDB         = 1044
+	errAccess           = 1045
+	errBadNull          = 1048
+	errUnknownDB        = 1049
+	errShutdown         = 1053
+	errDuplicate        = 1062
+	errParse            = 1064
+	errTableFull        = 1114
+	errTableDenied      = 1142
+	errNoTable          = 1146
+	errPacketTooLarge   = 1153
+	errLockWait         = 1205
+	errDeadlock         = 1213
+	errReadOnly         = 1290
+	errDataTooLong      = 1406
+	errReadOnlyTx       = 1792
+	errReadOnlyMode     = 1836
+	errRollbackAtCommit = 3101
+)
+
+// number is the server's error number, 0 for an error that is not the server's.
+func number(err error) uint16 {
+	var me *mysqldriver.MySQLError
+	if errors.As(err, &me) {
+		return me.Number
+	}
+	return 0
+}
+
+// undone says that an error of a text that ends with COMMIT leaves no doubt: it
+// cannot have come from the commit itself, or the commit has rolled back.
+// Everything else counts as doubtful.
+func undone(err error) bool {
+	switch number(err) {
+	case errDiskFull, errBadNull, errDuplicate, errParse, errTableFull, errTableDenied, errNoTable, errPacketTooLarge,
+		errLockWait, errDeadlock, errReadOnly, errDataTooLong, errReadOnlyTx, errReadOnlyMode, errRollbackAtCommit:
+		return true
+	}
+	// The driver says this only if it has sent nothing.
+	return errors.Is(err, driver.ErrBadConn)
+}
+
+func isReadOnly(err error) bool {
+	switch number(err) {
+	case errReadOnly, errReadOnlyTx, errReadOnlyMode:
+		return true
+	}
+	return errors.Is(err, errReplica)
+}
+
+// errReplica: the server at the address takes no writes.
+var errReplica = errors.New("the database server is read-only (a replica, or a primary that has been demoted): point ark-server at the primary")
+
+func isNoSpace(err error) bool {
+	switch number(err) {
+	case errDiskFull, errTableFull:
+		return true
+	case 0:
+		return false
+	}
+	// Other errors name the system's: "Got error 28", "Errcode: 28".
+	text := err.Error()
+	return strings.Contains(text, "Errcode: 28") || strings.Contains(text, "Got error 28 ") || strings.Contains(text, "No space left on device")
+}
+
+// classify turns a failure to write into the store's terms. last says that the text
+// that failed ended with COMMIT.
+func classify(err error, last bool) error {
+	switch {
+	case number(err) == errBadNull:
+		return mvcc.ErrMoved
+	case last && !undone(err):
+		return fmt.Errorf("%w: %w", mvcc.ErrUnknownOutcome, err)
+	case isNoSpace(err):
+		return fmt.Errorf("%w: %w", mvcc.ErrNoSpace, err)
+	case isReadOnly(err):
+		return fmt.Errorf("%w: %w", errReplica, err)
+	case number(err) == errLockWait:
+		return fmt.Errorf("another session holds the revision counter: see SHOW PROCESSLIST for a transaction left open: %w", err)
+	case number(err) == errPacketTooLarge:
+		return fmt.Errorf("raise the server's max_allowed_packet: %w", err)
+	}
+	return err
+}
+
+// connectError adds what an error means for the user. It shows no secret.
+func connectError(err error, cfg *mysqldriver.Config) error {
+	where := cfg.Addr
+	switch number(err) {
+	case errAccess:
+		return fmt.Errorf("connect to %s: the server refuses user %q: check the user, the password and the hosts that the user may come from: %w", where, cfg.User, err)
+	case errAccessDB:
+		return fmt.Errorf("connect to %s: user %q has no rights on database %q: GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO that user: %w", where, cfg.User, cfg.DBName, cfg.DBName, err)
+	case errUnknownDB:
+		return fmt.Errorf("connect to %s: there is no database %q: CREATE DATABASE `%s`: %w", where, cfg.DBName, cfg.DBName, err)
+	case errTooManyConns:
+		return fmt.Errorf("connect to %s: the server has no connection to spare: raise its max_connections: %w", where, err)
+	}
+	var cert *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, mysqldriver.ErrNoTLS):
+		return fmt.Errorf("connect to %s: the server offers no TLS: set it up there, or choose a TLS mode that does without: %w", where, err)
+	case errors.As(err, &cert):
+		return fmt.Errorf("connect to %s: the server's certificate is not trusted: name its authority, or the host as the certificate does: %w", where, err)
+	}
+	return fmt.Errorf("connect to %s: %w", where, err)
+}
+
+// unreachable says that the server cannot be used now, and perhaps later.
+func unreachable(err error) bool {
+	switch number(err) {
+	case 0:
+	case errTooManyConns, errShutdown:
+		return true
+	default:
+		return isReadOnly(err)
+	}
+	var network *net.OpError // for a socket that is not there yet, too
+	return errors.As(err, &network) || isReadOnly(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysqldriver.ErrInvalidConn) ||
+		errors.Is(err, io.EOF) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// discard takes a connection out of its pool.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // that is its answer
+}

@@ -1,0 +1,143 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+const eventsQuery = `SELECT id, ` + "`key`" + `, value, created, version, lease, prev
+	FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?`
+
+// A page is how many rows of the log are read at a time.
+const (
+	firstPage = 64
+	maxPage   = 2048
+)
+
+// Events implements mvcc.Engine. It takes two round trips a page: the rows, and those
+// that they replaced.
+func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
+	next, end := (after+1)*positions, (last+1)*positions
+	page, read := firstPage, 0
+	var c *mvcc.Commit // the revision that may go on with the next page
+	for next < end {
+		rows, bytes, err := e.eventRows(ctx, next, end, page)
+		if err != nil {
+			return after, fmt.Errorf("read the log after revision %d: %w", after, err)
+		}
+		for _, r := range rows {
+			if c != nil && c.Revision != r.event.KV.ModRevision {
+				if err := each(c); err != nil {
+					return after, err
+				}
+				after, c = c.Revision, nil
+				if read >= maxBytes {
+					return after, nil
+				}
+			}
+			if c == nil {
+				c = &mvcc.Commit{Revision: r.event.KV.ModRevision}
+			}
+			c.Events = append(c.Events, r.event)
+			read += len(r.event.KV.Key) + len(r.event.KV.Value)
+			if p := r.event.Prev; p != nil {
+				read += len(p.Value)
+			}
+		}
+		if len(rows) < page {
+			break
+		}
+		next = rows[len(rows)-1].id + 1
+		// As many as are likely to fill what is left.
+		page = min(max(firstPage, (maxBytes-read)*len(rows)/max(bytes, 1)), maxPage)
+	}
+	if c != nil {
+		if err := each(c); err != nil {
+			return after, err
+		}
+		after = c.Revision
+	}
+	return after, nil
+}
+
+// eventRow is one row of the log with what it replaced.
+type eventRow struct {
+	id    int64
+	prev  int64 // revision
+	event mvcc.Event
+}
+
+// eventRows reads a page, and how many bytes it holds.
+func (e *Engine) eventRows(ctx context.Context, first, end int64, limit int) ([]*eventRow, int, error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	rows, err := e.readers.QueryContext(ctx, eventsQuery, first, end, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	var page []*eventRow
+	here := map[rowRef]*mvcc.KeyValue{}
+	bytes := 0
+	for rows.Next() {
+		r, err := scanEvent(rows)
+		if err != nil {
+			return nil, 0, err
+		}
+		kv := r.event.KV
+		here[rowRef{kv.ModRevision, string(kv.Key)}] = kv
+		bytes += len(kv.Key) + len(kv.Value)
+		page = append(page, r)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, err
+	}
+	var missing []rowRef
+	for _, r := range page {
+		if r.prev == 0 {
+			continue
+		}
+		ref := rowRef{r.prev, string(r.event.KV.Key)}
+		if r.event.Prev = here[ref]; r.event.Prev == nil {
+			missing = append(missing, ref)
+		}
+	}
+	found, err := e.find(ctx, e.readers, missing, true)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, r := range page {
+		if r.prev == 0 || r.event.Prev != nil {
+			continue
+		}
+		if row, ok := found[rowRef{r.prev, string(r.event.KV.Key)}]; ok {
+			r.event.Prev = row.kv
+			bytes += len(row.kv.Value)
+		}
+	}
+	return page, bytes, nil
+}
+
+func scanEvent(rows *sql.Rows) (*eventRow, error) {
+	kv := &mvcc.KeyValue{}
+	r := &eventRow{event: mvcc.Event{KV: kv}}
+	var created int64
+	if err := rows.Scan(&r.id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease), &r.prev); err != nil {
+		return nil, err
+	}
+	kv.ModRevision = r.id / positions
+	if kv.Version == 0 {
+		r.event.Type = mvcc.EventDelete
+	} else {
+		setCreated(kv, created)
+	}
+	return r, nil
+}
+
+// setCreated is the inverse of createdOf.
+func setCreated(kv *mvcc.KeyValue, id int64) {
+	kv.CreateRevision, kv.CreatePosition = id/positions, int(id%positions)
+}

@@ -1,0 +1,383 @@
+package mysql
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/sqltest"
+	"golang.org/x/sync/errgroup"
+)
+
+// limitedUser migrates the database, and returns the configuration, which cfg then is
+// too, of a user with no more rights than the server needs.
+func limitedUser(t *testing.T, s *sqltest.MariaDBServer, cfg *database.Config) database.Config {
+	t.Helper()
+	if _, err := Migrate(t.Context(), *cfg); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Exec(t.Context(),
+		"CREATE USER IF NOT EXISTS limited@'%' IDENTIFIED BY 'hush-hush'",
+		Grants+" `"+cfg.Name+"`.* TO limited@'%'"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.User, cfg.Password = "limited", "hush-hush"
+	return *cfg
+}
+
+// must says what an error must tell.
+func must(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want one with %q", parts)
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("the error does not say %q: %v", part, err)
+		}
+	}
+	if strings.Contains(err.Error(), "hush") {
+		t.Errorf("the error shows a password: %v", err)
+	}
+}
+
+// TestLimitedUser: who may only read and write rows can do everything but migrate.
+func TestLimitedUser(t *testing.T) {
+	s := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	admin := s.Database(t)
+	cfg := admin
+	if err := s.Exec(t.Context(), "CREATE USER limited@'%' IDENTIFIED BY 'hush-hush'", Grants+" `"+cfg.Name+"`.* TO limited@'%'"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.User, cfg.Password = "limited", "hush-hush"
+	_, err := Open(t.Context(), cfg, Options{})
+	must(t, err, "may not migrate", "ark-server migrate up", Grants)
+	_, err = Open(t.Context(), cfg, Options{NoMigrate: true})
+	must(t, err, "schema version 0", "version 1 is needed", "ark-server migrate up")
+	limitedUser(t, s, &admin)
+	e, err := Open(t.Context(), cfg, Options{NoMigrate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Close()
+	e = open(t, cfg)
+	if ok, err := e.Maintain(t.Context(), time.Minute); !ok || err != nil {
+		t.Error(ok, err)
+	}
+	store, err := mvcc.Open(t.Context(), e, mvcc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease, err := store.LeaseGrant(t.Context(), 0, 60)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if _, err := store.Txn(t.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("k"), Value: fmt.Append(nil, i), Lease: lease.ID}}}, mvcc.Actor{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := store.LeaseRevoke(t.Context(), lease.ID, mvcc.Actor{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Compact(t.Context(), store.Revision(), true); err != nil {
+		t.Fatal(err)
+	}
+	if size, err := store.Size(t.Context()); err != nil || size == 0 {
+		t.Error(size, err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := Bump(t.Context(), cfg, 10); err != nil || st.Revision != 15 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// TestMigrateAtOnce: replicas that start at the same time migrate once.
+func TestMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	cfg := server.Database(t)
+	if st, err := Status(t.Context(), cfg); err != nil || st.Version != 0 || st.Known != len(migrations) || len(st.Pending) != len(migrations) {
+		t.Errorf("%+v, %v", st, err)
+	}
+	var g errgroup.Group
+	for range 5 {
+		g.Go(func() error {
+			e, err := Open(t.Context(), cfg, Options{})
+			if err != nil {
+				return err
+			}
+			return e.Close()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if st, err := Status(t.Context(), cfg); err != nil || st.Version != len(migrations) || len(st.Pending) != 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+}
+
+// TestInterruptedMigration: wherever a migration stops, the next one completes it
+// and loses nothing.
+func TestInterruptedMigration(t *testing.T) {
+	t.Parallel()
+	var all []string
+	for _, m := range migrations {
+		all = append(all, m.split()...)
+	}
+	cfg := server.Database(t)
+	e := open(t, cfg)
+	defer e.Close()
+	commitNext(t, e, "k")
+	conn := session(t, e)
+	exec(t, conn, "DELETE FROM ark_schema")
+	for n := range len(all) + 1 {
+		exec(t, conn, "DELETE FROM ark_schema")
+		exec(t, conn, all[:n]...)
+		if _, err := Migrate(t.Context(), cfg); err != nil {
+			t.Fatalf("after %d statements: %v", n, err)
+		}
+	}
+	if now := positionOf(t, e); now.Revision != 2 {
+		t.Errorf("revision %d, want 2", now.Revision)
+	}
+	// From nothing, too.
+	for n := range len(all) + 1 {
+		exec(t, conn, "DROP TABLE ark_schema, "+strings.Join(ourTables, ", "))
+		exec(t, conn, ddl(schemaTable))
+		exec(t, conn, all[:n]...)
+		if _, err := Migrate(t.Context(), cfg); err != nil {
+			t.Fatalf("after %d statements: %v", n, err)
+		}
+	}
+	commitNext(t, e, "k")
+}
+
+// TestNextSchema: what a newer release makes of the database is used or refused as that
+// release says.
+func TestNextSchema(t *testing.T) {
+	t.Parallel()
+	cfg := server.Database(t)
+	e := open(t, cfg)
+	defer e.Close()
+	commitNext(t, e, "k")
+	conn := session(t, e)
+	compatible := append(slices.Clone(migrations), migration{"add a column", len(migrations), "ALTER TABLE ark_log ADD COLUMN IF NOT EXISTS note TEXT"})
+	// The insert names no columns, so this release would fail on one more: a
+	// migration like that is not compatible. One in a table of its own is.
+	compatible[len(migrations)].statements = "CREATE TABLE IF NOT EXISTS ark_note (id INT PRIMARY KEY) §table§;\nINSERT IGNORE INTO ark_note VALUES (1)"
+	if before, err := migrate(t.Context(), conn, compatible); err != nil || len(before.Pending) != 1 || before.Pending[0] != "add a column" {
+		t.Fatalf("%+v, %v", before, err)
+	}
+	commitNext(t, e, "while replicas are replaced")
+	open(t, cfg).Close()
+	if st, err := Status(t.Context(), cfg); err != nil || st.Version != len(migrations)+1 || st.Demands != len(migrations) {
+		t.Errorf("%+v, %v", st, err)
+	}
+	breaking := append(slices.Clone(compatible), migration{"break", len(migrations) + 2, "ALTER TABLE ark_note COMMENT 'x'"})
+	if _, err := migrate(t.Context(), conn, breaking); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"newer ark-server", fmt.Sprintf("schema version %d", len(migrations)+2), "run that release"}
+	_, err := Open(t.Context(), cfg, Options{})
+	must(t, err, want...)
+	_, err = Open(t.Context(), cfg, Options{NoMigrate: true})
+	must(t, err, want...)
+	_, err = Migrate(t.Context(), cfg)
+	must(t, err, want...)
+	_, err = Bump(t.Context(), cfg, 1)
+	must(t, err, want...)
+}
+
+// TestForeignTables: a table that looks like ours in a database that is not stays as
+// it is, and so do those of others beside ours.
+func TestForeignTables(t *testing.T) {
+	t.Parallel()
+	cfg := server.Database(t)
+	err := withSession(t.Context(), cfg, func(ctx context.Context, conn *sql.Conn) error {
+		exec(t, conn, "CREATE TABLE log (x INT)", "CREATE TABLE ark_state (recipe TEXT)")
+		_, err := Open(ctx, cfg, Options{})
+		must(t, err, "ark_state", "not ours", "another database")
+		exec(t, conn, "SELECT recipe FROM ark_state", "DROP TABLE ark_state")
+		e := open(t, cfg)
+		defer e.Close()
+		commitNext(t, e, "k")
+		exec(t, conn, "SELECT x FROM log")
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStorageEngine: a table that cannot do transactions is refused.
+func TestStorageEngine(t *testing.T) {
+	t.Parallel()
+	cfg := server.Database(t)
+	e := open(t, cfg)
+	exec(t, session(t, e), "ALTER TABLE ark_state ENGINE=MyISAM ROW_FORMAT=DEFAULT")
+	e.Close()
+	_, err := Open(t.Context(), cfg, Options{})
+	must(t, err, "ark_state", "MyISAM", "ALTER TABLE ark_state ENGINE=InnoDB")
+}
+
+// TestBump: a restored database hands out nothing again that has been before.
+func TestBump(t *testing.T) {
+	t.Parallel()
+	cfg := server.Database(t)
+	_, err := Bump(t.Context(), cfg, 10)
+	must(t, err, "holds no store")
+	e := open(t, cfg)
+	store, err := mvcc.Open(t.Context(), e, mvcc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(store *mvcc.Store, key, value string) {
+		t.Helper()
+		if _, err := store.Txn(t.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte(key), Value: []byte(value)}}}, mvcc.Actor{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(store, "a", "1")
+	put(store, "a", "2")
+	put(store, "b", "1")
+	if _, err := store.LeaseGrant(t.Context(), 7, 1000); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, by := range []int64{0, -1, maxRevision} {
+		_, err := Bump(t.Context(), cfg, by)
+		must(t, err, "revision 4", "choose 1 to")
+	}
+	st, err := Bump(t.Context(), cfg, 1000)
+	if err != nil || st.Revision != 1004 || st.Compacted != 1004 || st.Pruned != 1004 || st.Change < 2 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	store, err = mvcc.Open(t.Context(), open(t, cfg), mvcc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if store.Revision() != 1004 || store.Compacted() != 1004 {
+		t.Errorf("revision %d compacted %d", store.Revision(), store.Compacted())
+	}
+	put(store, "a", "3")
+	res, err := store.Range(t.Context(), &mvcc.Range{Span: mvcc.Span{Key: []byte{0}, End: []byte{0}}})
+	if err != nil || len(res.KVs) != 2 || string(res.KVs[0].Value) != "3" || res.KVs[0].ModRevision != 1005 || res.KVs[0].Version != 3 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if ids := store.Leases(); len(ids) != 1 || ids[0] != 7 {
+		t.Errorf("leases %v", ids)
+	}
+}
+
+// TestWait: Open waits for a server that comes up, but not for ever, and not for what
+// waiting cannot mend.
+func TestWait(t *testing.T) {
+	s := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	cfg := s.Database(t)
+	if err := s.Halt(); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), cfg, Options{})
+	must(t, err, "connect to "+s.Address())
+	begin := time.Now()
+	_, err = Open(t.Context(), cfg, Options{Wait: 500 * time.Millisecond})
+	must(t, err, "connect to "+s.Address())
+	if took := time.Since(begin); took < 200*time.Millisecond || took > 10*time.Second {
+		t.Errorf("it waited %s", took)
+	}
+	opened := make(chan error, 1)
+	go func() {
+		e, err := Open(t.Context(), cfg, Options{Wait: time.Minute})
+		if err == nil {
+			err = e.Close()
+		}
+		opened <- err
+	}()
+	time.Sleep(300 * time.Millisecond)
+	if err := s.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+	begin = time.Now()
+	for _, tc := range []struct {
+		change func(*database.Config)
+		want   []string
+	}{
+		{func(c *database.Config) { c.User, c.Password = "nobody", "hush" }, []string{`user "nobody"`, "check the user, the password"}},
+		{func(c *database.Config) { c.Name = "nowhere" }, []string{`"nowhere"`, "CREATE DATABASE `nowhere`"}},
+		{func(c *database.Config) { c.TLS.Mode = database.TLSRequire }, []string{"offers no TLS"}},
+		{func(c *database.Config) { c.PasswordFile = "/no/such/file" }, []string{"/no/such/file"}},
+		{func(c *database.Config) { c.MaxConnections = 3 }, []string{"at least 4"}},
+	} {
+		c := cfg
+		tc.change(&c)
+		_, err := Open(t.Context(), c, Options{Wait: time.Hour})
+		must(t, err, tc.want...)
+	}
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("the refusals took %s", took)
+	}
+}
+
+// TestPasswordFile: a password that has been rotated serves the next connection.
+func TestPasswordFile(t *testing.T) {
+	s := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	cfg := s.Database(t)
+	limitedUser(t, s, &cfg)
+	cfg.Password = ""
+	cfg.PasswordFile = filepath.Join(t.TempDir(), "password")
+	write := func(path, text string) {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(cfg.PasswordFile, "hush-hush\n")
+	e := open(t, cfg)
+	defer e.Close()
+	commitNext(t, e, "k")
+	for _, statement := range []string{
+		"ALTER USER limited@'%' IDENTIFIED BY 'other'",
+		"BEGIN NOT ATOMIC FOR c IN (SELECT id FROM information_schema.processlist WHERE user='limited') DO KILL c.id; END FOR; END",
+	} {
+		if err := s.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := e.Read(t.Context())
+	for range 3 { // the pool first tries those that it has
+		if err != nil && number(err) != errAccess {
+			_, err = e.Read(t.Context())
+		}
+	}
+	must(t, err, "check the user, the password")
+	write(cfg.PasswordFile, "other")
+	commitNext(t, e, "l")
+	// The same in a DSN.
+	dsn := database.Config{DSNFile: filepath.Join(t.TempDir(), "dsn")}
+	write(dsn.DSNFile, fmt.Sprintf("limited:other@tcp(%s)/%s\n", s.Address(), cfg.Name))
+	e2 := open(t, dsn)
+	defer e2.Close()
+	commitNext(t, e2, "m")
+	write(dsn.DSNFile, "limited:hush@@@tcp(")
+	_, err = Open(t.Context(), dsn, Options{})
+	must(t, err, "DSN", "user:password@tcp(host:port)/database")
+	write(dsn.DSNFile, fmt.Sprintf("limited:other@tcp(%s)/\n", s.Address()))
+	_, err = Open(t.Context(), dsn, Options{})
+	must(t, err, "names no database")
+}

@@ -1,0 +1,137 @@
+package mysql
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+const (
+	pruneQuery = "SELECT id, prev, `key`, version FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?"
+	// gone rows count for replicas that have not looked for rememberGone.
+	goneQuery    = "SELECT id, changed FROM ark_lease WHERE gone=1 AND deadline<" + nowMillis + "-? ORDER BY changed LIMIT ?"
+	rememberGone = 10 * 60 * 1000 // milliseconds
+
+	pruneStatement  = "UPDATE ark_pruning SET pruned=GREATEST(pruned,%d) WHERE one=1"
+	deleteStatement = "DELETE FROM ark_log WHERE id IN (%s)"
+	forgetStatement = "UPDATE ark_pruning SET forgotten=GREATEST(forgotten,%d) WHERE one=1"
+	goneStatement   = "DELETE FROM ark_lease WHERE id IN (%s) AND gone=1 AND changed<=%d"
+)
+
+// pruneRows is how many rows of the log one transaction follows. Each deletes rows by
+// their primary keys, so it locks nothing that a writer wants.
+const pruneRows = 1000
+
+// Prune implements mvcc.Engine. It commits in steps, each with the revision up to
+// which it has come: who reads rows can tell that some of them may be gone.
+func (e *Engine) Prune(ctx context.Context, from, to int64) error {
+	next, end := (from+1)*positions, (to+1)*positions
+	for done := from; done < to; {
+		step, cancel := context.WithTimeout(ctx, e.timeout)
+		at, err := e.pruneStep(step, &next, end, to)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("delete rows up to revision %d: %w", to, classify(err, false))
+		}
+		done = max(done, at)
+	}
+	return e.forget(ctx)
+}
+
+// pruneStep deletes what the next rows of the log make needless, and returns the
+// revision up to which that is complete.
+func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int64, error) {
+	rows, err := e.pruner.QueryContext(ctx, pruneQuery, *next, end, pruneRows)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	var gone []int64
+	var replaced []rowRef
+	n, last := 0, int64(0)
+	for rows.Next() {
+		var prev, version int64
+		var key []byte
+		if err := rows.Scan(&last, &prev, &key, &version); err != nil {
+			return 0, err
+		}
+		n++
+		if prev > 0 {
+			replaced = append(replaced, rowRef{prev, string(key)})
+		}
+		if version == 0 {
+			gone = append(gone, last)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return 0, err
+	}
+	done := to
+	if n == pruneRows {
+		*next = last + 1
+		// The last revision may go on. Its rows may go all the same, for it is compacted.
+		done = last/positions - 1
+	}
+	found, err := e.find(ctx, e.pruner, replaced, false)
+	if err != nil {
+		return 0, err
+	}
+	for _, r := range found {
+		gone = append(gone, r.id)
+	}
+	slices.Sort(gone)
+	gone = slices.Compact(gone)
+	// The marker goes first, so that of two replicas which prune one waits.
+	s := newScript(int(e.maxPacket.Load()))
+	s.statement("START TRANSACTION")
+	s.statement(pruneStatement, max(done, last/positions))
+	for part := range slices.Chunk(gone, findMany) {
+		s.statement(deleteStatement, list(part))
+	}
+	conn, err := e.pruner.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return done, e.send(ctx, conn, s)
+}
+
+// forget deletes what says of long ago that leases have gone.
+func (e *Engine) forget(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	rows, err := e.pruner.QueryContext(ctx, goneQuery, rememberGone, findMany)
+	if err != nil {
+		return fmt.Errorf("look for leases to forget: %w", err)
+	}
+	defer rows.Close()
+	var ids []int64
+	last := int64(0)
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id, &last); err != nil {
+			return fmt.Errorf("look for leases to forget: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("look for leases to forget: %w", err)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	slices.Sort(ids)
+	s := newScript(int(e.maxPacket.Load()))
+	s.statement("START TRANSACTION")
+	s.statement(forgetStatement, last)
+	s.statement(goneStatement, list(ids), last)
+	conn, err := e.pruner.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("forget leases: %w", err)
+	}
+	defer conn.Close()
+	if err := e.send(ctx, conn, s); err != nil {
+		return fmt.Errorf("forget leases: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package mysql
+
+import "strings"
+
+// migration leads to a schema version from the one before. Released ones never
+// change.
+//
+// A statement of MySQL that changes a table commits by itself, so a migration
+// that is interrupted leaves part of itself behind: every statement must do
+// no harm a second time.
+type migration struct {
+	title string
+	// demands is the lowest version that a program must know to use the result.
+	demands    int
+	statements string
+}
+
+var migrations = []migration{{"create the tables", 1, `
+CREATE TABLE IF NOT EXISTS ark_log (
+	id            BIGINT     NOT NULL PRIMARY KEY COMMENT 'revision << 20 | position in it',
+	§key§         MEDIUMBLOB NOT NULL,
+	value         LONGBLOB   COMMENT 'NULL where the row tells of a delete',
+	created       BIGINT     NOT NULL COMMENT 'id of the row that created the key',
+	version       BIGINT     NOT NULL COMMENT 'puts since then; 0 tells of a delete',
+	lease         BIGINT     NOT NULL,
+	prev          BIGINT     NOT NULL COMMENT 'revision of the row replaced, 0 for none',
+	at            BIGINT     NOT NULL COMMENT 'milliseconds since 1970',
+	batch         BIGINT     NOT NULL COMMENT 'names the transaction that wrote the row',
+	user          TEXT,
+	§groups§      TEXT,
+	impersonator  TEXT,
+	user_agent    TEXT,
+	field_manager TEXT,
+	audit_id      TEXT,
+	verb          TEXT
+) §table§ COMMENT 'every revision';
+CREATE TABLE IF NOT EXISTS ark_state (
+	created BIGINT NOT NULL PRIMARY KEY COMMENT 'id of the row of the log that created a live key',
+	id      BIGINT NOT NULL COMMENT 'id of the newest row of the key'
+) §table§ COMMENT 'the live keys';
+CREATE TABLE IF NOT EXISTS ark_lease (
+	id       BIGINT  NOT NULL PRIMARY KEY,
+	ttl      BIGINT  NOT NULL COMMENT 'seconds, as granted',
+	deadline BIGINT  NOT NULL COMMENT 'milliseconds since 1970; where gone, since when',
+	changed  BIGINT  NOT NULL COMMENT 'change that wrote the row',
+	gone     TINYINT NOT NULL COMMENT '1 where the lease is no more',
+	KEY changes (gone, changed)
+) §table§ COMMENT 'the leases';
+CREATE TABLE IF NOT EXISTS ark_counter (
+	one       TINYINT NOT NULL PRIMARY KEY,
+	revision  BIGINT  NOT NULL COMMENT 'the newest',
+	changes   BIGINT  NOT NULL COMMENT 'batches of which no revision tells completely',
+	compacted BIGINT  NOT NULL COMMENT 'the compacted revision',
+	batch     BIGINT  NOT NULL COMMENT 'names the transaction that wrote last'
+) §table§ COMMENT 'each write begins here';
+INSERT IGNORE INTO ark_counter VALUES (1, 1, 0, 0, 0);
+CREATE TABLE IF NOT EXISTS ark_pruning (
+	one       TINYINT NOT NULL PRIMARY KEY,
+	pruned    BIGINT  NOT NULL COMMENT 'revision up to which rows have been deleted',
+	forgotten BIGINT  NOT NULL COMMENT 'change up to which leases that are gone have been deleted'
+) §table§ COMMENT 'how far rows have gone';
+INSERT IGNORE INTO ark_pruning VALUES (1, 0, 0);
+CREATE TABLE IF NOT EXISTS ark_maintainer (
+	one    TINYINT NOT NULL PRIMARY KEY,
+	holder BIGINT  NOT NULL,
+	until  BIGINT  NOT NULL COMMENT 'microseconds since 1970'
+) §table§ COMMENT 'the replica that expires leases and prunes';
+INSERT IGNORE INTO ark_maintainer VALUES (1, 0, 0)`}}
+
+// ourTables are those that the migrations make.
+var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_counter", "ark_pruning", "ark_maintainer"}
+
+// schemaTable lists the migrations that the database has had. It is made first: a
+// database with other tables of ours and without it is another program's.
+const schemaTable = `CREATE TABLE IF NOT EXISTS ark_schema (
+	version INT    NOT NULL PRIMARY KEY,
+	demands INT    NOT NULL COMMENT 'the version that a program must know',
+	title   TEXT   NOT NULL,
+	at      BIGINT NOT NULL COMMENT 'milliseconds since 1970'
+) §table§ COMMENT 'the schema versions'`
+
+// ddl fills in what all tables have in common.
+func ddl(text string) string {
+	text = strings.ReplaceAll(text, "§table§", "ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin")
+	return strings.ReplaceAll(text, "§", "`")
+}
+
+// split returns the single statements.
+func (m migration) split() []string {
+	var list []string
+	for _, s := range strings.Split(ddl(m.statements), ";\n") {
+		list = append(list, strings.TrimSpace(s))
+	}
+	return list
+}

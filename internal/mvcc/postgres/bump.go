@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// maxRevision is the greatest that row ids have room for.
+const maxRevision = (1<<63 - 1) / positions
+
+// skipStatement moves the counter on. The revisions left out count as compacted
+// and pruned, as do all before them.
+const skipStatement = `
+	UPDATE ark_meta SET value = CASE name WHEN 'change' THEN value + 1 ELSE $1::bigint END
+	WHERE name IN ('compacted', 'pruned', 'change')`
+
+// Bump moves the revision on by a number, for a database restored from an older
+// backup: what clients have seen of later revisions must not come again with
+// another content. Every watch and every read from before finds its revision
+// compacted. No replica may run meanwhile. It returns what there is then.
+func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
+	s := newServer(cfg)
+	st, err := s.bump(ctx, by)
+	if err != nil {
+		return st, fmt.Errorf("move the revision on: %w", s.explain(err))
+	}
+	return st, nil
+}
+
+func (s server) bump(ctx context.Context, by int64) (mvcc.State, error) {
+	var st mvcc.State
+	conn, err := s.connect(ctx)
+	if err != nil {
+		return st, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	now, err := s.status(ctx, conn)
+	if err == nil && now.Version == 0 {
+		err = errors.New("the database holds no store: name the one that was restored")
+	}
+	if err != nil {
+		return st, err
+	}
+	e := &Engine{server: s}
+	if err := e.identify(ctx, conn); err != nil {
+		return st, err
+	}
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		// Deleting what may go can take long.
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, takeCounter, e.lock); err != nil {
+			return err
+		}
+		var err error
+		if st, err = state(ctx, tx); err != nil {
+			return err
+		}
+		if by < 1 || by > maxRevision-st.Revision {
+			return fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
+		}
+		first, end := (st.Pruned+1)*positions, (st.Revision+1)*positions
+		for _, statement := range []string{pruneReplacedStatement, pruneGoneStatement} {
+			if _, err := tx.Exec(ctx, statement, first, end); err != nil {
+				return err
+			}
+		}
+		st.Revision += by
+		st.Change++
+		st.Compacted, st.Pruned = st.Revision, st.Revision
+		_, err = tx.Exec(ctx, skipStatement, st.Revision)
+		return err
+	})
+	return st, err
+}

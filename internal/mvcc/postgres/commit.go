@@ -1,0 +1,190 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// Commit implements mvcc.Shared: one round trip. The statements go out together
+// and are one transaction because nothing but the last asks the server to commit:
+// the first takes the counter, and the second, which so sees everything committed
+// before, writes if the database is where the batch supposes it to be.
+func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	conn, err := e.writer.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to write: %w", e.explain(err))
+	}
+	defer conn.Release()
+	var wrote verdict
+	send := &pgx.Batch{}
+	send.Queue(takeCounter, e.lock)
+	e.queueWrite(send, b, &wrote)
+	if err := conn.SendBatch(ctx, send).Close(); err != nil {
+		return e.failed(ctx, conn, fmt.Errorf("commit: %w", err))
+	}
+	return wrote.err()
+}
+
+// InTurn implements mvcc.Shared: two round trips beside what decide does.
+func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.Position) (*mvcc.Batch, error)) error {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	conn, err := e.writer.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connect to write: %w", e.explain(err))
+	}
+	defer conn.Release()
+	at, err := e.takeTurn(ctx, conn)
+	if err != nil {
+		return err
+	}
+	b, err := decide(ctx, at)
+	if err != nil || b == nil || len(b.Commits) == 0 && !changes(b) {
+		e.rollback(ctx, conn)
+		return err
+	}
+	var wrote verdict
+	send := &pgx.Batch{}
+	e.queueWrite(send, b, &wrote)
+	queueCommit(send)
+	if err := conn.SendBatch(ctx, send).Close(); err != nil {
+		return e.failed(ctx, conn, fmt.Errorf("commit: %w", err))
+	}
+	return wrote.err()
+}
+
+// takeTurn begins a transaction that holds the counter, and says where it is.
+func (e *Engine) takeTurn(ctx context.Context, conn *pgxpool.Conn) (mvcc.Position, error) {
+	var r mvcc.Reading
+	send := &pgx.Batch{}
+	send.Queue(beginStatement)
+	send.Queue(takeCounter, e.lock)
+	send.Queue(readQuery).QueryRow(func(row pgx.Row) error { return scanReading(row, &r) })
+	if err := conn.SendBatch(ctx, send).Close(); err != nil {
+		e.evict(ctx, err)
+		e.rollback(ctx, conn)
+		return r.Position, fmt.Errorf("wait for the counter: %w", err)
+	}
+	return r.Position, nil
+}
+
+const beginStatement = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
+// queueCommit ends a transaction, and finds out if the server rolled it back
+// instead.
+func queueCommit(send *pgx.Batch) {
+	send.Queue("COMMIT").Query(func(rows pgx.Rows) error {
+		rows.Close()
+		if rows.Err() == nil && rows.CommandTag().String() != "COMMIT" {
+			return errors.New("the server answered " + rows.CommandTag().String())
+		}
+		return rows.Err()
+	})
+}
+
+// rollback ends a transaction without a trace. Where it cannot, the pool gives
+// up the connection, which has the same effect.
+func (e *Engine) rollback(ctx context.Context, conn *pgxpool.Conn) {
+	if conn.Conn().IsClosed() || conn.Conn().PgConn().TxStatus() == 'I' {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
+	defer cancel()
+	_, _ = conn.Exec(ctx, "ROLLBACK")
+}
+
+// failed sorts out a failure to commit.
+func (e *Engine) failed(ctx context.Context, conn *pgxpool.Conn, err error) error {
+	e.evict(ctx, err)
+	e.rollback(ctx, conn)
+	if code(err) == codeReadOnly {
+		// The server has become a standby: the next connection may find the primary.
+		_ = conn.Conn().Close(ctx)
+	}
+	return outcome(err)
+}
+
+// evict frees the counter of a session that holds it while its replica does not
+// speak, such as one whose machine is frozen. It is called when the
+// counter could not be had in time.
+func (e *Engine) evict(ctx context.Context, err error) {
+	if code(err) != codeLockTimeout {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
+	defer cancel()
+	var n int
+	err = e.upkeep.QueryRow(ctx, evictQuery, e.lock, e.timeout.Milliseconds()/2).Scan(&n)
+	if err == nil && n > 0 {
+		e.log.Warn("ended a session that held the counter without using it", "sessions", n)
+	}
+}
+
+// Settle implements mvcc.Shared. It writes even where the batch is there: once
+// that write has reached the standbys that a commit waits for, so has the batch.
+func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	conn, err := e.upkeep.Acquire(ctx)
+	if err != nil {
+		return false, fmt.Errorf("connect to find a batch: %w", e.explain(err))
+	}
+	defer conn.Release()
+	var there bool
+	send := &pgx.Batch{}
+	send.Queue(beginStatement)
+	send.Queue(takeCounter, e.lock)
+	send.Queue(settleStatement, (b.Base.Revision+1)*positions, (b.Base.Revision+int64(len(b.Commits))+1)*positions, b.ID).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
+	queueCommit(send)
+	if err := conn.SendBatch(ctx, send).Close(); err != nil {
+		e.evict(ctx, err)
+		e.rollback(ctx, conn)
+		return false, fmt.Errorf("find a batch: %w", err)
+	}
+	return there, nil
+}
+
+// verdict is what the server says of a write.
+type verdict struct{ fit, moved bool }
+
+func (v verdict) err() error {
+	switch {
+	case !v.fit:
+		return errUnfit
+	case v.moved:
+		return mvcc.ErrMoved
+	}
+	return nil
+}
+
+// changes says whether the batch advances Change.
+func changes(b *mvcc.Batch) bool {
+	return len(b.Leases) > 0 || len(b.RevokedLeases) > 0 || b.Compacted > 0
+}
+
+// queueWrite adds the statement that writes a batch. The shorter one serves most.
+func (e *Engine) queueWrite(send *pgx.Batch, b *mvcc.Batch, wrote *verdict) {
+	r := rowsOf(b)
+	args := []any{
+		b.Base.Revision, b.Base.Change, e.channel, e.listener.payload, e.listener.wanted(),
+		b.ID, r.id, r.key, r.value, r.created, r.version, r.lease, r.prev, r.at,
+		r.user, r.groups, r.impersonator, r.userAgent, r.fieldManager, r.auditID, r.verb,
+		r.live, r.newest, r.dead,
+	}
+	statement := writeRevisions
+	if changes(b) {
+		statement = writeAll
+		l := leasesOf(b)
+		args = append(args, l.id, l.ttl, l.deadline, l.revoked, b.Compacted, time.Now().UnixMilli())
+	}
+	send.Queue(statement, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&wrote.fit, &wrote.moved) })
+}

@@ -1,0 +1,39 @@
+package postgres
+
+import (
+	"os"
+	"testing"
+
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+	"github.com/mckinsey/ark-server/internal/sqltest"
+)
+
+var shared sqltest.Postgres
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	shared.Stop()
+	os.Exit(code)
+}
+
+func open(t *testing.T, cfg database.Config) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), cfg, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestEngine(t *testing.T) {
+	enginetest.Run(t, func(t *testing.T) mvcc.Engine { return open(t, shared.Database(t)) })
+}
+
+func TestShared(t *testing.T) {
+	enginetest.RunShared(t, func(t *testing.T) (a, b mvcc.Shared) {
+		cfg := shared.Database(t)
+		return open(t, cfg), open(t, cfg)
+	})
+}

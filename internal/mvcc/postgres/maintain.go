@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	maintainStatement = `
+		UPDATE ark_maintainer SET holder = $1, until = clock_timestamp() + $2::bigint * interval '1 microsecond'
+		WHERE name = 'maintainer' AND (holder = $1 OR until < clock_timestamp())`
+	resignStatement = "UPDATE ark_maintainer SET until = '-infinity' WHERE name = 'maintainer' AND holder = $1"
+
+	pruneReplacedStatement = `
+		DELETE FROM ark_log WHERE id IN (
+			SELECT p.id FROM ark_log l CROSS JOIN LATERAL (
+				SELECT id FROM ark_log p
+				WHERE p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key LIMIT 1
+			) p
+			WHERE l.id >= $1 AND l.id < $2 AND l.prev > 0)`
+	pruneGoneStatement = "DELETE FROM ark_log WHERE id >= $1 AND id < $2 AND version = 0"
+	prunedStatement    = "UPDATE ark_meta SET value = $1 WHERE name = 'pruned' AND value < $1"
+
+	// Ended leases are kept for a while for the replicas that have yet to hear
+	// of them.
+	forgetStatement = `
+		WITH old AS (
+			DELETE FROM ark_lease WHERE gone < $1 RETURNING change
+		)
+		UPDATE ark_meta SET value = greatest(value, (SELECT max(change) FROM old)) WHERE name = 'forgotten' AND EXISTS (SELECT FROM old)`
+)
+
+const (
+	// endedLeaseLife is how long a replica may be out of touch without having to read
+	// every lease again.
+	endedLeaseLife = 10 * time.Minute
+	sweepEvery     = time.Minute
+)
+
+// Maintain implements mvcc.Shared.
+func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error) {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	e.holds.Store(true)
+	tag, err := e.upkeep.Exec(ctx, maintainStatement, e.replica, hold.Microseconds())
+	if err != nil {
+		return false, fmt.Errorf("ask to be the maintainer: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		e.holds.Store(false)
+		return false, nil
+	}
+	now := time.Now()
+	if at := e.sweep.Load(); now.Unix() >= at && e.sweep.CompareAndSwap(at, now.Add(sweepEvery).Unix()) {
+		if err := e.forget(ctx, now.Add(-endedLeaseLife)); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// forget deletes the leases that ended before a time.
+func (e *Engine) forget(ctx context.Context, before time.Time) error {
+	if _, err := e.upkeep.Exec(ctx, forgetStatement, before.UnixMilli()); err != nil {
+		return fmt.Errorf("delete ended leases: %w", err)
+	}
+	return nil
+}
+
+// resign gives up being the maintainer. If that fails, the hold expires.
+func (e *Engine) resign() {
+	if !e.holds.Load() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), min(e.timeout, 2*time.Second))
+	defer cancel()
+	_, _ = e.upkeep.Exec(ctx, resignStatement, e.replica)
+}
+
+// Prune implements mvcc.Engine: one round trip.
+func (e *Engine) Prune(ctx context.Context, from, to int64) error {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	first, end := (from+1)*positions, (to+1)*positions
+	send := &pgx.Batch{}
+	send.Queue(pruneReplacedStatement, first, end)
+	send.Queue(pruneGoneStatement, first, end)
+	send.Queue(prunedStatement, to)
+	if err := e.upkeep.SendBatch(ctx, send).Close(); err != nil {
+		return fmt.Errorf("delete rows up to revision %d: %w", to, err)
+	}
+	return nil
+}
+
+const sizeQuery = `SELECT pg_total_relation_size('ark_log') + pg_total_relation_size('ark_state')
+	+ pg_total_relation_size('ark_lease') + pg_total_relation_size('ark_meta')`
+
+// Size implements mvcc.Engine.
+func (e *Engine) Size(ctx context.Context) (int64, error) {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	var n int64
+	if err := e.readers.QueryRow(ctx, sizeQuery).Scan(&n); err != nil {
+		return 0, fmt.Errorf("measure the database: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,160 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// Options of an Engine; the zero value is ready.
+type Options struct {
+	// NoMigrate leaves migrations to the migrate command. Open then fails, and says
+	// what to run, where one is due.
+	NoMigrate bool
+	// Wait is how long Open waits for a database that cannot be reached yet.
+	Wait time.Duration
+	// Log hears of waiting and of notifications that do not arrive. Default:
+	// slog.Default.
+	Log *slog.Logger
+}
+
+// Engine is an mvcc.Shared on a PostgreSQL database.
+type Engine struct {
+	server
+	log     *slog.Logger
+	replica int64 // tells this engine from the others
+	lock    int64 // the advisory lock that is the counter's
+	channel string
+
+	writer  *pgxpool.Pool // Commit and InTurn; one connection
+	upkeep  *pgxpool.Pool // Prune, Maintain and Settle
+	readers *pgxpool.Pool
+
+	listener *listener
+	newest   atomic.Int64 // revision + change, as last read
+	pause    polling
+	holds    atomic.Bool  // whether it may be the maintainer
+	sweep    atomic.Int64 // when to delete ended leases next, Unix seconds
+}
+
+var _ mvcc.Shared = (*Engine)(nil)
+
+// Connections that are taken whatever MaxConnections says: the writer's, the
+// listener's, two for upkeep, and one to read.
+const (
+	upkeepConnections = 2
+	leastConnections  = 3 + upkeepConnections
+)
+
+// Open connects to a database and migrates it if need be. Errors say what is
+// wrong and what to do about it.
+func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, error) {
+	e := &Engine{server: newServer(cfg), log: opts.Log, replica: rand.Int64()}
+	if e.log == nil {
+		e.log = slog.Default()
+	}
+	connections := cfg.MaxConnections
+	if connections == 0 {
+		connections = defaultConnections
+	}
+	if connections < leastConnections {
+		return nil, fmt.Errorf("%d connections are too few: ark-server needs at least %d", connections, leastConnections)
+	}
+	conn, err := e.await(ctx, opts.Wait)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := e.usable(ctx, conn, !opts.NoMigrate); err != nil {
+		return nil, e.explain(err)
+	}
+	if err := e.identify(ctx, conn); err != nil {
+		return nil, e.explain(err)
+	}
+	for _, p := range []struct {
+		into *(*pgxpool.Pool)
+		size int
+	}{{&e.writer, 1}, {&e.upkeep, upkeepConnections}, {&e.readers, connections - leastConnections + 1}} {
+		if *p.into, err = e.pool(p.size); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
+	}
+	e.listener = startListener(e.server, e.log, e.upkeep, e.channel, e.replica)
+	if _, err := e.Read(ctx); err != nil {
+		return nil, errors.Join(e.explain(err), e.Close())
+	}
+	return e, nil
+}
+
+// identify finds what tells this database's log from others in the server.
+func (e *Engine) identify(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, e.patience())
+	defer cancel()
+	var table int64
+	if err := conn.QueryRow(ctx, "SELECT 'ark_log'::regclass::oid::bigint").Scan(&table); err != nil {
+		return fmt.Errorf("find the log: %w", err)
+	}
+	// Advisory locks and channels are the database's own; several logs may
+	// share it in schemas of their own.
+	e.lock = 0x41524b73<<32 | table
+	e.channel = fmt.Sprintf("ark_log_%d", table)
+	return nil
+}
+
+// await connects, and tries again for some time while the database cannot be
+// reached.
+func (e *Engine) await(ctx context.Context, wait time.Duration) (*pgx.Conn, error) {
+	deadline := time.Now().Add(wait)
+	pause := 100 * time.Millisecond
+	for {
+		conn, err := e.connect(ctx)
+		if err == nil {
+			return conn, nil
+		}
+		left := time.Until(deadline)
+		if left <= 0 || hopeless(err) {
+			if wait > 0 && !hopeless(err) {
+				return nil, fmt.Errorf("the database could not be reached within %s: %w", wait, err)
+			}
+			return nil, err
+		}
+		pause = min(pause, left)
+		e.log.Warn("waiting for the database", "retryIn", pause.String(), "givingUpIn", left.Round(time.Second).String(), "err", err)
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, 5*time.Second)
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// Close implements mvcc.Engine.
+func (e *Engine) Close() error {
+	if e.listener != nil {
+		e.listener.stop()
+	}
+	if e.upkeep != nil {
+		e.resign()
+	}
+	for _, p := range []*pgxpool.Pool{e.writer, e.upkeep, e.readers} {
+		if p != nil {
+			p.Close()
+		}
+	}
+	return nil
+}
+
+// bounded limits a call to what the server may take.
+func (e *Engine) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, e.patience())
+}

@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// TestHotStatementsUseKeys: on filled tables, every statement that runs often finds
+// its rows by a condition on an index, in each plan that the server may use.
+func TestHotStatementsUseKeys(t *testing.T) {
+	e := open(t, shared.Database(t))
+	defer e.Close()
+	fill(t, e)
+	for name, query := range map[string]string{
+		"write revisions": writeRevisions, "write all": writeAll, "read": readQuery, "events": eventsQuery,
+		"lease changes": leaseChangesQuery, "settle": settleStatement, "maintain": maintainStatement,
+		"prune replaced": pruneReplacedStatement, "prune gone": pruneGoneStatement, "pruned": prunedStatement,
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := e.readers.Acquire(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Release()
+			if _, err := conn.Exec(t.Context(), "PREPARE hot AS "+query); err != nil {
+				t.Fatal(err)
+			}
+			var args []string
+			for n := 1; strings.Contains(query, fmt.Sprintf("$%d", n)); n++ {
+				args = append(args, "NULL")
+			}
+			call := "hot"
+			if len(args) > 0 {
+				call += "(" + strings.Join(args, ",") + ")"
+			}
+			var text string
+			if err := conn.QueryRow(t.Context(), "EXPLAIN (FORMAT JSON) EXECUTE "+call).Scan(&text); err != nil {
+				t.Fatal(err)
+			}
+			var plans []struct{ Plan planNode }
+			if err := json.Unmarshal([]byte(text), &plans); err != nil {
+				t.Fatal(err)
+			}
+			if n := plans[0].Plan.check(t); n == 0 {
+				t.Error("the plan touches no table")
+			}
+			if t.Failed() {
+				t.Log(text)
+			}
+			if _, err := conn.Exec(t.Context(), "DEALLOCATE hot"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+type planNode struct {
+	Type     string     `json:"Node Type"`
+	Relation string     `json:"Relation Name"`
+	Cond     string     `json:"Index Cond"`
+	Plans    []planNode `json:"Plans"`
+}
+
+// check returns the number of tables read.
+func (p planNode) check(t *testing.T) int {
+	n := 0
+	if strings.Contains(p.Type, "Scan") && p.Relation != "" {
+		n++
+		if !strings.HasPrefix(p.Type, "Index") || p.Cond == "" {
+			t.Errorf("%s on %s with condition %q", p.Type, p.Relation, p.Cond)
+		}
+	}
+	if strings.HasPrefix(p.Type, "Bitmap Index") && p.Cond == "" {
+		t.Errorf("%s without a condition", p.Type)
+	}
+	for _, sub := range p.Plans {
+		n += sub.check(t)
+	}
+	return n
+}
+
+func fill(t *testing.T, e *Engine) {
+	t.Helper()
+	pos := mvcc.Position{Revision: 1}
+	for range 5 {
+		b := &mvcc.Batch{ID: 1, Base: pos}
+		for range 1000 {
+			pos.Revision++
+			b.Commits = append(b.Commits, &mvcc.Commit{Revision: pos.Revision, Time: time.Now(), Events: []mvcc.Event{{KV: &mvcc.KeyValue{
+				Key: fmt.Appendf(nil, "k%06d", pos.Revision), Value: []byte("v"), CreateRevision: pos.Revision, ModRevision: pos.Revision, Version: 1,
+			}}}})
+			b.Leases = append(b.Leases, mvcc.Lease{ID: mvcc.LeaseID(pos.Revision), TTL: 1, Deadline: time.Now()})
+		}
+		if err := e.Commit(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		pos.Change++
+	}
+	if _, err := e.upkeep.Exec(t.Context(), "ANALYZE"); err != nil {
+		t.Fatal(err)
+	}
+}

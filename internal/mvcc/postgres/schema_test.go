@@ -1,0 +1,275 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/sqltest"
+	"golang.org/x/sync/errgroup"
+)
+
+// execute runs statements as the user of cfg.
+func execute(t *testing.T, cfg database.Config, statements ...string) {
+	t.Helper()
+	conn, err := newServer(cfg).connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for _, s := range statements {
+		if _, err := conn.Exec(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	cfg := shared.Database(t)
+	st, err := Status(t.Context(), cfg)
+	if err != nil || st.Version != 0 || st.Known != len(migrations) || len(st.Pending) != len(migrations) {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	if _, err := Open(t.Context(), cfg, Options{NoMigrate: true}); err == nil || !strings.Contains(err.Error(), "ark-server migrate up") {
+		t.Fatalf("got %v, want what to run", err)
+	}
+	var g errgroup.Group
+	for range 4 {
+		g.Go(func() error { _, err := Migrate(t.Context(), cfg); return err })
+		g.Go(func() error {
+			e, err := Open(t.Context(), cfg, Options{})
+			if err != nil {
+				return err
+			}
+			return e.Close()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	st, err = Status(t.Context(), cfg)
+	if err != nil || st.Version != len(migrations) || len(st.Pending) != 0 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	e, err := Open(t.Context(), cfg, Options{NoMigrate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestNewerSchema: a schema from the future is used if it says that it may be.
+func TestNewerSchema(t *testing.T) {
+	cfg := shared.Database(t)
+	if _, err := Migrate(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := newServer(cfg).connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	known := len(migrations)
+	future := append(slices.Clone(migrations), migration{"add a column", known, "ALTER TABLE ark_log ADD COLUMN note text"})
+	if _, err := newServer(cfg).migrate(t.Context(), conn, future); err != nil {
+		t.Fatal(err)
+	}
+	e := open(t, cfg)
+	if err := e.Commit(t.Context(), putBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+	future = append(future, migration{"drop a column", known + 2, "ALTER TABLE ark_log DROP COLUMN at"})
+	if _, err := newServer(cfg).migrate(t.Context(), conn, future); err != nil {
+		t.Fatal(err)
+	}
+	for name, try := range map[string]func() error{
+		"open":    func() error { _, err := Open(t.Context(), cfg, Options{}); return err },
+		"status":  func() error { _, err := Status(t.Context(), cfg); return err },
+		"migrate": func() error { _, err := Migrate(t.Context(), cfg); return err },
+		"bump":    func() error { _, err := Bump(t.Context(), cfg, 10); return err },
+	} {
+		err := try()
+		for _, w := range []string{"newer ark-server", fmt.Sprintf("schema version %d", known+2), "run that release"} {
+			if err == nil || !strings.Contains(err.Error(), w) {
+				t.Errorf("%s: %v does not say %q", name, err, w)
+			}
+		}
+	}
+}
+
+// TestFailedMigration: it leaves nothing.
+func TestFailedMigration(t *testing.T) {
+	cfg := shared.Database(t)
+	conn, err := newServer(cfg).connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	bad := append(slices.Clone(migrations), migration{"fail", 1, "SELECT 1/0"})
+	if _, err := newServer(cfg).migrate(t.Context(), conn, bad); err == nil || !strings.Contains(err.Error(), "(fail)") {
+		t.Fatalf("got %v", err)
+	}
+	if st, err := Status(t.Context(), cfg); err != nil || st.Version != 0 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+}
+
+func TestForeignTable(t *testing.T) {
+	cfg := shared.Database(t)
+	execute(t, cfg, "CREATE TABLE ark_log (trees int)")
+	if _, err := Open(t.Context(), cfg, Options{}); err == nil || !strings.Contains(err.Error(), "not ours") {
+		t.Fatalf("got %v, want a refusal", err)
+	}
+}
+
+// TestLimitedRole: the engine needs no more than rights on the rows; without the
+// tables it says what to run.
+func TestLimitedRole(t *testing.T) {
+	s := ownServer(t, sqltest.PostgresOptions{})
+	admin := s.Database(t)
+	execute(t, admin, "CREATE ROLE runner LOGIN", "REVOKE ALL ON SCHEMA public FROM PUBLIC", "GRANT USAGE ON SCHEMA public TO runner")
+	cfg := admin
+	cfg.User = "runner"
+	_, err := Open(t.Context(), cfg, Options{})
+	if err == nil || !strings.Contains(err.Error(), "may not migrate") || !strings.Contains(err.Error(), "ark-server migrate up") || !strings.Contains(err.Error(), "GRANT SELECT") {
+		t.Fatalf("got %v, want what to run", err)
+	}
+	if _, err := Migrate(t.Context(), admin); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, admin, Grants+" runner")
+	if st, err := Status(t.Context(), cfg); err != nil || len(st.Pending) != 0 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	a, b := open(t, cfg), open(t, cfg)
+	defer a.Close()
+	defer b.Close()
+	at := mvcc.Position{Revision: 1}
+	batch := putBatch(at, "k", "v")
+	batch.Leases = []mvcc.Lease{{ID: 1, TTL: 1}}
+	batch.RevokedLeases = []mvcc.LeaseID{2}
+	if err := a.Commit(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := b.Settle(t.Context(), batch); err != nil || !there {
+		t.Fatal(there, err)
+	}
+	at = positionOf(t, b)
+	if err := b.InTurn(t.Context(), func(_ context.Context, at mvcc.Position) (*mvcc.Batch, error) {
+		return &mvcc.Batch{Base: at, Compacted: at.Revision}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ok, err := a.Maintain(t.Context(), 1)
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	if err := errors.Join(a.Prune(t.Context(), 0, at.Revision), a.forget(t.Context(), farFuture)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Load(t.Context(), func(*mvcc.KeyValue) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Size(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Bump(t.Context(), cfg, 10); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSchemas: two stores in schemas of one database do not meet.
+func TestSchemas(t *testing.T) {
+	s := ownServer(t, sqltest.PostgresOptions{})
+	admin := s.Database(t)
+	execute(t, admin, "CREATE ROLE a LOGIN", "CREATE SCHEMA a AUTHORIZATION a", "CREATE ROLE b LOGIN", "CREATE SCHEMA b AUTHORIZATION b", "DROP SCHEMA public")
+	none := admin
+	if _, err := Open(t.Context(), none, Options{}); err == nil || !strings.Contains(err.Error(), "schema") {
+		t.Errorf("got %v, want that there is no schema", err)
+	}
+	engines := map[string]*Engine{}
+	for _, user := range []string{"a", "b"} {
+		cfg := admin
+		cfg.User = user
+		engines[user] = open(t, cfg)
+		defer engines[user].Close()
+	}
+	if engines["a"].lock == engines["b"].lock || engines["a"].channel == engines["b"].channel {
+		t.Error("they share a lock or a channel")
+	}
+	if err := engines["a"].Commit(t.Context(), putBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+		t.Fatal(err)
+	}
+	if at := positionOf(t, engines["b"]); at.Revision != 1 {
+		t.Errorf("b is at %+v", at)
+	}
+}
+
+// TestServerDefaults: the engine does not depend on the defaults of role, database and
+// server.
+func TestServerDefaults(t *testing.T) {
+	cfg := shared.Database(t)
+	name := func() string {
+		conn, err := newServer(cfg).connect(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.WithoutCancel(t.Context()))
+		var name string
+		if err := conn.QueryRow(t.Context(), "SELECT current_database()").Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		return pgx.Identifier{name}.Sanitize()
+	}()
+	for _, setting := range []string{
+		"default_transaction_isolation = 'serializable'", "synchronous_commit = off", "statement_timeout = 1", "lock_timeout = 1",
+		"bytea_output = 'escape'", "enable_indexscan = off", "datestyle = 'German'", "timezone = 'Asia/Kathmandu'", "default_transaction_deferrable = on",
+	} {
+		execute(t, cfg, "ALTER DATABASE "+name+" SET "+setting)
+	}
+	e := open(t, cfg)
+	defer e.Close()
+	conn, err := e.writer.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var isolation, synchronous string
+	if err := conn.QueryRow(t.Context(), "SELECT current_setting('transaction_isolation'), current_setting('synchronous_commit')").Scan(&isolation, &synchronous); err != nil {
+		t.Fatal(err)
+	}
+	conn.Release()
+	if isolation != "read committed" || synchronous != "on" {
+		t.Errorf("%s, %s", isolation, synchronous)
+	}
+	at := mvcc.Position{Revision: 1}
+	if err := e.Commit(t.Context(), putBatch(at, "k", "v")); err != nil {
+		t.Fatal(err)
+	}
+	// As after a pooler has changed servers.
+	conn, err = e.writer.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "RESET default_transaction_isolation"); err != nil {
+		t.Fatal(err)
+	}
+	conn.Release()
+	at.Revision++
+	if err := e.Commit(t.Context(), putBatch(at, "l", "v")); !errors.Is(err, errUnfit) || errors.Is(err, mvcc.ErrUnknownOutcome) {
+		t.Errorf("got %v, want a refusal", err)
+	}
+	if now := positionOf(t, e); now != at {
+		t.Errorf("at %+v, want %+v", now, at)
+	}
+}

@@ -1,0 +1,83 @@
+package postgres
+
+// takeCounter waits for the counter's lock, which goes with the transaction. The
+// counter itself is the newest row of the log and a number that few batches change:
+// a row updated with every batch would leave a dead version each time, which cannot
+// go while any session of the server looks at an old snapshot, and each batch would
+// step over all of them.
+const takeCounter = "SELECT pg_advisory_xact_lock($1)"
+
+// position is where the database is. Rows up to the compacted revision may have
+// been deleted, the newest of them too.
+const position = `
+	greatest(1, (SELECT value FROM ark_meta WHERE name = 'compacted'), (SELECT max(id) >> 20 FROM ark_log))`
+
+const change = `(SELECT value FROM ark_meta WHERE name = 'change')`
+
+const (
+	// turn says whether a batch may be written: if the database is at its base.
+	// The session must be one in which each statement sees what has been committed
+	// before it.
+	turn = `
+	WITH turn AS MATERIALIZED (
+		SELECT fit, fit AND NOT moved AS ok, moved FROM (SELECT
+			current_setting('transaction_isolation') = 'read committed' AND current_setting('synchronous_commit') <> 'off' AS fit,
+			(` + position + `) <> $1::bigint OR ` + change + ` <> $2::bigint AS moved) t
+	)`
+
+	// The log's rows, and what they make of the state.
+	revisions = `, appended AS (
+		INSERT INTO ark_log (id, key, value, created, version, lease, prev, at, batch,
+			"user", groups, impersonator, user_agent, field_manager, audit_id, verb)
+		SELECT id, key, value, created, version, lease, prev, at, $6::bigint,
+			u, groups, impersonator, user_agent, field_manager, audit_id, verb
+		FROM unnest($7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[],
+			$15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[])
+			AS r (id, key, value, created, version, lease, prev, at, u, groups, impersonator, user_agent, field_manager, audit_id, verb)
+		WHERE (SELECT ok FROM turn)
+	), put AS (
+		INSERT INTO ark_state (created, id)
+		SELECT created, id FROM unnest($22::bigint[], $23::bigint[]) AS r (created, id) WHERE (SELECT ok FROM turn)
+		ON CONFLICT (created) DO UPDATE SET id = excluded.id
+	), gone AS (
+		DELETE FROM ark_state WHERE created = ANY ($24::bigint[]) AND (SELECT ok FROM turn)
+	)`
+
+	// Leases and compaction.
+	changed = `, granted AS (
+		INSERT INTO ark_lease (id, ttl, deadline, change)
+		SELECT id, ttl, deadline, $2::bigint + 1 FROM unnest($25::bigint[], $26::bigint[], $27::bigint[]) AS r (id, ttl, deadline)
+		WHERE (SELECT ok FROM turn)
+		ON CONFLICT (id) DO UPDATE SET ttl = excluded.ttl, deadline = excluded.deadline, change = excluded.change, gone = NULL
+	), revoked AS (
+		UPDATE ark_lease SET change = $2::bigint + 1, gone = $30::bigint
+		WHERE id = ANY ($28::bigint[]) AND gone IS NULL AND (SELECT ok FROM turn)
+	), compacted AS (
+		UPDATE ark_meta SET value = $29::bigint WHERE name = 'compacted' AND value < $29::bigint AND (SELECT ok FROM turn)
+	), changed AS (
+		UPDATE ark_meta SET value = value + 1 WHERE name = 'change' AND (SELECT ok FROM turn)
+	)`
+
+	// One notification for the batch, if anybody is to hear it.
+	told = `
+	SELECT fit, moved FROM turn LEFT JOIN LATERAL (SELECT pg_notify($3::text, $4::text) WHERE ok AND $5::boolean) n ON true`
+
+	writeRevisions = turn + revisions + told
+	writeAll       = turn + revisions + changed + told
+
+	// settleStatement looks for a batch among the revisions that it would have, and
+	// advances Change.
+	settleStatement = `
+	WITH fence AS (UPDATE ark_meta SET value = value + 1 WHERE name = 'change')
+	SELECT EXISTS (SELECT FROM ark_log WHERE id >= $1 AND id < $2 AND batch = $3)`
+
+	// A session between two statements of a pipeline counts as active, and has no time
+	// limit of its own; one between two of a transaction that it has opened has.
+	evictQuery = `
+	SELECT count(pg_terminate_backend(a.pid))
+	FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+	  AND (l.classid::bigint << 32 | l.objid::bigint) = $1::bigint AND l.objsubid = 1
+	  AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - $2::bigint * interval '1 millisecond'
+	    * CASE a.state WHEN 'idle in transaction' THEN 4 ELSE 1 END`
+)

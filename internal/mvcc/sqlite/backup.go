@@ -1,0 +1,110 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// Backup copies the database at path, which a server may have open and write, into a
+// new file: as it is at one moment, without the free space. progress, if not nil,
+// hears every second how many bytes have been written. A backup that fails or
+// is interrupted leaves no file called to. Errors say what is wrong and what to do, and
+// name neither path.
+func Backup(ctx context.Context, path, to string, progress func(int64)) (mvcc.State, error) {
+	var st mvcc.State
+	if _, err := os.Stat(path); err != nil {
+		return st, fmt.Errorf("there is no database to back up: %w", err)
+	}
+	if version, err := identify(ctx, path); err != nil {
+		return st, explain(err)
+	} else if version == 0 {
+		return st, errors.New("it is empty: there is nothing to back up")
+	}
+	if _, err := os.Stat(to); err == nil {
+		return st, errors.New("the backup's file exists: choose another name, or delete it first")
+	}
+	partial := to + ".partial"
+	if err := os.Remove(partial); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return st, fmt.Errorf("remove what an interrupted backup left: %w", err)
+	}
+	if err := vacuumInto(ctx, path, partial, progress); err != nil {
+		_ = os.Remove(partial) // the first error says more
+		return st, explain(err)
+	}
+	st, err := check(ctx, partial)
+	if err != nil {
+		return st, fmt.Errorf("check the copy: %w", err)
+	}
+	return st, settleFile(partial, to)
+}
+
+func vacuumInto(ctx context.Context, path, partial string, progress func(int64)) error {
+	db, conn, err := connect(ctx, path, "query_only(0)")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	defer conn.Close()
+	done := make(chan error, 1)
+	go func() {
+		_, err := conn.ExecContext(ctx, "VACUUM INTO ?", partial)
+		done <- err
+	}()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-tick.C:
+			if info, err := os.Stat(partial); err == nil && progress != nil {
+				progress(info.Size())
+			}
+		}
+	}
+}
+
+// check reads a database that nobody has open from end to end.
+func check(ctx context.Context, path string) (mvcc.State, error) {
+	var st mvcc.State
+	db, conn, err := connect(ctx, path, "query_only(1)")
+	if err != nil {
+		return st, err
+	}
+	defer db.Close()
+	defer conn.Close()
+	var verdict string
+	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return st, err
+	}
+	if verdict != "ok" {
+		return st, fmt.Errorf("it is damaged: %s", verdict)
+	}
+	err = conn.QueryRowContext(ctx, stateQuery).Scan(&st.Revision, &st.Compacted, &st.Pruned)
+	return st, err
+}
+
+// settleFile makes a file durable and gives it its name.
+func settleFile(partial, to string) error {
+	f, err := os.OpenFile(partial, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(partial, to); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

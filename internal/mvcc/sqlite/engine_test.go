@@ -1,0 +1,19 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+)
+
+func TestEngine(t *testing.T) {
+	enginetest.Run(t, func(t *testing.T) mvcc.Engine {
+		e, err := Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	})
+}

@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// Restore puts a copy of the backup from in the place of the database at path and
+// moves its counter on by bump revisions, at least 1, so that it is past all
+// that the database lost has handed out (design, invariant 8). A database that
+// is there is moved aside first, to the name returned; a server that has it
+// open keeps Restore out. Errors say what is wrong and what to do.
+func Restore(ctx context.Context, from, path string, bump int64) (st mvcc.State, aside string, err error) {
+	if version, err := identify(ctx, from); err != nil {
+		return st, "", fmt.Errorf("the backup: %w", explain(err))
+	} else if version == 0 {
+		return st, "", errors.New("the backup is empty")
+	}
+	if same(from, path) {
+		return st, "", errors.New("the backup and the database are the same file: leave --from out to move the counter on in place")
+	}
+	held, err := lock(path)
+	if err != nil {
+		return st, "", explain(err)
+	}
+	defer held.Close()
+	partial := path + ".partial"
+	if err := copyFile(from, partial); err != nil {
+		return st, "", explain(fmt.Errorf("copy the backup: %w", err))
+	}
+	if _, err := check(ctx, partial); err != nil {
+		return st, "", fmt.Errorf("the backup cannot be used: %w", err)
+	}
+	if st, err = bumpFile(ctx, partial, bump); err != nil {
+		return st, "", fmt.Errorf("move the counter on: %w", explain(err))
+	}
+	if aside, err = moveAside(path); err != nil {
+		return st, "", fmt.Errorf("move the old database aside: %w", err)
+	}
+	return st, aside, settleFile(partial, path)
+}
+
+// Bump moves the counter of a database that no server has open on by some
+// revisions, at least 1: everything before is compacted, so no watch or list from
+// before can be resumed, and no revision is handed out twice.
+func Bump(ctx context.Context, path string, by int64) (mvcc.State, error) {
+	var st mvcc.State
+	if _, err := os.Stat(path); err != nil {
+		return st, fmt.Errorf("there is no database: %w", err)
+	}
+	if _, err := identify(ctx, path); err != nil {
+		return st, explain(err)
+	}
+	held, err := lock(path)
+	if err != nil {
+		return st, explain(err)
+	}
+	defer held.Close()
+	st, err = bumpFile(ctx, path, by)
+	if err != nil {
+		return st, explain(err)
+	}
+	return st, nil
+}
+
+// maxRevision is the greatest that row ids have room for.
+const maxRevision = (1<<63 - 1) / positions
+
+// bumpFile moves the counter on. The revisions left out count as compacted and pruned;
+// rows that pruning would have deleted go first.
+func bumpFile(ctx context.Context, path string, by int64) (mvcc.State, error) {
+	e := &Engine{path: path}
+	if err := e.open(ctx, Options{}); err != nil {
+		return mvcc.State{}, errors.Join(err, e.Close())
+	}
+	st, err := e.State(ctx)
+	if err == nil && (by < 1 || by > maxRevision-st.Revision) {
+		err = fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
+	}
+	if err == nil {
+		err = e.Prune(ctx, st.Pruned, st.Revision)
+	}
+	if err == nil {
+		st.Revision += by
+		st.Compacted, st.Pruned = st.Revision, st.Revision
+		err = e.write(func() error {
+			for _, name := range []string{"compacted", "pruned"} {
+				if _, err := e.setMeta.Exec(st.Revision, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return st, errors.Join(err, e.Close())
+}
+
+func same(a, b string) bool {
+	x, errX := os.Stat(a)
+	y, errY := os.Stat(b)
+	return errX == nil && errY == nil && os.SameFile(x, y)
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}
+
+// moveAside renames a database with what belongs to it, so that nothing of it can be
+// taken for the new one's.
+func moveAside(path string) (string, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	aside := ""
+	for i := 1; ; i++ {
+		aside = fmt.Sprintf("%s.replaced-%d", path, i)
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+	}
+	// The database goes last: an interruption before leaves it at its place with its
+	// write-ahead log under the new name, and the next try moves the rest.
+	for _, suffix := range []string{"-wal", "-shm", ""} {
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+	}
+	return filepath.Clean(aside), nil
+}
