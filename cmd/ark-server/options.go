@@ -45,7 +45,8 @@ type options struct {
 	keysDir       string
 	kubeconfigOut string
 
-	cluster clusterOptions
+	modelURLs modelURLOptions
+	cluster   clusterOptions
 
 	logLevel  string
 	logFormat string
@@ -101,6 +102,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to write the admin's kubeconfig to (default admin.kubeconfig next to the database)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
+		group("Models", o.modelURLs.add),
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
 		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
@@ -183,6 +185,9 @@ func (o *options) validate() error {
 	}
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")
+	}
+	if _, err := o.modelURLs.policy(); err != nil {
+		errs = append(errs, err)
 	}
 	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)

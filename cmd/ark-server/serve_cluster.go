@@ -29,6 +29,9 @@ func newClusterServer(ctx context.Context, o *options, listener net.Listener, da
 	}
 	settings := o.cluster.server
 	settings.Listener, settings.Cluster = listener, config
+	if settings.ModelURLs, err = o.modelURLs.policy(); err != nil {
+		return nil, err
+	}
 	s, err := aggregated.New(ctx, settings, data)
 	if err != nil {
 		return nil, withClusterFix(err)

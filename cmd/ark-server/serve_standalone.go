@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 
+	"github.com/mckinsey/ark-server/internal/apiserver"
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
@@ -22,11 +23,16 @@ func newServer(ctx context.Context, o *options, listener net.Listener, data *sto
 	if o.mode == modeAggregated {
 		return newClusterServer(ctx, o, listener, data)
 	}
+	modelURLs, err := o.modelURLs.policy()
+	if err != nil {
+		return nil, err
+	}
 	s, err := standalone.New(standalone.Options{
 		Listener:   listener,
 		Names:      o.tlsSANs,
 		KeysDir:    o.keys(),
 		Kubeconfig: o.kubeconfig(),
+		Tune:       func(common *apiserver.Options) { common.ModelURLs = modelURLs },
 	}, data)
 	if err != nil {
 		return nil, withStandaloneFlag(err)

@@ -26,6 +26,12 @@ func (m *model) check(ctx context.Context, place engine.Place, r reports) error 
 		return fmt.Errorf("open after the crash: %w", err)
 	}
 	defer store.Close()
+	if place.Storage != engine.SQLite {
+		// The server may still be carrying out what it got from the dead child. Whatever is written after it, in turn, ends that.
+		if _, err := store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("/crash/checked")}}}, mvcc.Actor{}); err != nil {
+			return fmt.Errorf("write after the crash: %w", err)
+		}
+	}
 	if r.ready && r.start != m.revision {
 		return fmt.Errorf("the child opened at revision %d, the copy of the same files at %d", r.start, m.revision)
 	}

@@ -9,6 +9,8 @@ import (
 
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 )
 
 // Options configure an aggregated server.
@@ -33,6 +35,8 @@ type Options struct {
 	DisabledAdmission []string
 	// AdmissionConfigFile is an AdmissionConfiguration, or "" for none.
 	AdmissionConfigFile string
+	// ModelURLs is the policy for the base URLs of Models.
+	ModelURLs rules.URLPolicy
 	// Audit says which events are recorded, and where.
 	Audit *genericoptions.AuditOptions
 

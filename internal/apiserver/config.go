@@ -104,7 +104,7 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		api = withRequestActor(withApplyFaults(api, c.codecs))
+		api = withSort(withRequestActor(withApplyFaults(api, c.codecs)))
 		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
 		return withDrain(config.MaxRequestBodyBytes, withSender(chain))
 	}

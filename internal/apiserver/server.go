@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
@@ -17,6 +18,9 @@ import (
 // Generic before Run.
 type Server struct {
 	Generic *genericapiserver.GenericAPIServer
+	// Storage holds Ark's resources by version and path, such as queries/status in
+	// v1alpha1, for parts of the process that use them without HTTP.
+	Storage map[string]map[string]rest.Storage
 }
 
 // New makes the server and its storage, and installs the Ark group.
@@ -44,7 +48,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return nil, fmt.Errorf("install the API group %s: %w", ark.GroupName, err)
 	}
-	return &Server{Generic: server}, nil
+	return &Server{Generic: server, Storage: storage}, nil
 }
 
 // Run serves until the context ends, drains what is in flight, and releases the

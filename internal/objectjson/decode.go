@@ -118,17 +118,23 @@ func decodeInt(r *reader, v reflect.Value) bool {
 
 func sliceDecoder(t reflect.Type, elem decoder) decoder {
 	return func(r *reader, v reflect.Value) bool {
-		n := 0
-		ok := r.array(func() bool {
+		for n := 0; ; n++ {
+			found, ok := r.element(n)
+			if !ok {
+				return false
+			}
+			if !found {
+				if n == 0 {
+					v.Set(reflect.MakeSlice(t, 0, 0))
+				}
+				return true
+			}
 			v.Grow(1)
 			v.SetLen(n + 1)
-			n++
-			return elem(r, v.Index(n-1))
-		})
-		if n == 0 {
-			v.Set(reflect.MakeSlice(t, 0, 0))
+			if !elem(r, v.Index(n)) {
+				return false
+			}
 		}
-		return ok
 	}
 }
 
@@ -143,7 +149,11 @@ func (c *compiler) mapDecoder(t reflect.Type) (decoder, error) {
 	return func(r *reader, v reflect.Value) bool {
 		m := reflect.MakeMap(t)
 		v.Set(m)
-		return r.object(func(text []byte) bool {
+		for n := 0; ; n++ {
+			text, found, ok := r.key(n)
+			if !ok || !found {
+				return ok
+			}
 			name, ok := meaning(text)
 			key := reflect.ValueOf(name).Convert(t.Key())
 			if !ok || m.MapIndex(key).IsValid() {
@@ -154,8 +164,7 @@ func (c *compiler) mapDecoder(t reflect.Type) (decoder, error) {
 				return false
 			}
 			m.SetMapIndex(key, value)
-			return true
-		})
+		}
 	}, nil
 }
 
@@ -184,14 +193,20 @@ func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
 	}
 	return func(r *reader, v reflect.Value) bool {
 		var seen uint64
-		return r.object(func(key []byte) bool {
+		for n := 0; ; n++ {
+			key, found, ok := r.key(n)
+			if !ok || !found {
+				return ok
+			}
 			f := fields[string(key)]
 			if f == nil || seen&f.bit != 0 {
 				return false // unknown or repeated
 			}
 			seen |= f.bit
-			return f.decode(r, f.field(v))
-		})
+			if !f.decode(r, f.field(v)) {
+				return false
+			}
+		}
 	}, nil
 }
 

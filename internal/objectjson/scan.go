@@ -61,9 +61,9 @@ func (r *reader) skipValue() bool {
 		_, _, ok := r.quoted()
 		return ok
 	case '{':
-		return r.object(func([]byte) bool { return r.skipValue() })
+		return r.skipObject()
 	case '[':
-		return r.array(r.skipValue)
+		return r.skipArray()
 	case 't':
 		return r.literal("true")
 	case 'f':
@@ -75,55 +75,57 @@ func (r *reader) skipValue() bool {
 	}
 }
 
-// object takes an object. For each member it calls value, with the key between
-// its quotes, to take the value.
-func (r *reader) object(value func(key []byte) bool) bool {
-	if r.depth++; r.depth > maxDepth || !r.take('{') {
-		return false
+// key takes what stands before an object's value number n, and returns the key
+// between its quotes; or it takes the end of the object, and found is false. The
+// caller takes the value.
+func (r *reader) key(n int) (key []byte, found, ok bool) {
+	if found, ok = r.separator(n, '{', '}'); !found {
+		return nil, false, ok
 	}
-	for first := true; ; first = false {
-		if first && r.take('}') {
-			break
-		}
-		if r.next() != '"' {
-			return false
-		}
-		key, _, ok := r.quoted()
-		if !ok || !r.take(':') || !value(key) {
-			return false
-		}
-		if r.take('}') {
-			break
-		}
-		if !r.take(',') {
-			return false
-		}
+	if r.next() != '"' {
+		return nil, false, false
 	}
-	r.depth--
-	return true
+	key, _, ok = r.quoted()
+	return key, true, ok && r.take(':')
 }
 
-// array takes an array. It calls value to take each element.
-func (r *reader) array(value func() bool) bool {
-	if r.depth++; r.depth > maxDepth || !r.take('[') {
-		return false
-	}
-	for first := true; ; first = false {
-		if first && r.take(']') {
-			break
-		}
-		if !value() {
-			return false
-		}
-		if r.take(']') {
-			break
-		}
-		if !r.take(',') {
-			return false
+// element does so for an array, whose values have no keys.
+func (r *reader) element(n int) (found, ok bool) { return r.separator(n, '[', ']') }
+
+func (r *reader) separator(n int, begin, end byte) (found, ok bool) {
+	if n == 0 {
+		if r.depth++; r.depth > maxDepth || !r.take(begin) {
+			return false, false
 		}
 	}
-	r.depth--
-	return true
+	if r.take(end) {
+		r.depth--
+		return false, true
+	}
+	return true, n == 0 || r.take(',')
+}
+
+// skipObject and skipArray take what skipValue found the beginning of.
+func (r *reader) skipObject() bool {
+	for n := 0; ; n++ {
+		if _, found, ok := r.key(n); !found || !ok {
+			return ok
+		}
+		if !r.skipValue() {
+			return false
+		}
+	}
+}
+
+func (r *reader) skipArray() bool {
+	for n := 0; ; n++ {
+		if found, ok := r.element(n); !found || !ok {
+			return ok
+		}
+		if !r.skipValue() {
+			return false
+		}
+	}
 }
 
 // quoted takes a string and returns what is between its quotes, and whether that

@@ -13,7 +13,34 @@
 //   - schema rules run as generated declarative validation plus the
 //     hand-written rules of internal/apis/ark/validation, ratcheted: a fault
 //     that an object already had does not block an update (validate.go);
-//   - tables have the columns of the CRDs the kinds used to be (table.go).
+//   - tables have the columns of the CRDs the kinds used to be, and more with
+//     kubectl get -o wide (table.go); sortBy orders a list (sort.go);
+//   - field selectors are found in indexes of the watch cache (fields.go);
+//   - what Ark's admission webhooks do for custom resources, the rules of
+//     internal/apis/ark/rules do here (hooks.go, ruleset.go): defaults and
+//     migrations in PrepareForCreate and PrepareForUpdate, so before the schema
+//     is checked and before validating admission sees the object; the rest in
+//     Validate. Only writes of the main resource are judged.
+//
+// The rules read other objects from the stores' own watch caches (reader.go), at
+// the cost of a microsecond. A Reader knows what this process has written last
+// and has the cache catch up with that, so a query may follow its agent at once.
+//
+// # Secrets and ConfigMaps
+//
+// These are not of this group, so a mode says how to read them, with
+// Environment.Core (apiserver.Config.Core), a rules.KeyedObjects of two methods.
+// internal/standalone has a Reader on each of its own core stores. In a cluster,
+// listers of informers will do:
+//
+//	secret, err := listers.Secrets(namespace).Get(name) // an apierrors.IsNotFound error if missing
+//	if err != nil { return nil, err }
+//	return secret.Data, nil
+//
+// with list and watch on secrets and configmaps for the server's account. An
+// informer lags by milliseconds: before it calls an object missing, an
+// implementation should get it from the cluster once. Where that permission is
+// not wanted, leave Core nil; such references are then not checked.
 //
 // The package keeps no state and knows neither where objects are stored (a
 // generic.RESTOptionsGetter says so) nor who may use them. It may import

@@ -52,7 +52,7 @@ func readYAML(t *testing.T, path string, into any) {
 }
 
 // raw is a client for paths and bodies as they are.
-func (r *running) raw(t *testing.T) *rest.RESTClient {
+func (r *running) raw(t testing.TB) *rest.RESTClient {
 	t.Helper()
 	config := rawConfig(r.config)
 	config.WarningHandler = rest.NoWarnings{}
@@ -65,7 +65,7 @@ func (r *running) raw(t *testing.T) *rest.RESTClient {
 
 // post creates an object, of which the content names the kind, and returns what
 // the server answers.
-func post(t *testing.T, client *rest.RESTClient, path string, content any) rest.Result {
+func post(t testing.TB, client *rest.RESTClient, path string, content any) rest.Result {
 	t.Helper()
 	body, err := json.Marshal(content)
 	if err != nil {

@@ -29,7 +29,7 @@ type running struct {
 	actors  chan apiserver.Actor // of writes, as many as fit
 }
 
-func start(t *testing.T, dir string) *running {
+func start(t testing.TB, dir string) *running {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	engine, err := sqlite.Open(ctx, filepath.Join(dir, "ark.db"), sqlite.Options{})

@@ -73,6 +73,11 @@ func openArkDirect(ctx context.Context, dir string) ([]*kubernetes.Client, func(
 	if err != nil {
 		return nil, nil, err
 	}
+	return directClients(server, closeStore)
+}
+
+// directClients calls an endpoint of this process.
+func directClients(server *etcdserver.Server, closeStore func() error) ([]*kubernetes.Client, func(), error) {
 	var clients []*kubernetes.Client
 	for range connections {
 		clients = append(clients, direct.NewClient(server))
@@ -94,6 +99,10 @@ func openEndpoint(ctx context.Context, dir string) (*etcdserver.Server, func() e
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the database: %w", err)
 	}
+	return openStore(ctx, engine)
+}
+
+func openStore(ctx context.Context, engine mvcc.Engine) (*etcdserver.Server, func() error, error) {
 	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
 	if err != nil {
 		return nil, nil, err

@@ -52,7 +52,7 @@ func exit(err error) {
 func parse(args []string) (options, error) {
 	o := options{}
 	flags := flag.NewFlagSet("bench/etcd", flag.ExitOnError)
-	systems := flags.String("systems", strings.Join(systemNames(), ","), "systems to compare")
+	systems := flags.String("systems", "etcd,kine,ark-socket,ark-direct", "systems to compare; also ark-postgres and ark-mysql, which need PostgreSQL and MariaDB installed")
 	cases := flags.String("cases", strings.Join(caseNames(), ","), "cases to run")
 	clients := flags.String("clients", "1,16,64", "numbers of concurrent clients")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")

@@ -55,6 +55,8 @@ func allSystems() []system {
 		{"kine", external(component.StartKine)},
 		{"ark-socket", external(startArkEndpoint)},
 		{"ark-direct", openArkDirect},
+		{"ark-postgres", openArkPostgres},
+		{"ark-mysql", openArkMySQL},
 	}
 }
 

@@ -41,7 +41,7 @@ var countersCompared = []counter{
 // counters prints how long a batch takes in the beginning and in the end, with
 // nobody else about and then with a snapshot held.
 func counters(ctx context.Context, dsn string, batches int) error {
-	fmt.Printf("\nTaking turns, one row a batch, fsync off; µs a batch over %d batches\n", batches)
+	fmt.Printf("\nTaking turns, one row a batch, fsync off; median µs a batch over %d batches\n", batches)
 	table := measure.NewTable(os.Stdout, "counter", "foreign snapshot", "first tenth", "last tenth", "slower")
 	for _, held := range []bool{false, true} {
 		for _, c := range countersCompared {
@@ -83,21 +83,17 @@ func (c counter) measure(ctx context.Context, dsn string, batches int, held bool
 		}
 	}
 	value := make([]byte, 100)
-	tenth := batches / 10
-	begin := time.Now()
+	took := make([]time.Duration, batches)
 	for i := 1; i <= batches; i++ {
+		begin := time.Now()
 		send := &pgx.Batch{}
 		send.Queue(c.take)
 		send.Queue(c.write, int64(i), value)
 		if err := conn.SendBatch(ctx, send).Close(); err != nil {
 			return 0, 0, err
 		}
-		switch i {
-		case tenth:
-			first = time.Since(begin) / time.Duration(tenth)
-		case batches - tenth:
-			begin = time.Now()
-		}
+		took[i-1] = time.Since(begin)
 	}
-	return first, time.Since(begin) / time.Duration(tenth), nil
+	tenth := batches / 10
+	return measure.Percentile(took[:tenth], 50), measure.Percentile(took[batches-tenth:], 50), nil
 }

@@ -170,17 +170,18 @@ func newPQ(ctx context.Context, db *sql.DB) (*pqConn, error) {
 }
 
 func (p *pqConn) commit(ctx context.Context, b *batch) error {
-	tx, err := p.conn.BeginTx(ctx, nil)
-	if err != nil {
+	// Not a sql.Tx, which would prepare the statements again.
+	if _, err := p.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	if _, err := tx.StmtContext(ctx, p.take).ExecContext(ctx); err != nil {
+	if _, err := p.take.ExecContext(ctx); err != nil {
 		return err
 	}
 	var ok bool
-	if err := tx.StmtContext(ctx, p.write).QueryRowContext(ctx, b.first, pq.Array(b.id), pq.ByteaArray(b.key), pq.ByteaArray(b.value),
+	if err := p.write.QueryRowContext(ctx, b.first, pq.Array(b.id), pq.ByteaArray(b.key), pq.ByteaArray(b.value),
 		pq.Array(b.created), pq.Array(b.version), pq.Array(b.zero), pq.Array(b.prev), pq.Array(b.at), pq.Array(b.user)).Scan(&ok); err != nil {
 		return err
 	}
-	return landed(tx.Commit(), &ok)
+	_, err := p.conn.ExecContext(ctx, "COMMIT")
+	return landed(err, &ok)
 }

@@ -18,7 +18,10 @@ var etcdServing = regexp.MustCompile(`"serving client traffic[^}]*"address":"([^
 
 // StartEtcd starts a one-member etcd over TCP with its data in dir. Every write is synced to disk before it is acknowledged,
 // which is etcd's default.
-func StartEtcd(ctx context.Context, dir string) (*Endpoint, error) {
+func StartEtcd(ctx context.Context, dir string) (*Endpoint, error) { return StartEtcdAt(ctx, dir, 0) }
+
+// StartEtcdAt is StartEtcd on a port that stays the same over restarts; 0 lets etcd choose.
+func StartEtcdAt(ctx context.Context, dir string, port int) (*Endpoint, error) {
 	path, err := Binary("etcd")
 	if err != nil {
 		return nil, err
@@ -26,9 +29,10 @@ func StartEtcd(ctx context.Context, dir string) (*Endpoint, error) {
 	// Port 0: etcd logs the port it got, so no other process can be mistaken for it. Nobody dials the peer address of a
 	// single member; it only has to agree with the initial cluster.
 	const any = "http://127.0.0.1:0"
+	client := fmt.Sprintf("http://127.0.0.1:%d", port)
 	p, err := Start(Command{Path: path, Name: "etcd", Args: []string{
 		"--name=e2e", "--data-dir=" + filepath.Join(dir, "etcd"),
-		"--listen-client-urls=" + any, "--advertise-client-urls=" + any,
+		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + any, "--initial-advertise-peer-urls=" + any, "--initial-cluster=e2e=" + any,
 		// The apiserver's defaults for its own etcd; the quota only has to be out of the way.
 		"--quota-backend-bytes=8589934592", "--log-level=info",

@@ -13,6 +13,8 @@ import (
 
 var server sqltest.MariaDB
 
+var quiet = Options{Log: slog.New(slog.DiscardHandler)}
+
 func TestMain(m *testing.M) {
 	code := m.Run()
 	server.Stop()
@@ -21,7 +23,7 @@ func TestMain(m *testing.M) {
 
 func open(t testing.TB, cfg database.Config) *Engine {
 	t.Helper()
-	e, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.DiscardHandler)})
+	e, err := Open(t.Context(), cfg, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,13 +21,15 @@ type foundRow struct {
 	kv *mvcc.KeyValue
 }
 
-// findMany is how many rows are looked for in one query: far fewer than the server
-// would give up the primary key for.
-const findMany = 1000
+// findMany is how many rows are looked for, or deleted, in one statement. MariaDB
+// makes a join of a list of a thousand. On a small table a server may prefer to read
+// all of it; deleting it would then wait for the rows that a writer has just added, so
+// such statements force the key.
+const findMany = 500
 
 const (
 	findColumns     = "id, `key`, created, version, lease"
-	findFirstQuery  = "SELECT " + findColumns + ", %s FROM ark_log WHERE id IN (%s)"
+	findFirstQuery  = "SELECT " + findColumns + ", %s FROM ark_log FORCE INDEX (PRIMARY) WHERE id IN (%s)"
 	findOthersQuery = "SELECT " + findColumns + ", %s FROM ark_log WHERE id>%d AND id<%d"
 )
 

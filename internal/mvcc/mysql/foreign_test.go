@@ -249,7 +249,7 @@ func TestDemotedServer(t *testing.T) {
 	if n := e.writer.Stats().OpenConnections + e.looks.Stats().OpenConnections; n > 1 {
 		t.Errorf("%d connections to the demoted server are kept", n)
 	}
-	if _, err := Open(t.Context(), limited, Options{NoMigrate: true}); !errors.Is(err, errReplica) {
+	if _, err := Open(t.Context(), limited, Options{NoMigrate: true, Log: quiet.Log}); !errors.Is(err, errReplica) {
 		t.Errorf("open: got %v", err)
 	}
 	if err := s.Exec(t.Context(), "SET GLOBAL read_only = 0"); err != nil {

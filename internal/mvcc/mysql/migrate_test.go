@@ -58,12 +58,12 @@ func TestLimitedUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg.User, cfg.Password = "limited", "hush-hush"
-	_, err := Open(t.Context(), cfg, Options{})
+	_, err := Open(t.Context(), cfg, quiet)
 	must(t, err, "may not migrate", "ark-server migrate up", Grants)
-	_, err = Open(t.Context(), cfg, Options{NoMigrate: true})
+	_, err = Open(t.Context(), cfg, Options{NoMigrate: true, Log: quiet.Log})
 	must(t, err, "schema version 0", "version 1 is needed", "ark-server migrate up")
 	limitedUser(t, s, &admin)
-	e, err := Open(t.Context(), cfg, Options{NoMigrate: true})
+	e, err := Open(t.Context(), cfg, Options{NoMigrate: true, Log: quiet.Log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func TestMigrateAtOnce(t *testing.T) {
 	var g errgroup.Group
 	for range 5 {
 		g.Go(func() error {
-			e, err := Open(t.Context(), cfg, Options{})
+			e, err := Open(t.Context(), cfg, quiet)
 			if err != nil {
 				return err
 			}
@@ -189,9 +189,9 @@ func TestNextSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"newer ark-server", fmt.Sprintf("schema version %d", len(migrations)+2), "run that release"}
-	_, err := Open(t.Context(), cfg, Options{})
+	_, err := Open(t.Context(), cfg, quiet)
 	must(t, err, want...)
-	_, err = Open(t.Context(), cfg, Options{NoMigrate: true})
+	_, err = Open(t.Context(), cfg, Options{NoMigrate: true, Log: quiet.Log})
 	must(t, err, want...)
 	_, err = Migrate(t.Context(), cfg)
 	must(t, err, want...)
@@ -206,7 +206,7 @@ func TestForeignTables(t *testing.T) {
 	cfg := server.Database(t)
 	err := withSession(t.Context(), cfg, func(ctx context.Context, conn *sql.Conn) error {
 		exec(t, conn, "CREATE TABLE log (x INT)", "CREATE TABLE ark_state (recipe TEXT)")
-		_, err := Open(ctx, cfg, Options{})
+		_, err := Open(ctx, cfg, quiet)
 		must(t, err, "ark_state", "not ours", "another database")
 		exec(t, conn, "SELECT recipe FROM ark_state", "DROP TABLE ark_state")
 		e := open(t, cfg)
@@ -227,7 +227,7 @@ func TestStorageEngine(t *testing.T) {
 	e := open(t, cfg)
 	exec(t, session(t, e), "ALTER TABLE ark_state ENGINE=MyISAM ROW_FORMAT=DEFAULT")
 	e.Close()
-	_, err := Open(t.Context(), cfg, Options{})
+	_, err := Open(t.Context(), cfg, quiet)
 	must(t, err, "ark_state", "MyISAM", "ALTER TABLE ark_state ENGINE=InnoDB")
 }
 
@@ -291,17 +291,17 @@ func TestWait(t *testing.T) {
 	if err := s.Halt(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Open(t.Context(), cfg, Options{})
+	_, err := Open(t.Context(), cfg, quiet)
 	must(t, err, "connect to "+s.Address())
 	begin := time.Now()
-	_, err = Open(t.Context(), cfg, Options{Wait: 500 * time.Millisecond})
+	_, err = Open(t.Context(), cfg, Options{Log: quiet.Log, Wait: 500 * time.Millisecond})
 	must(t, err, "connect to "+s.Address())
 	if took := time.Since(begin); took < 200*time.Millisecond || took > 10*time.Second {
 		t.Errorf("it waited %s", took)
 	}
 	opened := make(chan error, 1)
 	go func() {
-		e, err := Open(t.Context(), cfg, Options{Wait: time.Minute})
+		e, err := Open(t.Context(), cfg, Options{Log: quiet.Log, Wait: time.Minute})
 		if err == nil {
 			err = e.Close()
 		}
@@ -327,7 +327,7 @@ func TestWait(t *testing.T) {
 	} {
 		c := cfg
 		tc.change(&c)
-		_, err := Open(t.Context(), c, Options{Wait: time.Hour})
+		_, err := Open(t.Context(), c, Options{Log: quiet.Log, Wait: time.Hour})
 		must(t, err, tc.want...)
 	}
 	if took := time.Since(begin); took > 20*time.Second {
@@ -375,9 +375,9 @@ func TestPasswordFile(t *testing.T) {
 	defer e2.Close()
 	commitNext(t, e2, "m")
 	write(dsn.DSNFile, "limited:hush@@@tcp(")
-	_, err = Open(t.Context(), dsn, Options{})
+	_, err = Open(t.Context(), dsn, quiet)
 	must(t, err, "DSN", "user:password@tcp(host:port)/database")
 	write(dsn.DSNFile, fmt.Sprintf("limited:other@tcp(%s)/\n", s.Address()))
-	_, err = Open(t.Context(), dsn, Options{})
+	_, err = Open(t.Context(), dsn, quiet)
 	must(t, err, "names no database")
 }

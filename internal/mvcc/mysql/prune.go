@@ -9,13 +9,13 @@ import (
 const (
 	pruneQuery = "SELECT id, prev, `key`, version FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?"
 	// gone rows count for replicas that have not looked for rememberGone.
-	goneQuery    = "SELECT id, changed FROM ark_lease WHERE gone=1 AND deadline<" + nowMillis + "-? ORDER BY changed LIMIT ?"
+	goneQuery    = "SELECT id, changed FROM ark_lease FORCE INDEX (changes) WHERE gone=1 AND deadline<" + nowMillis + "-? ORDER BY changed LIMIT ?"
 	rememberGone = 10 * 60 * 1000 // milliseconds
 
 	pruneStatement  = "UPDATE ark_pruning SET pruned=GREATEST(pruned,%d) WHERE one=1"
-	deleteStatement = "DELETE FROM ark_log WHERE id IN (%s)"
+	deleteStatement = "DELETE l FROM ark_log l FORCE INDEX (PRIMARY) WHERE l.id IN (%s)"
 	forgetStatement = "UPDATE ark_pruning SET forgotten=GREATEST(forgotten,%d) WHERE one=1"
-	goneStatement   = "DELETE FROM ark_lease WHERE id IN (%s) AND gone=1 AND changed<=%d"
+	goneStatement   = "DELETE l FROM ark_lease l FORCE INDEX (PRIMARY) WHERE l.id IN (%s) AND l.gone=1 AND l.changed<=%d"
 )
 
 // pruneRows is how many rows of the log one transaction follows. Each deletes rows by

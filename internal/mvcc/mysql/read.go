@@ -17,7 +17,7 @@ const (
 		FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1`
 	stateQuery        = "SELECT c.revision, c.changes, c.compacted, p.pruned FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1"
 	leasesQuery       = "SELECT id, ttl, deadline FROM ark_lease WHERE gone=0"
-	leaseChangesQuery = "SELECT id, ttl, deadline, gone FROM ark_lease WHERE gone IN (0,1) AND changed>?"
+	leaseChangesQuery = "SELECT id, ttl, deadline, gone FROM ark_lease FORCE INDEX (changes) WHERE gone IN (0,1) AND changed>?"
 	forgottenQuery    = "SELECT forgotten FROM ark_pruning WHERE one=1"
 	pollQuery         = "SELECT revision, changes FROM ark_counter WHERE one=1"
 	sizeQuery         = `SELECT COALESCE(SUM(data_length+index_length),0) FROM information_schema.tables

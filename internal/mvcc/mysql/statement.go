@@ -30,7 +30,7 @@ type script struct {
 const packetMargin = 4 << 10
 
 func newScript(limit int) *script {
-	return &script{limit: limit - packetMargin, buf: make([]byte, 0, 4<<10)}
+	return &script{limit: limit - packetMargin}
 }
 
 // statement adds a whole one.
@@ -106,11 +106,23 @@ func (s *script) batch(b *mvcc.Batch) {
 	if len(b.Leases)+len(b.RevokedLeases) > 0 || b.Compacted > 0 {
 		change++
 	}
+	s.buf = slices.Grow(s.buf, roomFor(b))
 	s.statement("UPDATE ark_counter SET batch=IF(revision=%d AND changes=%d,%d,NULL),revision=%d,changes=%d,compacted=GREATEST(compacted,%d) WHERE one=1",
 		b.Base.Revision, b.Base.Change, b.ID, revision, change, b.Compacted)
 	s.log(b)
 	s.state(b)
 	s.leases(b, change)
+}
+
+// roomFor is about how long a batch's text will be.
+func roomFor(b *mvcc.Batch) int {
+	n := 1 << 10
+	for _, c := range b.Commits {
+		for _, ev := range c.Events {
+			n += 512 + len(ev.KV.Key) + len(ev.KV.Value)
+		}
+	}
+	return n
 }
 
 func (s *script) log(b *mvcc.Batch) {
@@ -223,10 +235,12 @@ func (s *script) state(b *mvcc.Batch) {
 			gone = append(gone, created)
 		}
 	}
-	for part := range slices.Chunk(gone, 1000) {
-		s.statement("DELETE FROM ark_state WHERE created IN (%s)", list(part))
+	for part := range slices.Chunk(gone, findMany) {
+		s.statement(deleteStateStatement, list(part))
 	}
 }
+
+const deleteStateStatement = "DELETE s FROM ark_state s FORCE INDEX (PRIMARY) WHERE s.created IN (%s)"
 
 // leases adds the leases. Those that have gone leave a row behind that says so.
 func (s *script) leases(b *mvcc.Batch, change int64) {

@@ -19,6 +19,9 @@ func tlsConfig(cfg database.Config) (config *tls.Config, fallback bool, err erro
 	mode := cfg.TLS.Mode
 	if mode == "" {
 		mode = database.TLSPrefer
+		if cfg.TLS.CAFile != "" {
+			mode = database.TLSVerifyFull
+		}
 	}
 	if mode == database.TLSDisable || strings.HasPrefix(cfg.Host, "/") {
 		return nil, false, nil
@@ -71,8 +74,10 @@ func verifyAuthority(roots *x509.CertPool) func(tls.ConnectionState) error {
 		for _, cert := range s.PeerCertificates[1:] {
 			opts.Intermediates.AddCert(cert)
 		}
-		_, err := s.PeerCertificates[0].Verify(opts)
-		return err
+		if _, err := s.PeerCertificates[0].Verify(opts); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: s.PeerCertificates, Err: err}
+		}
+		return nil
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 
 // Defaults for what database.Config leaves open.
 const (
-	defaultTimeout     = 10 * time.Second
-	defaultConnections = 8
+	defaultTimeout     = 5 * time.Second
+	defaultConnections = 10
 )
 
 // longIdle is how long an idle connection is taken to work without asking.
@@ -94,7 +94,11 @@ func (s server) dsn() (string, error) {
 		port = 5432
 	}
 	mode := s.cfg.TLS.Mode
-	if mode == "" {
+	switch {
+	case mode != "":
+	case s.cfg.TLS.CAFile != "":
+		mode = database.TLSVerifyFull // why else name an authority
+	default:
 		mode = database.TLSPrefer
 	}
 	var b strings.Builder

@@ -149,6 +149,7 @@ func TestTLS(t *testing.T) {
 		want string // "" for success
 	}{
 		{"", "", ""},
+		{"", ca, "certificate"}, // verify-full
 		{database.TLSDisable, "", "no encryption"},
 		{database.TLSPrefer, "", ""},
 		{database.TLSRequire, "", ""},

@@ -18,7 +18,8 @@ const (
 	codeNoDatabase       = "3D000"
 	codeNoSchema         = "3F000"
 	codeNoPrivilege      = "42501"
-	codeNoTable          = "42P01"
+	codeNoStatement      = "26000"
+	codeSameStatement    = "42P05"
 	codeDiskFull         = "53100"
 	codeTooMany          = "53300"
 	codeLockTimeout      = "55P03"
@@ -82,6 +83,8 @@ func (s server) explain(err error) error {
 		return fmt.Errorf("the role lacks a privilege: %w", err)
 	case codeTooMany:
 		return fmt.Errorf("the server has no connection to spare: raise its max_connections, or lower the number of replicas or --db-max-connections: %w", err)
+	case codeNoStatement, codeSameStatement:
+		return fmt.Errorf("a pooler mixes up prepared statements: let it keep them (PgBouncer from 1.21 on: max_prepared_statements), or do without them: a DSN with default_query_exec_mode=exec: %w", err)
 	case codeNoSchema:
 		return fmt.Errorf("the role has no schema to create tables in: GRANT CREATE ON SCHEMA public, or ALTER ROLE ... SET search_path to a schema of its own: %w", err)
 	}

@@ -140,14 +140,15 @@ func TestKilledServer(t *testing.T) {
 // and then found out; in a turn as well.
 func TestCutConnection(t *testing.T) {
 	cfg := localDatabase(t)
-	p := startProxy(t, &cfg)
+	p := sqltest.StartProxy(t, &cfg)
+	cfg.Timeout = 2 * time.Second
 	e := open(t, cfg)
 	defer e.Close()
 	for _, inTurn := range []bool{false, true} {
 		for _, tc := range []struct {
-			act   action
+			act   sqltest.Meddling
 			there bool
-		}{{cutRequest, false}, {cutReply, true}} {
+		}{{sqltest.CutRequest, false}, {sqltest.CutReply, true}, {sqltest.LoseReplies, true}} {
 			at := positionOf(t, e)
 			b := putBatch(at, "marker-key", "v")
 			commit := func() error {
@@ -166,7 +167,7 @@ func TestCutConnection(t *testing.T) {
 			}
 			at = positionOf(t, e)
 			b = putBatch(at, "marker-key", "v")
-			p.set(tc.act, "marker-key")
+			p.Meddle(tc.act, "marker-key")
 			if err := commit(); !errors.Is(err, mvcc.ErrUnknownOutcome) {
 				t.Fatalf("in turn %t, %d: got %v, want an unknown outcome", inTurn, tc.act, err)
 			}
@@ -185,7 +186,7 @@ func TestCutConnection(t *testing.T) {
 // TestLateBatch: a batch that reaches the server after Settle takes no effect.
 func TestLateBatch(t *testing.T) {
 	cfg := localDatabase(t)
-	p := startProxy(t, &cfg)
+	p := sqltest.StartProxy(t, &cfg)
 	cfg.Timeout = time.Second
 	e := open(t, cfg)
 	defer e.Close()
@@ -194,18 +195,18 @@ func TestLateBatch(t *testing.T) {
 	}
 	at := positionOf(t, e)
 	b := putBatch(at, "marker-key", "late")
-	p.set(hold, "marker-key")
+	p.Meddle(sqltest.Hold, "marker-key")
 	if err := e.Commit(t.Context(), b); !errors.Is(err, mvcc.ErrUnknownOutcome) {
 		t.Fatalf("got %v, want an unknown outcome", err)
 	}
-	release := <-p.held
+	release := <-p.Held
 	if there, err := e.Settle(t.Context(), b); err != nil || there {
 		t.Fatalf("there %t, %v", there, err)
 	}
 	if err := release(); err != nil {
 		t.Fatal(err)
 	}
-	<-p.answered
+	<-p.Answered
 	if now := positionOf(t, e); now.Revision != at.Revision {
 		t.Errorf("revision %d after %d: the late batch took effect", now.Revision, at.Revision)
 	}

@@ -18,8 +18,10 @@ const (
 		FROM ark_state s JOIN ark_log l ON l.id = s.id
 		WHERE s.created >= $1 AND s.created < $2`
 	// Where most of the log is live, reading it in one go is the best plan, so the
-	// planner is free to choose here. Loading may take as long as it takes.
-	loadSettings = `SELECT set_config('statement_timeout', '0', true), set_config('enable_seqscan', 'on', true),
+	// planner is free to choose here. Loading may take as long as it takes, and who is
+	// done with a part waits for the others.
+	loadSettings = `SELECT set_config('statement_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true),
+		set_config('enable_seqscan', 'on', true),
 		set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true),
 		set_config('plan_cache_mode', 'force_custom_plan', true)`
 )

@@ -22,10 +22,11 @@ func quiet(conn net.Conn) bool {
 	if err != nil {
 		return false
 	}
+	// Not raw.Read, which waits for a reader that the driver may have left behind: it
+	// reads in the background while a write is slow.
 	var peeked error
-	err = raw.Read(func(fd uintptr) bool {
+	err = raw.Control(func(fd uintptr) {
 		_, _, peeked = syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		return true
 	})
 	return err == nil && (peeked == syscall.EAGAIN || peeked == syscall.EWOULDBLOCK)
 }

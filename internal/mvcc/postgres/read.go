@@ -133,8 +133,12 @@ func (e *Engine) LeaseChanges(ctx context.Context, after int64) (mvcc.LeaseChang
 	return lc, nil
 }
 
-// eventsPage bounds how many rows one query for events returns.
-const eventsPage = 1024
+// One query for events returns up to so many rows, and is not worth its while for
+// fewer bytes than these.
+const (
+	eventsPage  = 1024
+	eventsBytes = 256 << 10
+)
 
 // Events implements mvcc.Engine. It reads page by page, because a query that is
 // given up sends the rest of its rows all the same.
@@ -145,7 +149,7 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	next, end := (after+1)*positions, (last+1)*positions
 	for next < end && !r.enough {
 		n, bytes := 0, 0
-		limit := max(maxBytes-r.bytes, 1)
+		limit := max(maxBytes-r.bytes, eventsBytes)
 		rows, err := e.readers.Query(ctx, eventsQuery, next, end, eventsPage, limit)
 		if err != nil {
 			return r.after, fmt.Errorf("read events: %w", err)

@@ -40,7 +40,7 @@ CREATE TABLE ark_log (
 	field_manager text,
 	audit_id      text,
 	verb          text
-);
+) WITH (toast_tuple_target = 8160);      -- rows up to a page are kept as they are: see decision 11
 CREATE TABLE ark_state (
 	created bigint PRIMARY KEY,          -- id of the row that created a live key
 	id      bigint NOT NULL              -- id of the key's newest row

@@ -1,0 +1,70 @@
+package contract
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// garbage: what an owner leaves behind is collected as the deleter asks, across groups too.
+func garbage(t *testing.T, p place) {
+	if p.kind.ClusterScoped {
+		return // It owns nothing in a namespace's place; the others cover the collector.
+	}
+	other := p.of(kindNamed("Tool"))
+	owned := func(owner object, short string) {
+		t.Helper()
+		other.create(t, short, func(o object) { o.SetOwnerReferences(ownedBy(owner)) })
+	}
+	options := func(policy string) any {
+		return map[string]any{"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}
+	}
+	owned(p.create(t, "background"), "child-b")
+	p.delete(t, "background", options("Background")).want(t, 200)
+	p.gone(t, "background")
+	eventually(t, "a child is collected in the background", func() bool { return p.get(t, other.path("child-b")).code == 404 })
+
+	owned(p.create(t, "foreground"), "child-f")
+	marked := p.delete(t, "foreground", options("Foreground")).want(t, 200).object(t)
+	if marked.GetDeletionTimestamp() == nil || len(marked.GetFinalizers()) == 0 || marked.GetFinalizers()[0] != "foregroundDeletion" {
+		t.Errorf("a foreground deletion marks nothing: %v", marked.Object["metadata"])
+	}
+	eventually(t, "the parent goes", func() bool { return p.get(t, p.path("foreground")).code == 404 })
+	other.gone(t, "child-f")
+
+	owned(p.create(t, "orphaning"), "child-o")
+	p.delete(t, "orphaning", options("Orphan")).want(t, 200)
+	eventually(t, "the parent goes", func() bool { return p.get(t, p.path("orphaning")).code == 404 })
+	if left := other.read(t, "child-o"); len(left.GetOwnerReferences()) != 0 || left.GetDeletionTimestamp() != nil {
+		t.Errorf("an orphan still has its owner: %v", left.Object["metadata"])
+	}
+
+	// Across groups: the child of a ConfigMap, and a ConfigMap as the child.
+	configMaps := "/api/v1/namespaces/" + p.namespace + "/configmaps"
+	configMap := func(name string, owners []metav1.OwnerReference) object {
+		t.Helper()
+		return p.do(t, request{method: "POST", path: configMaps, body: map[string]any{
+			"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "ownerReferences": owners},
+		}}).want(t, 201).object(t)
+	}
+	parent := configMap("parent", nil)
+	p.create(t, "child-of-core", func(o object) { o.SetOwnerReferences(ownedBy(parent)) })
+	p.do(t, request{method: "DELETE", path: configMaps + "/parent"}).want(t, 200)
+	eventually(t, "the child of a ConfigMap is collected", func() bool { return p.get(t, p.path("child-of-core")).code == 404 })
+	configMap("child", ownedBy(p.create(t, "parent-of-core")))
+	p.delete(t, "parent-of-core", nil).want(t, 200)
+	eventually(t, "a ConfigMap is collected", func() bool { return p.get(t, configMaps+"/child").code == 404 })
+}
+
+func ownedBy(owner object) []metav1.OwnerReference {
+	yes := true
+	return []metav1.OwnerReference{{APIVersion: owner.GetAPIVersion(), Kind: owner.GetKind(), Name: owner.GetName(), UID: owner.GetUID(), BlockOwnerDeletion: &yes}}
+}
+
+// collects finds out whether somebody collects garbage: without a collector, a foreground deletion never ends.
+func collects(t *testing.T, s *server) bool {
+	p := s.place(t, kindNamed("Agent"))
+	p.create(t, "one")
+	p.delete(t, "one", map[string]any{"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Foreground"}).want(t, 200)
+	return p.vanishes(t, "one")
+}

@@ -1,0 +1,195 @@
+package contract
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+)
+
+// system is one way to run the server.
+type system struct {
+	// name is part of the tests' names, title a column of the docs.
+	name, title string
+	// heavy systems run on demand (-systems=heavy), because they need components that take long to build or to start.
+	heavy bool
+	// reference is set for the CRDs, which differ from the promise in a few places that the tests name.
+	reference bool
+	// start starts it with its data in dir; the test's end stops it.
+	start func(t *testing.T, y *system, dir string) *server
+	// absent says why the system cannot be started yet; arrived tells that it can, which is then a failure of the table.
+	absent  string
+	arrived func(t *testing.T) bool
+}
+
+func systems() []*system {
+	return []*system{
+		{name: "sqlite", title: "standalone, SQLite", start: startSQLite},
+		{name: "etcd", title: "standalone, external etcd", heavy: true, start: startOnEtcd},
+		{name: "postgresql", title: "standalone, PostgreSQL", absent: "the engine is being built", arrived: storageIsKnown("postgresql")},
+		{name: "mysql", title: "standalone, MySQL/MariaDB", absent: "the engine is being built", arrived: storageIsKnown("mysql")},
+		{name: "aggregated", title: "aggregated, behind kube-apiserver", heavy: true, absent: "aggregation is being built", arrived: flagIsKnown("mode")},
+		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
+	}
+}
+
+// arkServer is an ark-server that can be killed and started again at its address.
+type arkServer struct {
+	options component.ArkOptions
+	*component.ArkServer
+}
+
+func (a *arkServer) Start(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	server, err := component.StartArk(ctx, a.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.ArkServer = server
+}
+
+// startArk starts an ark-server and stops it at the test's end.
+func startArk(t *testing.T, y *system, options component.ArkOptions) *server {
+	t.Helper()
+	port, err := component.FreePort() // The same after a restart.
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.Port = port
+	a := &arkServer{options: options}
+	a.Start(t)
+	t.Cleanup(func() {
+		if err := a.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("the end of the server's log:\n%s", logEnd(a.Stderr()))
+		}
+	})
+	s := newServer(t, y, a.Config)
+	s.kubeconfig, s.process = a.Kubeconfig, a
+	return s
+}
+
+// embedded makes a server serve its storage as etcd, too, and returns the address.
+func embedded(t *testing.T, options *component.ArkOptions) string {
+	t.Helper()
+	// The name of a socket may have about 100 characters, fewer than a test's own folder.
+	dir, err := os.MkdirTemp("", "ark")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	address := "unix://" + filepath.Join(dir, "etcd.sock")
+	options.Args = append(slices.Clone(options.Args), "--etcd-listen="+address)
+	return address
+}
+
+// logEnd is what a reader of a failure may want of a log.
+func logEnd(log string) string {
+	const most = 4 << 10
+	return log[max(0, len(log)-most):]
+}
+
+func startSQLite(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	options := component.ArkOptions{Dir: dir}
+	etcd := embedded(t, &options)
+	s := startArk(t, y, options)
+	s.etcd = etcd
+	copied := filepath.Join(t.TempDir(), "backup.db")
+	s.backup = func(t *testing.T) { arkCommand(t, "backup", "--db-path="+options.DB(), "--to="+copied) }
+	s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--from="+copied) }
+	return s
+}
+
+// arkCommand runs a command of ark-server to its end.
+func arkCommand(t *testing.T, args ...string) {
+	t.Helper()
+	path, err := component.ServerBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), path, args...).CombinedOutput(); err != nil {
+		t.Fatalf("ark-server %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// startOnEtcd keeps the data in a real etcd, beyond a link that tests may cut.
+func startOnEtcd(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	if err := component.BuildBinaries("etcd"); err != nil {
+		t.Fatal(err)
+	}
+	e := &etcdServer{dir: filepath.Join(dir, "etcd")}
+	e.Start(t)
+	t.Cleanup(func() { e.Kill() })
+	l := newLink(t, strings.TrimPrefix(e.URL, "http://"))
+	options := component.ArkOptions{Dir: dir, EtcdServers: fmt.Sprintf("http://127.0.0.1:%d", l.port())}
+	s := startArk(t, y, options)
+	s.etcd, s.database, s.link = e.URL, e, l
+	s.replica = func(t *testing.T) *server {
+		options.Dir = t.TempDir()
+		return startArk(t, y, options)
+	}
+	return s
+}
+
+// etcdServer is an etcd that can be killed and started again at its address.
+type etcdServer struct {
+	dir  string
+	port int
+	*component.Endpoint
+}
+
+func (e *etcdServer) Start(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if e.port == 0 {
+		port, err := component.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.port = port
+	}
+	endpoint, err := component.StartEtcdAt(ctx, e.dir, e.port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Endpoint = endpoint
+}
+
+// startCRDs starts a kube-apiserver on etcd, with the Ark kinds as CRDs and the controllers that collect garbage and namespaces.
+func startCRDs(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	if err := component.BuildBinaries("etcd", "kube-apiserver", "kube-controller-manager"); err != nil {
+		t.Fatal(err)
+	}
+	crds, err := component.CRDs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	k, err := component.StartKubeAPIServer(ctx, dir, crds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := k.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	s := newServer(t, y, k.Config)
+	s.etcd = k.Etcd.URL
+	return s
+}

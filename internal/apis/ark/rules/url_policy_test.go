@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func TestURLPolicy(t *testing.T) {
+	private := URLPolicy{DenyPrivate: true, PrivateRanges: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}
+	domains := URLPolicy{Domains: []string{"openai.com", "*.azure.com", "api-*.example.com"}}
+	for _, c := range []struct {
+		policy URLPolicy
+		url    string
+		want   string // part of the fault; "" if there is none
+	}{
+		{URLPolicy{}, "http://10.0.0.1:8080/v1", ""},
+		{URLPolicy{}, "HTTPS://a.example", ""},
+		{URLPolicy{}, "//a.example", "scheme and host"},
+		{URLPolicy{}, "https://", "scheme and host"},
+		{URLPolicy{}, "http://[::1", "scheme and host"},
+		{URLPolicy{}, "data://a", "scheme \"data\""},
+		{URLPolicy{HTTPSOnly: true}, "http://a.example", "https"},
+		{URLPolicy{HTTPSOnly: true}, "https://a.example", ""},
+		{private, "https://127.0.0.1", "private"},
+		{private, "https://localhost:1234", "private"},
+		{private, "https://api.localhost.", "private"},
+		{private, "https://[::1]/", "private"},
+		{private, "https://[::ffff:192.168.1.1]/", "private"},
+		{private, "https://169.254.169.254/latest", "private"},
+		{private, "https://[fe80::1%25eth0]/", "private"},
+		{private, "https://0.0.0.0/", "private"},
+		{private, "https://10.0.0.1", "private"},
+		{private, "https://10.1.2.3", ""},
+		{private, "https://8.8.8.8", ""},
+		{private, "https://models.default.svc.cluster.local", ""},
+		{domains, "https://openai.com", ""},
+		{domains, "https://API.OpenAI.com/v1", ""},
+		{domains, "https://notopenai.com", "domains"},
+		{domains, "https://openai.com.evil.example", "domains"},
+		{domains, "https://x.azure.com", ""},
+		{domains, "https://azure.com", "domains"},
+		{domains, "https://api-eu.example.com", ""},
+		{domains, "https://api-.example.com", "domains"},
+	} {
+		got := c.policy.Check(c.url)
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %s: got %q, want %q", c.policy, c.url, got, c.want)
+		}
+	}
+}
