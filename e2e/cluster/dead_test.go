@@ -29,7 +29,6 @@ func (e *env) dead(t *testing.T) {
 	// Namespaces do not go, whatever is in them.
 	stuck := func(name string) {
 		t.Helper()
-		e.run(t, "create", "namespace", name)
 		e.run(t, "delete", "namespace", name, "--wait=false")
 		eventually(t, "a stuck namespace", func() error {
 			got := e.run(t, "get", "namespace", name, "-o", `jsonpath={.status.conditions[?(@.status=="True")].reason}{.status.conditions[?(@.status=="True")].message}`)
@@ -43,6 +42,7 @@ func (e *env) dead(t *testing.T) {
 		t.Helper()
 		e.run(t, "wait", "--for=delete", "namespace/"+name, "--timeout=1m")
 	}
+	e.run(t, "create", "namespace", "stuck-1")
 	stuck("stuck-1")
 	since = time.Now()
 	e.startArk(t)
@@ -54,6 +54,8 @@ func (e *env) dead(t *testing.T) {
 	t.Logf("the stuck namespace is gone %s after the start", time.Since(since).Round(time.Millisecond))
 
 	// The way out while it stays dead: without the APIServices nothing is missed. The data is safe.
+	e.run(t, "create", "namespace", "stuck-2")
+	e.apply(t, agent("outlives"), "-n", "stuck-2", "create", "-f", "-")
 	e.ark.Kill()
 	e.waitAvailable(t, "False")
 	stuck("stuck-2")
@@ -64,4 +66,6 @@ func (e *env) dead(t *testing.T) {
 	e.startArk(t)
 	e.register(t, false)
 	e.run(t, "-n", "survivor", "get", "agent", "kept")
+	e.run(t, "create", "namespace", "stuck-2")
+	e.run(t, "-n", "stuck-2", "get", "agent", "outlives")
 }

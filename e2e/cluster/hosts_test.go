@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,16 +53,20 @@ func TestMissingPermissions(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			e.options.Args = c.args
-			ark, err := component.StartAggregatedArk(ctx, e.options)
-			if err == nil {
-				ark.Kill()
-				t.Fatal("it started")
-			}
-			for _, text := range c.texts {
-				if !strings.Contains(err.Error(), text) {
-					t.Errorf("no %q in %v", text, err)
+			// A removed binding takes kube-apiserver a moment to see.
+			eventually(t, "a refused start", func() error {
+				ark, err := component.StartAggregatedArk(ctx, e.options)
+				if err == nil {
+					ark.Kill()
+					return errors.New("it started")
 				}
-			}
+				for _, text := range c.texts {
+					if !strings.Contains(err.Error(), text) {
+						return fmt.Errorf("no %q in %w", text, err)
+					}
+				}
+				return nil
+			})
 		})
 	}
 }

@@ -78,7 +78,7 @@ func (e *env) kubectlWorks(t *testing.T) {
 	defer watch.Kill()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	e.apply(t, "apiVersion: ark.mckinsey.com/v1alpha1\nkind: Query\nmetadata: {name: seen}\nspec: {input: Why}\n", "-n", "work", "apply", "--server-side", "-f", "-")
+	e.apply(t, query("seen"), "-n", "work", "apply", "--server-side", "-f", "-")
 	if _, err := watch.WaitStdout(ctx, regexp.MustCompile(`ADDED +seen`)); err != nil {
 		t.Fatal(err)
 	}

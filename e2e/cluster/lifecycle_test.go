@@ -53,7 +53,7 @@ func (e *env) garbage(t *testing.T) {
 			}
 			uid := e.run(t, "-n", "garbage", "get", c.owner, name, "-o", "jsonpath={.metadata.uid}")
 			refs := fmt.Sprintf("ownerReferences: [{apiVersion: %s, kind: %s, name: %s, uid: %s, blockOwnerDeletion: true}]", version, kind, name, uid)
-			dependent := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: dependent-%[1]s, %[2]s}\n---\napiVersion: ark.mckinsey.com/v1alpha1\nkind: Query\nmetadata: {name: dependent-%[1]s, %[2]s}\nspec: {input: x}\n", name, refs)
+			dependent := fmt.Sprintf("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: dependent-%[1]s, %[2]s}\n---\napiVersion: ark.mckinsey.com/v1alpha1\nkind: Query\nmetadata: {name: dependent-%[1]s, %[2]s}\nspec: {input: x, selector: {matchLabels: {app: any}}}\n", name, refs)
 			e.apply(t, dependent, "-n", "garbage", "create", "-f", "-")
 			e.run(t, "-n", "garbage", "delete", c.owner, name, "--cascade="+c.cascade)
 			for _, kind := range []string{"configmap", "query"} {

@@ -215,5 +215,5 @@ func TestMain(m *testing.M) {
 }
 
 func query(name string) string {
-	return "apiVersion: ark.mckinsey.com/v1alpha1\nkind: Query\nmetadata:\n  name: " + name + "\nspec:\n  input: Why is the sky blue\n"
+	return "apiVersion: ark.mckinsey.com/v1alpha1\nkind: Query\nmetadata:\n  name: " + name + "\nspec:\n  input: Why is the sky blue\n  selector: {matchLabels: {app: any}}\n"
 }

@@ -13,6 +13,8 @@
 //     proxies. A plugin whose API the cluster lacks is left out with a warning; one
 //     whose API this server may not read is an error, because leaving it out would
 //     switch a rule of the cluster off unseen.
+//   - What exists (references.go): the Secrets and ConfigMaps that Ark objects name,
+//     as far as the server may get them.
 //   - What is recorded (server.go): audit events, with the Audit-ID that
 //     kube-apiserver gave the request.
 //
@@ -20,6 +22,6 @@
 // did; the server is ready only once its informers have synced; it is alive
 // whatever the cluster or the database does.
 //
-// The package may import internal/apiserver, k8s.io/apiserver and
-// k8s.io/client-go, not k8s.io/kubernetes.
+// The package may import internal/apiserver, internal/apis/ark/rules, k8s.io/apiserver
+// and k8s.io/client-go, not k8s.io/kubernetes.
 package aggregated

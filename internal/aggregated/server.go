@@ -48,6 +48,7 @@ func New(ctx context.Context, o Options, backend apiserver.Backend) (*Server, er
 		return nil, err
 	}
 	config.Informers = informers.NewSharedInformerFactory(client, informerResync)
+	config.Core = newReferences(client)
 	if err := applyAuthentication(ctx, config.Generic, client, o.TokenTTL); err != nil {
 		return nil, err
 	}
