@@ -25,11 +25,15 @@ run: build ## Run the server on SQLite, in ./ark.db
 	bin/ark-server --storage=sqlite --db-path=./ark.db
 
 .PHONY: test
-test: ## Run the tests that need nothing but Go
+test: databases ## Run the tests; they start PostgreSQL and MariaDB servers of their own
 	go test $(TESTFLAGS) ./...
 
+.PHONY: databases
+databases: ## See that PostgreSQL and MariaDB are installed, for tests; install them where that is allowed
+	e2e/tools/databases.sh
+
 .PHONY: race
-race: ## Run the tests of the store and its endpoint under the race detector
+race: databases ## Run the tests of the store and its endpoint under the race detector
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/...
 
 .PHONY: e2e-tools
@@ -37,26 +41,22 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 	e2e/tools/build.sh etcd etcdctl kubectl kine helm
 
 .PHONY: e2e
-e2e: build e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./crash ./differential
+e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./crash ./differential ./replicas ./contract
 
 .PHONY: e2e-heavy
-e2e-heavy: build ## Run the end-to-end tests in a real control plane (20 minutes to build it, once)
+e2e-heavy: build ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once
 	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster
-
-.PHONY: e2e-contract
-e2e-contract: build e2e-tools ## Test the contract with clients on SQLite, PostgreSQL and MariaDB, and print the totals
-	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 20m
-
-.PHONY: e2e-heavy
-e2e-heavy: build ## Test the contract on an external etcd, and the tests themselves on CRDs behind a real kube-apiserver
-	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 30m -systems=heavy
 
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
 	e2e/conformance/run.sh
+
+.PHONY: storage-conformance-servers
+storage-conformance-servers: databases ## Run that suite on PostgreSQL and MariaDB
+	cd e2e && go run ./conformance -storage postgresql -transport direct && go run ./conformance -storage mysql -transport direct
 
 .PHONY: bench
 bench: build ## Measure against real etcd and kine, and the whole server over HTTPS
