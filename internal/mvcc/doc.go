@@ -18,6 +18,12 @@
 // so it cannot lose, repeat or reorder an event, and a slow one costs nobody
 // else anything.
 //
+// Where the engine is Shared other replicas write the same database, and take turns
+// at its counter. The sequencer decides first and commits only if nothing has
+// come between; where others do write it takes its turn first. Readers look at the
+// counter, together, and publish up to it before they answer; a follower does the
+// same whenever the engine says that something may have come.
+//
 // # Invariants
 //
 //  1. Revisions are dense from 1 (the empty store) and are published in commit

@@ -42,8 +42,8 @@ type Shared interface {
 	// ErrUnknownOutcome, and sees to it that the batch takes no effect after
 	// Settle has returned if it has none by then: it advances Change, so a
 	// transaction still on its way finds the counter moved. True says that the batch
-	// is in the log. False, for a batch without Commits, may also mean that it
-	// cannot be told.
+	// is in the log. False may also mean that it cannot be told: the batch had no
+	// Commits, or all its rows have been pruned since.
 	Settle(ctx context.Context, b *Batch) (bool, error)
 
 	// LeaseChanges reads the leases granted, renewed and gone in changes
