@@ -45,6 +45,15 @@ e2e-heavy: build ## Run the end-to-end tests in a real control plane (20 minutes
 	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster
 
+.PHONY: e2e-contract
+e2e-contract: build e2e-tools ## Test the contract with clients on SQLite, PostgreSQL and MariaDB, and print the totals
+	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 20m
+
+.PHONY: e2e-heavy
+e2e-heavy: build ## Test the contract on an external etcd, and the tests themselves on CRDs behind a real kube-apiserver
+	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager
+	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 30m -systems=heavy
+
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
 	e2e/conformance/run.sh

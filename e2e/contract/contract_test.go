@@ -35,9 +35,6 @@ func TestContract(t *testing.T) {
 		}
 		if y.absent != "" {
 			result.notes = append(result.notes, fmt.Sprintf("%-12s not run: %s", y.name, y.absent))
-			if y.arrived(t) {
-				t.Errorf("%s: the server knows it now: switch the system on in systems_test.go", y.name)
-			}
 			continue
 		}
 		began := time.Now()

@@ -31,6 +31,7 @@ func gaps() map[string]map[string]gap {
 		maps.Copy(all, more)
 		return all
 	}
+	onServers := gap{reason: "not run yet: the test has no dump and restore of a database server (ark-server restore --bump-revision is tested beside it)", later: true}
 	return map[string]map[string]gap{
 		"sqlite": standalone(map[string]gap{
 			"C31_stopped":  {reason: "SQLite runs inside the server: it cannot stop alone (a full disk is in e2e/badinput)"},
@@ -41,7 +42,16 @@ func gaps() map[string]map[string]gap {
 			"C31_stopped": {reason: "etcd's own client waits for a lost etcd as long as the request may take, a minute, as in kube-apiserver"},
 			"C36_restore": {reason: "backups of an etcd are etcd's own affair (etcdutl snapshot restore --bump-revision)"},
 		}),
-		"crds": {},
+		"postgresql": standalone(map[string]gap{"C36_restore": onServers}),
+		"mysql":      standalone(map[string]gap{"C36_restore": onServers}),
+		"crds": {
+			"C26_timeout":  {reason: "a compacted watch needs the API server started again, which the control plane of the tests does not do"},
+			"C31_stopped":  {reason: "kube-apiserver is not live without its etcd, and waits a minute for it"},
+			"C32_cut":      {reason: "it would test etcd's client"},
+			"C33_killed":   {reason: "it would test etcd, and needs a second control plane"},
+			"C34_replicas": {reason: "it would test etcd, and needs a second kube-apiserver"},
+			"C36_restore":  {reason: "backups of an etcd are etcd's own affair (etcdutl snapshot restore --bump-revision)"},
+		},
 	}
 }
 
@@ -57,21 +67,4 @@ func help(t *testing.T) string {
 		t.Fatalf("ark-server --help: %v: %s", err, out)
 	}
 	return string(out)
-}
-
-func flagIsKnown(name string) func(*testing.T) bool {
-	return func(t *testing.T) bool { return strings.Contains(help(t), "--"+name+" ") }
-}
-
-// storageIsKnown looks whether --storage takes a value.
-func storageIsKnown(name string) func(*testing.T) bool {
-	return func(t *testing.T) bool {
-		for line := range strings.Lines(help(t)) {
-			if strings.Contains(line, "--storage ") {
-				return strings.Contains(line, name)
-			}
-		}
-		t.Error("ark-server --help does not mention --storage")
-		return false
-	}
 }

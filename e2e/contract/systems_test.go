@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 // system is one way to run the server.
@@ -23,18 +24,17 @@ type system struct {
 	reference bool
 	// start starts it with its data in dir; the test's end stops it.
 	start func(t *testing.T, y *system, dir string) *server
-	// absent says why the system cannot be started yet; arrived tells that it can, which is then a failure of the table.
-	absent  string
-	arrived func(t *testing.T) bool
+	// absent says why the system is not started yet.
+	absent string
 }
 
 func systems() []*system {
 	return []*system{
 		{name: "sqlite", title: "standalone, SQLite", start: startSQLite},
 		{name: "etcd", title: "standalone, external etcd", heavy: true, start: startOnEtcd},
-		{name: "postgresql", title: "standalone, PostgreSQL", absent: "the engine is being built", arrived: storageIsKnown("postgresql")},
-		{name: "mysql", title: "standalone, MySQL/MariaDB", absent: "the engine is being built", arrived: storageIsKnown("mysql")},
-		{name: "aggregated", title: "aggregated, behind kube-apiserver", heavy: true, absent: "aggregation is being built", arrived: flagIsKnown("mode")},
+		{name: "postgresql", title: "standalone, PostgreSQL", start: startOnServer(engine.PostgreSQL)},
+		{name: "mysql", title: "standalone, MySQL/MariaDB", start: startOnServer(engine.MySQL)},
+		{name: "aggregated", title: "aggregated, behind kube-apiserver", heavy: true, absent: "written here, not switched on yet: e2e/cluster tests the aggregated server meanwhile"},
 		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
 	}
 }
@@ -168,7 +168,38 @@ func (e *etcdServer) Start(t *testing.T) {
 	e.Endpoint = endpoint
 }
 
-// startCRDs starts a kube-apiserver on etcd, with the Ark kinds as CRDs and the controllers that collect garbage and namespaces.
+// startOnServer keeps the data on a database server of the test's own, beyond a link that tests may cut.
+func startOnServer(storage string) func(*testing.T, *system, string) *server {
+	return func(t *testing.T, y *system, dir string) *server {
+		t.Helper()
+		database, place := engine.Start(t, storage)
+		l := newLink(t, fmt.Sprintf("%s:%d", place.Config.Host, place.Config.Port))
+		place.Config.Port = l.port()
+		options := component.ArkOptions{Dir: dir, Storage: place.Flags()}
+		first := options
+		etcd := embedded(t, &first)
+		s := startArk(t, y, first)
+		s.etcd, s.database, s.link = etcd, &databaseServer{database}, l
+		s.replica = func(t *testing.T) *server {
+			further := options
+			further.Dir = t.TempDir()
+			return startArk(t, y, further)
+		}
+		return s
+	}
+}
+
+// databaseServer is a database server that can be killed and started again.
+type databaseServer struct{ engine.Server }
+
+func (d *databaseServer) Start(t *testing.T) {
+	t.Helper()
+	if err := d.Restart(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startCRDs starts a control plane with the Ark kinds as CRDs.
 func startCRDs(t *testing.T, y *system, dir string) *server {
 	t.Helper()
 	if err := component.BuildBinaries("etcd", "kube-apiserver", "kube-controller-manager"); err != nil {
@@ -180,16 +211,19 @@ func startCRDs(t *testing.T, y *system, dir string) *server {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	k, err := component.StartKubeAPIServer(ctx, dir, crds)
+	c, err := component.StartCluster(ctx, component.ClusterOptions{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := k.Stop(); err != nil {
+		if err := c.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	s := newServer(t, y, k.Config)
-	s.etcd = k.Etcd.URL
+	if err := component.InstallCRDs(ctx, c.Config, crds); err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t, y, c.Config)
+	s.etcd, s.kubeconfig, s.audit = c.Etcd.URL, c.Kubeconfig, c.AuditLog
 	return s
 }

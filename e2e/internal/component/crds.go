@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 )
 
@@ -23,13 +25,13 @@ func CRDs() (string, error) {
 	return dir, nil
 }
 
-// installCRDs creates every CRD of the folder and waits until each resource can be listed.
-func installCRDs(ctx context.Context, s *KubeAPIServer, dir string) error {
+// InstallCRDs creates every CRD of the folder and waits until each resource can be listed.
+func InstallCRDs(ctx context.Context, config *rest.Config, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("find CRDs in %s: none there: %w", dir, errors.Join(err, os.ErrNotExist))
 	}
-	client, err := RawClient(s.Config)
+	client, err := RawClient(config)
 	if err != nil {
 		return err
 	}
@@ -64,9 +66,16 @@ func installCRDs(ctx context.Context, s *KubeAPIServer, dir string) error {
 		}
 	}
 	for _, path := range paths {
-		err := s.waitReady(ctx, func(ctx context.Context) error { return client.Get().RequestURI(path).Do(ctx).Error() })
-		if err != nil {
-			return fmt.Errorf("wait for a CRD to be served: %w", err)
+		for {
+			err := client.Get().RequestURI(path).Do(ctx).Error()
+			if err == nil {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("wait for a CRD to be served: %w", errors.Join(ctx.Err(), err))
+			case <-time.After(50 * time.Millisecond):
+			}
 		}
 	}
 	return nil

@@ -75,7 +75,7 @@ func StartKubeAPIServer(ctx context.Context, dir, crds string) (_ *KubeAPIServer
 	if err := s.waitReady(ctx, func(ctx context.Context) error { return ready(ctx, s.Config) }); err != nil {
 		return nil, err
 	}
-	if err := installCRDs(ctx, s, crds); err != nil {
+	if err := InstallCRDs(ctx, s.Config, crds); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -1,0 +1,104 @@
+package contract
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+)
+
+var update = flag.Bool("update", false, "write docs/conformance.md anew")
+
+// TestConformanceTable holds docs/conformance.md to the tables of this package.
+func TestConformanceTable(t *testing.T) {
+	root, err := component.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(root, "docs", "conformance.md")
+	want := conformance()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Error("docs/conformance.md is out of date: in e2e/contract, run go test -run TestConformanceTable -update")
+	}
+}
+
+// TestGapsAreKnown: a gap names a number and a system that there are.
+func TestGapsAreKnown(t *testing.T) {
+	known := map[string]bool{}
+	for _, n := range numbers() {
+		known[n.name] = true
+	}
+	for _, y := range systems() {
+		known[y.name] = true
+	}
+	for system, of := range gaps() {
+		if !known[system] {
+			t.Errorf("gaps of %s, which is no system", system)
+		}
+		for name, g := range of {
+			if !known[name] || g.reason == "" {
+				t.Errorf("a gap of %s in %q: no such number, or no reason", system, name)
+			}
+		}
+	}
+}
+
+// conformance is the text of docs/conformance.md.
+func conformance() string {
+	var b strings.Builder
+	b.WriteString(`# Conformance
+
+What a client of the API may rely on, and where a test holds the server to it. Every number is one test in
+[e2e/contract](../e2e/contract): ` + "`TestContract/<system>/.../C07_preconditions`" + `, over every kind. *runs* says that it runs there and must
+pass (` + "`make e2e-contract`" + `, for the heavier systems ` + "`make e2e-heavy`" + `); a number in brackets leads to the reason why not. The page is written from
+the tables that the tests run from, and a test compares it with them.
+
+`)
+	all := systems()
+	b.WriteString("| promise | test |")
+	for _, y := range all {
+		b.WriteString(" " + y.title + " |")
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("---|", len(all)) + "\n")
+	var notes []string
+	noted := map[string]int{}
+	note := func(text string) string {
+		if noted[text] == 0 {
+			notes = append(notes, text)
+			noted[text] = len(notes)
+		}
+		return fmt.Sprintf("[%d]", noted[text])
+	}
+	for _, n := range numbers() {
+		fmt.Fprintf(&b, "| %s | `%s` |", n.promise, n.name)
+		for _, y := range all {
+			cell := "runs"
+			if g, found := gaps()[y.name][n.name]; found {
+				cell = note(strings.TrimPrefix(g.verdict(), "cannot: "))
+			}
+			if y.absent != "" {
+				cell = note(y.absent)
+			}
+			b.WriteString(" " + cell + " |")
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n")
+	for i, text := range notes {
+		fmt.Fprintf(&b, "[%d] %s.  \n", i+1, text)
+	}
+	return b.String()
+}

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Sees to it that the database servers which tests start throwaway instances of are installed: PostgreSQL and MariaDB.
+# Where it may (root on Debian or Ubuntu) it installs their packages; elsewhere it says what to install and fails.
+# Running servers can be used instead: ARK_TEST_POSTGRES_DSN and ARK_TEST_MYSQL_DSN.
+set -euo pipefail
+
+# found NAME PATTERN...: is a program there, on PATH or where its package puts it?
+found() {
+  local name=$1 file; shift
+  command -v "$name" >/dev/null && return
+  for file in "$@"; do [[ -x $file ]] && return; done
+  return 1
+}
+
+missing=()
+[[ -n ${ARK_TEST_POSTGRES_DSN:-} ]] || found initdb /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb /usr/local/opt/postgresql*/bin/initdb || missing+=(postgresql)
+[[ -n ${ARK_TEST_MYSQL_DSN:-} ]] || found mariadbd /usr/sbin/mariadbd /opt/homebrew/opt/mariadb/bin/mariadbd /usr/local/opt/mariadb/bin/mariadbd || missing+=(mariadb-server)
+((${#missing[@]} == 0)) && exit
+
+if ((EUID == 0)) && command -v apt-get >/dev/null; then
+  echo "databases: installing ${missing[*]} (once)" >&2
+  apt-get update >&2 || true   # an old list of packages may do
+  # The tests start servers of their own; the packages' services are not wanted.
+  DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-upgrade "${missing[@]}" >&2
+  exit
+fi
+echo "databases: the tests start throwaway servers of PostgreSQL and MariaDB, and ${missing[*]} is not installed:" >&2
+if command -v brew >/dev/null; then
+  echo "  brew install ${missing[*]/mariadb-server/mariadb}" >&2
+else
+  echo "  sudo apt-get install ${missing[*]}" >&2
+fi
+echo "or name running servers in ARK_TEST_POSTGRES_DSN and ARK_TEST_MYSQL_DSN" >&2
+exit 1
