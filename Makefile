@@ -40,18 +40,14 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 e2e: build e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./crash ./differential
 
-.PHONY: e2e-heavy
-e2e-heavy: build ## Run the end-to-end tests in a real control plane (20 minutes to build it, once)
-	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster
-
 .PHONY: e2e-contract
 e2e-contract: build e2e-tools ## Test the contract with clients on SQLite, PostgreSQL and MariaDB, and print the totals
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 20m
 
 .PHONY: e2e-heavy
-e2e-heavy: build ## Test the contract on an external etcd, and the tests themselves on CRDs behind a real kube-apiserver
-	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager
+e2e-heavy: build ## Test in a real control plane (20 minutes to build it, once): aggregation, and the contract on etcd and on CRDs
+	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
+	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 40m ./cluster
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 30m -systems=heavy
 
 .PHONY: storage-conformance
