@@ -50,6 +50,9 @@ func withClusterFix(err error) error {
 	var missing []string
 	for _, p := range permissionErrors(err) {
 		fix := "bind the ClusterRole system:auth-delegator to it"
+		if p.Namespace != "" {
+			fix = "bind the Role extension-apiserver-authentication-reader of that namespace to it"
+		}
 		if p.Plugin != "" {
 			fix = "grant it, or do without: --disable-admission-plugins=" + p.Plugin
 		}

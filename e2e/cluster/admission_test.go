@@ -85,7 +85,10 @@ func (e *env) admission(t *testing.T) {
 	eventually(t, "all of them in force", func() error {
 		n++
 		name := fmt.Sprintf("probe-%d", n)
-		e.apply(t, agent(name), "-n", "admission", "create", "-f", "-")
+		// A mutating policy first waits for the schema of what it changes, and refuses with 503 meanwhile.
+		if r := try(t, e.kubectl, agent(name), "-n", "admission", "create", "-f", "-"); r.Code != 0 {
+			return fmt.Errorf("create: %s", r.Stderr)
+		}
 		mark := e.run(t, "-n", "admission", "get", "agent", name, "-o", "jsonpath={.metadata.labels.by} {.metadata.annotations.by}")
 		if mark != "policy webhook" {
 			return fmt.Errorf("marked %q", mark)

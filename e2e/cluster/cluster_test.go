@@ -14,6 +14,7 @@ func TestServiceRouting(t *testing.T) {
 	t.Run("Kubectl", e.kubectlWorks)
 	t.Run("Access", e.access)
 	t.Run("Admission", e.admission)
+	t.Run("Metrics", e.metrics)
 	t.Run("References", e.references)
 	t.Run("Namespaces", e.namespaces)
 	t.Run("Garbage", e.garbage)

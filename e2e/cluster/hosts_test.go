@@ -45,16 +45,20 @@ func TestMissingPermissions(t *testing.T) {
 		},
 		{
 			"the front proxy's authority", []string{"-n", "kube-system", "delete", "rolebinding", "ark-server:auth-reader"},
-			[]string{"extension-apiserver-authentication-reader", "is forbidden"}, nil,
+			[]string{"may not watch configmaps in namespace kube-system", "bind the Role extension-apiserver-authentication-reader"}, nil,
+		},
+		{
+			"any ConfigMap", []string{"delete", "clusterrolebinding", "ark-server:references"},
+			[]string{"ConfigMap kube-system/extension-apiserver-authentication", "is forbidden", "bind the Role extension-apiserver-authentication-reader"}, nil,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e.run(t, c.remove...)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
 			e.options.Args = c.args
 			// A removed binding takes kube-apiserver a moment to see.
 			eventually(t, "a refused start", func() error {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
 				ark, err := component.StartAggregatedArk(ctx, e.options)
 				if err == nil {
 					ark.Kill()

@@ -84,15 +84,18 @@ func checkPermissions(ctx context.Context, client kubernetes.Interface, running 
 	type need struct {
 		plugin, verb string
 		resource     schema.GroupResource
+		// namespace and name are "" for all.
+		namespace, name string
 	}
 	needs := []need{
-		{"", "create", schema.GroupResource{Group: "authentication.k8s.io", Resource: "tokenreviews"}},
-		{"", "create", schema.GroupResource{Group: "authorization.k8s.io", Resource: "subjectaccessreviews"}},
+		{verb: "create", resource: schema.GroupResource{Group: "authentication.k8s.io", Resource: "tokenreviews"}},
+		{verb: "create", resource: schema.GroupResource{Group: "authorization.k8s.io", Resource: "subjectaccessreviews"}},
+		{verb: "watch", resource: schema.GroupResource{Resource: "configmaps"}, namespace: trustNamespace, name: trustConfigMap},
 	}
 	for _, p := range running {
 		for _, resource := range p.resources {
 			for _, verb := range []string{"list", "watch"} {
-				needs = append(needs, need{p.name, verb, p.version.WithResource(resource).GroupResource()})
+				needs = append(needs, need{plugin: p.name, verb: verb, resource: p.version.WithResource(resource).GroupResource()})
 			}
 		}
 	}
@@ -100,7 +103,7 @@ func checkPermissions(ctx context.Context, client kubernetes.Interface, running 
 	for _, n := range needs {
 		review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Verb: n.verb, Group: n.resource.Group, Resource: n.resource.Resource,
+				Verb: n.verb, Group: n.resource.Group, Resource: n.resource.Resource, Namespace: n.namespace, Name: n.name,
 			}},
 		}, metav1.CreateOptions{})
 		if apierrors.IsForbidden(err) {
@@ -111,7 +114,7 @@ func checkPermissions(ctx context.Context, client kubernetes.Interface, running 
 			return fmt.Errorf("ask the cluster what this server may do: %w", err)
 		}
 		if !review.Status.Allowed {
-			errs = append(errs, &PermissionError{User: whoAmI(ctx, client), Verb: n.verb, Resource: n.resource.String(), Plugin: n.plugin})
+			errs = append(errs, &PermissionError{User: whoAmI(ctx, client), Verb: n.verb, Resource: n.resource.String(), Namespace: n.namespace, Plugin: n.plugin})
 		}
 	}
 	return errors.Join(errs...)

@@ -23,10 +23,16 @@ type PermissionError struct {
 	// Verb and Resource are what is refused, such as list and
 	// validatingadmissionpolicies.admissionregistration.k8s.io.
 	Verb, Resource string
+	// Namespace is where, or "" for the whole cluster.
+	Namespace string
 	// Plugin is the admission plugin that needs it, or "" where every server does.
 	Plugin string
 }
 
 func (e *PermissionError) Error() string {
-	return fmt.Sprintf("%s may not %s %s", e.User, e.Verb, e.Resource)
+	where := ""
+	if e.Namespace != "" {
+		where = " in namespace " + e.Namespace
+	}
+	return fmt.Sprintf("%s may not %s %s%s", e.User, e.Verb, e.Resource, where)
 }
