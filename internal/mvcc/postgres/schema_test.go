@@ -233,7 +233,7 @@ func TestServerDefaults(t *testing.T) {
 		return pgx.Identifier{name}.Sanitize()
 	}()
 	for _, setting := range []string{
-		"default_transaction_isolation = 'serializable'", "synchronous_commit = off", "statement_timeout = 1", "lock_timeout = 1",
+		"default_transaction_isolation = 'serializable'", "synchronous_commit = off", "statement_timeout = 500", "lock_timeout = 500",
 		"bytea_output = 'escape'", "enable_indexscan = off", "datestyle = 'German'", "timezone = 'Asia/Kathmandu'", "default_transaction_deferrable = on",
 	} {
 		execute(t, cfg, "ALTER DATABASE "+name+" SET "+setting)
