@@ -56,13 +56,18 @@ var kineServing = regexp.MustCompile(`Kine available at (http://[^ "\n]+)`)
 
 // StartKine starts kine over TCP on a SQLite file in dir, with the same durability as the others.
 func StartKine(ctx context.Context, dir string) (*Endpoint, error) {
+	return StartKineOn(ctx, dir, fmt.Sprintf("sqlite://%s%s", filepath.Join(dir, "kine.db"), kineDurable))
+}
+
+// StartKineOn starts kine over TCP on the database that its --endpoint names.
+func StartKineOn(ctx context.Context, dir, database string) (*Endpoint, error) {
 	path, err := Binary("kine")
 	if err != nil {
 		return nil, err
 	}
 	p, err := Start(Command{Path: path, Name: "kine", Dir: dir, Args: []string{
 		"--listen-address=tcp://127.0.0.1:0", "--metrics-bind-address=0",
-		fmt.Sprintf("--endpoint=sqlite://%s%s", filepath.Join(dir, "kine.db"), kineDurable),
+		"--endpoint=" + database,
 	}})
 	if err != nil {
 		return nil, err
