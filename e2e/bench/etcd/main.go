@@ -52,7 +52,7 @@ func exit(err error) {
 func parse(args []string) (options, error) {
 	o := options{}
 	flags := flag.NewFlagSet("bench/etcd", flag.ExitOnError)
-	systems := flags.String("systems", "etcd,kine,ark-socket,ark-direct", "systems to compare; also ark-postgres and ark-mysql, which need PostgreSQL and MariaDB installed")
+	systems := flags.String("systems", "etcd,kine,ark-socket,ark-direct", "systems to compare; also kine-postgres, ark-postgres and, with as many replicas, ark-postgres-2 and -3; the same with mysql; they need PostgreSQL and MariaDB installed")
 	cases := flags.String("cases", strings.Join(caseNames(), ","), "cases to run")
 	clients := flags.String("clients", "1,16,64", "numbers of concurrent clients")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
@@ -92,7 +92,7 @@ func parse(args []string) (options, error) {
 func run(ctx context.Context, o options) error {
 	if o.build {
 		for _, name := range []string{"etcd", "kine"} {
-			if slices.Contains(o.systems, name) {
+			if slices.ContainsFunc(o.systems, func(system string) bool { return system == name || strings.HasPrefix(system, name+"-") }) {
 				if err := component.BuildBinaries(name); err != nil {
 					return err
 				}

@@ -13,6 +13,7 @@ import (
 	"go.etcd.io/etcd/client/v3/kubernetes"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 const (
@@ -55,8 +56,14 @@ func allSystems() []system {
 		{"kine", external(component.StartKine)},
 		{"ark-socket", external(startArkEndpoint)},
 		{"ark-direct", openArkDirect},
-		{"ark-postgres", openArkPostgres},
-		{"ark-mysql", openArkMySQL},
+		{"kine-postgres", startKineOn(engine.PostgreSQL)},
+		{"ark-postgres", openReplicas(engine.PostgreSQL, 1)},
+		{"ark-postgres-2", openReplicas(engine.PostgreSQL, 2)},
+		{"ark-postgres-3", openReplicas(engine.PostgreSQL, 3)},
+		{"kine-mysql", startKineOn(engine.MySQL)},
+		{"ark-mysql", openReplicas(engine.MySQL, 1)},
+		{"ark-mysql-2", openReplicas(engine.MySQL, 2)},
+		{"ark-mysql-3", openReplicas(engine.MySQL, 3)},
 	}
 }
 
