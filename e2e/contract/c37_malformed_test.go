@@ -38,6 +38,7 @@ func malformed(t *testing.T, p place) {
 		"apply: not YAML":       {request{method: "PATCH", path: p.path("one") + "?fieldManager=a", contentType: applyPatch, body: "{{"}, 400},
 		"apply: no kind":        {request{method: "PATCH", path: p.path("one") + "?fieldManager=a", contentType: applyPatch, body: "{}"}, 400},
 		"apply: wrong type":     {request{method: "PATCH", path: p.path("one") + "?fieldManager=a", contentType: applyPatch, body: strings.Replace(string(encode(p.sample("one"))), `"spec":{`, `"spec":[],"was":{`, 1)}, 0},
+		"apply: no time":        {request{method: "PATCH", path: p.path("one") + "?fieldManager=a", contentType: applyPatch, body: strings.Replace(string(encode(p.sample("one"))), `"metadata":{`, `"metadata":{"creationTimestamp":"soon",`, 1)}, 400},
 		"put: another name":     {request{method: "PUT", path: p.path("one"), body: valid}, 400},
 		"put: resourceVersion":  {request{method: "PUT", path: p.path("one"), body: strings.Replace(string(encode(p.sample("one"))), `"metadata":{`, `"metadata":{"resourceVersion":"soon",`, 1)}, 0},
 		"delete: not JSON":      {request{method: "DELETE", path: p.path("one"), body: "{"}, 400},

@@ -62,7 +62,7 @@ func withApplyFaults(next http.Handler, serializer runtime.NegotiatedSerializer)
 			return
 		}
 		var status metav1.Status
-		if yaml.Unmarshal(held.body.Bytes(), &status) == nil && strings.HasPrefix(status.Message, "failed to create typed patch object") {
+		if yaml.Unmarshal(held.body.Bytes(), &status) == nil && isApplyFault(status.Message) {
 			w.Header().Del("Content-Length")
 			responsewriters.ErrorNegotiated(apierrors.NewBadRequest(status.Message), serializer, arkVersion(""), w, r)
 			return
@@ -70,6 +70,12 @@ func withApplyFaults(next http.Handler, serializer runtime.NegotiatedSerializer)
 		w.WriteHeader(http.StatusInternalServerError)
 		_, _ = w.Write(held.body.Bytes()) // a client that has gone does not matter
 	})
+}
+
+// isApplyFault recognises what the field manager says of an applied object that is
+// not one of its kind: in its structure, or in a value such as a time.
+func isApplyFault(message string) bool {
+	return strings.HasPrefix(message, "failed to create typed patch object") || strings.HasPrefix(message, "failed to convert new object")
 }
 
 // heldFailure keeps back an answer if it is 500, and lets others pass.
