@@ -125,7 +125,7 @@ func review(w http.ResponseWriter, r *http.Request) {
 		response["patch"] = []byte(`[{"op":"add","path":"/metadata/annotations/webhook","value":"was here"}]`)
 	case metadata.Labels["refuse"] != "":
 		response["allowed"] = false
-		response["status"] = map[string]any{"code": 403, "message": "not with me"}
+		response["status"] = map[string]any{"code": 403, "reason": "Forbidden", "message": "not with me"}
 	default:
 		response["warnings"] = []string{"mind the webhook"}
 	}

@@ -45,6 +45,7 @@ func gaps() map[string]map[string]gap {
 		"postgresql": standalone(map[string]gap{"C36_restore": onServers}),
 		"mysql":      standalone(map[string]gap{"C36_restore": onServers}),
 		"crds": {
+			"C27_watchers": {reason: "a kube-apiserver closes some of a thousand watches on a small machine, for their clients to resume, and has no metric of the caches of CRDs"},
 			"C26_timeout":  {reason: "a compacted watch needs the API server started again, which the control plane of the tests does not do"},
 			"C31_stopped":  {reason: "kube-apiserver is not live without its etcd, and waits a minute for it"},
 			"C32_cut":      {reason: "it would test etcd's client"},

@@ -119,10 +119,14 @@ func (w *stream) next(t *testing.T) event {
 	panic("unreachable")
 }
 
-// expect waits for an event and compares its type, name and resourceVersion with those of an object.
+// expect waits for an event other than a bookmark, which may come at any time, and compares its type, name and resourceVersion with
+// those of an object.
 func (w *stream) expect(t *testing.T, kind string, o object) event {
 	t.Helper()
 	e := w.next(t)
+	for e.Type == "BOOKMARK" {
+		e = w.next(t)
+	}
 	if e.Type != kind || e.object().GetName() != o.GetName() || e.version() != o.GetResourceVersion() {
 		t.Errorf("event %s, want %s %s@%s", e, kind, o.GetName(), o.GetResourceVersion())
 	}
