@@ -49,7 +49,7 @@ func apply(t *testing.T, p place) {
 			Spec   any `json:"f:spec"`
 			Status any `json:"f:status"`
 		}
-		decode(t, entry.FieldsV1.Raw, &owned)
+		decode(t, entry.FieldsV1.GetRawBytes(), &owned)
 		if entry.Subresource == "" && owned.Status != nil {
 			t.Errorf("%s owns the status without its subresource", entry.Manager)
 		}

@@ -20,10 +20,9 @@ func bookmarks(t *testing.T, s *server) {
 
 	var wg sync.WaitGroup
 	type seen struct {
-		stalled   bool
-		events    []event
-		err       error
-		bookmarks int
+		stalled bool
+		events  []event
+		err     error
 	}
 	results := make([]seen, readers)
 	for i := range results {

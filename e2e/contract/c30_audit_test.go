@@ -8,9 +8,6 @@ import (
 	"testing"
 )
 
-// auditPolicy records every request's metadata.
-const auditPolicy = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"
-
 // audited: who did what to which object is on record, under the id by which the caller knows the request.
 func audited(t *testing.T, p place) {
 	id := "audit-of-" + p.namespace

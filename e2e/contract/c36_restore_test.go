@@ -11,12 +11,11 @@ func restored(t *testing.T, shared *server) {
 	p := s.place(t, kindNamed("Agent"))
 	kept := p.create(t, "kept")
 	s.backup(t)
-	var latest string
 	for i := range 20 {
-		latest = p.create(t, fmt.Sprintf("lost-%d", i)).GetResourceVersion()
+		p.create(t, fmt.Sprintf("lost-%d", i))
 	}
 	changed := p.label(t, "kept", "after", "backup")
-	latest = changed.GetResourceVersion()
+	latest := changed.GetResourceVersion()
 	s.process.Kill()
 	s.restore(t)
 	s.process.Start(t)
