@@ -68,8 +68,8 @@ func StartKineOn(ctx context.Context, dir, database string) (*Endpoint, error) {
 	p, err := Start(Command{Path: path, Name: "kine", Dir: dir, Args: []string{
 		"--listen-address=tcp://127.0.0.1:0", "--metrics-bind-address=0",
 		"--endpoint=" + database,
-		// Its default is no limit, which is above that of a database server.
-		"--datastore-max-open-connections=64",
+		// Its default is no limit, which is above that of a database server; those that it has it keeps.
+		"--datastore-max-open-connections=64", "--datastore-max-idle-connections=64",
 	}})
 	if err != nil {
 		return nil, err
