@@ -21,30 +21,16 @@ const (
 // that they replaced.
 func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
 	next, end := (after+1)*positions, (last+1)*positions
-	page, read := firstPage, 0
-	var c *mvcc.Commit // the revision that may go on with the next page
-	for next < end {
+	page := firstPage
+	r := mvcc.ReadCommits(after, maxBytes, each)
+	for next < end && !r.Enough() {
 		rows, bytes, err := e.eventRows(ctx, next, end, page)
 		if err != nil {
-			return after, fmt.Errorf("read the log after revision %d: %w", after, err)
+			return r.After(), fmt.Errorf("read the log after revision %d: %w", r.After(), err)
 		}
-		for _, r := range rows {
-			if c != nil && c.Revision != r.event.KV.ModRevision {
-				if err := each(c); err != nil {
-					return after, err
-				}
-				after, c = c.Revision, nil
-				if read >= maxBytes {
-					return after, nil
-				}
-			}
-			if c == nil {
-				c = &mvcc.Commit{Revision: r.event.KV.ModRevision}
-			}
-			c.Events = append(c.Events, r.event)
-			read += len(r.event.KV.Key) + len(r.event.KV.Value)
-			if p := r.event.Prev; p != nil {
-				read += len(p.Value)
+		for _, row := range rows {
+			if err := r.Add(row.event); err != nil {
+				return r.After(), err
 			}
 		}
 		if len(rows) < page {
@@ -52,15 +38,9 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 		}
 		next = rows[len(rows)-1].id + 1
 		// As many as are likely to fill what is left.
-		page = min(max(firstPage, (maxBytes-read)*len(rows)/max(bytes, 1)), maxPage)
+		page = min(max(firstPage, r.Left()*len(rows)/max(bytes, 1)), maxPage)
 	}
-	if c != nil {
-		if err := each(c); err != nil {
-			return after, err
-		}
-		after = c.Revision
-	}
-	return after, nil
+	return r.Finish()
 }
 
 // eventRow is one row of the log with what it replaced.

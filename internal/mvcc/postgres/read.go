@@ -145,14 +145,14 @@ const (
 func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
-	r := eventReader{after: after, maxBytes: maxBytes, each: each}
+	r := mvcc.ReadCommits(after, maxBytes, each)
 	next, end := (after+1)*positions, (last+1)*positions
-	for next < end && !r.enough {
+	for next < end && !r.Enough() {
 		n, bytes := 0, 0
-		limit := max(maxBytes-r.bytes, eventsBytes)
+		limit := max(r.Left(), eventsBytes)
 		rows, err := e.readers.Query(ctx, eventsQuery, next, end, eventsPage, limit)
 		if err != nil {
-			return r.after, fmt.Errorf("read events: %w", err)
+			return r.After(), fmt.Errorf("read events: %w", err)
 		}
 		for rows.Next() {
 			id, ev, err := scanEvent(rows)
@@ -160,68 +160,21 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 				next = id + 1
 				n++
 				bytes += len(ev.KV.Key) + len(ev.KV.Value)
-				err = r.add(id/positions, ev)
+				err = r.Add(ev)
 			}
 			if err != nil {
 				rows.Close()
-				return r.after, err
+				return r.After(), err
 			}
 		}
 		if err := rows.Err(); err != nil {
-			return r.after, fmt.Errorf("read events: %w", err)
+			return r.After(), fmt.Errorf("read events: %w", err)
 		}
 		if n < eventsPage && bytes < limit {
 			break // there is no more
 		}
 	}
-	return r.finish()
-}
-
-// eventReader puts revisions together.
-type eventReader struct {
-	after    int64 // the last revision handed over
-	maxBytes int
-	bytes    int
-	each     func(*mvcc.Commit) error
-	c        *mvcc.Commit
-	enough   bool
-}
-
-func (r *eventReader) add(revision int64, ev mvcc.Event) error {
-	if r.enough {
-		return nil
-	}
-	if r.c != nil && r.c.Revision != revision {
-		if _, err := r.finish(); err != nil {
-			return err
-		}
-		if r.enough = r.bytes >= r.maxBytes; r.enough {
-			return nil
-		}
-	}
-	if r.c == nil {
-		r.c = &mvcc.Commit{Revision: revision}
-	}
-	r.c.Events = append(r.c.Events, ev)
-	r.bytes += len(ev.KV.Key) + len(ev.KV.Value)
-	if ev.Prev != nil {
-		r.bytes += len(ev.Prev.Value)
-	}
-	return nil
-}
-
-// finish hands over the revision put together last, which is complete.
-func (r *eventReader) finish() (int64, error) {
-	if r.c == nil {
-		return r.after, nil
-	}
-	c := r.c
-	r.c = nil
-	if err := r.each(c); err != nil {
-		return r.after, err
-	}
-	r.after = c.Revision
-	return r.after, nil
+	return r.Finish()
 }
 
 func scanEvent(row pgx.Row) (int64, mvcc.Event, error) {

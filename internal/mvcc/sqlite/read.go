@@ -59,44 +59,23 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 		return after, err
 	}
 	defer rows.Close()
-	var c *mvcc.Commit
-	bytes := 0
-	for rows.Next() {
-		revision, ev, err := scanEvent(rows)
+	r := mvcc.ReadCommits(after, maxBytes, each)
+	for !r.Enough() && rows.Next() {
+		ev, err := scanEvent(rows)
+		if err == nil {
+			err = r.Add(ev)
+		}
 		if err != nil {
-			return after, err
-		}
-		if c != nil && c.Revision != revision {
-			if err := each(c); err != nil {
-				return after, err
-			}
-			after, c = c.Revision, nil
-			if bytes >= maxBytes {
-				return after, nil
-			}
-		}
-		if c == nil {
-			c = &mvcc.Commit{Revision: revision}
-		}
-		c.Events = append(c.Events, ev)
-		bytes += len(ev.KV.Key) + len(ev.KV.Value)
-		if ev.Prev != nil {
-			bytes += len(ev.Prev.Value)
+			return r.After(), err
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return after, err
+		return r.After(), err
 	}
-	if c != nil {
-		if err := each(c); err != nil {
-			return after, err
-		}
-		after = c.Revision
-	}
-	return after, nil
+	return r.Finish()
 }
 
-func scanEvent(rows *sql.Rows) (int64, mvcc.Event, error) {
+func scanEvent(rows *sql.Rows) (mvcc.Event, error) {
 	kv := &mvcc.KeyValue{}
 	var created int64
 	var prevRevision, prevCreated, prevVersion, prevLease sql.NullInt64
@@ -114,7 +93,7 @@ func scanEvent(rows *sql.Rows) (int64, mvcc.Event, error) {
 			Version: prevVersion.Int64, Lease: mvcc.LeaseID(prevLease.Int64)}
 		setCreated(ev.Prev, prevCreated.Int64)
 	}
-	return kv.ModRevision, ev, err
+	return ev, err
 }
 
 // setCreated is the inverse of createdID.
