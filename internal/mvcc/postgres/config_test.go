@@ -217,6 +217,58 @@ func TestWait(t *testing.T) {
 	}
 }
 
+// TestWaitWithoutTLS: that a server offers no TLS is no reason to give up where TLS is not
+// demanded; what it says without counts, such as that it has no connection to spare.
+func TestWaitWithoutTLS(t *testing.T) {
+	s := ownServer(t, sqltest.PostgresOptions{})
+	cfg := s.Database(t)
+	open(t, cfg).Close()
+	if err := s.Exec(t.Context(), "CREATE ROLE busy LOGIN CONNECTION LIMIT 0"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.User = "busy"
+	waits := make(chan string, 100)
+	opts := Options{Wait: time.Minute, NoMigrate: true, Log: slog.New(slog.NewTextHandler(lines(waits), nil))}
+	opened := make(chan error, 1)
+	go func() {
+		e, err := Open(t.Context(), cfg, opts)
+		if err == nil {
+			err = e.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case line := <-waits:
+		if !strings.Contains(line, "waiting for the database") || !strings.Contains(line, "no connection to spare") {
+			t.Errorf("logged %q", line)
+		}
+	case err := <-opened:
+		t.Fatalf("it did not wait: %v", err)
+	}
+	if err := s.Exec(t.Context(), "ALTER ROLE busy SUPERUSER CONNECTION LIMIT -1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+	cfg.TLS.Mode = database.TLSRequire
+	begin := time.Now()
+	if _, err := Open(t.Context(), cfg, opts); err == nil || !strings.Contains(err.Error(), "offers no TLS") || time.Since(begin) > opts.Wait {
+		t.Errorf("got %v after %s, want at once that the server offers no TLS", err, time.Since(begin))
+	}
+}
+
+// lines gets what is written.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	select {
+	case l <- string(b):
+	default: // enough
+	}
+	return len(b), nil
+}
+
 func port(t *testing.T, s *sqltest.PostgresServer) int {
 	_, text, err := net.SplitHostPort(s.Address())
 	if err != nil {
