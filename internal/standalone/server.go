@@ -114,12 +114,17 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 		s.Generic.AddPostStartHook("ark-system-namespaces", func(hook genericapiserver.PostStartHookContext) error {
 			return ignoreCanceled(ensureNamespaces(hook, client))
 		}),
-		s.Generic.AddPostStartHook("ark-namespace-controller", func(hook genericapiserver.PostStartHookContext) error {
+		s.Generic.AddPostStartHook("ark-controllers", func(hook genericapiserver.PostStartHookContext) error {
 			controller, err := newNamespaceController(hook, hook.LoopbackClientConfig, client, informers)
 			if err != nil {
 				return err
 			}
+			collector, err := newGarbageCollector(hook, hook.LoopbackClientConfig, client, informers)
+			if err != nil {
+				return err
+			}
 			s.background.Go(func() { controller.Run(hook, namespaceWorkers) })
+			s.background.Go(func() { collector.run(hook) })
 			s.background.Go(func() { renewCertificates(hook, s.keys) })
 			return nil
 		}),
