@@ -106,7 +106,7 @@ func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
 			return err
 		}
 	}
-	store, closeAll, err := openTransfer(ctx, o, true)
+	store, closeAll, err := openTransfer(ctx, o, toRead)
 	if err != nil {
 		return err
 	}

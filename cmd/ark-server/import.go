@@ -99,6 +99,16 @@ func (in importOptions) source(ctx context.Context, cmd *cobra.Command) (transfe
 	return kube, flag, nil
 }
 
+func (in importOptions) access() access {
+	switch {
+	case in.verify:
+		return toRead
+	case in.kubeconfig != "" && !in.dryRun:
+		return toTakeOver
+	}
+	return toWrite
+}
+
 func openKube(ctx context.Context, flag, file, context string) (*transfer.Kube, error) {
 	kube, err := transfer.OpenKube(ctx, file, context)
 	if err != nil {
@@ -116,7 +126,7 @@ func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	store, closeAll, err := openTransfer(ctx, o, in.verify)
+	store, closeAll, err := openTransfer(ctx, o, in.access())
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,21 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
+// access is what a transfer is going to do with the storage.
+type access int
+
+const (
+	// toRead takes what is there; a file must be.
+	toRead access = iota
+	// toWrite makes what is missing.
+	toWrite
+	// toTakeOver is toWrite for a storage that a cluster's clients will come over to.
+	toTakeOver
+)
+
 // openTransfer opens the storage for import and export, beside the replicas that may run on it. What it returns closes
-// it again. A file that is only read must be there.
-func openTransfer(ctx context.Context, o *options, readOnly bool) (*transfer.Store, func() error, error) {
+// it again.
+func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, func() error, error) {
 	if o.storage == storageEtcd {
 		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 		defer cancel()
@@ -31,12 +43,16 @@ func openTransfer(ctx context.Context, o *options, readOnly bool) (*transfer.Sto
 		}
 		return transfer.NewStore(client), client.Close, nil
 	}
-	if !o.onServer() && readOnly {
+	if !o.onServer() && as == toRead {
 		if _, err := os.Stat(o.dbPath); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("--db-path=%s: there is no such file", o.dbPath)
 		}
 	}
-	engine, err := openEngine(ctx, o)
+	open := openEngine
+	if as == toTakeOver {
+		open = openEngineAbove
+	}
+	engine, err := open(ctx, o)
 	if err != nil {
 		return nil, nil, runningServer(err, o)
 	}

@@ -46,7 +46,24 @@ func Import(ctx context.Context, from Source, into *Store, o ImportOptions) (*Su
 			return i.summary, err
 		}
 	}
-	return i.summary, nil
+	return i.summary, i.warn(ctx)
+}
+
+// warn tells of a storage whose revisions are below the source's. A client that comes over from there and watches on
+// would not hear of anything until they have caught up.
+func (i *importer) warn(ctx context.Context) error {
+	source, ok := i.from.(interface{ Revision() int64 })
+	if !ok {
+		return nil
+	}
+	here, err := i.store.revision(ctx)
+	if err != nil {
+		return err
+	}
+	if there := source.Revision(); here <= there {
+		i.options.Reports.line("warning: the source's resourceVersions reach %d, and those of this storage only %d. Before the source's clients are led here, stop the server and move it on: ark-server restore --bump-revision", there, here)
+	}
+	return nil
 }
 
 type importer struct {

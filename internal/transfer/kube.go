@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -32,6 +33,8 @@ type Kube struct {
 	served map[string]bool
 	// backend is the Service that serves the group in a cluster, or empty where the cluster does so itself.
 	backend string
+	// newest is the greatest resourceVersion that a list had.
+	newest int64
 }
 
 var _ Source = &Kube{}
@@ -187,6 +190,9 @@ func (k *Kube) String() string { return k.host }
 // is not known to be one.
 func (k *Kube) Backend() string { return k.backend }
 
+// Revision is the greatest resourceVersion that its lists had so far; 0 where they are no numbers.
+func (k *Kube) Revision() int64 { return k.newest }
+
 // Serves implements Source.
 func (k *Kube) Serves(plural string) bool { return k.served[plural] }
 
@@ -220,12 +226,16 @@ func (k *Kube) list(ctx context.Context, kind *kind, batch func([]Item) error) e
 		}
 		var page struct {
 			Metadata struct {
-				Continue string `json:"continue"`
+				Continue        string `json:"continue"`
+				ResourceVersion string `json:"resourceVersion"`
 			} `json:"metadata"`
 			Items []json.RawMessage `json:"items"`
 		}
 		if err := json.Unmarshal(text, &page); err != nil {
 			return fmt.Errorf("%s: read the list of %s: %w", k.host, kind.Resource(), err)
+		}
+		if revision, err := strconv.ParseInt(page.Metadata.ResourceVersion, 10, 64); err == nil {
+			k.newest = max(k.newest, revision)
 		}
 		items := make([]Item, len(page.Items))
 		for i, item := range page.Items {

@@ -60,6 +60,15 @@ func (s *Store) look(ctx context.Context, path string) (entry, error) {
 	return e, nil
 }
 
+// revision is the storage's newest.
+func (s *Store) revision(ctx context.Context) (int64, error) {
+	answer, err := s.kv.Get(ctx, recordPrefix, clientv3.WithCountOnly())
+	if err != nil {
+		return 0, fmt.Errorf("read the revision of the storage: %w", err)
+	}
+	return answer.Header.Revision, nil
+}
+
 // errChanged says that somebody wrote the object between look and the write.
 var errChanged = errors.New("changed meanwhile")
 
