@@ -23,7 +23,6 @@ func gaps() map[string]map[string]gap {
 	// What a standalone server does not have yet, whatever it keeps its data in.
 	standalone := func(more map[string]gap) map[string]gap {
 		all := map[string]gap{
-			"C12_garbage":   {reason: "the standalone server runs no garbage collector yet", later: true, arrived: collects},
 			"C28_rbac":      {reason: "the standalone server knows one user, the admin; RBAC comes with a later issue", later: true, arrived: served(rbacGroup)},
 			"C29_admission": {reason: "the standalone server serves no webhook configurations and admission policies yet", later: true, arrived: served(admissionGroup)},
 			"C30_audit":     {reason: "only an aggregated server writes an audit log yet", later: true, arrived: func(t *testing.T, _ *server) bool { return !strings.Contains(help(t), "Audit, with --mode=aggregated") }},
@@ -31,13 +30,16 @@ func gaps() map[string]map[string]gap {
 		maps.Copy(all, more)
 		return all
 	}
+	onSQLite := map[string]gap{
+		"C31_stopped":  {reason: "SQLite runs inside the server: it cannot stop alone (a full disk is in e2e/badinput)"},
+		"C32_cut":      {reason: "SQLite runs inside the server: there is no connection to cut"},
+		"C34_replicas": {reason: "SQLite belongs to one process: a second server is refused (e2e/badinput)"},
+	}
 	onServers := gap{reason: "not run yet: the test has no dump and restore of a database server (ark-server restore --bump-revision is tested beside it)", later: true}
 	return map[string]map[string]gap{
-		"sqlite": standalone(map[string]gap{
-			"C31_stopped":  {reason: "SQLite runs inside the server: it cannot stop alone (a full disk is in e2e/badinput)"},
-			"C32_cut":      {reason: "SQLite runs inside the server: there is no connection to cut"},
-			"C34_replicas": {reason: "SQLite belongs to one process: a second server is refused (e2e/badinput)"},
-		}),
+		"sqlite":                standalone(onSQLite),
+		"aggregated":            onSQLite,
+		"aggregated-postgresql": {"C36_restore": onServers},
 		"etcd": standalone(map[string]gap{
 			"C31_stopped": {reason: "etcd's own client waits for a lost etcd as long as the request may take, a minute, as in kube-apiserver"},
 			"C36_restore": {reason: "backups of an etcd are etcd's own affair (etcdutl snapshot restore --bump-revision)"},

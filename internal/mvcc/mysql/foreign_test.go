@@ -58,7 +58,7 @@ func TestForeignSnapshot(t *testing.T) {
 	if err := e.Commit(t.Context(), &mvcc.Batch{Base: at, Compacted: at.Revision}); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Prune(t.Context(), 0, at.Revision); err != nil {
+	if _, err := e.Prune(t.Context(), 0, at.Revision); err != nil {
 		t.Fatal(err)
 	}
 	var n int
@@ -208,7 +208,7 @@ func TestOppositeOrders(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				if err := e.Prune(ctx, st.Pruned, st.Compacted); err != nil {
+				if _, err := e.Prune(ctx, st.Pruned, st.Compacted); err != nil {
 					return err
 				}
 			}

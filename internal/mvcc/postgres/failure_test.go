@@ -154,7 +154,7 @@ func TestForeignSnapshot(t *testing.T) {
 	if err := e.Commit(t.Context(), &mvcc.Batch{Base: at, Compacted: at.Revision}); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Prune(t.Context(), 0, at.Revision); err != nil {
+	if _, err := e.Prune(t.Context(), 0, at.Revision); err != nil {
 		t.Fatal(err)
 	}
 	var n int
