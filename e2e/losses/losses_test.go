@@ -43,7 +43,8 @@ func TestLosses(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = server.Stop() })
 		cfg := server.Database(t)
-		kine, err := component.StartKineOn(t.Context(), t.TempDir(), fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=disable", cfg.User, cfg.Host, cfg.Port, cfg.Name))
+		kine, err := component.StartKineOn(t.Context(), t.TempDir(), fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=disable", cfg.User, cfg.Host, cfg.Port, cfg.Name),
+			component.LimitConnections, component.KeepConnections)
 		if err != nil {
 			t.Fatal(err)
 		}
