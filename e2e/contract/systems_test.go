@@ -180,6 +180,18 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 		etcd := embedded(t, &first)
 		s := startArk(t, y, first)
 		s.etcd, s.database, s.link = etcd, &databaseServer{database}, l
+		dump := filepath.Join(t.TempDir(), "dump")
+		s.backup = func(t *testing.T) {
+			if err := place.Dump(t.Context(), dump); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.restore = func(t *testing.T) {
+			if err := place.Load(t.Context(), dump); err != nil {
+				t.Fatal(err)
+			}
+			arkCommand(t, append([]string{"restore", "--bump-revision"}, place.Flags()...)...)
+		}
 		s.replica = func(t *testing.T) *server {
 			further := options
 			further.Dir = t.TempDir()
