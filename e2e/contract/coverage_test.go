@@ -35,17 +35,15 @@ func gaps() map[string]map[string]gap {
 		"C32_cut":      {reason: "SQLite runs inside the server: there is no connection to cut"},
 		"C34_replicas": {reason: "SQLite belongs to one process: a second server is refused (e2e/badinput)"},
 	}
-	onServers := gap{reason: "not run yet: the test has no dump and restore of a database server (ark-server restore --bump-revision is tested beside it)", later: true}
 	return map[string]map[string]gap{
-		"sqlite":                standalone(onSQLite),
-		"aggregated":            onSQLite,
-		"aggregated-postgresql": {"C36_restore": onServers},
+		"sqlite":     standalone(onSQLite),
+		"aggregated": onSQLite,
 		"etcd": standalone(map[string]gap{
 			"C31_stopped": {reason: "etcd's own client waits for a lost etcd as long as the request may take, a minute, as in kube-apiserver"},
 			"C36_restore": {reason: "backups of an etcd are etcd's own affair (etcdutl snapshot restore --bump-revision)"},
 		}),
-		"postgresql": standalone(map[string]gap{"C36_restore": onServers}),
-		"mysql":      standalone(map[string]gap{"C36_restore": onServers}),
+		"postgresql": standalone(nil),
+		"mysql":      standalone(nil),
 		"crds": {
 			"C27_watchers": {reason: "a kube-apiserver closes some of a thousand watches on a small machine, for their clients to resume, and has no metric of the caches of CRDs"},
 			"C26_timeout":  {reason: "a compacted watch needs the API server started again, which the control plane of the tests does not do"},
