@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
 // system is one way to run the server.
@@ -201,7 +202,7 @@ func startDatabase(t *testing.T, storage string) (*databaseServer, *link, engine
 }
 
 // databaseServer is a database server that can be killed and started again.
-type databaseServer struct{ engine.Server }
+type databaseServer struct{ *sqltest.Server }
 
 func (d *databaseServer) Start(t *testing.T) {
 	t.Helper()
