@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // garbage: what an owner leaves behind is collected as the deleter asks, across groups too.
@@ -12,6 +13,7 @@ func garbage(t *testing.T, p place) {
 	owned := func(owner object, short string) {
 		t.Helper()
 		other.create(t, short, func(o object) { o.SetOwnerReferences(ownedBy(owner)) })
+		other.collectorCaughtUp(t, "after-"+short)
 	}
 	options := func(policy string) any {
 		return map[string]any{"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy}
@@ -53,6 +55,16 @@ func garbage(t *testing.T, p place) {
 	configMap("child", ownedBy(p.create(t, "parent-of-core")))
 	p.delete(t, "parent-of-core", nil).want(t, 200)
 	eventually(t, "a ConfigMap is collected", func() bool { return p.get(t, configMaps+"/child").code == 404 })
+}
+
+// collectorCaughtUp waits until the collector knows every object of the kind: one that is deleted in the foreground or orphaning
+// takes along, or lets go, only what the collector has heard of by then. It has heard of all before a stray one that it collects.
+func (p place) collectorCaughtUp(t *testing.T, stray string) {
+	t.Helper()
+	nobody := p.sample("nobody")
+	nobody.SetUID(types.UID("00000000-0000-0000-0000-000000000000"))
+	p.create(t, stray, func(o object) { o.SetOwnerReferences(ownedBy(nobody)) })
+	eventually(t, "a stray object is collected", func() bool { return p.get(t, p.path(stray)).code == 404 })
 }
 
 func ownedBy(owner object) []metav1.OwnerReference {

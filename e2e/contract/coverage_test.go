@@ -30,12 +30,14 @@ func gaps() map[string]map[string]gap {
 		maps.Copy(all, more)
 		return all
 	}
+	onSQLite := map[string]gap{
+		"C31_stopped":  {reason: "SQLite runs inside the server: it cannot stop alone (a full disk is in e2e/badinput)"},
+		"C32_cut":      {reason: "SQLite runs inside the server: there is no connection to cut"},
+		"C34_replicas": {reason: "SQLite belongs to one process: a second server is refused (e2e/badinput)"},
+	}
 	return map[string]map[string]gap{
-		"sqlite": standalone(map[string]gap{
-			"C31_stopped":  {reason: "SQLite runs inside the server: it cannot stop alone (a full disk is in e2e/badinput)"},
-			"C32_cut":      {reason: "SQLite runs inside the server: there is no connection to cut"},
-			"C34_replicas": {reason: "SQLite belongs to one process: a second server is refused (e2e/badinput)"},
-		}),
+		"sqlite":     standalone(onSQLite),
+		"aggregated": onSQLite,
 		"etcd": standalone(map[string]gap{
 			"C31_stopped": {reason: "etcd's own client waits for a lost etcd as long as the request may take, a minute, as in kube-apiserver"},
 			"C36_restore": {reason: "backups of an etcd are etcd's own affair (etcdutl snapshot restore --bump-revision)"},

@@ -32,8 +32,8 @@ type server struct {
 	http   *http.Client
 	// etcd is the address at which the server's storage speaks etcd's protocol, to compact it and to look beneath the API.
 	etcd string
-	// audit is the file with the audit events; empty where there is none.
-	audit string
+	// audits are the logs of audit events.
+	audits []auditLog
 	// kubeconfig is a file for kubectl.
 	kubeconfig string
 	// process is the handle of the API server.
@@ -42,6 +42,8 @@ type server struct {
 	database process
 	// link is the connection between the API server and that process; nil if there is none.
 	link *link
+	// behind, when set, is the API server itself, where requests pass through another first: for its own health and metrics.
+	behind *server
 	// reads, when set, is another replica that answers all GETs.
 	reads *server
 	// backup notes down the state of the data, and restore, while the server is stopped, puts it back into service.
@@ -63,6 +65,14 @@ func newServer(t *testing.T, y *system, config *rest.Config) *server {
 	t.Helper()
 	s := &server{system: y, config: config}
 	s.http = s.client(t)
+	return s
+}
+
+// self is the server for what each process answers of itself, whoever is in front.
+func (s *server) self() *server {
+	if s.behind != nil {
+		return s.behind
+	}
 	return s
 }
 

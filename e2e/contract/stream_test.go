@@ -164,7 +164,7 @@ func asNumber(t *testing.T, version string) uint64 {
 // version is the resourceVersion of a list's answer.
 func (a answer) version(t *testing.T) string {
 	t.Helper()
-	version := a.object(t).GetResourceVersion()
+	version := a.want(t, 200).object(t).GetResourceVersion()
 	asNumber(t, version)
 	return version
 }

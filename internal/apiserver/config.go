@@ -85,6 +85,10 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.LoopbackClientConfig.DisableCompression = true
 	generic.LoopbackClientConfig.QPS = -1
 
+	if err := o.Tracing.ApplyTo(nil, generic); err != nil {
+		return nil, fmt.Errorf("set up tracing: %w", err)
+	}
+
 	// Liveness does not depend on the storage: restarting the server would not
 	// bring a database back.
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {

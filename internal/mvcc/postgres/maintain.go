@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
@@ -81,18 +82,20 @@ func (e *Engine) resign() {
 }
 
 // Prune implements mvcc.Engine: one round trip.
-func (e *Engine) Prune(ctx context.Context, from, to int64) error {
+func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
 	first, end := (from+1)*positions, (to+1)*positions
 	send := &pgx.Batch{}
-	send.Queue(pruneReplacedStatement, first, end)
-	send.Queue(pruneGoneStatement, first, end)
+	var gone int64
+	count := func(tag pgconn.CommandTag) error { gone += tag.RowsAffected(); return nil }
+	send.Queue(pruneReplacedStatement, first, end).Exec(count)
+	send.Queue(pruneGoneStatement, first, end).Exec(count)
 	send.Queue(prunedStatement, to)
 	if err := e.upkeep.SendBatch(ctx, send).Close(); err != nil {
-		return fmt.Errorf("delete rows up to revision %d: %w", to, err)
+		return 0, fmt.Errorf("delete rows up to revision %d: %w", to, err)
 	}
-	return nil
+	return gone, nil
 }
 
 const sizeQuery = `SELECT pg_total_relation_size('ark_log') + pg_total_relation_size('ark_state')
