@@ -109,10 +109,10 @@ func startAggregated(storage string) func(*testing.T, *system, string) *server {
 		options := component.ArkOptions{Dir: t.TempDir()}
 		var database process
 		var l *link
+		var placed engine.Place
 		if storage != engine.SQLite {
-			place := engine.Place{}
-			database, l, place = startDatabase(t, storage)
-			options.Storage = place.Flags()
+			database, l, placed = startDatabase(t, storage)
+			options.Storage = placed.Flags()
 		}
 		further := options
 		etcd := embedded(t, &options)
@@ -131,6 +131,7 @@ func startAggregated(storage string) func(*testing.T, *system, string) *server {
 			s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--from="+copied) }
 			return s
 		}
+		s.backup, s.restore = dumps(t, placed)
 		// It is asked past the aggregator, which would spread requests over both.
 		s.replica = func(t *testing.T) *server {
 			another := further

@@ -183,6 +183,7 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 		etcd := embedded(t, &first)
 		s := startArk(t, y, first)
 		s.etcd, s.database, s.link = etcd, database, l
+		s.backup, s.restore = dumps(t, place)
 		s.replica = func(t *testing.T) *server {
 			further := options
 			further.Dir = t.TempDir()
@@ -190,6 +191,23 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 		}
 		return s
 	}
+}
+
+// dumps saves a database with its own tools, and brings it back.
+func dumps(t *testing.T, place engine.Place) (backup, restore func(*testing.T)) {
+	dump := filepath.Join(t.TempDir(), "dump")
+	backup = func(t *testing.T) {
+		if err := place.Dump(t.Context(), dump); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore = func(t *testing.T) {
+		if err := place.Load(t.Context(), dump); err != nil {
+			t.Fatal(err)
+		}
+		arkCommand(t, append([]string{"restore", "--bump-revision"}, place.Flags()...)...)
+	}
+	return backup, restore
 }
 
 // startDatabase starts a database server of the test's own, with an empty database to be reached over a link.

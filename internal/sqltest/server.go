@@ -29,11 +29,11 @@ type Options struct {
 	Access []string
 	// Certificate and Key are PEM; with them the server offers TLS.
 	Certificate, Key []byte
-	// Data is the folder to make for the data, for a server on a disk of its own. Wrap
-	// changes the server's commands: it puts them on that disk, and lets them run
-	// as a user who is not root and owns what the caller owns.
-	Data string
-	Wrap func(path string, args []string) (string, []string)
+	// Data is the folder to make for the data, and WAL that for PostgreSQL's write-ahead log,
+	// to put them on a small disk. Wrap changes the server's commands: it puts them
+	// on that disk, and lets them run as a user who is not root and owns what the caller owns.
+	Data, WAL string
+	Wrap      func(path string, args []string) (string, []string)
 }
 
 // Server is a database server, with its files in a temporary folder, unless it is one

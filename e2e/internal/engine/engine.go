@@ -64,12 +64,19 @@ func (p Place) Flags() []string {
 // Start starts a server of the test's own, or none for SQLite, and gives it an empty database.
 func Start(t testing.TB, storage string) (*sqltest.Server, Place) {
 	t.Helper()
+	return StartWith(t, storage, sqltest.Options{})
+}
+
+// StartWith is Start with other settings.
+func StartWith(t testing.TB, storage string, opts sqltest.Options) (*sqltest.Server, Place) {
+	t.Helper()
 	p := Place{Storage: storage}
 	if storage == SQLite {
 		p.Path = filepath.Join(t.TempDir(), "ark.db")
 		return nil, p
 	}
-	s, err := start(t.Context(), storage, sqltest.Options{Own: true})
+	opts.Own = true
+	s, err := start(t.Context(), storage, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
