@@ -54,12 +54,17 @@ func setUpLogging(o *options) (*logging, error) {
 	return l, l.apply(verbosity)
 }
 
+// maxVerbosity is the most detail that can be asked for while the server runs. Beyond it the
+// Kubernetes libraries log what they send and receive, secrets included; who wants that
+// has to be able to start the server with it.
+const maxVerbosity = 6
+
 // setVerbosity changes the detail of the log while the server runs; 0 is back to
 // --log-level.
 func (l *logging) setVerbosity(value string) error {
 	v, err := strconv.Atoi(strings.TrimSpace(value))
-	if err != nil || v < 0 || v > 10 {
-		return fmt.Errorf("%q is not a detail of the log: use 0 to 10", value)
+	if err != nil || v < 0 || v > maxVerbosity {
+		return fmt.Errorf("%q will not do: use 0 to %d", value, maxVerbosity)
 	}
 	return l.apply(v)
 }
