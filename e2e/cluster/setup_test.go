@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,9 +39,13 @@ type env struct {
 	slow    *slowHook
 }
 
+// host is the release of Kubernetes that the tests run in; what a release lacks, its tests leave out.
+var host = flag.String("host", "", "an older Kubernetes to run in, such as 1.30 (default the current one)")
+
 // newCluster starts a control plane without ark-server.
 func newCluster(t *testing.T, options component.ClusterOptions) *env {
 	t.Helper()
+	options.Kubernetes = *host
 	root, err := component.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -206,8 +211,13 @@ func agent(name string, more ...string) string {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	release := ""
+	if *host != "" {
+		release = "-" + *host
+	}
 	// Built where missing; the heavy ones take minutes the first time.
-	if err := component.BuildBinaries("etcd", "kubectl", "kube-apiserver", "kube-controller-manager", "helm"); err != nil {
+	if err := component.BuildBinaries("etcd", "kubectl", "kube-apiserver"+release, "kube-controller-manager"+release, "helm"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -74,13 +74,13 @@ func startServer(ctx context.Context, storage string) (stop func() error, err er
 	case engine.SQLite:
 		return func() error { return nil }, nil
 	case engine.PostgreSQL:
-		s, err := sqltest.StartPostgres(ctx, sqltest.PostgresOptions{})
+		s, err := sqltest.StartPostgres(ctx, sqltest.Options{})
 		if err != nil {
 			return nil, err
 		}
 		return s.Stop, os.Setenv(sqltest.PostgresDSN, s.DSN())
 	case engine.MySQL:
-		s, err := sqltest.StartMariaDB(ctx, sqltest.MariaDBOptions{})
+		s, err := sqltest.StartMariaDB(ctx, sqltest.Options{})
 		if err != nil {
 			return nil, err
 		}

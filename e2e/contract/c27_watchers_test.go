@@ -86,7 +86,7 @@ var cacheEvents = regexp.MustCompile(`(?m)^apiserver_watch_cache_events_received
 // cacheEvents is how many changes of queries the server has read from its storage, all its watches together.
 func (s *server) cacheEvents(t *testing.T) int {
 	t.Helper()
-	a := s.do(t, request{method: "GET", path: "/metrics", accept: "text/plain"}).want(t, 200)
+	a := s.self().do(t, request{method: "GET", path: "/metrics", accept: "text/plain"}).want(t, 200)
 	found := cacheEvents.FindAllSubmatch(a.body, -1)
 	if found == nil {
 		t.Fatalf("no metric of the watch cache of queries")

@@ -21,6 +21,7 @@ func rbac(t *testing.T, s *server) {
 		other.create(t, short)
 	}
 	queries := p.of(kindNamed("Query"))
+	queries.provide(t, queries.kind.NeededObjects(p.namespace))
 	queries.create(t, "q")
 	core := "/api/v1/namespaces/" + p.namespace
 	s.do(t, request{method: "POST", path: core + "/serviceaccounts", body: meta("v1", "ServiceAccount", "worker")}).want(t, 201)

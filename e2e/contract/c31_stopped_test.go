@@ -21,7 +21,7 @@ func databaseStopped(t *testing.T, shared *server) {
 	eventually(t, "the watch has begun", func() bool { f.mu.Lock(); defer f.mu.Unlock(); return len(f.events) == objects })
 	live := func() {
 		t.Helper()
-		if a := s.get(t, "/livez"); a.code != 200 {
+		if a := s.self().get(t, "/livez"); a.code != 200 {
 			t.Errorf("livez is %d without a database: %s", a.code, excerpt(a.body))
 		}
 	}
@@ -51,11 +51,11 @@ func databaseStopped(t *testing.T, shared *server) {
 		wg.Wait()
 		live()
 	}
-	if a := s.get(t, "/readyz"); a.code < 500 {
+	if a := s.self().get(t, "/readyz"); a.code < 500 {
 		t.Errorf("readyz is %d without a database", a.code)
 	}
 	s.database.Start(t)
-	eventually(t, "the server is ready again", func() bool { return s.get(t, "/readyz").code == 200 })
+	eventually(t, "the server is ready again", func() bool { return s.self().get(t, "/readyz").code == 200 })
 	eventually(t, "it answers again", func() bool { return s.get(t, p.query()).code == 200 })
 	if got := len(p.list(t)); got != objects {
 		t.Errorf("%d objects are back, want %d", got, objects)

@@ -89,9 +89,6 @@ the tables that the tests run from, and a test compares it with them.
 			if g, found := gaps()[y.name][n.name]; found {
 				cell = note(strings.TrimPrefix(g.verdict(), "cannot: "))
 			}
-			if y.absent != "" {
-				cell = note(y.absent)
-			}
 			b.WriteString(" " + cell + " |")
 		}
 		b.WriteString("\n")

@@ -32,8 +32,8 @@ type server struct {
 	http   *http.Client
 	// etcd is the address at which the server's storage speaks etcd's protocol, to compact it and to look beneath the API.
 	etcd string
-	// audit is the file with the audit events; empty where there is none.
-	audit string
+	// audits are the logs of audit events.
+	audits []auditLog
 	// kubeconfig is a file for kubectl.
 	kubeconfig string
 	// process is the handle of the API server.
@@ -42,6 +42,8 @@ type server struct {
 	database process
 	// link is the connection between the API server and that process; nil if there is none.
 	link *link
+	// behind, when set, is the API server itself, where requests pass through another first: for its own health and metrics.
+	behind *server
 	// reads, when set, is another replica that answers all GETs.
 	reads *server
 	// backup notes down the state of the data, and restore, while the server is stopped, puts it back into service.
@@ -50,6 +52,8 @@ type server struct {
 	replica func(t *testing.T) *server
 
 	namespaces atomic.Int32
+	// told and resumed count the requests that were made again and the watches that were resumed.
+	told, resumed atomic.Int32
 }
 
 // process is something that a test may stop and start again at the same address.
@@ -63,6 +67,14 @@ func newServer(t *testing.T, y *system, config *rest.Config) *server {
 	t.Helper()
 	s := &server{system: y, config: config}
 	s.http = s.client(t)
+	return s
+}
+
+// self is the server for what each process answers of itself, whoever is in front.
+func (s *server) self() *server {
+	if s.behind != nil {
+		return s.behind
+	}
 	return s
 }
 
@@ -125,8 +137,25 @@ func (s *server) try(ctx context.Context, r request) (answer, error) {
 	return answer{request: r.method + " " + r.path, code: response.StatusCode, header: response.Header, body: body}, nil
 }
 
-// send returns the response as it begins; the caller closes its body.
+// send returns the response as it begins; the caller closes its body. Where servers are restarted, one that stops asks its clients to
+// come again, and this does.
 func (s *server) send(ctx context.Context, r request) (*http.Response, error) {
+	for {
+		response, err := s.sendOnce(ctx, r)
+		if err != nil || !s.system.restarts || response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
+			return response, err
+		}
+		_ = response.Body.Close() // What it says is known.
+		s.told.Add(1)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *server) sendOnce(ctx context.Context, r request) (*http.Response, error) {
 	if s.reads != nil && r.method == "GET" {
 		r.client = nil // It speaks to the other replica.
 		return s.reads.send(ctx, r)

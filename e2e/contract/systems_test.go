@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
 // system is one way to run the server.
@@ -22,10 +23,11 @@ type system struct {
 	heavy bool
 	// reference is set for the CRDs, which differ from the promise in a few places that the tests name.
 	reference bool
+	// restarts is set where servers are replaced all the time: clients come again when they are told to, and resume watches that
+	// have ended.
+	restarts bool
 	// start starts it with its data in dir; the test's end stops it.
 	start func(t *testing.T, y *system, dir string) *server
-	// absent says why the system is not started yet.
-	absent string
 }
 
 func systems() []*system {
@@ -34,7 +36,10 @@ func systems() []*system {
 		{name: "etcd", title: "standalone, external etcd", heavy: true, start: startOnEtcd},
 		{name: "postgresql", title: "standalone, PostgreSQL", start: startOnServer(engine.PostgreSQL)},
 		{name: "mysql", title: "standalone, MySQL/MariaDB", start: startOnServer(engine.MySQL)},
-		{name: "aggregated", title: "aggregated, behind kube-apiserver", heavy: true, absent: "written here, not switched on yet: e2e/cluster tests the aggregated server meanwhile"},
+		{name: "aggregated", title: "aggregated, SQLite", heavy: true, start: startAggregated(engine.SQLite)},
+		{name: "aggregated-postgresql", title: "aggregated, PostgreSQL", heavy: true, start: startAggregated(engine.PostgreSQL)},
+		{name: "aggregated-mysql", title: "aggregated, MySQL/MariaDB", heavy: true, start: startAggregated(engine.MySQL)},
+		{name: "rolling", title: "aggregated, two replicas on PostgreSQL under rolling restart", heavy: true, restarts: true, start: startRolling},
 		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
 	}
 }
@@ -172,14 +177,13 @@ func (e *etcdServer) Start(t *testing.T) {
 func startOnServer(storage string) func(*testing.T, *system, string) *server {
 	return func(t *testing.T, y *system, dir string) *server {
 		t.Helper()
-		database, place := engine.Start(t, storage)
-		l := newLink(t, fmt.Sprintf("%s:%d", place.Config.Host, place.Config.Port))
-		place.Config.Port = l.port()
+		database, l, place := startDatabase(t, storage)
 		options := component.ArkOptions{Dir: dir, Storage: place.Flags()}
 		first := options
 		etcd := embedded(t, &first)
 		s := startArk(t, y, first)
-		s.etcd, s.database, s.link = etcd, &databaseServer{database}, l
+		s.etcd, s.database, s.link = etcd, database, l
+		s.backup, s.restore = dumps(t, place)
 		s.replica = func(t *testing.T) *server {
 			further := options
 			further.Dir = t.TempDir()
@@ -189,8 +193,34 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 	}
 }
 
+// dumps saves a database with its own tools, and brings it back.
+func dumps(t *testing.T, place engine.Place) (backup, restore func(*testing.T)) {
+	dump := filepath.Join(t.TempDir(), "dump")
+	backup = func(t *testing.T) {
+		if err := place.Dump(t.Context(), dump); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore = func(t *testing.T) {
+		if err := place.Load(t.Context(), dump); err != nil {
+			t.Fatal(err)
+		}
+		arkCommand(t, append([]string{"restore", "--bump-revision"}, place.Flags()...)...)
+	}
+	return backup, restore
+}
+
+// startDatabase starts a database server of the test's own, with an empty database to be reached over a link.
+func startDatabase(t *testing.T, storage string) (*databaseServer, *link, engine.Place) {
+	t.Helper()
+	database, place := engine.Start(t, storage)
+	l := newLink(t, fmt.Sprintf("%s:%d", place.Config.Host, place.Config.Port))
+	place.Config.Port = l.port()
+	return &databaseServer{database}, l, place
+}
+
 // databaseServer is a database server that can be killed and started again.
-type databaseServer struct{ engine.Server }
+type databaseServer struct{ *sqltest.Server }
 
 func (d *databaseServer) Start(t *testing.T) {
 	t.Helper()
@@ -202,16 +232,30 @@ func (d *databaseServer) Start(t *testing.T) {
 // startCRDs starts a control plane with the Ark kinds as CRDs.
 func startCRDs(t *testing.T, y *system, dir string) *server {
 	t.Helper()
-	if err := component.BuildBinaries("etcd", "kube-apiserver", "kube-controller-manager"); err != nil {
-		t.Fatal(err)
-	}
 	crds, err := component.CRDs()
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := startCluster(t, component.ClusterOptions{Dir: dir})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	c, err := component.StartCluster(ctx, component.ClusterOptions{Dir: dir})
+	if err := component.InstallCRDs(ctx, c.Config, crds); err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(t, y, c.Config)
+	s.etcd, s.kubeconfig, s.audits = c.Etcd.URL, c.Kubeconfig, []auditLog{{path: c.AuditLog}}
+	return s
+}
+
+// startCluster starts a control plane, which ends with the test.
+func startCluster(t *testing.T, options component.ClusterOptions) *component.Cluster {
+	t.Helper()
+	if err := component.BuildBinaries("etcd", "kubectl", "kube-apiserver", "kube-controller-manager"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := component.StartCluster(ctx, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,10 +264,5 @@ func startCRDs(t *testing.T, y *system, dir string) *server {
 			t.Error(err)
 		}
 	})
-	if err := component.InstallCRDs(ctx, c.Config, crds); err != nil {
-		t.Fatal(err)
-	}
-	s := newServer(t, y, c.Config)
-	s.etcd, s.kubeconfig, s.audit = c.Etcd.URL, c.Kubeconfig, c.AuditLog
-	return s
+	return c
 }

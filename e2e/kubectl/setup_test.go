@@ -76,9 +76,14 @@ func (c *cluster) start(t *testing.T) {
 // try runs kubectl and returns however it ended.
 func (c *cluster) try(t *testing.T, stdin string, args ...string) component.KubectlResult {
 	t.Helper()
+	return c.tryWith(t, c.kubectl, stdin, args...)
+}
+
+func (c *cluster) tryWith(t *testing.T, k *component.Kubectl, stdin string, args ...string) component.KubectlResult {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	r, err := c.kubectl.Run(ctx, stdin, args...)
+	r, err := k.Run(ctx, stdin, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

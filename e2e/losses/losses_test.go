@@ -37,7 +37,7 @@ func TestLosses(t *testing.T) {
 		if err := component.BuildBinaries("kine"); err != nil {
 			t.Fatal(err)
 		}
-		server, err := sqltest.StartPostgres(t.Context(), sqltest.PostgresOptions{Own: true})
+		server, err := sqltest.StartPostgres(t.Context(), sqltest.Options{Own: true})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -15,13 +15,14 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
 // cluster is a database with replicas on it, each behind a proxy of its own.
 type cluster struct {
 	t        *testing.T
 	place    engine.Place
-	server   engine.Server
+	server   *sqltest.Server
 	replicas []*replica
 }
 

@@ -2,6 +2,7 @@
 # Builds the real components that the end-to-end tests and benchmarks run against, from their Go modules.
 #
 #   e2e/tools/build.sh NAME...     NAME: etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm | all
+#                                  or, not in "all": kube-apiserver-1.30 kube-controller-manager-1.30
 #
 # Binaries land in $ARK_CACHE (default: <repo>/.cache/bin). A binary is built only when it is missing or
 # when its stamp (NAME.version) names another version, so calling this before every run is cheap.
@@ -13,12 +14,16 @@ set -euo pipefail
 ETCD_VERSION=v3.7.3
 KUBE_VERSION=v1.37.2
 KUBE_BUILD_DATE=2026-10-27T12:01:04Z
+# The oldest host that is supported, at its last patch release.
+OLD_KUBE_VERSION=v1.30.14
+OLD_KUBE_BUILD_DATE=2025-06-17T18:28:43Z
 KINE_VERSION=v0.17.5
 HELM_VERSION=v3.22.0
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARK_CACHE:-$(cd "$here/../.." && pwd)/.cache/bin}
 known=(etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm)
+old_kube=(kube-apiserver-1.30 kube-controller-manager-1.30)
 
 say()  { printf 'tools: %s\n' "$*" >&2; }
 fail() { printf 'tools: error: %s\n' "$*" >&2; exit 1; }
@@ -77,39 +82,38 @@ build_etcd() {
   fi
 }
 
-# The wrapper's go.mod is Kubernetes' own with its staging modules pinned to their published versions, so no
+# kube_module VERSION: the wrapper's go.mod is Kubernetes' own with its staging modules pinned to their published versions, so no
 # version is resolved anew and the binaries are those of the release.
 kube_module() {
-  local staging=v0.${KUBE_VERSION#v1.} upstream
-  upstream=$(go mod download -json "k8s.io/kubernetes@$KUBE_VERSION" | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
-  [[ -f $upstream ]] || { echo "no .mod file of k8s.io/kubernetes $KUBE_VERSION in the module cache"; return 1; }
+  local version=$1 staging=v0.${1#v1.} upstream
+  upstream=$(go mod download -json "k8s.io/kubernetes@$version" | sed -n 's/^\t"GoMod": "\(.*\)",$/\1/p')
+  [[ -f $upstream ]] || { echo "no .mod file of k8s.io/kubernetes $version in the module cache"; return 1; }
   {
     echo "module local.test/k8sbuild"
     # The godebug line counts in main modules only: without it the binaries would run with other defaults.
     grep -E '^(go|godebug) ' "$upstream"
-    echo "require k8s.io/kubernetes $KUBE_VERSION"
+    echo "require k8s.io/kubernetes $version"
     sed -n '/^require (/,/^)/p' "$upstream" | sed -E "s/ v0\.0\.0( |\$)/ $staging\1/"
-    echo "tool ("
-    printf '\tk8s.io/kubernetes/cmd/%s\n' kube-apiserver kube-controller-manager kubectl
-    echo ")"
     echo "replace ("
     sed -n '/^replace (/,/^)/p' "$upstream" | sed -nE "s|^\t(k8s.io/[^ ]+) => .*|\t\1 => \1 $staging|p"
     echo ")"
   } >go.mod
-  go mod download
+  # Fetches what the commands import, and no more: not every staging module of every release was published.
+  go list -mod=mod -deps k8s.io/kubernetes/cmd/{kube-apiserver,kube-controller-manager,kubectl} >/dev/null
 }
 
+# build_kube NAME VERSION DATE PARALLEL: NAME is that of the binary, its command what comes before the version in it.
 build_kube() {
-  local name=$1 src=$cache/src/kube-$KUBE_VERSION flags="-s -w" pkg
-  once "$src" kube_module
-  local minor=${KUBE_VERSION#v1.}
+  local name=$1 version=$2 date=$3 parallel=$4 src=$cache/src/kube-$2 flags="-s -w" pkg
+  once "$src" kube_module "$version"
+  local minor=${version#v1.}
   for pkg in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-    flags+=" -X $pkg.gitVersion=$KUBE_VERSION -X $pkg.gitMajor=1 -X $pkg.gitMinor=${minor%%.*}"
-    flags+=" -X $pkg.gitTreeState=clean -X $pkg.buildDate=$KUBE_BUILD_DATE"
+    flags+=" -X $pkg.gitVersion=$version -X $pkg.gitMajor=1 -X $pkg.gitMinor=${minor%%.*}"
+    flags+=" -X $pkg.gitTreeState=clean -X $pkg.buildDate=$date"
   done
   export CGO_ENABLED=0
   cd "$src"
-  package=k8s.io/kubernetes/cmd/$name compile "$name" "$KUBE_VERSION" -mod=mod -p 2 -ldflags "$flags"
+  package=k8s.io/kubernetes/cmd/${name%-1.*} compile "$name" "$version" -mod=mod -p "$parallel" -ldflags "$flags"
 }
 
 kine_module() {
@@ -156,14 +160,15 @@ build_helm() {
 build() {
   case $1 in
     etcd|etcdctl) current "$1" "$ETCD_VERSION" || (build_etcd "$1") ;;
-    kubectl|kube-apiserver|kube-controller-manager) current "$1" "$KUBE_VERSION" || (build_kube "$1") ;;
+    kubectl|kube-apiserver|kube-controller-manager) current "$1" "$KUBE_VERSION" || (build_kube "$1" "$KUBE_VERSION" "$KUBE_BUILD_DATE" 2) ;;
+    kube-apiserver-1.30|kube-controller-manager-1.30) current "$1" "$OLD_KUBE_VERSION" || (build_kube "$1" "$OLD_KUBE_VERSION" "$OLD_KUBE_BUILD_DATE" 2) ;;
     kine) current kine "$KINE_VERSION" || (build_kine) ;;
     helm) current helm "$HELM_VERSION" || (build_helm) ;;
-    *) fail "unknown component '$1'; known: ${known[*]} all" ;;
+    *) fail "unknown component '$1'; known: ${known[*]} ${old_kube[*]} all" ;;
   esac
 }
 
-(($#)) || fail "name the components to build: ${known[*]} all"
+(($#)) || fail "name the components to build: ${known[*]} ${old_kube[*]} all"
 command -v go >/dev/null || fail "no go command found: install Go 1.26 or later"
 mkdir -p "$cache"
 # One build at a time: a second caller waits, then finds the binaries there.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/authenticatorfactory"
 	"k8s.io/apiserver/pkg/authentication/request/anonymous"
@@ -18,22 +17,20 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// kube-apiserver publishes in this ConfigMap whom an aggregated server may
-// believe.
-const (
-	trustNamespace = metav1.NamespaceSystem
-	trustConfigMap = "extension-apiserver-authentication"
-)
-
 // applyAuthentication says who a request comes from, in this order: whom the front
 // proxy names, the subject of a client certificate of the cluster, the owner of a
-// bearer token. It reads the ConfigMap once, so that a missing permission shows now.
+// bearer token. It reads the ConfigMap once, so that a missing permission shows now,
+// and that the first request is known already.
 func applyAuthentication(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, ttl time.Duration) error {
-	proxy, err := newFrontProxy(ctx, client)
+	trust, err := readTrust(ctx, client)
+	if err != nil {
+		return fmt.Errorf("read the front proxy's authority: %w", &TrustError{Err: err})
+	}
+	proxy, err := newFrontProxy(ctx, client, trust[proxyCAKey])
 	if err != nil {
 		return err
 	}
-	clientCA, err := dynamiccertificates.NewDynamicCAFromConfigMapController("client-ca", trustNamespace, trustConfigMap, "client-ca-file", client)
+	clients, err := newClientCA(client, trust[clientCAKey])
 	if err != nil {
 		return fmt.Errorf("trust the cluster's client certificates: %w", err)
 	}
@@ -45,7 +42,7 @@ func applyAuthentication(ctx context.Context, config *genericapiserver.Config, c
 		ExtraHeaderPrefixes: headerrequest.StringSliceProviderFunc(proxy.ExtraHeaderPrefixes),
 		AllowedClientNames:  headerrequest.StringSliceProviderFunc(proxy.AllowedClientNames),
 	}
-	for _, ca := range []dynamiccertificates.CAContentProvider{clientCA, proxy} {
+	for _, ca := range []dynamiccertificates.CAContentProvider{clients, proxy} {
 		if err := config.Authentication.ApplyClientCert(ca, config.SecureServing); err != nil {
 			return fmt.Errorf("ask for client certificates: %w", err)
 		}
@@ -58,7 +55,7 @@ func applyAuthentication(ctx context.Context, config *genericapiserver.Config, c
 		TokenAccessReviewTimeout:           reviewTimeout,
 		WebhookRetryBackoff:                genericoptions.DefaultAuthWebhookRetryBackoff(),
 		CacheTTL:                           ttl,
-		ClientCertificateCAContentProvider: clientCA,
+		ClientCertificateCAContentProvider: clients,
 		RequestHeaderConfig:                headers,
 	}.New()
 	if err != nil {
@@ -68,19 +65,22 @@ func applyAuthentication(ctx context.Context, config *genericapiserver.Config, c
 	return nil
 }
 
-// newFrontProxy follows what the ConfigMap says of the front proxy: its authority,
-// its names and its headers.
-func newFrontProxy(ctx context.Context, client kubernetes.Interface) (*genericoptions.DynamicRequestHeaderController, error) {
-	ca, err := dynamiccertificates.NewDynamicCAFromConfigMapController("front-proxy-ca", trustNamespace, trustConfigMap, "requestheader-client-ca-file", client)
+// newFrontProxy follows what the ConfigMap says of the front proxy.
+func newFrontProxy(ctx context.Context, client kubernetes.Interface, first string) (*frontProxy, error) {
+	f, err := newFirstCA(first)
 	if err != nil {
 		return nil, fmt.Errorf("trust the cluster's front proxy: %w", err)
 	}
-	proxy := &genericoptions.DynamicRequestHeaderController{
+	ca, err := dynamiccertificates.NewDynamicCAFromConfigMapController("front-proxy-ca", trustNamespace, trustConfigMap, proxyCAKey, client)
+	if err != nil {
+		return nil, fmt.Errorf("trust the cluster's front proxy: %w", err)
+	}
+	proxy := &frontProxy{first: f, DynamicRequestHeaderController: &genericoptions.DynamicRequestHeaderController{
 		ConfigMapCAController: ca,
 		RequestHeaderAuthRequestController: headerrequest.NewRequestHeaderAuthRequestController(trustConfigMap, trustNamespace, client,
 			"requestheader-username-headers", "requestheader-uid-headers", "requestheader-group-headers",
 			"requestheader-extra-headers-prefix", "requestheader-allowed-names"),
-	}
+	}}
 	if err := proxy.RunOnce(ctx); err != nil {
 		return nil, fmt.Errorf("read the front proxy's authority: %w", &TrustError{Err: err})
 	}

@@ -2,7 +2,7 @@
 // aggregation layer of its kube-apiserver: it adds to internal/apiserver what the
 // cluster decides.
 //
-//   - Who asks (authn.go): the front proxy's word, client certificates of the
+//   - Who asks (authn.go, trust.go): the front proxy's word, client certificates of the
 //     cluster's authority, and bearer tokens by TokenReview. The two authorities
 //     and the header names are read from the ConfigMap
 //     kube-system/extension-apiserver-authentication and followed as it changes.

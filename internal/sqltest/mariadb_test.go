@@ -10,7 +10,7 @@ import (
 // TestMariaDB: what was committed survives a crash, on the same port; nothing is
 // left in the end.
 func TestMariaDB(t *testing.T) {
-	s, err := StartMariaDB(t.Context(), MariaDBOptions{Own: true})
+	s, err := StartMariaDB(t.Context(), Options{Own: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 // TestPostgres: what was committed survives a crash, on the same port; nothing
 // is left in the end.
 func TestPostgres(t *testing.T) {
-	s, err := StartPostgres(t.Context(), PostgresOptions{Own: true})
+	s, err := StartPostgres(t.Context(), Options{Own: true})
 	if err != nil {
 		t.Fatal(err)
 	}

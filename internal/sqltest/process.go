@@ -32,10 +32,15 @@ type command struct {
 	args       []string
 	dir        string
 	credential *syscall.Credential // nil is the caller's own
+	wrap       func(path string, args []string) (string, []string)
 }
 
 func (c command) exec() *exec.Cmd {
-	cmd := exec.Command(c.path, c.args...)
+	path, args := c.path, c.args
+	if c.wrap != nil {
+		path, args = c.wrap(path, args)
+	}
+	cmd := exec.Command(path, args...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), "HOME="+c.dir, "LC_ALL=C.UTF-8")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: c.credential}
@@ -157,6 +162,31 @@ func unprivileged(name string) (*syscall.Credential, error) {
 		return nil, err
 	}
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// write writes a file beside the data that the server alone may read.
+func (s *Server) write(name string, text []byte) (path string, err error) {
+	path = filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return "", err
+	}
+	if c := s.command.credential; c != nil {
+		return path, os.Chown(path, int(c.Uid), int(c.Gid))
+	}
+	return path, nil
+}
+
+func (s *Server) writeCertificate(opts Options) (cert, key string, err error) {
+	if cert, err = s.write("server-cert.pem", opts.Certificate); err != nil {
+		return "", "", err
+	}
+	key, err = s.write("server-key.pem", opts.Key)
+	return cert, key, err
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
 }
 
 // folder makes a temporary folder that the server's user owns.

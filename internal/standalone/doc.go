@@ -10,6 +10,8 @@
 //   - Namespaces (core.go, namespaces.go, controllers.go): the upstream registry,
 //     the admission that guards it, and the controller that empties a namespace
 //     that is being deleted.
+//   - Garbage (garbage.go): the upstream collector, which deletes what its owners
+//     have left behind and carries out foreground and orphan deletions.
 //   - Secrets and ConfigMaps (core.go), which Ark objects refer to. They lie in
 //     the database as they are, not encrypted.
 //
@@ -22,6 +24,7 @@
 //	                                core objects as kube-apiserver serves them
 //	pkg/generated/openapi           the schemas of the core types
 //	pkg/controller/namespace        deletes what a deleted namespace holds
+//	pkg/controller/garbagecollector deletes what a deleted owner leaves behind
 //
 // Everything else is k8s.io/apiserver and k8s.io/client-go.
 package standalone

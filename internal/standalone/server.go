@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
@@ -15,6 +17,7 @@ import (
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apiserver"
 )
 
@@ -102,24 +105,39 @@ func New(o Options, backend apiserver.Backend) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{URL: url, Generic: server.Generic, server: server, keys: keys}
-	return s, s.addHooks(client, config.Informers)
+	stored := storages{}
+	for version, paths := range server.Storage {
+		stored.add(schema.GroupVersion{Group: ark.GroupName, Version: version}, paths)
+	}
+	stored.add(corev1.SchemeGroupVersion, core.resources)
+	return s, s.addHooks(client, config.Informers, stored)
 }
 
 const informerResync = 10 * time.Minute
 
 // addHooks registers what happens once the server serves. It is not ready before
 // its namespaces exist.
-func (s *Server) addHooks(client kubernetes.Interface, informers informers.SharedInformerFactory) error {
+func (s *Server) addHooks(client kubernetes.Interface, informers informers.SharedInformerFactory, stored storages) error {
 	return errors.Join(
 		s.Generic.AddPostStartHook("ark-system-namespaces", func(hook genericapiserver.PostStartHookContext) error {
 			return ignoreCanceled(ensureNamespaces(hook, client))
 		}),
-		s.Generic.AddPostStartHook("ark-namespace-controller", func(hook genericapiserver.PostStartHookContext) error {
+		s.Generic.AddPostStartHook("ark-controllers", func(hook genericapiserver.PostStartHookContext) error {
 			controller, err := newNamespaceController(hook, hook.LoopbackClientConfig, client, informers)
 			if err != nil {
 				return err
 			}
+			collector, err := newGarbageCollector(hook, hook.LoopbackClientConfig, stored)
+			if err != nil {
+				return err
+			}
 			s.background.Go(func() { controller.Run(hook, namespaceWorkers) })
+			s.background.Go(func() {
+				// Earlier it would find watch caches that are still being filled, and try again only after seconds.
+				if s.WaitReady(hook) == nil {
+					collector.run(hook)
+				}
+			})
 			s.background.Go(func() { renewCertificates(hook, s.keys) })
 			return nil
 		}),

@@ -29,17 +29,29 @@ type running struct {
 	actors  chan apiserver.Actor // of writes, as many as fit
 }
 
+// openStore opens the database in a folder until the end of the test.
+func openStore(t testing.TB, dir string) *mvcc.Store {
+	t.Helper()
+	engine, err := sqlite.Open(context.Background(), filepath.Join(dir, "ark.db"), sqlite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := mvcc.Open(context.Background(), engine, mvcc.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return store
+}
+
 func start(t testing.TB, dir string) *running {
 	t.Helper()
+	store := openStore(t, dir)
 	ctx, stop := context.WithCancel(context.Background())
-	engine, err := sqlite.Open(ctx, filepath.Join(dir, "ark.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	endpoint := etcdserver.New(store, etcdserver.Options{})
 	actors := make(chan apiserver.Actor, 1000)
 	backend, err := apiserver.NewClient(ctx, apiserver.ClientOptions{
@@ -75,9 +87,6 @@ func start(t testing.TB, dir string) *running {
 			t.Error(err)
 		}
 		endpoint.Stop()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	if err := server.WaitReady(ctx); err != nil {
 		t.Fatal(err)

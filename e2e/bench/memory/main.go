@@ -81,6 +81,17 @@ func run(ctx context.Context, objects int) (err error) {
 		if err := report(server, "after the start"); err != nil {
 			return err
 		}
+		// Ready is not idle: the garbage collector sees all objects before it collects.
+		if err := settle(ctx, server); err != nil {
+			return err
+		}
+		settled, err := server.CPU()
+		if err != nil {
+			return err
+		}
+		if err := report(server, fmt.Sprintf("once idle, after another %s s of processor time", measure.Seconds(settled-cpu))); err != nil {
+			return err
+		}
 		if err := list(ctx, server, objects); err != nil {
 			return err
 		}
@@ -120,6 +131,26 @@ func report(server *component.ArkServer, when string) error {
 	}
 	fmt.Printf("  resident %s: %d MiB (peak %d MiB)\n", when, m.RSS>>20, m.Peak>>20)
 	return nil
+}
+
+// settle waits until the server does next to nothing.
+func settle(ctx context.Context, server *component.ArkServer) error {
+	const look, idle = 2 * time.Second, 50 * time.Millisecond
+	for before := time.Duration(-1); ; {
+		now, err := server.CPU()
+		if err != nil {
+			return err
+		}
+		if before >= 0 && now-before < idle {
+			return nil
+		}
+		before = now
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(look):
+		}
+	}
 }
 
 // list reads everything in one answer, without compression and as fast as the server sends it.

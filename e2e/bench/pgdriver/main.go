@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 }
 
 func withServer(ctx context.Context, noFsync bool, do func(dsn string) error) error {
-	s, err := sqltest.StartPostgres(ctx, sqltest.PostgresOptions{Own: true, NoFsync: noFsync, Settings: []string{"max_wal_size = 4GB"}})
+	s, err := sqltest.StartPostgres(ctx, sqltest.Options{Own: true, NoFsync: noFsync, Settings: []string{"max_wal_size = 4GB"}})
 	if err != nil {
 		return err
 	}

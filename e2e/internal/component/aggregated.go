@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"k8s.io/client-go/rest"
 )
@@ -34,10 +35,13 @@ func StartAggregatedArk(ctx context.Context, o AggregatedOptions) (*AggregatedAr
 		return nil, err
 	}
 	storage := []string{"--storage=sqlite", "--db-path=" + o.DB()}
-	if o.EtcdServers != "" {
+	switch {
+	case o.EtcdServers != "":
 		storage = []string{"--storage=etcd", "--etcd-servers=" + o.EtcdServers}
+	case o.Storage != nil:
+		storage = o.Storage
 	}
-	args := append(storage, "--mode=aggregated", "--kubeconfig="+o.Kubeconfig, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", o.Port),
+	args := append(slices.Clone(storage), "--mode=aggregated", "--kubeconfig="+o.Kubeconfig, "--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", o.Port),
 		"--tls-cert-file="+o.Serving.CertFile, "--tls-private-key-file="+o.Serving.KeyFile)
 	p, err := Start(Command{Path: path, Name: "ark-server", Args: append(args, o.Args...), Env: o.Env, Dir: o.Dir})
 	if err != nil {

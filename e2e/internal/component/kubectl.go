@@ -8,11 +8,20 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // Kubectl runs the real kubectl against one kubeconfig.
 type Kubectl struct {
 	path, kubeconfig, home string
+	more                   []string // environment
+}
+
+// With is the same kubectl with more in its environment, such as KUBE_EDITOR=...
+func (k *Kubectl) With(env ...string) *Kubectl {
+	with := *k
+	with.more = append(slices.Clone(k.more), env...)
+	return &with
 }
 
 // NewKubectl prepares kubectl; home is a folder for its discovery cache, so that nothing outlives the run.
@@ -63,4 +72,4 @@ func (k *Kubectl) flags() []string {
 }
 
 // env keeps the caller's own configuration out.
-func (k *Kubectl) env() []string { return []string{"HOME=" + k.home, "KUBECONFIG="} }
+func (k *Kubectl) env() []string { return append([]string{"HOME=" + k.home, "KUBECONFIG="}, k.more...) }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -62,47 +61,42 @@ func (p Place) Flags() []string {
 	}
 }
 
-// Server is a database server of a test's own.
-type Server interface {
-	// Halt shuts the server down, Kill ends it as a crash would; Restart starts it again on the same port and data.
-	Halt() error
-	Kill()
-	Restart(context.Context) error
+// Start starts a server of the test's own, or none for SQLite, and gives it an empty database.
+func Start(t testing.TB, storage string) (*sqltest.Server, Place) {
+	t.Helper()
+	return StartWith(t, storage, sqltest.Options{})
 }
 
-// Start starts a server of the test's own, or none for SQLite, and gives it an empty database.
-func Start(t testing.TB, storage string) (Server, Place) {
+// StartWith is Start with other settings.
+func StartWith(t testing.TB, storage string, opts sqltest.Options) (*sqltest.Server, Place) {
 	t.Helper()
 	p := Place{Storage: storage}
-	switch storage {
-	case SQLite:
+	if storage == SQLite {
 		p.Path = filepath.Join(t.TempDir(), "ark.db")
 		return nil, p
-	case PostgreSQL:
-		s, err := sqltest.StartPostgres(t.Context(), sqltest.PostgresOptions{Own: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { stop(t, s.Stop) })
-		p.Config = s.Database(t)
-		return s, p
-	case MySQL:
-		s, err := sqltest.StartMariaDB(t.Context(), sqltest.MariaDBOptions{Own: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { stop(t, s.Stop) })
-		p.Config = s.Database(t)
-		return s, p
 	}
-	t.Fatalf("there is no storage %q: use %v", storage, slices.Concat([]string{SQLite}, Servers))
-	return nil, p
+	opts.Own = true
+	s, err := start(t.Context(), storage, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("stop the database server: %v", err)
+		}
+	})
+	p.Config = s.Database(t)
+	return s, p
 }
 
-func stop(t testing.TB, f func() error) {
-	if err := f(); err != nil {
-		t.Errorf("stop the database server: %v", err)
+func start(ctx context.Context, storage string, opts sqltest.Options) (*sqltest.Server, error) {
+	switch storage {
+	case PostgreSQL:
+		return sqltest.StartPostgres(ctx, opts)
+	case MySQL:
+		return sqltest.StartMariaDB(ctx, opts)
 	}
+	return nil, fmt.Errorf("there is no server for storage %q: use %v", storage, Servers)
 }
 
 // Shared gives the tests of one binary databases on servers that they share. The zero value is ready; TestMain calls Stop.

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
@@ -13,28 +12,12 @@ import (
 func Serve(ctx context.Context, storage string) (p Place, stop func() error, err error) {
 	p.Storage = storage
 	ctx = context.WithoutCancel(ctx)
-	switch storage {
-	case PostgreSQL:
-		s, err := sqltest.StartPostgres(ctx, sqltest.PostgresOptions{})
-		if err != nil {
-			return p, nil, err
-		}
-		p.Config, _, err = s.CreateDatabase(ctx)
-		return orStop(p, s.Stop, err)
-	case MySQL:
-		s, err := sqltest.StartMariaDB(ctx, sqltest.MariaDBOptions{})
-		if err != nil {
-			return p, nil, err
-		}
-		p.Config, _, err = s.CreateDatabase(ctx)
-		return orStop(p, s.Stop, err)
-	}
-	return p, nil, fmt.Errorf("there is no server for storage %q", storage)
-}
-
-func orStop(p Place, stop func() error, err error) (Place, func() error, error) {
+	s, err := start(ctx, storage, sqltest.Options{})
 	if err != nil {
-		return p, nil, errors.Join(err, stop())
+		return p, nil, err
 	}
-	return p, stop, nil
+	if p.Config, _, err = s.CreateDatabase(ctx); err != nil {
+		return p, nil, errors.Join(err, s.Stop())
+	}
+	return p, s.Stop, nil
 }

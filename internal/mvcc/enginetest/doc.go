@@ -2,7 +2,8 @@
 // suite, which every engine runs on its real database.
 //
 // The suite keeps a model of what has been committed and holds each answer of the
-// engine against it.
+// engine against it. What an engine owes when its server dies or the network fails is
+// tested by functions of their own, which need a server to kill or a proxy.
 //
-// The package is for tests only. It may import mvcc and testing.
+// The package is for tests only. It may import mvcc, sqltest and testing.
 package enginetest

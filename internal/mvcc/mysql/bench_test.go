@@ -111,10 +111,10 @@ func newInserter(b *testing.B, n int) *inserter {
 		b.Fatal(err)
 	}
 	for into, text := range map[**sql.Stmt]string{
-		&in.logRows:   "INSERT INTO ark_log VALUES " + strings.TrimSuffix(strings.Repeat(logMarks+",", n), ","),
-		&in.stateRows: "INSERT INTO ark_state VALUES " + strings.TrimSuffix(strings.Repeat(stateMarks+",", n), ",") + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
-		&in.logRow:    "INSERT INTO ark_log VALUES " + logMarks,
-		&in.stateRow:  "INSERT INTO ark_state VALUES " + stateMarks + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
+		&in.logRows:   insertLog + strings.TrimSuffix(strings.Repeat(logMarks+",", n), ","),
+		&in.stateRows: insertState + strings.TrimSuffix(strings.Repeat(stateMarks+",", n), ",") + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
+		&in.logRow:    insertLog + logMarks,
+		&in.stateRow:  insertState + stateMarks + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
 	} {
 		if *into, err = in.conn.PrepareContext(b.Context(), text); err != nil {
 			b.Fatal(err)

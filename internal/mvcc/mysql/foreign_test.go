@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 	"golang.org/x/sync/errgroup"
 )
@@ -49,7 +50,7 @@ func TestForeignSnapshot(t *testing.T) {
 	exec(t, foreign, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ", "START TRANSACTION WITH CONSISTENT SNAPSHOT", "SELECT COUNT(*) FROM ark_log")
 	at := mvcc.Position{Revision: 1}
 	for i := range 100 {
-		if err := e.Commit(t.Context(), putBatch(at, fmt.Sprint("k", i), "v")); err != nil {
+		if err := e.Commit(t.Context(), enginetest.PutBatch(at, fmt.Sprint("k", i), "v")); err != nil {
 			t.Fatal(err)
 		}
 		at.Revision++
@@ -74,17 +75,17 @@ func TestForeignLock(t *testing.T) {
 	cfg.Timeout = 2 * time.Second
 	e := open(t, cfg)
 	defer e.Close()
-	commitNext(t, e, "k")
-	at := positionOf(t, e)
+	enginetest.CommitNext(t, e, "k")
+	at := enginetest.PositionOf(t, e)
 	foreign := session(t, e)
 	exec(t, foreign, "START TRANSACTION", "SELECT * FROM ark_counter FOR UPDATE")
 	for name, write := range map[string]func() error{
-		"commit": func() error { return e.Commit(t.Context(), putBatch(at, "x", "v")) },
+		"commit": func() error { return e.Commit(t.Context(), enginetest.PutBatch(at, "x", "v")) },
 		"in turn": func() error {
 			return e.InTurn(t.Context(), func(context.Context, mvcc.Position) (*mvcc.Batch, error) { return nil, nil })
 		},
 		"settle": func() error {
-			_, err := e.Settle(t.Context(), putBatch(at, "x", "v"))
+			_, err := e.Settle(t.Context(), enginetest.PutBatch(at, "x", "v"))
 			return err
 		},
 	} {
@@ -96,7 +97,7 @@ func TestForeignLock(t *testing.T) {
 		if took := time.Since(begin); took > 4*time.Second {
 			t.Errorf("%s took %s", name, took)
 		}
-		if now := positionOf(t, e); now != at {
+		if now := enginetest.PositionOf(t, e); now != at {
 			t.Errorf("at %+v, want %+v", now, at)
 		}
 		n := 0
@@ -108,7 +109,7 @@ func TestForeignLock(t *testing.T) {
 		}
 	}
 	exec(t, foreign, "ROLLBACK")
-	commitNext(t, e, "y")
+	enginetest.CommitNext(t, e, "y")
 }
 
 // TestDeadReplica: one whose machine dies in its turn does not keep the counter. Its
@@ -130,7 +131,7 @@ func TestDeadReplica(t *testing.T) {
 		t.Errorf("wait_timeout is %d, %v", hangs, err)
 	}
 	exec(t, conn, "SET wait_timeout = 1 /*M!100300 , idle_transaction_timeout = 1 */", "START TRANSACTION", turnQuery)
-	b := putBatch(mvcc.Position{Revision: 1}, "k", "v")
+	b := enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")
 	if err := e.Commit(t.Context(), b); err != nil { // waits for it
 		t.Fatal(err)
 	}
@@ -230,20 +231,20 @@ func TestOppositeOrders(t *testing.T) {
 // TestDemotedServer: a server that takes no more writes is not read either, for it may
 // be behind; the connection that follows may lead to another one.
 func TestDemotedServer(t *testing.T) {
-	s := ownServer(t, sqltest.MariaDBOptions{})
+	s := ownServer(t, sqltest.Options{})
 	cfg := s.Database(t)
 	// Root may write whatever read_only says.
 	limited := limitedUser(t, s, &cfg)
 	e := open(t, cfg)
 	defer e.Close()
-	at := positionOf(t, e)
+	at := enginetest.PositionOf(t, e)
 	if err := s.Exec(t.Context(), "SET GLOBAL read_only = 1"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Read(t.Context()); !errors.Is(err, errReplica) {
 		t.Errorf("read: got %v", err)
 	}
-	if err := e.Commit(t.Context(), putBatch(at, "k", "v")); !errors.Is(err, errReplica) || errors.Is(err, mvcc.ErrUnknownOutcome) {
+	if err := e.Commit(t.Context(), enginetest.PutBatch(at, "k", "v")); !errors.Is(err, errReplica) || errors.Is(err, mvcc.ErrUnknownOutcome) {
 		t.Errorf("commit: got %v", err)
 	}
 	if n := e.writer.Stats().OpenConnections + e.looks.Stats().OpenConnections; n > 1 {
@@ -255,5 +256,5 @@ func TestDemotedServer(t *testing.T) {
 	if err := s.Exec(t.Context(), "SET GLOBAL read_only = 0"); err != nil {
 		t.Fatal(err)
 	}
-	commitNext(t, e, "k")
+	enginetest.CommitNext(t, e, "k")
 }

@@ -7,7 +7,6 @@ import (
 	"runtime"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -16,14 +15,11 @@ const (
 		FROM ark_state s LEFT JOIN ark_log l ON l.id=s.id WHERE s.created>=? AND s.created<?`
 )
 
-// loadChunk is how many keys are handed over at a time; loadParts how many parts the
-// keys are read in, more than there are connections since they differ in size.
-const (
-	loadChunk = 256
-	loadParts = 64
-)
+// loadSpans is how many spans the keys are read in, more than there are connections since
+// they differ in size.
+const loadSpans = 64
 
-// Load implements mvcc.Engine. Several connections read parts of the keys, each in a
+// Load implements mvcc.Engine. Several connections read spans of the keys, each in a
 // snapshot of its own, provided that these show the same position; otherwise one
 // reads them all. each is called from one goroutine.
 func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvcc.State, error) {
@@ -42,48 +38,24 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 	if err != nil {
 		return st, fmt.Errorf("begin to load: %w", err)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	reading, ctx := errgroup.WithContext(ctx)
-	parts := make(chan [2]int64, len(bounds))
+	spans := make(chan [2]int64, len(bounds))
 	for i, from := range bounds[:len(bounds)-1] {
-		parts <- [2]int64{from, bounds[i+1]}
+		spans <- [2]int64{from, bounds[i+1]}
 	}
-	close(parts)
-	chunks := make(chan []*mvcc.KeyValue)
+	close(spans)
+	var parts []mvcc.LoadPart
 	for _, c := range conns {
-		reading.Go(func() error {
-			for p := range parts {
-				if err := loadPart(ctx, c, p[0], p[1], chunks); err != nil {
-					return err
+		parts = append(parts, func(ctx context.Context, send func(*mvcc.KeyValue) error) error {
+			for span := range spans {
+				if err := loadSpan(ctx, c, span[0], span[1], send); err != nil {
+					return fmt.Errorf("load the keys: %w", err)
 				}
 			}
 			return nil
 		})
 	}
-	done := make(chan error, 1)
-	go func() {
-		done <- reading.Wait()
-		close(chunks)
-	}()
-	var failed error
-	for chunk := range chunks {
-		for _, kv := range chunk {
-			if failed == nil {
-				if failed = each(kv); failed != nil {
-					stop()
-				}
-			}
-		}
-	}
-	err = <-done
-	if failed != nil {
-		return st, failed
-	}
-	if err != nil {
-		return st, fmt.Errorf("load the keys: %w", err)
-	}
-	return st, nil
+	_, err = mvcc.LoadParts(ctx, parts, each)
+	return st, err
 }
 
 // snapshots begins up to n snapshots that show the same, at least one. What it
@@ -124,36 +96,26 @@ func (e *Engine) snapshots(ctx context.Context, n int) (conns []*sql.Conn, st mv
 	return conns, st, nil
 }
 
-// split cuts the state table into parts: part i is from bound i to below bound i+1.
+// split cuts the state table into spans: span i is from bound i to below bound i+1.
 func split(ctx context.Context, conn *sql.Conn) ([]int64, error) {
 	var least, most int64
 	if err := conn.QueryRowContext(ctx, boundsQuery).Scan(&least, &most); err != nil {
 		return nil, err
 	}
 	bounds := []int64{least}
-	step := (most-least)/loadParts + 1
+	step := (most-least)/loadSpans + 1
 	for at := least + step; at <= most; at += step {
 		bounds = append(bounds, at)
 	}
 	return append(bounds, most+1), nil
 }
 
-func loadPart(ctx context.Context, conn *sql.Conn, from, to int64, chunks chan<- []*mvcc.KeyValue) error {
+func loadSpan(ctx context.Context, conn *sql.Conn, from, to int64, send func(*mvcc.KeyValue) error) error {
 	rows, err := conn.QueryContext(ctx, loadQuery, from, to)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var chunk []*mvcc.KeyValue
-	send := func() error {
-		select {
-		case chunks <- chunk:
-			chunk = make([]*mvcc.KeyValue, 0, loadChunk)
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	for rows.Next() {
 		kv := &mvcc.KeyValue{}
 		var id, created int64
@@ -167,14 +129,9 @@ func loadPart(ctx context.Context, conn *sql.Conn, from, to int64, chunks chan<-
 		}
 		kv.ModRevision, kv.Version, kv.Lease = id/positions, version.Int64, mvcc.LeaseID(lease.Int64)
 		setCreated(kv, created)
-		if chunk = append(chunk, kv); len(chunk) >= loadChunk {
-			if err := send(); err != nil {
-				return err
-			}
+		if err := send(kv); err != nil {
+			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return send()
+	return rows.Err()
 }

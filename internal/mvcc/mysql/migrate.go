@@ -139,7 +139,7 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration) (before dat
 				return before, ddlError(fmt.Errorf("migrate to schema version %d (%s): %w", i+1, m.title, err))
 			}
 		}
-		if _, err := conn.ExecContext(ctx, "INSERT INTO ark_schema VALUES (?,?,?,"+nowMillis+")", i+1, m.demands, m.title); err != nil {
+		if _, err := conn.ExecContext(ctx, "INSERT INTO ark_schema (version,demands,title,at) VALUES (?,?,?,"+nowMillis+")", i+1, m.demands, m.title); err != nil {
 			return before, fmt.Errorf("record schema version %d: %w", i+1, err)
 		}
 	}

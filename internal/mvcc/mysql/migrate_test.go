@@ -13,13 +13,14 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 	"golang.org/x/sync/errgroup"
 )
 
 // limitedUser migrates the database, and returns the configuration, which cfg then is
 // too, of a user with no more rights than the server needs.
-func limitedUser(t *testing.T, s *sqltest.MariaDBServer, cfg *database.Config) database.Config {
+func limitedUser(t *testing.T, s *sqltest.Server, cfg *database.Config) database.Config {
 	t.Helper()
 	if _, err := Migrate(t.Context(), *cfg); err != nil {
 		t.Fatal(err)
@@ -51,7 +52,7 @@ func must(t *testing.T, err error, parts ...string) {
 
 // TestLimitedUser: who may only read and write rows can do everything but migrate.
 func TestLimitedUser(t *testing.T) {
-	s := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	s := ownServer(t, sqltest.Options{NoFsync: true})
 	admin := s.Database(t)
 	cfg := admin
 	if err := s.Exec(t.Context(), "CREATE USER limited@'%' IDENTIFIED BY 'hush-hush'", Grants+" `"+cfg.Name+"`.* TO limited@'%'"); err != nil {
@@ -138,7 +139,7 @@ func TestInterruptedMigration(t *testing.T) {
 	cfg := server.Database(t)
 	e := open(t, cfg)
 	defer e.Close()
-	commitNext(t, e, "k")
+	enginetest.CommitNext(t, e, "k")
 	conn := session(t, e)
 	exec(t, conn, "DELETE FROM ark_schema")
 	for n := range len(all) + 1 {
@@ -148,7 +149,7 @@ func TestInterruptedMigration(t *testing.T) {
 			t.Fatalf("after %d statements: %v", n, err)
 		}
 	}
-	if now := positionOf(t, e); now.Revision != 2 {
+	if now := enginetest.PositionOf(t, e); now.Revision != 2 {
 		t.Errorf("revision %d, want 2", now.Revision)
 	}
 	// From nothing, too.
@@ -160,7 +161,7 @@ func TestInterruptedMigration(t *testing.T) {
 			t.Fatalf("after %d statements: %v", n, err)
 		}
 	}
-	commitNext(t, e, "k")
+	enginetest.CommitNext(t, e, "k")
 }
 
 // TestNextSchema: what a newer release makes of the database is used or refused as that
@@ -170,16 +171,28 @@ func TestNextSchema(t *testing.T) {
 	cfg := server.Database(t)
 	e := open(t, cfg)
 	defer e.Close()
-	commitNext(t, e, "k")
+	enginetest.CommitNext(t, e, "k")
 	conn := session(t, e)
-	compatible := append(slices.Clone(migrations), migration{"add a column", len(migrations), "ALTER TABLE ark_log ADD COLUMN IF NOT EXISTS note TEXT"})
-	// The insert names no columns, so this release would fail on one more: a
-	// migration like that is not compatible. One in a table of its own is.
-	compatible[len(migrations)].statements = "CREATE TABLE IF NOT EXISTS ark_note (id INT PRIMARY KEY) §table§;\nINSERT IGNORE INTO ark_note VALUES (1)"
-	if before, err := migrate(t.Context(), conn, compatible); err != nil || len(before.Pending) != 1 || before.Pending[0] != "add a column" {
+	compatible := append(slices.Clone(migrations), migration{"add columns", len(migrations), "CREATE TABLE IF NOT EXISTS ark_note (id INT PRIMARY KEY) §table§"})
+	for _, table := range ourTables {
+		compatible[len(migrations)].statements += ";\nALTER TABLE " + table + " ADD COLUMN note TEXT FIRST"
+	}
+	if before, err := migrate(t.Context(), conn, compatible); err != nil || len(before.Pending) != 1 || before.Pending[0] != "add columns" {
 		t.Fatalf("%+v, %v", before, err)
 	}
-	commitNext(t, e, "while replicas are replaced")
+	// All that writes goes on: puts, leases, compaction and pruning.
+	enginetest.CommitNext(t, e, "while replicas are replaced")
+	at := enginetest.PositionOf(t, e)
+	everything := &mvcc.Batch{ID: 1, Base: at, Leases: []mvcc.Lease{{ID: 1, TTL: 1, Deadline: time.Now()}}, RevokedLeases: []mvcc.LeaseID{2}, Compacted: at.Revision}
+	if err := e.Commit(t.Context(), everything); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Prune(t.Context(), 0, at.Revision); err != nil {
+		t.Fatal(err)
+	}
+	if mine, err := e.Maintain(t.Context(), time.Minute); err != nil || !mine {
+		t.Fatal(mine, err)
+	}
 	open(t, cfg).Close()
 	if st, err := Status(t.Context(), cfg); err != nil || st.Version != len(migrations)+1 || st.Demands != len(migrations) {
 		t.Errorf("%+v, %v", st, err)
@@ -211,7 +224,7 @@ func TestForeignTables(t *testing.T) {
 		exec(t, conn, "SELECT recipe FROM ark_state", "DROP TABLE ark_state")
 		e := open(t, cfg)
 		defer e.Close()
-		commitNext(t, e, "k")
+		enginetest.CommitNext(t, e, "k")
 		exec(t, conn, "SELECT x FROM log")
 		return nil
 	})
@@ -286,7 +299,7 @@ func TestBump(t *testing.T) {
 // TestWait: Open waits for a server that comes up, but not for ever, and not for what
 // waiting cannot mend.
 func TestWait(t *testing.T) {
-	s := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	s := ownServer(t, sqltest.Options{NoFsync: true})
 	cfg := s.Database(t)
 	if err := s.Halt(); err != nil {
 		t.Fatal(err)
@@ -337,7 +350,7 @@ func TestWait(t *testing.T) {
 
 // TestPasswordFile: a password that has been rotated serves the next connection.
 func TestPasswordFile(t *testing.T) {
-	s := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	s := ownServer(t, sqltest.Options{NoFsync: true})
 	cfg := s.Database(t)
 	limitedUser(t, s, &cfg)
 	cfg.Password = ""
@@ -350,7 +363,7 @@ func TestPasswordFile(t *testing.T) {
 	write(cfg.PasswordFile, "hush-hush\n")
 	e := open(t, cfg)
 	defer e.Close()
-	commitNext(t, e, "k")
+	enginetest.CommitNext(t, e, "k")
 	for _, statement := range []string{
 		"ALTER USER limited@'%' IDENTIFIED BY 'other'",
 		"BEGIN NOT ATOMIC FOR c IN (SELECT id FROM information_schema.processlist WHERE user='limited') DO KILL c.id; END FOR; END",
@@ -367,17 +380,30 @@ func TestPasswordFile(t *testing.T) {
 	}
 	must(t, err, "check the user, the password")
 	write(cfg.PasswordFile, "other")
-	commitNext(t, e, "l")
+	enginetest.CommitNext(t, e, "l")
 	// The same in a DSN.
 	dsn := database.Config{DSNFile: filepath.Join(t.TempDir(), "dsn")}
 	write(dsn.DSNFile, fmt.Sprintf("limited:other@tcp(%s)/%s\n", s.Address(), cfg.Name))
 	e2 := open(t, dsn)
 	defer e2.Close()
-	commitNext(t, e2, "m")
+	enginetest.CommitNext(t, e2, "m")
 	write(dsn.DSNFile, "limited:hush@@@tcp(")
 	_, err = Open(t.Context(), dsn, quiet)
 	must(t, err, "DSN", "user:password@tcp(host:port)/database")
 	write(dsn.DSNFile, fmt.Sprintf("limited:other@tcp(%s)/\n", s.Address()))
 	_, err = Open(t.Context(), dsn, quiet)
 	must(t, err, "names no database")
+}
+
+// TestBegin: only a store that has never been written begins elsewhere, however many replicas start at once.
+func TestBegin(t *testing.T) {
+	cfg := server.Database(t)
+	if err := open(t, cfg).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if st, err := Begin(t.Context(), cfg, 1000); err != nil || st.Revision != 1001 || st.Compacted != 1001 {
+			t.Fatalf("%+v, %v", st, err)
+		}
+	}
 }

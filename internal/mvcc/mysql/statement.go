@@ -26,6 +26,15 @@ type script struct {
 	head, tail string
 }
 
+// What the rows of a batch begin with. The columns are named, because a later migration
+// may add some while this version still runs.
+const (
+	insertLog = "INSERT INTO ark_log (id,`key`,value,created,version,lease,prev,at,batch," +
+		"user,`groups`,impersonator,user_agent,field_manager,audit_id,verb) VALUES "
+	insertState = "INSERT INTO ark_state (created,id) VALUES "
+	insertLease = "INSERT INTO ark_lease (id,ttl,deadline,changed,gone) VALUES "
+)
+
 // Room for what surrounds the longest row.
 const packetMargin = 4 << 10
 
@@ -53,13 +62,13 @@ func (s *script) insert(head, tail string) {
 func (s *script) row(write func([]byte) []byte) {
 	before := len(s.buf)
 	s.open()
+	begin := len(s.buf)
 	s.buf = write(s.buf)
 	if len(s.buf) <= s.limit || before == 0 {
 		return
 	}
 	// It goes into a packet of its own.
-	row := slices.Clone(s.buf[before:])
-	row = row[bytes.IndexByte(row, '('):]
+	row := slices.Clone(s.buf[begin:])
 	s.buf = s.buf[:before]
 	head, tail := s.head, s.tail
 	s.end()
@@ -126,7 +135,7 @@ func roomFor(b *mvcc.Batch) int {
 }
 
 func (s *script) log(b *mvcc.Batch) {
-	s.insert("INSERT INTO ark_log VALUES ", "")
+	s.insert(insertLog, "")
 	for _, c := range b.Commits {
 		who := actor(c)
 		for i, ev := range c.Events {
@@ -219,7 +228,7 @@ func (s *script) state(b *mvcc.Batch) {
 	}
 	first := (b.Base.Revision + 1) * positions
 	keys := slices.Sorted(maps.Keys(newest))
-	s.insert("INSERT INTO ark_state VALUES ", " ON DUPLICATE KEY UPDATE id=VALUES(id)")
+	s.insert(insertState, " ON DUPLICATE KEY UPDATE id=VALUES(id)")
 	for _, created := range keys {
 		if id := newest[created]; id != 0 {
 			s.row(func(buf []byte) []byte {
@@ -251,7 +260,7 @@ func (s *script) leases(b *mvcc.Batch, change int64) {
 	for _, id := range b.RevokedLeases {
 		rows[id] = fmt.Sprintf("(%d,0,%s,%d,1)", id, nowMillis, change)
 	}
-	s.insert("INSERT INTO ark_lease VALUES ", " ON DUPLICATE KEY UPDATE ttl=VALUES(ttl),deadline=VALUES(deadline),changed=VALUES(changed),gone=VALUES(gone)")
+	s.insert(insertLease, " ON DUPLICATE KEY UPDATE ttl=VALUES(ttl),deadline=VALUES(deadline),changed=VALUES(changed),gone=VALUES(gone)")
 	for _, id := range slices.Sorted(maps.Keys(rows)) {
 		s.row(func(buf []byte) []byte { return append(buf, rows[id]...) })
 	}

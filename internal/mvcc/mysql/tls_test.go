@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
@@ -79,13 +80,13 @@ func (a *authority) issue(t *testing.T, ip string) (cert, key []byte) {
 func TestTLS(t *testing.T) {
 	ours, other := newAuthority(t, "ours"), newAuthority(t, "other")
 	right, key := ours.issue(t, "127.0.0.1")
-	secure := ownServer(t, sqltest.MariaDBOptions{NoFsync: true, Certificate: right, Key: key})
+	secure := ownServer(t, sqltest.Options{NoFsync: true, Certificate: right, Key: key})
 	wrong, key := ours.issue(t, "192.0.2.1")
-	misnamed := ownServer(t, sqltest.MariaDBOptions{NoFsync: true, Certificate: wrong, Key: key})
-	plain := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	misnamed := ownServer(t, sqltest.Options{NoFsync: true, Certificate: wrong, Key: key})
+	plain := ownServer(t, sqltest.Options{NoFsync: true})
 	for _, tc := range []struct {
 		name   string
-		server *sqltest.MariaDBServer
+		server *sqltest.Server
 		tls    database.TLS
 		want   string // "" is a plain connection, "tls" one that is protected, otherwise the error
 	}{
@@ -126,19 +127,19 @@ func TestTLS(t *testing.T) {
 			if err := e.looks.QueryRowContext(t.Context(), "SHOW STATUS LIKE 'Ssl_cipher'").Scan(&name, &cipher); err != nil || (cipher != "") != (tc.want == "tls") {
 				t.Errorf("cipher %q, %v", cipher, err)
 			}
-			commitNext(t, e, "k")
+			enginetest.CommitNext(t, e, "k")
 		})
 	}
 }
 
 // TestSocket: a folder or a path of a Unix socket is a host, and needs no TLS.
 func TestSocket(t *testing.T) {
-	s := ownServer(t, sqltest.MariaDBOptions{NoFsync: true})
+	s := ownServer(t, sqltest.Options{NoFsync: true})
 	for _, host := range []string{s.Socket(), filepath.Dir(s.Socket())} {
 		cfg := s.Database(t)
 		cfg.Host, cfg.Port, cfg.TLS.Mode = host, 0, database.TLSRequire
 		e := open(t, cfg)
-		commitNext(t, e, "k")
+		enginetest.CommitNext(t, e, "k")
 		e.Close()
 	}
 }

@@ -21,13 +21,14 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
 // TestRotatedPassword: the password is read again for each new connection, so that a
 // server may be given another one at any time.
 func TestRotatedPassword(t *testing.T) {
-	s := ownServer(t, sqltest.PostgresOptions{Access: []string{
+	s := ownServer(t, sqltest.Options{Access: []string{
 		"host all runner 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 trust",
 	}})
 	admin := s.Database(t)
@@ -56,8 +57,8 @@ func TestRotatedPassword(t *testing.T) {
 			write("first secret")
 			e := open(t, cfg)
 			defer e.Close()
-			at := positionOf(t, e)
-			if err := e.Commit(t.Context(), putBatch(at, "k"+name, "v")); err != nil {
+			at := enginetest.PositionOf(t, e)
+			if err := e.Commit(t.Context(), enginetest.PutBatch(at, "k"+name, "v")); err != nil {
 				t.Fatal(err)
 			}
 			execute(t, admin, "ALTER ROLE runner PASSWORD 'second secret'")
@@ -65,10 +66,10 @@ func TestRotatedPassword(t *testing.T) {
 			execute(t, admin, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'runner'")
 			// The sessions that have been ended are found out before anything is sent.
 			at.Revision++
-			if err := e.Commit(t.Context(), putBatch(at, "l"+name, "v")); err != nil {
+			if err := e.Commit(t.Context(), enginetest.PutBatch(at, "l"+name, "v")); err != nil {
 				t.Fatal(err)
 			}
-			positionOf(t, e)
+			enginetest.PositionOf(t, e)
 		})
 	}
 }
@@ -132,7 +133,7 @@ func TestBadConfiguration(t *testing.T) {
 func TestTLS(t *testing.T) {
 	authority := newAuthority(t)
 	cert, key := authority.issue(t, "db.example.com")
-	s := ownServer(t, sqltest.PostgresOptions{Certificate: cert, Key: key, Access: []string{
+	s := ownServer(t, sqltest.Options{Certificate: cert, Key: key, Access: []string{
 		"hostssl all all 127.0.0.1/32 trust",
 	}})
 	base := database.Config{Host: "127.0.0.1", Port: port(t, s), Name: "postgres", User: "postgres"}
@@ -180,7 +181,7 @@ func TestTLS(t *testing.T) {
 // TestWait: a database that comes later is waited for, and one that does not come, not
 // for ever.
 func TestWait(t *testing.T) {
-	s := ownServer(t, sqltest.PostgresOptions{})
+	s := ownServer(t, sqltest.Options{})
 	cfg := s.Database(t)
 	if err := s.Halt(); err != nil {
 		t.Fatal(err)
@@ -212,12 +213,64 @@ func TestWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	if err := e.Commit(t.Context(), putBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+	if err := e.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func port(t *testing.T, s *sqltest.PostgresServer) int {
+// TestWaitWithoutTLS: that a server offers no TLS is no reason to give up where TLS is not
+// demanded; what it says without counts, such as that it has no connection to spare.
+func TestWaitWithoutTLS(t *testing.T) {
+	s := ownServer(t, sqltest.Options{})
+	cfg := s.Database(t)
+	open(t, cfg).Close()
+	if err := s.Exec(t.Context(), "CREATE ROLE busy LOGIN CONNECTION LIMIT 0"); err != nil {
+		t.Fatal(err)
+	}
+	cfg.User = "busy"
+	waits := make(chan string, 100)
+	opts := Options{Wait: time.Minute, NoMigrate: true, Log: slog.New(slog.NewTextHandler(lines(waits), nil))}
+	opened := make(chan error, 1)
+	go func() {
+		e, err := Open(t.Context(), cfg, opts)
+		if err == nil {
+			err = e.Close()
+		}
+		opened <- err
+	}()
+	select {
+	case line := <-waits:
+		if !strings.Contains(line, "waiting for the database") || !strings.Contains(line, "no connection to spare") {
+			t.Errorf("logged %q", line)
+		}
+	case err := <-opened:
+		t.Fatalf("it did not wait: %v", err)
+	}
+	if err := s.Exec(t.Context(), "ALTER ROLE busy SUPERUSER CONNECTION LIMIT -1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Fatal(err)
+	}
+	cfg.TLS.Mode = database.TLSRequire
+	begin := time.Now()
+	if _, err := Open(t.Context(), cfg, opts); err == nil || !strings.Contains(err.Error(), "offers no TLS") || time.Since(begin) > opts.Wait {
+		t.Errorf("got %v after %s, want at once that the server offers no TLS", err, time.Since(begin))
+	}
+}
+
+// lines gets what is written.
+type lines chan string
+
+func (l lines) Write(b []byte) (int, error) {
+	select {
+	case l <- string(b):
+	default: // enough
+	}
+	return len(b), nil
+}
+
+func port(t *testing.T, s *sqltest.Server) int {
 	_, text, err := net.SplitHostPort(s.Address())
 	if err != nil {
 		t.Fatal(err)

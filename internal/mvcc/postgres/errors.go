@@ -80,7 +80,7 @@ func (s server) explain(err error) error {
 	case codeNoDatabase:
 		return fmt.Errorf("the database does not exist: create it first, with CREATE DATABASE: %w", err)
 	case codeNoPrivilege:
-		return fmt.Errorf("the role lacks a privilege: %w", err)
+		return fmt.Errorf("the role lacks a privilege: let the tables' owner %s that role: %w", Grants, err)
 	case codeTooMany:
 		return fmt.Errorf("the server has no connection to spare: raise its max_connections, or lower the number of replicas or --db-max-connections: %w", err)
 	case codeNoStatement, codeSameStatement:
@@ -89,7 +89,7 @@ func (s server) explain(err error) error {
 		return fmt.Errorf("the role has no schema to create tables in: GRANT CREATE ON SCHEMA public, or ALTER ROLE ... SET search_path to a schema of its own: %w", err)
 	}
 	switch text := err.Error(); {
-	case strings.Contains(text, "server refused TLS connection"):
+	case noTLS(err):
 		return fmt.Errorf("the server offers no TLS: enable it there, or choose --db-tls-mode=disable for a network that you trust: %w", err)
 	case strings.Contains(text, "certificate"):
 		return fmt.Errorf("the server's certificate is not accepted: name its authority with --db-tls-ca-file, and the host as the certificate does: %w", err)
@@ -99,12 +99,19 @@ func (s server) explain(err error) error {
 	return err
 }
 
+// noTLS says that a connection failed for want of TLS. The error has a line for every attempt,
+// and where the mode allows it the last one was made without.
+func noTLS(err error) bool {
+	text := strings.TrimSpace(err.Error())
+	return strings.Contains(text[strings.LastIndexByte(text, '\n')+1:], "server refused TLS connection")
+}
+
 // hopeless says that waiting does not help against a failure to connect.
 func hopeless(err error) bool {
 	switch code(err) {
 	case "", codeTooMany, codeCannotConnect, codeReadOnly:
 		text := err.Error()
-		return strings.Contains(text, "refused TLS") || strings.Contains(text, "certificate") || strings.Contains(text, "no valid DSN")
+		return noTLS(err) || strings.Contains(text, "certificate") || strings.Contains(text, "no valid DSN")
 	}
 	return !strings.HasPrefix(code(err), "57P") && !strings.HasPrefix(code(err), "08")
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 )
 
 // eventually waits for something that takes its time.
@@ -40,7 +41,7 @@ func TestNotifications(t *testing.T) {
 	}
 	drain(a)
 	drain(b)
-	if err := a.Commit(t.Context(), putBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+	if err := a.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -26,8 +25,8 @@ const (
 		set_config('plan_cache_mode', 'force_custom_plan', true)`
 )
 
-// loadChunk is how many keys are handed over at a time.
-const loadChunk = 256
+// fewKeys are not worth more than one connection.
+const fewKeys = 1024
 
 // Load implements mvcc.Engine. Some connections read a part of the keys each, all
 // from the snapshot of the first; each is called from one goroutine. It
@@ -58,7 +57,7 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 func (e *Engine) loadAll(ctx context.Context, tx pgx.Tx, want int, each func(*mvcc.KeyValue) error) (int, error) {
 	parts := min(runtime.GOMAXPROCS(0), 4, int(e.readers.Config().MaxConns))
 	var exported string
-	if want > 4*loadChunk && parts > 1 {
+	if want > fewKeys && parts > 1 {
 		// A server that does not export snapshots is read through one connection.
 		err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 			return tx.QueryRow(ctx, "SELECT pg_export_snapshot()").Scan(&exported)
@@ -79,11 +78,11 @@ func (e *Engine) loadAll(ctx context.Context, tx pgx.Tx, want int, each func(*mv
 		bounds = append(bounds, at)
 	}
 	bounds = append(bounds, 1<<63-1)
-	reading, ctx := errgroup.WithContext(ctx)
-	chunks := make(chan []*mvcc.KeyValue)
-	reading.Go(func() error { return loadPart(ctx, tx, bounds[0], bounds[1], chunks) })
+	all := []mvcc.LoadPart{func(ctx context.Context, send func(*mvcc.KeyValue) error) error {
+		return loadPart(ctx, tx, bounds[0], bounds[1], send)
+	}}
 	for i := 1; i < parts; i++ {
-		reading.Go(func() error {
+		all = append(all, func(ctx context.Context, send func(*mvcc.KeyValue) error) error {
 			return pgx.BeginTxFunc(ctx, e.readers, snapshot, func(tx pgx.Tx) error {
 				if _, err := tx.Exec(ctx, fmt.Sprintf("SET TRANSACTION SNAPSHOT '%s'", exported)); err != nil {
 					return fmt.Errorf("share a snapshot: %w", err)
@@ -91,47 +90,19 @@ func (e *Engine) loadAll(ctx context.Context, tx pgx.Tx, want int, each func(*mv
 				if _, err := tx.Exec(ctx, loadSettings); err != nil {
 					return fmt.Errorf("prepare to load: %w", err)
 				}
-				return loadPart(ctx, tx, bounds[i], bounds[i+1], chunks)
+				return loadPart(ctx, tx, bounds[i], bounds[i+1], send)
 			})
 		})
 	}
-	done := make(chan error, 1)
-	go func() {
-		done <- reading.Wait()
-		close(chunks)
-	}()
-	n := 0
-	var failed error
-	for chunk := range chunks {
-		for _, kv := range chunk {
-			if failed == nil {
-				failed = each(kv)
-			}
-			n++
-		}
-	}
-	if err := <-done; err != nil {
-		return n, err
-	}
-	return n, failed
+	return mvcc.LoadParts(ctx, all, each)
 }
 
-func loadPart(ctx context.Context, tx pgx.Tx, from, to int64, chunks chan<- []*mvcc.KeyValue) error {
+func loadPart(ctx context.Context, tx pgx.Tx, from, to int64, send func(*mvcc.KeyValue) error) error {
 	rows, err := tx.Query(ctx, loadQuery, from, to)
 	if err != nil {
 		return fmt.Errorf("read the keys: %w", err)
 	}
 	defer rows.Close()
-	var chunk []*mvcc.KeyValue
-	send := func() error {
-		select {
-		case chunks <- chunk:
-			chunk = make([]*mvcc.KeyValue, 0, loadChunk)
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	for rows.Next() {
 		kv := &mvcc.KeyValue{}
 		var id, created int64
@@ -140,14 +111,12 @@ func loadPart(ctx context.Context, tx pgx.Tx, from, to int64, chunks chan<- []*m
 		}
 		kv.ModRevision = id / positions
 		setCreated(kv, created)
-		if chunk = append(chunk, kv); len(chunk) >= loadChunk {
-			if err := send(); err != nil {
-				return err
-			}
+		if err := send(kv); err != nil {
+			return err
 		}
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("read the keys: %w", err)
 	}
-	return send()
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 	"golang.org/x/sync/errgroup"
 )
@@ -83,7 +84,7 @@ func TestNewerSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := open(t, cfg)
-	if err := e.Commit(t.Context(), putBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+	if err := e.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Close(); err != nil {
@@ -136,7 +137,7 @@ func TestForeignTable(t *testing.T) {
 // TestLimitedRole: the engine needs no more than rights on the rows; without the
 // tables it says what to run.
 func TestLimitedRole(t *testing.T) {
-	s := ownServer(t, sqltest.PostgresOptions{})
+	s := ownServer(t, sqltest.Options{})
 	admin := s.Database(t)
 	execute(t, admin, "CREATE ROLE runner LOGIN", "REVOKE ALL ON SCHEMA public FROM PUBLIC", "GRANT USAGE ON SCHEMA public TO runner")
 	cfg := admin
@@ -156,7 +157,7 @@ func TestLimitedRole(t *testing.T) {
 	defer a.Close()
 	defer b.Close()
 	at := mvcc.Position{Revision: 1}
-	batch := putBatch(at, "k", "v")
+	batch := enginetest.PutBatch(at, "k", "v")
 	batch.Leases = []mvcc.Lease{{ID: 1, TTL: 1}}
 	batch.RevokedLeases = []mvcc.LeaseID{2}
 	if err := a.Commit(t.Context(), batch); err != nil {
@@ -165,7 +166,7 @@ func TestLimitedRole(t *testing.T) {
 	if there, err := b.Settle(t.Context(), batch); err != nil || !there {
 		t.Fatal(there, err)
 	}
-	at = positionOf(t, b)
+	at = enginetest.PositionOf(t, b)
 	if err := b.InTurn(t.Context(), func(_ context.Context, at mvcc.Position) (*mvcc.Batch, error) {
 		return &mvcc.Batch{Base: at, Compacted: at.Revision}, nil
 	}); err != nil {
@@ -192,7 +193,7 @@ func TestLimitedRole(t *testing.T) {
 
 // TestSchemas: two stores in schemas of one database do not meet.
 func TestSchemas(t *testing.T) {
-	s := ownServer(t, sqltest.PostgresOptions{})
+	s := ownServer(t, sqltest.Options{})
 	admin := s.Database(t)
 	execute(t, admin, "CREATE ROLE a LOGIN", "CREATE SCHEMA a AUTHORIZATION a", "CREATE ROLE b LOGIN", "CREATE SCHEMA b AUTHORIZATION b", "DROP SCHEMA public")
 	none := admin
@@ -209,10 +210,10 @@ func TestSchemas(t *testing.T) {
 	if engines["a"].lock == engines["b"].lock || engines["a"].channel == engines["b"].channel {
 		t.Error("they share a lock or a channel")
 	}
-	if err := engines["a"].Commit(t.Context(), putBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+	if err := engines["a"].Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
 		t.Fatal(err)
 	}
-	if at := positionOf(t, engines["b"]); at.Revision != 1 {
+	if at := enginetest.PositionOf(t, engines["b"]); at.Revision != 1 {
 		t.Errorf("b is at %+v", at)
 	}
 }
@@ -254,7 +255,7 @@ func TestServerDefaults(t *testing.T) {
 		t.Errorf("%s, %s", isolation, synchronous)
 	}
 	at := mvcc.Position{Revision: 1}
-	if err := e.Commit(t.Context(), putBatch(at, "k", "v")); err != nil {
+	if err := e.Commit(t.Context(), enginetest.PutBatch(at, "k", "v")); err != nil {
 		t.Fatal(err)
 	}
 	// As after a pooler has changed servers.
@@ -267,10 +268,10 @@ func TestServerDefaults(t *testing.T) {
 	}
 	conn.Release()
 	at.Revision++
-	if err := e.Commit(t.Context(), putBatch(at, "l", "v")); !errors.Is(err, errUnfit) || errors.Is(err, mvcc.ErrUnknownOutcome) {
+	if err := e.Commit(t.Context(), enginetest.PutBatch(at, "l", "v")); !errors.Is(err, errUnfit) || errors.Is(err, mvcc.ErrUnknownOutcome) {
 		t.Errorf("got %v, want a refusal", err)
 	}
-	if now := positionOf(t, e); now != at {
+	if now := enginetest.PositionOf(t, e); now != at {
 		t.Errorf("at %+v, want %+v", now, at)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"runtime"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
@@ -18,8 +17,8 @@ const (
 		WHERE s.created >= ? AND s.created < ?`
 )
 
-// loadChunk is how many keys are handed over at a time.
-const loadChunk = 256
+// fewKeys are not worth more than one connection.
+const fewKeys = 256
 
 // Load implements mvcc.Engine. A connection for each processor reads a part of
 // the keys; each is called from one goroutine.
@@ -36,31 +35,15 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 	if err != nil {
 		return st, err
 	}
-	reading, ctx := errgroup.WithContext(ctx)
-	chunks := make(chan []*mvcc.KeyValue)
+	var parts []mvcc.LoadPart
 	for i, from := range bounds[:len(bounds)-1] {
-		reading.Go(func() error { return e.loadPart(ctx, from, bounds[i+1], chunks) })
+		parts = append(parts, func(ctx context.Context, send func(*mvcc.KeyValue) error) error {
+			return e.loadPart(ctx, from, bounds[i+1], send)
+		})
 	}
-	done := make(chan error, 1)
-	go func() {
-		done <- reading.Wait()
-		close(chunks)
-	}()
-	n := 0
-	var failed error
-	for chunk := range chunks {
-		for _, kv := range chunk {
-			if failed == nil {
-				failed = each(kv)
-			}
-			n++
-		}
-	}
-	if err := <-done; err != nil {
+	n, err := mvcc.LoadParts(ctx, parts, each)
+	if err != nil {
 		return st, err
-	}
-	if failed != nil {
-		return st, failed
 	}
 	if n != want {
 		return st, fmt.Errorf("the database is damaged: %d of %d keys have no row in the log: restore a backup", want-n, want)
@@ -72,7 +55,7 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 // bound i to below bound i+1.
 func (e *Engine) split(ctx context.Context, keys, parts int) ([]int64, error) {
 	bounds := []int64{0}
-	for i := 1; i < parts && keys > loadChunk; i++ {
+	for i := 1; i < parts && keys > fewKeys; i++ {
 		var at int64
 		if err := e.readers.QueryRowContext(ctx, splitStateQuery, keys*i/parts).Scan(&at); err != nil {
 			return nil, err
@@ -82,22 +65,12 @@ func (e *Engine) split(ctx context.Context, keys, parts int) ([]int64, error) {
 	return append(bounds, 1<<63-1), nil
 }
 
-func (e *Engine) loadPart(ctx context.Context, from, to int64, chunks chan<- []*mvcc.KeyValue) error {
+func (e *Engine) loadPart(ctx context.Context, from, to int64, send func(*mvcc.KeyValue) error) error {
 	rows, err := e.readers.QueryContext(ctx, loadQuery, from, to)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var chunk []*mvcc.KeyValue
-	send := func() error {
-		select {
-		case chunks <- chunk:
-			chunk = make([]*mvcc.KeyValue, 0, loadChunk)
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	for rows.Next() {
 		kv := &mvcc.KeyValue{}
 		var created int64
@@ -105,14 +78,9 @@ func (e *Engine) loadPart(ctx context.Context, from, to int64, chunks chan<- []*
 			return err
 		}
 		setCreated(kv, created)
-		if chunk = append(chunk, kv); len(chunk) >= loadChunk {
-			if err := send(); err != nil {
-				return err
-			}
+		if err := send(kv); err != nil {
+			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return send()
+	return rows.Err()
 }

@@ -1,0 +1,278 @@
+package kubectl
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
+)
+
+var update = flag.Bool("update", false, "write the golden files of TestGolden anew")
+
+// goldenCase is a kind's session: which example, what it refers to, and how it is changed.
+type goldenCase struct {
+	plural string
+	// example is the file in docs/examples; needs are the files that its object refers to.
+	example string
+	needs   []string
+	// old and changed are texts of the example, for diff and apply; edit is what sed does to it in an editor.
+	old, changed, edit string
+	// waits is what kubectl waits for while the status is written.
+	waits string
+}
+
+func goldenCases() []goldenCase {
+	return []goldenCase{
+		{
+			plural: "agents", example: "08-agent.yaml", needs: []string{"00-secrets.yaml", "02-model.yaml", "05-tool.yaml"},
+			old: "about the weather\n", changed: "about the weather and the tides\n", edit: "s/value: English/value: Portuguese/",
+			waits: "condition=Available",
+		},
+		{
+			plural: "models", example: "02-model.yaml", needs: []string{"00-secrets.yaml"},
+			old: "gpt-4.1-mini", changed: "gpt-4.1", edit: `s/value: "0.2"/value: "0.7"/`,
+			waits: "condition=ModelAvailable",
+		},
+		{
+			plural: "queries", example: "10-query.yaml", needs: []string{"00-secrets.yaml", "02-model.yaml", "05-tool.yaml", "08-agent.yaml", "09-team.yaml"},
+			old: "timeout: 5m", changed: "timeout: 7m", edit: "s/value: Lisbon/value: Porto/",
+			waits: "condition=Completed",
+		},
+		{
+			plural: "teams", example: "09-team.yaml", needs: []string{"00-secrets.yaml", "02-model.yaml", "05-tool.yaml", "08-agent.yaml"},
+			old: "Advises on trips", changed: "Advises on journeys", edit: "s/description: Advises/description: Gives advice/",
+			waits: "condition=Available=True",
+		},
+		{
+			plural: "tools", example: "05-tool.yaml",
+			old: "of the next days", changed: "of the next five days", edit: "s/timeout: 10s/timeout: 20s/",
+			waits: "jsonpath={.status.state}=Ready",
+		},
+		{
+			plural: "mcpservers", example: "04-mcpserver.yaml",
+			old: "timeout: 30s", changed: "timeout: 45s", edit: "s/path: .mcp/path: \\/tools/",
+			waits: "condition=Available",
+		},
+		{
+			plural: "memories", example: "03-memory.yaml",
+			old: "port: http", changed: "port: https", edit: "s/name: ark-broker/name: ark-memory/",
+			waits: "jsonpath={.status.phase}=ready",
+		},
+		{
+			plural: "a2atasks", example: "11-a2atask.yaml",
+			old: "priority: 1", changed: "priority: 2", edit: "s/currency: EUR/currency: CHF/",
+			waits: "jsonpath={.status.phase}=running",
+		},
+		{
+			plural: "arkconfigs", example: "01-arkconfig.yaml",
+			old: "queryTTL: 168h", changed: "queryTTL: 240h", edit: "s/queryTTL: 240h/queryTTL: 336h/",
+			waits: "jsonpath={.spec.queryTTL}", // Its status has no fields.
+		},
+		{
+			plural: "a2aservers", example: "07-a2aserver.yaml",
+			old: "flights and hotels", changed: "flights, trains and hotels", edit: "s/value: https:..agents/value: https:\\/\\/agents2/",
+			waits: "condition=Ready",
+		},
+		{
+			plural: "executionengines", example: "06-executionengine.yaml",
+			old: "with LangChain", changed: "with LangChain and LangGraph", edit: "s/port: http/port: grpc/",
+			waits: "jsonpath={.status.phase}=ready",
+		},
+	}
+}
+
+// TestGolden holds what a user sees of each kind, in a session from apply to delete, to the files in testdata: one server, the kinds
+// beside each other. Ages, uids, times and versions are replaced (normalize_test.go). Write the files with -update, and read the
+// difference before you commit it.
+func TestGolden(t *testing.T) {
+	c := newCluster(t, component.ArkOptions{})
+	seen := map[string]bool{}
+	for _, g := range goldenCases() {
+		seen[g.plural] = true
+	}
+	for _, sample := range registrytest.Samples() {
+		if !seen[sample.Plural] {
+			t.Errorf("%s have no session", sample.Plural)
+		}
+	}
+	t.Run("kinds", func(t *testing.T) { // Returns when all of them have ended.
+		for _, g := range goldenCases() {
+			t.Run(g.plural, func(t *testing.T) {
+				t.Parallel()
+				newSession(t, c, g).run(t)
+			})
+		}
+	})
+}
+
+// session is a kind's transcript as it grows.
+type session struct {
+	*cluster
+	goldenCase
+	sample registrytest.Sample
+	// object is kind/name, namespace where the session takes place.
+	object, name, namespace string
+	manifest                string
+	text                    strings.Builder
+}
+
+func newSession(t *testing.T, c *cluster, g goldenCase) *session {
+	t.Helper()
+	s := &session{cluster: c, goldenCase: g, namespace: "golden-" + g.plural}
+	for _, sample := range registrytest.Samples() {
+		if sample.Plural == g.plural {
+			s.sample = sample
+		}
+	}
+	s.manifest = s.read(t, g.example)
+	_, after, _ := strings.Cut(s.manifest, "\n  name: ")
+	s.name, _, _ = strings.Cut(after, "\n")
+	s.object = g.plural + "/" + s.name
+	if !strings.Contains(s.manifest, g.old) {
+		t.Fatalf("no %q in %s", g.old, g.example)
+	}
+	return s
+}
+
+func (s *session) read(t *testing.T, example string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(s.root, "docs", "examples", example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (s *session) run(t *testing.T) {
+	s.cluster.namespace(t, s.namespace)
+	if len(s.needs) > 0 {
+		args := []string{"apply", "-n", s.namespace}
+		for _, file := range s.needs {
+			args = append(args, "-f", filepath.Join(s.root, "docs", "examples", file))
+		}
+		s.cluster.run(t, args...)
+	}
+	s.applies(t)
+	s.status(t)
+	s.changes(t)
+	s.deletions(t)
+	s.compare(t, s.plural+".txt", s.text.String())
+
+	s.text.Reset()
+	s.explains(t)
+	s.compare(t, s.plural+".explain.txt", s.text.String())
+}
+
+// applies creates the object and looks at it in each format.
+func (s *session) applies(t *testing.T) {
+	s.do(t, ok, s.manifest, "apply", "-f", "-")
+	s.do(t, ok, s.manifest, "apply", "-f", "-")
+	s.do(t, ok, s.manifest, "diff", "-f", "-")
+	s.do(t, ok, "", "get", s.plural)
+	s.do(t, ok, "", "get", s.plural, "-o", "wide")
+	s.do(t, ok, "", "get", s.plural, "-o", "name")
+}
+
+// status has somebody wait for a status while it is written, and shows it.
+func (s *session) status(t *testing.T) {
+	args := s.args("wait", s.object, "--for="+s.waits, "--timeout="+patience.String())
+	waiter, err := s.kubectl.Start(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiter.Kill()
+	patch, err := json.Marshal(map[string]any{"status": s.sample.StatusValue()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.do(t, ok, "", "patch", s.object, "--subresource=status", "--type=merge", "-p", string(patch))
+	code := waiter.ExitCode()
+	s.note(t, ok, args, component.KubectlResult{Stdout: waiter.Stdout(), Stderr: waiter.Stderr(), Code: code})
+	s.do(t, ok, "", "get", s.plural, "-o", "wide")
+	s.do(t, ok, "", "describe", s.object)
+}
+
+// changes has the object changed in each of the ways that kubectl knows.
+func (s *session) changes(t *testing.T) {
+	changed := strings.Replace(s.manifest, s.old, s.changed, 1)
+	s.comment("in the file, " + quote(s.old) + " becomes " + quote(s.changed))
+	s.do(t, failed, changed, "diff", "-f", "-")
+	s.do(t, ok, changed, "apply", "-f", "-")
+	s.comment("the editor: sed -i '" + s.edit + "'")
+	s.edits(t, "edit", s.object)
+	s.comment("the first file again, server side: somebody has edited what it says")
+	s.do(t, failed, s.manifest, "apply", "--server-side", "-f", "-")
+	s.do(t, failed, s.manifest, "diff", "--server-side", "--force-conflicts", "-f", "-")
+	s.do(t, ok, s.manifest, "apply", "--server-side", "--force-conflicts", "-f", "-")
+	s.do(t, ok, s.manifest, "diff", "--server-side", "-f", "-")
+	s.do(t, ok, "", "get", s.object, "-o", "yaml")
+}
+
+// edits runs kubectl with sed for an editor.
+func (s *session) edits(t *testing.T, args ...string) {
+	t.Helper()
+	editor := filepath.Join(t.TempDir(), "editor")
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\nexec sed -i '"+s.edit+"' \"$1\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.with(t, s.kubectl.With("KUBE_EDITOR="+editor), ok, "", args...)
+}
+
+// deletions deletes owners in each of the three ways, and the object at last.
+func (s *session) deletions(t *testing.T) {
+	modes := []string{"background", "foreground", "orphan"}
+	var owners, dependents []string
+	for _, mode := range modes {
+		owners = append(owners, strings.Replace(s.manifest, "\n  name: "+s.name+"\n", "\n  name: "+mode+"\n", 1))
+	}
+	s.comment("three more of them, named for how they are deleted")
+	s.do(t, ok, strings.Join(owners, "---\n"), "create", "-f", "-")
+	for _, mode := range modes {
+		uid := s.cluster.run(t, s.args("get", s.plural+"/"+mode, "-o", "jsonpath={.metadata.uid}")...)
+		owner := fmt.Sprintf("[{apiVersion: ark.mckinsey.com/%s, kind: %s, name: %s, uid: %s, blockOwnerDeletion: true}]", s.sample.Version, s.sample.Kind, mode, uid)
+		dependents = append(dependents,
+			fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: of-%s, namespace: %s, ownerReferences: %s}}\n", mode, s.namespace, owner),
+			fmt.Sprintf("{apiVersion: ark.mckinsey.com/v1alpha1, kind: Memory, metadata: {name: of-%s, namespace: %s, ownerReferences: %s}, spec: {address: {value: \"http://memory.example.com\"}}}\n", mode, s.namespace, owner))
+	}
+	s.comment("and of each a ConfigMap and a Memory that it owns")
+	s.do(t, ok, strings.Join(dependents, "---\n"), "create", "-f", "-")
+	for _, mode := range modes {
+		s.do(t, ok, "", "delete", s.plural+"/"+mode, "--cascade="+mode)
+	}
+	// Those of the background may be gone already, and kubectl then says nothing.
+	s.cluster.run(t, "wait", "configmap/of-background", "memory/of-background", "-n", s.namespace, "--for=delete", "--timeout="+patience.String())
+	s.do(t, ok, "", "get", "configmaps,memories", "-n", s.namespace, "--field-selector=metadata.name!="+s.name,
+		"-o", "custom-columns=KIND:.kind,NAME:.metadata.name,OWNERS:.metadata.ownerReferences")
+
+	s.comment("a finalizer holds the object until it is taken away")
+	s.do(t, ok, "", "patch", s.object, "--type=merge", "-p", `{"metadata":{"finalizers":["example.com/hold"]}}`)
+	s.do(t, ok, "", "delete", s.object, "--wait=false")
+	s.do(t, ok, "", "get", s.object, "-o", "jsonpath={.metadata.finalizers}")
+	args := s.args("wait", s.object, "--for=delete", "--timeout="+patience.String())
+	waiter, err := s.kubectl.Start(args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer waiter.Kill()
+	s.do(t, ok, "", "patch", s.object, "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
+	// As above: what it says depends on whether it has seen the object.
+	if code := waiter.ExitCode(); code != 0 {
+		t.Errorf("kubectl wait --for=delete: exit code %d\n%s%s", code, waiter.Stdout(), waiter.Stderr())
+	}
+	s.do(t, failed, "", "get", s.object)
+}
+
+func (s *session) explains(t *testing.T) {
+	for _, path := range []string{s.plural + ".spec", s.plural + ".status"} {
+		s.do(t, ok, "", "explain", path, "--api-version=ark.mckinsey.com/"+s.sample.Version)
+	}
+	s.do(t, ok, "", "explain", s.plural, "--recursive", "--api-version=ark.mckinsey.com/"+s.sample.Version)
+}
+
+func quote(text string) string { return "'" + strings.TrimSuffix(text, "\n") + "'" }

@@ -1,0 +1,151 @@
+package standalone
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"unique"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/metadata/metadatainformer"
+	"k8s.io/client-go/tools/cache"
+)
+
+// storages are those of the resources that the server serves itself.
+type storages map[schema.GroupVersionResource]rest.Storage
+
+// add takes in the storages of one version by their paths. Subresources are left out.
+func (s storages) add(version schema.GroupVersion, paths map[string]rest.Storage) {
+	for path, storage := range paths {
+		if !strings.Contains(path, "/") {
+			s[version.WithResource(path)] = storage
+		}
+	}
+}
+
+// monitors are the informers that the garbage collector sees objects with. They
+// keep what it needs of an object's metadata and nothing else, and read the
+// server's own resources without HTTP from the watch caches, whose strings they
+// share: each write of an Ark object passes through them.
+type monitors struct {
+	stored storages
+	// others are of what the server serves beside that, if anything.
+	others metadatainformer.SharedInformerFactory
+
+	mu      sync.Mutex // for what follows
+	waiting []cache.SharedIndexInformer
+	running sync.WaitGroup
+}
+
+func newMonitors(stored storages, client metadata.Interface) *monitors {
+	return &monitors{
+		stored: stored,
+		others: metadatainformer.NewSharedInformerFactoryWithOptions(client, 0, metadatainformer.WithTransform(trim)),
+	}
+}
+
+// ForResource implements informerfactory.InformerFactory.
+func (m *monitors) ForResource(resource schema.GroupVersionResource) (informers.GenericInformer, error) {
+	storage, found := m.stored[resource]
+	if !found {
+		return m.others.ForResource(resource), nil
+	}
+	source, ok := storage.(source)
+	if !ok {
+		return nil, fmt.Errorf("watch %s: its storage can not be listed and watched", resource)
+	}
+	informer := cache.NewSharedIndexInformerWithOptions(listWatch(source), nil, cache.SharedIndexInformerOptions{ObjectDescription: resource.String()})
+	if err := informer.SetTransform(trim); err != nil {
+		return nil, fmt.Errorf("watch %s: %w", resource, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting = append(m.waiting, informer)
+	return monitor{informer: informer, resource: resource.GroupResource()}, nil
+}
+
+// Start implements informerfactory.InformerFactory.
+func (m *monitors) Start(stop <-chan struct{}) {
+	m.others.Start(stop)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, informer := range m.waiting {
+		m.running.Go(func() { informer.Run(stop) })
+	}
+	m.waiting = nil
+}
+
+// wait returns when all informers have ended, which they do when what they were
+// started with is closed.
+func (m *monitors) wait() {
+	m.others.Shutdown()
+	m.running.Wait()
+}
+
+type monitor struct {
+	informer cache.SharedIndexInformer
+	resource schema.GroupResource
+}
+
+func (m monitor) Informer() cache.SharedIndexInformer { return m.informer }
+
+func (m monitor) Lister() cache.GenericLister {
+	return cache.NewGenericLister(m.informer.GetIndexer(), m.resource)
+}
+
+// source is a storage that an informer can follow.
+type source interface {
+	rest.Lister
+	rest.Watcher
+}
+
+func listWatch(from source) cache.ListerWatcher {
+	internal := func(options metav1.ListOptions) (*metainternalversion.ListOptions, error) {
+		var out metainternalversion.ListOptions
+		err := metainternalversion.Convert_v1_ListOptions_To_internalversion_ListOptions(&options, &out, nil)
+		return &out, err
+	}
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			o, err := internal(options)
+			if err != nil {
+				return nil, err
+			}
+			return from.List(ctx, o)
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			o, err := internal(options)
+			if err != nil {
+				return nil, err
+			}
+			return from.Watch(ctx, o)
+		},
+	}
+}
+
+// trim leaves of an object what the collector looks at: who it is, who owns it,
+// and whether it is on its way out.
+func trim(obj any) (any, error) {
+	whole, err := meta.Accessor(obj)
+	if err != nil {
+		return obj, nil // a tombstone, whose object has been trimmed
+	}
+	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+		Name:              whole.GetName(),
+		Namespace:         unique.Make(whole.GetNamespace()).Value(),
+		UID:               whole.GetUID(),
+		ResourceVersion:   whole.GetResourceVersion(),
+		DeletionTimestamp: whole.GetDeletionTimestamp(),
+		OwnerReferences:   whole.GetOwnerReferences(),
+		Finalizers:        whole.GetFinalizers(),
+	}}, nil
+}
