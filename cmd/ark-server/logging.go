@@ -35,6 +35,7 @@ func setUpLogging(o *options) (*logging, error) {
 	klog.InitFlags(&l.klog)
 	handlerOptions := &slog.HandlerOptions{Level: &l.level}
 	if l.json {
+		handlerOptions.ReplaceAttr = readable
 		logger := slog.New(slog.NewJSONHandler(os.Stderr, handlerOptions))
 		slog.SetDefault(logger)
 		klog.SetSlogLogger(logger)
@@ -52,6 +53,18 @@ func setUpLogging(o *options) (*logging, error) {
 		verbosity = 4
 	}
 	return l, l.apply(verbosity)
+}
+
+// readable writes durations as 1.5ms, not as a number of nanoseconds, and all of klog's
+// details, which are levels between and below slog's own, as DEBUG.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
+	if level, ok := a.Value.Any().(slog.Level); ok && level < slog.LevelInfo {
+		return slog.String(a.Key, slog.LevelDebug.String())
+	}
+	return a
 }
 
 // maxVerbosity is the most detail that can be asked for while the server runs. Beyond it the

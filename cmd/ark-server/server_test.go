@@ -20,6 +20,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		main()
+	}
 	code := m.Run()
 	postgresServer.Stop()
 	mariadbServer.Stop()
