@@ -94,7 +94,7 @@ func (out exportOptions) fileFormat() transfer.Format {
 }
 
 func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
-	if err := setUpLogging(o); err != nil {
+	if _, err := setUpLogging(o); err != nil {
 		return err
 	}
 	ctx := cmd.Context()

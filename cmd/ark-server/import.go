@@ -118,7 +118,7 @@ func openKube(ctx context.Context, flag, file, context string) (*transfer.Kube, 
 }
 
 func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
-	if err := setUpLogging(o); err != nil {
+	if _, err := setUpLogging(o); err != nil {
 		return err
 	}
 	ctx := cmd.Context()

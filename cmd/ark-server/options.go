@@ -48,6 +48,8 @@ type options struct {
 	modelURLs modelURLOptions
 	cluster   clusterOptions
 
+	tracingFile string
+
 	logLevel  string
 	logFormat string
 	verbosity int
@@ -115,6 +117,9 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.logLevel, "log-level", o.logLevel, "least `severity` logged: error|warn|info|debug")
 			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`")
 			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
+		}),
+		group("Tracing", func(fs *pflag.FlagSet) {
+			fs.StringVar(&o.tracingFile, "tracing-config-file", "", "`file` with a TracingConfiguration of apiserver.config.k8s.io/v1: where OpenTelemetry spans of requests go, down to the database, and of how many requests; without it there are none")
 		}),
 	})
 }
@@ -189,6 +194,7 @@ func (o *options) validate() error {
 	if _, err := o.modelURLs.policy(); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, o.validateTracing())
 	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
 }

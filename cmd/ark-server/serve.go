@@ -21,7 +21,8 @@ import (
 // serve runs a server until a signal or a failure, and returns once
 // everything is closed. out receives the start-up lines.
 func serve(ctx context.Context, o *options, out io.Writer) (err error) {
-	if err := setUpLogging(o); err != nil {
+	logs, err := setUpLogging(o)
+	if err != nil {
 		return err
 	}
 	ctx, stop := untilSignal(ctx, func() { announceStop(out, o) })
@@ -39,6 +40,7 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 	if err != nil {
 		return errors.Join(err, listener.Close(), data.Close())
 	}
+	operate(server.generic(), data, logs)
 
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error {

@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
 	"github.com/mckinsey/ark-server/internal/aggregated"
 	"github.com/mckinsey/ark-server/internal/version"
 )
@@ -28,7 +30,7 @@ func newClusterServer(ctx context.Context, o *options, listener net.Listener, da
 		return nil, fmt.Errorf("--kubeconfig=%s: %w", o.cluster.kubeconfig, err)
 	}
 	settings := o.cluster.server
-	settings.Listener, settings.Cluster = listener, config
+	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.tracingFile
 	if settings.ModelURLs, err = o.modelURLs.policy(); err != nil {
 		return nil, err
 	}
@@ -81,6 +83,8 @@ func permissionErrors(err error) []*aggregated.PermissionError {
 	}
 	return nil
 }
+
+func (s clusterServer) generic() *genericapiserver.GenericAPIServer { return s.Generic }
 
 func (s clusterServer) announce(out io.Writer, storage string) {
 	if s.options.logFormat == "json" {

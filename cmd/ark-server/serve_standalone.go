@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
 	"github.com/mckinsey/ark-server/internal/apiserver"
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
@@ -15,6 +17,8 @@ type server interface {
 	Run(ctx context.Context) error
 	// WaitReady returns nil once the server is ready, or the context's error.
 	WaitReady(ctx context.Context) error
+	// generic is the API server underneath.
+	generic() *genericapiserver.GenericAPIServer
 	// announce prints the start-up lines.
 	announce(out io.Writer, storage string)
 }
@@ -32,7 +36,9 @@ func newServer(ctx context.Context, o *options, listener net.Listener, data *sto
 		Names:      o.tlsSANs,
 		KeysDir:    o.keys(),
 		Kubeconfig: o.kubeconfig(),
-		Tune:       func(common *apiserver.Options) { common.ModelURLs = modelURLs },
+		Tune: func(common *apiserver.Options) {
+			common.ModelURLs, common.TracingFile = modelURLs, o.tracingFile
+		},
 	}, data)
 	if err != nil {
 		return nil, withStandaloneFlag(err)
@@ -44,6 +50,8 @@ type standaloneServer struct {
 	*standalone.Server
 	options *options
 }
+
+func (s standaloneServer) generic() *genericapiserver.GenericAPIServer { return s.Generic }
 
 func (s standaloneServer) announce(out io.Writer, storage string) {
 	announce(out, s.options, s.URL, storage)

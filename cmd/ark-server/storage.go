@@ -17,7 +17,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/operation"
 )
 
 // storageTimeout bounds how long the start waits for the storage to answer.
@@ -28,6 +30,9 @@ type storage struct {
 	apiserver.Backend
 	// summary describes it in the start-up lines.
 	summary string
+	metrics *metrics.Metrics
+	// report describes it to operators; nil for an external etcd.
+	report func() operation.Report
 	// etcd serves the etcd protocol, if asked to, until it is stopped. It
 	// returns nil at once otherwise.
 	etcd func() error
@@ -71,17 +76,21 @@ func openEtcd(ctx context.Context, o *options) (*storage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--etcd-servers: %w: check that etcd runs there, and the --etcd-... certificate flags", err)
 	}
-	return &storage{Backend: backend, summary: "etcd at " + strings.Join(o.etcdServers, ", "), etcd: func() error { return nil }}, nil
+	return &storage{
+		Backend: backend, summary: "etcd at " + strings.Join(o.etcdServers, ", "), metrics: newMetrics(o),
+		etcd: func() error { return nil },
+	}, nil
 }
 
 // openEmbedded puts our own endpoint on an engine, which it closes if it fails.
 func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *storage, err error) {
 	where := o.where()
-	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	observer, tracer := newMetrics(o), newTracer(o)
+	store, err := mvcc.Open(ctx, engine, mvcc.Options{Observer: observer, Tracer: tracer})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", where.flag, err)
 	}
-	s := &storage{summary: where.summary, closers: []func() error{store.Close}}
+	s := &storage{summary: where.summary, metrics: observer, closers: []func() error{store.Close}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -92,7 +101,9 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 	if err != nil {
 		return nil, err
 	}
-	endpoint := etcdserver.New(store, etcdserver.Options{TLS: config})
+	endpoint := etcdserver.New(store, etcdserver.Options{TLS: config, Tracer: tracer})
+	s.metrics.Store(store, endpoint)
+	s.report = reporter(where.summary, store, endpoint)
 	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })
 	s.etcd = func() error { return nil }
 	if o.etcdListen != "" {

@@ -78,9 +78,16 @@ func contents(t *testing.T, database string) string {
 	if err != nil {
 		t.Fatalf("open %s: %v", database, err)
 	}
+	return contentsOf(t, engine)
+}
+
+// contentsOf prints what a database holds, and closes it.
+func contentsOf(t *testing.T, engine mvcc.Engine) string {
+	t.Helper()
+	ctx := context.Background()
 	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
 	if err != nil {
-		t.Fatalf("open %s: %v", database, err)
+		t.Fatalf("open the store: %v", err)
 	}
 	defer store.Close()
 	all, err := store.Range(ctx, &mvcc.Range{Span: mvcc.Span{Key: []byte{0}, End: []byte{0}}})
@@ -116,8 +123,8 @@ type refused struct {
 	texts []string
 }
 
-// check runs the server to its end.
-func (r refused) check(t *testing.T) {
+// check runs the server to its end, and returns what it said.
+func (r refused) check(t *testing.T) string {
 	t.Helper()
 	c, err := r.options.Command()
 	if err != nil {
@@ -148,6 +155,7 @@ func (r refused) check(t *testing.T) {
 	if strings.Contains(said, "goroutine ") {
 		t.Errorf("a stack trace is no error message:\n%s", said)
 	}
+	return said
 }
 
 func databaseIn(dir string) string { return filepath.Join(dir, "ark.db") }

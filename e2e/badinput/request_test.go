@@ -21,7 +21,12 @@ const queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + namespace + "/qu
 // TestRequests are objects that the server must refuse, each with a Status that a person can act on.
 func TestRequests(t *testing.T) {
 	g := newGolden(t)
-	server := start(t, component.ArkOptions{Dir: g.dir})
+	testRequests(t, component.ArkOptions{Dir: g.dir})
+	g.requireIntact(t, databaseIn(g.dir))
+}
+
+func testRequests(t *testing.T, o component.ArkOptions) {
+	server := start(t, o)
 	client, err := component.RawClient(server.Config)
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +85,6 @@ func TestRequests(t *testing.T) {
 	if err := server.Stop(); err != nil {
 		t.Error(err)
 	}
-	g.requireIntact(t, databaseIn(g.dir))
 }
 
 // refusal sends a request that must fail with the code and returns its Status.

@@ -109,8 +109,8 @@ func startAggregated(storage string) func(*testing.T, *system, string) *server {
 		options := component.ArkOptions{Dir: t.TempDir()}
 		var database process
 		var l *link
+		var place engine.Place
 		if storage != engine.SQLite {
-			place := engine.Place{}
 			database, l, place = startDatabase(t, storage)
 			options.Storage = place.Flags()
 		}
@@ -131,6 +131,7 @@ func startAggregated(storage string) func(*testing.T, *system, string) *server {
 			s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--from="+copied) }
 			return s
 		}
+		s.backup, s.restore = dumps(t, place)
 		// It is asked past the aggregator, which would spread requests over both.
 		s.replica = func(t *testing.T) *server {
 			another := further

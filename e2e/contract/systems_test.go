@@ -23,6 +23,9 @@ type system struct {
 	heavy bool
 	// reference is set for the CRDs, which differ from the promise in a few places that the tests name.
 	reference bool
+	// restarts is set where servers are replaced all the time: clients come again when they are told to, and resume watches that
+	// have ended.
+	restarts bool
 	// start starts it with its data in dir; the test's end stops it.
 	start func(t *testing.T, y *system, dir string) *server
 }
@@ -35,6 +38,8 @@ func systems() []*system {
 		{name: "mysql", title: "standalone, MySQL/MariaDB", start: startOnServer(engine.MySQL)},
 		{name: "aggregated", title: "aggregated, SQLite", heavy: true, start: startAggregated(engine.SQLite)},
 		{name: "aggregated-postgresql", title: "aggregated, PostgreSQL", heavy: true, start: startAggregated(engine.PostgreSQL)},
+		{name: "aggregated-mysql", title: "aggregated, MySQL/MariaDB", heavy: true, start: startAggregated(engine.MySQL)},
+		{name: "rolling", title: "aggregated, two replicas on PostgreSQL under rolling restart", heavy: true, restarts: true, start: startRolling},
 		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
 	}
 }
@@ -178,6 +183,7 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 		etcd := embedded(t, &first)
 		s := startArk(t, y, first)
 		s.etcd, s.database, s.link = etcd, database, l
+		s.backup, s.restore = dumps(t, place)
 		s.replica = func(t *testing.T) *server {
 			further := options
 			further.Dir = t.TempDir()
@@ -194,6 +200,24 @@ func startDatabase(t *testing.T, storage string) (*databaseServer, *link, engine
 	l := newLink(t, fmt.Sprintf("%s:%d", place.Config.Host, place.Config.Port))
 	place.Config.Port = l.port()
 	return &databaseServer{database}, l, place
+}
+
+// dumps takes backups of a database and restores them with the programs of its server.
+func dumps(t *testing.T, place engine.Place) (backup, restore func(*testing.T)) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "dump")
+	backup = func(t *testing.T) {
+		if err := place.Dump(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore = func(t *testing.T) {
+		if err := place.Load(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		arkCommand(t, append([]string{"restore", "--bump-revision"}, place.Flags()...)...)
+	}
+	return backup, restore
 }
 
 // databaseServer is a database server that can be killed and started again.

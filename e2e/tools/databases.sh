@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sees to it that the database servers which tests start throwaway instances of are installed: PostgreSQL and MariaDB.
+# Sees to it that the database servers which tests start throwaway instances of are installed: PostgreSQL, MariaDB, and the pooler
+# PgBouncer.
 # Where it may (root on Debian or Ubuntu) it installs their packages; elsewhere it says what to install and fails.
 # Running servers can be used instead: ARK_TEST_POSTGRES_DSN and ARK_TEST_MYSQL_DSN.
 set -euo pipefail
@@ -15,6 +16,7 @@ found() {
 missing=()
 [[ -n ${ARK_TEST_POSTGRES_DSN:-} ]] || found initdb /usr/lib/postgresql/*/bin/initdb /opt/homebrew/opt/postgresql*/bin/initdb /usr/local/opt/postgresql*/bin/initdb || missing+=(postgresql)
 [[ -n ${ARK_TEST_MYSQL_DSN:-} ]] || found mariadbd /usr/sbin/mariadbd /opt/homebrew/opt/mariadb/bin/mariadbd /usr/local/opt/mariadb/bin/mariadbd || missing+=(mariadb-server)
+found pgbouncer /usr/sbin/pgbouncer || missing+=(pgbouncer)
 ((${#missing[@]} == 0)) && exit
 
 if ((EUID == 0)) && command -v apt-get >/dev/null; then
@@ -24,11 +26,11 @@ if ((EUID == 0)) && command -v apt-get >/dev/null; then
   DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-upgrade "${missing[@]}" >&2
   exit
 fi
-echo "databases: the tests start throwaway servers of PostgreSQL and MariaDB, and ${missing[*]} is not installed:" >&2
+echo "databases: the tests start throwaway servers of PostgreSQL, MariaDB and PgBouncer; not installed: ${missing[*]}:" >&2
 if command -v brew >/dev/null; then
   echo "  brew install ${missing[*]/mariadb-server/mariadb}" >&2
 else
   echo "  sudo apt-get install ${missing[*]}" >&2
 fi
-echo "or name running servers in ARK_TEST_POSTGRES_DSN and ARK_TEST_MYSQL_DSN" >&2
+echo "running database servers can be named in ARK_TEST_POSTGRES_DSN and ARK_TEST_MYSQL_DSN" >&2
 exit 1

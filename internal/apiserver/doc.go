@@ -14,7 +14,8 @@
 // Invariants: a type is its own internal version, and no published document
 // says so (scheme.go); Ark kinds have the media types of custom resources
 // (media.go); a client's fault is never answered with 500 (faults.go,
-// too_large.go); every write carries its Actor down to the backend (actor.go);
+// too_large.go), and a failure of the database says whether to try again
+// (no_space.go, unavailable.go); every write carries its Actor down to the backend (actor.go);
 // the server is ready only once its caches and its storage are.
 //
 // The package may import internal/registry, internal/apis/ark and

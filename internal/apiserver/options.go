@@ -30,6 +30,9 @@ type Options struct {
 	ShutdownDelay time.Duration
 	// ModelURLs is the policy for the base URLs of models.
 	ModelURLs rules.URLPolicy
+	// TracingFile is a TracingConfiguration: where OpenTelemetry spans go, and of how
+	// many requests; "" for none.
+	TracingFile string
 	// SendRetryAfter answers requests that come after ShutdownDelay with 429 and
 	// Connection: close until those in flight are done. Without it the server stops
 	// to listen.

@@ -53,19 +53,29 @@ type sizeAware struct {
 // Create implements storage.Interface.
 func (s sizeAware) Create(ctx context.Context, key string, obj, out runtime.Object, ttl uint64) error {
 	growHandlerStack() // this is a goroutine of its own
-	return explainNoSpace(explainTooLarge(s.Interface.Create(ctx, key, obj, out, ttl)))
+	return explainWrite(explainTooLarge(s.Interface.Create(ctx, key, obj, out, ttl)))
 }
 
 // GuaranteedUpdate implements storage.Interface.
 func (s sizeAware) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
 	growHandlerStack()
-	return explainNoSpace(explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached)))
+	return explainWrite(explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached)))
 }
 
 // Delete implements storage.Interface.
 func (s sizeAware) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, cached runtime.Object, opts storage.DeleteOptions) error {
 	growHandlerStack()
-	return explainNoSpace(s.Interface.Delete(ctx, key, out, preconditions, validate, cached, opts))
+	return explainWrite(s.Interface.Delete(ctx, key, out, preconditions, validate, cached, opts))
+}
+
+// Get implements storage.Interface.
+func (s sizeAware) Get(ctx context.Context, key string, opts storage.GetOptions, into runtime.Object) error {
+	return explainRead(s.Interface.Get(ctx, key, opts, into))
+}
+
+// GetList implements storage.Interface.
+func (s sizeAware) GetList(ctx context.Context, key string, opts storage.ListOptions, into runtime.Object) error {
+	return explainRead(s.Interface.GetList(ctx, key, opts, into))
 }
 
 // withSizeAware makes what a decorator builds explain its refusals.

@@ -8,7 +8,9 @@ import (
 
 // Compact gives up the revisions below the one named. With Physical it returns
 // once their rows are gone too.
-func (k *kvService) Compact(ctx context.Context, r *pb.CompactionRequest) (*pb.CompactionResponse, error) {
+func (k *kvService) Compact(ctx context.Context, r *pb.CompactionRequest) (_ *pb.CompactionResponse, err error) {
+	ctx, call := k.s.begin(ctx, methodCompact)
+	defer call.done(&err)
 	if err := k.s.store.Compact(ctx, r.GetRevision(), r.GetPhysical()); err != nil {
 		return nil, toStatus(err)
 	}

@@ -9,7 +9,9 @@ import (
 )
 
 // DeleteRange removes the keys of a span. Nothing to remove takes no revision.
-func (k *kvService) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (*pb.DeleteRangeResponse, error) {
+func (k *kvService) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (_ *pb.DeleteRangeResponse, err error) {
+	ctx, call := k.s.begin(ctx, methodDeleteRange)
+	defer call.done(&err)
 	if err := checkDelete(r); err != nil {
 		return nil, err
 	}

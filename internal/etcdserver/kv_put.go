@@ -9,7 +9,9 @@ import (
 )
 
 // Put writes one key.
-func (k *kvService) Put(ctx context.Context, r *pb.PutRequest) (*pb.PutResponse, error) {
+func (k *kvService) Put(ctx context.Context, r *pb.PutRequest) (_ *pb.PutResponse, err error) {
+	ctx, call := k.s.begin(ctx, methodPut)
+	defer call.done(&err)
 	if err := checkPut(r); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,9 @@ import (
 )
 
 // Range reads keys, at the newest revision or an older one.
-func (k *kvService) Range(ctx context.Context, r *pb.RangeRequest) (*pb.RangeResponse, error) {
+func (k *kvService) Range(ctx context.Context, r *pb.RangeRequest) (_ *pb.RangeResponse, err error) {
+	ctx, call := k.s.begin(ctx, methodRange)
+	defer call.done(&err)
 	if err := checkRange(r); err != nil {
 		return nil, err
 	}

@@ -43,11 +43,13 @@ type RangeChunks struct {
 // RangeChunks opens a range stream. What it will return is fixed here: the
 // store hands out its keys and values by reference, so holding the whole
 // answer costs one pointer per key, and a slow reader holds no lock.
-func (s *Server) RangeChunks(ctx context.Context, r *pb.RangeRequest) (*RangeChunks, error) {
+func (s *Server) RangeChunks(ctx context.Context, r *pb.RangeRequest) (_ *RangeChunks, err error) {
+	opened, call := s.begin(ctx, methodRangeStream)
+	defer call.done(&err)
 	if err := checkRangeStream(r); err != nil {
 		return nil, err
 	}
-	res, err := s.store.Range(ctx, toRange(r))
+	res, err := s.store.Range(opened, toRange(r))
 	if err != nil {
 		return nil, toStatus(err)
 	}

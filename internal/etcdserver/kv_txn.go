@@ -7,7 +7,9 @@ import (
 )
 
 // Txn runs one of two lists of operations, at one revision.
-func (k *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (*pb.TxnResponse, error) {
+func (k *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (_ *pb.TxnResponse, err error) {
+	ctx, call := k.s.begin(ctx, methodTxn)
+	defer call.done(&err)
 	if err := checkTxn(r, k.s.opts.MaxTxnOps); err != nil {
 		return nil, err
 	}

@@ -17,7 +17,9 @@ type leaseService struct {
 
 // LeaseGrant creates a lease; ID 0 lets the store choose. A TTL below the least
 // one allowed is raised to it, and the answer says so.
-func (l *leaseService) LeaseGrant(ctx context.Context, r *pb.LeaseGrantRequest) (*pb.LeaseGrantResponse, error) {
+func (l *leaseService) LeaseGrant(ctx context.Context, r *pb.LeaseGrantRequest) (_ *pb.LeaseGrantResponse, err error) {
+	ctx, call := l.s.begin(ctx, methodLeaseGrant)
+	defer call.done(&err)
 	ttl := max(r.GetTTL(), l.s.opts.MinLeaseTTL)
 	lease, err := l.s.store.LeaseGrant(ctx, mvcc.LeaseID(r.GetID()), ttl)
 	if err != nil {
@@ -27,7 +29,9 @@ func (l *leaseService) LeaseGrant(ctx context.Context, r *pb.LeaseGrantRequest) 
 }
 
 // LeaseRevoke ends a lease and deletes its keys, at one revision.
-func (l *leaseService) LeaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest) (*pb.LeaseRevokeResponse, error) {
+func (l *leaseService) LeaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest) (_ *pb.LeaseRevokeResponse, err error) {
+	ctx, call := l.s.begin(ctx, methodLeaseRevoke)
+	defer call.done(&err)
 	revision, err := l.s.store.LeaseRevoke(ctx, mvcc.LeaseID(r.GetID()), ActorFrom(ctx))
 	if err != nil {
 		return nil, toStatus(err)
@@ -36,7 +40,9 @@ func (l *leaseService) LeaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest
 }
 
 // LeaseTimeToLive tells the whole seconds left; -1 if there is no such lease.
-func (l *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiveRequest) (*pb.LeaseTimeToLiveResponse, error) {
+func (l *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiveRequest) (_ *pb.LeaseTimeToLiveResponse, err error) {
+	ctx, call := l.s.begin(ctx, methodLeaseTimeToLive)
+	defer call.done(&err)
 	revision, err := l.s.store.Current(ctx)
 	if err != nil {
 		return nil, toStatus(err)
@@ -57,7 +63,9 @@ func (l *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiv
 }
 
 // LeaseLeases lists the ids of all leases.
-func (l *leaseService) LeaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest) (*pb.LeaseLeasesResponse, error) {
+func (l *leaseService) LeaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest) (_ *pb.LeaseLeasesResponse, err error) {
+	ctx, call := l.s.begin(ctx, methodLeaseLeases)
+	defer call.done(&err)
 	revision, err := l.s.store.Current(ctx)
 	if err != nil {
 		return nil, toStatus(err)

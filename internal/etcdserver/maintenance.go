@@ -16,7 +16,9 @@ type maintenanceService struct {
 
 // Status says which etcd this endpoint stands for: clients decide by the version
 // which requests they may send. The log's revision stands for raft's index.
-func (m *maintenanceService) Status(ctx context.Context, _ *pb.StatusRequest) (*pb.StatusResponse, error) {
+func (m *maintenanceService) Status(ctx context.Context, _ *pb.StatusRequest) (_ *pb.StatusResponse, err error) {
+	ctx, call := m.s.begin(ctx, methodStatus)
+	defer call.done(&err)
 	revision := m.s.store.Revision()
 	out := &pb.StatusResponse{
 		Header:           header(revision),

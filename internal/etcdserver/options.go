@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
 // Options tune a Server. The zero value of each field means its default.
@@ -31,6 +33,8 @@ type Options struct {
 	// Name of the only member, as MemberList and etcdctl show it. Default
 	// "ark-server".
 	Name string
+	// Tracer makes spans of the requests that are traced. Default: none.
+	Tracer mvcc.Tracer
 	// Log receives what no client is told, such as a watch that has to wait
 	// for the storage. Default slog.Default().
 	Log *slog.Logger

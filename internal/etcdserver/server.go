@@ -25,6 +25,9 @@ type Server struct {
 	nudges nudges
 	health *health.Server
 
+	counters counters
+	watchers watcherSet
+
 	kv          *kvService
 	watch       *watchService
 	lease       *leaseService

@@ -42,7 +42,7 @@ func (st *watchStream) poll() (more bool, err error) {
 		default:
 			w.retry, w.backoff = time.Time{}, 0
 			w.synced = res.Synced
-			w.revision = max(w.revision, res.Revision)
+			w.moved(res.Revision)
 			more = more || !res.Synced
 			err = st.sendEvents(w, w.wanted(res.Events))
 		}
@@ -58,6 +58,7 @@ func (st *watchStream) pollFailed(w *watcher, err error) {
 	if w.backoff == 0 {
 		st.s.opts.Log.Warn("watch waits for the storage", "key", string(w.span.Key), "revision", w.revision, "error", err)
 	}
+	st.s.counters.retries.Add(1)
 	w.backoff = min(max(2*w.backoff, minPollBackoff), maxPollBackoff)
 	w.retry = time.Now().Add(w.backoff)
 	w.synced = false
@@ -66,6 +67,7 @@ func (st *watchStream) pollFailed(w *watcher, err error) {
 // endCompacted ends a watch whose next revision has been compacted.
 func (st *watchStream) endCompacted(w *watcher) error {
 	w.compacted = true
+	st.s.counters.ended.Add(1)
 	st.remove(w)
 	return st.send(&pb.WatchResponse{
 		Header:          header(st.store.Revision()),
@@ -87,6 +89,7 @@ func (st *watchStream) sendEvents(w *watcher, events []mvcc.Event) error {
 		WatchId: w.id,
 		Events:  toEvents(events, w.prevKV, w.begun),
 	}
+	st.s.counters.events.Add(int64(len(events)))
 	w.quiet = false
 	w.learned(last)
 	if !w.fragment {

@@ -54,6 +54,7 @@ func (st *watchStream) tellProgress(asked bool) error {
 }
 
 func (st *watchStream) sendProgress(w *watcher) error {
+	st.s.counters.progress.Add(1)
 	w.learned(w.revision)
 	return st.send(&pb.WatchResponse{Header: header(w.revision), WatchId: w.id})
 }

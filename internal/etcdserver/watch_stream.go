@@ -8,6 +8,8 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
@@ -55,9 +57,15 @@ func (st *watchStream) wake() {
 
 func (st *watchStream) close() {
 	for _, w := range st.order {
-		if w.progress {
-			st.s.nudges.remove(w)
-		}
+		st.forget(w)
+	}
+}
+
+// forget takes w out of what the server knows.
+func (st *watchStream) forget(w *watcher) {
+	st.s.watchers.remove(w)
+	if w.progress {
+		st.s.nudges.remove(w)
 	}
 }
 
@@ -103,6 +111,7 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 		key = []byte{0}
 	}
 	refuse := func(reason string) error {
+		st.s.count(methodWatch, status.Error(refusal(failed), reason))
 		return st.send(&pb.WatchResponse{
 			Header: header(revision), WatchId: noWatch, Created: true, Canceled: true, CancelReason: reason,
 		})
@@ -142,9 +151,11 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 	first := w.start
 	if first == 0 {
 		first = revision + 1
-		w.revision = revision
+		w.moved(revision)
 	}
+	st.s.count(methodWatch, nil)
 	w.known.Store(first - 1)
+	w.position.Store(first - 1)
 	w.cursor = st.store.Watch(w.span, first)
 	w.begun = st.store.Compacted()
 	if err := st.send(&pb.WatchResponse{Header: header(revision), WatchId: id, Created: true}); err != nil {
@@ -152,10 +163,19 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 	}
 	st.watchers[id] = w
 	st.order = append(st.order, w)
+	st.s.watchers.add(w)
 	if w.progress {
 		st.s.nudges.add(w)
 	}
 	return nil
+}
+
+// refusal is the code under which a watch that could not begin is counted.
+func refusal(failed error) codes.Code {
+	if failed != nil {
+		return status.Code(toStatus(failed))
+	}
+	return codes.InvalidArgument
 }
 
 // cancel removes a watcher; an id that does not exist gets no answer.
@@ -177,7 +197,5 @@ func (st *watchStream) remove(w *watcher) {
 			break
 		}
 	}
-	if w.progress {
-		st.s.nudges.remove(w)
-	}
+	st.forget(w)
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // watcher is one watch of a stream. It belongs to the goroutine of its stream,
-// but for the three fields that nudge uses.
+// but for the atomic fields and wake.
 type watcher struct {
 	id     int64
 	span   mvcc.Span
@@ -41,6 +41,8 @@ type watcher struct {
 	retry   time.Time
 	backoff time.Duration
 
+	// position is revision, for Stats.
+	position atomic.Int64
 	// known is the newest revision that the client has seen in an event or
 	// a progress notification.
 	known atomic.Int64
@@ -62,6 +64,14 @@ func (w *watcher) nudge(revision int64) {
 // the future has none until the store gets there.
 func (w *watcher) behind() bool {
 	return w.progress && w.synced && w.revision > w.known.Load() && w.revision >= w.start
+}
+
+// moved records how far the cursor has come.
+func (w *watcher) moved(revision int64) {
+	if revision > w.revision {
+		w.revision = revision
+		w.position.Store(revision)
+	}
 }
 
 // learned records that the client now knows of revision.

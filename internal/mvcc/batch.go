@@ -20,6 +20,8 @@ type batch struct {
 	store  *Store
 	now    time.Time
 	bytes  int
+	// requests counts those decided on the batch.
+	requests int
 	// landed says, after an unknown outcome, that the batch is durable.
 	landed bool
 }

@@ -71,8 +71,9 @@ func (p *pruner) step(ctx context.Context, s *Store) {
 	st := *s.state.Load()
 	to := min(st.compacted, st.pruned+p.span)
 	begin := time.Now()
-	err := s.engine.Prune(ctx, st.pruned, to)
+	rows, err := s.engine.Prune(ctx, st.pruned, to)
 	took := time.Since(begin)
+	s.opts.Observer.Pruned(rows, took, err)
 	p.rest = time.Now().Add(max(took*pruneRest, time.Millisecond))
 	if err != nil {
 		// Nothing depends on it: it is tried again, less hastily.

@@ -30,8 +30,9 @@ type Engine interface {
 
 	// Prune deletes the rows that no read at or above revision to can need,
 	// given that this has been done up to the revision from. to is never above
-	// the compacted revision.
-	Prune(ctx context.Context, from, to int64) error
+	// the compacted revision. It returns how many rows that were, also where it fails
+	// after some of them.
+	Prune(ctx context.Context, from, to int64) (int64, error)
 
 	// Size is the number of bytes that the database takes on disk.
 	Size(ctx context.Context) (int64, error)

@@ -31,6 +31,7 @@ func pause(ctx context.Context, d time.Duration) {
 func (s *Store) catchUp(ctx context.Context) error {
 	// What has been published was committed, so a later look cannot show less.
 	before := s.state.Load().Position
+	begin := time.Now()
 	r, err := s.look(ctx)
 	if err != nil {
 		return err
@@ -39,16 +40,23 @@ func (s *Store) catchUp(ctx context.Context) error {
 		return fmt.Errorf("the database has gone back from revision %d (change %d) to %d (%d): it is an older copy: stop every replica, run ark-server restore --bump-revision, and start them again",
 			before.Revision, before.Change, r.Revision, r.Change)
 	}
-	return s.advance(ctx, r)
+	if err := s.advance(ctx, r); err != nil {
+		return err
+	}
+	s.counters.current.Store(begin.UnixNano())
+	return nil
 }
 
 // look reads the counter, and sets the store's clock by the database's.
 func (s *Store) look(ctx context.Context) (Reading, error) {
 	begin := s.opts.Now()
 	r, err := s.shared.Read(ctx)
+	s.counters.looks.Add(1)
 	if err != nil {
+		s.counters.failedLooks.Add(1)
 		return r, fmt.Errorf("read the newest revision: %w", err)
 	}
+	s.counters.newest.Store(r.Revision)
 	end := s.opts.Now()
 	if took := end.Sub(begin); took < maxClockDoubt {
 		s.clock.Store(int64(r.Now.Sub(begin.Add(took / 2))))
@@ -162,6 +170,7 @@ func (s *Store) reload(ctx context.Context) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the store again: %w", err)
 	}
+	s.counters.reloads.Add(1)
 	s.leases.replace(ls)
 	s.ring.reset(st.Revision + 1)
 	return st, nil

@@ -146,6 +146,12 @@ func (ls *leases) attach(kv *KeyValue) {
 	}
 }
 
+func (ls *leases) count() int {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	return len(ls.byID)
+}
+
 // keys returns the keys attached to a lease, in order.
 func (ls *leases) keys(id LeaseID) [][]byte {
 	ls.mu.RLock()
@@ -328,4 +334,20 @@ func (s *Store) Leases() []LeaseID {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// NextLeases returns the leases that expire first, at most n, with their keys.
+func (s *Store) NextLeases(n int) []Lease {
+	s.leases.mu.RLock()
+	all := make([]Lease, 0, len(s.leases.byID))
+	for _, l := range s.leases.byID {
+		all = append(all, l.Lease)
+	}
+	s.leases.mu.RUnlock()
+	slices.SortFunc(all, func(a, b Lease) int { return a.Deadline.Compare(b.Deadline) })
+	all = all[:min(n, len(all))]
+	for i := range all {
+		all[i].Keys = s.leases.keys(all[i].ID)
+	}
+	return all
 }

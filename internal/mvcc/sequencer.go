@@ -19,6 +19,8 @@ type request struct {
 	done chan struct{}
 	// state goes from 0 to taken or withdrawn, once.
 	state atomic.Int32
+	// caller is the caller's trace, nil if it has none.
+	caller any
 }
 
 const (
@@ -32,7 +34,7 @@ const (
 func submit[T any](ctx context.Context, s *Store, decide func(*batch) (T, error)) (T, error) {
 	var res, zero T
 	var err error
-	r := &request{done: make(chan struct{})}
+	r := &request{done: make(chan struct{}), caller: s.caller(ctx)}
 	r.decide = func(b *batch) { res, err = decide(b) }
 	if !s.queue.add(r) {
 		return zero, ErrClosed
@@ -90,6 +92,12 @@ func (q *queue) close() {
 	q.closed = true
 	q.mu.Unlock()
 	q.rouse()
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
 }
 
 // rouse makes the sequencer look at what there is to do.
@@ -163,13 +171,16 @@ func (s *sequencer) runBatch(ctx context.Context, reqs []*request) []*request {
 		return nil
 	}
 	n := 0
-	err := s.write(ctx, func(b *batch) {
+	traced, end := s.trace(ctx, reqs)
+	err := s.write(traced, func(b *batch) {
 		for n = 0; n < len(reqs) && n < s.opts.BatchRequests && b.bytes < s.opts.BatchBytes; n++ {
 			if reqs[n].take() {
 				reqs[n].decide(b)
+				b.requests++
 			}
 		}
 	})
+	end(err)
 	if n == 0 {
 		n = len(reqs) // the store could not even begin: that holds for all of them
 	}
@@ -221,7 +232,15 @@ func (s *sequencer) commit(ctx context.Context, b *batch) error {
 		return s.confirm(ctx, b)
 	}
 	b.seal()
-	return s.committed(ctx, b, s.engine.Commit(ctx, &b.Batch))
+	begin := time.Now()
+	err := s.engine.Commit(ctx, &b.Batch)
+	s.report(b, begin, err)
+	return s.committed(ctx, b, err)
+}
+
+// report tells the observer what became of a batch.
+func (s *sequencer) report(b *batch, begin time.Time, err error) {
+	s.opts.Observer.Committed(BatchReport{Requests: b.requests, Revisions: len(b.Commits), Took: time.Since(begin), Err: err})
 }
 
 // confirm sees that a batch without writes has been decided on the present
@@ -243,6 +262,7 @@ func (s *sequencer) confirm(ctx context.Context, b *batch) error {
 // writeInTurn is write while the other replicas wait.
 func (s *sequencer) writeInTurn(ctx context.Context, decide func(*batch)) error {
 	var b *batch
+	begin := time.Now()
 	err := s.shared.InTurn(ctx, func(ctx context.Context, at Position) (*Batch, error) {
 		if s.state.Load().Position == at {
 			s.contended--
@@ -263,6 +283,7 @@ func (s *sequencer) writeInTurn(ctx context.Context, decide func(*batch)) error 
 		}
 		return nil
 	}
+	s.report(b, begin, err)
 	return s.committed(ctx, b, err)
 }
 
@@ -277,6 +298,7 @@ func (s *sequencer) committed(ctx context.Context, b *batch, err error) error {
 		return ErrMoved
 	case errors.Is(err, ErrUnknownOutcome):
 		s.doubt = b
+		s.counters.doubt.Store(true)
 		if s.settle(ctx) == nil && s.state.Load().Revision >= b.revision() && b.landed {
 			return nil // read back: it is there
 		}
@@ -306,8 +328,12 @@ func (s *sequencer) settle(ctx context.Context) error {
 	}
 	if b.landed {
 		s.publish(b)
+		s.counters.landed.Add(1)
+	} else {
+		s.counters.lost.Add(1)
 	}
 	s.doubt = nil
+	s.counters.doubt.Store(false)
 	return nil
 }
 

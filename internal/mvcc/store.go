@@ -20,6 +20,10 @@ type Options struct {
 	BatchBytes    int
 	// Now is the clock that leases and log rows go by. Default: time.Now.
 	Now func() time.Time
+	// Observer hears of batches and of compaction. Default: nobody does.
+	Observer Observer
+	// Tracer makes spans of the work for callers that are traced. Default: none.
+	Tracer Tracer
 }
 
 func (o *Options) setDefaults() {
@@ -34,6 +38,9 @@ func (o *Options) setDefaults() {
 	def(&o.BatchBytes, 8<<20)
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Observer == nil {
+		o.Observer = deaf{}
 	}
 }
 
@@ -53,6 +60,7 @@ type Store struct {
 	queue      queue
 	snapshots  snapshots
 	looks      looks
+	counters   counters
 	clock      atomic.Int64  // nanoseconds to add to opts.Now
 	leads      atomic.Bool   // Shared only: this replica maintains the database
 	ended      chan struct{} // closed when the sequencer has returned
@@ -90,6 +98,7 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 		stop:   stop,
 	}
 	s.shared, _ = engine.(Shared)
+	s.counters.current.Store(time.Now().UnixNano())
 	s.state.Store(st)
 	ch := make(chan struct{})
 	s.changed.Store(&ch)

@@ -65,6 +65,9 @@ func (w *Watcher) Poll(ctx context.Context, maxBytes int) (PollResult, error) {
 			next++
 			continue
 		}
+		if !logged {
+			s.counters.logReads.Add(1)
+		}
 		logged = true
 		done, err := s.readLog(ctx, next-1, st.Revision, max(maxBytes-bytes, 1), take)
 		if err != nil {

@@ -52,15 +52,17 @@ func installMariaDB(s *Server, opts Options) error {
 		return fmt.Errorf("mariadb-install-db and mariadbd are not installed: on Debian, apt-get install mariadb-server, or name a running server in %s", MySQLDSN)
 	}
 	s.command.path = install
-	s.command.args = []string{"--no-defaults", "--datadir=" + s.data, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"}
-	if opts.Data != "" {
-		s.command.args = append(s.command.args, "--innodb-log-file-size=4M") // a small disk
+	var sizes []string
+	if opts.Wrap != nil {
+		sizes = append(sizes, "--innodb-log-file-size=4M") // for the small disk
 	}
+	s.command.args = append([]string{"--no-defaults", "--datadir=" + s.data, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"}, sizes...)
 	if err := s.command.run(); err != nil {
 		return err
 	}
 	args := []string{"--no-defaults", "--datadir=" + s.data, "--tmpdir=" + s.dir, "--socket=" + s.Socket(),
 		"--pid-file=" + filepath.Join(s.dir, "pid"), fmt.Sprintf("--port=%d", s.port), "--bind-address=127.0.0.1", "--skip-name-resolve"}
+	args = append(args, sizes...)
 	if opts.NoFsync {
 		args = append(args, "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync")
 	}

@@ -48,8 +48,11 @@ func installPostgres(s *Server, opts Options) error {
 	}
 	s.command.path = initdb
 	s.command.args = []string{"-D", s.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"}
-	if opts.Data != "" {
-		s.command.args = append(s.command.args, "--wal-segsize=1") // a small disk
+	if opts.Wrap != nil {
+		s.command.args = append(s.command.args, "--wal-segsize=1") // for the small disk
+	}
+	if opts.WAL != "" {
+		s.command.args = append(s.command.args, "--waldir="+opts.WAL)
 	}
 	if err := s.command.run(); err != nil {
 		return err

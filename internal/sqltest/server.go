@@ -29,11 +29,11 @@ type Options struct {
 	Access []string
 	// Certificate and Key are PEM; with them the server offers TLS.
 	Certificate, Key []byte
-	// Data is the folder to make for the data, for a server on a disk of its own. Wrap
-	// changes the server's commands: it puts them on that disk, and lets them run
-	// as a user who is not root and owns what the caller owns.
-	Data string
-	Wrap func(path string, args []string) (string, []string)
+	// Data is the folder to make for the data, and WAL that for PostgreSQL's write-ahead log,
+	// to put them on a small disk. Wrap changes the server's commands: it puts them
+	// on that disk, and lets them run as a user who is not root and owns what the caller owns.
+	Data, WAL string
+	Wrap      func(path string, args []string) (string, []string)
 }
 
 // Server is a database server, with its files in a temporary folder, unless it is one
@@ -86,6 +86,22 @@ func begin(ctx context.Context, b brand, opts Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start a %s server: %w", b.name, err), s.Stop())
 	}
 	return s, nil
+}
+
+// Own starts a server for a test that harms or configures it, which ends with the test.
+func Own(t testing.TB, start func(context.Context, Options) (*Server, error), opts Options) *Server {
+	t.Helper()
+	opts.Own = true
+	s, err := start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("stop the database server: %v", err)
+		}
+	})
+	return s
 }
 
 func (s *Server) start(ctx context.Context, opts Options) error {

@@ -6,20 +6,24 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
 
 type options struct {
+	storage string
 	peer    string
 	clients []int
 	rounds  int
 	objects int
 	length  time.Duration
+	apart   bool
 	profile string
 	args    []string
 	env     []string
@@ -45,11 +49,13 @@ func start() error {
 func parse(args []string) (options, error) {
 	o := options{}
 	flags := flag.NewFlagSet("bench/https", flag.ExitOnError)
+	flags.StringVar(&o.storage, "storage", engine.SQLite, "where ark-server keeps its data: sqlite, postgresql or mysql, on a server of its own")
 	flags.StringVar(&o.peer, "peer", "auto", "the real kube-apiserver: auto (if its binaries are there), build (build them first, 20 CPU-minutes), none")
 	clients := flags.String("clients", "1,16,64", "numbers of concurrent clients")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
 	flags.IntVar(&o.objects, "objects", 10_000, "queries in the list")
 	flags.DurationVar(&o.length, "length", 5*time.Second, "length of one measurement")
+	flags.BoolVar(&o.apart, "apart", false, "keep the servers on the first half of the cores and the client on the others: what the client costs is then not taken from the servers")
 	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of ark-server under the most clients to this file and print its top")
 	server := flags.String("server-args", "", "more arguments for ark-server, separated by spaces")
 	env := flags.String("server-env", "", "more of ark-server's environment, such as GOGC=200, separated by spaces")
@@ -93,6 +99,11 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Println(machine)
+	if o.apart {
+		if err := measure.OnCores(0, runtime.NumCPU()/2-1); err != nil {
+			return err
+		}
+	}
 	targets, err := openAll(ctx, o, dir)
 	defer func() {
 		for _, t := range targets {
@@ -104,8 +115,15 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("the life of a query (7 writes, %d bytes of input and of answer) and lists of %d queries; HTTP/2 over TLS, %d connections, %d rounds of %s; writes synced to disk\n\n",
-		inputSize, o.objects, connections, o.rounds, o.length)
+	where := "the client shares the servers' cores"
+	if o.apart {
+		where = "the servers on one half of the cores, the client on the other"
+		if err := measure.OnCores(runtime.NumCPU()/2, runtime.NumCPU()-1); err != nil {
+			return err
+		}
+	}
+	fmt.Printf("the life of a query (7 writes, %d bytes of input and of answer) and lists of %d queries; HTTP/2 over TLS, %d connections, %d rounds of %s; writes synced to disk; %s\n\n",
+		inputSize, o.objects, connections, o.rounds, o.length, where)
 
 	results := results{}
 	plan := plan(o)

@@ -45,7 +45,7 @@ func (r results) print(out io.Writer, plan []planned, targets []*target) error {
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print the results: %w", err)
 	}
-	fmt.Fprintln(out, "CPU is per request; the client shares the cores with the server that it measures.")
+	fmt.Fprintln(out, "CPU is per request, the client's too.")
 	for _, f := range failures {
 		fmt.Fprintln(out, "FAILED:", f)
 	}

@@ -64,20 +64,20 @@ func (p Place) Flags() []string {
 // Start starts a server of the test's own, or none for SQLite, and gives it an empty database.
 func Start(t testing.TB, storage string) (*sqltest.Server, Place) {
 	t.Helper()
+	return StartWith(t, storage, sqltest.Options{})
+}
+
+// StartWith is Start with other settings.
+func StartWith(t testing.TB, storage string, opts sqltest.Options) (*sqltest.Server, Place) {
+	t.Helper()
 	p := Place{Storage: storage}
 	if storage == SQLite {
 		p.Path = filepath.Join(t.TempDir(), "ark.db")
 		return nil, p
 	}
-	s, err := start(t.Context(), storage, sqltest.Options{Own: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Errorf("stop the database server: %v", err)
-		}
-	})
+	s := sqltest.Own(t, func(ctx context.Context, opts sqltest.Options) (*sqltest.Server, error) {
+		return start(ctx, storage, opts)
+	}, opts)
 	p.Config = s.Database(t)
 	return s, p
 }

@@ -57,6 +57,21 @@ func (p Place) Hold(ctx context.Context, what Holding, d time.Duration) error {
 	return nil
 }
 
+// Exec runs statements in the database.
+func (p Place) Exec(ctx context.Context, statements ...string) error {
+	db, err := p.connect()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("%s: %w", s, err)
+		}
+	}
+	return nil
+}
+
 func (p Place) connect() (*sql.DB, error) {
 	if p.Storage == PostgreSQL {
 		dsn := fmt.Sprintf("host=%s port=%d dbname=%s user=%s", p.Config.Host, p.Config.Port, p.Config.Name, p.Config.User)

@@ -248,11 +248,14 @@ func testPrune(t *testing.T, e mvcc.Engine) {
 		}
 		return n
 	}
+	gone := 0
 	prune := func(from, to int64) {
 		t.Helper()
-		if err := e.Prune(t.Context(), from, to); err != nil {
+		n, err := e.Prune(t.Context(), from, to)
+		if err != nil {
 			t.Fatalf("prune: %v", err)
 		}
+		gone += int(n)
 		if st, err := e.State(t.Context()); err != nil || st.Pruned != to {
 			t.Fatalf("pruned %d, %v; want %d", st.Pruned, err, to)
 		}
@@ -263,8 +266,8 @@ func testPrune(t *testing.T, e mvcc.Engine) {
 	m.check(t, e)
 	prune(30, 60)
 	m.check(t, e)
-	if left := count(1, 60); left >= before/2 {
-		t.Errorf("%d of %d rows are left", left, before)
+	if left := count(1, 60); left >= before/2 || left != before-gone {
+		t.Errorf("%d of %d rows are left, after %d were deleted", left, before, gone)
 	}
 	var all []change
 	for key := range m.live {
@@ -332,7 +335,7 @@ func testRandom(t *testing.T, e mvcc.Engine) {
 		m.commit(t, e, d)
 		if rnd.IntN(5) == 0 && pruned < m.compacted {
 			to := pruned + 1 + rnd.Int64N(m.compacted-pruned)
-			if err := e.Prune(t.Context(), pruned, to); err != nil {
+			if _, err := e.Prune(t.Context(), pruned, to); err != nil {
 				t.Fatal(err)
 			}
 			pruned = to

@@ -99,7 +99,7 @@ func testPruneBesidesWriters(t *testing.T, p *pair) {
 	for _, e := range []mvcc.Shared{p.a, p.b} {
 		g.Go(func() error {
 			for from := int64(0); from < to; from += 20 {
-				if err := e.Prune(ctx, from, min(from+20, to)); err != nil {
+				if _, err := e.Prune(ctx, from, min(from+20, to)); err != nil {
 					return err
 				}
 			}

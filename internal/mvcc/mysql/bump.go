@@ -75,7 +75,7 @@ func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64, on
 	e := &Engine{connector: newConnector(cfg, slog.New(slog.DiscardHandler))}
 	e.maxPacket.Store(minPacket)
 	e.pruner = e.pool(1)
-	err = e.Prune(ctx, st.Pruned, st.Revision)
+	_, err = e.Prune(ctx, st.Pruned, st.Revision)
 	if err := errors.Join(err, e.pruner.Close()); err != nil {
 		return st, err
 	}

@@ -39,6 +39,9 @@ func (e *Engine) check(ctx context.Context) error {
 	if err := checkTables(ctx, conn); err != nil {
 		return err
 	}
+	if err := checkRights(ctx, conn); err != nil {
+		return err
+	}
 	for _, w := range warnings(vars) {
 		e.log.Warn(w)
 	}
@@ -102,6 +105,27 @@ func checkTables(ctx context.Context, conn *sql.Conn) error {
 		return fmt.Errorf("look at the tables: %w", err)
 	}
 	return fmt.Errorf("table %s is kept by the storage engine %s, which cannot do what ark-server relies on: ALTER TABLE %s ENGINE=InnoDB", table, engine, table)
+}
+
+// checkRights sees that the user may write: without, all but reads would fail as long as
+// the server runs. To explain a statement takes the right to carry it out.
+func checkRights(ctx context.Context, conn *sql.Conn) error {
+	for _, statement := range []string{
+		insertState + "(0,0)", fenceStatement, fmt.Sprintf(deleteStateStatement, "0"),
+	} {
+		rows, err := conn.QueryContext(ctx, "EXPLAIN "+statement)
+		if err == nil {
+			err = rows.Close()
+		}
+		switch number(err) {
+		case errTableDenied, errColumnDenied:
+			return fmt.Errorf("the user may not write: %s the database's tables TO that user: %w", Grants, err)
+		}
+		if err != nil {
+			return fmt.Errorf("look at the user's rights: %w", err)
+		}
+	}
+	return nil
 }
 
 // warnings are the settings with which an acknowledged write may be lost, or

@@ -60,7 +60,14 @@ func (e *Engine) commit(ctx context.Context, b *mvcc.Batch) error {
 func (e *Engine) send(ctx context.Context, conn *sql.Conn, s *script) error {
 	packets := s.done("COMMIT")
 	for i, text := range packets {
-		if _, err := conn.ExecContext(ctx, string(text)); err != nil {
+		name := "INSERT ark_log, ark_state"
+		if i == len(packets)-1 {
+			name = "INSERT ark_log, ark_state; COMMIT"
+		}
+		_, end := mvcc.StartSpan(ctx, name, system)
+		_, err := conn.ExecContext(ctx, string(text))
+		end(err)
+		if err != nil {
 			e.rollback(conn, err)
 			return classify(fmt.Errorf("write to the database: %w", err), i == len(packets)-1)
 		}
@@ -91,7 +98,9 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 		return err
 	}
 	defer conn.Close()
+	_, end := mvcc.StartSpan(ctx, "SELECT ark_counter FOR UPDATE", system)
 	at, err := e.takeTurn(turn, conn)
+	end(err)
 	if err != nil {
 		e.rollback(conn, err)
 		return classify(fmt.Errorf("take a turn with the revision counter: %w", err), false)

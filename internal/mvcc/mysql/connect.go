@@ -33,6 +33,8 @@ type connector struct {
 	maxPacket *atomic.Int64
 	// settings are session variables beside those that every connection gets.
 	settings string
+	// opened counts the connections made for a pool.
+	opened *atomic.Int64
 	// slow lets statements, though not connecting, take as long as they like.
 	slow bool
 }
@@ -53,6 +55,7 @@ func (c connector) with(settings string) connector {
 
 // pool is a set of at most size connections.
 func (c connector) pool(size int) *sql.DB {
+	c.opened = &atomic.Int64{}
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
@@ -71,7 +74,13 @@ const (
 )
 
 // Driver implements driver.Connector.
-func (c connector) Driver() driver.Driver { return mysqldriver.MySQLDriver{} }
+func (c connector) Driver() driver.Driver { return countingDriver{opened: c.opened} }
+
+// countingDriver is the driver, with what a pool does not count itself.
+type countingDriver struct {
+	mysqldriver.MySQLDriver
+	opened *atomic.Int64
+}
 
 // Connect implements driver.Connector.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -92,6 +101,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.prepare(ctx, conn); err != nil {
 		conn.Close()
 		return nil, connectError(err, cfg)
+	}
+	if c.opened != nil {
+		c.opened.Add(1)
 	}
 	return conn, nil
 }
@@ -166,6 +178,9 @@ func (c connector) driverConfig() (*mysqldriver.Config, error) {
 		if cfg.TLS, cfg.AllowFallbackToPlaintext, err = tlsConfig(c.Config); err != nil {
 			return nil, err
 		}
+		// Tokens of cloud databases go as they are, so only to a server that has proved
+		// who it is.
+		cfg.AllowCleartextPasswords = cfg.TLS != nil && (!cfg.TLS.InsecureSkipVerify || cfg.TLS.VerifyConnection != nil)
 	}
 	cfg.Collation = "binary"
 	cfg.MultiStatements = true

@@ -28,6 +28,7 @@ const (
 	errParse            = 1064
 	errTableFull        = 1114
 	errTableDenied      = 1142
+	errColumnDenied     = 1143
 	errNoTable          = 1146
 	errPacketTooLarge   = 1153
 	errLockWait         = 1205

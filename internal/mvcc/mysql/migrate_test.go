@@ -187,7 +187,7 @@ func TestNextSchema(t *testing.T) {
 	if err := e.Commit(t.Context(), everything); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Prune(t.Context(), 0, at.Revision); err != nil {
+	if _, err := e.Prune(t.Context(), 0, at.Revision); err != nil {
 		t.Fatal(err)
 	}
 	if mine, err := e.Maintain(t.Context(), time.Minute); err != nil || !mine {

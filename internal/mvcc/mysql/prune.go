@@ -24,26 +24,28 @@ const pruneRows = 1000
 
 // Prune implements mvcc.Engine. It commits in steps, each with the revision up to
 // which it has come: who reads rows can tell that some of them may be gone.
-func (e *Engine) Prune(ctx context.Context, from, to int64) error {
+func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
+	rows := int64(0)
 	next, end := (from+1)*positions, (to+1)*positions
 	for done := from; done < to; {
 		step, cancel := context.WithTimeout(ctx, e.timeout)
-		at, err := e.pruneStep(step, &next, end, to)
+		at, gone, err := e.pruneStep(step, &next, end, to)
 		cancel()
 		if err != nil {
-			return fmt.Errorf("delete rows up to revision %d: %w", to, classify(err, false))
+			return rows, fmt.Errorf("delete rows up to revision %d: %w", to, classify(err, false))
 		}
 		done = max(done, at)
+		rows += int64(gone)
 	}
-	return e.forget(ctx)
+	return rows, e.forget(ctx)
 }
 
 // pruneStep deletes what the next rows of the log make needless, and returns the
-// revision up to which that is complete.
-func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int64, error) {
+// revision up to which that is complete, and how many rows went.
+func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int64, int, error) {
 	rows, err := e.pruner.QueryContext(ctx, pruneQuery, *next, end, pruneRows)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer rows.Close()
 	var gone []int64
@@ -53,7 +55,7 @@ func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int
 		var prev, version int64
 		var key []byte
 		if err := rows.Scan(&last, &prev, &key, &version); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		n++
 		if prev > 0 {
@@ -64,7 +66,7 @@ func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	done := to
 	if n == pruneRows {
@@ -74,7 +76,7 @@ func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int
 	}
 	found, err := e.find(ctx, e.pruner, replaced, false)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	for _, r := range found {
 		gone = append(gone, r.id)
@@ -90,10 +92,10 @@ func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int
 	}
 	conn, err := e.pruner.Conn(ctx)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer conn.Close()
-	return done, e.send(ctx, conn, s)
+	return done, len(gone), e.send(ctx, conn, s)
 }
 
 // forget deletes what says of long ago that leases have gone.

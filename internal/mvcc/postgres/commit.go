@@ -27,10 +27,18 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	send := &pgx.Batch{}
 	send.Queue(takeCounter, e.lock)
 	e.queueWrite(send, b, &wrote)
-	if err := conn.SendBatch(ctx, send).Close(); err != nil {
+	if err := sendWrite(ctx, conn, send); err != nil {
 		return e.failed(ctx, conn, fmt.Errorf("commit: %w", err))
 	}
 	return wrote.err()
+}
+
+// sendWrite sends statements of which the last one commits.
+func sendWrite(ctx context.Context, conn *pgxpool.Conn, send *pgx.Batch) error {
+	ctx, end := mvcc.StartSpan(ctx, "INSERT ark_log, ark_state; COMMIT", system)
+	err := conn.SendBatch(ctx, send).Close()
+	end(err)
+	return err
 }
 
 // InTurn implements mvcc.Shared: two round trips beside what decide does.
@@ -42,7 +50,9 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 		return fmt.Errorf("connect to write: %w", e.explain(err))
 	}
 	defer conn.Release()
-	at, err := e.takeTurn(ctx, conn)
+	turn, end := mvcc.StartSpan(ctx, "pg_advisory_xact_lock", system)
+	at, err := e.takeTurn(turn, conn)
+	end(err)
 	if err != nil {
 		return err
 	}
@@ -55,7 +65,7 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	send := &pgx.Batch{}
 	e.queueWrite(send, b, &wrote)
 	queueCommit(send)
-	if err := conn.SendBatch(ctx, send).Close(); err != nil {
+	if err := sendWrite(ctx, conn, send); err != nil {
 		return e.failed(ctx, conn, fmt.Errorf("commit: %w", err))
 	}
 	return wrote.err()

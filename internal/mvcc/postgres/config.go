@@ -54,7 +54,7 @@ func (s server) target() (*pgx.ConnConfig, error) {
 		// The cause may quote the line, and so the password.
 		return nil, fmt.Errorf("%s holds no valid DSN: write one line such as postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full", s.cfg.DSNFile)
 	case err != nil:
-		return nil, fmt.Errorf("configure the connection: %w", errors.Unwrap(err))
+		return nil, fmt.Errorf("configure the connection%s: %w", s.files(), errors.Unwrap(err))
 	}
 	if s.cfg.DSNFile == "" {
 		if cc.Password, err = s.cfg.ReadPassword(); err != nil {
@@ -75,6 +75,20 @@ func (s server) target() (*pgx.ConnConfig, error) {
 		cc.RuntimeParams["application_name"] = "ark-server"
 	}
 	return cc, nil
+}
+
+// files names those that the driver reads, because its errors do not.
+func (s server) files() string {
+	var names []string
+	for _, name := range []string{s.cfg.TLS.CAFile, s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return " with the PEM files " + strings.Join(names, ", ")
 }
 
 // dsn writes the configuration in libpq's notation, but for the password.

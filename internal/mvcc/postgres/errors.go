@@ -80,7 +80,7 @@ func (s server) explain(err error) error {
 	case codeNoDatabase:
 		return fmt.Errorf("the database does not exist: create it first, with CREATE DATABASE: %w", err)
 	case codeNoPrivilege:
-		return fmt.Errorf("the role lacks a privilege: %w", err)
+		return fmt.Errorf("the role lacks a privilege: let the tables' owner %s that role: %w", Grants, err)
 	case codeTooMany:
 		return fmt.Errorf("the server has no connection to spare: raise its max_connections, or lower the number of replicas or --db-max-connections: %w", err)
 	case codeNoStatement, codeSameStatement:

@@ -18,17 +18,7 @@ import (
 // ownServer starts a server for a test that harms it.
 func ownServer(t *testing.T, opts sqltest.Options) *sqltest.Server {
 	t.Helper()
-	opts.Own = true
-	s, err := sqltest.StartPostgres(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return sqltest.Own(t, sqltest.StartPostgres, opts)
 }
 
 func TestKilledServer(t *testing.T) {
@@ -154,7 +144,7 @@ func TestForeignSnapshot(t *testing.T) {
 	if err := e.Commit(t.Context(), &mvcc.Batch{Base: at, Compacted: at.Revision}); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Prune(t.Context(), 0, at.Revision); err != nil {
+	if _, err := e.Prune(t.Context(), 0, at.Revision); err != nil {
 		t.Fatal(err)
 	}
 	var n int

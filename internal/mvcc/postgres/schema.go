@@ -197,8 +197,11 @@ func unclaimed(ctx context.Context, tx pgx.Tx) error {
 // and migrates if it may.
 func (s server) usable(ctx context.Context, conn *pgx.Conn, mayMigrate bool) error {
 	st, err := s.status(ctx, conn)
-	if err != nil || len(st.Pending) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(st.Pending) == 0 {
+		return s.privileged(ctx, conn)
 	}
 	const remedy = "run `ark-server migrate up` as a role that may create tables, then " + Grants + " the role of the server"
 	if !mayMigrate {
@@ -209,4 +212,21 @@ func (s server) usable(ctx context.Context, conn *pgx.Conn, mayMigrate bool) err
 		return errors.Join(fmt.Errorf("the role may not migrate the database: %s", remedy), err)
 	}
 	return err
+}
+
+// privileged sees to it that the role may read and write: without, all but reads would fail
+// as long as the server runs.
+func (s server) privileged(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, s.patience())
+	defer cancel()
+	var role string
+	var lacks *string
+	if err := conn.QueryRow(ctx, `SELECT current_user, string_agg(p || ' on ' || t, ', ') FROM unnest(ARRAY['ark_log','ark_state','ark_lease','ark_meta','ark_maintainer']) t
+		JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) p ON NOT has_table_privilege(t, p)`).Scan(&role, &lacks); err != nil {
+		return fmt.Errorf("read the role's privileges: %w", err)
+	}
+	if lacks != nil {
+		return fmt.Errorf("the role lacks %s: let the tables' owner %s %q", *lacks, Grants, role)
+	}
+	return nil
 }

@@ -69,18 +69,27 @@ func (e *Engine) statements(ctx context.Context) error {
 	return nil
 }
 
+// system is how OpenTelemetry calls the database.
+var system = mvcc.Attribute{Key: "db.system.name", Value: "sqlite"}
+
 // write runs do in one transaction of the writer. The context is not handed
 // to the driver: it would pay for that with every statement, and none of them
 // waits for anything but the disk.
-func (e *Engine) write(do func() error) error {
+func (e *Engine) write(ctx context.Context, do func() error) error {
 	if _, err := e.begin.Exec(); err != nil {
 		return classify(fmt.Errorf("begin a transaction: %w", err), false)
 	}
-	if err := do(); err != nil {
+	_, end := mvcc.StartSpan(ctx, "INSERT log, state", system)
+	err := do()
+	end(err)
+	if err != nil {
 		_, _ = e.rollback.Exec() // the first error says more
 		return classify(err, false)
 	}
-	if _, err := e.commit.Exec(); err != nil {
+	_, end = mvcc.StartSpan(ctx, "COMMIT", system)
+	_, err = e.commit.Exec()
+	end(err)
+	if err != nil {
 		_, _ = e.rollback.Exec() // fails if the commit ended the transaction
 		return classify(fmt.Errorf("commit: %w", err), true)
 	}
@@ -88,11 +97,11 @@ func (e *Engine) write(do func() error) error {
 }
 
 // Commit implements mvcc.Engine.
-func (e *Engine) Commit(_ context.Context, b *mvcc.Batch) error {
+func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	if err := e.folder.yield(e.writer); err != nil {
 		return classify(fmt.Errorf("restart the write-ahead log: %w", err), false)
 	}
-	err := e.write(func() error {
+	err := e.write(ctx, func() error {
 		for _, c := range b.Commits {
 			if err := e.append(c); err != nil {
 				return err
@@ -167,20 +176,30 @@ func text(s string) any {
 }
 
 // Prune implements mvcc.Engine.
-func (e *Engine) Prune(_ context.Context, from, to int64) error {
+func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	first, end := (from+1)*positions, (to+1)*positions
-	return e.write(func() error {
-		if _, err := e.pruneReplaced.Exec(first, end); err != nil {
-			return fmt.Errorf("delete replaced rows up to revision %d: %w", to, err)
-		}
-		if _, err := e.pruneGone.Exec(first, end); err != nil {
-			return fmt.Errorf("delete rows of deleted keys up to revision %d: %w", to, err)
+	var gone int64
+	err := e.write(ctx, func() error {
+		for _, stmt := range []*sql.Stmt{e.pruneReplaced, e.pruneGone} {
+			res, err := stmt.Exec(first, end)
+			if err != nil {
+				return fmt.Errorf("delete rows up to revision %d: %w", to, err)
+			}
+			n, err := res.RowsAffected()
+			if err != nil {
+				return fmt.Errorf("count deleted rows: %w", err)
+			}
+			gone += n
 		}
 		if _, err := e.setMeta.Exec(to, "pruned"); err != nil {
 			return fmt.Errorf("write the pruned revision: %w", err)
 		}
 		return nil
 	})
+	if err != nil {
+		return 0, err
+	}
+	return gone, nil
 }
 
 // Size implements mvcc.Engine.

@@ -98,12 +98,12 @@ func bumpFile(ctx context.Context, path string, by int64, onlyNew bool) (mvcc.St
 		err = fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
 	}
 	if err == nil {
-		err = e.Prune(ctx, st.Pruned, st.Revision)
+		_, err = e.Prune(ctx, st.Pruned, st.Revision)
 	}
 	if err == nil {
 		st.Revision += by
 		st.Compacted, st.Pruned = st.Revision, st.Revision
-		err = e.write(func() error {
+		err = e.write(ctx, func() error {
 			for _, name := range []string{"compacted", "pruned"} {
 				if _, err := e.setMeta.Exec(st.Revision, name); err != nil {
 					return err

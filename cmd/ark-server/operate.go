@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	tracingapi "k8s.io/component-base/tracing/api/v1"
+
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/metrics"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/operation"
+	"github.com/mckinsey/ark-server/internal/tracing"
+	"github.com/mckinsey/ark-server/internal/version"
+)
+
+// operate adds to a server what its operators look at.
+func operate(server *genericapiserver.GenericAPIServer, data *storage, logs *logging) {
+	data.metrics.ServingCertificate(server.SecureServingInfo.Cert.CurrentCertKeyContent)
+	operation.Install(server, operation.Options{
+		Metrics: data.metrics.Handler, Report: data.report,
+		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
+	})
+}
+
+func newMetrics(o *options) *metrics.Metrics {
+	return metrics.New(metrics.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Storage: o.storage})
+}
+
+// newTracer returns what makes spans below the API server's, or nil where it makes none.
+func newTracer(o *options) mvcc.Tracer {
+	if o.tracingFile == "" {
+		return nil
+	}
+	return tracing.Tracer{}
+}
+
+// reporter describes a storage on demand.
+func reporter(summary string, store *mvcc.Store, endpoint *etcdserver.Server) func() operation.Report {
+	build := operation.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Commit: version.Commit(), Started: time.Now()}
+	return func() operation.Report { return operation.NewReport(build, summary, store, endpoint) }
+}
+
+// validateTracing reads the file, so that what is wrong with it shows at once.
+func (o *options) validateTracing() error {
+	file := o.tracingFile
+	if file == "" {
+		return nil
+	}
+	config, err := genericoptions.ReadTracingConfiguration(file)
+	if err == nil {
+		err = tracingapi.ValidateTracingConfiguration(config, utilfeature.DefaultFeatureGate, nil).ToAggregate()
+	}
+	if err != nil {
+		return fmt.Errorf("--tracing-config-file=%s: %w: write a TracingConfiguration of apiserver.config.k8s.io/v1 with endpoint (such as otel-collector:4317) and samplingRatePerMillion", file, err)
+	}
+	return nil
+}

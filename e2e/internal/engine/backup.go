@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// Dump has the database server's own program write the database to a file, as docs/operations/backup.md says.
+func (p Place) Dump(ctx context.Context, file string) error {
+	switch p.Storage {
+	case PostgreSQL:
+		return p.run(ctx, "", "pg_dump", "-Fc", "--no-owner", "-f", file, p.Config.Name)
+	case MySQL:
+		return p.run(ctx, "", "mariadb-dump", "--single-transaction", "--hex-blob", "--result-file="+file, p.Config.Name)
+	}
+	return fmt.Errorf("dump %s: there is no database server", p.Storage)
+}
+
+// Load drops the database and has those programs make it anew from such a file.
+func (p Place) Load(ctx context.Context, file string) error {
+	name := p.Config.Name
+	switch p.Storage {
+	case PostgreSQL:
+		for _, args := range [][]string{{"dropdb", "--force", name}, {"createdb", name}, {"pg_restore", "--no-owner", "--exit-on-error", "-d", name, file}} {
+			if err := p.run(ctx, "", args[0], args[1:]...); err != nil {
+				return err
+			}
+		}
+		return nil
+	case MySQL:
+		if err := p.run(ctx, "", "mariadb", "-e", fmt.Sprintf("DROP DATABASE %s; CREATE DATABASE %s", name, name)); err != nil {
+			return err
+		}
+		return p.run(ctx, file, "mariadb", name)
+	}
+	return fmt.Errorf("load %s: there is no database server", p.Storage)
+}
+
+// run runs one of the server's programs with the place's address; stdin, where given, is a file.
+func (p Place) run(ctx context.Context, stdin, name string, args ...string) error {
+	path, err := program(name)
+	if err != nil {
+		return err
+	}
+	reach := []string{"-h", p.Config.Host, "-p", fmt.Sprint(p.Config.Port), "-U", p.Config.User}
+	if p.Storage == MySQL {
+		reach = []string{"--no-defaults", "-h", p.Config.Host, "-P", fmt.Sprint(p.Config.Port), "-u", p.Config.User}
+	}
+	cmd := exec.CommandContext(ctx, path, append(reach, args...)...)
+	if stdin != "" {
+		f, err := os.Open(stdin)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		cmd.Stdin = f
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", name, err, out)
+	}
+	return nil
+}
+
+// program finds a program where the servers' own are, or on the path.
+func program(name string) (string, error) {
+	found, _ := filepath.Glob(filepath.Join("/usr/lib/postgresql/*/bin", name)) // the pattern is well-formed
+	if len(found) > 0 {
+		return slices.Max(found), nil
+	}
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("find %s: on Debian it is in postgresql-client or mariadb-client, on others beside the server: %w", name, err)
+	}
+	return path, nil
+}

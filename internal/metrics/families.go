@@ -1,0 +1,101 @@
+package metrics
+
+import (
+	"k8s.io/component-base/metrics"
+)
+
+// kind is the type of a metric.
+type kind string
+
+const (
+	gauge     kind = "gauge"
+	counter   kind = "counter"
+	histogram kind = "histogram"
+)
+
+// family describes one metric. All of them are alpha: names and labels may change with a
+// release, which then says so.
+type family struct {
+	name   string
+	kind   kind
+	help   string
+	labels []string
+	desc   *metrics.Desc // nil for histograms
+}
+
+const stability = metrics.ALPHA
+
+// families are all metrics, by what they are about.
+type families struct {
+	all []*family
+
+	build, certificate *family
+
+	revision, newest, compacted, pruned, lagRevisions, lagSeconds    *family
+	keys, logRows, size, leases, queue, maintainer                   *family
+	batches, commitTime, batchRequests, batchRevisions               *family
+	unknown, doubt, looks, reloads                                   *family
+	pending, pruneTime, prunedRows, pruneErrors, lastPruned          *family
+	requests, watchers, watchLag, events, progress                   *family
+	logReads, retries, ended                                         *family
+	connections, connectionsMax, connectionsOpened, waits, waitsTime *family
+}
+
+func newFamilies() *families {
+	f := &families{}
+	add := func(name string, k kind, help string, labels ...string) *family {
+		one := &family{name: name, kind: k, help: help, labels: labels}
+		if k != histogram {
+			one.desc = metrics.NewDesc(name, help, labels, nil, stability, "")
+		}
+		f.all = append(f.all, one)
+		return one
+	}
+	f.build = add("ark_build_info", gauge, "Always 1; the labels say what runs.", "version", "kubernetes", "storage")
+	f.certificate = add("ark_serving_certificate_expiry_timestamp_seconds", gauge, "When the certificate that is served now expires, in Unix seconds.")
+
+	f.requests = add("ark_endpoint_requests_total", counter, "Requests of the etcd protocol that the storage has answered, by method and gRPC code. FailedPrecondition, OutOfRange and InvalidArgument are the caller's, such as a read of a compacted revision; Unavailable, DeadlineExceeded and ResourceExhausted the storage's.", "method", "code")
+
+	f.revision = add("ark_store_revision", gauge, "Newest revision that this replica shows.")
+	f.newest = add("ark_store_newest_revision", gauge, "Newest revision that any replica is known to have committed.")
+	f.lagRevisions = add("ark_store_lag_revisions", gauge, "Revisions that are committed and not yet shown by this replica.")
+	f.lagSeconds = add("ark_store_lag_seconds", gauge, "Time since this replica last knew that it showed everything: a bound on how old an answer of its caches may be. About a second on an idle database; grows while the database does not answer. Always 0 with sqlite.")
+	f.compacted = add("ark_store_compacted_revision", gauge, "Revisions below this one cannot be read any more.")
+	f.pruned = add("ark_store_pruned_revision", gauge, "Revision up to which rows without use have been deleted.")
+	f.keys = add("ark_store_keys", gauge, "Live keys, which is the number of rows in the state table.")
+	f.logRows = add("ark_store_log_rows", gauge, "Upper estimate of the rows in the log: the live keys, and the revisions that have not been pruned. Nothing is counted for it.")
+	f.size = add("ark_store_database_bytes", gauge, "Size of the database on disk, at most half a minute old. Missing while it cannot be measured.")
+	f.leases = add("ark_store_leases", gauge, "Leases that have not expired.")
+	f.queue = add("ark_store_queue_length", gauge, "Writes that wait for the next batch.")
+	f.maintainer = add("ark_store_maintainer", gauge, "1 on the replica that expires leases and deletes old rows, which one at most does.")
+
+	f.batches = add("ark_store_batches_total", counter, "Batches by what became of them: committed; moved, which is another replica was first and the batch was decided again; unknown, which is looked up before anything else is written; no_space; failed, with nothing written.", "result")
+	f.commitTime = add("ark_store_commit_duration_seconds", histogram, "How long the database took to append a batch to the log and commit it, of the batches that were committed.")
+	f.batchRequests = add("ark_store_batch_requests", histogram, "Writes that shared a committed batch.")
+	f.batchRevisions = add("ark_store_batch_revisions", histogram, "Revisions in a committed batch.")
+	f.unknown = add("ark_store_unknown_commits_total", counter, "Commits whose outcome was unknown and has been looked up: landed or lost.", "outcome")
+	f.doubt = add("ark_store_commit_in_doubt", gauge, "1 while there is a commit with an unknown outcome, and so nothing can be written.")
+	f.looks = add("ark_store_looks_total", counter, "Looks at the counter of a shared database: ok or failed.", "result")
+	f.reloads = add("ark_store_reloads_total", counter, "How often this replica had been away for so long that it had to load the whole state again.")
+
+	f.pending = add("ark_compaction_pending_revisions", gauge, "Revisions that are compacted and whose rows have still to be deleted.")
+	f.pruneTime = add("ark_compaction_step_duration_seconds", histogram, "How long a step of deleting rows took. Writers wait for it with sqlite.")
+	f.prunedRows = add("ark_compaction_rows_deleted_total", counter, "Rows that compaction has deleted from the log.")
+	f.pruneErrors = add("ark_compaction_errors_total", counter, "Steps that failed; they are tried again.")
+	f.lastPruned = add("ark_compaction_last_success_timestamp_seconds", gauge, "When a step last succeeded, in Unix seconds; 0 if none has since the start.")
+
+	f.watchers = add("ark_watch_watchers", gauge, "Watches that the storage serves; the API server has one for each resource, whatever the number of clients.")
+	f.watchLag = add("ark_watch_lag_revisions", gauge, "How many revisions the watch is behind that is furthest behind.")
+	f.events = add("ark_watch_events_sent_total", counter, "Events sent to watches.")
+	f.progress = add("ark_watch_progress_sent_total", counter, "Progress notifications sent to watches.")
+	f.logReads = add("ark_watch_log_reads_total", counter, "Reads of the log for watches that are so far behind that memory no longer holds what comes next.")
+	f.retries = add("ark_watch_retries_total", counter, "Reads for watches that failed because the storage did not answer; they are tried again.")
+	f.ended = add("ark_watch_compacted_total", counter, "Watches that ended because what came next for them had been compacted. The API server then lists again.")
+
+	f.connections = add("ark_db_connections", gauge, "Connections to the database: in_use or idle.", "pool", "state")
+	f.connectionsMax = add("ark_db_connections_max", gauge, "Most connections that the pool may open.", "pool")
+	f.connectionsOpened = add("ark_db_connections_opened_total", counter, "Connections opened. Those beyond the pool's size replace others, after failures or at the end of their life. Not known with sqlite.", "pool")
+	f.waits = add("ark_db_connection_waits_total", counter, "How often a connection had to be waited for.", "pool")
+	f.waitsTime = add("ark_db_connection_wait_seconds_total", counter, "Time spent waiting for a connection.", "pool")
+	return f
+}

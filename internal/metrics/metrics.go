@@ -1,0 +1,142 @@
+package metrics
+
+import (
+	"errors"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+	"k8s.io/component-base/metrics"
+
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// Metrics are those of one server. Its methods may be called from any goroutine.
+type Metrics struct {
+	registry metrics.KubeRegistry
+	// ofStore are those of a store, shown as soon as there is one.
+	ofStore  metrics.KubeRegistry
+	stored   atomic.Bool
+	families *families
+
+	commitTime, batchRequests, batchRevisions, pruneTime *metrics.Histogram
+
+	batches     [results]atomic.Int64
+	prunedRows  atomic.Int64
+	pruneErrors atomic.Int64
+	lastPruned  atomic.Int64 // Unix nanoseconds
+}
+
+var _ mvcc.Observer = (*Metrics)(nil)
+
+// Build says what runs.
+type Build struct {
+	Version, Kubernetes string
+	// Storage is the kind of the database.
+	Storage string
+}
+
+// New returns metrics that know of no store yet.
+func New(b Build) *Metrics {
+	f := newFamilies()
+	m := &Metrics{registry: metrics.NewKubeRegistry(), ofStore: metrics.NewKubeRegistry(), families: f}
+	m.commitTime = m.histogram(f.commitTime, metrics.ExponentialBuckets(0.00025, 2, 16)) // to 8 s
+	m.batchRequests = m.histogram(f.batchRequests, metrics.ExponentialBuckets(1, 2, 11)) // to 1,024
+	m.batchRevisions = m.histogram(f.batchRevisions, metrics.ExponentialBuckets(1, 2, 11))
+	m.pruneTime = m.histogram(f.pruneTime, metrics.ExponentialBuckets(0.001, 2, 14)) // to 8 s
+	collect(m.registry, []*family{f.build}, func(put putter) {
+		put(f.build, 1, b.Version, b.Kubernetes, b.Storage)
+	})
+	return m
+}
+
+func (m *Metrics) histogram(f *family, buckets []float64) *metrics.Histogram {
+	h := metrics.NewHistogram(&metrics.HistogramOpts{Name: f.name, Help: f.help, Buckets: buckets, StabilityLevel: stability})
+	m.ofStore.MustRegister(h)
+	return h
+}
+
+// Handler serves these metrics together with others.
+func (m *Metrics) Handler(others metrics.Gatherer) http.Handler {
+	store := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		if !m.stored.Load() {
+			return nil, nil
+		}
+		return m.ofStore.Gather()
+	})
+	return metrics.HandlerFor(prometheus.Gatherers{others, m.registry, store}, metrics.HandlerOpts{})
+}
+
+// result is what became of a batch, as an index.
+type result int
+
+const (
+	committed result = iota
+	moved
+	unknown
+	noSpace
+	failed
+	results
+)
+
+var resultNames = [results]string{"committed", "moved", "unknown", "no_space", "failed"}
+
+func resultOf(err error) result {
+	switch {
+	case err == nil:
+		return committed
+	case errors.Is(err, mvcc.ErrMoved):
+		return moved
+	case errors.Is(err, mvcc.ErrUnknownOutcome):
+		return unknown
+	case errors.Is(err, mvcc.ErrNoSpace):
+		return noSpace
+	}
+	return failed
+}
+
+// Committed implements mvcc.Observer.
+func (m *Metrics) Committed(b mvcc.BatchReport) {
+	r := resultOf(b.Err)
+	m.batches[r].Add(1)
+	if r != committed {
+		return
+	}
+	m.commitTime.Observe(b.Took.Seconds())
+	m.batchRevisions.Observe(float64(b.Revisions))
+	if b.Requests > 0 {
+		m.batchRequests.Observe(float64(b.Requests))
+	}
+}
+
+// Pruned implements mvcc.Observer.
+func (m *Metrics) Pruned(rows int64, took time.Duration, err error) {
+	m.prunedRows.Add(rows)
+	m.pruneTime.Observe(took.Seconds())
+	if err != nil {
+		m.pruneErrors.Add(1)
+		return
+	}
+	m.lastPruned.Store(time.Now().UnixNano())
+}
+
+// Store adds the metrics of a store and its endpoint. Call it once.
+func (m *Metrics) Store(store *mvcc.Store, endpoint *etcdserver.Server) {
+	c := &storeCollector{Metrics: m, store: store, endpoint: endpoint}
+	collect(m.ofStore, c.families(), c.collect)
+	m.stored.Store(true)
+}
+
+// ServingCertificate adds when the certificate expires that current returns as PEM. Call
+// it once.
+func (m *Metrics) ServingCertificate(current func() (certificate, key []byte)) {
+	f := m.families.certificate
+	collect(m.registry, []*family{f}, func(put putter) {
+		if at, ok := expiry(current()); ok {
+			put(f, float64(at.Unix()))
+		}
+	})
+}
