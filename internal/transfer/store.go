@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/mckinsey/ark-server/internal/apiserver"
@@ -89,12 +90,22 @@ func (s *Store) remove(ctx context.Context, path string, found entry) error {
 func (s *Store) write(ctx context.Context, path string, found entry, ops ...clientv3.Op) error {
 	answer, err := s.kv.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(objectPrefix+path), "=", found.revision)).Then(ops...).Commit()
 	if err != nil {
-		return fmt.Errorf("write %s to the storage: %w", path, err)
+		return fmt.Errorf("write %s to the storage: %w", path, explain(err))
 	}
 	if !answer.Succeeded {
 		return errChanged
 	}
 	return nil
+}
+
+// errNoSpace is etcd's error in words that say what to do.
+var errNoSpace = errors.New("the storage has no space left (its disk is full): make room and run this again, it goes on where it was")
+
+func explain(err error) error {
+	if errors.Is(rpctypes.Error(err), rpctypes.ErrNoSpace) {
+		return errNoSpace
+	}
+	return err
 }
 
 // kept is one key of a scan.
