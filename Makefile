@@ -48,7 +48,12 @@ e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real ku
 e2e-heavy: build ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once
 	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm kine
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./losses
-	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 30m -systems=heavy
+	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
+
+.PHONY: e2e-hosts
+e2e-hosts: build ## Run the tests in a cluster on the oldest supported Kubernetes, 1.30, which takes 20 minutes of processor time to build, once
+	e2e/tools/build.sh etcd kubectl kube-apiserver-1.30 kube-controller-manager-1.30 helm
+	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 40m ./cluster -run='TestServiceRouting|TestEndpointRouting|TestHelmInstall|TestShutdown' -host=1.30
 
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint

@@ -42,6 +42,8 @@ func newCommand() *cobra.Command {
 		newBackupCommand(),
 		newRestoreCommand(),
 		newMigrateCommand(),
+		newImportCommand(),
+		newExportCommand(),
 		newVersionCommand(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

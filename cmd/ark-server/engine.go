@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -22,13 +24,14 @@ type serverKind struct {
 	status  func(context.Context, database.Config) (database.SchemaStatus, error)
 	migrate func(context.Context, database.Config) (database.SchemaStatus, error)
 	bump    func(context.Context, database.Config, int64) (mvcc.State, error)
+	begin   func(context.Context, database.Config, int64) (mvcc.State, error)
 }
 
 // serverKinds are those engines by their --storage.
 func serverKinds() map[string]serverKind {
 	return map[string]serverKind{
-		storagePostgres: {"PostgreSQL", openPostgres, postgres.Status, postgres.Migrate, postgres.Bump},
-		storageMySQL:    {"MySQL", openMySQL, mysql.Status, mysql.Migrate, mysql.Bump},
+		storagePostgres: {"PostgreSQL", openPostgres, postgres.Status, postgres.Migrate, postgres.Bump, postgres.Begin},
+		storageMySQL:    {"MySQL", openMySQL, mysql.Status, mysql.Migrate, mysql.Bump, mysql.Begin},
 	}
 }
 
@@ -73,4 +76,50 @@ func openEngine(ctx context.Context, o *options) (mvcc.Engine, error) {
 		return nil, fmt.Errorf("%s: %w", o.where().flag, err)
 	}
 	return engine, nil
+}
+
+// openEngineAbove is openEngine for a database that takes over from a cluster's etcd: a new one begins far above the
+// revisions that etcd has handed out. Clients that come over with one of those are then told that it is gone, and list
+// again; below it, a watch would leave out all that happens until the revision is reached.
+func openEngineAbove(ctx context.Context, o *options) (mvcc.Engine, error) {
+	for try := 0; ; try++ {
+		engine, err := openEngine(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		st, err := engine.State(ctx)
+		if err == nil && st.Revision > 1 {
+			return engine, nil
+		}
+		if err = errors.Join(err, engine.Close()); err == nil {
+			err = begin(ctx, o)
+		}
+		if err == nil {
+			continue
+		}
+		// Another replica that starts just now may be doing the same.
+		if try == beginTries {
+			return nil, fmt.Errorf("%s: %w", o.where().flag, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(beginPause):
+		}
+	}
+}
+
+const (
+	beginTries = 20
+	beginPause = 100 * time.Millisecond
+)
+
+func begin(ctx context.Context, o *options) error {
+	var err error
+	if kind, ok := serverKinds()[o.storage]; ok {
+		_, err = kind.begin(ctx, o.db, defaultBump)
+	} else {
+		_, err = sqlite.Begin(ctx, o.dbPath, defaultBump)
+	}
+	return err
 }

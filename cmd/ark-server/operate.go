@@ -6,9 +6,8 @@ import (
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
-	tracingapi "k8s.io/component-base/tracing/api/v1"
-
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	tracingapi "k8s.io/component-base/tracing/api/v1"
 
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/metrics"
@@ -33,7 +32,7 @@ func newMetrics(o *options) *metrics.Metrics {
 
 // newTracer returns what makes spans below the API server's, or nil where it makes none.
 func newTracer(o *options) mvcc.Tracer {
-	if o.tracing.ConfigFile == "" {
+	if o.tracingFile == "" {
 		return nil
 	}
 	return tracing.Tracer{}
@@ -47,7 +46,7 @@ func reporter(summary string, store *mvcc.Store, endpoint *etcdserver.Server) fu
 
 // validateTracing reads the file, so that what is wrong with it shows at once.
 func (o *options) validateTracing() error {
-	file := o.tracing.ConfigFile
+	file := o.tracingFile
 	if file == "" {
 		return nil
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	genericoptions "k8s.io/apiserver/pkg/server/options"
 
 	"github.com/mckinsey/ark-server/internal/database"
 )
@@ -48,7 +47,8 @@ type options struct {
 
 	modelURLs modelURLOptions
 	cluster   clusterOptions
-	tracing   *genericoptions.TracingOptions
+
+	tracingFile string
 
 	logLevel  string
 	logFormat string
@@ -59,7 +59,6 @@ func newOptions() *options {
 	return &options{
 		mode:               modeStandalone,
 		cluster:            newClusterOptions(),
-		tracing:            genericoptions.NewTracingOptions(),
 		storage:            storageSQLite,
 		dbPath:             "./ark.db",
 		dbSynchronous:      "full",
@@ -120,7 +119,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
 		}),
 		group("Tracing", func(fs *pflag.FlagSet) {
-			fs.StringVar(&o.tracing.ConfigFile, "tracing-config-file", "", "`file` with a TracingConfiguration of apiserver.config.k8s.io/v1: where OpenTelemetry spans of requests go, down to the database, and of how many requests; without it there are none")
+			fs.StringVar(&o.tracingFile, "tracing-config-file", "", "`file` with a TracingConfiguration of apiserver.config.k8s.io/v1: where OpenTelemetry spans of requests go, down to the database, and of how many requests; without it there are none")
 		}),
 	})
 }

@@ -30,7 +30,7 @@ func newClusterServer(ctx context.Context, o *options, listener net.Listener, da
 		return nil, fmt.Errorf("--kubeconfig=%s: %w", o.cluster.kubeconfig, err)
 	}
 	settings := o.cluster.server
-	settings.Listener, settings.Cluster, settings.Tracing = listener, config, o.tracing
+	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.tracingFile
 	if settings.ModelURLs, err = o.modelURLs.policy(); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func newServer(ctx context.Context, o *options, listener net.Listener, data *sto
 		KeysDir:    o.keys(),
 		Kubeconfig: o.kubeconfig(),
 		Tune: func(common *apiserver.Options) {
-			common.ModelURLs, common.Tracing = modelURLs, o.tracing
+			common.ModelURLs, common.TracingFile = modelURLs, o.tracingFile
 		},
 	}, data)
 	if err != nil {

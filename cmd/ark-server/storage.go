@@ -55,7 +55,11 @@ func openStorage(ctx context.Context, o *options) (*storage, error) {
 	if o.storage == storageEtcd {
 		return openEtcd(ctx, o)
 	}
-	engine, err := openEngine(ctx, o)
+	open := openEngine
+	if o.mode == modeAggregated {
+		open = openEngineAbove
+	}
+	engine, err := open(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,8 @@ import (
 )
 
 // A cluster that does not serve MutatingAdmissionPolicy (before Kubernetes 1.36) is served without that plugin. The oldest
-// version that kube-apiserver can stand in for is three behind its own.
+// version that kube-apiserver can stand in for is three behind its own; with -host=1.30 all of TestServiceRouting runs in a real
+// one of that age.
 func TestOlderCluster(t *testing.T) {
 	e := newEnv(t, component.ClusterOptions{Args: []string{"--emulated-version=1.34"}})
 	if log := e.ark.Stderr(); !strings.Contains(log, "does not serve what the admission plugin MutatingAdmissionPolicy needs") || strings.Count(log, "does not serve") != 1 {

@@ -2,9 +2,7 @@ package cluster
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -34,55 +32,24 @@ func (e *env) helmRun(t *testing.T, args ...string) string {
 func TestHelmInstall(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{EndpointRouting: true})
 	e.helmRun(t, "install", service, e.chart(), "--namespace="+namespace, "--create-namespace")
-	secret := func(key string) []byte {
-		t.Helper()
-		text := e.run(t, "-n", namespace, "get", "secret", "ark-server-tls", "-o", "jsonpath={.data."+strings.ReplaceAll(key, ".", `\.`)+"}")
-		content, err := base64.StdEncoding.DecodeString(text)
-		if err != nil || len(content) == 0 {
-			t.Fatalf("%s in the Secret: %v", key, err)
-		}
-		return content
-	}
-	dir := t.TempDir()
-	pair := component.Pair{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key"), Cert: secret("tls.crt"), Key: secret("tls.key")}
-	for path, content := range map[string][]byte{pair.CertFile: pair.Cert, pair.KeyFile: pair.Key} {
-		if err := os.WriteFile(path, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	kubeconfig := filepath.Join(dir, "kubeconfig")
-	token := strings.TrimSpace(e.run(t, "-n", namespace, "create", "token", account, "--duration=1h"))
-	if err := component.WriteKubeconfig(kubeconfig, e.cluster.TokenUser(token)); err != nil {
-		t.Fatal(err)
-	}
-	port, err := component.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.options = component.AggregatedOptions{
-		ArkOptions: component.ArkOptions{Dir: dir, Port: port, Args: []string{"--shutdown-delay-duration=0"}},
-		Kubeconfig: kubeconfig, Serving: pair, CA: secret("ca.crt"),
-	}
+	e.installed(t)
 	e.startArk(t)
 	defer func() {
 		if err := e.ark.Stop(); err != nil {
 			t.Error(err)
 		}
 	}()
-	e.apply(t, fmt.Sprintf(`apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: stand-in, namespace: %[1]s, labels: {kubernetes.io/service-name: %[2]s}}
-addressType: FQDN
-endpoints: [{addresses: ["127.0.0.1"], conditions: {ready: true}}]
-ports: [{name: https, port: %[3]d}]
-`, namespace, service, port), "apply", "-f", "-")
 	e.waitAvailable(t, "True")
 	e.run(t, "-n", "default", "apply", "--validate=strict", "-R", "-f", filepath.Join(e.root, "docs", "examples"))
 
 	// An upgrade keeps the certificate, and so what the APIServices trust.
-	before := string(pair.Cert)
+	secret := func() string {
+		t.Helper()
+		return e.run(t, "-n", namespace, "get", "secret", "ark-server-tls", "-o", `jsonpath={.data.tls\.crt}`)
+	}
+	before := secret()
 	e.helmRun(t, "upgrade", service, e.chart(), "--namespace="+namespace, "--set=ark.logLevel=info,rbac.aggregateToDefaultRoles=true")
-	if string(secret("tls.crt")) != before {
+	if secret() != before {
 		t.Error("the upgrade made another certificate")
 	}
 	if got := e.run(t, "-n", namespace, "get", "statefulset", service, "-o", "jsonpath={.spec.template.spec.containers[0].args}"); !strings.Contains(got, "--log-level=info") {
@@ -97,6 +64,13 @@ ports: [{name: https, port: %[3]d}]
 		}
 		return nil
 	})
+
+	// The way out of an outage, and back: docs/operations/outage.md.
+	e.run(t, "delete", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com")
+	refuse(t, e.kubectl, []string{"the server doesn't have a resource type"}, "", "get", "agents.ark.mckinsey.com")
+	e.helmRun(t, "upgrade", service, e.chart(), "--namespace="+namespace, "--reuse-values")
+	e.waitAvailable(t, "True")
+	e.run(t, "-n", "default", "get", "agents,queries")
 
 	// Everything else that the chart can make is accepted by the API server too; what needs other operators' kinds is left out.
 	e.helmRun(t, "install", "other", e.chart(), "--namespace=other", "--create-namespace", "--set=apiService.create=false,fullnameOverride=other,"+

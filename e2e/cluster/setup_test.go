@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,9 +20,9 @@ const patience = time.Minute
 
 // The names under which the server is installed, those of deploy/.
 const (
-	namespace = "ark-system"
-	service   = "ark-server"
-	account   = "ark-server"
+	namespace = component.ArkNamespace
+	service   = component.ArkService
+	account   = component.ArkAccount
 )
 
 // env is a control plane with ark-server behind its aggregator.
@@ -38,9 +39,13 @@ type env struct {
 	slow    *slowHook
 }
 
+// host is the release of Kubernetes that the tests run in; what a release lacks, its tests leave out.
+var host = flag.String("host", "", "an older Kubernetes to run in, such as 1.30 (default the current one)")
+
 // newCluster starts a control plane without ark-server.
 func newCluster(t *testing.T, options component.ClusterOptions) *env {
 	t.Helper()
+	options.Kubernetes = *host
 	root, err := component.Root()
 	if err != nil {
 		t.Fatal(err)
@@ -88,20 +93,10 @@ func newEnv(t *testing.T, options component.ClusterOptions, arkArgs ...string) *
 // prepare makes the namespace, the server's account and its certificate.
 func (e *env) prepare(t *testing.T) {
 	t.Helper()
-	e.run(t, "create", "namespace", namespace)
-	e.apply(t, e.helmRun(t, "template", service, e.chart(), "--namespace="+namespace, "--show-only=templates/rbac.yaml"), "apply", "-f", "-")
-	token := strings.TrimSpace(e.run(t, "-n", namespace, "create", "token", account, "--duration=2h"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	dir := t.TempDir()
-	kubeconfig := filepath.Join(dir, "ark.kubeconfig")
-	if err := component.WriteKubeconfig(kubeconfig, e.cluster.TokenUser(token)); err != nil {
-		t.Fatal(err)
-	}
-	ca, err := component.NewAuthority(dir, "ark-ca")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.ca = ca
-	serving, err := ca.Serving("ark-server", fmt.Sprintf("%s.%s.svc", service, namespace), "localhost")
+	hosting, err := component.Host(ctx, e.cluster, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,9 +104,8 @@ func (e *env) prepare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.options = component.AggregatedOptions{
-		ArkOptions: component.ArkOptions{Dir: dir, Port: port}, Kubeconfig: kubeconfig, Serving: serving, CA: ca.PEM,
-	}
+	e.ca = hosting.CA
+	e.options = hosting.Options(component.ArkOptions{Dir: dir, Port: port})
 }
 
 func (e *env) startArk(t *testing.T) {
@@ -206,8 +200,13 @@ func agent(name string, more ...string) string {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	release := ""
+	if *host != "" {
+		release = "-" + *host
+	}
 	// Built where missing; the heavy ones take minutes the first time.
-	if err := component.BuildBinaries("etcd", "kubectl", "kube-apiserver", "kube-controller-manager", "helm"); err != nil {
+	if err := component.BuildBinaries("etcd", "kubectl", "kube-apiserver"+release, "kube-controller-manager"+release, "helm"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -77,6 +77,23 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
+// settled waits until something holds at every replica, of which each call may meet another.
+func (s *server) settled(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	calls := 1
+	if s.system.restarts {
+		calls = 16 // That all meet one of two replicas happens once in 32,768 times.
+	}
+	eventually(t, what, func() bool {
+		for range calls {
+			if !holds() {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 func encode(o object) []byte {
 	text, err := json.Marshal(o.Object)
 	if err != nil {

@@ -31,6 +31,8 @@ func namespaces(t *testing.T, s *server) {
 	}
 	path := "/api/v1/namespaces/" + where.namespace
 	s.do(t, request{method: "DELETE", path: path}).want(t, 200)
+	// A server behind another hears of it a little later.
+	s.settled(t, "the namespace is known to go", func() bool { return where.post(t, where.sample("late"), "dryRun=All").code == 403 })
 	for _, kind := range all {
 		if p := where.of(kind); !kind.ClusterScoped {
 			refusal := p.post(t, p.sample("late")).refused(t, 403, metav1.StatusReasonForbidden, "because it is being terminated")

@@ -58,7 +58,7 @@ func admission(t *testing.T, p place) {
 		"applyConfiguration": map[string]any{"expression": `Object{metadata: Object.metadata{annotations: {"policy": "was here"}}}`},
 	}}})
 	// They take effect a little after they are there.
-	eventually(t, "all four act", func() bool {
+	p.settled(t, "all four act", func() bool {
 		o := p.post(t, p.sample("probe"), "dryRun=All")
 		denied := p.post(t, p.sample("probe", func(o object) { setLabel(o, "forbidden", "yes") }), "dryRun=All")
 		return o.code == 201 && o.object(t).GetAnnotations()["webhook"] == "was here" && o.object(t).GetAnnotations()["policy"] == "was here" &&

@@ -52,6 +52,8 @@ type server struct {
 	replica func(t *testing.T) *server
 
 	namespaces atomic.Int32
+	// told and resumed count the requests that were made again and the watches that were resumed.
+	told, resumed atomic.Int32
 }
 
 // process is something that a test may stop and start again at the same address.
@@ -135,8 +137,25 @@ func (s *server) try(ctx context.Context, r request) (answer, error) {
 	return answer{request: r.method + " " + r.path, code: response.StatusCode, header: response.Header, body: body}, nil
 }
 
-// send returns the response as it begins; the caller closes its body.
+// send returns the response as it begins; the caller closes its body. Where servers are restarted, one that stops asks its clients to
+// come again, and this does.
 func (s *server) send(ctx context.Context, r request) (*http.Response, error) {
+	for {
+		response, err := s.sendOnce(ctx, r)
+		if err != nil || !s.system.restarts || response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
+			return response, err
+		}
+		_ = response.Body.Close() // What it says is known.
+		s.told.Add(1)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *server) sendOnce(ctx context.Context, r request) (*http.Response, error) {
 	if s.reads != nil && r.method == "GET" {
 		r.client = nil // It speaks to the other replica.
 		return s.reads.send(ctx, r)

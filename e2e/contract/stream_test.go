@@ -3,8 +3,10 @@ package contract
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -26,6 +28,9 @@ func (e event) version() string { return e.object().GetResourceVersion() }
 
 func (e event) String() string {
 	o := e.object()
+	if e.Type == "ERROR" {
+		return fmt.Sprintf("ERROR %v", e.Object)
+	}
 	return e.Type + " " + o.GetName() + "@" + o.GetResourceVersion()
 }
 
@@ -50,17 +55,22 @@ func (s *server) watchWith(t *testing.T, r request) *stream {
 	w := &stream{events: make(chan event, 10000), cancel: cancel}
 	go func() {
 		defer close(w.events)
-		defer response.Body.Close()
-		decoder := json.NewDecoder(response.Body)
-		for {
-			e, err := readEvent(decoder)
-			if err != nil {
-				if err != io.EOF {
-					w.err = err
-				}
-				return
+		latest, err := w.read(response)
+		for err == io.EOF && s.system.restarts && ctx.Err() == nil {
+			s.resumed.Add(1)
+			r = resumed(r, latest)
+			if response, err = s.send(ctx, r); err != nil {
+				break
 			}
-			w.events <- e
+			if response.StatusCode != http.StatusOK {
+				response.Body.Close()
+				err = fmt.Errorf("resume %s: %s", r.path, response.Status)
+				break
+			}
+			latest, err = w.read(response)
+		}
+		if err != io.EOF {
+			w.err = err
 		}
 	}()
 	t.Cleanup(func() {
@@ -69,6 +79,35 @@ func (s *server) watchWith(t *testing.T, r request) *stream {
 		}
 	})
 	return w
+}
+
+// read passes the events of one response on, until it ends. It returns the latest resourceVersion, "" if there was none.
+func (w *stream) read(response *http.Response) (latest string, err error) {
+	defer response.Body.Close()
+	decoder := json.NewDecoder(response.Body)
+	for {
+		e, err := readEvent(decoder)
+		if err != nil {
+			return latest, err
+		}
+		latest = e.version()
+		w.events <- e
+	}
+}
+
+// resumed is the request that goes on where a watch has ended, or begins it anew if nothing had come.
+func resumed(r request, from string) request {
+	path, query, _ := strings.Cut(r.path, "?")
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		panic(err) // the queries are made from values
+	}
+	values.Set("watch", "true")
+	if from != "" {
+		values.Set("resourceVersion", from)
+	}
+	r.method, r.path = "GET", path+"?"+values.Encode()
+	return r
 }
 
 // readEvent returns the next event of a watch, and io.EOF at its orderly end.

@@ -23,6 +23,9 @@ type system struct {
 	heavy bool
 	// reference is set for the CRDs, which differ from the promise in a few places that the tests name.
 	reference bool
+	// restarts is set where servers are replaced all the time: clients come again when they are told to, and resume watches that
+	// have ended.
+	restarts bool
 	// start starts it with its data in dir; the test's end stops it.
 	start func(t *testing.T, y *system, dir string) *server
 }
@@ -35,6 +38,8 @@ func systems() []*system {
 		{name: "mysql", title: "standalone, MySQL/MariaDB", start: startOnServer(engine.MySQL)},
 		{name: "aggregated", title: "aggregated, SQLite", heavy: true, start: startAggregated(engine.SQLite)},
 		{name: "aggregated-postgresql", title: "aggregated, PostgreSQL", heavy: true, start: startAggregated(engine.PostgreSQL)},
+		{name: "aggregated-mysql", title: "aggregated, MySQL/MariaDB", heavy: true, start: startAggregated(engine.MySQL)},
+		{name: "rolling", title: "aggregated, two replicas on PostgreSQL under rolling restart", heavy: true, restarts: true, start: startRolling},
 		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
 	}
 }

@@ -40,8 +40,8 @@ type Options struct {
 	// Audit says which events are recorded, and where.
 	Audit *genericoptions.AuditOptions
 
-	// Tracing says where spans go; nil for none.
-	Tracing *genericoptions.TracingOptions
+	// TracingFile is a TracingConfiguration, or "" for no spans.
+	TracingFile string
 
 	// ShutdownDelay is how long the server goes on serving after it has turned
 	// unready, for the Service's endpoints and their users to follow.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -41,12 +42,35 @@ func ActorFrom(ctx context.Context) (Actor, bool) {
 	return *actor, true
 }
 
-// senderKey holds *sender, which the authenticator fills in: the handler chain
-// keeps no record of the user before impersonation, and is built in one piece.
+// senderKey holds *sender, which parts of the handler chain fill in: it keeps no record
+// of the user before impersonation, and is built in one piece.
 type senderKey struct{}
 
+// sender is locked, because a request that has timed out is answered while the handlers
+// still work on it.
 type sender struct {
-	user user.Info
+	mu      sync.Mutex
+	user    user.Info
+	traceID string
+}
+
+func (s *sender) is(u user.Info) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.user = u
+}
+
+func (s *sender) traced(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.traceID = id
+}
+
+// known is who sent the request, nil if that is not known, and its trace, if it has one.
+func (s *sender) known() (user.Info, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.user, s.traceID
 }
 
 // withSender makes room for the sender. It goes around the whole chain.
@@ -62,7 +86,7 @@ func rememberSender(next authenticator.Request) authenticator.Request {
 		growHandlerStack() // this is a goroutine of the timeout filter's
 		response, ok, err := next.AuthenticateRequest(r)
 		if s, held := r.Context().Value(senderKey{}).(*sender); held && ok && response != nil {
-			s.user = response.User
+			s.is(response.User)
 		}
 		return response, ok, err
 	})
@@ -87,8 +111,10 @@ func withRequestActor(next http.Handler) http.Handler {
 		if u, ok := request.UserFrom(ctx); ok {
 			actor.User, actor.Groups = u.GetName(), u.GetGroups()
 		}
-		if s, ok := ctx.Value(senderKey{}).(*sender); ok && s.user != nil && s.user.GetName() != actor.User {
-			actor.Impersonator = s.user.GetName()
+		if s, ok := ctx.Value(senderKey{}).(*sender); ok {
+			if real, _ := s.known(); real != nil && real.GetName() != actor.User {
+				actor.Impersonator = real.GetName()
+			}
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(ctx, actorKey{}, actor)))
 	})

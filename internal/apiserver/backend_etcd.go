@@ -2,12 +2,18 @@ package apiserver
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path"
 	"strings"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
@@ -115,6 +121,52 @@ func reachable(ctx context.Context, servers []string) error {
 }
 
 const dialInterval = 250 * time.Millisecond
+
+// NewEtcdClient connects to an external etcd for one who reads or writes keys without a Backend. It fails if none of the
+// servers answers within the context.
+func NewEtcdClient(ctx context.Context, o EtcdOptions) (*clientv3.Client, error) {
+	if err := reachable(ctx, o.Servers); err != nil {
+		return nil, err
+	}
+	config, err := o.tls()
+	if err != nil {
+		return nil, err
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: o.Servers, TLS: config})
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", strings.Join(o.Servers, ", "), err)
+	}
+	if _, err := client.Get(ctx, path.Join(KeyPrefix, "health")); err != nil {
+		return nil, errors.Join(fmt.Errorf("read from %s: %w", strings.Join(o.Servers, ", "), err), client.Close())
+	}
+	return client, nil
+}
+
+// tls returns what to dial with, or nil for plain text.
+func (o EtcdOptions) tls() (*tls.Config, error) {
+	if o.CAFile == "" && o.CertFile == "" {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CAFile != "" {
+		pem, err := os.ReadFile(o.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the authority of etcd's certificate: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read the authority of etcd's certificate: %s holds no PEM certificate", o.CAFile)
+		}
+	}
+	if o.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the client certificate for etcd: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
 
 // StorageConfig implements Backend.
 func (e *Etcd) StorageConfig() storagebackend.Config { return e.config }

@@ -11,6 +11,7 @@ import (
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
+	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/registry"
@@ -85,8 +86,10 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.LoopbackClientConfig.DisableCompression = true
 	generic.LoopbackClientConfig.QPS = -1
 
-	if err := o.Tracing.ApplyTo(nil, generic); err != nil {
-		return nil, fmt.Errorf("set up tracing: %w", err)
+	if o.TracingFile != "" {
+		if err := applyTracing(o.TracingFile, generic); err != nil {
+			return nil, fmt.Errorf("set up tracing: %w", err)
+		}
 	}
 
 	// Liveness does not depend on the storage: restarting the server would not
@@ -96,6 +99,8 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	}))
 	return &Config{Generic: generic, modelURLs: o.ModelURLs, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json}, nil
 }
+
+func logFailure(message string, keysAndValues ...any) { klog.ErrorS(nil, message, keysAndValues...) }
 
 // CompletedConfig is a configuration with every default filled in.
 type CompletedConfig struct {
@@ -108,9 +113,9 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		api = withSort(withRequestActor(withApplyFaults(api, c.codecs)))
+		api = withSort(withTraceID(withRequestActor(withApplyFaults(api, c.codecs))))
 		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
-		return withDrain(config.MaxRequestBodyBytes, withSender(chain))
+		return withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, logFailure)))
 	}
 	if c.Generic.Authentication.Authenticator != nil {
 		c.Generic.Authentication.Authenticator = rememberSender(c.Generic.Authentication.Authenticator)

@@ -42,6 +42,20 @@ func newArkLayout(base storagebackend.Config, codecs serializer.CodecFactory, js
 	return arkLayout{base: base, codecs: codecs, json: json, defaulter: defaulter, kinds: byResource}
 }
 
+// ArkLayout returns how the Ark kinds are stored, for what reads or writes a storage
+// without a server. Its codecs decode any release's objects and encode as the server does.
+func ArkLayout() (Layout, error) {
+	scheme, err := NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	json, err := newObjectCodecs(registry.Kinds())
+	if err != nil {
+		return nil, err
+	}
+	return newArkLayout(storageConfig(), serializer.NewCodecFactory(scheme), json, scheme, registry.Kinds()), nil
+}
+
 func (l arkLayout) NewConfig(resource schema.GroupResource, _ runtime.Object) (*storagebackend.ConfigForResource, error) {
 	kind, ok := l.kinds[resource]
 	if !ok {

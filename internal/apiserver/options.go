@@ -6,8 +6,6 @@ import (
 	"net"
 	"time"
 
-	genericoptions "k8s.io/apiserver/pkg/server/options"
-
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 )
 
@@ -32,9 +30,9 @@ type Options struct {
 	ShutdownDelay time.Duration
 	// ModelURLs is the policy for the base URLs of models.
 	ModelURLs rules.URLPolicy
-	// Tracing says where OpenTelemetry spans go, and of how many requests; nil, or
-	// options without a file, for none.
-	Tracing *genericoptions.TracingOptions
+	// TracingFile is a TracingConfiguration: where OpenTelemetry spans go, and of how
+	// many requests; "" for none.
+	TracingFile string
 	// SendRetryAfter answers requests that come after ShutdownDelay with 429 and
 	// Connection: close until those in flight are done. Without it the server stops
 	// to listen.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -37,8 +38,19 @@ type ClusterOptions struct {
 	// EndpointRouting has the aggregator send requests to the endpoints of a Service (--enable-aggregator-routing) instead of to
 	// the Service.
 	EndpointRouting bool
+	// Kubernetes is an older release than the current one, such as 1.30; its binaries are built as kube-apiserver-1.30 and
+	// kube-controller-manager-1.30.
+	Kubernetes string
 	// Args are added to the command line of kube-apiserver.
 	Args []string
+}
+
+// binary is that of a component in the release that was asked for.
+func (o ClusterOptions) binary(name string) (string, error) {
+	if o.Kubernetes != "" {
+		name += "-" + o.Kubernetes
+	}
+	return Binary(name)
 }
 
 // controllers are those that the tests need; each costs a few informers.
@@ -72,11 +84,11 @@ func StartCluster(ctx context.Context, o ClusterOptions) (_ *Cluster, err error)
 	if err := c.API.waitReady(ctx, func(ctx context.Context) error { return ready(ctx, c.Config) }); err != nil {
 		return nil, err
 	}
-	return c, c.startControllers(ctx)
+	return c, c.startControllers(ctx, o)
 }
 
 func (c *Cluster) startAPI(o ClusterOptions) error {
-	path, err := Binary("kube-apiserver")
+	path, err := o.binary("kube-apiserver")
 	if err != nil {
 		return err
 	}
@@ -104,7 +116,11 @@ func (c *Cluster) startAPI(o ClusterOptions) error {
 	if err := os.WriteFile(policy, []byte(AuditPolicy), 0o600); err != nil {
 		return fmt.Errorf("write the audit policy: %w", err)
 	}
-	c.API, err = Start(Command{Path: path, Name: "kube-apiserver", Args: append([]string{
+	var newer []string
+	if o.Kubernetes == "" { // Kubernetes 1.30 passes no user ids on.
+		newer = append(newer, "--requestheader-uid-headers=X-Remote-Uid")
+	}
+	c.API, err = Start(Command{Path: path, Name: "kube-apiserver", Args: slices.Concat([]string{
 		"--etcd-servers=" + c.Etcd.URL,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
 		"--tls-cert-file=" + serving.CertFile, "--tls-private-key-file=" + serving.KeyFile,
@@ -114,12 +130,12 @@ func (c *Cluster) startAPI(o ClusterOptions) error {
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + key, "--service-account-signing-key-file=" + key,
 		"--requestheader-client-ca-file=" + proxyCA.File, "--requestheader-allowed-names=front-proxy-client",
-		"--requestheader-username-headers=X-Remote-User", "--requestheader-uid-headers=X-Remote-Uid",
+		"--requestheader-username-headers=X-Remote-User",
 		"--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
 		"--proxy-client-cert-file=" + proxy.CertFile, "--proxy-client-key-file=" + proxy.KeyFile,
 		fmt.Sprintf("--enable-aggregator-routing=%t", o.EndpointRouting),
 		"--audit-policy-file=" + policy, "--audit-log-path=" + c.AuditLog,
-	}, o.Args...)})
+	}, newer, o.Args)})
 	return err
 }
 
@@ -131,8 +147,8 @@ rules:
 - level: Metadata
 `
 
-func (c *Cluster) startControllers(ctx context.Context) error {
-	path, err := Binary("kube-controller-manager")
+func (c *Cluster) startControllers(ctx context.Context, o ClusterOptions) error {
+	path, err := o.binary("kube-controller-manager")
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 )
 
 // The names under which ark-server is installed, those of deploy/.
@@ -36,6 +39,7 @@ type Hosting struct {
 	Kubeconfig string
 
 	kubectl *Kubectl
+	client  *rest.RESTClient
 }
 
 // Host prepares a cluster; files go to dir.
@@ -43,6 +47,11 @@ func Host(ctx context.Context, c *Cluster, dir string) (*Hosting, error) {
 	h := &Hosting{Cluster: c, Kubeconfig: filepath.Join(dir, "ark.kubeconfig")}
 	var err error
 	if h.kubectl, err = NewKubectl(c.Kubeconfig, dir); err != nil {
+		return nil, err
+	}
+	quiet := rest.CopyConfig(c.Config)
+	quiet.WarningHandler = rest.NoWarnings{} // Endpoints with names instead of addresses are deprecated.
+	if h.client, err = RawClient(quiet); err != nil {
 		return nil, err
 	}
 	helm, err := NewHelm(c.Kubeconfig, dir)
@@ -106,14 +115,16 @@ spec:
 // SetReady says whether the replica at a port takes requests. Each has an EndpointSlice of its own, because replicas on one
 // address differ in their ports; a slice of IP addresses may not hold loopback, one of names may.
 func (h *Hosting) SetReady(ctx context.Context, port int, ready bool) error {
-	_, err := h.run(ctx, fmt.Sprintf(`apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: %[1]s-%[3]d, namespace: %[2]s, labels: {kubernetes.io/service-name: %[1]s}}
-addressType: FQDN
-endpoints: [{addresses: ["127.0.0.1"], conditions: {ready: %[4]t}}]
-ports: [{name: https, port: %[3]d}]
-`, ArkService, ArkNamespace, port, ready), "apply", "-f", "-")
-	return err
+	name := fmt.Sprintf("%s-%d", ArkService, port)
+	slice := fmt.Sprintf(`{"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+"metadata": {"name": %q, "labels": {"kubernetes.io/service-name": %q}}, "addressType": "FQDN",
+"endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": %t}}], "ports": [{"name": "https", "port": %d}]}`, name, ArkService, ready, port)
+	err := h.client.Patch(types.ApplyPatchType).AbsPath("/apis/discovery.k8s.io/v1/namespaces", ArkNamespace, "endpointslices", name).
+		Param("fieldManager", "kubelet").Body([]byte(slice)).Do(ctx).Error()
+	if err != nil {
+		return fmt.Errorf("note down the readiness of the replica at port %d: %w", port, err)
+	}
+	return nil
 }
 
 // WaitServed waits until the cluster serves the Ark kinds: they answer, and are in its discovery and OpenAPI.

@@ -27,6 +27,16 @@ const (
 // another content. Every watch and every read from before finds its revision
 // compacted. No replica may run meanwhile. It returns what there is then.
 func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
+	return skip(ctx, cfg, by, false)
+}
+
+// Begin is Bump for a store that has never been written: its first revision follows the number. Any other is left as it
+// is, so replicas that start together may all call it.
+func Begin(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
+	return skip(ctx, cfg, by, true)
+}
+
+func skip(ctx context.Context, cfg database.Config, by int64, onlyNew bool) (mvcc.State, error) {
 	var st mvcc.State
 	err := withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
 		now, err := status(ctx, conn, migrations)
@@ -36,7 +46,7 @@ func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error
 		if err != nil {
 			return err
 		}
-		st, err = bump(ctx, cfg, conn, by)
+		st, err = bump(ctx, cfg, conn, by, onlyNew)
 		return err
 	})
 	if err != nil {
@@ -45,12 +55,15 @@ func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error
 	return st, nil
 }
 
-func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64) (st mvcc.State, err error) {
+func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64, onlyNew bool) (st mvcc.State, err error) {
 	if st, err = snapshotState(ctx, conn); err != nil {
 		return st, err
 	}
 	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return st, err
+	}
+	if onlyNew && st.Revision > 1 {
+		return st, nil
 	}
 	if by < 1 || by > maxRevision-st.Revision {
 		return st, fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)

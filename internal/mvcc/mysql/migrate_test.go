@@ -394,3 +394,16 @@ func TestPasswordFile(t *testing.T) {
 	_, err = Open(t.Context(), dsn, quiet)
 	must(t, err, "names no database")
 }
+
+// TestBegin: only a store that has never been written begins elsewhere, however many replicas start at once.
+func TestBegin(t *testing.T) {
+	cfg := server.Database(t)
+	if err := open(t, cfg).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if st, err := Begin(t.Context(), cfg, 1000); err != nil || st.Revision != 1001 || st.Compacted != 1001 {
+			t.Fatalf("%+v, %v", st, err)
+		}
+	}
+}

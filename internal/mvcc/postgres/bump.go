@@ -24,15 +24,25 @@ const skipStatement = `
 // another content. Every watch and every read from before finds its revision
 // compacted. No replica may run meanwhile. It returns what there is then.
 func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
+	return skip(ctx, cfg, by, false)
+}
+
+// Begin is Bump for a store that has never been written: its first revision follows the number. Any other is left as it
+// is, so replicas that start together may all call it.
+func Begin(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
+	return skip(ctx, cfg, by, true)
+}
+
+func skip(ctx context.Context, cfg database.Config, by int64, onlyNew bool) (mvcc.State, error) {
 	s := newServer(cfg)
-	st, err := s.bump(ctx, by)
+	st, err := s.bump(ctx, by, onlyNew)
 	if err != nil {
 		return st, fmt.Errorf("move the revision on: %w", s.explain(err))
 	}
 	return st, nil
 }
 
-func (s server) bump(ctx context.Context, by int64) (mvcc.State, error) {
+func (s server) bump(ctx context.Context, by int64, onlyNew bool) (mvcc.State, error) {
 	var st mvcc.State
 	conn, err := s.connect(ctx)
 	if err != nil {
@@ -61,6 +71,9 @@ func (s server) bump(ctx context.Context, by int64) (mvcc.State, error) {
 		var err error
 		if st, err = state(ctx, tx); err != nil {
 			return err
+		}
+		if onlyNew && st.Revision > 1 {
+			return nil
 		}
 		if by < 1 || by > maxRevision-st.Revision {
 			return fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)

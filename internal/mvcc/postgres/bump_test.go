@@ -104,3 +104,16 @@ func TestForget(t *testing.T) {
 	expect(2, true, 2, 0)
 	expect(3, false, 0, 0)
 }
+
+// TestBegin: only a store that has never been written begins elsewhere, however many replicas start at once.
+func TestBegin(t *testing.T) {
+	cfg := shared.Database(t)
+	if err := open(t, cfg).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if st, err := Begin(t.Context(), cfg, 1000); err != nil || st.Revision != 1001 || st.Compacted != 1001 {
+			t.Fatalf("%+v, %v", st, err)
+		}
+	}
+}

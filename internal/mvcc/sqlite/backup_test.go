@@ -158,3 +158,22 @@ func TestBackupRefuses(t *testing.T) {
 		t.Errorf("moved the counter under an open server: %v", err)
 	}
 }
+
+// TestBegin: only a store that has never been written begins elsewhere.
+func TestBegin(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ark.db")
+	if err := openStore(t, path).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if st, err := Begin(t.Context(), path, 1000); err != nil || st.Revision != 1001 {
+			t.Fatalf("%+v, %v", st, err)
+		}
+	}
+	s := openStore(t, path)
+	defer s.Close()
+	put(t, s, "k", "v")
+	if s.Revision() != 1002 || s.Compacted() != 1001 {
+		t.Errorf("revision %d, compacted %d", s.Revision(), s.Compacted())
+	}
+}

@@ -38,7 +38,7 @@ func Restore(ctx context.Context, from, path string, bump int64) (st mvcc.State,
 	if _, err := check(ctx, partial); err != nil {
 		return st, "", fmt.Errorf("the backup cannot be used: %w", err)
 	}
-	if st, err = bumpFile(ctx, partial, bump); err != nil {
+	if st, err = bumpFile(ctx, partial, bump, false); err != nil {
 		return st, "", fmt.Errorf("move the counter on: %w", explain(err))
 	}
 	if aside, err = moveAside(path); err != nil {
@@ -51,6 +51,16 @@ func Restore(ctx context.Context, from, path string, bump int64) (st mvcc.State,
 // revisions, at least 1: everything before is compacted, so no watch or list from
 // before can be resumed, and no revision is handed out twice.
 func Bump(ctx context.Context, path string, by int64) (mvcc.State, error) {
+	return skip(ctx, path, by, false)
+}
+
+// Begin is Bump for a store that has never been written: its first revision follows the number. Any other is left as it
+// is.
+func Begin(ctx context.Context, path string, by int64) (mvcc.State, error) {
+	return skip(ctx, path, by, true)
+}
+
+func skip(ctx context.Context, path string, by int64, onlyNew bool) (mvcc.State, error) {
 	var st mvcc.State
 	if _, err := os.Stat(path); err != nil {
 		return st, fmt.Errorf("there is no database: %w", err)
@@ -63,7 +73,7 @@ func Bump(ctx context.Context, path string, by int64) (mvcc.State, error) {
 		return st, explain(err)
 	}
 	defer held.Close()
-	st, err = bumpFile(ctx, path, by)
+	st, err = bumpFile(ctx, path, by, onlyNew)
 	if err != nil {
 		return st, explain(err)
 	}
@@ -75,12 +85,15 @@ const maxRevision = (1<<63 - 1) / positions
 
 // bumpFile moves the counter on. The revisions left out count as compacted and pruned;
 // rows that pruning would have deleted go first.
-func bumpFile(ctx context.Context, path string, by int64) (mvcc.State, error) {
+func bumpFile(ctx context.Context, path string, by int64, onlyNew bool) (mvcc.State, error) {
 	e := &Engine{path: path}
 	if err := e.open(ctx, Options{}); err != nil {
 		return mvcc.State{}, errors.Join(err, e.Close())
 	}
 	st, err := e.State(ctx)
+	if err == nil && onlyNew && st.Revision > 1 {
+		return st, e.Close()
+	}
 	if err == nil && (by < 1 || by > maxRevision-st.Revision) {
 		err = fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
 	}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/transfer"
+)
+
+const aboutExport = `Copy every Ark object of a storage into a file, or to a cluster.
+
+  ark-server export --to-file=./ark.yaml --db-path=./ark.db          # or .ndjson, or - for standard output
+  ark-server export --to-kubeconfig=$HOME/.kube/config --db-path=./ark.db
+  ark-server export --to-kubeconfig=... --verify ...                 # compare, write nothing
+
+A file has everything but the resourceVersions, and may hold secrets: only its owner can read it. import takes it.
+
+A cluster is brought to the state of the storage through its API, which is the way back to CRDs: what was imported
+from there is updated or deleted, what was made since is created, with a new uid and creation time, for
+the API sets those itself. docs/operations/migration.md has the steps and all that the API does not keep.
+
+PostgreSQL and MySQL may be read while servers run on them. For SQLite stop the server, or go through its
+--etcd-listen with --storage=etcd --etcd-servers=...`
+
+type exportOptions struct {
+	file, format        string
+	kubeconfig, context string
+	dryRun, verify      bool
+}
+
+func newExportCommand() *cobra.Command {
+	o := newOptions()
+	var out exportOptions
+	own := group("Flags", func(fs *pflag.FlagSet) {
+		fs.StringVar(&out.file, "to-file", "", "`file` to write, which must not exist yet, or - for standard output")
+		fs.StringVar(&out.format, "format", "", "`yaml|ndjson` (default by the file's extension, and ndjson for standard output)")
+		fs.StringVar(&out.kubeconfig, "to-kubeconfig", "", "`file` that tells the way to the cluster to write to")
+		fs.StringVar(&out.context, "context", "", "`name` of the context in it (default its current one)")
+		fs.BoolVar(&out.dryRun, "dry-run", false, "write nothing to the cluster, and tell what would be done")
+		fs.BoolVar(&out.verify, "verify", false, "write nothing to the cluster, and compare object by object; what differs is an error")
+	})
+	groups := append([]flagGroup{own}, o.storageFlags()...)
+	return withFlags(&cobra.Command{
+		Use:   "export --to-file=FILE | --to-kubeconfig=FILE",
+		Short: "Copy the Ark objects of a storage into a file, or back to a cluster's CRDs",
+		Long:  aboutExport,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			if err := errors.Join(o.validate(), out.validate()); err != nil {
+				return usageError{err}
+			}
+			return runExport(cmd, o, out)
+		},
+	}, groups...)
+}
+
+func (out exportOptions) validate() error {
+	switch {
+	case out.kubeconfig == "" && out.file == "":
+		return errors.New("nowhere to export to: name a file with --to-file, or a cluster with --to-kubeconfig")
+	case out.kubeconfig != "" && out.file != "":
+		return fmt.Errorf("--to-file=%s: --to-kubeconfig is there too: leave one of them out", out.file)
+	case out.format != "" && out.format != string(transfer.YAML) && out.format != string(transfer.NDJSON):
+		return fmt.Errorf("--format=%s: use yaml or ndjson", out.format)
+	case out.format != "" && out.file == "":
+		return fmt.Errorf("--format=%s: is for --to-file", out.format)
+	case out.file != "" && out.fileFormat() == "":
+		return fmt.Errorf("--to-file=%s: its name ends in neither .yaml nor .ndjson: say which it shall be with --format", out.file)
+	case out.file != "" && (out.dryRun || out.verify):
+		return fmt.Errorf("--to-file=%s: --dry-run and --verify are for --to-kubeconfig: leave them out", out.file)
+	case out.context != "" && out.kubeconfig == "":
+		return fmt.Errorf("--context=%s: is one of --to-kubeconfig, which is missing", out.context)
+	case out.dryRun && out.verify:
+		return errors.New("--dry-run: --verify writes nothing anyway: leave one of them out")
+	}
+	return nil
+}
+
+func (out exportOptions) fileFormat() transfer.Format {
+	switch {
+	case out.format != "":
+		return transfer.Format(out.format)
+	case out.file == "-":
+		return transfer.NDJSON
+	}
+	return transfer.FormatOf(out.file)
+}
+
+func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
+	if _, err := setUpLogging(o); err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	var kube *transfer.Kube
+	flag := "--to-file=" + out.file
+	if out.file == "" {
+		flag = "--to-kubeconfig=" + out.kubeconfig
+		if kube, err = openKube(ctx, flag, out.kubeconfig, out.context); err != nil {
+			return err
+		}
+	}
+	store, closeAll, err := openTransfer(ctx, o, toRead)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, closeAll)
+	var summary *transfer.Summary
+	table := cmd.OutOrStdout()
+	hint := "objects were not brought there: standard error says why"
+	if out.file != "" {
+		summary, err = transfer.WriteFile(ctx, store, out.file, out.fileFormat(), cmd.OutOrStdout(), reports(cmd.ErrOrStderr()))
+		if out.file == "-" {
+			table = io.Writer(cmd.ErrOrStderr())
+		}
+	} else {
+		summary, err = transfer.Export(ctx, store, kube, transfer.ExportOptions{DryRun: out.dryRun, Verify: out.verify, Reports: reports(cmd.ErrOrStderr())})
+		if out.verify {
+			hint = "differences: standard error has their paths"
+		}
+		if out.dryRun {
+			fmt.Fprintln(table, "nothing was written; without --dry-run it would be:")
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", flag, err)
+	}
+	return finish(table, summary, err, hint)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/transfer"
+)
+
+// access is what a transfer is going to do with the storage.
+type access int
+
+const (
+	// toRead takes what is there; a file must be.
+	toRead access = iota
+	// toWrite makes what is missing.
+	toWrite
+	// toTakeOver is toWrite for a storage that a cluster's clients will come over to.
+	toTakeOver
+)
+
+// openTransfer opens the storage for import and export, beside the replicas that may run on it. What it returns closes
+// it again.
+func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, func() error, error) {
+	if o.storage == storageEtcd {
+		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+		defer cancel()
+		client, err := apiserver.NewEtcdClient(ctx, apiserver.EtcdOptions{
+			Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile,
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("--etcd-servers: %w: check that it runs there (ark-server with --etcd-listen, or etcd), and the --etcd-... certificate flags", err)
+		}
+		return transfer.NewStore(client), client.Close, nil
+	}
+	if !o.onServer() && as == toRead {
+		if _, err := os.Stat(o.dbPath); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("--db-path=%s: there is no such file", o.dbPath)
+		}
+	}
+	open := openEngine
+	if as == toTakeOver {
+		open = openEngineAbove
+	}
+	engine, err := open(ctx, o)
+	if err != nil {
+		return nil, nil, runningServer(err, o)
+	}
+	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", o.where().flag, err)
+	}
+	endpoint := etcdserver.New(store, etcdserver.Options{})
+	client := direct.NewClient(endpoint)
+	closeAll := func() error {
+		err := client.Close()
+		if errors.Is(err, context.Canceled) {
+			err = nil
+		}
+		endpoint.Stop()
+		return errors.Join(err, store.Close())
+	}
+	return transfer.NewStore(asImporter{client.KV}), closeAll, nil
+}
+
+// asImporter notes with each write who made it.
+type asImporter struct{ clientv3.KV }
+
+func (a asImporter) Txn(ctx context.Context) clientv3.Txn {
+	return a.KV.Txn(etcdserver.WithActor(ctx, mvcc.Actor{User: "ark-server import", UserAgent: "ark-server", Verb: "import"}))
+}
+
+// runningServer adds the way out to the error about a database that a running server has open.
+func runningServer(err error, o *options) error {
+	if o.storage != storageSQLite {
+		return err
+	}
+	return fmt.Errorf("%w (or start it with --etcd-listen, and go through that: --storage=etcd --etcd-servers=...)", err)
+}
+
+// reports prints to standard error what a transfer has to say.
+func reports(to io.Writer) transfer.Reports {
+	lines := &lineWriter{to: to}
+	return transfer.Reports{Line: lines.write}
+}
+
+// finish prints the summary, and makes an error of what a transfer left undone.
+func finish(out io.Writer, summary *transfer.Summary, err error, hint string) error {
+	if summary != nil {
+		if printing := summary.Print(out); err == nil {
+			err = printing
+		}
+	}
+	if err != nil {
+		return err
+	}
+	n := summary.Total(transfer.Refused, transfer.Conflict, transfer.Different, transfer.Missing, transfer.Surplus)
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d %s", n, hint)
+}
+
+// closing closes a storage after all else, and adds its error.
+func closing(err *error, closeAll func() error) { *err = errors.Join(*err, closeAll()) }

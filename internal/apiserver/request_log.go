@@ -1,0 +1,107 @@
+package apiserver
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	auditinternal "k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/apiserver/pkg/endpoints/responsewriter"
+	"k8s.io/apiserver/pkg/server/httplog"
+	"k8s.io/client-go/util/flowcontrol"
+)
+
+// The failures that are logged in a second, and at once. When the database is away every
+// request fails, and the log must not fill the disk with that.
+const (
+	failuresPerSecond = 5
+	failuresAtOnce    = 25
+)
+
+// withFailureLog logs every request that fails for a reason of the server's (5xx), with
+// what it takes to find it elsewhere: the audit id, which kube-apiserver's audit log
+// and the store's log have too, and the trace id. It goes around the whole chain, so it sees
+// what any part of that answers.
+func withFailureLog(next http.Handler, log func(message string, keysAndValues ...any)) http.Handler {
+	limit := flowcontrol.NewTokenBucketPassiveRateLimiter(failuresPerSecond, failuresAtOnce)
+	var left atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Handlers that are still at work after a timeout may change the headers.
+		begin, agent := time.Now(), r.UserAgent()
+		answer := &answerStatus{ResponseWriter: w}
+		next.ServeHTTP(responsewriter.WrapForHTTP1Or2(answer), r)
+		if answer.status < http.StatusInternalServerError || isProbe(r.URL.Path) {
+			return
+		}
+		if !limit.TryAccept() {
+			left.Add(1)
+			return
+		}
+		fields := []any{
+			"verb", r.Method, "path", r.URL.Path, "resp", answer.status, "latency", time.Since(begin).String(),
+			"audit-ID", answer.auditID, "srcIP", r.RemoteAddr, "userAgent", agent,
+		}
+		if s, ok := r.Context().Value(senderKey{}).(*sender); ok {
+			user, traceID := s.known()
+			if user != nil {
+				fields = append(fields, "user", user.GetName())
+			}
+			if traceID != "" {
+				fields = append(fields, "traceID", traceID)
+			}
+		}
+		if n := left.Swap(0); n > 0 {
+			fields = append(fields, "failuresNotLogged", n)
+		}
+		log("Request failed", fields...)
+	})
+}
+
+// isProbe says that a path is asked over and over, and its answer is not a failure of
+// a request.
+func isProbe(path string) bool {
+	for _, p := range []string{"/readyz", "/livez", "/healthz"} {
+		if path == p || strings.HasPrefix(path, p+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// answerStatus remembers the status of an answer, and the audit id of a failure.
+type answerStatus struct {
+	http.ResponseWriter
+	status  int
+	auditID string
+}
+
+func (a *answerStatus) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+		if status >= http.StatusInternalServerError {
+			a.auditID = a.Header().Get(auditinternal.HeaderAuditID)
+		}
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for responsewriter and http.ResponseController.
+func (a *answerStatus) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// withTraceID notes the trace that a request belongs to, for the log. It goes inside the
+// chain, where tracing has begun.
+func withTraceID(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		if span := trace.SpanContextFromContext(ctx); span.IsValid() {
+			id := span.TraceID().String()
+			httplog.AddKeyValue(ctx, "traceID", id)
+			if s, ok := ctx.Value(senderKey{}).(*sender); ok {
+				s.traced(id)
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}

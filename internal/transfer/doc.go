@@ -1,0 +1,29 @@
+// Package transfer moves the objects of the Ark API in and out of a server's storage as they are: with uid,
+// status, creation and deletion times, generation, finalizers, owners and managed fields, none of which the API
+// itself lets a client set.
+//
+//	Source --Importer--> Store        a cluster with the Ark CRDs, another ark-server, files
+//	Store --WriteFile--> file         and from there anywhere
+//	Store --Kube.Apply--> a cluster   the way back, through its API
+//
+// A Store is the etcd-protocol storage under a server, reached in this process or over a wire. Objects are written
+// under the keys and in the encoding of the API server's own storage, so that a server which starts on the storage,
+// or replicas that run on it, serve them and their watchers hear of them.
+//
+// # Invariants
+//
+//  1. What the Go types cannot carry is not lost: an object is stored in the server's encoding only if that holds
+//     everything that the source's text holds, and else as that text (form.go).
+//  2. What the server could not read is not written, for one such object would keep the whole kind from being
+//     served. It is reported, and stays in the source.
+//  3. Each object is written in one transaction together with a record of where it came from (record.go), so an
+//     import that is killed goes on where it was. The two have one revision until somebody else writes the object:
+//     that is how a later pass knows what it may overwrite or delete.
+//  4. A pass that changes nothing writes nothing.
+//  5. Nothing is deleted unless the whole source was read without an error.
+//  6. Memory holds some pages of objects and the names of all, never the whole set. Only a YAML or JSON document
+//     that is one large List is held whole.
+//  7. Reports name objects and the paths of fields, never values: specs may hold secrets.
+//
+// The package may import internal/apiserver, internal/registry, internal/apis/ark, client-go and etcd's client.
+package transfer

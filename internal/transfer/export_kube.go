@@ -1,0 +1,327 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark"
+)
+
+// ExportOptions say what an export to a cluster may do.
+type ExportOptions struct {
+	// DryRun writes nothing, and counts what would have been written.
+	DryRun bool
+	// Verify writes nothing, and counts as Different, Missing and Surplus what is not equal.
+	Verify bool
+	// Reports is told of every object that needs attention, and of the progress.
+	Reports Reports
+}
+
+// ErrServedByService refuses a target whose API is this one or another aggregated server.
+var ErrServedByService = errors.New("the cluster does not serve " + ark.GroupName + " from its CRDs now: delete the APIServices first")
+
+// Export brings a cluster's objects to the state of the store, through the cluster's API: the way back to CRDs. The
+// objects that an import took from there are still in the cluster's etcd, with the same uids; they are updated. Those
+// made since are created. Those that the import brought and that are gone since are deleted.
+//
+// The API sets uid, creationTimestamp and generation itself: an object that is created there has new ones. Owner
+// references among Ark's objects are changed to the new uids. See docs/operations/migration.md for the whole list.
+func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summary, error) {
+	if to.backend != "" {
+		return nil, fmt.Errorf("%s: the Service %s answers: %w", to, to.backend, ErrServedByService)
+	}
+	all, err := newKinds()
+	if err != nil {
+		return nil, err
+	}
+	e := &exporter{kinds: all, store: from, to: to, options: o, summary: newSummary(), seen: map[string]bool{}, targets: map[string]string{}}
+	stop := o.Reports.follow(e.summary)
+	defer stop()
+	revision := int64(0)
+	for _, k := range all.ordered {
+		revision, err = from.scan(ctx, objectPrefix, k.place, revision, func(page []kept) error { return e.page(ctx, k, page) })
+		if err != nil {
+			return e.summary, err
+		}
+	}
+	return e.summary, to.Objects(ctx, func(items []Item) error { return e.rest(ctx, items) })
+}
+
+type exporter struct {
+	kinds   *kinds
+	store   *Store
+	to      *Kube
+	options ExportOptions
+	summary *Summary
+
+	mu sync.Mutex
+	// seen are the paths of the store's objects that are done.
+	seen map[string]bool
+	// targets has the uids that objects have in the target, by those that they have here.
+	targets map[string]string
+}
+
+func (e *exporter) page(ctx context.Context, k *kind, page []kept) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers / 2)
+	for _, one := range page {
+		group.Go(func() error {
+			o, err := e.kinds.read(one.value)
+			if err != nil {
+				e.done(k, one.path, Refused)
+				e.options.Reports.line("%s: what is stored cannot be read: %v", one.path, err)
+				return nil
+			}
+			return e.one(ctx, o, nil)
+		})
+	}
+	return group.Wait()
+}
+
+// done counts an object, once.
+func (e *exporter) done(k *kind, path string, outcome Outcome) {
+	e.mu.Lock()
+	first := !e.seen[path]
+	e.seen[path] = true
+	e.mu.Unlock()
+	if first {
+		e.summary.count(k.Plural, outcome)
+	}
+}
+
+// one brings one object to the target, its owners first. owned has the objects on whose behalf it is brought.
+func (e *exporter) one(ctx context.Context, o *object, owned []string) error {
+	if !e.to.Serves(o.kind.Plural) {
+		e.done(o.kind, o.path(), Refused)
+		e.options.Reports.line("%s: refused: the target does not serve %s", o.title(), o.kind.Resource())
+		return nil
+	}
+	if err := e.owners(ctx, o, append(owned, o.path())); err != nil {
+		return err
+	}
+	f, err := o.form()
+	if err != nil {
+		e.done(o.kind, o.path(), Refused)
+		e.options.Reports.line("%s: refused: %v", o.title(), err)
+		return nil
+	}
+	value, err := decodeJSON(f.value)
+	if err != nil {
+		return err
+	}
+	want := split(value.(map[string]any))
+	outcome, why, err := e.bring(ctx, o, want)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		e.options.Reports.line("%s: %s", o.title(), why)
+	}
+	e.done(o.kind, o.path(), outcome)
+	return nil
+}
+
+// owners changes the uids of owners to those that they have in the target.
+func (e *exporter) owners(ctx context.Context, o *object, owned []string) error {
+	references, _ := metadata(o.content)["ownerReferences"].([]any)
+	for _, one := range references {
+		reference, ok := one.(map[string]any)
+		if !ok {
+			continue
+		}
+		apiVersion, _ := reference["apiVersion"].(string)
+		name, _ := reference["kind"].(string)
+		k := e.kinds.byGVK(schema.FromAPIVersionAndKind(apiVersion, name))
+		if k == nil {
+			continue // its uid is the cluster's own
+		}
+		owner, _ := reference["name"].(string)
+		uid, _ := reference["uid"].(string)
+		there, err := e.target(ctx, k, o.namespace, owner, uid, owned)
+		if err != nil {
+			return err
+		}
+		reference["uid"] = there
+	}
+	return nil
+}
+
+// target is the uid that an owner has in the target. One that does not exist here keeps its uid, and is as missing there.
+func (e *exporter) target(ctx context.Context, k *kind, namespace, name, uid string, owned []string) (string, error) {
+	if k.ClusterScoped {
+		namespace = ""
+	}
+	if there, ok := e.uidThere(uid); ok {
+		return there, nil
+	}
+	path := k.path(namespace, name)
+	for _, on := range owned {
+		if on == path {
+			return uid, nil // it owns itself
+		}
+	}
+	found, err := e.store.look(ctx, path)
+	if err != nil {
+		return "", err
+	}
+	if found.value == nil || uidOf(found.value) != uid {
+		return uid, nil
+	}
+	o, err := e.kinds.read(found.value)
+	if err != nil {
+		return uid, nil // reported when its turn comes
+	}
+	if err := e.one(ctx, o, owned); err != nil {
+		return "", err
+	}
+	if there, ok := e.uidThere(uid); ok {
+		return there, nil
+	}
+	return uid, nil
+}
+
+func (e *exporter) uidThere(uid string) (string, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	there, ok := e.targets[uid]
+	return there, ok
+}
+
+// bring compares an object with the target's, and writes it there where that is due.
+func (e *exporter) bring(ctx context.Context, o *object, want halves) (Outcome, string, error) {
+	for {
+		outcome, why, err := e.try(ctx, o, want)
+		switch {
+		case apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err):
+			continue // somebody was faster: look again
+		case isRefusal(err):
+			return Refused, "refused by the target: " + refusal(err), nil
+		case err != nil:
+			return "", "", e.to.explain(err, "write "+o.title())
+		}
+		return outcome, why, nil
+	}
+}
+
+func (e *exporter) try(ctx context.Context, o *object, want halves) (Outcome, string, error) {
+	there, err := e.to.get(ctx, o.kind, o.namespace, o.name)
+	if err != nil && !apierrors.IsNotFound(err) {
+		return "", "", err
+	}
+	writes := !e.options.DryRun && !e.options.Verify
+	if err != nil {
+		if e.options.Verify {
+			return Missing, "missing in the target", nil
+		}
+		if !writes {
+			return Created, "", nil
+		}
+		if there, err = e.to.write(ctx, o, create, want.main, ""); err != nil {
+			return "", "", err
+		}
+		e.learn(o, there)
+		return Created, "", e.finish(ctx, o, want, split(there))
+	}
+	e.learn(o, there)
+	has := split(there)
+	main, status := differences(want.main, has.main, false), differences(want.status, has.status, false)
+	if want.deleting != has.deleting {
+		main = append(main, "metadata.deletionTimestamp")
+	}
+	switch {
+	case len(main)+len(status) == 0:
+		return Unchanged, "", nil
+	case e.options.Verify:
+		return Different, "differs in " + list(append(main, status...)), nil
+	case has.deleting && !want.deleting:
+		return Conflict, "conflict: it is being deleted in the target, which cannot be undone", nil
+	case !writes:
+		return Updated, "", nil
+	}
+	if len(differences(want.main, has.main, false)) > 0 {
+		if there, err = e.to.write(ctx, o, update, want.main, has.version); err != nil {
+			return "", "", err
+		}
+	}
+	return Updated, "", e.finish(ctx, o, want, split(there))
+}
+
+// finish writes the status, and begins the deletion of an object that is being deleted.
+func (e *exporter) finish(ctx context.Context, o *object, want, has halves) error {
+	if len(differences(want.status, has.status, false)) > 0 {
+		body := map[string]any{"status": want.status}
+		for key, value := range want.main {
+			body[key] = value
+		}
+		if _, err := e.to.write(ctx, o, updateStatus, body, has.version); err != nil {
+			return err
+		}
+	}
+	if want.deleting && !has.deleting {
+		return e.to.delete(ctx, o.kind, o.namespace, o.name, has.uid, finalizers(o.content))
+	}
+	return nil
+}
+
+func (e *exporter) learn(o *object, there map[string]any) {
+	uid, _ := metadata(there)["uid"].(string)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.targets[o.uid] = uid
+}
+
+// rest looks through the target for what the store has not.
+func (e *exporter) rest(ctx context.Context, items []Item) error {
+	for _, item := range items {
+		o, err := e.kinds.read(item.Text)
+		if err != nil {
+			return fmt.Errorf("%s: read its objects: %w", e.to, err)
+		}
+		e.mu.Lock()
+		known := e.seen[o.path()]
+		e.mu.Unlock()
+		if known {
+			continue
+		}
+		outcome, why, err := e.leftOver(ctx, o)
+		if err != nil && !apierrors.IsNotFound(err) {
+			return e.to.explain(err, "delete "+o.title())
+		}
+		if why != "" {
+			e.options.Reports.line("%s: %s", o.title(), why)
+		}
+		e.done(o.kind, o.path(), outcome)
+	}
+	return nil
+}
+
+// leftOver deletes an object of the target if it is the one that an import took from there: then it was deleted here,
+// finalizers and all. Any other is somebody else's.
+func (e *exporter) leftOver(ctx context.Context, o *object) (Outcome, string, error) {
+	if e.options.Verify {
+		return Surplus, "only in the target", nil
+	}
+	found, err := e.store.look(ctx, o.path())
+	if err != nil {
+		return "", "", err
+	}
+	if found.record == nil || found.record.Source != e.to.ID() || found.record.UID != o.uid {
+		return Conflict, "conflict: it is only in the target, and no import took it from there; left alone", nil
+	}
+	if e.options.DryRun {
+		return Deleted, "", nil
+	}
+	if len(finalizers(o.content)) > 0 {
+		if err := e.to.dropFinalizers(ctx, o); err != nil {
+			return Deleted, "", err
+		}
+	}
+	err = e.to.delete(ctx, o.kind, o.namespace, o.name, o.uid, nil)
+	return Deleted, "", err
+}

@@ -1,0 +1,88 @@
+package transfer
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/registry"
+)
+
+// order has the kinds that own others before those: a garbage collector that watches must never see a dependent
+// whose owner is yet to come.
+var order = []string{
+	"arkconfigs", "memories", "models", "mcpservers", "a2aservers", "executionengines", "tools", "agents", "teams", "queries", "a2atasks",
+}
+
+// kind is one kind of the API with its place in the storage.
+type kind struct {
+	registry.Kind
+	codec runtime.Codec
+	// place is the group and resource, such as "ark.mckinsey.com/agents/".
+	place string
+}
+
+// kinds are all kinds, in the order in which they are moved.
+type kinds struct {
+	ordered []*kind
+	scheme  *runtime.Scheme
+}
+
+func newKinds() (*kinds, error) {
+	layout, err := apiserver.ArkLayout()
+	if err != nil {
+		return nil, err
+	}
+	all := &kinds{}
+	if all.scheme, err = apiserver.NewScheme(); err != nil {
+		return nil, err
+	}
+	known := map[string]registry.Kind{}
+	for _, k := range registry.Kinds() {
+		known[k.Plural] = k
+	}
+	for _, plural := range order {
+		k, ok := known[plural]
+		if !ok {
+			return nil, fmt.Errorf("there is no kind %s to move", plural)
+		}
+		config, err := layout.NewConfig(k.Resource(), nil)
+		if err != nil {
+			return nil, err
+		}
+		all.ordered = append(all.ordered, &kind{Kind: k, codec: config.Codec, place: layout.ResourcePrefix(k.Resource()) + "/"})
+	}
+	if len(order) != len(known) {
+		return nil, fmt.Errorf("%d kinds are to be moved, but %d are known", len(order), len(known))
+	}
+	return all, nil
+}
+
+// byGVK returns the kind, or nil.
+func (all *kinds) byGVK(gvk schema.GroupVersionKind) *kind {
+	for _, k := range all.ordered {
+		if k.GroupVersionKind() == gvk {
+			return k
+		}
+	}
+	return nil
+}
+
+// path is the part of the key that names an object, in the storage and among the records.
+func (k *kind) path(namespace, name string) string { return k.place + path.Join(namespace, name) }
+
+// parse is the reverse of path without the place; ok is false for a key that is none of an object's.
+func (k *kind) parse(rest string) (namespace, name string, ok bool) {
+	namespace, name, found := strings.Cut(rest, "/")
+	if k.ClusterScoped {
+		return "", rest, !found && rest != ""
+	}
+	return namespace, name, found && name != "" && !strings.Contains(name, "/")
+}
+
+// title names an object in reports: "Agent default/researcher".
+func (k *kind) title(namespace, name string) string { return k.Name + " " + path.Join(namespace, name) }

@@ -1,0 +1,146 @@
+package transfer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// fieldManager owns what an export changes.
+const fieldManager = "ark-server-export"
+
+// verb is how an object is written.
+type verb int
+
+const (
+	create verb = iota
+	update
+	updateStatus
+)
+
+// address is the path of one object, or with an empty name of the collection that it is created in.
+func address(k *kind, namespace, name string) string {
+	parts := []string{"", "apis", k.GroupVersion.Group, k.GroupVersion.Version}
+	if !k.ClusterScoped {
+		parts = append(parts, "namespaces", namespace)
+	}
+	parts = append(parts, k.Plural)
+	if name != "" {
+		parts = append(parts, name)
+	}
+	return strings.Join(parts, "/")
+}
+
+func (k *Kube) get(ctx context.Context, of *kind, namespace, name string) (map[string]any, error) {
+	text, err := k.client.Get().AbsPath(address(of, namespace, name)).DoRaw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return decodeObject(text)
+}
+
+func decodeObject(text []byte) (map[string]any, error) {
+	value, err := decodeJSON(text)
+	if err != nil {
+		return nil, fmt.Errorf("read the server's answer: %w", err)
+	}
+	object, ok := value.(map[string]any)
+	if !ok || metadata(object) == nil {
+		return nil, errors.New("the server's answer is no object")
+	}
+	return object, nil
+}
+
+// write sends an object with the managed fields that it has here, if the target's is still of the version, and returns
+// what has become of it.
+func (k *Kube) write(ctx context.Context, o *object, as verb, body map[string]any, version string) (map[string]any, error) {
+	meta := maps.Clone(metadata(body))
+	if version != "" {
+		meta["resourceVersion"] = version
+	}
+	if owners, ok := metadata(o.content)["managedFields"]; ok {
+		meta["managedFields"] = owners
+	}
+	body = maps.Clone(body)
+	body["metadata"] = meta
+	text, err := encodeJSON(body)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	request := k.client.Put().AbsPath(address(o.kind, o.namespace, o.name))
+	switch as {
+	case create:
+		request = k.client.Post().AbsPath(address(o.kind, o.namespace, ""))
+	case updateStatus:
+		request = k.client.Put().AbsPath(address(o.kind, o.namespace, o.name), "status")
+	}
+	answer, err := request.Param("fieldManager", fieldManager).Body(text).DoRaw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return decodeObject(answer)
+}
+
+// delete deletes the object of that uid, in the way that its finalizers ask for.
+func (k *Kube) delete(ctx context.Context, of *kind, namespace, name, uid string, finalizers []string) error {
+	policy := metav1.DeletePropagationBackground
+	switch {
+	case slices.Contains(finalizers, metav1.FinalizerDeleteDependents):
+		policy = metav1.DeletePropagationForeground
+	case slices.Contains(finalizers, metav1.FinalizerOrphanDependents):
+		policy = metav1.DeletePropagationOrphan
+	}
+	body, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": policy, "preconditions": map[string]any{"uid": uid},
+	})
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	_, err = k.client.Delete().AbsPath(address(of, namespace, name)).Body(body).DoRaw(ctx)
+	return err
+}
+
+// dropFinalizers takes off what would keep an object from going: it has been seen to already.
+func (k *Kube) dropFinalizers(ctx context.Context, o *object) error {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": o.uid, "finalizers": nil}})
+	if err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	_, err = k.client.Patch(types.MergePatchType).AbsPath(address(o.kind, o.namespace, o.name)).
+		Param("fieldManager", fieldManager).Body(patch).DoRaw(ctx)
+	return err
+}
+
+// isRefusal tells an object's fault from a server's or a right that is missing.
+func isRefusal(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err)
+}
+
+// refusal says why, without values: they may be secret.
+func refusal(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return "for an unknown reason"
+	}
+	s := status.Status()
+	switch {
+	case s.Code == http.StatusNotFound && s.Details != nil && s.Details.Kind == "namespaces":
+		return fmt.Sprintf("there is no namespace %s: create it first", s.Details.Name)
+	case s.Details != nil && len(s.Details.Causes) > 0:
+		var causes []string
+		for _, c := range s.Details.Causes {
+			causes = append(causes, fmt.Sprintf("%s (%s)", c.Field, c.Type))
+		}
+		return list(causes)
+	}
+	return fmt.Sprintf("%s (%d)", s.Reason, s.Code)
+}

@@ -1,0 +1,112 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Verify compares every object of the source with the store's, and counts as Different, Missing (here) and Surplus
+// (only here) what is not equal in everything but the resourceVersion. It writes nothing. With surplus, objects that
+// only the store has are differences too.
+func Verify(ctx context.Context, from Source, with *Store, surplus bool, reports Reports) (*Summary, error) {
+	all, err := newKinds()
+	if err != nil {
+		return nil, err
+	}
+	v := &importer{kinds: all, from: from, store: with, options: ImportOptions{Reports: reports}, summary: newSummary(), seen: map[string]bool{}}
+	stop := reports.follow(v.summary)
+	defer stop()
+	if err := from.Objects(ctx, func(items []Item) error { return v.compare(ctx, items) }); err != nil {
+		return v.summary, err
+	}
+	if surplus {
+		return v.summary, v.surplus(ctx)
+	}
+	return v.summary, nil
+}
+
+func (i *importer) compare(ctx context.Context, items []Item) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for _, item := range items {
+		group.Go(func() error {
+			o, err := i.kinds.read(item.Text)
+			if err != nil {
+				outcome := Refused
+				if errors.Is(err, errOtherKind) {
+					outcome = Skipped
+				}
+				i.summary.count(otherKinds, outcome)
+				i.options.Reports.line("%s: %s: %v", item.Where, outcome, err)
+				return nil
+			}
+			if !i.first(o.path()) {
+				return nil
+			}
+			found, err := i.store.look(ctx, o.path())
+			if err != nil {
+				return err
+			}
+			outcome, why, err := difference(o, found)
+			if err != nil {
+				return err
+			}
+			i.summary.count(o.kind.Plural, outcome)
+			if why != "" {
+				i.options.Reports.line("%s: %s", o.title(), why)
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+func difference(o *object, found entry) (Outcome, string, error) {
+	if found.value == nil {
+		return Missing, "missing here", nil
+	}
+	if err := o.complete(found.value, time.Now()); err != nil {
+		return "", "", err
+	}
+	f, err := o.form()
+	if err != nil {
+		return Refused, "refused: " + err.Error(), nil
+	}
+	its, err := decodeJSON(f.value)
+	if err != nil {
+		return "", "", err
+	}
+	ours, err := decodeJSON(found.value)
+	if err != nil {
+		return Different, "what is stored here cannot be read", nil
+	}
+	if paths := differences(its, ours, false); len(paths) > 0 {
+		return Different, "differs in " + list(paths), nil
+	}
+	return Unchanged, "", nil
+}
+
+// surplus finds the objects that the source has not.
+func (i *importer) surplus(ctx context.Context) error {
+	for _, k := range i.kinds.ordered {
+		_, err := i.store.scan(ctx, objectPrefix, k.place, 0, func(page []kept) error {
+			for _, one := range page {
+				if i.seen[one.path] {
+					continue
+				}
+				namespace, name, _ := k.parse(strings.TrimPrefix(one.path, k.place))
+				i.summary.count(k.Plural, Surplus)
+				i.options.Reports.line("%s: only here", k.title(namespace, name))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
