@@ -35,6 +35,7 @@ func setUpLogging(o *options) (*logging, error) {
 	klog.InitFlags(&l.klog)
 	handlerOptions := &slog.HandlerOptions{Level: &l.level}
 	if l.json {
+		handlerOptions.ReplaceAttr = readable
 		logger := slog.New(slog.NewJSONHandler(os.Stderr, handlerOptions))
 		slog.SetDefault(logger)
 		klog.SetSlogLogger(logger)
@@ -54,12 +55,29 @@ func setUpLogging(o *options) (*logging, error) {
 	return l, l.apply(verbosity)
 }
 
+// readable writes durations as 1.5ms, not as a number of nanoseconds, and all of klog's
+// details, which are levels between and below slog's own, as DEBUG.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		return slog.String(a.Key, a.Value.Duration().String())
+	}
+	if level, ok := a.Value.Any().(slog.Level); ok && level < slog.LevelInfo {
+		return slog.String(a.Key, slog.LevelDebug.String())
+	}
+	return a
+}
+
+// maxVerbosity is the most detail that can be asked for while the server runs. Beyond it the
+// Kubernetes libraries log what they send and receive, secrets included; who wants that
+// has to be able to start the server with it.
+const maxVerbosity = 6
+
 // setVerbosity changes the detail of the log while the server runs; 0 is back to
 // --log-level.
 func (l *logging) setVerbosity(value string) error {
 	v, err := strconv.Atoi(strings.TrimSpace(value))
-	if err != nil || v < 0 || v > 10 {
-		return fmt.Errorf("%q is not a detail of the log: use 0 to 10", value)
+	if err != nil || v < 0 || v > maxVerbosity {
+		return fmt.Errorf("%q will not do: use 0 to %d", value, maxVerbosity)
 	}
 	return l.apply(v)
 }

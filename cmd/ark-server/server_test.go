@@ -20,6 +20,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		main()
+	}
 	code := m.Run()
 	postgresServer.Stop()
 	mariadbServer.Stop()
@@ -36,19 +39,22 @@ func command(t *testing.T, code int, args ...string) string {
 	return out.String()
 }
 
+// databaseFlags are those that lead to a database.
+func databaseFlags(storage string, cfg database.Config) []string {
+	flags := []string{"--storage=" + storage, "--db-wait=0"}
+	if cfg.DSNFile != "" {
+		return append(flags, "--db-dsn-file="+cfg.DSNFile)
+	}
+	return append(flags, "--db-host="+cfg.Host, fmt.Sprintf("--db-port=%d", cfg.Port), "--db-name="+cfg.Name, "--db-user="+cfg.User)
+}
+
 // TestDatabaseCommands: migrations by hand, a start without the right to migrate, and the step after a restore, on both servers.
 func TestDatabaseCommands(t *testing.T) {
 	for storage, fresh := range map[string]func(testing.TB) database.Config{
 		storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database,
 	} {
 		t.Run(storage, func(t *testing.T) {
-			cfg := fresh(t)
-			flags := []string{"--storage=" + storage, "--db-wait=0"}
-			if cfg.DSNFile != "" {
-				flags = append(flags, "--db-dsn-file="+cfg.DSNFile)
-			} else {
-				flags = append(flags, "--db-host="+cfg.Host, fmt.Sprintf("--db-port=%d", cfg.Port), "--db-name="+cfg.Name, "--db-user="+cfg.User)
-			}
+			flags := databaseFlags(storage, fresh(t))
 			with := func(args ...string) []string { return append(args, flags...) }
 			says := func(out string, want ...string) {
 				t.Helper()

@@ -14,7 +14,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// serving is a whole server, standalone on SQLite in a temporary folder.
+// serving is a whole server, standalone, on SQLite in a temporary folder where the arguments
+// name no other storage.
 type serving struct {
 	admin *rest.Config
 	// stop ends the server and waits for that. It may be called twice.
@@ -25,7 +26,10 @@ func startServing(t *testing.T, args ...string) *serving {
 	t.Helper()
 	dir := t.TempDir()
 	kubeconfig := filepath.Join(dir, "admin.kubeconfig")
-	args = append([]string{"--db-path=" + filepath.Join(dir, "ark.db"), "--secure-port=0", "--kubeconfig-out=" + kubeconfig}, args...)
+	args = append([]string{"--keys-dir=" + filepath.Join(dir, "keys"), "--secure-port=0", "--kubeconfig-out=" + kubeconfig}, args...)
+	if !strings.Contains(strings.Join(args, " "), "--storage=") {
+		args = append(args, "--db-path="+filepath.Join(dir, "ark.db"))
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	seen := make(chan struct{})
 	stdout := &output{wait: "get agents", seen: seen}

@@ -17,8 +17,8 @@ import (
 type putter func(f *family, value float64, labels ...string)
 
 // collect registers families whose values are found out when they are scraped.
-func (m *Metrics) collect(fs []*family, values func(putter)) {
-	m.registry.CustomMustRegister(&collector{families: fs, values: values})
+func collect(registry metrics.KubeRegistry, fs []*family, values func(putter)) {
+	registry.CustomMustRegister(&collector{families: fs, values: values})
 }
 
 // collector is a metrics.StableCollector of some families.

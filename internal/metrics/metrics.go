@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"k8s.io/component-base/metrics"
 
 	"github.com/mckinsey/ark-server/internal/etcdserver"
@@ -16,6 +17,9 @@ import (
 // Metrics are those of one server. Its methods may be called from any goroutine.
 type Metrics struct {
 	registry metrics.KubeRegistry
+	// ofStore are those of a store, shown as soon as there is one.
+	ofStore  metrics.KubeRegistry
+	stored   atomic.Bool
 	families *families
 
 	commitTime, batchRequests, batchRevisions, pruneTime *metrics.Histogram
@@ -38,12 +42,12 @@ type Build struct {
 // New returns metrics that know of no store yet.
 func New(b Build) *Metrics {
 	f := newFamilies()
-	m := &Metrics{registry: metrics.NewKubeRegistry(), families: f}
+	m := &Metrics{registry: metrics.NewKubeRegistry(), ofStore: metrics.NewKubeRegistry(), families: f}
 	m.commitTime = m.histogram(f.commitTime, metrics.ExponentialBuckets(0.00025, 2, 16)) // to 8 s
 	m.batchRequests = m.histogram(f.batchRequests, metrics.ExponentialBuckets(1, 2, 11)) // to 1,024
 	m.batchRevisions = m.histogram(f.batchRevisions, metrics.ExponentialBuckets(1, 2, 11))
 	m.pruneTime = m.histogram(f.pruneTime, metrics.ExponentialBuckets(0.001, 2, 14)) // to 8 s
-	m.collect([]*family{f.build}, func(put putter) {
+	collect(m.registry, []*family{f.build}, func(put putter) {
 		put(f.build, 1, b.Version, b.Kubernetes, b.Storage)
 	})
 	return m
@@ -51,13 +55,19 @@ func New(b Build) *Metrics {
 
 func (m *Metrics) histogram(f *family, buckets []float64) *metrics.Histogram {
 	h := metrics.NewHistogram(&metrics.HistogramOpts{Name: f.name, Help: f.help, Buckets: buckets, StabilityLevel: stability})
-	m.registry.MustRegister(h)
+	m.ofStore.MustRegister(h)
 	return h
 }
 
 // Handler serves these metrics together with others.
 func (m *Metrics) Handler(others metrics.Gatherer) http.Handler {
-	return metrics.HandlerFor(prometheus.Gatherers{others, m.registry}, metrics.HandlerOpts{})
+	store := prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		if !m.stored.Load() {
+			return nil, nil
+		}
+		return m.ofStore.Gather()
+	})
+	return metrics.HandlerFor(prometheus.Gatherers{others, m.registry, store}, metrics.HandlerOpts{})
 }
 
 // result is what became of a batch, as an index.
@@ -116,14 +126,15 @@ func (m *Metrics) Pruned(rows int64, took time.Duration, err error) {
 // Store adds the metrics of a store and its endpoint. Call it once.
 func (m *Metrics) Store(store *mvcc.Store, endpoint *etcdserver.Server) {
 	c := &storeCollector{Metrics: m, store: store, endpoint: endpoint}
-	m.collect(c.families(), c.collect)
+	collect(m.ofStore, c.families(), c.collect)
+	m.stored.Store(true)
 }
 
 // ServingCertificate adds when the certificate expires that current returns as PEM. Call
 // it once.
 func (m *Metrics) ServingCertificate(current func() (certificate, key []byte)) {
 	f := m.families.certificate
-	m.collect([]*family{f}, func(put putter) {
+	collect(m.registry, []*family{f}, func(put putter) {
 		if at, ok := expiry(current()); ok {
 			put(f, float64(at.Unix()))
 		}

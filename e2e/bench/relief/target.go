@@ -90,7 +90,7 @@ func openArk(ctx context.Context, t *target, o options) error {
 		return fmt.Errorf("make a folder: %w", err)
 	}
 	if o.storage != engine.SQLite {
-		place, stop, err := engine.Serve(ctx, o.storage)
+		place, stop, err := engine.Serve(ctx, o.storage, t.dir)
 		if err != nil {
 			return err
 		}
