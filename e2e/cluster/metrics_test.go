@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-var metricName = regexp.MustCompile(`\b(apiserver|aggregator)_[a-z_]+`)
+var metricName = regexp.MustCompile(`\b(apiserver|aggregator|ark)_[a-z_]+`)
 
 // Every metric that the chart's alerts go by is there, at the server or at kube-apiserver.
 func (e *env) metrics(t *testing.T) {
@@ -30,7 +30,7 @@ func (e *env) metrics(t *testing.T) {
 		if strings.HasPrefix(name, "aggregator_") {
 			where = theirs
 		}
-		if !strings.Contains(where, "\n"+name+"{") {
+		if !strings.Contains(where, "\n"+name+"{") && !strings.Contains(where, "\n"+name+" ") {
 			t.Errorf("no metric %s", name)
 		}
 	}
