@@ -76,6 +76,11 @@ func TestServerCrashesOnAFullDisk(t *testing.T) {
 			if code := apierrors.ReasonForError(failure); code != "Timeout" && code != "ServiceUnavailable" && !strings.Contains(failure.Error(), "no space left") {
 				t.Errorf("%v, want an error that says whether to try again", failure)
 			}
+			var code int
+			f.client.Get().AbsPath(queries).MaxRetries(0).Do(t.Context()).StatusCode(&code)
+			if code != http.StatusOK && code != http.StatusServiceUnavailable {
+				t.Errorf("a read is answered with %d meanwhile", code)
+			}
 			soon, cancel := context.WithTimeout(t.Context(), 5*time.Second) // the client would try again for longer
 			defer cancel()
 			if got, _, err := query.List(soon, f.client, namespace, 0); err == nil && got != f.written && got != f.written+1 {

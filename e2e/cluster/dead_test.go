@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -20,11 +22,7 @@ func (e *env) dead(t *testing.T) {
 		t.Errorf("get apiservices: %s", got)
 	}
 
-	// The other APIs go on.
-	e.run(t, "-n", "survivor", "create", "configmap", "other")
-	e.run(t, "-n", "survivor", "get", "configmaps,serviceaccounts")
-	e.run(t, "-n", "survivor", "delete", "configmap", "other")
-	e.run(t, "get", "deployments", "-A")
+	t.Run("others go on", e.othersGoOn)
 
 	// Namespaces do not go, whatever is in them.
 	stuck := func(name string) {
@@ -68,4 +66,42 @@ func (e *env) dead(t *testing.T) {
 	e.run(t, "-n", "survivor", "get", "agent", "kept")
 	e.run(t, "create", "namespace", "stuck-2")
 	e.run(t, "-n", "stuck-2", "get", "agent", "outlives")
+}
+
+// othersGoOn: reads, writes, watches, rights, admission and garbage collection of everything that is not Ark's.
+func (e *env) othersGoOn(t *testing.T) {
+	watch, err := e.kubectl.Start("-n", "survivor", "get", "configmaps", "-w", "--output-watch-events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watch.Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if _, err := watch.WaitStdout(ctx, regexp.MustCompile(`ADDED`)); err != nil { // The namespace's own.
+		t.Fatal(err)
+	}
+	e.run(t, "-n", "survivor", "create", "configmap", "other")
+	if _, err := watch.WaitStdout(ctx, regexp.MustCompile(`ADDED +other`)); err != nil {
+		t.Fatal(err)
+	}
+	e.run(t, "-n", "survivor", "get", "configmaps,serviceaccounts")
+	e.run(t, "-n", "survivor", "patch", "configmap", "other", "--type=merge", "-p", `{"data":{"a":"b"}}`)
+	e.run(t, "get", "deployments", "-A")
+	if got := e.run(t, "auth", "can-i", "create", "configmaps"); strings.TrimSpace(got) != "yes" {
+		t.Errorf("can-i: %s", got)
+	}
+	refuse(t, e.kubectl, []string{"is forbidden"}, "", "-n", "survivor", "get", "configmaps", "--as=nobody")
+
+	// Discovery may be incomplete; what is there is found.
+	if r := try(t, e.kubectl, "", "api-resources", "--cached=false", "-o", "name"); !strings.Contains(r.Stdout, "deployments.apps") {
+		t.Errorf("api-resources: %s%s", r.Stdout, r.Stderr)
+	}
+
+	// The collector goes on, also for what an owner of another group leaves.
+	e.run(t, "-n", "survivor", "create", "deployment", "owner", "--image=none", "--replicas=0")
+	uid := e.run(t, "-n", "survivor", "get", "deployment", "owner", "-o", "jsonpath={.metadata.uid}")
+	e.apply(t, fmt.Sprintf("{apiVersion: v1, kind: ConfigMap, metadata: {name: owned, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: owner, uid: %s}]}}", uid), "-n", "survivor", "create", "-f", "-")
+	e.run(t, "-n", "survivor", "delete", "deployment", "owner")
+	e.run(t, "-n", "survivor", "wait", "--for=delete", "configmap/owned", "--timeout=1m")
+	e.run(t, "-n", "survivor", "delete", "configmap", "other")
 }

@@ -65,6 +65,13 @@ func TestHelmInstall(t *testing.T) {
 		return nil
 	})
 
+	// The way out of an outage, and back: docs/operations/outage.md.
+	e.run(t, "delete", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com")
+	refuse(t, e.kubectl, []string{"the server doesn't have a resource type"}, "", "get", "agents.ark.mckinsey.com")
+	e.helmRun(t, "upgrade", service, e.chart(), "--namespace="+namespace, "--reuse-values")
+	e.waitAvailable(t, "True")
+	e.run(t, "-n", "default", "get", "agents,queries")
+
 	// Everything else that the chart can make is accepted by the API server too; what needs other operators' kinds is left out.
 	e.helmRun(t, "install", "other", e.chart(), "--namespace=other", "--create-namespace", "--set=apiService.create=false,fullnameOverride=other,"+
 		"ark.storage.driver=postgresql,ark.storage.host=db,ark.storage.passwordSecret.name=db,autoscaling.enabled=true,networkPolicy.enabled=true,ark.audit.enabled=true")

@@ -20,9 +20,9 @@ const patience = time.Minute
 
 // The names under which the server is installed, those of deploy/.
 const (
-	namespace = "ark-system"
-	service   = "ark-server"
-	account   = "ark-server"
+	namespace = component.ArkNamespace
+	service   = component.ArkService
+	account   = component.ArkAccount
 )
 
 // env is a control plane with ark-server behind its aggregator.
@@ -93,20 +93,10 @@ func newEnv(t *testing.T, options component.ClusterOptions, arkArgs ...string) *
 // prepare makes the namespace, the server's account and its certificate.
 func (e *env) prepare(t *testing.T) {
 	t.Helper()
-	e.run(t, "create", "namespace", namespace)
-	e.apply(t, e.helmRun(t, "template", service, e.chart(), "--namespace="+namespace, "--show-only=templates/rbac.yaml"), "apply", "-f", "-")
-	token := strings.TrimSpace(e.run(t, "-n", namespace, "create", "token", account, "--duration=2h"))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	dir := t.TempDir()
-	kubeconfig := filepath.Join(dir, "ark.kubeconfig")
-	if err := component.WriteKubeconfig(kubeconfig, e.cluster.TokenUser(token)); err != nil {
-		t.Fatal(err)
-	}
-	ca, err := component.NewAuthority(dir, "ark-ca")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e.ca = ca
-	serving, err := ca.Serving("ark-server", fmt.Sprintf("%s.%s.svc", service, namespace), "localhost")
+	hosting, err := component.Host(ctx, e.cluster, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,9 +104,8 @@ func (e *env) prepare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.options = component.AggregatedOptions{
-		ArkOptions: component.ArkOptions{Dir: dir, Port: port}, Kubeconfig: kubeconfig, Serving: serving, CA: ca.PEM,
-	}
+	e.ca = hosting.CA
+	e.options = hosting.Options(component.ArkOptions{Dir: dir, Port: port})
 }
 
 func (e *env) startArk(t *testing.T) {

@@ -109,10 +109,10 @@ func startAggregated(storage string) func(*testing.T, *system, string) *server {
 		options := component.ArkOptions{Dir: t.TempDir()}
 		var database process
 		var l *link
-		var placed engine.Place
+		var place engine.Place
 		if storage != engine.SQLite {
-			database, l, placed = startDatabase(t, storage)
-			options.Storage = placed.Flags()
+			database, l, place = startDatabase(t, storage)
+			options.Storage = place.Flags()
 		}
 		further := options
 		etcd := embedded(t, &options)
@@ -131,7 +131,7 @@ func startAggregated(storage string) func(*testing.T, *system, string) *server {
 			s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--from="+copied) }
 			return s
 		}
-		s.backup, s.restore = dumps(t, placed)
+		s.backup, s.restore = dumps(t, place)
 		// It is asked past the aggregator, which would spread requests over both.
 		s.replica = func(t *testing.T) *server {
 			another := further

@@ -26,7 +26,7 @@ func numbers() []number {
 		{name: "C07_preconditions", promise: "uid and resourceVersion are honoured on delete, update and patch; a stale resourceVersion is 409", each: preconditions},
 		{name: "C08_noop", promise: "a write that changes nothing keeps the resourceVersion and wakes no watcher", each: noop, once: noopLater},
 		{name: "C09_apply", promise: "server-side apply: no conflict with oneself, 409 with others, reset fields for status and main", each: apply},
-		{name: "C10_unknown", promise: "unknown fields: 400, a Warning header or nothing, as fieldValidation asks; kubectl asks for strict", each: unknownField, once: kubectlIsStrict},
+		{name: "C10_unknown", promise: "unknown fields: 400 (422 in the result of a patch), a Warning header or nothing, as fieldValidation asks; kubectl asks for strict", each: unknownField, once: kubectlIsStrict},
 		{name: "C11_defaults", promise: "defaults on create and on read of older objects; failures of validation are 422 with field paths", each: defaults},
 		{name: "C12_garbage", promise: "owner references: background, foreground, orphan, across groups", each: garbage},
 		{name: "C13_namespaces", promise: "create in a missing namespace is 404, in a terminating one 403; a namespace's end removes all kinds in it", once: namespaces},

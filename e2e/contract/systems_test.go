@@ -193,23 +193,6 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 	}
 }
 
-// dumps saves a database with its own tools, and brings it back.
-func dumps(t *testing.T, place engine.Place) (backup, restore func(*testing.T)) {
-	dump := filepath.Join(t.TempDir(), "dump")
-	backup = func(t *testing.T) {
-		if err := place.Dump(t.Context(), dump); err != nil {
-			t.Fatal(err)
-		}
-	}
-	restore = func(t *testing.T) {
-		if err := place.Load(t.Context(), dump); err != nil {
-			t.Fatal(err)
-		}
-		arkCommand(t, append([]string{"restore", "--bump-revision"}, place.Flags()...)...)
-	}
-	return backup, restore
-}
-
 // startDatabase starts a database server of the test's own, with an empty database to be reached over a link.
 func startDatabase(t *testing.T, storage string) (*databaseServer, *link, engine.Place) {
 	t.Helper()
@@ -217,6 +200,24 @@ func startDatabase(t *testing.T, storage string) (*databaseServer, *link, engine
 	l := newLink(t, fmt.Sprintf("%s:%d", place.Config.Host, place.Config.Port))
 	place.Config.Port = l.port()
 	return &databaseServer{database}, l, place
+}
+
+// dumps takes backups of a database and restores them with the programs of its server.
+func dumps(t *testing.T, place engine.Place) (backup, restore func(*testing.T)) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "dump")
+	backup = func(t *testing.T) {
+		if err := place.Dump(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	restore = func(t *testing.T) {
+		if err := place.Load(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		arkCommand(t, append([]string{"restore", "--bump-revision"}, place.Flags()...)...)
+	}
+	return backup, restore
 }
 
 // databaseServer is a database server that can be killed and started again.

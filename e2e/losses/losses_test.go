@@ -37,13 +37,9 @@ func TestLosses(t *testing.T) {
 		if err := component.BuildBinaries("kine"); err != nil {
 			t.Fatal(err)
 		}
-		server, err := sqltest.StartPostgres(t.Context(), sqltest.Options{Own: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = server.Stop() })
-		cfg := server.Database(t)
-		kine, err := component.StartKineOn(t.Context(), t.TempDir(), fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=disable", cfg.User, cfg.Host, cfg.Port, cfg.Name))
+		cfg := sqltest.Own(t, sqltest.StartPostgres, sqltest.Options{}).Database(t)
+		kine, err := component.StartKineOn(t.Context(), t.TempDir(), fmt.Sprintf("postgres://%s@%s:%d/%s?sslmode=disable", cfg.User, cfg.Host, cfg.Port, cfg.Name),
+			component.LimitConnections, component.KeepConnections)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -32,12 +33,14 @@ const (
 // it is wanted, where informers would take the permission to list every Secret of
 // the cluster, and the memory to hold them.
 //
-// What was found is remembered for a short time, what was not found is not: who
-// makes a Secret and then what needs it must not be told that it is missing. Where
+// Writes that come together share one read, and what was found is remembered for a
+// short time. What was not found is not, be it an object or a key: who makes a
+// Secret and then what needs it must not be told that it is missing. Where
 // reading is forbidden references are not checked. It is safe for concurrent use.
 type references struct {
 	client kubernetes.Interface
 	now    func() time.Time
+	reads  singleflight.Group
 
 	mu        sync.Mutex
 	found     map[reference]foundData
@@ -58,8 +61,8 @@ func newReferences(client kubernetes.Interface) *references {
 }
 
 // Secret implements rules.KeyedObjects.
-func (r *references) Secret(ctx context.Context, namespace, name string) (map[string][]byte, error) {
-	return r.read(ctx, reference{"secrets", namespace, name}, func(ctx context.Context) (map[string][]byte, error) {
+func (r *references) Secret(ctx context.Context, namespace, name, key string) (map[string][]byte, error) {
+	return r.read(ctx, reference{"secrets", namespace, name}, key, func(ctx context.Context) (map[string][]byte, error) {
 		secret, err := r.client.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
@@ -69,8 +72,8 @@ func (r *references) Secret(ctx context.Context, namespace, name string) (map[st
 }
 
 // ConfigMap implements rules.KeyedObjects.
-func (r *references) ConfigMap(ctx context.Context, namespace, name string) (map[string]string, error) {
-	data, err := r.read(ctx, reference{"configmaps", namespace, name}, func(ctx context.Context) (map[string][]byte, error) {
+func (r *references) ConfigMap(ctx context.Context, namespace, name, key string) (map[string]string, error) {
+	data, err := r.read(ctx, reference{"configmaps", namespace, name}, key, func(ctx context.Context) (map[string][]byte, error) {
 		configMap, err := r.client.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return nil, err
@@ -91,16 +94,36 @@ func (r *references) ConfigMap(ctx context.Context, namespace, name string) (map
 	return texts, nil
 }
 
-func (r *references) read(ctx context.Context, ref reference, get func(context.Context) (map[string][]byte, error)) (map[string][]byte, error) {
-	if data, ok := r.remembered(ref); ok {
+// read returns the data of an object. A read that others share may have begun
+// before the caller's request: only a second one shows that something is missing.
+func (r *references) read(ctx context.Context, ref reference, key string, get func(context.Context) (map[string][]byte, error)) (map[string][]byte, error) {
+	if data, ok := r.remembered(ref, key); ok {
 		return data, nil
 	}
 	if r.isForbidden(ref) {
 		return nil, rules.ErrUnreadable
 	}
-	ctx, cancel := context.WithTimeout(ctx, referenceTimeout)
-	defer cancel()
-	data, err := get(ctx)
+	once := func() (map[string][]byte, bool, error) {
+		data, err, shared := r.reads.Do(ref.resource+"/"+ref.namespace+"/"+ref.name, func() (any, error) {
+			if data, ok := r.remembered(ref, key); ok {
+				return data, nil
+			}
+			// Whoever shares it must not suffer from the end of one request.
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), referenceTimeout)
+			defer cancel()
+			data, err := get(ctx)
+			if err == nil {
+				r.remember(ref, data)
+			}
+			return data, err
+		})
+		found, _ := data.(map[string][]byte)
+		return found, shared, err
+	}
+	data, shared, err := once()
+	if _, there := data[key]; shared && !there && (err == nil || apierrors.IsNotFound(err)) {
+		data, _, err = once()
+	}
 	switch {
 	case apierrors.IsForbidden(err):
 		r.forbid(ref)
@@ -108,15 +131,16 @@ func (r *references) read(ctx context.Context, ref reference, get func(context.C
 	case err != nil:
 		return nil, err // the rules tell NotFound from failures
 	}
-	r.remember(ref, data)
 	return data, nil
 }
 
-func (r *references) remembered(ref reference) (map[string][]byte, bool) {
+// remembered returns data that has the key.
+func (r *references) remembered(ref reference, key string) (map[string][]byte, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	found, ok := r.found[ref]
-	return found.data, ok && r.now().Before(found.expires)
+	_, there := found.data[key]
+	return found.data, ok && there && r.now().Before(found.expires)
 }
 
 func (r *references) remember(ref reference, data map[string][]byte) {

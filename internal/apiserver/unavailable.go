@@ -17,10 +17,6 @@ import (
 // send the request again. Clients that obey Retry-After, such as client-go, do so by
 // themselves, and get over a fail-over of some seconds without an error.
 
-// nothingWritten is how our endpoint begins its refusal of a write that certainly did not
-// take place.
-const nothingWritten = "storage unavailable, nothing was written"
-
 // explainWrite puts the storage's failure of a write into terms of the API.
 func explainWrite(err error) error {
 	var refused rpctypes.EtcdError
@@ -28,7 +24,7 @@ func explainWrite(err error) error {
 		return apierrors.NewTimeoutError("the database failed while it committed this write, and whether the write took place is not known: "+
 			"read the object before you try again", 0)
 	}
-	if reason, ok := unavailable(err); ok && strings.HasPrefix(reason, nothingWritten) {
+	if reason, ok := unavailable(err); ok {
 		return tryAgain(reason)
 	}
 	return explainNoSpace(err)
@@ -42,8 +38,9 @@ func explainRead(err error) error {
 	return err
 }
 
-// unavailable returns what our endpoint says of a database that it cannot use. It says
-// nothing about other endpoints: they may have written something all the same.
+// unavailable returns what our endpoint says of a database that it cannot use, while it certainly
+// has written nothing. Other endpoints say so with errors that the client knows, or break the
+// connection, and may have written something all the same.
 func unavailable(err error) (reason string, ok bool) {
 	s, ok := status.FromError(err)
 	if err == nil || !ok || s.Code() != codes.Unavailable {

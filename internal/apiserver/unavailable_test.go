@@ -21,8 +21,10 @@ func TestExplainUnavailable(t *testing.T) {
 	}{
 		{"nothing written", status.Error(codes.Unavailable, "etcdserver: storage unavailable, nothing was written: connection refused"),
 			metav1.StatusReasonServiceUnavailable, metav1.StatusReasonServiceUnavailable},
-		{"a failed read", status.Error(codes.Unavailable, "etcdserver: read the position: connection refused"), same, metav1.StatusReasonServiceUnavailable},
+		{"a failed read", status.Error(codes.Unavailable, "etcdserver: read the position: connection refused"),
+			metav1.StatusReasonServiceUnavailable, metav1.StatusReasonServiceUnavailable},
 		{"unknown outcome", rpctypes.ErrTimeout, metav1.StatusReasonTimeout, same},
+		{"etcd without a leader", rpctypes.ErrLeaderChanged, same, same},
 		{"another endpoint's connection", status.Error(codes.Unavailable, "transport is closing"), same, same},
 		{"another", errors.New("other"), same, same},
 		{"none", nil, same, same},

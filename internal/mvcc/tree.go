@@ -18,8 +18,8 @@ const (
 type tree struct{ root *node }
 
 type node struct {
-	// owner is the editor that may change the node in place.
-	owner *editor
+	// owner is the mark of the editor that may change the node in place.
+	owner *mark
 	items []*KeyValue
 	kids  []*node // nil in a leaf, else len(items)+1
 	size  int     // items here and below
@@ -141,15 +141,21 @@ func (n *node) ascend(from, end []byte, visit func(*KeyValue) bool) bool {
 // its tree has been handed out.
 type editor struct {
 	tree
+	mark *mark
 }
 
-func (t tree) edit() *editor { return &editor{t} }
+// mark tells an editor from all others. Nodes refer to it rather than to their editor, whose tree
+// would live as long as any of them, and with it what that tree's nodes refer to: all
+// there has ever been.
+type mark struct{ _ byte } // each has an address of its own
+
+func (t tree) edit() *editor { return &editor{tree: t, mark: new(mark)} }
 
 func (e *editor) own(n *node) *node {
-	if n.owner == e {
+	if n.owner == e.mark {
 		return n
 	}
-	c := &node{owner: e, size: n.size}
+	c := &node{owner: e.mark, size: n.size}
 	// Room for one more saves a second copy by the insert that follows.
 	c.items = append(make([]*KeyValue, 0, min(maxItems, len(n.items)+1)), n.items...)
 	if n.kids != nil {
@@ -167,13 +173,13 @@ func (e *editor) ownKid(n *node, i int) *node {
 // set puts kv under its key and returns what was there, or nil.
 func (e *editor) set(kv *KeyValue) *KeyValue {
 	if e.root == nil {
-		e.root = &node{owner: e, items: []*KeyValue{kv}, size: 1}
+		e.root = &node{owner: e.mark, items: []*KeyValue{kv}, size: 1}
 		return nil
 	}
 	e.root = e.own(e.root)
 	if len(e.root.items) == maxItems {
 		old := e.root
-		e.root = &node{owner: e, kids: []*node{old}, size: old.size}
+		e.root = &node{owner: e.mark, kids: []*node{old}, size: old.size}
 		e.split(e.root, 0)
 	}
 	return e.insert(e.root, kv)
@@ -212,7 +218,7 @@ func (e *editor) insert(n *node, kv *KeyValue) *KeyValue {
 func (e *editor) split(n *node, i int) {
 	left := e.ownKid(n, i)
 	mid := len(left.items) / 2
-	right := &node{owner: e, items: slices.Clone(left.items[mid+1:])}
+	right := &node{owner: e.mark, items: slices.Clone(left.items[mid+1:])}
 	up := left.items[mid]
 	clear(left.items[mid:])
 	left.items = left.items[:mid]

@@ -33,10 +33,10 @@ func a2aServer() Kind {
 			}},
 		},
 		fields: []selectable[v1prealpha1.A2AServer]{
-			{path: "status.conditions.Ready", unindexed: true, value: func(o *v1prealpha1.A2AServer) string {
+			{path: "status.conditions.Ready", value: func(o *v1prealpha1.A2AServer) string {
 				return selected(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Ready") })
 			}},
-			{path: "status.conditions.Discovering", unindexed: true, value: func(o *v1prealpha1.A2AServer) string {
+			{path: "status.conditions.Discovering", value: func(o *v1prealpha1.A2AServer) string {
 				return selected(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Discovering") })
 			}},
 		},

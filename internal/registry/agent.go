@@ -36,7 +36,7 @@ func agent() Kind {
 			{path: "spec.executionEngine.name", value: func(o *v1alpha1.Agent) string {
 				return selected(o.Spec.ExecutionEngine, func(r *v1alpha1.ResourceReference) any { return word(r.Name) })
 			}},
-			{path: "status.conditions.Available", unindexed: true, value: func(o *v1alpha1.Agent) string {
+			{path: "status.conditions.Available", value: func(o *v1alpha1.Agent) string {
 				return selected(o.Status, func(s *v1alpha1.AgentStatus) any { return condition(s.Conditions, "Available") })
 			}},
 		},

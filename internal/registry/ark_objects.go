@@ -47,10 +47,10 @@ func (a *arkObjects) Ark(ctx context.Context, resource, namespace, name string) 
 // noKeyedObjects stands in where nothing reads Secrets and ConfigMaps.
 type noKeyedObjects struct{}
 
-func (noKeyedObjects) Secret(context.Context, string, string) (map[string][]byte, error) {
+func (noKeyedObjects) Secret(context.Context, string, string, string) (map[string][]byte, error) {
 	return nil, rules.ErrUnreadable
 }
 
-func (noKeyedObjects) ConfigMap(context.Context, string, string) (map[string]string, error) {
+func (noKeyedObjects) ConfigMap(context.Context, string, string, string) (map[string]string, error) {
 	return nil, rules.ErrUnreadable
 }

@@ -11,23 +11,20 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// Field is a field of an object that a field selector can name. Its path is also
-// registered with the kind on the scheme, by the API package: a selector works
-// only if both agree.
+// Field is a field of an object that a field selector can name. The watch cache
+// has an index for it. Its path is also registered with the kind on the scheme, by
+// the API package: a selector works only if both agree.
 type Field struct {
 	// Path is the field's, such as status.phase.
 	Path string
-	// Indexed fields are found in the watch cache without looking at every object.
-	Indexed bool
 	// Value returns the field's value, "" where it is absent.
 	Value func(runtime.Object) string
 }
 
 // selectable is a Field before its function forgets the object's type.
 type selectable[T any] struct {
-	path      string
-	unindexed bool
-	value     func(*T) string
+	path  string
+	value func(*T) string
 }
 
 // attributes returns what selectors are matched against.
@@ -50,9 +47,7 @@ func (k Kind) attributes(obj runtime.Object) (labels.Set, fields.Set, error) {
 func (k Kind) predicate(label labels.Selector, field fields.Selector) storage.SelectionPredicate {
 	p := storage.SelectionPredicate{Label: label, Field: field, GetAttrs: k.attributes}
 	for _, f := range k.Fields {
-		if f.Indexed {
-			p.IndexFields = append(p.IndexFields, f.Path)
-		}
+		p.IndexFields = append(p.IndexFields, f.Path)
 	}
 	return p
 }
@@ -61,9 +56,6 @@ func (k Kind) predicate(label labels.Selector, field fields.Selector) storage.Se
 func (k Kind) indexers() *cache.Indexers {
 	indexers := cache.Indexers{}
 	for _, f := range k.Fields {
-		if !f.Indexed {
-			continue
-		}
 		indexers[storage.FieldIndex(f.Path)] = func(obj any) ([]string, error) {
 			o, ok := obj.(runtime.Object)
 			if !ok {

@@ -153,7 +153,7 @@ func define[T, L, S, U any, P object[T], Q list[L]](d definition[T, L, S, U]) Ki
 	}
 	for _, f := range d.fields {
 		k.Fields = append(k.Fields, Field{
-			Path: f.path, Indexed: !f.unindexed,
+			Path:  f.path,
 			Value: func(obj runtime.Object) string { return f.value(typed(obj)) },
 		})
 	}

@@ -36,10 +36,10 @@ func mcpServer() Kind {
 			}},
 		},
 		fields: []selectable[v1alpha1.MCPServer]{
-			{path: "status.conditions.Available", unindexed: true, value: func(o *v1alpha1.MCPServer) string {
+			{path: "status.conditions.Available", value: func(o *v1alpha1.MCPServer) string {
 				return selected(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Available") })
 			}},
-			{path: "status.conditions.Discovering", unindexed: true, value: func(o *v1alpha1.MCPServer) string {
+			{path: "status.conditions.Discovering", value: func(o *v1alpha1.MCPServer) string {
 				return selected(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Discovering") })
 			}},
 		},

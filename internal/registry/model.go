@@ -35,7 +35,7 @@ func model() Kind {
 		fields: []selectable[v1alpha1.Model]{
 			{path: "spec.provider", value: func(o *v1alpha1.Model) string { return string(o.Spec.Provider) }},
 			{path: "spec.type", value: func(o *v1alpha1.Model) string { return textOf(o.Spec.Type) }},
-			{path: "status.conditions.ModelAvailable", unindexed: true, value: func(o *v1alpha1.Model) string {
+			{path: "status.conditions.ModelAvailable", value: func(o *v1alpha1.Model) string {
 				return selected(o.Status, func(s *v1alpha1.ModelStatus) any { return condition(s.Conditions, "ModelAvailable") })
 			}},
 		},

@@ -32,7 +32,7 @@ func team() Kind {
 		},
 		fields: []selectable[v1alpha1.Team]{
 			{path: "spec.strategy", value: func(o *v1alpha1.Team) string { return string(o.Spec.Strategy) }},
-			{path: "status.conditions.Available", unindexed: true, value: func(o *v1alpha1.Team) string {
+			{path: "status.conditions.Available", value: func(o *v1alpha1.Team) string {
 				return selected(o.Status, func(s *v1alpha1.TeamStatus) any { return condition(s.Conditions, "Available") })
 			}},
 		},

@@ -88,6 +88,22 @@ func begin(ctx context.Context, b brand, opts Options) (*Server, error) {
 	return s, nil
 }
 
+// Own starts a server for a test that harms or configures it, which ends with the test.
+func Own(t testing.TB, start func(context.Context, Options) (*Server, error), opts Options) *Server {
+	t.Helper()
+	opts.Own = true
+	s, err := start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("stop the database server: %v", err)
+		}
+	})
+	return s
+}
+
 func (s *Server) start(ctx context.Context, opts Options) error {
 	s.command.wrap = opts.Wrap
 	var err error

@@ -82,7 +82,7 @@ func (c *core) install(server *genericapiserver.GenericAPIServer) error {
 }
 
 // Secret implements rules.KeyedObjects.
-func (c *core) Secret(ctx context.Context, namespace, name string) (map[string][]byte, error) {
+func (c *core) Secret(ctx context.Context, namespace, name, _ string) (map[string][]byte, error) {
 	obj, err := c.secrets.Get(ctx, namespace, name)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (c *core) Secret(ctx context.Context, namespace, name string) (map[string][
 }
 
 // ConfigMap implements rules.KeyedObjects.
-func (c *core) ConfigMap(ctx context.Context, namespace, name string) (map[string]string, error) {
+func (c *core) ConfigMap(ctx context.Context, namespace, name, _ string) (map[string]string, error) {
 	obj, err := c.configMaps.Get(ctx, namespace, name)
 	if err != nil {
 		return nil, err

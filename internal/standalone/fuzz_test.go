@@ -3,6 +3,7 @@ package standalone
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -56,30 +57,106 @@ func FuzzRequests(f *testing.F) {
 		if strings.Contains(path, "/debug/") || !strings.HasPrefix(path, "/") || len(path) > 2000 || len(query) > 2000 || len(body) > 1<<16 {
 			t.Skip()
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		if strings.Contains(strings.ToLower(path+query), "watch") {
-			cancel()
-			ctx, cancel = context.WithTimeout(context.Background(), 50*time.Millisecond)
-		}
-		defer cancel()
-		request := (&http.Request{
-			Method: methods[int(method)%len(methods)], URL: &url.URL{Path: path, RawQuery: query}, Host: "localhost", RequestURI: path,
-			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: "127.0.0.1:1", Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		}).WithContext(ctx)
-		request.Header.Set("Authorization", "Bearer "+r.config.BearerToken)
-		request.Header.Set("User-Agent", "fuzz")
-		if c := contentTypes[int(contentType)%len(contentTypes)]; c != "" {
-			request.Header.Set("Content-Type", c)
-		}
-		if a := accepts[int(accept)%len(accepts)]; a != "" {
-			request.Header.Set("Accept", a)
-		}
-		recorder := closeNotifier{httptest.NewRecorder()}
-		r.server.Generic.Handler.ServeHTTP(recorder, request)
-		if recorder.Code >= http.StatusInternalServerError && ctx.Err() == nil && recorder.Code != http.StatusNotImplemented {
-			t.Errorf("%s %s?%s (%s): %d: %s", request.Method, path, query, request.Header.Get("Content-Type"), recorder.Code, recorder.Body.String())
-		}
+		r.endures(t, methods[int(method)%len(methods)], path, query, contentTypes[int(contentType)%len(contentTypes)], accepts[int(accept)%len(accepts)], body)
 	})
+}
+
+// FuzzObjects sends objects and patches of every kind, whole and broken, to where they belong.
+func FuzzObjects(f *testing.F) {
+	writes := []struct{ method, suffix, query, contentType string }{
+		{"POST", "", "", "application/json"},
+		{"POST", "", "dryRun=All", "application/yaml"},
+		{"PUT", "/there", "", "application/json"},
+		{"PUT", "/there/status", "", "application/json"},
+		{"PATCH", "/there", "", "application/merge-patch+json"},
+		{"PATCH", "/there", "", "application/json-patch+json"},
+		{"PATCH", "/there", "fieldManager=fuzz&force=true", "application/apply-patch+yaml"},
+		{"PATCH", "/there/status", "", "application/merge-patch+json"},
+		{"PATCH", "/there/status", "fieldManager=fuzz&force=true", "application/apply-patch+yaml"},
+		{"DELETE", "/other", "dryRun=All", "application/json"},
+	}
+	r := start(f, f.TempDir())
+	samples := registrytest.Samples()
+	collection := func(s registrytest.Sample) string {
+		if s.ClusterScoped {
+			return "/apis/ark.mckinsey.com/" + s.Version + "/" + s.Plural
+		}
+		return "/apis/ark.mckinsey.com/" + s.Version + "/namespaces/default/" + s.Plural
+	}
+	for i, s := range samples {
+		text := func(name, status string) []byte {
+			return []byte(`{"apiVersion":"ark.mckinsey.com/` + s.Version + `","kind":"` + s.Kind + `","metadata":{"name":"` + name + `","labels":{"a":"b"}},"spec":` + s.Spec + status + `}`)
+		}
+		for _, o := range s.NeededObjects("default") {
+			body, err := json.Marshal(o)
+			if err != nil {
+				f.Fatal(err)
+			}
+			path := "/api/v1/namespaces/default/secrets"
+			for _, other := range samples {
+				if o["kind"] == other.Kind {
+					path = collection(other)
+				}
+			}
+			r.serve(f.Context(), "POST", path, "", "application/json", "", body) // may be there
+		}
+		for _, name := range []string{"there", "other"} {
+			if a := r.serve(f.Context(), "POST", collection(s), "", "application/json", "", text(name, "")); a.Code != http.StatusCreated {
+				f.Fatalf("create %s: %d: %s", s.Plural, a.Code, a.Body)
+			}
+		}
+		for j, w := range writes {
+			body := text("there", `,"status":`+s.Status)
+			switch w.contentType {
+			case "application/merge-patch+json":
+				body = []byte(`{"spec":` + s.Changed + `,"status":` + s.Status + `}`)
+			case "application/json-patch+json":
+				body = []byte(`[{"op":"add","path":"/spec/x","value":` + s.Changed + `},{"op":"remove","path":"/metadata/labels/a"},{"op":"move","from":"/spec","path":"/status"}]`)
+			}
+			f.Add(byte(i), byte(j), "fieldValidation=Strict", body)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind, write byte, query string, body []byte) {
+		if len(query) > 2000 || len(body) > 1<<16 {
+			t.Skip()
+		}
+		w := writes[int(write)%len(writes)]
+		r.endures(t, w.method, collection(samples[int(kind)%len(samples)])+w.suffix, w.query+"&"+query, w.contentType, "", body)
+	})
+}
+
+// endures fails the test if the server's answer is its own fault.
+func (r *running) endures(t *testing.T, method, path, query, contentType, accept string, body []byte) {
+	t.Helper()
+	timeout := 20 * time.Second
+	if strings.Contains(strings.ToLower(path+query), "watch") {
+		timeout = 50 * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	a := r.serve(ctx, method, path, query, contentType, accept, body)
+	if a.Code >= http.StatusInternalServerError && ctx.Err() == nil && a.Code != http.StatusNotImplemented {
+		t.Errorf("%s %s?%s (%s): %d: %s", method, path, query, contentType, a.Code, a.Body.String())
+	}
+}
+
+// serve has the handlers answer a request of the admin's, without a connection.
+func (r *running) serve(ctx context.Context, method, path, query, contentType, accept string, body []byte) *httptest.ResponseRecorder {
+	request := (&http.Request{
+		Method: method, URL: &url.URL{Path: path, RawQuery: query}, Host: "localhost", RequestURI: path,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, RemoteAddr: "127.0.0.1:1", Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}).WithContext(ctx)
+	request.Header.Set("Authorization", "Bearer "+r.config.BearerToken)
+	request.Header.Set("User-Agent", "fuzz")
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	if accept != "" {
+		request.Header.Set("Accept", accept)
+	}
+	recorder := httptest.NewRecorder()
+	r.server.Generic.Handler.ServeHTTP(closeNotifier{recorder}, request)
+	return recorder
 }
 
 // closeNotifier is an answer that the stock code takes for one over HTTP/1.1,

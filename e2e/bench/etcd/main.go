@@ -52,7 +52,7 @@ func exit(err error) {
 func parse(args []string) (options, error) {
 	o := options{}
 	flags := flag.NewFlagSet("bench/etcd", flag.ExitOnError)
-	systems := flags.String("systems", "etcd,kine,ark-socket,ark-direct", "systems to compare; also kine-postgres, ark-postgres and, with as many replicas, ark-postgres-2 and -3; the same with mysql; they need PostgreSQL and MariaDB installed")
+	systems := flags.String("systems", "etcd,kine,ark-socket,ark-direct", "systems to compare; also kine-postgres, ark-postgres and, with as many replicas, ark-postgres-2 and -3; the same with mysql; kine-postgres-stock is kine that keeps but two connections, as it comes; they need PostgreSQL and MariaDB installed")
 	cases := flags.String("cases", strings.Join(caseNames(), ","), "cases to run")
 	clients := flags.String("clients", "1,16,64", "numbers of concurrent clients")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")

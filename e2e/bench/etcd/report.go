@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
@@ -31,9 +32,9 @@ func (r results) print(out io.Writer, plan []planned, systems []string) error {
 	t := measure.NewTable(out, "case", "clients", "system", "op/s", "p50 ms", "p99 ms", "op/s : etcd", "op/s : kine", "p50 : etcd", "p99 : etcd")
 	var failures []string
 	for _, p := range plan {
-		etcd, kine := r.median(p, "etcd"), r.median(p, "kine")
+		etcd := r.median(p, "etcd")
 		for _, system := range systems {
-			s := r.median(p, system)
+			s, kine := r.median(p, system), r.median(p, kineBeside(system))
 			t.Row(p.name, fmt.Sprint(p.clients), system, measure.Rate(s.Rate), measure.Millis(s.P50), measure.Millis(s.P99),
 				measure.Ratio(s.Rate, etcd.Rate), measure.Ratio(s.Rate, kine.Rate),
 				measure.Ratio(float64(s.P50), float64(etcd.P50)), measure.Ratio(float64(s.P99), float64(etcd.P99)))
@@ -49,6 +50,16 @@ func (r results) print(out io.Writer, plan []planned, systems []string) error {
 		fmt.Fprintln(out, "FAILED:", f)
 	}
 	return r.printExpected(out, plan, systems)
+}
+
+// kineBeside is kine on the database that a system is on.
+func kineBeside(system string) string {
+	for _, database := range []string{"-postgres", "-mysql"} {
+		if strings.Contains(system, database) {
+			return "kine" + database
+		}
+	}
+	return "kine"
 }
 
 // expectation is a ratio that ark-server is meant to reach.
@@ -68,7 +79,7 @@ func expectations() []expectation {
 	p99 := func(s measure.Sample) float64 { return float64(s.P99) }
 	writes := []string{"create", "update"}
 	lists := []string{"list-500", "list-all"}
-	return []expectation{
+	list := []expectation{
 		{"in-process writes >= 3x etcd's", "ark-direct", "etcd", writes, []int{64}, rate, 3, 0},
 		{"in-process writes >= 10x kine's", "ark-direct", "kine", writes, []int{64}, rate, 10, 0},
 		{"in-process reads >= 20x etcd's", "ark-direct", "etcd", []string{"get"}, []int{64}, rate, 20, 0},
@@ -79,6 +90,15 @@ func expectations() []expectation {
 		{"lists ahead of etcd (socket)", "ark-socket", "etcd", lists, nil, rate, 1, 0},
 		{"write p99 under half of etcd's (in process)", "ark-direct", "etcd", writes, []int{64}, p99, 0, 0.5},
 	}
+	for _, database := range []string{"postgres", "mysql"} {
+		ours, kine := "ark-"+database, "kine-"+database
+		list = append(list,
+			expectation{"on " + database + ", in-process writes >= 2x etcd's", ours, "etcd", writes, []int{64}, rate, 2, 0},
+			expectation{"on " + database + ", in-process writes >= 10x kine's", ours, kine + "-stock", writes, []int{64}, rate, 10, 0},
+			expectation{"on " + database + ", in-process writes >= 10x kine's with all connections kept", ours, kine, writes, []int{64}, rate, 10, 0},
+		)
+	}
+	return list
 }
 
 func (r results) printExpected(out io.Writer, plan []planned, systems []string) error {

@@ -16,7 +16,7 @@ import (
 // openReplicas opens endpoints in this process, on one database of a server of its own; clients are spread over them.
 func openReplicas(storage string, replicas int) func(context.Context, string) ([]*kubernetes.Client, func(), error) {
 	return func(ctx context.Context, _ string) ([]*kubernetes.Client, func(), error) {
-		place, stop, err := engine.Serve(ctx, storage)
+		place, stop, err := engine.Serve(ctx, storage, "")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -51,9 +51,9 @@ func openReplicas(storage string, replicas int) func(context.Context, string) ([
 }
 
 // startKineOn starts kine on a database of a server of its own.
-func startKineOn(storage string) func(context.Context, string) ([]*kubernetes.Client, func(), error) {
+func startKineOn(storage string, args ...string) func(context.Context, string) ([]*kubernetes.Client, func(), error) {
 	return func(ctx context.Context, dir string) ([]*kubernetes.Client, func(), error) {
-		place, stop, err := engine.Serve(ctx, storage)
+		place, stop, err := engine.Serve(ctx, storage, "")
 		if err != nil {
 			return nil, nil, err
 		}
@@ -63,7 +63,7 @@ func startKineOn(storage string) func(context.Context, string) ([]*kubernetes.Cl
 			database = fmt.Sprintf("mysql://%s@tcp(%s:%d)/%s", c.User, c.Host, c.Port, c.Name)
 		}
 		start := func(ctx context.Context, dir string) (*component.Endpoint, error) {
-			return component.StartKineOn(ctx, dir, database)
+			return component.StartKineOn(ctx, dir, database, args...)
 		}
 		clients, closeKine, err := external(start)(ctx, dir)
 		if err != nil {

@@ -12,10 +12,12 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
 
 type options struct {
+	storage string
 	peer    string
 	clients []int
 	rounds  int
@@ -47,6 +49,7 @@ func start() error {
 func parse(args []string) (options, error) {
 	o := options{}
 	flags := flag.NewFlagSet("bench/https", flag.ExitOnError)
+	flags.StringVar(&o.storage, "storage", engine.SQLite, "where ark-server keeps its data: sqlite, postgresql or mysql, on a server of its own")
 	flags.StringVar(&o.peer, "peer", "auto", "the real kube-apiserver: auto (if its binaries are there), build (build them first, 20 CPU-minutes), none")
 	clients := flags.String("clients", "1,16,64", "numbers of concurrent clients")
 	flags.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")

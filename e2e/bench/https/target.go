@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
@@ -60,11 +62,16 @@ func openAll(ctx context.Context, o options, dir string) ([]*target, error) {
 		return nil
 	}
 	err := open(arkName, func(ctx context.Context, dir string) (*target, *rest.Config, error) {
-		s, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Args: o.args, Env: o.env})
+		place, stopDatabase, err := engine.Serve(ctx, o.storage, dir)
 		if err != nil {
 			return nil, nil, err
 		}
-		return &target{stop: s.Stop, pids: map[string]int{"server": s.PID()}}, s.Config, nil
+		s, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Storage: place.Flags(), Args: o.args, Env: o.env})
+		if err != nil {
+			return nil, nil, errors.Join(err, stopDatabase())
+		}
+		stop := func() error { return errors.Join(s.Stop(), stopDatabase()) }
+		return &target{stop: stop, pids: map[string]int{"server": s.PID()}}, s.Config, nil
 	})
 	if err != nil || o.peer == "none" {
 		return targets, err

@@ -50,7 +50,7 @@ func main() {
 }
 
 func run(ctx context.Context, storage string, rate int, length time.Duration, t *measure.Table) (err error) {
-	place, stop, err := engine.Serve(ctx, storage)
+	place, stop, err := engine.Serve(ctx, storage, "")
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
@@ -27,22 +29,29 @@ const (
 
 func main() {
 	objects := flag.Int("objects", 100_000, "queries of 2 KiB")
+	storage := flag.String("storage", engine.SQLite, "where to keep them: sqlite, postgresql or mysql, on a server of its own")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *objects); err != nil {
+	if err := run(ctx, *storage, *objects); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, objects int) (err error) {
+func run(ctx context.Context, storage string, objects int) (err error) {
 	dir, err := os.MkdirTemp("", "ark-bench-memory-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the database: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	o := component.ArkOptions{Dir: dir}
+	place, stopDatabase, err := engine.Serve(ctx, storage, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopDatabase()) }()
+	fmt.Printf("%s; ", storage)
+	o := component.ArkOptions{Dir: dir, Storage: place.Flags()}
 	server, err := component.StartArk(ctx, o)
 	if err != nil {
 		return err

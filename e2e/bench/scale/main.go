@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -48,21 +47,16 @@ func main() {
 }
 
 func run(ctx context.Context, storage string, o options) (err error) {
-	place := engine.Place{Storage: storage}
-	if storage == engine.SQLite {
-		dir, err := os.MkdirTemp("", "ark-scale-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		place.Path = filepath.Join(dir, "ark.db")
-	} else {
-		var stop func() error
-		if place, stop, err = engine.Serve(ctx, storage); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, stop()) }()
+	dir, err := os.MkdirTemp("", "ark-scale-")
+	if err != nil {
+		return err
 	}
+	defer os.RemoveAll(dir)
+	place, stop, err := engine.Serve(ctx, storage, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	store, err := open(ctx, place)
 	if err != nil {
 		return err

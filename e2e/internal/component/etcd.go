@@ -52,25 +52,29 @@ func StartEtcdAt(ctx context.Context, dir string, port int) (*Endpoint, error) {
 // synced before it is acknowledged. FULL is what etcd and ark-server promise.
 const kineDurable = "?_journal_mode=WAL&_busy_timeout=30000&_synchronous=FULL&_txlock=immediate&_stmt_cache_size=20&cache=shared"
 
+// How kine deals with connections. As it comes it opens any number and keeps two. The first argument limits the number, which may
+// be more than a database server takes; the second lets kine keep them all, which makes the best of it.
+const (
+	LimitConnections = "--datastore-max-open-connections=64"
+	KeepConnections  = "--datastore-max-idle-connections=64"
+)
+
 var kineServing = regexp.MustCompile(`Kine available at (http://[^ "\n]+)`)
 
 // StartKine starts kine over TCP on a SQLite file in dir, with the same durability as the others.
 func StartKine(ctx context.Context, dir string) (*Endpoint, error) {
-	return StartKineOn(ctx, dir, fmt.Sprintf("sqlite://%s%s", filepath.Join(dir, "kine.db"), kineDurable))
+	return StartKineOn(ctx, dir, fmt.Sprintf("sqlite://%s%s", filepath.Join(dir, "kine.db"), kineDurable), LimitConnections, KeepConnections)
 }
 
-// StartKineOn starts kine over TCP on the database that its --endpoint names.
-func StartKineOn(ctx context.Context, dir, database string) (*Endpoint, error) {
+// StartKineOn starts kine over TCP on the database that its --endpoint names, with more arguments.
+func StartKineOn(ctx context.Context, dir, database string, args ...string) (*Endpoint, error) {
 	path, err := Binary("kine")
 	if err != nil {
 		return nil, err
 	}
-	p, err := Start(Command{Path: path, Name: "kine", Dir: dir, Args: []string{
-		"--listen-address=tcp://127.0.0.1:0", "--metrics-bind-address=0",
-		"--endpoint=" + database,
-		// Its default is no limit, which is above that of a database server; those that it has it keeps.
-		"--datastore-max-open-connections=64", "--datastore-max-idle-connections=64",
-	}})
+	p, err := Start(Command{Path: path, Name: "kine", Dir: dir, Args: append([]string{
+		"--listen-address=tcp://127.0.0.1:0", "--metrics-bind-address=0", "--endpoint=" + database,
+	}, args...)})
 	if err != nil {
 		return nil, err
 	}

@@ -75,16 +75,9 @@ func StartWith(t testing.TB, storage string, opts sqltest.Options) (*sqltest.Ser
 		p.Path = filepath.Join(t.TempDir(), "ark.db")
 		return nil, p
 	}
-	opts.Own = true
-	s, err := start(t.Context(), storage, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Errorf("stop the database server: %v", err)
-		}
-	})
+	s := sqltest.Own(t, func(ctx context.Context, opts sqltest.Options) (*sqltest.Server, error) {
+		return start(ctx, storage, opts)
+	}, opts)
 	p.Config = s.Database(t)
 	return s, p
 }

@@ -15,6 +15,7 @@ func RunShared(t *testing.T, open func(*testing.T) (a, b mvcc.Shared)) {
 		"InTurn":              testInTurn,
 		"InTurnDecides":       testInTurnDecides,
 		"InTurnExcludes":      testInTurnExcludes,
+		"OppositeOrders":      testOppositeOrders,
 		"ReadWaitsForNobody":  testReadWaitsForNobody,
 		"ReadIsLinearizable":  testReadIsLinearizable,
 		"Settle":              testSettle,

@@ -178,6 +178,9 @@ func (c connector) driverConfig() (*mysqldriver.Config, error) {
 		if cfg.TLS, cfg.AllowFallbackToPlaintext, err = tlsConfig(c.Config); err != nil {
 			return nil, err
 		}
+		// Tokens of cloud databases go as they are, so only to a server that has proved
+		// who it is.
+		cfg.AllowCleartextPasswords = cfg.TLS != nil && (!cfg.TLS.InsecureSkipVerify || cfg.TLS.VerifyConnection != nil)
 	}
 	cfg.Collation = "binary"
 	cfg.MultiStatements = true

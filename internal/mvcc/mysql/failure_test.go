@@ -16,17 +16,7 @@ import (
 // ownServer starts a server for a test that harms or configures it.
 func ownServer(t *testing.T, opts sqltest.Options) *sqltest.Server {
 	t.Helper()
-	opts.Own = true
-	s, err := sqltest.StartMariaDB(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return sqltest.Own(t, sqltest.StartMariaDB, opts)
 }
 
 // localDatabase is a database reached over TCP, as a proxy needs it.

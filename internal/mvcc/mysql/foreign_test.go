@@ -5,14 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
-	"golang.org/x/sync/errgroup"
 )
 
 // session is a foreign one in the engine's database.
@@ -137,94 +135,6 @@ func TestDeadReplica(t *testing.T) {
 	}
 	if err := conn.PingContext(t.Context()); err == nil {
 		t.Error("the dead replica's session lives")
-	}
-}
-
-// TestOppositeOrders: replicas that write the same keys and leases in opposite orders,
-// while others prune, meet in no deadlock.
-func TestOppositeOrders(t *testing.T) {
-	t.Parallel()
-	cfg := server.Database(t)
-	a, b := open(t, cfg), open(t, cfg)
-	defer a.Close()
-	defer b.Close()
-	const keys = 20
-	first := &mvcc.Batch{ID: 1, Base: mvcc.Position{Revision: 1}, Commits: []*mvcc.Commit{{Revision: 2, Time: time.Now()}}}
-	for i := range keys {
-		first.Commits[0].Events = append(first.Commits[0].Events, mvcc.Event{KV: &mvcc.KeyValue{Key: fmt.Append(nil, i), Value: []byte("0"), CreateRevision: 2, CreatePosition: i, ModRevision: 2, Version: 1}})
-	}
-	if err := a.Commit(t.Context(), first); err != nil {
-		t.Fatal(err)
-	}
-	last := make([]*mvcc.KeyValue, keys) // in turn only
-	for i, ev := range first.Commits[0].Events {
-		last[i] = ev.KV
-	}
-	g, ctx := errgroup.WithContext(t.Context())
-	done := make(chan struct{})
-	writers := errgroup.Group{}
-	for n, e := range []*Engine{a, b} {
-		writers.Go(func() error {
-			for range 60 {
-				err := e.InTurn(ctx, func(_ context.Context, at mvcc.Position) (*mvcc.Batch, error) {
-					c := &mvcc.Commit{Revision: at.Revision + 1, Time: time.Now()}
-					batch := &mvcc.Batch{ID: rand.Int64(), Base: at, Commits: []*mvcc.Commit{c}, Compacted: at.Revision}
-					for i := range keys {
-						if n == 1 {
-							i = keys - 1 - i
-						}
-						kv := *last[i]
-						kv.ModRevision, kv.Version = c.Revision, kv.Version+1
-						c.Events = append(c.Events, mvcc.Event{KV: &kv, Prev: last[i]})
-						last[i] = &kv
-						if l := mvcc.LeaseID(i); rand.IntN(2) == 0 {
-							batch.Leases = append(batch.Leases, mvcc.Lease{ID: l, TTL: 1, Deadline: time.Now()})
-						} else {
-							batch.RevokedLeases = append(batch.RevokedLeases, l)
-						}
-					}
-					return batch, nil
-				})
-				if err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	g.Go(func() error {
-		defer close(done)
-		return writers.Wait()
-	})
-	for _, e := range []*Engine{a, b} {
-		g.Go(func() error {
-			for {
-				select {
-				case <-done:
-					return nil
-				default:
-				}
-				st, err := e.State(ctx)
-				if err != nil {
-					return err
-				}
-				if _, err := e.Prune(ctx, st.Pruned, st.Compacted); err != nil {
-					return err
-				}
-			}
-		})
-	}
-	if err := g.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	if _, err := a.Load(t.Context(), func(kv *mvcc.KeyValue) error {
-		if n++; kv.Version != 121 {
-			t.Errorf("%s has version %d", kv.Key, kv.Version)
-		}
-		return nil
-	}); err != nil || n != keys {
-		t.Errorf("%d keys, %v", n, err)
 	}
 }
 

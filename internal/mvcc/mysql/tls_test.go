@@ -132,6 +132,21 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestCleartextPassword: a password goes as it is, where the server asks for it, only to one
+// that has proved who it is.
+func TestCleartextPassword(t *testing.T) {
+	for mode, want := range map[database.TLSMode]bool{
+		"": false, database.TLSDisable: false, database.TLSPrefer: false, database.TLSRequire: false,
+		database.TLSVerifyCA: true, database.TLSVerifyFull: true,
+	} {
+		cfg := database.Config{Host: "db.example.com", Name: "ark", User: "ark", TLS: database.TLS{Mode: mode}}
+		got, err := newConnector(cfg, nil).driverConfig()
+		if err != nil || got.AllowCleartextPasswords != want {
+			t.Errorf("%q: %t, %v; want %t", mode, got.AllowCleartextPasswords, err, want)
+		}
+	}
+}
+
 // TestSocket: a folder or a path of a Unix socket is a host, and needs no TLS.
 func TestSocket(t *testing.T) {
 	s := ownServer(t, sqltest.Options{NoFsync: true})

@@ -18,17 +18,7 @@ import (
 // ownServer starts a server for a test that harms it.
 func ownServer(t *testing.T, opts sqltest.Options) *sqltest.Server {
 	t.Helper()
-	opts.Own = true
-	s, err := sqltest.StartPostgres(t.Context(), opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return sqltest.Own(t, sqltest.StartPostgres, opts)
 }
 
 func TestKilledServer(t *testing.T) {

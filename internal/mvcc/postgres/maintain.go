@@ -15,6 +15,10 @@ const (
 		WHERE name = 'maintainer' AND (holder = $1 OR until < clock_timestamp())`
 	resignStatement = "UPDATE ark_maintainer SET until = '-infinity' WHERE name = 'maintainer' AND holder = $1"
 
+	// Two replicas may take themselves for the maintainer for a moment: they prune one
+	// after the other, for they would lock rows in different orders.
+	pruneTurn = "SELECT value FROM ark_meta WHERE name = 'pruned' FOR UPDATE"
+
 	pruneReplacedStatement = `
 		DELETE FROM ark_log WHERE id IN (
 			SELECT p.id FROM ark_log l CROSS JOIN LATERAL (
@@ -63,9 +67,13 @@ func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error)
 	return true, nil
 }
 
-// forget deletes the leases that ended before a time.
+// forget deletes the leases that ended before a time, in a turn of its own: a batch may
+// grant one of them again, and lock rows in another order.
 func (e *Engine) forget(ctx context.Context, before time.Time) error {
-	if _, err := e.upkeep.Exec(ctx, forgetStatement, before.UnixMilli()); err != nil {
+	send := &pgx.Batch{}
+	send.Queue(takeCounter, e.lock)
+	send.Queue(forgetStatement, before.UnixMilli())
+	if err := e.upkeep.SendBatch(ctx, send).Close(); err != nil {
 		return fmt.Errorf("delete ended leases: %w", err)
 	}
 	return nil
@@ -89,6 +97,7 @@ func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	send := &pgx.Batch{}
 	var gone int64
 	count := func(tag pgconn.CommandTag) error { gone += tag.RowsAffected(); return nil }
+	send.Queue(pruneTurn)
 	send.Queue(pruneReplacedStatement, first, end).Exec(count)
 	send.Queue(pruneGoneStatement, first, end).Exec(count)
 	send.Queue(prunedStatement, to)

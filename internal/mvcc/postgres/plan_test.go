@@ -19,7 +19,7 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	for name, query := range map[string]string{
 		"write revisions": writeRevisions, "write all": writeAll, "read": readQuery, "events": eventsQuery,
 		"lease changes": leaseChangesQuery, "settle": settleStatement, "maintain": maintainStatement,
-		"prune replaced": pruneReplacedStatement, "prune gone": pruneGoneStatement, "pruned": prunedStatement,
+		"prune turn": pruneTurn, "prune replaced": pruneReplacedStatement, "prune gone": pruneGoneStatement, "pruned": prunedStatement,
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := e.readers.Acquire(t.Context())

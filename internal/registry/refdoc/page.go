@@ -32,7 +32,7 @@ func kindPage(kind registry.Kind, types types) (string, error) {
 		b.WriteString("| `metadata.namespace` | no |\n")
 	}
 	for _, field := range kind.Fields {
-		fmt.Fprintf(b, "| `%s` | %s |\n", field.Path, yesNo(field.Indexed))
+		fmt.Fprintf(b, "| `%s` | yes |\n", field.Path)
 	}
 
 	b.WriteString("\n## Fields\n")

@@ -41,11 +41,11 @@ func (s scope) resolve(ctx context.Context, source *v1alpha1.ValueSource) (strin
 	case from == nil:
 		return "", false
 	case from.SecretKeyRef != nil && from.SecretKeyRef.Key != nil:
-		data, err := s.Objects.Secret(ctx, s.namespace, from.SecretKeyRef.Name)
+		data, err := s.Objects.Secret(ctx, s.namespace, from.SecretKeyRef.Name, *from.SecretKeyRef.Key)
 		text, found := data[*from.SecretKeyRef.Key]
 		return string(text), err == nil && found
 	case from.ConfigMapKeyRef != nil && from.ConfigMapKeyRef.Key != nil:
-		data, err := s.Objects.ConfigMap(ctx, s.namespace, from.ConfigMapKeyRef.Name)
+		data, err := s.Objects.ConfigMap(ctx, s.namespace, from.ConfigMapKeyRef.Name, *from.ConfigMapKeyRef.Key)
 		text, found := data[*from.ConfigMapKeyRef.Key]
 		return text, err == nil && found
 	case from.ServiceRef != nil:

@@ -23,7 +23,7 @@ func (s scope) secretKey(ctx context.Context, path *field.Path, prefix string, r
 	if ref.Name == "" || empty(ref.Key) || isTrue(ref.Optional) {
 		return nil
 	}
-	data, err := s.Objects.Secret(ctx, s.namespace, ref.Name)
+	data, err := s.Objects.Secret(ctx, s.namespace, ref.Name, *ref.Key)
 	_, found := data[*ref.Key]
 	return s.key(path, prefix, "secret", ref.Name, *ref.Key, found, err)
 }
@@ -33,7 +33,7 @@ func (s scope) configMapKey(ctx context.Context, path *field.Path, prefix string
 	if ref.Name == "" || empty(ref.Key) || isTrue(ref.Optional) {
 		return nil
 	}
-	data, err := s.Objects.ConfigMap(ctx, s.namespace, ref.Name)
+	data, err := s.Objects.ConfigMap(ctx, s.namespace, ref.Name, *ref.Key)
 	_, found := data[*ref.Key]
 	return s.key(path, prefix, "configMap", ref.Name, *ref.Key, found, err)
 }

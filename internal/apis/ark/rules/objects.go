@@ -19,12 +19,14 @@ type Objects interface {
 	Ark(ctx context.Context, resource, namespace, name string) (runtime.Object, error)
 }
 
-// KeyedObjects reads the core objects that hold values under keys.
+// KeyedObjects reads the core objects that hold values under keys. The key is the
+// one that is wanted: what an implementation remembers may be used if the key is
+// there, but does not show that it is missing.
 type KeyedObjects interface {
 	// Secret returns a Secret's data.
-	Secret(ctx context.Context, namespace, name string) (map[string][]byte, error)
+	Secret(ctx context.Context, namespace, name, key string) (map[string][]byte, error)
 	// ConfigMap returns a ConfigMap's data.
-	ConfigMap(ctx context.Context, namespace, name string) (map[string]string, error)
+	ConfigMap(ctx context.Context, namespace, name, key string) (map[string]string, error)
 }
 
 // ErrUnreadable is what KeyedObjects return where nothing can read Secrets and
