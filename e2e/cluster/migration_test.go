@@ -92,9 +92,10 @@ func TestMigration(t *testing.T) {
 	w.churn(t, "after", 200)
 	p.take(t, "later", "get crds")
 
-	// The way back.
+	// The way back. The page says to stop the controllers here, for they would read old state until the export is done.
 	p.repeat(t, "ValidatingAdmissionPolicy")
 	writers.requireFrozen(t)
+	writers.pause(true)
 	informer.eventuallyHas(t, w)
 	here := w.snapshot(t)
 	p.run(t, "--replicas=0")
@@ -118,6 +119,7 @@ func TestMigration(t *testing.T) {
 	p.shell(t, verify)
 	requireBack(t, here, before, w.snapshot(t))
 	p.repeat(t, "delete validatingadmissionpolicy")
+	writers.pause(false)
 	writers.requireProgress(t)
 	writers.stop(t)
 	writers.requireNothingLost(t, w)

@@ -24,11 +24,14 @@ type writers struct {
 	ended  sync.WaitGroup
 	// done counts acknowledged writes, frozen those that the policy refused since the last one.
 	done, frozen atomic.Int64
+	paused       atomic.Bool
 
 	mu sync.Mutex
 	// acknowledged has the last phase of each query; "" for one that was deleted.
 	acknowledged map[string]string
 	lost         []string
+	// last is the newest refusal.
+	last error
 }
 
 const writerCount = 3
@@ -62,7 +65,7 @@ func (ws *writers) run(ctx context.Context, writer int) {
 		at := "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + team(writer) + "/queries"
 		body := fmt.Sprintf(`{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":%q,"labels":{"live":"yes"}},"spec":{"input":"Why?","selector":{"matchLabels":{"app":"any"}}}}`, name)
 		ws.until(ctx, name, "new", func() error {
-			_, err := ws.client.Post().AbsPath(at).Body([]byte(body)).DoRaw(ctx)
+			err := ws.client.Post().AbsPath(at).Body([]byte(body)).Do(ctx).Error()
 			if apierrors.IsAlreadyExists(err) {
 				return nil // by a try whose answer did not come
 			}
@@ -71,7 +74,7 @@ func (ws *writers) run(ctx context.Context, writer int) {
 		for _, phase := range []string{"running", "done"} {
 			ws.until(ctx, name, phase, func() error {
 				patch := fmt.Sprintf(`{"status":{"phase":%q}}`, phase)
-				_, err := ws.client.Patch("application/merge-patch+json").AbsPath(at, name, "status").Body([]byte(patch)).DoRaw(ctx)
+				err := ws.client.Patch("application/merge-patch+json").AbsPath(at, name, "status").Body([]byte(patch)).Do(ctx).Error()
 				ws.missed(err, name)
 				return err
 			})
@@ -80,7 +83,7 @@ func (ws *writers) run(ctx context.Context, writer int) {
 			continue
 		}
 		ws.until(ctx, name, "", func() error {
-			_, err := ws.client.Delete().AbsPath(at, name).DoRaw(ctx)
+			err := ws.client.Delete().AbsPath(at, name).Do(ctx).Error()
 			if isMissing(err, name) {
 				return nil // by a try whose answer did not come
 			}
@@ -92,6 +95,10 @@ func (ws *writers) run(ctx context.Context, writer int) {
 // until tries until a write is acknowledged or the context ends. What a try did that was cut off then is unknown.
 func (ws *writers) until(ctx context.Context, name, phase string, write func() error) {
 	for ctx.Err() == nil {
+		if ws.paused.Load() {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
 		err := write()
 		if err == nil {
 			ws.mu.Lock()
@@ -102,6 +109,9 @@ func (ws *writers) until(ctx context.Context, name, phase string, write func() e
 			time.Sleep(20 * time.Millisecond) // a controller has other things to do too
 			return
 		}
+		ws.mu.Lock()
+		ws.last = err
+		ws.mu.Unlock()
 		if strings.Contains(err.Error(), "Ark is being moved") {
 			ws.frozen.Add(1)
 		}
@@ -136,7 +146,9 @@ func (ws *writers) requireFrozen(t *testing.T) {
 	t.Helper()
 	eventually(t, "the freeze", func() error {
 		if n := ws.frozen.Load(); n < 10*writerCount {
-			return fmt.Errorf("%d refusals in a row", n)
+			ws.mu.Lock()
+			defer ws.mu.Unlock()
+			return fmt.Errorf("%d refusals in a row after %d writes; the last: %v", n, ws.done.Load(), ws.last)
 		}
 		return nil
 	})
@@ -148,11 +160,16 @@ func (ws *writers) requireProgress(t *testing.T) {
 	from := ws.done.Load()
 	eventually(t, "writes", func() error {
 		if n := ws.done.Load() - from; n < 60 {
-			return fmt.Errorf("%d writes", n)
+			ws.mu.Lock()
+			defer ws.mu.Unlock()
+			return fmt.Errorf("%d writes; the last refusal: %v", n, ws.last)
 		}
 		return nil
 	})
 }
+
+// pause stops the writers, or lets them go on.
+func (ws *writers) pause(yes bool) { ws.paused.Store(yes) }
 
 func (ws *writers) stop(t *testing.T) {
 	t.Helper()

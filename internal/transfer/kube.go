@@ -116,7 +116,7 @@ func statusScheme() *runtime.Scheme {
 
 // discover finds out which kinds are served.
 func (k *Kube) discover(ctx context.Context) error {
-	group, err := k.client.Get().AbsPath("/apis/" + ark.GroupName).DoRaw(ctx)
+	group, err := raw(ctx, k.client.Get().AbsPath("/apis/"+ark.GroupName))
 	switch {
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("%s does not serve %s: it has neither Ark's CRDs nor an ark-server", k.host, ark.GroupName)
@@ -132,7 +132,7 @@ func (k *Kube) discover(ctx context.Context) error {
 		return fmt.Errorf("%s: read which versions of %s there are: %w", k.host, ark.GroupName, err)
 	}
 	for _, v := range versions.Versions {
-		text, err := k.client.Get().AbsPath("/apis/" + ark.GroupName + "/" + v.Version).DoRaw(ctx)
+		text, err := raw(ctx, k.client.Get().AbsPath("/apis/"+ark.GroupName+"/"+v.Version))
 		if err != nil {
 			return k.explain(err, "ask which kinds of "+ark.GroupName+"/"+v.Version+" there are")
 		}
@@ -165,7 +165,7 @@ func (k *Kube) identify(ctx context.Context) {
 	var namespace struct {
 		Metadata identity `json:"metadata"`
 	}
-	if text, err := k.client.Get().AbsPath("/api/v1/namespaces/kube-system").DoRaw(ctx); err == nil &&
+	if text, err := raw(ctx, k.client.Get().AbsPath("/api/v1/namespaces/kube-system")); err == nil &&
 		json.Unmarshal(text, &namespace) == nil && namespace.Metadata.UID != "" {
 		k.id = "cluster " + namespace.Metadata.UID
 	}
@@ -174,7 +174,7 @@ func (k *Kube) identify(ctx context.Context) {
 			Service *struct{ Namespace, Name string } `json:"service"`
 		} `json:"spec"`
 	}
-	if text, err := k.client.Get().AbsPath("/apis/apiregistration.k8s.io/v1/apiservices/v1alpha1." + ark.GroupName).DoRaw(ctx); err == nil &&
+	if text, err := raw(ctx, k.client.Get().AbsPath("/apis/apiregistration.k8s.io/v1/apiservices/v1alpha1."+ark.GroupName)); err == nil &&
 		json.Unmarshal(text, &service) == nil && service.Spec.Service != nil {
 		k.backend = service.Spec.Service.Namespace + "/" + service.Spec.Service.Name
 	}
@@ -220,7 +220,7 @@ func (k *Kube) Objects(ctx context.Context, batch func([]Item) error) error {
 func (k *Kube) list(ctx context.Context, kind *kind, batch func([]Item) error) error {
 	next := ""
 	for {
-		text, err := k.client.Get().AbsPath(collection(kind)).Param("limit", fmt.Sprint(pageSize)).Param("continue", next).DoRaw(ctx)
+		text, err := raw(ctx, k.client.Get().AbsPath(collection(kind)).Param("limit", fmt.Sprint(pageSize)).Param("continue", next))
 		if err != nil {
 			return k.explain(err, "list "+kind.Resource().String())
 		}
@@ -265,6 +265,15 @@ func withKind(item []byte, apiVersion, kind string) []byte {
 		return item
 	}
 	return fmt.Appendf(nil, `{"apiVersion":%q,"kind":%q,%s`, apiVersion, kind, item[1:])
+}
+
+// raw sends a request, and returns the answer's text or what the server says it refuses the request for.
+func raw(ctx context.Context, request *rest.Request) ([]byte, error) {
+	result := request.Do(ctx)
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
 }
 
 // explain puts a server's refusal into the user's terms.

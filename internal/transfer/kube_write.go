@@ -41,7 +41,7 @@ func address(k *kind, namespace, name string) string {
 }
 
 func (k *Kube) get(ctx context.Context, of *kind, namespace, name string) (map[string]any, error) {
-	text, err := k.client.Get().AbsPath(address(of, namespace, name)).DoRaw(ctx)
+	text, err := raw(ctx, k.client.Get().AbsPath(address(of, namespace, name)))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (k *Kube) write(ctx context.Context, o *object, as verb, body map[string]an
 	case updateStatus:
 		request = k.client.Put().AbsPath(address(o.kind, o.namespace, o.name), "status")
 	}
-	answer, err := request.Param("fieldManager", fieldManager).Body(text).DoRaw(ctx)
+	answer, err := raw(ctx, request.Param("fieldManager", fieldManager).Body(text))
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (k *Kube) delete(ctx context.Context, of *kind, namespace, name, uid string
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	_, err = k.client.Delete().AbsPath(address(of, namespace, name)).Body(body).DoRaw(ctx)
+	_, err = raw(ctx, k.client.Delete().AbsPath(address(of, namespace, name)).Body(body))
 	return err
 }
 
@@ -115,8 +115,8 @@ func (k *Kube) dropFinalizers(ctx context.Context, o *object) error {
 	if err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	_, err = k.client.Patch(types.MergePatchType).AbsPath(address(o.kind, o.namespace, o.name)).
-		Param("fieldManager", fieldManager).Body(patch).DoRaw(ctx)
+	_, err = raw(ctx, k.client.Patch(types.MergePatchType).AbsPath(address(o.kind, o.namespace, o.name)).
+		Param("fieldManager", fieldManager).Body(patch))
 	return err
 }
 

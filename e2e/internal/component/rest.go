@@ -4,15 +4,18 @@ import (
 	"fmt"
 	"net"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 )
 
-// unversioned is what a client needs that sends and receives prepared bytes only.
+// unversioned is what a client needs that sends and receives prepared bytes only. It knows what a server refuses requests with.
 func unversioned() (*schema.GroupVersion, runtime.NegotiatedSerializer) {
-	return &schema.GroupVersion{}, serializer.NewCodecFactory(runtime.NewScheme()).WithoutConversion()
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	return &schema.GroupVersion{}, serializer.NewCodecFactory(scheme).WithoutConversion()
 }
 
 // RawClient makes a REST client for prepared bodies, without rate limit, on a connection of its own: client-go shares one
