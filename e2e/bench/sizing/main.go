@@ -81,9 +81,19 @@ func one(ctx context.Context, o options, storage string, rate int, table *measur
 	if err != nil {
 		return err
 	}
+	if err := t.server.Stop(); err != nil {
+		return err
+	}
+	if place.Path != "" { // while the server runs, its write-ahead log may be larger than what is in it
+		info, err := os.Stat(place.Path)
+		if err != nil {
+			return fmt.Errorf("measure the database: %w", err)
+		}
+		u.disk = info.Size()
+	}
 	perLife := func(d time.Duration) string { return measure.Millis(d / time.Duration(u.lives)) }
 	table.Row(storage, strconv.Itoa(rate), fmt.Sprintf("%.1f", float64(u.lives)/u.took.Seconds()),
 		measure.Millis(u.p50), measure.Millis(u.p99), perLife(u.server), perLife(u.database),
 		fmt.Sprintf("%.1f", float64(u.disk)/float64(u.lives)/1024), strconv.FormatInt(u.memory>>20, 10))
-	return t.server.Stop()
+	return nil
 }
