@@ -15,15 +15,13 @@ func readJSON(name string, in *bufio.Reader, add func([]byte, string) error) err
 	lines := &lineReader{from: in}
 	d := json.NewDecoder(lines)
 	for {
-		// The value begins at the first byte that is not space.
-		begin := d.InputOffset()
 		var text json.RawMessage
 		err := d.Decode(&text)
 		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			return nil
 		}
 		if err != nil {
-			at := begin
+			var at int64
 			var syntax *json.SyntaxError
 			switch {
 			case errors.As(err, &syntax):
