@@ -115,13 +115,17 @@ type kept struct {
 	value []byte
 }
 
+// newest has scan read each page as it is when its turn comes, however long the scan takes: an old revision may be compacted
+// meanwhile.
+const newest = -1
+
 // scan reads the keys under a prefix page by page, all as of one revision: that given, or else the present one. It
 // returns the revision.
 func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, page func([]kept) error) (int64, error) {
 	first := prefix + place
 	end := clientv3.GetPrefixRangeEnd(first)
 	for {
-		answer, err := s.kv.Get(ctx, first, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+		answer, err := s.kv.Get(ctx, first, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(max(revision, 0)))
 		if err != nil {
 			return revision, fmt.Errorf("list %s from the storage: %w", place, err)
 		}
