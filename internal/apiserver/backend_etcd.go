@@ -89,7 +89,7 @@ func reachable(ctx context.Context, servers []string) error {
 	for {
 		for _, server := range servers {
 			u, err := url.Parse(server)
-			if err != nil || u.Host == "" {
+			if err != nil || u.Host == "" && u.Scheme != "unix" && u.Scheme != "unixs" {
 				return fmt.Errorf("%s is not a URL such as http://127.0.0.1:2379", server)
 			}
 			network, address := "tcp", u.Host
