@@ -44,8 +44,8 @@ func reporter(summary string, store *mvcc.Store, endpoint *etcdserver.Server) fu
 	return func() operation.Report { return operation.NewReport(build, summary, store, endpoint) }
 }
 
-// validateTracing reads the file, so that what is wrong with it shows at once.
-func (o *options) validateTracing() error {
+// checkTracing reads the file, so that what is wrong with it shows at once.
+func (o *options) checkTracing() error {
 	file := o.tracingFile
 	if file == "" {
 		return nil

@@ -194,7 +194,6 @@ func (o *options) validate() error {
 	if _, err := o.modelURLs.policy(); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, o.validateTracing())
 	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
 }

@@ -32,6 +32,9 @@ func serve(ctx context.Context, o *options, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := o.checkTracing(); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	data, err := openStorage(ctx, o)
 	if err != nil {
 		return errors.Join(err, listener.Close())

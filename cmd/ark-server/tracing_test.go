@@ -182,6 +182,6 @@ func TestTracingFlag(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nsamplingRatePerMillion: -1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	checkFailure(t, []string{"--tracing-config-file=" + broken}, 2, []string{"--tracing-config-file=" + broken, "samplingRatePerMillion"})
-	checkFailure(t, []string{"--tracing-config-file=" + filepath.Join(dir, "none")}, 2, []string{"--tracing-config-file=", "no such file"})
+	checkFailure(t, []string{"--secure-port=0", "--tracing-config-file=" + broken}, 1, []string{"--tracing-config-file=" + broken, "samplingRatePerMillion"})
+	checkFailure(t, []string{"--secure-port=0", "--tracing-config-file=" + filepath.Join(dir, "none")}, 1, []string{"--tracing-config-file=", "no such file"})
 }

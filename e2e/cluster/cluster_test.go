@@ -15,6 +15,7 @@ func TestServiceRouting(t *testing.T) {
 	t.Run("Access", e.access)
 	t.Run("Admission", e.admission)
 	t.Run("Metrics", e.metrics)
+	t.Run("Operators", e.operators)
 	t.Run("References", e.references)
 	t.Run("Namespaces", e.namespaces)
 	t.Run("Garbage", e.garbage)

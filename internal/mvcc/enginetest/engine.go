@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(*testing.T) mvcc.Engine) {
 		"Prune":         testPrune,
 		"LoadStops":     testLoadStops,
 		"Random":        testRandom,
+		"Pools":         testPools,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,6 +54,42 @@ func testEmpty(t *testing.T, e mvcc.Engine) {
 	}
 	if size, err := e.Size(t.Context()); err != nil || size <= 0 {
 		t.Errorf("size %d, %v", size, err)
+	}
+}
+
+// testPools: an engine tells of its connections, also while it uses them.
+func testPools(t *testing.T, e mvcc.Engine) {
+	p, ok := e.(mvcc.Pooled)
+	if !ok {
+		t.Fatal("the engine does not tell of its connections")
+	}
+	m := newModel()
+	m.commit(t, e, m.draft().revision(put("a", "1")))
+	during := 0
+	if _, err := e.Load(t.Context(), func(*mvcc.KeyValue) error {
+		for _, pool := range p.Pools() {
+			during = max(during, pool.InUse)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if during == 0 {
+		t.Error("no connection was in use while the keys were read")
+	}
+	names, open := map[string]bool{}, 0
+	for _, pool := range p.Pools() {
+		if names[pool.Name] || pool.Name == "" {
+			t.Errorf("two pools are called %q", pool.Name)
+		}
+		names[pool.Name] = true
+		open += pool.Open
+		if pool.Max < 1 || pool.Open > pool.Max || pool.InUse+pool.Idle > pool.Open || pool.Waits < 0 || pool.Opened == 0 && pool.Open > 0 {
+			t.Errorf("%+v", pool)
+		}
+	}
+	if open == 0 {
+		t.Error("no connection is open")
 	}
 }
 

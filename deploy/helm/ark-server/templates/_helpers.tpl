@@ -145,6 +145,9 @@ containers:
       - --audit-policy-file=/audit/policy.yaml
       - --audit-log-path=-
       {{- end }}
+      {{- if .Values.ark.tracing.enabled }}
+      - --tracing-config-file=/tracing/config.yaml
+      {{- end }}
       {{- with .Values.ark.extraArgs }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
@@ -205,6 +208,11 @@ containers:
         mountPath: /audit
         readOnly: true
       {{- end }}
+      {{- if .Values.ark.tracing.enabled }}
+      - name: tracing
+        mountPath: /tracing
+        readOnly: true
+      {{- end }}
 volumes:
   - name: tls
     secret:
@@ -242,6 +250,11 @@ volumes:
     configMap:
       name: {{ $name }}-audit
   {{- end }}
+  {{- if .Values.ark.tracing.enabled }}
+  - name: tracing
+    configMap:
+      name: {{ $name }}-tracing
+  {{- end }}
 {{- end -}}
 
 {{- define "ark.podMeta" -}}
@@ -253,6 +266,9 @@ labels:
 annotations:
   {{- if .Values.ark.audit.enabled }}
   checksum/audit: {{ toJson .Values.ark.audit.rules | sha256sum }}
+  {{- end }}
+  {{- if .Values.ark.tracing.enabled }}
+  checksum/tracing: {{ toJson .Values.ark.tracing | sha256sum }}
   {{- end }}
   kubectl.kubernetes.io/default-container: ark-server
   {{- with .Values.podAnnotations }}
