@@ -45,7 +45,7 @@ e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real ku
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./crash ./differential ./replicas ./contract
 
 .PHONY: e2e-heavy
-e2e-heavy: build ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once
+e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once
 	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm kine
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./losses
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy

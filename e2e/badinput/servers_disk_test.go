@@ -169,7 +169,9 @@ func (f *filling) makeRoom(t *testing.T) {
 			}
 		default:
 		}
-		err := f.create(ctx, 100)
+		soon, giveUp := context.WithTimeout(ctx, 3*time.Second)
+		err := f.create(soon, 100)
+		giveUp()
 		if err == nil {
 			return
 		}

@@ -72,3 +72,11 @@ func (i *informer) eventuallyHas(t *testing.T, w *world) {
 		return nil
 	})
 }
+
+// eventuallyAgrees is eventuallyHas while writers are held for a moment.
+func (i *informer) eventuallyAgrees(t *testing.T, w *world, writers *writers) {
+	t.Helper()
+	writers.pause(true)
+	defer writers.pause(false)
+	i.eventuallyHas(t, w)
+}

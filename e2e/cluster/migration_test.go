@@ -90,7 +90,7 @@ func TestMigration(t *testing.T) {
 	// In ark-server, everything goes on.
 	writers.requireProgress(t)
 	w.churn(t, "after", 200)
-	p.take(t, "later", "get crds")
+	staying := p.take(t, "", "get crds")
 
 	// The way back. The page says to stop the controllers here, for they would read old state until the export is done.
 	p.repeat(t, "ValidatingAdmissionPolicy")
@@ -121,9 +121,24 @@ func TestMigration(t *testing.T) {
 	p.repeat(t, "delete validatingadmissionpolicy")
 	writers.pause(false)
 	writers.requireProgress(t)
+	informer.eventuallyAgrees(t, w, writers)
+
+	// And there again, to stay.
+	p.repeat(t, "ValidatingAdmissionPolicy")
+	writers.requireFrozen(t)
+	p.shell(t, strings.TrimSpace(command)+" --overwrite")
+	p.repeat(t, "import --from-kubeconfig=$KUBECONFIG $STORAGE --verify")
+	before = w.snapshot(t)
+	p.repeat(t, "automanaged-")
+	e.waitAvailable(t, "True")
+	requireSame(t, before, w.snapshot(t))
+	p.shell(t, staying)
+	e.waitAvailable(t, "True")
+	requireSame(t, before, w.snapshot(t))
+	p.repeat(t, "delete validatingadmissionpolicy")
+	writers.requireProgress(t)
 	writers.stop(t)
 	writers.requireNothingLost(t, w)
-	informer.eventuallyHas(t, w)
 	p.take(t, "example", "--to-file")
 }
 

@@ -2,7 +2,6 @@ package contract
 
 import (
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -55,16 +54,4 @@ func namespaces(t *testing.T, s *server) {
 	s.get(t, path).want(t, 200)
 	p.patch(t, "stays", mergePatch, `{"metadata":{"finalizers":null}}`).want(t, 200)
 	eventually(t, "the namespace goes", func() bool { return s.get(t, path).code == 404 })
-}
-
-// vanishes waits a little for an object to go.
-func (p place) vanishes(t *testing.T, short string) bool {
-	t.Helper()
-	for range 20 {
-		if p.get(t, p.path(short)).code == 404 {
-			return true
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return false
 }

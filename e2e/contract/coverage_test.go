@@ -40,7 +40,6 @@ func gaps() map[string]map[string]gap {
 		"sqlite":     standalone(onSQLite),
 		"aggregated": onSQLite,
 		"etcd": standalone(map[string]gap{
-			"C31_stopped": {reason: "etcd's own client waits for a lost etcd as long as the request may take, a minute, as in kube-apiserver"},
 			"C36_restore": {reason: "backups of an etcd are etcd's own affair (etcdutl snapshot restore --bump-revision)"},
 		}),
 		"postgresql": standalone(nil),

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,6 +31,8 @@ const (
 	writers = 48
 	each    = 150
 	prefix  = "/registry/losses/"
+	// marker begins the keys that are written when all others have been acknowledged.
+	marker = prefix + "~end-"
 )
 
 func TestLosses(t *testing.T) {
@@ -89,7 +92,7 @@ func (o outcome) String() string {
 // attack creates keys from many clients at once, of sizes that take the database differently long, while one client watches and one lists.
 func attack(t *testing.T, endpoint string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	connect := func() *clientv3.Client {
 		c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop(), DialTimeout: 10 * time.Second})
@@ -109,7 +112,7 @@ func attack(t *testing.T, endpoint string) outcome {
 	var informing sync.WaitGroup
 	var informers []map[string]bool
 	informing.Go(func() {
-		for len(informers) < 40 {
+		for len(informers) < 20 {
 			resp, err := client.Get(watching, prefix, clientv3.WithPrefix(), clientv3.WithKeysOnly())
 			if watching.Err() != nil {
 				return
@@ -133,6 +136,9 @@ func attack(t *testing.T, endpoint string) outcome {
 						}
 						last = e.Kv.ModRevision
 						seen[string(e.Kv.Key)] = true
+						if strings.HasPrefix(string(e.Kv.Key), marker) {
+							return // what has not come by now never will, or too late
+						}
 					}
 				}
 			})
@@ -200,9 +206,24 @@ func attack(t *testing.T, endpoint string) outcome {
 	if err := working.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(5 * time.Second) // for what is still on its way
+	// Markers end the informers; one of them might be lost too.
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		informing.Wait()
+	}()
+	for n := 0; ; n++ {
+		if _, err := client.Put(ctx, fmt.Sprintf("%s%04d", marker, n), ""); err != nil {
+			t.Fatalf("the informers have not come to the end: %v", err)
+		}
+		select {
+		case <-ended:
+		case <-time.After(time.Second):
+			continue
+		}
+		break
+	}
 	stop()
-	informing.Wait()
 	<-listed
 	o.written, o.informers = len(written), len(informers)
 	for _, seen := range informers {

@@ -39,7 +39,7 @@ type ClientOptions struct {
 }
 
 // Client is a Backend on etcd clients that it is given, such as clients of an
-// endpoint in this process. It is the stock storage factory without its
+// endpoint in this process or of an etcd. It is the stock storage factory without its
 // connections: stock etcd3 storage and watch cache, one compactor in all.
 type Client struct {
 	options   ClientOptions
@@ -76,8 +76,13 @@ func NewClient(ctx context.Context, options ClientOptions) (*Client, error) {
 // StorageConfig implements Backend.
 func (b *Client) StorageConfig() storagebackend.Config { return b.config }
 
+// probeTimeout bounds one probe of the storage.
+const probeTimeout = 2 * time.Second
+
 // Ready implements Backend.
 func (b *Client) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
 	if _, err := b.control.Client.Get(ctx, path.Join(KeyPrefix, "health")); err != nil {
 		return fmt.Errorf("read from the storage: %w", err)
 	}
@@ -193,12 +198,17 @@ func (p *featureProbe) Status(ctx context.Context, _ string) (*clientv3.StatusRe
 	return p.client.Status(ctx, endpoint)
 }
 
-// probeFeatures has the checker ask the client, and waits for its verdict.
+// probeFeatures has the checker ask the client, and waits for its verdict unless
+// the endpoint is an external one, which the checker knows by its address.
 func probeFeatures(ctx context.Context, client *clientv3.Client) (*featureProbe, error) {
 	checking, stop := context.WithCancel(context.WithoutCancel(ctx))
 	p := &featureProbe{client: client, stop: stop}
-	p.name = fmt.Sprintf("in-process-%p", p) // the checker asks each name once
 	checker := etcdfeature.DefaultFeatureSupportChecker
+	if len(client.Endpoints()) > 0 {
+		checker.CheckClient(checking, client, storage.RequestWatchProgress)
+		return p, nil
+	}
+	p.name = fmt.Sprintf("in-process-%p", p) // the checker asks each name once
 	checker.CheckClient(checking, p, storage.RequestWatchProgress)
 	for !checker.Supports(storage.RequestWatchProgress) {
 		select {

@@ -10,18 +10,17 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"k8s.io/apiserver/pkg/registry/generic"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"go.etcd.io/etcd/client/v3/kubernetes"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
-	storagefactory "k8s.io/apiserver/pkg/storage/storagebackend/factory"
 )
-
-// etcdProbeTimeout bounds one probe of an external etcd.
-const etcdProbeTimeout = 2 * time.Second
 
 // EtcdOptions say where an external etcd is.
 type EtcdOptions struct {
@@ -35,55 +34,52 @@ type EtcdOptions struct {
 	CompactionInterval time.Duration
 }
 
-// Etcd is a Backend on an etcd, or anything that speaks its protocol, outside
-// this process. It uses the stock storage factory and opens one connection per
-// resource.
-type Etcd struct {
-	config storagebackend.Config
-	prober storagefactory.Prober
-}
+// etcdPatience bounds one call to an external etcd.
+const etcdPatience = 15 * time.Second
 
-var _ Backend = &Etcd{}
-
-// NewEtcd connects to an external etcd. It fails if none of the servers answers
-// within the context.
-func NewEtcd(ctx context.Context, o EtcdOptions) (*Etcd, error) {
+// NewEtcd returns a Backend on an etcd, or anything that speaks its protocol,
+// outside this process. It fails if none of the servers answers within the context.
+func NewEtcd(ctx context.Context, o EtcdOptions) (*Client, error) {
 	if err := reachable(ctx, o.Servers); err != nil {
 		return nil, err
 	}
-	config := storageConfig()
-	config.CompactionInterval = o.CompactionInterval
-	config.Transport = storagebackend.TransportConfig{
-		ServerList:    o.Servers,
-		TrustedCAFile: o.CAFile,
-		CertFile:      o.CertFile,
-		KeyFile:       o.KeyFile,
+	config, err := o.tls()
+	if err != nil {
+		return nil, err
 	}
-	type connected struct {
-		prober storagefactory.Prober
-		err    error
+	backend, err := NewClient(ctx, ClientOptions{
+		CompactionInterval: o.CompactionInterval,
+		NewClient: func() (*kubernetes.Client, error) {
+			return kubernetes.New(clientv3.Config{
+				Endpoints:            o.Servers,
+				TLS:                  config,
+				DialKeepAliveTime:    30 * time.Second,
+				DialKeepAliveTimeout: 10 * time.Second,
+				DialOptions:          []grpc.DialOption{grpc.WithChainUnaryInterceptor(failFast)},
+			})
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", strings.Join(o.Servers, ", "), err)
 	}
-	result := make(chan connected, 1)
-	go func() {
-		// Blocks for up to 20 s and takes no context. If nobody waits any more
-		// the process is about to end, so the connection may be left behind.
-		prober, err := storagefactory.CreateProber(config)
-		result <- connected{prober, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, fmt.Errorf("no answer from %s: %w", strings.Join(o.Servers, ", "), context.Cause(ctx))
-	case r := <-result:
-		if r.err != nil {
-			return nil, fmt.Errorf("connect to %s: %w", strings.Join(o.Servers, ", "), r.err)
-		}
-		e := &Etcd{config: config, prober: r.prober}
-		if err := e.Ready(ctx); err != nil {
-			_ = e.Close()
-			return nil, err
-		}
-		return e, nil
+	if err := backend.Ready(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("no answer from %s: %w", strings.Join(o.Servers, ", "), err), backend.Close())
 	}
+	return backend, nil
+}
+
+// failFast has a call fail when no server can be reached. etcd's client would have
+// it wait for one as long as the request may take, which is a minute.
+func failFast(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	attempt, cancel := context.WithTimeout(ctx, etcdPatience)
+	defer cancel()
+	err := invoke(attempt, method, request, reply, conn, append(slices.Clip(opts), grpc.WaitForReady(false))...)
+	if err != nil && attempt.Err() != nil && ctx.Err() == nil {
+		// After DeadlineExceeded etcd's client would try again and again, be it a
+		// write that has taken place.
+		return status.Errorf(codes.Aborted, "etcd did not answer within %s", etcdPatience)
+	}
+	return err
 }
 
 // reachable waits until one of the servers accepts connections. The etcd client
@@ -93,7 +89,7 @@ func reachable(ctx context.Context, servers []string) error {
 	for {
 		for _, server := range servers {
 			u, err := url.Parse(server)
-			if err != nil || u.Host == "" {
+			if err != nil || u.Host == "" && u.Scheme != "unix" && u.Scheme != "unixs" {
 				return fmt.Errorf("%s is not a URL such as http://127.0.0.1:2379", server)
 			}
 			network, address := "tcp", u.Host
@@ -159,37 +155,20 @@ func (o EtcdOptions) tls() (*tls.Config, error) {
 		}
 	}
 	if o.CertFile != "" {
-		pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
-		if err != nil {
+		load := func() (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(o.CertFile, o.KeyFile)
+			return &pair, err
+		}
+		if _, err := load(); err != nil {
 			return nil, fmt.Errorf("read the client certificate for etcd: %w", err)
 		}
-		config.Certificates = []tls.Certificate{pair}
+		// Each connection reads it anew, as it may have been renewed.
+		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
 	}
 	return config, nil
 }
 
-// StorageConfig implements Backend.
-func (e *Etcd) StorageConfig() storagebackend.Config { return e.config }
-
-// Decorator implements Backend.
-func (e *Etcd) Decorator() generic.StorageDecorator {
-	return genericregistry.StorageWithCacher()
-}
-
-// Ready implements Backend.
-func (e *Etcd) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, etcdProbeTimeout)
-	defer cancel()
-	if err := e.prober.Probe(ctx); err != nil {
-		return fmt.Errorf("probe %s: %w", strings.Join(e.config.Transport.ServerList, ", "), err)
-	}
-	return nil
-}
-
-// Close implements Backend.
-func (e *Etcd) Close() error { return e.prober.Close() }
-
-// storageConfig is what both backends start from.
+// storageConfig is what all backends start from.
 func storageConfig() storagebackend.Config {
 	config := storagebackend.NewDefaultConfig(KeyPrefix, nil)
 	config.CountMetricPollPeriod = time.Minute

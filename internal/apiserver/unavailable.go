@@ -27,12 +27,18 @@ func explainWrite(err error) error {
 	if reason, ok := unavailable(err); ok {
 		return tryAgain(reason)
 	}
+	if reason, ok := unreachable(err); ok {
+		return apierrors.NewTimeoutError("etcd cannot be used at the moment, and whether the write took place is not known: read the object before you try again: "+reason, 0)
+	}
 	return explainNoSpace(err)
 }
 
 // explainRead does that for a read, which does no harm a second time.
 func explainRead(err error) error {
 	if reason, ok := unavailable(err); ok {
+		return tryAgain(reason)
+	}
+	if reason, ok := unreachable(err); ok {
 		return tryAgain(reason)
 	}
 	return err
@@ -47,6 +53,16 @@ func unavailable(err error) (reason string, ok bool) {
 		return "", false
 	}
 	return strings.CutPrefix(s.Message(), "etcdserver: ")
+}
+
+// unreachable returns what has become of a call to an external etcd that was not
+// answered; see failFast.
+func unreachable(err error) (reason string, ok bool) {
+	s, ok := status.FromError(err)
+	if err == nil || !ok || s.Code() != codes.Unavailable && s.Code() != codes.Aborted {
+		return "", false
+	}
+	return s.Message(), true
 }
 
 func tryAgain(reason string) error {

@@ -196,7 +196,10 @@ func (s *Store) readLog(ctx context.Context, after, last int64, maxBytes int, vi
 		return done, fmt.Errorf("read the log after revision %d: revision %d is missing", after, missing)
 	}
 	if done <= after {
-		if s.Compacted() > after {
+		// Of the compacted revision itself there may be nothing left, or never was where the counter was moved on.
+		if compacted := s.Compacted(); last == compacted && after == last-1 {
+			return last, nil
+		} else if compacted > after {
 			return done, ErrCompacted
 		}
 		return done, fmt.Errorf("read the log after revision %d: the log has no such revision", after)

@@ -238,6 +238,15 @@ func (e *exporter) try(ctx context.Context, o *object, want halves) (Outcome, st
 	case len(main)+len(status) == 0:
 		return Unchanged, "", nil
 	case e.options.Verify:
+		if len(status) == 0 && want.deleting == has.deleting && len(differences(want.main, has.main, true)) == 0 {
+			would, err := e.to.write(ctx, o, tryUpdate, want.main, has.version)
+			if err != nil {
+				return "", "", err
+			}
+			if len(differences(split(would).main, has.main, false)) == 0 {
+				return Unchanged, "the target fills in " + list(main), nil
+			}
+		}
 		return Different, "differs in " + list(append(main, status...)), nil
 	case has.deleting && !want.deleting:
 		return Conflict, "conflict: it is being deleted in the target, which cannot be undone", nil
@@ -247,6 +256,9 @@ func (e *exporter) try(ctx context.Context, o *object, want halves) (Outcome, st
 	if len(differences(want.main, has.main, false)) > 0 {
 		if there, err = e.to.write(ctx, o, update, want.main, has.version); err != nil {
 			return "", "", err
+		}
+		if split(there).version == has.version && len(status) == 0 && want.deleting == has.deleting {
+			return Unchanged, "the target fills in " + list(main), nil
 		}
 	}
 	return Updated, "", e.finish(ctx, o, want, split(there))

@@ -25,6 +25,8 @@ const (
 	create verb = iota
 	update
 	updateStatus
+	// tryUpdate tells what an update would do.
+	tryUpdate
 )
 
 // address is the path of one object, or with an empty name of the collection that it is created in.
@@ -82,6 +84,9 @@ func (k *Kube) write(ctx context.Context, o *object, as verb, body map[string]an
 		request = k.client.Post().AbsPath(address(o.kind, o.namespace, ""))
 	case updateStatus:
 		request = k.client.Put().AbsPath(address(o.kind, o.namespace, o.name), "status")
+	}
+	if as == tryUpdate {
+		request = request.Param("dryRun", "All")
 	}
 	answer, err := raw(ctx, request.Param("fieldManager", fieldManager).Body(text))
 	if err != nil {

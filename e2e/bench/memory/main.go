@@ -64,6 +64,11 @@ func run(ctx context.Context, storage string, objects int) (err error) {
 	if err := load(ctx, server.Config, objects); err != nil {
 		return err
 	}
+	spent, err := server.CPU()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  of the server's processor time: %s s, %.0f µs a query\n", measure.Seconds(spent), float64(spent.Microseconds())/float64(objects))
 	if err := report(server, "after loading"); err != nil {
 		return err
 	}

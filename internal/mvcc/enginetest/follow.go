@@ -15,15 +15,12 @@ func testReadWaitsForNobody(t *testing.T, p *pair) {
 	m := newModel()
 	m.commit(t, p.a, m.draft().revision(put("x", "1")))
 	err := p.a.InTurn(t.Context(), func(ctx context.Context, _ mvcc.Position) (*mvcc.Batch, error) {
-		begin := time.Now()
+		// Who waited for the turn would wait for itself.
 		for _, e := range []mvcc.Shared{p.a, p.b} {
 			if r := read(t, e); r.Position != m.pos {
 				t.Errorf("position %+v, want %+v", r.Position, m.pos)
 			}
 			m.check(t, e)
-		}
-		if took := time.Since(begin); took > 2*time.Second {
-			t.Errorf("the reads took %s", took)
 		}
 		return nil, nil
 	})
@@ -54,7 +51,7 @@ func testReadIsLinearizable(t *testing.T, p *pair) {
 // testAwait: a replica that waits learns of another's commits.
 func testAwait(t *testing.T, p *pair) {
 	m := newModel()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for i := range 5 {
 		saw := make(chan mvcc.Position, 1)

@@ -99,7 +99,7 @@ func proxied(t *testing.T) (*Engine, *sqltest.Proxy) {
 func TestHungServer(t *testing.T) {
 	s := ownServer(t, sqltest.Options{})
 	cfg := s.Database(t)
-	cfg.Timeout = time.Second
+	cfg.Timeout = 2 * time.Second
 	e := open(t, cfg)
 	defer e.Close()
 	enginetest.CommitNext(t, e, "k")
@@ -121,10 +121,10 @@ func TestHungServer(t *testing.T) {
 	if !errors.Is(commitErr, mvcc.ErrUnknownOutcome) || readErr == nil || settleErr == nil || eventsErr == nil || turnErr == nil {
 		t.Errorf("got %v, %v, %v, %v, %v", commitErr, readErr, settleErr, eventsErr, turnErr)
 	}
-	if took > 20*time.Second {
+	if took > time.Minute {
 		t.Errorf("five calls took %s", took)
 	}
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	there, err := e.Settle(t.Context(), b)
 	for err != nil && time.Now().Before(deadline) {
 		time.Sleep(100 * time.Millisecond)

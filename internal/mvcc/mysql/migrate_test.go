@@ -309,7 +309,7 @@ func TestWait(t *testing.T) {
 	begin := time.Now()
 	_, err = Open(t.Context(), cfg, Options{Log: quiet.Log, Wait: 500 * time.Millisecond})
 	must(t, err, "connect to "+s.Address())
-	if took := time.Since(begin); took < 200*time.Millisecond || took > 10*time.Second {
+	if took := time.Since(begin); took < 200*time.Millisecond || took > time.Minute {
 		t.Errorf("it waited %s", took)
 	}
 	opened := make(chan error, 1)
@@ -343,7 +343,7 @@ func TestWait(t *testing.T) {
 		_, err := Open(t.Context(), c, Options{Log: quiet.Log, Wait: time.Hour})
 		must(t, err, tc.want...)
 	}
-	if took := time.Since(begin); took > 20*time.Second {
+	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("the refusals took %s", took)
 	}
 }

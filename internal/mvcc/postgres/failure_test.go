@@ -54,7 +54,7 @@ func proxied(t *testing.T) (*Engine, *sqltest.Proxy) {
 // TestFrozenReplica: one that stops while it has the counter does not keep it.
 func TestFrozenReplica(t *testing.T) {
 	cfg := shared.Database(t)
-	cfg.Timeout = 500 * time.Millisecond
+	cfg.Timeout = 3 * time.Second
 	e := open(t, cfg)
 	defer e.Close()
 	frozen, err := e.connect(t.Context())
@@ -75,7 +75,7 @@ func TestFrozenReplica(t *testing.T) {
 	b := enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")
 	refusals := 0
 	for err = e.Commit(t.Context(), b); err != nil; err = e.Commit(t.Context(), b) {
-		if errors.Is(err, mvcc.ErrUnknownOutcome) || code(err) != codeLockTimeout {
+		if code(err) != codeLockTimeout || errors.Is(err, mvcc.ErrUnknownOutcome) {
 			t.Fatalf("got %v, want a refusal", err)
 		}
 		if refusals++; refusals > 20 {
@@ -94,17 +94,18 @@ func TestFrozenReplica(t *testing.T) {
 // TestBusyTurn: nobody ends the turn of a replica that is at work.
 func TestBusyTurn(t *testing.T) {
 	cfg := shared.Database(t)
+	cfg.Timeout = 20 * time.Second
 	a := open(t, cfg)
 	defer a.Close()
-	cfg.Timeout = 300 * time.Millisecond
+	cfg.Timeout = 2 * time.Second
 	b := open(t, cfg)
 	defer b.Close()
-	begun := make(chan struct{})
+	begun, refused := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	go func() {
 		done <- a.InTurn(t.Context(), func(ctx context.Context, at mvcc.Position) (*mvcc.Batch, error) {
 			close(begun)
-			time.Sleep(200 * time.Millisecond)
+			<-refused
 			return enginetest.PutBatch(at, "k", "v"), nil
 		})
 	}()
@@ -112,6 +113,7 @@ func TestBusyTurn(t *testing.T) {
 	if err := b.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err == nil {
 		t.Error("the counter was free")
 	}
+	close(refused)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func TestSlowLoad(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cfg.Timeout = time.Second
+	cfg.Timeout = 2 * time.Second
 	e = open(t, cfg)
 	defer e.Close()
 	for range 2 {

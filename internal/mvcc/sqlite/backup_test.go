@@ -172,7 +172,15 @@ func TestBegin(t *testing.T) {
 	}
 	s := openStore(t, path)
 	defer s.Close()
+	// A watch may begin at the revision that every answer has now.
+	w := s.Watch(mvcc.Span{Key: []byte("k")}, s.Revision())
+	if res, err := w.Poll(t.Context(), 1<<20); err != nil || !res.Synced || len(res.Events) > 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
 	put(t, s, "k", "v")
+	if res, err := w.Poll(t.Context(), 1<<20); err != nil || len(res.Events) != 1 {
+		t.Errorf("%+v, %v", res, err)
+	}
 	if s.Revision() != 1002 || s.Compacted() != 1001 {
 		t.Errorf("revision %d, compacted %d", s.Revision(), s.Compacted())
 	}
