@@ -53,7 +53,7 @@ e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, 
 .PHONY: e2e-hosts
 e2e-hosts: build ## Run the tests in a cluster on the oldest supported Kubernetes, 1.30, which takes 20 minutes of processor time to build, once
 	e2e/tools/build.sh etcd kubectl kube-apiserver-1.30 kube-controller-manager-1.30 helm
-	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 40m ./cluster -run='TestServiceRouting|TestEndpointRouting|TestHelmInstall|TestShutdown' -host=1.30
+	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 40m ./cluster -run='TestServiceRouting|TestHelmObjects|TestShutdown' -host=1.30
 
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint

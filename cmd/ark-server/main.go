@@ -12,6 +12,8 @@
 //	serve_standalone.go, serve_cluster.go
 //	            the server of each mode
 //	storage.go  opens the storage that was asked for
+//	import.go, export.go, transfer.go
+//	            move objects in and out of it
 //	operate.go  metrics, traces and reports for operators
 //	logging.go  where logs go
 //	memory.go   how much garbage the process keeps

@@ -72,14 +72,21 @@ func TestHelmInstall(t *testing.T) {
 	e.waitAvailable(t, "True")
 	e.run(t, "-n", "default", "get", "agents,queries")
 
-	// Everything else that the chart can make is accepted by the API server too; what needs other operators' kinds is left out.
-	e.helmRun(t, "install", "other", e.chart(), "--namespace=other", "--create-namespace", "--set=apiService.create=false,fullnameOverride=other,"+
-		"ark.storage.driver=postgresql,ark.storage.host=db,ark.storage.passwordSecret.name=db,autoscaling.enabled=true,networkPolicy.enabled=true,ark.audit.enabled=true")
-	e.run(t, "-n", "other", "get", "deployment/other", "hpa/other", "pdb/other", "networkpolicy/other", "configmap/other-audit")
-	e.helmRun(t, "uninstall", "other", "--namespace=other")
-
 	e.helmRun(t, "uninstall", service, "--namespace="+namespace)
 	if left := e.run(t, "get", "apiservices,clusterroles,clusterrolebindings", "-o", "name"); strings.Contains(left, "ark") {
 		t.Errorf("left after uninstalling: %s", left)
 	}
+}
+
+// Everything that the chart can make is accepted by the API server; what needs other operators' kinds is left out.
+func TestHelmObjects(t *testing.T) {
+	e := newCluster(t, component.ClusterOptions{})
+	e.helmRun(t, "install", service, e.chart(), "--namespace="+namespace, "--create-namespace")
+	e.run(t, "-n", namespace, "get", "statefulset/"+service, "service/"+service, "secret/ark-server-tls")
+	e.run(t, "get", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com")
+	e.helmRun(t, "install", "other", e.chart(), "--namespace=other", "--create-namespace", "--set=apiService.create=false,fullnameOverride=other,"+
+		"ark.storage.driver=postgresql,ark.storage.host=db,ark.storage.passwordSecret.name=db,autoscaling.enabled=true,networkPolicy.enabled=true,ark.audit.enabled=true")
+	e.run(t, "-n", "other", "get", "deployment/other", "hpa/other", "pdb/other", "networkpolicy/other", "configmap/other-audit")
+	e.helmRun(t, "uninstall", "other", "--namespace=other")
+	e.helmRun(t, "uninstall", service, "--namespace="+namespace)
 }

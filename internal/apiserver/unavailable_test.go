@@ -25,7 +25,8 @@ func TestExplainUnavailable(t *testing.T) {
 			metav1.StatusReasonServiceUnavailable, metav1.StatusReasonServiceUnavailable},
 		{"unknown outcome", rpctypes.ErrTimeout, metav1.StatusReasonTimeout, same},
 		{"etcd without a leader", rpctypes.ErrLeaderChanged, same, same},
-		{"another endpoint's connection", status.Error(codes.Unavailable, "transport is closing"), same, same},
+		{"another endpoint's connection", status.Error(codes.Unavailable, "transport is closing"), metav1.StatusReasonTimeout, metav1.StatusReasonServiceUnavailable},
+		{"another endpoint's silence", status.Error(codes.Aborted, "etcd did not answer"), metav1.StatusReasonTimeout, metav1.StatusReasonServiceUnavailable},
 		{"another", errors.New("other"), same, same},
 		{"none", nil, same, same},
 	} {

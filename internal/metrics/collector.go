@@ -97,7 +97,7 @@ func (c *storeCollector) collectStore(put putter, st mvcc.Stats) {
 	put(f.looks, float64(st.Looks-st.FailedLooks), "ok")
 	put(f.looks, float64(st.FailedLooks), "failed")
 	put(f.reloads, float64(st.Reloads))
-	put(f.pending, float64(max(0, st.Compacted-st.Pruned)))
+	put(f.pending, float64(max(0, st.Prunable-st.Pruned)))
 	put(f.prunedRows, float64(c.prunedRows.Load()))
 	put(f.pruneErrors, float64(c.pruneErrors.Load()))
 	put(f.lastPruned, float64(c.lastPruned.Load())/float64(time.Second))

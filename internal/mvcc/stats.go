@@ -11,8 +11,9 @@ type Stats struct {
 	// Revision is the newest one published, Newest the newest that any replica is known
 	// to have committed.
 	Revision, Newest int64
-	// Compacted is the compacted revision; rows up to Pruned are gone.
-	Compacted, Pruned int64
+	// Compacted is the compacted revision; rows that only revisions up to Pruned need are gone, and
+	// are to go up to Prunable.
+	Compacted, Pruned, Prunable int64
 	// Behind is how long ago this replica last knew that it had published everything;
 	// always 0 where no other one writes.
 	Behind time.Duration
@@ -80,7 +81,7 @@ func (s *Store) Stats() Stats {
 	n := &s.counters
 	stats := Stats{
 		Revision: st.Revision, Newest: max(st.Revision, n.newest.Load()),
-		Compacted: st.compacted, Pruned: st.pruned,
+		Compacted: st.compacted, Pruned: st.pruned, Prunable: st.prunable(),
 		Shared: s.shared != nil, Maintains: s.maintains(),
 		Keys: st.tree.len(), Leases: s.leases.count(), Queue: s.queue.len(),
 		Landed: n.landed.Load(), Lost: n.lost.Load(), Doubt: n.doubt.Load(),

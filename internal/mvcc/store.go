@@ -78,6 +78,11 @@ type state struct {
 	tree      tree
 }
 
+// prunable is the revision up to which rows may go. A watch may begin at the compacted
+// revision: what happened there, a deletion too, and what it replaced stay until
+// the next compaction.
+func (st *state) prunable() int64 { return max(st.compacted-1, 0) }
+
 // Open loads the state that the engine holds and starts the store, which owns
 // the engine from then on. If it fails, the engine is closed.
 func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {

@@ -43,10 +43,8 @@ func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summa
 	e := &exporter{kinds: all, store: from, to: to, options: o, summary: newSummary(), seen: map[string]bool{}, targets: map[string]string{}}
 	stop := o.Reports.follow(e.summary)
 	defer stop()
-	revision := int64(0)
 	for _, k := range all.ordered {
-		revision, err = from.scan(ctx, objectPrefix, k.place, revision, func(page []kept) error { return e.page(ctx, k, page) })
-		if err != nil {
+		if _, err := from.scan(ctx, objectPrefix, k.place, newest, func(page []kept) error { return e.page(ctx, k, page) }); err != nil {
 			return e.summary, err
 		}
 	}
@@ -301,7 +299,17 @@ func (e *exporter) rest(ctx context.Context, items []Item) error {
 		if known {
 			continue
 		}
-		outcome, why, err := e.leftOver(ctx, o)
+		found, err := e.store.look(ctx, o.path())
+		if err != nil {
+			return err
+		}
+		if found.value != nil { // it has come here since the scan passed its place
+			if err := e.page(ctx, o.kind, []kept{{path: o.path(), value: found.value}}); err != nil {
+				return err
+			}
+			continue
+		}
+		outcome, why, err := e.leftOver(ctx, o, found)
 		if err != nil && !apierrors.IsNotFound(err) {
 			return e.to.explain(err, "delete "+o.title())
 		}
@@ -315,13 +323,9 @@ func (e *exporter) rest(ctx context.Context, items []Item) error {
 
 // leftOver deletes an object of the target if it is the one that an import took from there: then it was deleted here,
 // finalizers and all. Any other is somebody else's.
-func (e *exporter) leftOver(ctx context.Context, o *object) (Outcome, string, error) {
+func (e *exporter) leftOver(ctx context.Context, o *object, found entry) (Outcome, string, error) {
 	if e.options.Verify {
 		return Surplus, "only in the target", nil
-	}
-	found, err := e.store.look(ctx, o.path())
-	if err != nil {
-		return "", "", err
 	}
 	if found.record == nil || found.record.Source != e.to.ID() || found.record.UID != o.uid {
 		return Conflict, "conflict: it is only in the target, and no import took it from there; left alone", nil
@@ -334,6 +338,5 @@ func (e *exporter) leftOver(ctx context.Context, o *object) (Outcome, string, er
 			return Deleted, "", err
 		}
 	}
-	err = e.to.delete(ctx, o.kind, o.namespace, o.name, o.uid, nil)
-	return Deleted, "", err
+	return Deleted, "", e.to.delete(ctx, o.kind, o.namespace, o.name, o.uid, nil)
 }

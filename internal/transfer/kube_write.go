@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -125,8 +127,14 @@ func (k *Kube) dropFinalizers(ctx context.Context, o *object) error {
 	return err
 }
 
+// denial is how the API tells that an admission webhook did not like an object, which is a 403 like a right that is missing.
+var denial = regexp.MustCompile(`admission webhook "([^"]*)" denied`)
+
 // isRefusal tells an object's fault from a server's or a right that is missing.
 func isRefusal(err error) bool {
+	if apierrors.IsForbidden(err) {
+		return denial.MatchString(err.Error()) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+	}
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err)
 }
 
@@ -137,6 +145,9 @@ func refusal(err error) string {
 		return "for an unknown reason"
 	}
 	s := status.Status()
+	if by := denial.FindStringSubmatch(s.Message); by != nil {
+		return "its admission webhook " + by[1] + " denied it"
+	}
 	switch {
 	case s.Code == http.StatusNotFound && s.Details != nil && s.Details.Kind == "namespaces":
 		return fmt.Sprintf("there is no namespace %s: create it first", s.Details.Name)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/mckinsey/ark-server/internal/apiserver"
@@ -89,12 +90,22 @@ func (s *Store) remove(ctx context.Context, path string, found entry) error {
 func (s *Store) write(ctx context.Context, path string, found entry, ops ...clientv3.Op) error {
 	answer, err := s.kv.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(objectPrefix+path), "=", found.revision)).Then(ops...).Commit()
 	if err != nil {
-		return fmt.Errorf("write %s to the storage: %w", path, err)
+		return fmt.Errorf("write %s to the storage: %w", path, explain(err))
 	}
 	if !answer.Succeeded {
 		return errChanged
 	}
 	return nil
+}
+
+// errNoSpace is etcd's error in words that say what to do.
+var errNoSpace = errors.New("the storage has no space left (its disk is full): make room and run this again, it goes on where it was")
+
+func explain(err error) error {
+	if errors.Is(rpctypes.Error(err), rpctypes.ErrNoSpace) {
+		return errNoSpace
+	}
+	return err
 }
 
 // kept is one key of a scan.
@@ -104,13 +115,17 @@ type kept struct {
 	value []byte
 }
 
+// newest has scan read each page as it is when its turn comes, however long the scan takes: an old revision may be compacted
+// meanwhile.
+const newest = -1
+
 // scan reads the keys under a prefix page by page, all as of one revision: that given, or else the present one. It
 // returns the revision.
 func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, page func([]kept) error) (int64, error) {
 	first := prefix + place
 	end := clientv3.GetPrefixRangeEnd(first)
 	for {
-		answer, err := s.kv.Get(ctx, first, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+		answer, err := s.kv.Get(ctx, first, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(max(revision, 0)))
 		if err != nil {
 			return revision, fmt.Errorf("list %s from the storage: %w", place, err)
 		}
