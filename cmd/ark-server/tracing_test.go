@@ -67,12 +67,30 @@ func startReceiver(t *testing.T) (*receiver, string) {
 // One create is one trace, from the request that the client traces down to the commit
 // in the database, and tells nothing of what the object holds.
 func TestTrace(t *testing.T) {
+	const roundTrip = "INSERT ark_log, ark_state; COMMIT"
+	for storage, statements := range map[string][]string{
+		storageSQLite: {"INSERT log, state", "COMMIT"}, storagePostgres: {roundTrip}, storageMySQL: {roundTrip},
+	} {
+		t.Run(storage, func(t *testing.T) {
+			var flags []string
+			switch storage {
+			case storagePostgres:
+				flags = databaseFlags(storage, postgresServer.Database(t))
+			case storageMySQL:
+				flags = databaseFlags(storage, mariadbServer.Database(t))
+			}
+			testTrace(t, flags, statements)
+		})
+	}
+}
+
+func testTrace(t *testing.T, flags, statements []string) {
 	spans, address := startReceiver(t)
 	config := filepath.Join(t.TempDir(), "tracing.yaml")
 	if err := os.WriteFile(config, fmt.Appendf(nil, "apiVersion: apiserver.config.k8s.io/v1\nkind: TracingConfiguration\nendpoint: %s\n", address), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := startServing(t, "--tracing-config-file="+config)
+	s := startServing(t, append(flags, "--tracing-config-file="+config)...)
 	const id, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	code, body := request(t, s.admin, "POST", "/api/v1/namespaces/default/secrets",
 		`{"apiVersion":"v1","kind":"Secret","metadata":{"name":"key"},"stringData":{"token":"hush-hush"}}`,
@@ -83,32 +101,25 @@ func TestTrace(t *testing.T) {
 	request(t, s.admin, "GET", "/api/v1/namespaces/default/secrets/key", "") // not traced by its client, so not at all
 	s.stop()                                                                 // which sends what is left
 
+	const whole = "POST /api/v1/namespaces/{:namespace}/secrets"
 	got := spans.trace(id)
-	parents := map[string]string{
-		"POST /api/v1/namespaces/{:namespace}/secrets": "",
-		"etcdserver Txn":    "Create etcd3",
-		"store commit":      "etcdserver Txn",
-		"INSERT log, state": "store commit",
-		"COMMIT":            "store commit",
+	if got[whole] == nil || fmt.Sprintf("%x", got[whole].GetParentSpanId()) != parent {
+		t.Fatalf("the request is not below the client's span: %v", names(got))
 	}
-	for name, above := range parents {
+	below := map[string]string{"etcdserver Txn": "Create etcd3", "store commit": "etcdserver Txn"}
+	for _, statement := range statements {
+		below[statement] = "store commit"
+	}
+	for name, above := range below {
 		span := got[name]
-		if span == nil {
-			t.Errorf("no span %q in %v", name, names(got))
+		if span == nil || got[above] == nil {
+			t.Errorf("no span %q or %q in %v", name, above, names(got))
 			continue
 		}
-		want := parent
-		if above != "" {
-			if got[above] == nil {
-				t.Errorf("no span %q in %v", above, names(got))
-				continue
-			}
-			want = fmt.Sprintf("%x", got[above].GetSpanId())
+		if string(span.GetParentSpanId()) != string(got[above].GetSpanId()) {
+			t.Errorf("%q is not below %q", name, above)
 		}
-		if above != "Create etcd3" && fmt.Sprintf("%x", span.GetParentSpanId()) != want {
-			t.Errorf("%q is below %x, want %s (%s)", name, span.GetParentSpanId(), want, above)
-		}
-		if !descends(span, "POST /api/v1/namespaces/{:namespace}/secrets", got) {
+		if !descends(span, whole, got) {
 			t.Errorf("%q is not below the request", name)
 		}
 	}

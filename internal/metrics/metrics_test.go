@@ -121,14 +121,15 @@ func TestValues(t *testing.T) {
 	text := s.scrape(t)
 	for series, want := range map[string]float64{
 		`ark_build_info{kubernetes="v2",storage="sqlite",version="v1"}`: 1,
-		"ark_store_revision":                                            11,
-		"ark_store_newest_revision":                                     11,
-		"ark_store_compacted_revision":                                  11,
-		"ark_store_pruned_revision":                                     11,
+		"ark_store_revision":           11,
+		"ark_store_newest_revision":    11,
+		"ark_store_compacted_revision": 11,
+		"ark_store_pruned_revision":    10, // the compacted one can still be read
+
 		"ark_store_lag_revisions":                                       0,
 		"ark_store_lag_seconds":                                         0,
 		"ark_store_keys":                                                2,
-		"ark_store_log_rows":                                            2,
+		"ark_store_log_rows":                                            3,
 		"ark_store_leases":                                              1,
 		"ark_store_queue_length":                                        0,
 		"ark_store_maintainer":                                          1,
@@ -136,7 +137,7 @@ func TestValues(t *testing.T) {
 		"ark_store_commit_duration_seconds_count":                       12,
 		"ark_store_batch_requests_sum":                                  12,
 		"ark_store_batch_revisions_sum":                                 10,
-		"ark_compaction_rows_deleted_total":                             8,
+		"ark_compaction_rows_deleted_total":                             7,
 		"ark_compaction_pending_revisions":                              0,
 		"ark_compaction_errors_total":                                   0,
 		"ark_watch_log_reads_total":                                     1,
