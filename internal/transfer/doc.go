@@ -17,8 +17,8 @@
 //  2. What the server could not read is not written, for one such object would keep the whole kind from being
 //     served. It is reported, and stays in the source.
 //  3. Each object is written in one transaction together with a record of where it came from (record.go), so an
-//     import that is killed goes on where it was. The two have one revision until somebody else writes the object:
-//     that is how a later pass knows what it may overwrite or delete.
+//     import that is killed goes on where it was. The object's revision is not above the record's until somebody else
+//     writes the object: that is how a later pass knows what it may overwrite or delete.
 //  4. A pass that changes nothing writes nothing.
 //  5. Nothing is deleted unless the whole source was read without an error.
 //  6. Memory holds some pages of objects and the names of all, never the whole set. Only a YAML or JSON document

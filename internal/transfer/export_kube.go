@@ -122,7 +122,32 @@ func (e *exporter) one(ctx context.Context, o *object, owned []string) error {
 		e.options.Reports.line("%s: %s", o.title(), why)
 	}
 	e.done(o.kind, o.path(), outcome)
-	return nil
+	if outcome != Created && outcome != Updated && outcome != Unchanged || e.options.DryRun || e.options.Verify {
+		return nil
+	}
+	return e.remember(ctx, o)
+}
+
+// remember notes what an object is in the target, so that the next import from there knows it again, and deletes it here if it
+// goes there. It keeps a record that says so already.
+func (e *exporter) remember(ctx context.Context, o *object) error {
+	uid, _ := e.uidThere(o.uid)
+	found, err := e.store.look(ctx, o.path())
+	if err != nil {
+		return err
+	}
+	if found.value == nil || uidOf(found.value) != o.uid {
+		return nil
+	}
+	if found.untouched() && found.record.Source == e.to.ID() && found.record.UID == uid {
+		return nil
+	}
+	// No resourceVersion: the import is to compare the two.
+	err = e.store.note(ctx, o.path(), found.revision, record{Source: e.to.ID(), UID: uid})
+	if errors.Is(err, errChanged) {
+		return nil // there is something newer here that has not been brought
+	}
+	return err
 }
 
 // owners changes the uids of owners to those that they have in the target.

@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// record says where an object was imported from. It lies beside the objects, where the API server does not look,
-// and was written in the same transaction as the object.
+// record says which object of a source an object here is: the one that it was imported from, or that an export made of
+// it. It lies beside the objects, where the API server does not look.
 type record struct {
 	// Source is Source.ID.
 	Source string `json:"source"`
-	// UID and ResourceVersion are those of the object in the source.
+	// UID and ResourceVersion are those of the object in the source. An export leaves the second empty.
 	UID             string `json:"uid,omitempty"`
 	ResourceVersion string `json:"resourceVersion,omitempty"`
 }

@@ -38,8 +38,10 @@ type entry struct {
 	recordRevision int64
 }
 
-// untouched says that nobody wrote the object since it was imported.
-func (e entry) untouched() bool { return e.record != nil && e.revision == e.recordRevision }
+// untouched says that nobody wrote the object since the record: an import writes both at once, an export the record later.
+func (e entry) untouched() bool {
+	return e.record != nil && 0 < e.revision && e.revision <= e.recordRevision
+}
 
 // look reads one object with its record.
 func (s *Store) look(ctx context.Context, path string) (entry, error) {
@@ -80,6 +82,15 @@ func (s *Store) put(ctx context.Context, path string, found entry, value []byte,
 		return err
 	}
 	return s.write(ctx, path, found, clientv3.OpPut(objectPrefix+path, string(value)), clientv3.OpPut(recordPrefix+path, text))
+}
+
+// note writes only the record, if the object is still of the revision.
+func (s *Store) note(ctx context.Context, path string, revision int64, r record) error {
+	text, err := r.encode()
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, path, entry{revision: revision}, clientv3.OpPut(recordPrefix+path, text))
 }
 
 // remove deletes an object and its record, if the object is as it was found.
