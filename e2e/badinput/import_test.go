@@ -105,7 +105,7 @@ func TestImportOnAFullDisk(t *testing.T) {
 	write(t, file, agents(0, n, 20<<10))
 	db := "--db-path=" + databaseIn(disk.Dir)
 	_, said := arkServer(t, disk.On, failed, "import", db, "--from-file="+file)
-	requireTexts(t, said, "disk is full")
+	requireTexts(t, said, "disk is full", "run this again")
 	if err := disk.Remount("size=64M"); err != nil {
 		t.Fatal(err)
 	}

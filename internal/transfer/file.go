@@ -56,8 +56,8 @@ func OpenFiles(path string, stdin io.Reader) (*Files, error) {
 	return f, nil
 }
 
-// ID implements Source.
-func (f *Files) ID() string { return "file " + f.name }
+// ID implements Source. Files have no identity: what one brought another may change, as with kubectl apply.
+func (f *Files) ID() string { return "files" }
 
 // String names the source in messages.
 func (f *Files) String() string { return f.name }

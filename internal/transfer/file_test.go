@@ -156,6 +156,15 @@ func TestImportFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCounts(t, mustImport(t, open(), f, whole), map[Outcome]int{Updated: 1, Unchanged: 1, Skipped: 1})
+	elsewhere := filepath.Join(t.TempDir(), "again.yaml")
+	if err := os.WriteFile(elsewhere, []byte(strings.Replace(named(agentYAML, "b"), "brief", "kind", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := OpenFiles(elsewhere, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantCounts(t, mustImport(t, files, f, whole), map[Outcome]int{Updated: 1})
 	second, now := f.object(t, "ark.mckinsey.com/agents/default/a")
 	if metadata(second)["uid"] != meta["uid"] || now == revision {
 		t.Errorf("%v became %v", first, second)
