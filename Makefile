@@ -34,7 +34,7 @@ databases: ## See that PostgreSQL and MariaDB are installed, for tests; install 
 
 .PHONY: race
 race: databases ## Run the tests of the store and its endpoint under the race detector
-	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/...
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/... ./internal/metrics ./internal/tracing
 
 .PHONY: e2e-tools
 e2e-tools: ## Build the real components that the end-to-end tests run against

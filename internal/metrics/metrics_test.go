@@ -121,11 +121,10 @@ func TestValues(t *testing.T) {
 	text := s.scrape(t)
 	for series, want := range map[string]float64{
 		`ark_build_info{kubernetes="v2",storage="sqlite",version="v1"}`: 1,
-		"ark_store_revision":           11,
-		"ark_store_newest_revision":    11,
-		"ark_store_compacted_revision": 11,
-		"ark_store_pruned_revision":    10, // the compacted one can still be read
-
+		"ark_store_revision":                                            11,
+		"ark_store_newest_revision":                                     11,
+		"ark_store_compacted_revision":                                  11,
+		"ark_store_pruned_revision":                                     10, // the compacted one can still be read
 		"ark_store_lag_revisions":                                       0,
 		"ark_store_lag_seconds":                                         0,
 		"ark_store_keys":                                                2,
