@@ -5,32 +5,14 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 )
 
-// fill makes tables so large that to read all of them would be a bad plan.
+// fill makes large tables, whose size the server knows.
 func fill(t *testing.T, e *Engine) {
 	t.Helper()
-	pos := mvcc.Position{Revision: 1}
-	for range 5 {
-		b := &mvcc.Batch{ID: 1, Base: pos}
-		for range 1000 {
-			pos.Revision++
-			b.Commits = append(b.Commits, &mvcc.Commit{Revision: pos.Revision, Time: time.Now(), Events: []mvcc.Event{{KV: &mvcc.KeyValue{
-				Key: fmt.Appendf(nil, "k%06d", pos.Revision), Value: []byte("v"), CreateRevision: pos.Revision, ModRevision: pos.Revision, Version: 1,
-			}}}})
-			b.Leases = append(b.Leases, mvcc.Lease{ID: mvcc.LeaseID(pos.Revision), TTL: 1, Deadline: time.Now()})
-			if pos.Revision%5 == 0 {
-				b.RevokedLeases = append(b.RevokedLeases, mvcc.LeaseID(pos.Revision))
-			}
-		}
-		if err := e.Commit(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-		pos.Change++
-	}
+	enginetest.Fill(t, e)
 	rows, err := e.pruner.QueryContext(t.Context(), "ANALYZE TABLE "+strings.Join(ourTables, ","))
 	if err != nil {
 		t.Fatal(err)

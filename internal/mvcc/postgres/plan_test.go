@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 )
 
 // TestHotStatementsUseKeys: on filled tables, every statement that runs often finds
@@ -86,21 +85,7 @@ func (p planNode) check(t *testing.T) int {
 
 func fill(t *testing.T, e *Engine) {
 	t.Helper()
-	pos := mvcc.Position{Revision: 1}
-	for range 5 {
-		b := &mvcc.Batch{ID: 1, Base: pos}
-		for range 1000 {
-			pos.Revision++
-			b.Commits = append(b.Commits, &mvcc.Commit{Revision: pos.Revision, Time: time.Now(), Events: []mvcc.Event{{KV: &mvcc.KeyValue{
-				Key: fmt.Appendf(nil, "k%06d", pos.Revision), Value: []byte("v"), CreateRevision: pos.Revision, ModRevision: pos.Revision, Version: 1,
-			}}}})
-			b.Leases = append(b.Leases, mvcc.Lease{ID: mvcc.LeaseID(pos.Revision), TTL: 1, Deadline: time.Now()})
-		}
-		if err := e.Commit(t.Context(), b); err != nil {
-			t.Fatal(err)
-		}
-		pos.Change++
-	}
+	enginetest.Fill(t, e)
 	if _, err := e.upkeep.Exec(t.Context(), "ANALYZE"); err != nil {
 		t.Fatal(err)
 	}
