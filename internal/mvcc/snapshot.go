@@ -195,14 +195,14 @@ func (s *Store) readLog(ctx context.Context, after, last int64, maxBytes int, vi
 	if missing > s.Compacted() {
 		return done, fmt.Errorf("read the log after revision %d: revision %d is missing", after, missing)
 	}
-	if done <= after {
-		// Of the compacted revision itself there may be nothing left, or never was where the counter was moved on.
-		if compacted := s.Compacted(); last == compacted && after == last-1 {
-			return last, nil
-		} else if compacted > after {
-			return done, ErrCompacted
-		}
-		return done, fmt.Errorf("read the log after revision %d: the log has no such revision", after)
+	switch compacted := s.Compacted(); {
+	case done > after:
+		return done, nil
+	case last == compacted && after == last-1:
+		// The counter was moved on to the compacted revision, which then has no row.
+		return last, nil
+	case compacted > after:
+		return done, ErrCompacted
 	}
-	return done, nil
+	return done, fmt.Errorf("read the log after revision %d: the log has no such revision", after)
 }
