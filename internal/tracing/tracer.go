@@ -35,16 +35,11 @@ func (Tracer) Batch(ctx context.Context, callers []any) (context.Context, func(e
 		return ctx, func(error) {}
 	}
 	ctx = trace.ContextWithSpan(ctx, first)
-	var links []trace.Link
-	for _, c := range callers[1:] {
-		if span, ok := c.(trace.Span); ok {
-			links = append(links, trace.Link{SpanContext: span.SpanContext()})
-		}
-	}
-	ctx, batch := first.TracerProvider().Tracer(scope).Start(ctx, "store commit", trace.WithLinks(links...),
+	ctx, batch := first.TracerProvider().Tracer(scope).Start(ctx, "store commit",
 		trace.WithAttributes(attribute.Int("ark.batch.traced_requests", len(callers))))
 	for _, c := range callers[1:] {
 		if span, ok := c.(trace.Span); ok {
+			batch.AddLink(trace.Link{SpanContext: span.SpanContext()})
 			span.AddLink(trace.Link{SpanContext: batch.SpanContext()})
 		}
 	}

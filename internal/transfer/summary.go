@@ -74,13 +74,6 @@ func (s *Summary) Total(of ...Outcome) int {
 	return total
 }
 
-// Of is how many objects of a kind, by its plural name, had an outcome.
-func (s *Summary) Of(plural string, o Outcome) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.counts[plural][o]
-}
-
 // Print writes a table of the outcomes that there were.
 func (s *Summary) Print(w io.Writer) error {
 	s.mu.Lock()
