@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -36,14 +38,7 @@ func newGolden(t *testing.T) golden {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := query.EnsureNamespace(t.Context(), client, namespace); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 10 {
-		if err := query.Create(t.Context(), client, namespace, fmt.Sprintf("query-%d", i), query.Spec(500)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeQueries(t, client)
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -52,6 +47,19 @@ func newGolden(t *testing.T) golden {
 		t.Fatalf("the database does not hold what was written:\n%s", g.data)
 	}
 	return g
+}
+
+// writeQueries writes ten queries in a namespace that it makes, which must be there whatever is done to the server afterwards.
+func writeQueries(t *testing.T, client *rest.RESTClient) {
+	t.Helper()
+	if err := query.EnsureNamespace(t.Context(), client, namespace); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if err := query.Create(t.Context(), client, namespace, fmt.Sprintf("query-%d", i), query.Spec(500)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // copy puts the files into a folder.

@@ -20,7 +20,6 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
-	"github.com/mckinsey/ark-server/e2e/internal/query"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
@@ -46,14 +45,7 @@ func newOnServer(t *testing.T, storage string) *onServer {
 	s.server, s.place = engine.StartWith(t, storage, opts)
 	server := start(t, component.ArkOptions{Dir: t.TempDir(), Storage: s.place.Flags()})
 	client := clientOf(t, server)
-	if err := query.EnsureNamespace(t.Context(), client, namespace); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 10 {
-		if err := query.Create(t.Context(), client, namespace, fmt.Sprintf("query-%d", i), query.Spec(500)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeQueries(t, client)
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
