@@ -45,7 +45,7 @@ func plan(o options) []planned {
 func life(ctx context.Context, t *target, clients int, length time.Duration, name string) measure.Sample {
 	lives := make([]*query.Life, clients)
 	for c := range lives {
-		lives[c] = query.NewLife(t.client(c), lifeNamespace, inputSize, answerSize)
+		lives[c] = query.NewLife(t.lean[c%len(t.lean)], lifeNamespace, inputSize, answerSize)
 	}
 	return measure.RunGroups(ctx, clients, length, query.Steps, func(ctx context.Context, c, i int) error {
 		return lives[c].Step(ctx, i%query.Steps, fmt.Sprintf("query-%s-%d-%d", name, c, i/query.Steps))

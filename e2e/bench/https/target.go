@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/e2e/internal/h2client"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
@@ -32,6 +33,7 @@ const (
 type target struct {
 	name    string
 	clients []*rest.RESTClient // connections of their own
+	lean    []*h2client.Conn   // which cost the client little
 	plain   *rest.RESTClient   // asks for no compression
 	pids    map[string]int     // processes whose CPU counts, by name
 	objects int
@@ -96,6 +98,11 @@ func (t *target) connect(ctx context.Context, config *rest.Config) error {
 			return err
 		}
 		t.clients = append(t.clients, c)
+		lean, err := h2client.Dial(ctx, config)
+		if err != nil {
+			return err
+		}
+		t.lean = append(t.lean, lean)
 	}
 	uncompressed := rest.CopyConfig(config)
 	uncompressed.DisableCompression = true

@@ -7,10 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/e2e/internal/h2client"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
@@ -30,7 +29,7 @@ type target struct {
 	cluster   *component.Cluster
 	ark       *component.AggregatedArk
 	closeDB   func() error
-	clients   []*rest.RESTClient
+	conns     []*h2client.Conn
 	etcd      *etcdWatch
 	rounds    []outcome
 }
@@ -55,13 +54,17 @@ func (t *target) open(ctx context.Context, o options, kinds func(context.Context
 		return err
 	}
 	for range connections {
-		client, err := component.RawClient(t.cluster.Config)
+		conn, err := h2client.Dial(ctx, t.cluster.Config)
 		if err != nil {
 			return err
 		}
-		t.clients = append(t.clients, client)
+		t.conns = append(t.conns, conn)
 	}
-	if err := query.EnsureNamespace(ctx, t.clients[0], namespace); err != nil {
+	client, err := component.RawClient(t.cluster.Config)
+	if err != nil {
+		return err
+	}
+	if err := query.EnsureNamespace(ctx, client, namespace); err != nil {
 		return err
 	}
 	t.etcd, err = watchEtcd(t.cluster.Etcd.URL)
@@ -112,7 +115,7 @@ func openArk(ctx context.Context, t *target, o options) error {
 func (t *target) round(ctx context.Context, o options, round int) error {
 	lives := make([]*query.Life, o.clients)
 	for c := range lives {
-		lives[c] = query.NewLife(t.clients[c%connections], namespace, size, size)
+		lives[c] = query.NewLife(t.conns[c%connections], namespace, size, size)
 	}
 	each := (o.lives + o.clients - 1) / o.clients
 	before, err := t.counters(ctx)

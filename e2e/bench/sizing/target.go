@@ -16,6 +16,7 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/e2e/internal/h2client"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
@@ -28,8 +29,9 @@ const (
 
 // target is a running server.
 type target struct {
-	server  *component.ArkServer
-	clients []*rest.RESTClient
+	server *component.ArkServer
+	client *rest.RESTClient
+	conns  []*h2client.Conn
 }
 
 // usage is what a number of lives took.
@@ -47,14 +49,17 @@ func start(ctx context.Context, dir string, place engine.Place) (*target, error)
 		return nil, err
 	}
 	t := &target{server: server}
+	if t.client, err = component.RawClient(server.Config); err != nil {
+		return nil, err
+	}
 	for range 8 {
-		client, err := component.RawClient(server.Config)
+		conn, err := h2client.Dial(ctx, server.Config)
 		if err != nil {
 			return nil, err
 		}
-		t.clients = append(t.clients, client)
+		t.conns = append(t.conns, conn)
 	}
-	return t, query.EnsureNamespace(ctx, t.clients[0], namespace)
+	return t, query.EnsureNamespace(ctx, t.client, namespace)
 }
 
 // live takes queries through their lives, so many a second, for a time. The database is asked for its size only at the end, because the
@@ -71,7 +76,7 @@ func (t *target) live(ctx context.Context, rate int, length time.Duration) (usag
 	var u usage
 	var running sync.WaitGroup
 	for w := range workers {
-		life := query.NewLife(t.clients[w%len(t.clients)], namespace, size, size)
+		life := query.NewLife(t.conns[w%len(t.conns)], namespace, size, size)
 		running.Go(func() {
 			for name := range names {
 				took := make([]time.Duration, 0, query.Steps)
@@ -124,7 +129,7 @@ func percentiles(d []time.Duration) (p50, p99 time.Duration) {
 
 // metric reads one number from the server.
 func (t *target) metric(ctx context.Context, name string) (int64, error) {
-	text, err := t.clients[0].Get().AbsPath("/metrics").DoRaw(ctx)
+	text, err := t.client.Get().AbsPath("/metrics").DoRaw(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("read the metrics: %w", err)
 	}

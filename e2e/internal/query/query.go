@@ -8,17 +8,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/e2e/internal/h2client"
 )
 
 const (
 	group      = "/apis/ark.mckinsey.com/v1alpha1"
 	apiVersion = "ark.mckinsey.com/v1alpha1"
 	finalizer  = "ark.mckinsey.com/finalizer"
+
+	jsonType       = "application/json"
+	mergePatchType = "application/merge-patch+json"
 )
 
 // Steps is the number of writes in the life of a Query.
@@ -28,7 +33,7 @@ const Steps = 7
 // (waiting, running, done with the answer), delete, and the patch that takes the finalizer off and so ends it. Not for
 // concurrent use.
 type Life struct {
-	client    *rest.RESTClient
+	conn      *h2client.Conn
 	namespace string
 	bodies    bodies
 
@@ -43,16 +48,18 @@ type bodies struct {
 	create                               string
 	status                               [3]string
 	addFinalizer, removeFinalizer        []byte
+
+	buffer []byte // of the one that is sent
 }
 
 // NewLife prepares a life in a namespace that exists, with an input and an answer of so many bytes.
-func NewLife(client *rest.RESTClient, namespace string, inputSize, answerSize int) *Life {
+func NewLife(conn *h2client.Conn, namespace string, inputSize, answerSize int) *Life {
 	spec := `"spec":` + Spec(inputSize)
 	condition := func(status, reason string) string {
 		return `[{"type":"Completed","status":"` + status + `","reason":"` + reason + `","message":"` + reason +
 			`","lastTransitionTime":"2026-01-01T00:00:00Z","observedGeneration":1}]`
 	}
-	return &Life{client: client, namespace: namespace, bodies: bodies{
+	return &Life{conn: conn, namespace: namespace, bodies: bodies{
 		beforeName:    `{"apiVersion":"` + apiVersion + `","kind":"Query","metadata":{"namespace":"` + namespace + `","name":"`,
 		create:        `"},` + spec + `}`,
 		afterName:     `","resourceVersion":"`,
@@ -77,7 +84,7 @@ func (l *Life) Step(ctx context.Context, step int, name string) error {
 	if l.failed != nil {
 		return l.failed
 	}
-	answer, err := l.request(step).DoRaw(ctx)
+	answer, err := l.send(ctx, step)
 	if err == nil && step < 5 {
 		l.revision, err = resourceVersion(answer)
 	}
@@ -87,25 +94,30 @@ func (l *Life) Step(ctx context.Context, step int, name string) error {
 	return l.failed
 }
 
-func (l *Life) request(step int) *rest.Request {
-	b := l.bodies
+func (l *Life) send(ctx context.Context, step int) ([]byte, error) {
+	b := &l.bodies
 	switch step {
 	case 0:
-		return l.json(l.client.Post(), path(l.namespace), b.beforeName+l.name+b.create)
+		return l.conn.Send(ctx, http.MethodPost, path(l.namespace), jsonType, b.join(b.beforeName, l.name, b.create))
 	case 1:
-		return l.client.Patch(types.MergePatchType).AbsPath(path(l.namespace, l.name)).Body(b.addFinalizer)
+		return l.conn.Send(ctx, http.MethodPatch, path(l.namespace, l.name), mergePatchType, b.addFinalizer)
 	case 2, 3, 4:
-		body := b.beforeName + l.name + b.afterName + l.revision + b.afterRevision + b.status[step-2]
-		return l.json(l.client.Put(), path(l.namespace, l.name, "status"), body)
+		body := b.join(b.beforeName, l.name, b.afterName, l.revision, b.afterRevision, b.status[step-2])
+		return l.conn.Send(ctx, http.MethodPut, path(l.namespace, l.name, "status"), jsonType, body)
 	case 5:
-		return l.client.Delete().AbsPath(path(l.namespace, l.name))
+		return l.conn.Send(ctx, http.MethodDelete, path(l.namespace, l.name), "", nil)
 	default:
-		return l.client.Patch(types.MergePatchType).AbsPath(path(l.namespace, l.name)).Body(b.removeFinalizer)
+		return l.conn.Send(ctx, http.MethodPatch, path(l.namespace, l.name), mergePatchType, b.removeFinalizer)
 	}
 }
 
-func (l *Life) json(r *rest.Request, path, body string) *rest.Request {
-	return r.AbsPath(path).SetHeader("Content-Type", "application/json").Body([]byte(body))
+// join overwrites what it returned before.
+func (b *bodies) join(parts ...string) []byte {
+	b.buffer = b.buffer[:0]
+	for _, part := range parts {
+		b.buffer = append(b.buffer, part...)
+	}
+	return b.buffer
 }
 
 // CreateTarget makes the agent that the queries ask.
