@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
@@ -42,11 +41,8 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
-	group.VersionedResourcesStorageMap = storage
-	group.NegotiatedSerializer = c.json.negotiated(group.NegotiatedSerializer)
-	if err := server.InstallAPIGroup(&group); err != nil {
-		return nil, fmt.Errorf("install the API group %s: %w", ark.GroupName, err)
+	if err := c.installArk(server, storage); err != nil {
+		return nil, err
 	}
 	return &Server{Generic: server, Storage: storage}, nil
 }

@@ -22,7 +22,7 @@ func applyAdmission(config *genericapiserver.Config, client kubernetes.Interface
 	wiring := initializer.New(client, nil, informers, config.Authorization.Authorizer, config.FeatureGate,
 		config.EffectiveVersion, config.DrainedNotify(), nil)
 	chain, err := plugins.NewFromPlugins([]string{lifecycle.PluginName}, noPluginConfig{}, wiring,
-		admission.DecoratorFunc(admissionmetrics.WithControllerMetrics))
+		admission.Decorators{admission.DecoratorFunc(notForUpdates), admission.DecoratorFunc(admissionmetrics.WithControllerMetrics)})
 	if err != nil {
 		return fmt.Errorf("set up admission: %w", err)
 	}
@@ -34,3 +34,17 @@ func applyAdmission(config *genericapiserver.Config, client kubernetes.Interface
 type noPluginConfig struct{}
 
 func (noPluginConfig) ConfigFor(string) (io.Reader, error) { return strings.NewReader(""), nil }
+
+// notForUpdates takes updates past the plugin, which allows them all. After any
+// plugin that might change an object its managed fields are parsed once more, to see
+// whether they are still valid: that would be 2 % of an update.
+func notForUpdates(plugin admission.Interface, _ string) admission.Interface {
+	return creationsAndDeletions{plugin.(*lifecycle.Lifecycle)}
+}
+
+type creationsAndDeletions struct{ *lifecycle.Lifecycle }
+
+// Handles implements admission.Interface.
+func (p creationsAndDeletions) Handles(operation admission.Operation) bool {
+	return operation != admission.Update && p.Lifecycle.Handles(operation)
+}

@@ -1,0 +1,70 @@
+package apiserver
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"sigs.k8s.io/structured-merge-diff/v6/typed"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
+)
+
+// typeConverter shows objects to the field manager (KEP-555). At every update the
+// stock one holds the objects before and after against their schema, which our Go
+// types cannot depart from, and looks through the managed fields of the one before,
+// which nobody can own: a tenth of a write. What a client applies goes through the
+// stock converter, and so is checked.
+type typeConverter struct {
+	managedfields.TypeConverter // the stock one
+	checked                     map[schema.GroupVersionKind]*typed.TypedValue
+}
+
+// newTypeConverter takes the kinds' schemas from the stock converter.
+func newTypeConverter(stock managedfields.TypeConverter, scheme *runtime.Scheme, kinds []schema.GroupVersionKind) (*typeConverter, error) {
+	c := &typeConverter{TypeConverter: stock, checked: map[schema.GroupVersionKind]*typed.TypedValue{}}
+	for _, kind := range kinds {
+		object, err := scheme.New(kind)
+		if err != nil {
+			return nil, fmt.Errorf("make a %s: %w", kind.Kind, err)
+		}
+		object.GetObjectKind().SetGroupVersionKind(kind)
+		if c.checked[kind], err = stock.ObjectToTyped(object, typed.AllowDuplicates); err != nil {
+			return nil, fmt.Errorf("find the schema of %s: %w", kind.Kind, err)
+		}
+	}
+	return c, nil
+}
+
+// ObjectToTyped implements managedfields.TypeConverter. The object must not change
+// as long as the result is used.
+func (c *typeConverter) ObjectToTyped(object runtime.Object, options ...typed.ValidationOptions) (*typed.TypedValue, error) {
+	checked := c.checked[object.GetObjectKind().GroupVersionKind()]
+	_, free := object.(*unstructured.Unstructured)
+	if checked == nil || free || !slices.Contains(options, typed.AllowDuplicates) {
+		return c.TypeConverter.ObjectToTyped(object, options...)
+	}
+	v, err := value.NewValueReflect(withoutManagedFields(object))
+	if err != nil {
+		return nil, fmt.Errorf("convert %T: %w", object, err)
+	}
+	//lint:ignore SA1019 advised against because checking became cheap, which it is not for objects that are nearly all text
+	return typed.AsTypedUnvalidated(v, checked.Schema(), checked.TypeRef()), nil
+}
+
+// withoutManagedFields returns the object, or a shallow copy of one that has such
+// fields: the watch cache shares it.
+func withoutManagedFields(object runtime.Object) any {
+	if m, ok := object.(metav1.Object); !ok || len(m.GetManagedFields()) == 0 {
+		return object
+	}
+	original := reflect.ValueOf(object).Elem()
+	shallow := reflect.New(original.Type())
+	shallow.Elem().Set(original)
+	shallow.Interface().(metav1.Object).SetManagedFields(nil)
+	return shallow.Interface()
+}
