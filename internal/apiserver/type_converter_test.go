@@ -111,7 +111,7 @@ func TestFieldsHaveTheOwnersThatTheStockConverterGives(t *testing.T) {
 func owners(o runtime.Object) map[string]string {
 	all := map[string]string{}
 	for _, e := range o.(metav1.Object).GetManagedFields() {
-		all[e.Manager+" "+string(e.Operation)+" "+e.APIVersion+" "+e.Subresource] = string(e.FieldsV1.Raw)
+		all[e.Manager+" "+string(e.Operation)+" "+e.APIVersion+" "+e.Subresource] = e.FieldsV1.GetRawString()
 	}
 	return all
 }
