@@ -33,6 +33,7 @@ func malformed(t *testing.T, p place) {
 		"patch: no operation":   {request{method: "PATCH", path: p.path("one"), contentType: jsonPatch, body: `[{"op":"dance","path":"/a"}]`}, 0},
 		"patch: no list":        {request{method: "PATCH", path: p.path("one"), contentType: jsonPatch, body: `{}`}, 400},
 		"patch: no path":        {request{method: "PATCH", path: p.path("one"), contentType: jsonPatch, body: `[{"op":"remove","path":"/metadata/nothing"}]`}, 422},
+		"patch: no value":       {request{method: "PATCH", path: p.path("one"), contentType: jsonPatch, body: `[{"op":"test","path":""}]`}, 400},
 		"patch: content type":   {request{method: "PATCH", path: p.path("one"), contentType: "application/patch", body: "{}"}, 415},
 		"patch: a list":         {request{method: "PATCH", path: p.path("one"), contentType: mergePatch, body: `[]`}, 0},
 		"patch: another name":   {request{method: "PATCH", path: p.path("one"), contentType: mergePatch, body: `{"metadata":{"name":"other"}}`}, 0},

@@ -113,7 +113,7 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		api = withSort(withTraceID(withRequestActor(withApplyFaults(api, c.codecs))))
+		api = withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(api, c.codecs), c.codecs))))
 		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
 		return withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, logFailure)))
 	}
