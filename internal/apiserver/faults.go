@@ -52,8 +52,7 @@ func (s sizeAware) Watch(ctx context.Context, key string, opts storage.ListOptio
 // tests the whole document against no value (RFC 6902 wants one). Other panics go on.
 func withPatchFaults(next http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-		if r.Method == http.MethodPatch && contentType == string(types.JSONPatchType) {
+		if isPatch(r, types.JSONPatchType) {
 			defer func() {
 				fault := recover()
 				if fault == nil {
@@ -70,11 +69,15 @@ func withPatchFaults(next http.Handler, serializer runtime.NegotiatedSerializer)
 	})
 }
 
+func isPatch(r *http.Request, kind types.PatchType) bool {
+	contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	return r.Method == http.MethodPatch && contentType == string(kind)
+}
+
 // withApplyFaults answers 400 to an applied object that does not fit the schema.
 func withApplyFaults(next http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-		if r.Method != http.MethodPatch || contentType != string(types.ApplyYAMLPatchType) {
+		if !isPatch(r, types.ApplyYAMLPatchType) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -2,38 +2,42 @@ package apiserver
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	apidiscoveryv2 "k8s.io/api/apidiscovery/v2"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	genericapi "k8s.io/apiserver/pkg/endpoints"
 	"k8s.io/apiserver/pkg/endpoints/discovery"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/kube-openapi/pkg/builder3"
+	openapicommon "k8s.io/kube-openapi/pkg/common"
 	openapiutil "k8s.io/kube-openapi/pkg/util"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/registry"
 )
 
 // installArk serves the Ark group as GenericAPIServer.InstallAPIGroup would, but
 // for the type converter, which cannot be given to that.
 func (c CompletedConfig) installArk(server *genericapiserver.GenericAPIServer, storage map[string]map[string]rest.Storage) error {
-	converter, err := c.typeConverter(storage)
+	stock, err := stockTypeConverter(c.Generic.OpenAPIV3Config, c.kinds)
 	if err != nil {
 		return err
 	}
+	converter, err := newTypeConverter(stock, c.kinds)
+	if err != nil {
+		return err
+	}
+	common := c.inEveryVersion(server, storage)
+	common.TypeConverter = converter
 	versions := c.scheme.PrioritizedVersionsForGroup(ark.GroupName)
 	for _, version := range versions {
-		group := c.groupVersion(server, version, storage)
-		group.TypeConverter = converter
+		group := common
+		group.GroupVersion, group.Storage = version, storage[version.Version]
 		resources, _, err := group.InstallREST(server.Handler.GoRestfulContainer)
 		if err != nil {
 			return fmt.Errorf("install %s: %w", version, err)
@@ -60,7 +64,8 @@ func (c CompletedConfig) installArk(server *genericapiserver.GenericAPIServer, s
 	return nil
 }
 
-func (c CompletedConfig) groupVersion(server *genericapiserver.GenericAPIServer, version schema.GroupVersion, storage map[string]map[string]rest.Storage) *genericapi.APIGroupVersion {
+// inEveryVersion is what the versions of the group have in common.
+func (c CompletedConfig) inEveryVersion(server *genericapiserver.GenericAPIServer, storage map[string]map[string]rest.Storage) genericapi.APIGroupVersion {
 	serving := map[string][]string{}
 	for v, resources := range storage {
 		for resource := range resources {
@@ -68,10 +73,8 @@ func (c CompletedConfig) groupVersion(server *genericapiserver.GenericAPIServer,
 		}
 	}
 	stock := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
-	return &genericapi.APIGroupVersion{
-		Storage:                     storage[version.Version],
+	return genericapi.APIGroupVersion{
 		Root:                        genericapiserver.APIGroupPrefix,
-		GroupVersion:                version,
 		AllServedVersionsByResource: serving,
 		OptionsExternalVersion:      stock.OptionsExternalVersion,
 		MetaGroupVersion:            stock.MetaGroupVersion,
@@ -92,32 +95,20 @@ func (c CompletedConfig) groupVersion(server *genericapiserver.GenericAPIServer,
 	}
 }
 
-// typeConverter makes the converter for the kinds that the storages serve.
-func (c CompletedConfig) typeConverter(storage map[string]map[string]rest.Storage) (managedfields.TypeConverter, error) {
-	kinds := map[schema.GroupVersionKind]string{} // to the names of their schemas
-	for version, resources := range storage {
-		for path, s := range resources {
-			if strings.Contains(path, "/") {
-				continue
-			}
-			kind, err := genericapi.GetResourceKind(arkVersion(version), s, c.scheme)
-			if err != nil {
-				return nil, fmt.Errorf("find the kind of %s: %w", path, err)
-			}
-			object, err := c.scheme.New(kind)
-			if err != nil {
-				return nil, fmt.Errorf("make a %s: %w", kind.Kind, err)
-			}
-			kinds[kind] = openapiutil.GetCanonicalTypeName(object)
-		}
+// stockTypeConverter makes the converter that the generic server would, from the
+// schemas that it publishes.
+func stockTypeConverter(published *openapicommon.OpenAPIV3Config, kinds []registry.Kind) (managedfields.TypeConverter, error) {
+	names := make([]string, 0, len(kinds))
+	for _, kind := range kinds {
+		names = append(names, openapiutil.GetCanonicalTypeName(kind.New()))
 	}
-	models, err := builder3.BuildOpenAPIDefinitionsForResources(c.Generic.OpenAPIV3Config, slices.Sorted(maps.Values(kinds))...)
+	models, err := builder3.BuildOpenAPIDefinitionsForResources(published, names...)
 	if err != nil {
 		return nil, fmt.Errorf("build the schemas of the kinds: %w", err)
 	}
-	stock, err := managedfields.NewTypeConverter(models, false)
+	converter, err := managedfields.NewTypeConverter(models, false)
 	if err != nil {
 		return nil, fmt.Errorf("read the schemas of the kinds: %w", err)
 	}
-	return newTypeConverter(stock, c.scheme, slices.Collect(maps.Keys(kinds)))
+	return converter, nil
 }

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"github.com/mckinsey/ark-server/internal/registry"
 )
 
 // typeConverter shows objects to the field manager (KEP-555). At every update the
@@ -25,16 +27,14 @@ type typeConverter struct {
 }
 
 // newTypeConverter takes the kinds' schemas from the stock converter.
-func newTypeConverter(stock managedfields.TypeConverter, scheme *runtime.Scheme, kinds []schema.GroupVersionKind) (*typeConverter, error) {
+func newTypeConverter(stock managedfields.TypeConverter, kinds []registry.Kind) (*typeConverter, error) {
 	c := &typeConverter{TypeConverter: stock, checked: map[schema.GroupVersionKind]*typed.TypedValue{}}
 	for _, kind := range kinds {
-		object, err := scheme.New(kind)
-		if err != nil {
-			return nil, fmt.Errorf("make a %s: %w", kind.Kind, err)
-		}
-		object.GetObjectKind().SetGroupVersionKind(kind)
-		if c.checked[kind], err = stock.ObjectToTyped(object, typed.AllowDuplicates); err != nil {
-			return nil, fmt.Errorf("find the schema of %s: %w", kind.Kind, err)
+		object, gvk := kind.New(), kind.GroupVersionKind()
+		object.GetObjectKind().SetGroupVersionKind(gvk)
+		var err error
+		if c.checked[gvk], err = stock.ObjectToTyped(object, typed.AllowDuplicates); err != nil {
+			return nil, fmt.Errorf("find the schema of %s: %w", kind.Name, err)
 		}
 	}
 	return c, nil

@@ -6,37 +6,23 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/managedfields"
-	"k8s.io/kube-openapi/pkg/validation/spec"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/openapi"
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
-// converters are the stock one and ours, built from the same schemas.
-func converters(t *testing.T, scheme *runtime.Scheme, kinds []schema.GroupVersionKind) (stock managedfields.TypeConverter, ours *typeConverter) {
+// converters are the stock one and ours, as the server makes them.
+func converters(t *testing.T, scheme *runtime.Scheme) (stock, ours managedfields.TypeConverter) {
 	t.Helper()
-	schemas := map[string]*spec.Schema{}
-	for name, definition := range openapi.GetOpenAPIDefinitions(func(name string) spec.Ref {
-		return spec.MustCreateRef("#/components/schemas/" + name)
-	}) {
-		schemas[name] = &definition.Schema
-	}
-	for _, kind := range kinds {
-		name, err := scheme.ToOpenAPIDefinitionName(kind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		schemas[name].AddExtension("x-kubernetes-group-version-kind", []any{map[string]any{
-			"group": kind.Group, "version": kind.Version, "kind": kind.Kind,
-		}})
-	}
-	stock, err := managedfields.NewTypeConverter(schemas, false)
+	config := genericapiserver.NewConfig(serializer.NewCodecFactory(scheme))
+	applyOpenAPI(config, scheme, nil)
+	stock, err := stockTypeConverter(config.OpenAPIV3Config, registry.Kinds())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ours, err = newTypeConverter(stock, scheme, kinds); err != nil {
+	if ours, err = newTypeConverter(stock, registry.Kinds()); err != nil {
 		t.Fatal(err)
 	}
 	return stock, ours
@@ -46,13 +32,10 @@ func converters(t *testing.T, scheme *runtime.Scheme, kinds []schema.GroupVersio
 // converter, and the objects stay as they were.
 func TestFieldsHaveTheOwnersThatTheStockConverterGives(t *testing.T) {
 	scheme := newScheme(t)
-	var kinds []schema.GroupVersionKind
-	for _, k := range registry.Kinds() {
-		kinds = append(kinds, k.GroupVersion.WithKind(k.Name))
-	}
-	stock, ours := converters(t, scheme, kinds)
+	stock, ours := converters(t, scheme)
 	random := randomObjects()
-	for _, kind := range kinds {
+	for _, k := range registry.Kinds() {
+		kind := k.GroupVersionKind()
 		t.Run(kind.Kind, func(t *testing.T) {
 			manager := func(c managedfields.TypeConverter) *managedfields.FieldManager {
 				m, err := managedfields.NewDefaultFieldManager(c, runtime.UnsafeObjectConvertor(scheme), scheme, scheme, kind, kind.GroupVersion(), "", nil)
