@@ -20,6 +20,7 @@ func malformed(t *testing.T, p place) {
 	}{
 		"no body":               {request{method: "POST", path: p.collection(), body: ""}, 400},
 		"not JSON":              {request{method: "POST", path: p.collection(), body: "{"}, 400},
+		"a comma missing":       {request{method: "POST", path: p.collection(), body: strings.Replace(valid, `,"kind":`, `"kind":`, 1)}, 400},
 		"a list":                {request{method: "POST", path: p.collection(), body: "[]"}, 400},
 		"null":                  {request{method: "POST", path: p.collection(), body: "null"}, 0},
 		"another kind":          {request{method: "POST", path: p.collection(), body: strings.Replace(valid, `"kind":"`+p.kind.Kind+`"`, `"kind":"Pod"`, 1)}, 400},

@@ -79,7 +79,7 @@ func (r *reader) skipValue() bool {
 // between its quotes; or it takes the end of the object, and found is false. The
 // caller takes the value.
 func (r *reader) key(n int) (key []byte, found, ok bool) {
-	if found, ok = r.separator(n, '{', '}'); !found {
+	if found, ok = r.separator(n, '{', '}'); !found || !ok {
 		return nil, false, ok
 	}
 	if r.next() != '"' {

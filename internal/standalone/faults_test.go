@@ -62,6 +62,8 @@ func TestFaults(t *testing.T) {
 	}{
 		{"no body", "POST", list, asJSON, "", 400},
 		{"not JSON", "POST", list, asJSON, "{", 400},
+		{"a comma missing", "POST", list, asJSON, strings.Replace(valid, `,"spec"`, `"spec"`, 1), 400},
+		{"a comma missing in free-form JSON", "POST", list, asJSON, strings.Replace(valid, `"x"`, `{"a":1"b":2}`, 1), 400},
 		{"a list", "POST", list, asJSON, "[]", 400},
 		{"another kind", "POST", list, asJSON, strings.Replace(valid, "Query", "Agent", 1), 400},
 		{"another version", "POST", list, asJSON, strings.Replace(valid, "v1alpha1", "v9", 1), 400},
