@@ -24,6 +24,8 @@ func (c *compiler) decoder(t reflect.Type) (decoder, error) {
 func (c *compiler) newDecoder(t reflect.Type) (decoder, error) {
 	if t.Kind() != reflect.Pointer {
 		switch {
+		case t == timeType:
+			return orAbsent(decodeTime), nil
 		case implements(t, unmarshalerType):
 			return decodeUnmarshaler, nil
 		case implements(t, textUnmarshalerType):
@@ -210,12 +212,28 @@ func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
 	}, nil
 }
 
+// Plain is a json.Unmarshaler that keeps a string of ASCII without escapes as it
+// is written, quotes included. What UnmarshalJSON makes of such a text must be the
+// same.
+type Plain interface{ SetPlainJSON(text string) }
+
 // decodeUnmarshaler hands a value its text.
 func decodeUnmarshaler(r *reader, v reflect.Value) bool {
-	r.next()
+	simple, ok := false, false
+	isString := r.next() == '"'
 	begin := r.at
-	if !r.skipValue() {
+	if isString {
+		_, simple, ok = r.quoted()
+	} else {
+		ok = r.skipValue()
+	}
+	if !ok {
 		return false
 	}
-	return v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(r.text[begin:r.at]) == nil
+	text, value := r.text[begin:r.at], v.Addr().Interface()
+	if plain, is := value.(Plain); is && simple {
+		plain.SetPlainJSON(string(text))
+		return true
+	}
+	return value.(json.Unmarshaler).UnmarshalJSON(text) == nil
 }

@@ -9,6 +9,6 @@
 // value of another type, a syntax error, a Marshaler's failure) it leaves to the
 // caller, who asks the stock code instead and so gets the stock code's answer.
 //
-// It may import the standard library only. Codecs are immutable and safe for
-// concurrent use.
+// It may import the standard library and, for its times, metav1. Codecs are
+// immutable and safe for concurrent use.
 package objectjson

@@ -23,6 +23,8 @@ func (c *compiler) encoder(t reflect.Type) (encoder, error) {
 func (c *compiler) newEncoder(t reflect.Type) (encoder, error) {
 	if t.Kind() != reflect.Pointer {
 		switch {
+		case t == timeType:
+			return encodeTime, nil
 		case implements(t, marshalerType):
 			return encodeMarshaler, nil
 		case implements(t, textMarshalerType):

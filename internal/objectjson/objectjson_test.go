@@ -137,6 +137,9 @@ func FuzzDecode(f *testing.F) {
 		`{"spec":{"cancel":true,"parameters":[],"overrides":null},"status":{"tokenUsage":{"totalTokens":-0}}}`, `{"Spec":{}}`,
 		`{"status":{"tokenUsage":{"totalTokens":9223372036854775807,"promptTokens":1e2}}}`, `{"status":{"phase":"done","conditions":[{"type":"A","lastTransitionTime":"2026-01-01T00:00:00Z"}]}}`,
 		`{"metadata":{"managedFields":[{"manager":"m","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{".":{}}},"time":"2026-01-01T00:00:00Z"}]}}`, "{\"kind\":\"\xff\"}", `{"kind":"a` + "\x01" + `"}`, `{"kind":01}`, `{}x`,
+		`{"kind":"Query""apiVersion":"v1"}`, `{"spec":{"input":{"a":1"b":2}}}`, `{"spec":{"input":"<&>` + "\x7f" + `"}}`, `{"spec":{"input":"é“”` + "\u2028" + `"}}`,
+		`{"metadata":{"creationTimestamp":"2026-01-01t00:00:00.25+02:00"}}`, `{"metadata":{"creationTimestamp":"2026-02-30T00:00:00Z","deletionTimestamp":"2026\u002d01-01T00:00:00Z"}}`,
+		`{"metadata":{"creationTimestamp":"","deletionTimestamp":"9999-12-31T23:59:59,5-23:59"}}`, `{"metadata":{"deletionTimestamp":"0001-01-01T00:00:00Z"}}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -148,7 +151,7 @@ func FuzzDecode(f *testing.F) {
 // FuzzEncode puts any text where a query has text, and any where it has JSON.
 func FuzzEncode(f *testing.F) {
 	codec := codecFor(f, &v1alpha1.Query{})
-	for _, seed := range []string{"", "plain", "<&>\u2028é“", "\xff\x00\x1f\x7f", `"\u2028 \/"`, ` [ 1 , {"<":-0.5E9} ] `, `{"a":1`, "01", "\"\u2029\xe2\x80\"", "12345678<"} {
+	for _, seed := range []string{"", "plain", "<&>\u2028é“", "\xff\x00\x1f\x7f", `"\u2028 \/"`, ` [ 1 , {"<":-0.5E9} ] `, `{"a":1"b":2}`, `[1"a"]`, `{"a":1`, "01", "\"\u2029\xe2\x80\"", "12345678<"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

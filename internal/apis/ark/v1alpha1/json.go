@@ -41,6 +41,9 @@ func (j *JSON) UnmarshalJSON(data []byte) (err error) {
 	return err
 }
 
+// SetPlainJSON takes a string that is in canonical form already.
+func (j *JSON) SetPlainJSON(text string) { j.Raw = text }
+
 // JSONObject holds one JSON object with free content. Decoding accepts any
 // JSON value, in the canonical form of JSON; validation rejects what is not an
 // object, because only validation can name the field.
