@@ -70,6 +70,7 @@ func openEngine(ctx context.Context, o *options) (mvcc.Engine, error) {
 	if kind, ok := serverKinds()[o.storage]; ok {
 		engine, err = kind.open(ctx, o)
 	} else {
+		spareProcessor()
 		engine, err = sqlite.Open(ctx, o.dbPath, sqlite.Options{Relaxed: o.dbSynchronous == "normal"})
 	}
 	if err != nil {

@@ -17,6 +17,8 @@
 //	operate.go  metrics, traces and reports for operators
 //	logging.go  where logs go
 //	memory.go   how much garbage the process keeps
+//	processors.go
+//	            how many threads run goroutines
 package main
 
 import (

@@ -32,6 +32,7 @@ func (c CompletedConfig) installArk(server *genericapiserver.GenericAPIServer, s
 	if err != nil {
 		return err
 	}
+	server.Handler.GoRestfulContainer.Router(newRememberedRoutes())
 	common := c.inEveryVersion(server, storage)
 	common.TypeConverter = converter
 	versions := c.scheme.PrioritizedVersionsForGroup(ark.GroupName)

@@ -43,9 +43,14 @@ func plan(o options) []planned {
 
 // life counts each write on its own.
 func life(ctx context.Context, t *target, clients int, length time.Duration, name string) measure.Sample {
+	conns, closeAll, err := t.dial(ctx)
+	if err != nil {
+		return measure.Sample{Failed: 1, FirstError: fmt.Errorf("connect: %w", err)}
+	}
+	defer closeAll()
 	lives := make([]*query.Life, clients)
 	for c := range lives {
-		lives[c] = query.NewLife(t.lean[c%len(t.lean)], lifeNamespace, inputSize, answerSize)
+		lives[c] = query.NewLife(conns[c%len(conns)], lifeNamespace, inputSize, answerSize)
 	}
 	return measure.RunGroups(ctx, clients, length, query.Steps, func(ctx context.Context, c, i int) error {
 		return lives[c].Step(ctx, i%query.Steps, fmt.Sprintf("query-%s-%d-%d", name, c, i/query.Steps))

@@ -33,9 +33,9 @@ const (
 type target struct {
 	name    string
 	clients []*rest.RESTClient // connections of their own
-	lean    []*h2client.Conn   // which cost the client little
-	plain   *rest.RESTClient   // asks for no compression
-	pids    map[string]int     // processes whose CPU counts, by name
+	config  *rest.Config
+	plain   *rest.RESTClient // asks for no compression
+	pids    map[string]int   // processes whose CPU counts, by name
 	objects int
 	stop    func() error
 }
@@ -98,12 +98,8 @@ func (t *target) connect(ctx context.Context, config *rest.Config) error {
 			return err
 		}
 		t.clients = append(t.clients, c)
-		lean, err := h2client.Dial(ctx, config)
-		if err != nil {
-			return err
-		}
-		t.lean = append(t.lean, lean)
 	}
+	t.config = config
 	uncompressed := rest.CopyConfig(config)
 	uncompressed.DisableCompression = true
 	var err error
@@ -125,6 +121,25 @@ func (t *target) connect(ctx context.Context, config *rest.Config) error {
 		return query.Create(ctx, t.client(c), listNamespace, fmt.Sprintf("query-%06d", n), spec)
 	})
 	return s.FirstError
+}
+
+// dial opens connections that cost the client little. They are for one measurement: a server hangs up on one that has
+// been idle for long.
+func (t *target) dial(ctx context.Context) (conns []*h2client.Conn, closeAll func(), err error) {
+	closeAll = func() {
+		for _, c := range conns {
+			_ = c.Close() // nothing is in flight
+		}
+	}
+	for range connections {
+		c, err := h2client.Dial(ctx, t.config)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		conns = append(conns, c)
+	}
+	return conns, closeAll, nil
 }
 
 func (t *target) client(c int) *rest.RESTClient { return t.clients[c%len(t.clients)] }
