@@ -157,6 +157,7 @@ func (m *member) field(v reflect.Value) reflect.Value {
 var (
 	marshalerType       = reflect.TypeFor[json.Marshaler]()
 	unmarshalerType     = reflect.TypeFor[json.Unmarshaler]()
+	plainType           = reflect.TypeFor[Plain]()
 	textMarshalerType   = reflect.TypeFor[encoding.TextMarshaler]()
 	textUnmarshalerType = reflect.TypeFor[encoding.TextUnmarshaler]()
 )

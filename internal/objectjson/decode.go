@@ -26,6 +26,8 @@ func (c *compiler) newDecoder(t reflect.Type) (decoder, error) {
 		switch {
 		case t == timeType:
 			return orAbsent(decodeTime), nil
+		case implements(t, plainType):
+			return decodePlain, nil
 		case implements(t, unmarshalerType):
 			return decodeUnmarshaler, nil
 		case implements(t, textUnmarshalerType):
@@ -215,25 +217,30 @@ func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
 // Plain is a json.Unmarshaler that keeps a string of ASCII without escapes as it
 // is written, quotes included. What UnmarshalJSON makes of such a text must be the
 // same.
-type Plain interface{ SetPlainJSON(text string) }
+type Plain interface {
+	json.Unmarshaler
+	SetPlainJSON(text string)
+}
+
+// decodePlain hands a value its text, with a word about what has been seen of it.
+func decodePlain(r *reader, v reflect.Value) bool {
+	if r.next() == '"' {
+		begin := r.at
+		if _, simple, ok := r.quoted(); ok && simple {
+			v.Addr().Interface().(Plain).SetPlainJSON(string(r.text[begin:r.at]))
+			return true
+		}
+		r.at = begin
+	}
+	return decodeUnmarshaler(r, v)
+}
 
 // decodeUnmarshaler hands a value its text.
 func decodeUnmarshaler(r *reader, v reflect.Value) bool {
-	simple, ok := false, false
-	isString := r.next() == '"'
+	r.next()
 	begin := r.at
-	if isString {
-		_, simple, ok = r.quoted()
-	} else {
-		ok = r.skipValue()
-	}
-	if !ok {
+	if !r.skipValue() {
 		return false
 	}
-	text, value := r.text[begin:r.at], v.Addr().Interface()
-	if plain, is := value.(Plain); is && simple {
-		plain.SetPlainJSON(string(text))
-		return true
-	}
-	return value.(json.Unmarshaler).UnmarshalJSON(text) == nil
+	return v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(r.text[begin:r.at]) == nil
 }

@@ -13,12 +13,11 @@ var timeType = reflect.TypeFor[metav1.Time]()
 
 // decodeTime fills a metav1.Time as its UnmarshalJSON does.
 func decodeTime(r *reader, v reflect.Value) bool {
-	r.next()
-	text, simple, ok := r.quoted()
-	if !ok || !simple {
+	text, ok := r.string()
+	if !ok {
 		return false
 	}
-	t, err := time.Parse(time.RFC3339, string(text))
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return false
 	}
