@@ -123,7 +123,7 @@ func (s *jsonSerializer) release(buffer *[]byte) {
 // text is, where the caller expects one, and then looks whether it is that.
 func (s *jsonSerializer) Decode(text []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	if into != nil {
-		if codec, known := s.codecs.objects[reflect.TypeOf(into)]; known && !codec.kind.Empty() && codec.Decode(text, into) {
+		if codec, known := s.codecs.objects[reflect.TypeOf(into)]; known && !codec.kind.Empty() && codec.Decode(string(text), into) {
 			found := into.GetObjectKind().GroupVersionKind()
 			if found == codec.kind {
 				return into, &found, nil

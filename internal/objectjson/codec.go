@@ -2,10 +2,13 @@ package objectjson
 
 import (
 	"encoding"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Codec encodes and decodes the values of one Go type.
@@ -54,19 +57,31 @@ func (c *Codec) Append(to []byte, object any) ([]byte, bool) {
 }
 
 // Decode fills what into points to, which must be zero. It returns false, and
-// leaves it zero, if the text has to be decoded by the stock decoder. It keeps no
-// part of the text.
-func (c *Codec) Decode(text []byte, into any) bool {
+// leaves it zero, if the text has to be decoded by the stock decoder. The strings
+// of the object are parts of the text where they can be, and so keep it in memory.
+func (c *Codec) Decode(text string, into any) bool {
 	v := reflect.ValueOf(into)
-	if v.Type() != c.goType || v.IsNil() || !v.Elem().IsZero() {
+	if v.Type() != c.goType || v.IsNil() || !isZero(v) {
 		return false
 	}
-	r := reader{text: text}
+	r := reader{text: bytesOf(text), whole: text}
 	if c.decode(&r, v.Elem()) && r.atEnd() {
 		return true
 	}
 	v.Elem().SetZero()
 	return false
+}
+
+// isZero tells whether what a pointer points to is zero in all its bytes. Unlike
+// reflect's, it does not look at one field after the other.
+func isZero(pointer reflect.Value) bool {
+	memory := unsafe.Slice((*byte)(pointer.UnsafePointer()), pointer.Type().Elem().Size())
+	for ; len(memory) >= 8; memory = memory[8:] {
+		if binary.NativeEndian.Uint64(memory) != 0 {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(memory, func(b byte) bool { return b != 0 })
 }
 
 // compiler remembers the types on the way, which may hold themselves.

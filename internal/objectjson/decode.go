@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/bits"
 	"reflect"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -26,6 +28,8 @@ func (c *compiler) newDecoder(t reflect.Type) (decoder, error) {
 		switch {
 		case t == timeType:
 			return orAbsent(decodeTime), nil
+		case t == stringsType:
+			return orAbsent(decodeStrings), nil
 		case implements(t, plainType):
 			return decodePlain, nil
 		case implements(t, unmarshalerType):
@@ -53,6 +57,12 @@ func (c *compiler) newDecoder(t reflect.Type) (decoder, error) {
 		decode, err := c.structDecoder(t)
 		return orAbsent(decode), err
 	case reflect.Pointer:
+		switch t.Elem() {
+		case timeType:
+			return orAbsent(decodeTimePointer), nil
+		case fieldsType:
+			return orAbsent(decodeFieldsPointer), nil
+		}
 		elem, err := c.decoder(t.Elem())
 		return orAbsent(func(r *reader, v reflect.Value) bool {
 			v.Set(reflect.New(t.Elem()))
@@ -91,7 +101,8 @@ func (r *reader) string() (string, bool) {
 		return "", false
 	}
 	if simple {
-		return string(inside), true
+		end := r.at - len(`"`)
+		return r.whole[end-len(inside) : end], true
 	}
 	return meaning(inside)
 }
@@ -120,24 +131,49 @@ func decodeInt(r *reader, v reflect.Value) bool {
 	return true
 }
 
+// sliceDecoder gathers the elements in a slice that it uses again and again, to
+// allocate one of the right size once their number is known.
 func sliceDecoder(t reflect.Type, elem decoder) decoder {
+	const longest = 64 // elements of a slice that is kept for the next time
+	spare := sync.Pool{New: func() any {
+		gathered := reflect.MakeSlice(t, 4, 4)
+		return &gathered
+	}}
 	return func(r *reader, v reflect.Value) bool {
-		for n := 0; ; n++ {
-			found, ok := r.element(n)
-			if !ok {
-				return false
-			}
-			if !found {
-				if n == 0 {
-					v.Set(reflect.MakeSlice(t, 0, 0))
-				}
-				return true
-			}
-			v.Grow(1)
-			v.SetLen(n + 1)
-			if !elem(r, v.Index(n)) {
-				return false
-			}
+		gathered := spare.Get().(*reflect.Value)
+		n, ok := gather(r, elem, gathered)
+		switch {
+		case ok && n > 0:
+			v.Grow(n)
+			v.SetLen(n)
+			reflect.Copy(v, *gathered)
+		case ok:
+			v.Set(reflect.MakeSlice(t, 0, 0))
+		}
+		for i := range n {
+			gathered.Index(i).SetZero()
+		}
+		if gathered.Len() <= longest {
+			spare.Put(gathered)
+		}
+		return ok
+	}
+}
+
+// gather decodes an array into a slice of zero values, which it replaces by a longer
+// one where it has to, and returns how many elements it has touched.
+func gather(r *reader, elem decoder, into *reflect.Value) (n int, ok bool) {
+	for ; ; n++ {
+		if found, ok := r.element(n); !found || !ok {
+			return n, ok
+		}
+		if n == into.Len() {
+			longer := reflect.MakeSlice(into.Type(), 2*n, 2*n)
+			reflect.Copy(longer, *into)
+			*into = longer
+		}
+		if !elem(r, into.Index(n)) {
+			return n + 1, false
 		}
 	}
 }
@@ -188,21 +224,29 @@ func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
 		return nil, fmt.Errorf("%s has more than 64 fields", t)
 	}
 	fields := make(map[string]*decodedMember, len(members))
+	inOrder := make([]*decodedMember, len(members))
 	for i, m := range members {
 		decode, err := c.decoder(m.Type)
 		if err != nil {
 			return nil, err
 		}
-		fields[m.name] = &decodedMember{member: m, bit: 1 << i, decode: decode}
+		inOrder[i] = &decodedMember{member: m, bit: 1 << i, decode: decode}
+		fields[m.name] = inOrder[i]
 	}
 	return func(r *reader, v reflect.Value) bool {
 		var seen uint64
+		next := inOrder // as most texts have them
 		for n := 0; ; n++ {
 			key, found, ok := r.key(n)
 			if !ok || !found {
 				return ok
 			}
-			f := fields[string(key)]
+			var f *decodedMember
+			if len(next) > 0 && next[0].name == string(key) {
+				f, next = next[0], next[1:]
+			} else if f = fields[string(key)]; f != nil {
+				next = inOrder[bits.TrailingZeros64(f.bit)+1:]
+			}
 			if f == nil || seen&f.bit != 0 {
 				return false // unknown or repeated
 			}
@@ -227,7 +271,7 @@ func decodePlain(r *reader, v reflect.Value) bool {
 	if r.next() == '"' {
 		begin := r.at
 		if _, simple, ok := r.quoted(); ok && simple {
-			v.Addr().Interface().(Plain).SetPlainJSON(string(r.text[begin:r.at]))
+			v.Addr().Interface().(Plain).SetPlainJSON(r.whole[begin:r.at])
 			return true
 		}
 		r.at = begin
@@ -235,7 +279,8 @@ func decodePlain(r *reader, v reflect.Value) bool {
 	return decodeUnmarshaler(r, v)
 }
 
-// decodeUnmarshaler hands a value its text.
+// decodeUnmarshaler hands a value its text, which by the rules of json.Unmarshaler it
+// neither keeps nor changes.
 func decodeUnmarshaler(r *reader, v reflect.Value) bool {
 	r.next()
 	begin := r.at

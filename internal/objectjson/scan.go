@@ -11,6 +11,10 @@ type reader struct {
 	text  []byte
 	at    int
 	depth int
+	// whole is the text once more, for strings to be parts of, and blocks what
+	// pointers are to point to; decoding needs them, scanning does not.
+	whole string
+	blocks
 	// spaced and unsafe tell whether what was skipped had white space between
 	// its tokens, or characters that HTML minds.
 	spaced, unsafe bool

@@ -11,18 +11,19 @@ import (
 // an object has one for each of its managers and conditions.
 var timeType = reflect.TypeFor[metav1.Time]()
 
-// decodeTime fills a metav1.Time as its UnmarshalJSON does.
 func decodeTime(r *reader, v reflect.Value) bool {
+	return r.time(v.Addr().Interface().(*metav1.Time))
+}
+
+// time fills a metav1.Time as its UnmarshalJSON does.
+func (r *reader) time(t *metav1.Time) bool {
 	text, ok := r.string()
 	if !ok {
 		return false
 	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return false
-	}
-	v.Addr().Interface().(*metav1.Time).Time = t.Local()
-	return true
+	parsed, err := time.Parse(time.RFC3339, text)
+	t.Time = parsed.Local()
+	return err == nil
 }
 
 // encodeTime appends a metav1.Time as its MarshalJSON has it.

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/informers"
@@ -34,8 +35,8 @@ func (s storages) add(version schema.GroupVersion, paths map[string]rest.Storage
 
 // monitors are the informers that the garbage collector sees objects with. They
 // keep what it needs of an object's metadata and nothing else, and read the
-// server's own resources without HTTP from the watch caches, whose strings they
-// share: each write of an Ark object passes through them.
+// server's own resources without HTTP from the watch caches, with which they share
+// what changes with the object: each write of an Ark object passes through them.
 type monitors struct {
 	stored storages
 	// others are of what the server serves beside that, if anything.
@@ -139,10 +140,14 @@ func trim(obj any) (any, error) {
 	if err != nil {
 		return obj, nil // a tombstone, whose object has been trimmed
 	}
+	// The collector's graph keeps these as it saw them first. They may be parts of the
+	// text of the whole object, which would stay in memory with them.
+	name := whole.GetName()
+	nameAndUID := name + string(whole.GetUID())
 	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
-		Name:              whole.GetName(),
+		Name:              nameAndUID[:len(name)],
 		Namespace:         unique.Make(whole.GetNamespace()).Value(),
-		UID:               whole.GetUID(),
+		UID:               types.UID(nameAndUID[len(name):]),
 		ResourceVersion:   whole.GetResourceVersion(),
 		DeletionTimestamp: whole.GetDeletionTimestamp(),
 		OwnerReferences:   whole.GetOwnerReferences(),
