@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/names"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -99,11 +100,36 @@ func (s strategy) ValidateUpdate(ctx context.Context, obj, old runtime.Object) f
 // generated rules repeat, and logs an error if they do not; ours leave the
 // metadata alone.
 func (s strategy) ValidateDeclaratively(ctx context.Context, obj, old runtime.Object, errs field.ErrorList, op operation.Type, config rest.DeclarativeValidationConfig) field.ErrorList {
+	if s.isValid(ctx, obj, old, op, config) {
+		return errs
+	}
 	for _, err := range errs {
 		err.CoveredByDeclarative = false
 	}
 	all := s.DeclarativeValidation.ValidateDeclaratively(ctx, obj, old, errs, op, config)
 	return withoutRepeats(all, errs)
+}
+
+// isValid runs the generated rules on the objects themselves. The stock function
+// runs them on deep copies, in case they are to be converted to the version of the
+// request, which here they are in already. It is left to judge the others, so to
+// convert, and to say what is wrong.
+func (s strategy) isValid(ctx context.Context, obj, old runtime.Object, op operation.Type, config rest.DeclarativeValidationConfig) bool {
+	info, found := request.RequestInfoFrom(ctx)
+	if !found || (schema.GroupVersion{Group: info.APIGroup, Version: info.APIVersion}) != s.kind.GroupVersion {
+		return false
+	}
+	var subresources []string
+	if info.Subresource != "" {
+		subresources = []string{info.Subresource}
+	}
+	switch op {
+	case operation.Create:
+		return len(s.Scheme.Validate(ctx, config.Options, obj, subresources...)) == 0
+	case operation.Update:
+		return len(s.Scheme.ValidateUpdate(ctx, config.Options, obj, old, subresources...)) == 0
+	}
+	return false
 }
 
 // withoutRepeats removes from all the faults that told has in other words: those
