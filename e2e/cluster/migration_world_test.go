@@ -217,7 +217,7 @@ func requireSame(t *testing.T, want, got map[string]map[string]any) {
 	}
 	faults := 0
 	for _, at := range union(want, got) {
-		x, y := string(encode(withoutEmpty(want[at]))), string(encode(withoutEmpty(got[at])))
+		x, y := string(encode(registrytest.WithoutEmpty(want[at]))), string(encode(registrytest.WithoutEmpty(got[at])))
 		if x != y {
 			if faults++; faults <= 10 {
 				t.Errorf("%s:\nwas %s\nis  %s", at, x, y)
@@ -274,7 +274,7 @@ func requireBack(t *testing.T, want, before, got map[string]map[string]any) {
 			}
 			reference["uid"] = uid
 		}
-		if x, y := string(encode(withoutEmpty(w))), string(encode(withoutEmpty(g))); x != y {
+		if x, y := string(encode(registrytest.WithoutEmpty(w))), string(encode(registrytest.WithoutEmpty(g))); x != y {
 			fault("%s:\nwas %s\nis  %s", at, x, y)
 		}
 	}
@@ -321,27 +321,4 @@ func clone(o map[string]any) map[string]any {
 		return nil
 	}
 	return decode(encode(o))
-}
-
-func withoutEmpty(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for key, member := range v {
-			if member = withoutEmpty(member); member != nil {
-				out[key] = member
-			}
-		}
-		if len(out) == 0 {
-			return nil
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = withoutEmpty(v[i])
-		}
-		return out
-	}
-	return value
 }

@@ -3,12 +3,12 @@ package contract
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/golden"
 )
 
 var update = flag.Bool("update", false, "write docs/conformance.md anew")
@@ -19,20 +19,7 @@ func TestConformanceTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(root, "docs", "conformance.md")
-	want := conformance()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != want {
-		t.Error("docs/conformance.md is out of date: in e2e/contract, run go test -run TestConformanceTable -update")
-	}
+	golden.Compare(t, filepath.Join(root, "docs", "conformance.md"), conformance(), *update, "cd e2e && go test ./contract -run TestConformanceTable -update")
 }
 
 // TestGapsAreKnown: a gap names a number and a system that there are.

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/golden"
 )
 
 var update = flag.Bool("update", false, "write the golden files, the README's table and the Kustomize base anew")
@@ -69,19 +70,7 @@ func render(t *testing.T, set ...string) string {
 // check compares with a file, or writes it.
 func check(t *testing.T, file, got string) {
 	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s is not current: look at what changed with cd e2e && go test ./helm -update && git diff", file)
-	}
+	golden.Compare(t, file, got, *update, "cd e2e && go test ./helm -update")
 }
 
 var (

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/golden"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
@@ -162,11 +163,17 @@ func (s *session) run(t *testing.T) {
 	s.status(t)
 	s.changes(t)
 	s.deletions(t)
-	s.compare(t, s.plural+".txt", s.text.String())
+	compare(t, s.plural+".txt", s.text.String())
 
 	s.text.Reset()
 	s.explains(t)
-	s.compare(t, s.plural+".explain.txt", s.text.String())
+	compare(t, s.plural+".explain.txt", s.text.String())
+}
+
+// compare holds a text to a golden file, or writes it there.
+func compare(t *testing.T, file, got string) {
+	t.Helper()
+	golden.Compare(t, filepath.Join("testdata", file), got, *update, "cd e2e && go test ./kubectl -run TestGolden -update")
 }
 
 // applies creates the object and looks at it in each format.

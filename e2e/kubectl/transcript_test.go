@@ -2,8 +2,6 @@ package kubectl
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -64,34 +62,6 @@ func (s *session) note(t *testing.T, code int, args []string, r component.Kubect
 		fmt.Fprintf(&s.text, "exit code %d\n", r.Code)
 	}
 	s.text.WriteString("\n")
-}
-
-// compare holds a text to a golden file, or writes it there.
-func (s *session) compare(t *testing.T, file, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", file)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got == string(want) {
-		return
-	}
-	is, was := strings.Split(got, "\n"), strings.Split(string(want), "\n")
-	line := 0
-	for line < min(len(is), len(was)) && is[line] == was[line] {
-		line++
-	}
-	excerpt := func(lines []string) string {
-		return strings.Join(lines[max(0, min(line-6, len(lines))):min(line+12, len(lines))], "\n")
-	}
-	t.Errorf("%s differs from line %d on (if that is meant, go test ./kubectl -run TestGolden -update writes it anew):\n%s\n\nwant:\n%s", path, line+1, excerpt(is), excerpt(was))
 }
 
 var replacements = []struct {

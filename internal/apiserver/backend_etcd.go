@@ -40,24 +40,14 @@ const etcdPatience = 15 * time.Second
 // NewEtcd returns a Backend on an etcd, or anything that speaks its protocol,
 // outside this process. It fails if none of the servers answers within the context.
 func NewEtcd(ctx context.Context, o EtcdOptions) (*Client, error) {
-	if err := reachable(ctx, o.Servers); err != nil {
-		return nil, err
-	}
-	config, err := o.tls()
+	config, err := o.client(ctx)
 	if err != nil {
 		return nil, err
 	}
+	config.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(failFast)}
 	backend, err := NewClient(ctx, ClientOptions{
 		CompactionInterval: o.CompactionInterval,
-		NewClient: func() (*kubernetes.Client, error) {
-			return kubernetes.New(clientv3.Config{
-				Endpoints:            o.Servers,
-				TLS:                  config,
-				DialKeepAliveTime:    30 * time.Second,
-				DialKeepAliveTimeout: 10 * time.Second,
-				DialOptions:          []grpc.DialOption{grpc.WithChainUnaryInterceptor(failFast)},
-			})
-		},
+		NewClient:          func() (*kubernetes.Client, error) { return kubernetes.New(config) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", strings.Join(o.Servers, ", "), err)
@@ -121,14 +111,11 @@ const dialInterval = 250 * time.Millisecond
 // NewEtcdClient connects to an external etcd for one who reads or writes keys without a Backend. It fails if none of the
 // servers answers within the context.
 func NewEtcdClient(ctx context.Context, o EtcdOptions) (*clientv3.Client, error) {
-	if err := reachable(ctx, o.Servers); err != nil {
-		return nil, err
-	}
-	config, err := o.tls()
+	config, err := o.client(ctx)
 	if err != nil {
 		return nil, err
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: o.Servers, TLS: config})
+	client, err := clientv3.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", strings.Join(o.Servers, ", "), err)
 	}
@@ -136,6 +123,19 @@ func NewEtcdClient(ctx context.Context, o EtcdOptions) (*clientv3.Client, error)
 		return nil, errors.Join(fmt.Errorf("read from %s: %w", strings.Join(o.Servers, ", "), err), client.Close())
 	}
 	return client, nil
+}
+
+// client returns what to make clients with, once one of the servers can be reached. A
+// connection that has died silently is noticed after 40 seconds.
+func (o EtcdOptions) client(ctx context.Context) (clientv3.Config, error) {
+	if err := reachable(ctx, o.Servers); err != nil {
+		return clientv3.Config{}, err
+	}
+	tls, err := o.tls()
+	if err != nil {
+		return clientv3.Config{}, err
+	}
+	return clientv3.Config{Endpoints: o.Servers, TLS: tls, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second}, nil
 }
 
 // tls returns what to dial with, or nil for plain text.

@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/randfill"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
 const randomPerKind = 60
@@ -95,7 +96,7 @@ func TestRandomObjectsSurvive(t *testing.T) {
 				t.Errorf("%s: %s: lost or changed: %s", format, path, list(paths))
 			}
 			// Beyond what went in there may be empty structures only.
-			if paths := differences(withoutEmpty(got[path]), withoutEmpty(object), false); len(paths) > 0 {
+			if paths := differences(registrytest.WithoutEmpty(got[path]), registrytest.WithoutEmpty(object), false); len(paths) > 0 {
 				t.Errorf("%s: %s: differs in %s", format, path, list(paths))
 			}
 		}
@@ -158,29 +159,6 @@ func scatter(random *rand.Rand, into map[string]any) {
 	if random.Intn(3) == 0 {
 		into["andMore"] = "<&>"
 	}
-}
-
-func withoutEmpty(value any) any {
-	switch v := value.(type) {
-	case map[string]any:
-		out := map[string]any{}
-		for key, member := range v {
-			if member = withoutEmpty(member); member != nil {
-				out[key] = member
-			}
-		}
-		if len(out) == 0 {
-			return nil
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = withoutEmpty(v[i])
-		}
-		return out
-	}
-	return value
 }
 
 // freeForm fills the types that hold any JSON.

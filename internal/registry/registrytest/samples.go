@@ -1,5 +1,6 @@
 // Package registrytest has one realistic object for every Ark kind, for tests
-// that go over all kinds. It imports nothing of the server.
+// that go over all kinds, and what helps to compare them. It imports nothing of the
+// server.
 package registrytest
 
 import (
