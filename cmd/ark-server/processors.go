@@ -10,13 +10,13 @@ import (
 // of an SQLite file spends much of its time in fsync, and a thread in a system call
 // keeps its place among those that run goroutines until Go's monitor has found it
 // there twice: without a spare one, a core idles meanwhile although requests
-// wait. It happens once in a process, however many files it opens. GOMAXPROCS in the
+// wait. With a single core that is cheaper than the switching between two. It happens once in a process, however many files it opens. GOMAXPROCS in the
 // environment has the last word.
 //
 // Go no longer follows a container's changes of its CPU limit then, only the limit at
 // the start.
 var spareProcessor = sync.OnceFunc(func() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	if n := runtime.GOMAXPROCS(0); n > 1 && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(n + 1)
 	}
 })
