@@ -10,8 +10,9 @@ import (
 // of an SQLite file spends much of its time in fsync, and a thread in a system call
 // keeps its place among those that run goroutines until Go's monitor has found it
 // there twice: without a spare one, a core idles meanwhile although requests
-// wait. With a single core that is cheaper than the switching between two. It happens once in a process, however many files it opens. GOMAXPROCS in the
-// environment has the last word.
+// wait. A single core gets none: there the switching between the threads costs more
+// than that. It happens once in a process, however many files it opens. GOMAXPROCS in
+// the environment has the last word.
 //
 // Go no longer follows a container's changes of its CPU limit then, only the limit at
 // the start.

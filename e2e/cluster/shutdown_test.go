@@ -112,6 +112,8 @@ func TestShutdown(t *testing.T) {
 				case err != nil:
 					faults <- err.Error()
 					continue
+				case waited && i%2 == 0: // it has no other connection
+					faults <- "a connection was taken after one in line had been reset"
 				}
 				answer, err := io.ReadAll(response.Body)
 				response.Body.Close()

@@ -40,7 +40,7 @@ const etcdPatience = 15 * time.Second
 // NewEtcd returns a Backend on an etcd, or anything that speaks its protocol,
 // outside this process. It fails if none of the servers answers within the context.
 func NewEtcd(ctx context.Context, o EtcdOptions) (*Client, error) {
-	config, err := o.client(ctx)
+	config, err := o.clientConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ const dialInterval = 250 * time.Millisecond
 // NewEtcdClient connects to an external etcd for one who reads or writes keys without a Backend. It fails if none of the
 // servers answers within the context.
 func NewEtcdClient(ctx context.Context, o EtcdOptions) (*clientv3.Client, error) {
-	config, err := o.client(ctx)
+	config, err := o.clientConfig(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -125,17 +125,17 @@ func NewEtcdClient(ctx context.Context, o EtcdOptions) (*clientv3.Client, error)
 	return client, nil
 }
 
-// client returns what to make clients with, once one of the servers can be reached. A
+// clientConfig returns what to make clients with, once one of the servers can be reached. A
 // connection that has died silently is noticed after 40 seconds.
-func (o EtcdOptions) client(ctx context.Context) (clientv3.Config, error) {
+func (o EtcdOptions) clientConfig(ctx context.Context) (clientv3.Config, error) {
 	if err := reachable(ctx, o.Servers); err != nil {
 		return clientv3.Config{}, err
 	}
-	tls, err := o.tls()
+	secure, err := o.tls()
 	if err != nil {
 		return clientv3.Config{}, err
 	}
-	return clientv3.Config{Endpoints: o.Servers, TLS: tls, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second}, nil
+	return clientv3.Config{Endpoints: o.Servers, TLS: secure, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second}, nil
 }
 
 // tls returns what to dial with, or nil for plain text.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math/bits"
 	"reflect"
 	"slices"
 	"strconv"
@@ -28,8 +27,6 @@ func (c *compiler) newDecoder(t reflect.Type) (decoder, error) {
 		switch {
 		case t == timeType:
 			return orAbsent(decodeTime), nil
-		case t == stringsType:
-			return orAbsent(decodeStrings), nil
 		case implements(t, plainType):
 			return decodePlain, nil
 		case implements(t, unmarshalerType):
@@ -189,17 +186,18 @@ func (c *compiler) mapDecoder(t reflect.Type) (decoder, error) {
 	return func(r *reader, v reflect.Value) bool {
 		m := reflect.MakeMap(t)
 		v.Set(m)
+		key, value := reflect.New(t.Key()).Elem(), reflect.New(t.Elem()).Elem()
 		for n := 0; ; n++ {
 			text, found, ok := r.key(n)
 			if !ok || !found {
 				return ok
 			}
 			name, ok := meaning(text)
-			key := reflect.ValueOf(name).Convert(t.Key())
+			key.SetString(name)
 			if !ok || m.MapIndex(key).IsValid() {
 				return false // repeated
 			}
-			value := reflect.New(t.Elem()).Elem()
+			value.SetZero()
 			if !elem(r, value) {
 				return false
 			}
@@ -213,6 +211,8 @@ type decodedMember struct {
 	member
 	bit    uint64
 	decode decoder
+	// after is the member declared after it, which most texts have next; or nil.
+	after *decodedMember
 }
 
 func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
@@ -224,33 +224,34 @@ func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
 		return nil, fmt.Errorf("%s has more than 64 fields", t)
 	}
 	fields := make(map[string]*decodedMember, len(members))
-	inOrder := make([]*decodedMember, len(members))
+	var first *decodedMember
+	place := &first
 	for i, m := range members {
 		decode, err := c.decoder(m.Type)
 		if err != nil {
 			return nil, err
 		}
-		inOrder[i] = &decodedMember{member: m, bit: 1 << i, decode: decode}
-		fields[m.name] = inOrder[i]
+		*place = &decodedMember{member: m, bit: 1 << i, decode: decode}
+		fields[m.name] = *place
+		place = &(*place).after
 	}
 	return func(r *reader, v reflect.Value) bool {
 		var seen uint64
-		next := inOrder // as most texts have them
+		expected := first
 		for n := 0; ; n++ {
 			key, found, ok := r.key(n)
 			if !ok || !found {
 				return ok
 			}
-			var f *decodedMember
-			if len(next) > 0 && next[0].name == string(key) {
-				f, next = next[0], next[1:]
-			} else if f = fields[string(key)]; f != nil {
-				next = inOrder[bits.TrailingZeros64(f.bit)+1:]
+			f := expected
+			if f == nil || f.name != string(key) {
+				f = fields[string(key)]
 			}
 			if f == nil || seen&f.bit != 0 {
 				return false // unknown or repeated
 			}
 			seen |= f.bit
+			expected = f.after
 			if !f.decode(r, f.field(v)) {
 				return false
 			}

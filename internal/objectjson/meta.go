@@ -6,12 +6,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// What every object has several of: the times and the fields of its managers, its
-// labels and annotations.
-var (
-	fieldsType  = reflect.TypeFor[metav1.FieldsV1]()
-	stringsType = reflect.TypeFor[map[string]string]()
-)
+var fieldsType = reflect.TypeFor[metav1.FieldsV1]()
 
 // blocks hold what pointers in the object being decoded point to, several at a time:
 // caches keep objects by the ten thousand, and the garbage collector visits each
@@ -50,29 +45,4 @@ func decodeFieldsPointer(r *reader, v reflect.Value) bool {
 	f.SetRawBytes(r.text[begin:r.at])
 	*v.Addr().Interface().(**metav1.FieldsV1) = f
 	return true
-}
-
-func decodeStrings(r *reader, v reflect.Value) bool {
-	m := map[string]string{}
-	*v.Addr().Interface().(*map[string]string) = m
-	for n := 0; ; n++ {
-		inside, found, ok := r.key(n)
-		if !ok || !found {
-			return ok
-		}
-		key, ok := meaning(inside)
-		if _, repeated := m[key]; repeated || !ok {
-			return false
-		}
-		value := ""
-		if r.next() == 'n' {
-			ok = r.literal("null")
-		} else {
-			value, ok = r.string()
-		}
-		if !ok {
-			return false
-		}
-		m[key] = value
-	}
 }

@@ -287,8 +287,8 @@ func BenchmarkEncodeStock(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	codec, _, bytes := benchmarkQuery(b)
-	text := string(bytes)
+	codec, _, encoded := benchmarkQuery(b)
+	text := string(encoded)
 	for b.Loop() {
 		if !codec.Decode(text, &v1alpha1.Query{}) {
 			b.Fatal("left to the stock decoder")
