@@ -1,0 +1,78 @@
+package privatefile
+
+import (
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const (
+	tempMiddle = ".ark-"
+	tempEnd    = ".tmp"
+)
+
+// tempName is .NAME.ark-RANDOM.tmp in the file's folder.
+func tempName(path string) string {
+	return filepath.Join(filepath.Dir(path), tempStart(path)+rand.Text()[:12]+tempEnd)
+}
+
+func tempStart(path string) string { return "." + filepath.Base(path) + tempMiddle }
+
+// RemoveStale removes temporary files for a path that a killed process left. It leaves
+// those alone that a process still writes, and those of other users.
+func RemoveStale(path string) error {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir) // sorted: x.tmp comes before x.tmp-wal
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // a folder that can be written, but not listed
+	}
+	if err != nil {
+		return withoutName(err)
+	}
+	for _, entry := range entries {
+		rest, ours := strings.CutPrefix(entry.Name(), tempStart(path))
+		random, of, found := strings.Cut(rest, tempEnd)
+		if !ours || !found || !entry.Type().IsRegular() {
+			continue
+		}
+		// What SQLite puts beside a database is stale when that is gone.
+		if of != "" {
+			if _, err := os.Lstat(filepath.Join(dir, tempStart(path)+random+tempEnd)); err == nil {
+				continue
+			}
+		}
+		if err := removeStale(filepath.Join(dir, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func removeStale(name string) error {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.ELOOP):
+		return nil // gone, or not ours
+	case err != nil:
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if owner, _ := ownerOf(info); owner != os.Geteuid() {
+		return nil
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil || !isFile(name, f) {
+		return nil // in use, or gone
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
