@@ -23,7 +23,7 @@ func a2aTask() Kind {
 			}},
 			age[v1alpha1.A2ATask](),
 			{name: "Server", kind: "string", path: ".spec.a2aServerRef.name", wide: true, cell: func(o *v1alpha1.A2ATask) any {
-				return optional(o.Spec.A2AServerRef, func(x *v1alpha1.ResourceReference) any { return word(x.Name) })
+				return optional(o.Spec.A2AServerRef, func(x *v1alpha1.A2AServerReference) any { return text(x.Name) })
 			}},
 			{name: "Task", kind: "string", path: ".spec.taskId", wide: true, cell: func(o *v1alpha1.A2ATask) any {
 				return word(o.Spec.TaskID)

@@ -21,6 +21,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.A2AArtifact{}.OpenAPIModelName():                  schema_internal_apis_ark_v1alpha1_A2AArtifact(ref),
 		v1alpha1.A2AMessage{}.OpenAPIModelName():                   schema_internal_apis_ark_v1alpha1_A2AMessage(ref),
 		v1alpha1.A2APart{}.OpenAPIModelName():                      schema_internal_apis_ark_v1alpha1_A2APart(ref),
+		v1alpha1.A2AServerReference{}.OpenAPIModelName():           schema_internal_apis_ark_v1alpha1_A2AServerReference(ref),
 		v1alpha1.A2ATask{}.OpenAPIModelName():                      schema_internal_apis_ark_v1alpha1_A2ATask(ref),
 		v1alpha1.A2ATaskAgentReference{}.OpenAPIModelName():        schema_internal_apis_ark_v1alpha1_A2ATaskAgentReference(ref),
 		v1alpha1.A2ATaskList{}.OpenAPIModelName():                  schema_internal_apis_ark_v1alpha1_A2ATaskList(ref),
@@ -365,6 +366,34 @@ func schema_internal_apis_ark_v1alpha1_A2APart(ref common.ReferenceCallback) com
 	}
 }
 
+func schema_internal_apis_ark_v1alpha1_A2AServerReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "A2AServerReference names an A2A server. Ark's controllers send an empty one in tasks that have none.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Name of the A2AServer.",
+							MinLength:   ptr.To[int64](1),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"namespace": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Namespace of the A2AServer, if it is another one.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
 func schema_internal_apis_ark_v1alpha1_A2ATask(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -504,8 +533,8 @@ func schema_internal_apis_ark_v1alpha1_A2ATaskSpec(ref common.ReferenceCallback)
 					},
 					"a2aServerRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "The A2AServer that runs the task.",
-							Ref:         ref(v1alpha1.ResourceReference{}.OpenAPIModelName()),
+							Description: "The A2AServer that runs the task. A task without one carries the approval of tool calls by a person.",
+							Ref:         ref(v1alpha1.A2AServerReference{}.OpenAPIModelName()),
 						},
 					},
 					"agentRef": {
@@ -584,11 +613,11 @@ func schema_internal_apis_ark_v1alpha1_A2ATaskSpec(ref common.ReferenceCallback)
 						},
 					},
 				},
-				Required: []string{"queryRef", "a2aServerRef", "agentRef", "taskId"},
+				Required: []string{"queryRef", "agentRef", "taskId"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.A2ATaskAgentReference{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName()},
+			v1alpha1.A2AServerReference{}.OpenAPIModelName(), v1alpha1.A2ATaskAgentReference{}.OpenAPIModelName(), v1alpha1.ResourceReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -3915,6 +3944,13 @@ func schema_internal_apis_ark_v1alpha1_TokenUsage(ref common.ReferenceCallback) 
 					"totalTokens": {
 						SchemaProps: spec.SchemaProps{
 							Description: "Both together.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"cachedTokens": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Those of the sent tokens that the provider had in its cache.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},

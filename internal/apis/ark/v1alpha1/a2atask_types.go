@@ -28,11 +28,11 @@ type A2ATaskSpec struct {
 	// +k8s:required
 	QueryRef *ResourceReference `json:"queryRef,omitempty"`
 
-	// The A2AServer that runs the task.
+	// The A2AServer that runs the task. A task without one carries the approval
+	// of tool calls by a person.
 	//
-	// +required
-	// +k8s:required
-	A2AServerRef *ResourceReference `json:"a2aServerRef,omitempty"`
+	// +k8s:optional
+	A2AServerRef *A2AServerReference `json:"a2aServerRef,omitempty"`
 
 	// The Agent through which the server was asked.
 	//
@@ -86,6 +86,22 @@ type A2ATaskSpec struct {
 	// +k8s:optional
 	// +default="5s"
 	PollInterval *Duration `json:"pollInterval,omitempty"`
+}
+
+// A2AServerReference names an A2A server. Ark's controllers send an empty one in
+// tasks that have none.
+type A2AServerReference struct {
+	// Name of the A2AServer.
+	//
+	// +k8s:optional
+	// +k8s:minLength=1
+	// +k8s:validation:minLength=1
+	Name *string `json:"name,omitempty"`
+
+	// Namespace of the A2AServer, if it is another one.
+	//
+	// +k8s:optional
+	Namespace *string `json:"namespace,omitempty"`
 }
 
 // A2ATaskAgentReference names the agent through which a server was asked.

@@ -118,4 +118,9 @@ type TokenUsage struct {
 	//
 	// +k8s:optional
 	TotalTokens *int64 `json:"totalTokens,omitempty"`
+
+	// Those of the sent tokens that the provider had in its cache.
+	//
+	// +k8s:optional
+	CachedTokens *int64 `json:"cachedTokens,omitempty"`
 }

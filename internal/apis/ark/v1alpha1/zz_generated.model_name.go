@@ -21,6 +21,11 @@ func (in A2APart) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in A2AServerReference) OpenAPIModelName() string {
+	return "com.mckinsey.ark.v1alpha1.A2AServerReference"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in A2ATask) OpenAPIModelName() string {
 	return "com.mckinsey.ark.v1alpha1.A2ATask"
 }

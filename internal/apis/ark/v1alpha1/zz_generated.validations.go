@@ -575,6 +575,74 @@ func Validate_A2ARole(
 	return errs
 }
 
+// Validate_A2AServerReference validates an instance of A2AServerReference according
+// to declarative validation rules in the API schema.
+func Validate_A2AServerReference(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *A2AServerReference) (errs field.ErrorList) {
+
+	{ // field A2AServerReference.Name
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MinLength(ctx, op, fldPath, obj, oldObj, 1); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *A2AServerReference) *string {
+				return oldObj.Name
+			})
+		errs = append(errs, fn(fldPath.Child("name"), obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	{ // field A2AServerReference.Namespace
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *A2AServerReference) *string {
+				return oldObj.Namespace
+			})
+		errs = append(errs, fn(fldPath.Child("namespace"), obj.Namespace, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_A2ATask validates an instance of A2ATask according
 // to declarative validation rules in the API schema.
 func Validate_A2ATask(
@@ -759,7 +827,7 @@ func Validate_A2ATaskSpec(
 	{ // field A2ATaskSpec.A2AServerRef
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *ResourceReference,
+			obj, oldObj *A2AServerReference,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -769,19 +837,18 @@ func Validate_A2ATaskSpec(
 			}
 			// call field-attached validations
 			earlyReturn := false
-			if e := validate.RequiredPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
-				errs = append(errs, e...)
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
 				earlyReturn = true
 			}
 			if earlyReturn {
 				return // do not proceed
 			}
 			// call the type's validation function
-			errs = append(errs, Validate_ResourceReference(ctx, op, fldPath, obj, oldObj)...)
+			errs = append(errs, Validate_A2AServerReference(ctx, op, fldPath, obj, oldObj)...)
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *A2ATaskSpec) *ResourceReference {
+			func(oldObj *A2ATaskSpec) *A2AServerReference {
 				return oldObj.A2AServerRef
 			})
 		errs = append(errs, fn(fldPath.Child("a2aServerRef"), obj.A2AServerRef, oldVal, oldObj != nil)...)
@@ -8154,6 +8221,34 @@ func Validate_TokenUsage(
 				return oldObj.TotalTokens
 			})
 		errs = append(errs, fn(fldPath.Child("totalTokens"), obj.TotalTokens, oldVal, oldObj != nil)...)
+	}
+
+	{ // field TokenUsage.CachedTokens
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *TokenUsage) *int64 {
+				return oldObj.CachedTokens
+			})
+		errs = append(errs, fn(fldPath.Child("cachedTokens"), obj.CachedTokens, oldVal, oldObj != nil)...)
 	}
 
 	return errs

@@ -246,9 +246,13 @@ func TestA2ATask(t *testing.T) {
 	const spec = "spec: {queryRef: {name: q}, a2aServerRef: {name: s}, agentRef: {}, taskId: t}\n"
 	check(t, "v1alpha1", "A2ATask", []example{
 		{"smallest", spec, nil},
+		{"approval", "spec: {queryRef: {name: q}, agentRef: {}, taskId: t}\nstatus: {phase: input-required}", nil},
+		{"approval of a typed client", "spec: {queryRef: {name: q}, a2aServerRef: {}, agentRef: {}, taskId: t}", nil},
+		{"nameless server", `spec: {queryRef: {name: q}, a2aServerRef: {name: ""}, agentRef: {}, taskId: t}`, []string{
+			"spec.a2aServerRef.name: FieldValueTooShort",
+		}},
 		{"no spec", ``, []string{
-			"spec.a2aServerRef: FieldValueRequired", "spec.agentRef: FieldValueRequired",
-			"spec.queryRef: FieldValueRequired", "spec.taskId: FieldValueRequired",
+			"spec.agentRef: FieldValueRequired", "spec.queryRef: FieldValueRequired", "spec.taskId: FieldValueRequired",
 		}},
 		{"results", spec + `
 status:
