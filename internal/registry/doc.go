@@ -42,6 +42,9 @@
 // implementation should get it from the cluster once. Where that permission is
 // not wanted, leave Core nil; such references are then not checked.
 //
+// The sender of a request is held to the right to get what an object refers to (sender.go): without
+// it nothing is read, and the fault is the same whatever exists.
+//
 // The package keeps no state and knows neither where objects are stored (a
 // generic.RESTOptionsGetter says so) nor who may use them. It may import
 // internal/apis/ark and k8s.io/apiserver.

@@ -60,13 +60,17 @@ func (r *ruleset) check(ctx context.Context, obj, old runtime.Object) field.Erro
 	if h.check == nil || len(errs) > 0 {
 		return errs
 	}
-	errs = h.check(ctx, r.objects, obj)
+	env := r.objects
+	env.Objects = forSender(ctx, r.env.Authorizer, env.Objects)
+	errs = h.check(ctx, env, obj)
 	if len(errs) == 0 || old == nil {
 		return errs
 	}
-	before := h.check(ctx, r.objects, old)
+	before := h.check(ctx, env, old)
 	return slices.DeleteFunc(errs, func(e *field.Error) bool {
-		return slices.ContainsFunc(before, func(b *field.Error) bool { return b.Error() == e.Error() })
+		return slices.ContainsFunc(before, func(b *field.Error) bool {
+			return b.Error() == e.Error() || rules.SameUnusableReference(b, e)
+		})
 	})
 }
 

@@ -25,8 +25,9 @@ func (s scope) baseURL(ctx context.Context, path *field.Path, source *v1alpha1.V
 		return nil
 	}
 	shown := text
-	if empty(source.Value) {
-		shown = "(from valueFrom)" // it may be secret
+	if empty(source.Value) && source.ValueFrom.ServiceRef == nil {
+		// Neither the value nor what is wrong with it may show: it may be secret.
+		shown, fault = "(from valueFrom)", "the value that it refers to "+s.ModelURLs.Rule()
 	}
 	return field.ErrorList{field.Invalid(path, shown, fault)}
 }

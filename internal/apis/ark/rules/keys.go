@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
@@ -42,16 +45,49 @@ func (s scope) key(path *field.Path, prefix, kind, name, key string, found bool,
 	switch {
 	case errors.Is(err, ErrUnreadable):
 		return nil
+	case errors.Is(err, ErrNotForUser):
+		return field.ErrorList{unusable(path.Child("name"), prefix, kind, s.namespace, name, key)}
 	case apierrors.IsNotFound(err):
 		return field.ErrorList{field.Invalid(path.Child("name"), name,
 			fmt.Sprintf("%s%s '%s' does not exist in namespace '%s': create it first", prefix, kind, name, s.namespace))}
 	case err != nil:
-		return field.ErrorList{field.InternalError(path, fmt.Errorf("read the %s %s: %w", kind, name, err))}
+		return field.ErrorList{field.InternalError(path, fmt.Errorf("read the %s %s: %s", kind, name, withoutContent(err)))}
 	case !found:
 		return field.ErrorList{field.Invalid(path.Child("key"), key,
 			fmt.Sprintf("%skey '%s' not found in %s '%s' in namespace '%s'", prefix, key, kind, name, s.namespace))}
 	}
 	return nil
+}
+
+// unusableReference starts the origin of the faults for which IsUnusableReference holds.
+const unusableReference = "reference to "
+
+// unusable is the fault of a reference to an object that the user may not get. It is the same
+// whether or not the object exists and whatever it holds.
+func unusable(path *field.Path, prefix, kind, namespace, name, key string) *field.Error {
+	return field.Invalid(path, name, fmt.Sprintf("%s%s '%s' cannot be used in namespace '%s': it must exist, have the key '%s', and you need the right to get it",
+		prefix, kind, name, namespace, key)).WithOrigin(unusableReference + kind + "/" + name + "/" + key)
+}
+
+// SameUnusableReference reports whether two faults are about the same key of the same Secret or
+// ConfigMap, which the user may not get, perhaps in different places of an object.
+func SameUnusableReference(a, b *field.Error) bool {
+	return a.Origin == b.Origin && strings.HasPrefix(a.Origin, unusableReference)
+}
+
+// withoutContent describes the failure of a read. The text of an error may quote what was read, so
+// only texts of the network, of the context and of the rules' own readers pass.
+func withoutContent(err error) string {
+	var network *url.Error
+	var own *ReadError
+	switch {
+	case errors.As(err, &own), errors.As(err, &network), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err.Error()
+	}
+	if reason := apierrors.ReasonForError(err); reason != metav1.StatusReasonUnknown {
+		return string(reason)
+	}
+	return "the answer could not be read"
 }
 
 // exists returns a fault at path with the given words unless an object of this

@@ -33,6 +33,20 @@ type KeyedObjects interface {
 // ConfigMaps: references to them are then not checked.
 var ErrUnreadable = errors.New("no source of Secrets and ConfigMaps is set up")
 
+// ErrNotForUser is what KeyedObjects return for an object that the sender of the request may not
+// get. Neither its existence nor its content may show then.
+var ErrNotForUser = errors.New("the user may not get it")
+
+// ReadError is the failure of a read for a reason that quotes no content.
+type ReadError struct {
+	Err error
+}
+
+func (e *ReadError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ReadError) Unwrap() error { return e.Err }
+
 // Env is what the rules know beside the object.
 type Env struct {
 	Objects   Objects

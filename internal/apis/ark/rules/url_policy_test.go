@@ -49,3 +49,16 @@ func TestURLPolicy(t *testing.T) {
 		}
 	}
 }
+
+// The rule names what the policy demands, which is no text of a URL.
+func TestURLPolicyRule(t *testing.T) {
+	for want, policy := range map[string]URLPolicy{
+		"must be an HTTP or HTTPS URL with a host": {},
+		"must be an HTTPS URL with a host, not at a loopback, private or link-local address, at one of the domains that this server allows for models: a, b": {
+			HTTPSOnly: true, DenyPrivate: true, Domains: []string{"a", "b"}},
+	} {
+		if got := policy.Rule(); got != want {
+			t.Errorf("%+v: got %q, want %q", policy, got, want)
+		}
+	}
+}

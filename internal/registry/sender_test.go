@@ -1,0 +1,352 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+// keyed holds the data of one Secret and one ConfigMap, both named held in team-a, or nil for none.
+type keyed struct {
+	data  map[string]string
+	err   error
+	reads int
+}
+
+func (k *keyed) get(namespace, name string) (map[string]string, error) {
+	k.reads++
+	if k.err != nil {
+		return nil, k.err
+	}
+	if k.data == nil || namespace != "team-a" || name != "held" {
+		return nil, apierrors.NewNotFound(schema.GroupResource{}, name)
+	}
+	return k.data, nil
+}
+
+func (k *keyed) Secret(_ context.Context, namespace, name, _ string) (map[string][]byte, error) {
+	data, err := k.get(namespace, name)
+	out := map[string][]byte{}
+	for key, value := range data {
+		out[key] = []byte(value)
+	}
+	return out, err
+}
+
+func (k *keyed) ConfigMap(_ context.Context, namespace, name, _ string) (map[string]string, error) {
+	return k.get(namespace, name)
+}
+
+const (
+	modelOf = `{"model":%s,"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"}}}}`
+	openAI  = `{"model":{"value":"m"},"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},%s}}}`
+	bedrock = `{"model":{"value":"m"},"provider":"bedrock","config":{"bedrock":{%s}}}`
+	azure   = `{"model":{"value":"m"},"provider":"azure","config":{"azure":{"baseUrl":{"value":"https://a.example"},%s}}}`
+)
+
+// references are all the places of all kinds that can refer to a Secret or a ConfigMap. The spec has
+// one %s for a value source.
+var references = []struct {
+	place string
+	kind  Kind
+	spec  string
+}{
+	{"Query.parameters", query(), `{"input":"x","selector":{},"parameters":[{"name":"p",%s}]}`},
+	{"Query.overrides.headers", query(), `{"input":"x","selector":{},"overrides":[{"resourceType":"model","headers":[{"name":"h","value":%s}]}]}`},
+	{"Agent.parameters", agent(), `{"parameters":[{"name":"p",%s}]}`},
+	{"Agent.overrides.headers", agent(), `{"overrides":[{"resourceType":"model","headers":[{"name":"h","value":%s}]}]}`},
+	{"Agent.tools.functions", agent(), `{"tools":[{"type":"mcp","name":"t","functions":[{"name":"f",%s}]}]}`},
+	{"Agent.tools.partial.parameters", agent(), `{"tools":[{"type":"mcp","name":"t","partial":{"name":"t","parameters":[{"name":"f",%s}]}}]}`},
+	{"Model.model", model(), modelOf},
+	{"Model.config.openai.baseUrl", model(), `{"model":{"value":"m"},"provider":"openai","config":{"openai":{"baseUrl":%s,"apiKey":{"value":"x"}}}}`},
+	{"Model.config.openai.apiKey", model(), `{"model":{"value":"m"},"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://a.example"},"apiKey":%s}}}`},
+	{"Model.config.openai.headers", model(), strings.Replace(openAI, "%s", `"headers":[{"name":"h","value":%s}]`, 1)},
+	{"Model.config.openai.properties", model(), strings.Replace(openAI, "%s", `"properties":{"p":%s}`, 1)},
+	{"Model.config.anthropic.baseUrl", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":%s,"apiKey":{"value":"x"}}}}`},
+	{"Model.config.anthropic.apiKey", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":%s}}}`},
+	{"Model.config.anthropic.version", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},"version":%s}}}`},
+	{"Model.config.anthropic.headers", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},"headers":[{"name":"h","value":%s}]}}}`},
+	{"Model.config.anthropic.properties", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},"properties":{"p":%s}}}}`},
+	{"Model.config.bedrock.baseUrl", model(), strings.Replace(bedrock, "%s", `"baseUrl":%s`, 1)},
+	{"Model.config.bedrock.region", model(), strings.Replace(bedrock, "%s", `"region":%s`, 1)},
+	{"Model.config.bedrock.accessKeyId", model(), strings.Replace(bedrock, "%s", `"accessKeyId":%s`, 1)},
+	{"Model.config.bedrock.secretAccessKey", model(), strings.Replace(bedrock, "%s", `"secretAccessKey":%s`, 1)},
+	{"Model.config.bedrock.sessionToken", model(), strings.Replace(bedrock, "%s", `"sessionToken":%s`, 1)},
+	{"Model.config.bedrock.apiKey", model(), strings.Replace(bedrock, "%s", `"apiKey":%s`, 1)},
+	{"Model.config.bedrock.modelArn", model(), strings.Replace(bedrock, "%s", `"modelArn":%s`, 1)},
+	{"Model.config.bedrock.properties", model(), strings.Replace(bedrock, "%s", `"properties":{"p":%s}`, 1)},
+	{"Model.config.azure.baseUrl", model(), `{"model":{"value":"m"},"provider":"azure","config":{"azure":{"baseUrl":%s,"apiKey":{"value":"x"}}}}`},
+	{"Model.config.azure.apiKey", model(), strings.Replace(azure, "%s", `"apiKey":%s`, 1)},
+	{"Model.config.azure.apiVersion", model(), strings.Replace(azure, "%s", `"apiKey":{"value":"x"},"apiVersion":%s`, 1)},
+	{"Model.config.azure.headers", model(), strings.Replace(azure, "%s", `"apiKey":{"value":"x"},"headers":[{"name":"h","value":%s}]`, 1)},
+	{"Model.config.azure.properties", model(), strings.Replace(azure, "%s", `"apiKey":{"value":"x"},"properties":{"p":%s}`, 1)},
+	{"Model.config.azure.auth.apiKey", model(), strings.Replace(azure, "%s", `"auth":{"apiKey":%s}`, 1)},
+	{"Model.config.azure.auth.managedIdentity.clientId", model(), strings.Replace(azure, "%s", `"auth":{"managedIdentity":{"clientId":%s}}`, 1)},
+	{"Model.config.azure.auth.workloadIdentity.clientId", model(), strings.Replace(azure, "%s", `"auth":{"workloadIdentity":{"clientId":%s,"tenantId":{"value":"x"}}}`, 1)},
+	{"Model.config.azure.auth.workloadIdentity.tenantId", model(), strings.Replace(azure, "%s", `"auth":{"workloadIdentity":{"clientId":{"value":"x"},"tenantId":%s}}`, 1)},
+	{"MCPServer.address", mcpServer(), `{"transport":"http","address":%s}`},
+	{"MCPServer.headers", mcpServer(), `{"transport":"http","address":{"value":"http://a"},"headers":[{"name":"h","value":%s}]}`},
+	{"A2AServer.address", a2aServer(), `{"address":%s}`},
+	{"A2AServer.headers", a2aServer(), `{"address":{"value":"http://a"},"headers":[{"name":"h","value":%s}]}`},
+	{"ExecutionEngine.address", executionEngine(), `{"address":%s}`},
+	{"Memory.address", memory(), `{"address":%s}`},
+	{"Memory.headers", memory(), `{"address":{"value":"http://a"},"headers":[{"name":"h","value":%s}]}`},
+	{"Tool.http.bodyParameters", tool(), `{"type":"http","http":{"url":"http://a","bodyParameters":[{"name":"p",%s}]}}`},
+	{"Tool.http.headers", tool(), `{"type":"http","http":{"url":"http://a","headers":[{"name":"h","value":%s}]}}`},
+}
+
+// outcomes are what a reference may find. The content is no URL that a policy allows.
+var outcomes = []struct {
+	name string
+	data map[string]string
+}{
+	{"missing", nil},
+	{"without the key", map[string]string{"other-key": "other-content"}},
+	{"an URL", map[string]string{"token": "https://secret-content.example"}},
+	{"another scheme", map[string]string{"token": "secret-content://x"}},
+	{"no URL", map[string]string{"token": "%zz secret-content"}},
+	{"empty", map[string]string{"token": ""}},
+}
+
+// faultsFor creates an object that refers to the key token of held.
+func faultsFor(t *testing.T, ctx context.Context, kind Kind, spec, source string, objects *keyed, allow authorizer.Authorizer) field.ErrorList {
+	t.Helper()
+	obj := objectOf(t, kind, spec, source)
+	return rulesWith(kind, objects, allow).check(ctx, obj, nil)
+}
+
+func rulesWith(kind Kind, objects rules.KeyedObjects, allow authorizer.Authorizer) *ruleset {
+	return &ruleset{kind: kind, env: Environment{Authorizer: allow},
+		objects: rules.Env{Objects: newArkObjects(objects), ModelURLs: rules.URLPolicy{HTTPSOnly: true, Domains: []string{"allowed.example"}}}}
+}
+
+func objectOf(t *testing.T, kind Kind, spec, source string) runtime.Object {
+	t.Helper()
+	value := `{` + source + `}`
+	if strings.Contains(spec, ",%s}]") { // a list's element holds the source itself
+		value = source
+	}
+	// Those of the base URL alone are to be at fault.
+	text := strings.ReplaceAll(strings.Replace(spec, "%s", value, 1), "https://a.example", "https://allowed.example")
+	obj := kind.New()
+	if err := json.Unmarshal([]byte(`{"metadata":{"name":"o","namespace":"team-a"},"spec":`+text+`}`), obj); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return obj
+}
+
+const secretSource = `"valueFrom":{"secretKeyRef":{"name":"held","key":"token"}}`
+
+// A user learns of Secrets and ConfigMaps what the right to get them allows: who lacks it gets the
+// same answer whatever there is, and nobody is shown what a Secret holds.
+func TestReferencesTellNothingToUsersWithoutTheRight(t *testing.T) {
+	allow := rights{"ann get secrets team-a/held": true, "ann get configmaps team-a/held": true}
+	checked := map[string]bool{}
+	for _, r := range references {
+		for _, source := range []struct{ kind, text string }{
+			{"secret", secretSource},
+			{"configMap", strings.Replace(secretSource, "secretKeyRef", "configMapKeyRef", 1)},
+			{"optional", strings.Replace(secretSource, `"token"`, `"token","optional":true`, 1)},
+		} {
+			t.Run(r.place+"/"+source.kind, func(t *testing.T) {
+				var first string
+				for i, o := range outcomes {
+					objects := &keyed{data: o.data}
+					mine := faultsFor(t, as("ann"), r.kind, r.spec, source.text, objects, allow).ToAggregate()
+					reads := objects.reads
+					if reads > 0 {
+						checked[r.place] = true
+					}
+					objects.reads = 0
+					others := faultsFor(t, as("bob"), r.kind, r.spec, source.text, objects, allow).ToAggregate()
+					if objects.reads > 0 {
+						t.Errorf("%s: read for a user who may not get it", o.name)
+					}
+					text := fmt.Sprint(others)
+					if i == 0 {
+						first = text
+					}
+					if text != first {
+						t.Errorf("%s: bob is told %s, and of a missing one %s", o.name, text, first)
+					}
+					if source.kind != "optional" && reads > 0 && !strings.Contains(text, "cannot be used") {
+						t.Errorf("%s: bob is told %s, want that it cannot be used", o.name, text)
+					}
+					if told := fmt.Sprint(mine) + text; strings.Contains(told, "-content") || strings.Contains(told, "%zz") || strings.Contains(told, "other-key") {
+						t.Errorf("%s: the content shows: %s", o.name, told)
+					}
+					if want := "does not exist"; source.kind != "optional" && reads > 0 && i == 0 && !strings.Contains(fmt.Sprint(mine), want) {
+						t.Errorf("ann is told %v, want %s", mine, want)
+					}
+				}
+			})
+		}
+	}
+	// These must be checked at all; whether others are is for the rules of the kinds.
+	for _, place := range []string{"Query.parameters", "Agent.parameters", "Model.model", "Model.config.openai.baseUrl", "MCPServer.address", "A2AServer.address", "ExecutionEngine.address"} {
+		if !checked[place] {
+			t.Errorf("%s is never read", place)
+		}
+	}
+}
+
+// Every place of every kind that can hold a reference is in the table.
+func TestReferencesAreAllInTheTable(t *testing.T) {
+	want := map[string]bool{}
+	for _, kind := range Kinds() {
+		for _, place := range places(reflect.TypeOf(kind.New()).Elem(), kind.Name, nil) {
+			want[strings.Replace(place, ".spec", "", 1)] = true
+		}
+	}
+	for place := range want {
+		if !slices.ContainsFunc(references, func(r struct {
+			place string
+			kind  Kind
+			spec  string
+		}) bool {
+			return r.place == place
+		}) {
+			t.Errorf("%s may refer to a Secret and is not in the table", place)
+		}
+	}
+	if len(want) != len(references) {
+		t.Errorf("%d places, %d in the table", len(want), len(references))
+	}
+}
+
+// places returns the paths of the fields in a type whose values have a secretKeyRef with a key.
+func places(t reflect.Type, path string, above []reflect.Type) []string {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		return places(t.Elem(), path, above)
+	case reflect.Struct:
+	default:
+		return nil
+	}
+	if slices.Contains(above, t) {
+		return nil
+	}
+	above = append(slices.Clone(above), t)
+	var out []string
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "status" || name == "metadata":
+		case name == "secretKeyRef":
+			if f.Type == reflect.TypeFor[*v1alpha1.SecretKeySelector]() {
+				return []string{strings.TrimSuffix(path, ".value")}
+			}
+		case name == "valueFrom" || name == "":
+			out = append(out, places(f.Type, path, above)...)
+		default:
+			out = append(out, places(f.Type, path+"."+name, above)...)
+		}
+	}
+	return out
+}
+
+// What somebody else has put into an object stays there when a user without the right edits it, also
+// if it moves; the user cannot add another key of it.
+func TestReferencesOfOthersStay(t *testing.T) {
+	rules := rulesWith(query(), &keyed{data: map[string]string{"token": "x"}}, rights{})
+	const spec = `{"input":"x","selector":{},"parameters":[%s]}`
+	update := func(before, after string) field.ErrorList {
+		obj := objectOf(t, query(), strings.Replace(spec, "%s", after, 1), "")
+		m, err := meta.Accessor(obj)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.SetGeneration(2)
+		return rules.check(as("bob"), obj, objectOf(t, query(), strings.Replace(spec, "%s", before, 1), ""))
+	}
+	mine, theirs, another := `{"name":"a","value":"x"}`, `{"name":"b",`+secretSource+`}`, `{"name":"c",`+strings.Replace(secretSource, "token", "other", 1)+`}`
+	if errs := update(mine+","+theirs, theirs); len(errs) > 0 {
+		t.Errorf("a parameter before it removed: %v", errs)
+	}
+	if errs := update(theirs, theirs+","+another); len(errs) != 1 || !strings.Contains(errs[0].Detail, "cannot be used") {
+		t.Errorf("another key of it added: %v", errs)
+	}
+}
+
+// Requests without a user come from the server itself.
+func TestReferencesOfTheServerItself(t *testing.T) {
+	objects := &keyed{data: map[string]string{"token": "x"}}
+	if errs := faultsFor(t, context.Background(), query(), references[0].spec, secretSource, objects, rights{}); len(errs) > 0 || objects.reads != 1 {
+		t.Errorf("%d reads, %v", objects.reads, errs)
+	}
+}
+
+// The text of a failed read may quote what was read.
+func TestReferencesThatCannotBeRead(t *testing.T) {
+	allow := rights{"ann get secrets team-a/held": true}
+	objects := &keyed{err: errors.New("unexpected character in secret-content")}
+	errs := faultsFor(t, as("ann"), query(), references[0].spec, secretSource, objects, allow)
+	if len(errs) != 1 || errs[0].Type != field.ErrorTypeInternal || strings.Contains(errs[0].Error(), "content") {
+		t.Errorf("got %v", errs)
+	}
+}
+
+// asking counts what an authorizer is asked, which it then cannot answer.
+type asking struct {
+	rights
+	asked int
+	err   error
+}
+
+func (a *asking) Authorize(ctx context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+	a.asked++
+	if a.err != nil {
+		return authorizer.DecisionNoOpinion, "", a.err
+	}
+	return a.rights.Authorize(ctx, attributes)
+}
+
+// However many references an object has, the authorizer is asked a bounded number of times, once for
+// each Secret, and not again once it has failed.
+func TestReferencesAskBoundedly(t *testing.T) {
+	many := func(name func(i int) string) string {
+		var parameters []string
+		for i := range 2 * maxReferencesAsked {
+			parameters = append(parameters, fmt.Sprintf(`{"name":"p%d","valueFrom":{"secretKeyRef":{"name":%q,"key":"token"}}}`, i, name(i)))
+		}
+		return `{"input":"x","selector":{},"parameters":[` + strings.Join(parameters, ",") + `]}`
+	}
+	distinct := func(i int) string { return fmt.Sprintf("s%d", i) }
+	ctx := request.WithUser(context.Background(), &user.DefaultInfo{Name: "bob"})
+	for _, c := range []struct {
+		name string
+		spec string
+		err  error
+		want int
+	}{
+		{"one", many(func(int) string { return "held" }), nil, 1},
+		{"many", many(distinct), nil, maxReferencesAsked},
+		{"failing", many(distinct), errors.New("away"), 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			allow, objects := &asking{rights: rights{}, err: c.err}, &keyed{}
+			errs := faultsFor(t, ctx, query(), c.spec, "", objects, allow)
+			if allow.asked != c.want || objects.reads != 0 || len(errs) != 2*maxReferencesAsked {
+				t.Errorf("asked %d times, read %d times, %d faults; want %d questions and no read", allow.asked, objects.reads, len(errs), c.want)
+			}
+		})
+	}
+}
