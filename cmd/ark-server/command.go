@@ -44,6 +44,7 @@ func newCommand() *cobra.Command {
 		newMigrateCommand(),
 		newImportCommand(),
 		newExportCommand(),
+		newCRDsCommand(),
 		newVersionCommand(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })

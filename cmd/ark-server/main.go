@@ -14,6 +14,7 @@
 //	storage.go  opens the storage that was asked for
 //	import.go, export.go, transfer.go
 //	            move objects in and out of it
+//	crds.go     prints the kinds as CustomResourceDefinitions
 //	operate.go  metrics, traces and reports for operators
 //	logging.go  where logs go
 //	memory.go   how much garbage the process keeps

@@ -24,11 +24,7 @@ const migrated = 5000
 // the way back, though import and export are killed in the middle.
 func TestMigration(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{EndpointRouting: true})
-	crds, err := component.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := component.InstallCRDs(t.Context(), e.cluster.Config, crds); err != nil {
+	if err := component.InstallCRDs(t.Context(), e.cluster.Config); err != nil {
 		t.Fatal(err)
 	}
 	p := e.openPage(t, "migration.md")

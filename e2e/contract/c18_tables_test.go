@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,9 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/client-go/util/jsonpath"
-	"sigs.k8s.io/yaml"
 
-	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 )
 
 const (
@@ -30,50 +28,28 @@ type column struct {
 	Priority                     int32
 }
 
-// crd is what the tests read of a CRD.
-type crd struct {
-	Spec struct {
-		Names    struct{ Kind string }
-		Versions []struct {
-			AdditionalPrinterColumns []column
-			Schema                   struct{ OpenAPIV3Schema schema }
-		}
-	}
-}
-
-// crdOf reads the CRD that the kind used to be.
-func crdOf(t *testing.T, kind string) crd {
+// factsOf returns what Ark's own definition says about a kind.
+func factsOf(t *testing.T, kind string) facts.Kind {
 	t.Helper()
-	dir, err := component.CRDs()
+	all, err := facts.Kinds()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil {
-		t.Fatal(err)
+	i := slices.IndexFunc(all, func(k facts.Kind) bool { return k.Kind == kind })
+	if i < 0 {
+		t.Fatalf("there are no facts about %s", kind)
 	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var c crd
-		if err := yaml.Unmarshal(text, &c); err != nil {
-			t.Fatalf("parse %s: %v", file, err)
-		}
-		if c.Spec.Names.Kind == kind {
-			return c
-		}
-	}
-	t.Fatalf("no CRD of kind %s in %s", kind, dir)
-	return crd{}
+	return all[i]
 }
 
 // tables: what kubectl prints is what it printed for the CRDs.
 func tables(t *testing.T, p place) {
 	p.create(t, "one")
 	two := p.putStatus(t, p.withStatus(p.create(t, "two"))).want(t, 200).object(t)
-	columns := append([]column{{Name: "Name", Type: "string", Format: "name"}}, crdOf(t, p.kind.Kind).Spec.Versions[0].AdditionalPrinterColumns...)
+	columns := []column{{Name: "Name", Type: "string", Format: "name"}}
+	for _, c := range factsOf(t, p.kind.Kind).Columns {
+		columns = append(columns, column{Name: c.Name, Type: c.Type, JSONPath: c.Path, Priority: c.Priority})
+	}
 	if len(columns) == 1 {
 		columns = append(columns, column{Name: "Age", Type: "date", JSONPath: ".metadata.creationTimestamp"})
 	}

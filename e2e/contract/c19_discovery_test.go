@@ -11,14 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 )
-
-// schema is what the tests read of an OpenAPI v3 schema.
-type schema struct {
-	Properties           map[string]schema
-	Items                *schema
-	AdditionalProperties *any // an object or a boolean
-}
 
 var (
 	mainVerbs   = []string{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
@@ -195,10 +189,9 @@ func explained(t *testing.T, p place) {
 		}
 		return r.Stdout
 	}
-	root := crdOf(t, p.kind.Kind).Spec.Versions[0].Schema.OpenAPIV3Schema
 	all := explain(p.kind.Plural, "--recursive")
 	deepest := ""
-	for _, path := range paths("", schema{Properties: map[string]schema{"spec": root.Properties["spec"], "status": root.Properties["status"]}}) {
+	for _, path := range paths(factsOf(t, p.kind.Kind)) {
 		if strings.Count(path, ".") > strings.Count(deepest, ".") {
 			deepest = path
 		}
@@ -216,15 +209,15 @@ func explained(t *testing.T, p place) {
 	}
 }
 
-// paths are those of all fields below a schema.
-func paths(prefix string, s schema) []string {
-	for s.Items != nil {
-		s = *s.Items
-	}
+// paths are those of all fields of a kind, without what says that they are in lists.
+func paths(kind facts.Kind) []string {
 	var all []string
-	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		all = append(all, prefix+name)
-		all = append(all, paths(prefix+name+".", s.Properties[name])...)
+	for path := range kind.Fields {
+		if strings.HasSuffix(path, "[]") || strings.Contains(path, "{}") {
+			continue
+		}
+		all = append(all, strings.ReplaceAll(path, "[]", ""))
 	}
+	slices.Sort(all)
 	return all
 }

@@ -233,14 +233,10 @@ func (d *databaseServer) Start(t *testing.T) {
 // startCRDs starts a control plane with the Ark kinds as CRDs.
 func startCRDs(t *testing.T, y *system, dir string) *server {
 	t.Helper()
-	crds, err := component.CRDs()
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := startCluster(t, component.ClusterOptions{Dir: dir})
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if err := component.InstallCRDs(ctx, c.Config, crds); err != nil {
+	if err := component.InstallCRDs(ctx, c.Config); err != nil {
 		t.Fatal(err)
 	}
 	s := newServer(t, y, c.Config)

@@ -1,17 +1,15 @@
 package kubectl
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 )
 
 func TestKubectl(t *testing.T) {
@@ -103,51 +101,27 @@ func (c *cluster) testGet(t *testing.T) {
 
 // testColumns compares the heads of kubectl's tables with what it would print for the CRDs.
 func (c *cluster) testColumns(t *testing.T) {
-	dir, err := component.CRDs()
+	kinds, err := facts.Kinds()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no CRDs in %s: %v", dir, err)
-	}
-	for _, file := range files {
-		var crd struct {
-			Spec struct {
-				Group, Scope string
-				Names        struct{ Plural string }
-				Versions     []struct {
-					AdditionalPrinterColumns []struct {
-						Name     string
-						Priority int
-					}
-				}
-			}
-		}
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := yaml.Unmarshal(text, &crd); err != nil {
-			t.Fatalf("parse %s: %v", file, err)
-		}
+	for _, kind := range kinds {
 		var want []string
-		if crd.Spec.Scope == "Namespaced" {
+		if !kind.ClusterScoped {
 			want = append(want, "NAMESPACE")
 		}
 		want = append(want, "NAME")
-		columns := crd.Spec.Versions[0].AdditionalPrinterColumns
-		for _, column := range columns {
+		for _, column := range kind.Columns {
 			if column.Priority == 0 {
 				want = append(want, strings.ToUpper(column.Name))
 			}
 		}
-		if len(columns) == 0 {
+		if len(kind.Columns) == 0 {
 			want = append(want, "AGE")
 		}
-		head, _, _ := strings.Cut(c.run(t, "get", crd.Spec.Names.Plural+"."+crd.Spec.Group, "-A"), "\n")
+		head, _, _ := strings.Cut(c.run(t, "get", kind.Plural+".ark.mckinsey.com", "-A"), "\n")
 		if got := fields(head); !slices.Equal(got, want) {
-			t.Errorf("%s: columns %q, want %q", crd.Spec.Names.Plural, got, want)
+			t.Errorf("%s: columns %q, want %q", kind.Plural, got, want)
 		}
 	}
 }

@@ -22,7 +22,7 @@ const openAPITitle = "Ark"
 // apply knows the types from; version 2 is read by aggregating servers.
 func applyOpenAPI(config *genericapiserver.Config, arkScheme *runtime.Scheme, more []OpenAPISource) {
 	schemes := []*runtime.Scheme{externalOnly(arkScheme)}
-	sources := []openapicommon.GetOpenAPIDefinitions{openapi.GetOpenAPIDefinitions}
+	sources := []openapicommon.GetOpenAPIDefinitions{openapi.Definitions}
 	for _, source := range more {
 		schemes = append(schemes, source.Scheme)
 		sources = append(sources, source.Definitions)

@@ -37,8 +37,11 @@ var (
 // ShortNames implements rest.ShortNamesProvider.
 func (r *REST) ShortNames() []string { return r.kind.ShortNames }
 
-// Categories implements rest.CategoriesProvider: kubectl get ark shows all kinds.
-func (r *REST) Categories() []string { return []string{"ark"} }
+// Categories implements rest.CategoriesProvider.
+func (r *REST) Categories() []string { return Categories() }
+
+// Categories returns what all kinds belong to: kubectl get ark shows all kinds.
+func Categories() []string { return []string{"ark"} }
 
 // newStorage makes the storage of one kind. Both results share one store, which
 // the first one's Destroy closes.

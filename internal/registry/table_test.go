@@ -3,9 +3,8 @@ package registry
 import (
 	"context"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,38 +14,32 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// crds holds the custom resource definitions that the kinds took over from.
-const crds = "../../../shared/ark-api/crds"
-
-func readCRD(t *testing.T, kind Kind) apiextensionsv1.CustomResourceDefinition {
+// factsOf returns what Ark's own definition says about a kind.
+func factsOf(t *testing.T, kind Kind) facts.Kind {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(crds, kind.Plural+".yaml"))
+	all, err := facts.Kinds()
 	if err != nil {
-		t.Fatalf("read the CRD to compare with: %v", err)
+		t.Fatal(err)
 	}
-	var crd apiextensionsv1.CustomResourceDefinition
-	if err := yaml.Unmarshal(content, &crd); err != nil {
-		t.Fatalf("decode the CRD of %s: %v", kind.Plural, err)
+	i := slices.IndexFunc(all, func(k facts.Kind) bool { return k.Kind == kind.Name })
+	if i < 0 {
+		t.Fatalf("there are no facts about %s", kind.Name)
 	}
-	if len(crd.Spec.Versions) != 1 || crd.Spec.Versions[0].Name != kind.GroupVersion.Version {
-		t.Fatalf("the CRD of %s has other versions than %s", kind.Plural, kind.GroupVersion.Version)
-	}
-	return crd
+	return all[i]
 }
 
 func TestNamesAreThoseOfTheCRD(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind Kind, _ registrytest.Sample) {
-		crd := readCRD(t, kind)
-		names := crd.Spec.Names
-		if crd.Spec.Group != kind.GroupVersion.Group || names.Kind != kind.Name || names.Plural != kind.Plural || names.Singular != kind.Singular {
-			t.Errorf("got %+v, want %+v", kind, names)
+		want := factsOf(t, kind)
+		if kind.GroupVersion.Version != want.Version || kind.Plural != want.Plural || kind.Singular != want.Singular {
+			t.Errorf("got %+v, want %+v", kind, want)
 		}
-		if got, want := kind.ClusterScoped, crd.Spec.Scope == apiextensionsv1.ClusterScoped; got != want {
+		if got, want := kind.ClusterScoped, want.ClusterScoped; got != want {
 			t.Errorf("cluster scoped: got %t, want %t", got, want)
 		}
 	})
@@ -56,7 +49,10 @@ func TestNamesAreThoseOfTheCRD(t *testing.T) {
 // difference in any cell, header or description shows.
 func TestTablesAreThoseOfTheCRD(t *testing.T) {
 	everyKind(t, func(t *testing.T, kind Kind, sample registrytest.Sample) {
-		columns := readCRD(t, kind).Spec.Versions[0].AdditionalPrinterColumns
+		var columns []apiextensionsv1.CustomResourceColumnDefinition
+		for _, c := range factsOf(t, kind).Columns {
+			columns = append(columns, apiextensionsv1.CustomResourceColumnDefinition{Name: c.Name, Type: c.Type, JSONPath: c.Path, Priority: c.Priority})
+		}
 		if len(columns) == 0 {
 			// What the API server does for a CRD without columns.
 			columns = []apiextensionsv1.CustomResourceColumnDefinition{{

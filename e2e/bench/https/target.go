@@ -78,12 +78,8 @@ func openAll(ctx context.Context, o options, dir string) ([]*target, error) {
 	if err != nil || o.peer == "none" {
 		return targets, err
 	}
-	crds, err := component.CRDs()
-	if err != nil {
-		return targets, err
-	}
 	return targets, open(kubeName, func(ctx context.Context, dir string) (*target, *rest.Config, error) {
-		s, err := component.StartKubeAPIServer(ctx, dir, crds)
+		s, err := component.StartKubeAPIServer(ctx, dir)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -72,11 +72,7 @@ func (t *target) open(ctx context.Context, o options, kinds func(context.Context
 }
 
 func openCRDs(ctx context.Context, t *target, _ options) error {
-	crds, err := component.CRDs()
-	if err != nil {
-		return err
-	}
-	return component.InstallCRDs(ctx, t.cluster.Config, crds)
+	return component.InstallCRDs(ctx, t.cluster.Config)
 }
 
 func openArk(ctx context.Context, t *target, o options) error {

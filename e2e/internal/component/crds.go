@@ -1,51 +1,64 @@
 package component
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
+	"os/exec"
 	"time"
 
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 )
 
-// CRDs is the folder with the Ark kinds as CRDs, which lies beside the repository.
-func CRDs() (string, error) {
-	root, err := Root()
+// CRDs returns the CustomResourceDefinitions that ark-server crds prints, as YAML documents.
+func CRDs(ctx context.Context) ([][]byte, error) {
+	path, err := ServerBinary()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	dir := filepath.Join(root, "..", "shared", "ark-api", "crds")
-	if _, err := os.Stat(dir); err != nil {
-		return "", fmt.Errorf("no CRDs at %s: the comparison with a real kube-apiserver needs the folder shared/ark-api beside the repository: %w", dir, err)
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, path, "crds")
+	cmd.Stderr = &stderr
+	text, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("run ark-server crds: %w: %s", err, stderr.String())
 	}
-	return dir, nil
+	var documents [][]byte
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return documents, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read what ark-server crds prints: %w", err)
+		}
+		documents = append(documents, document)
+	}
 }
 
-// InstallCRDs creates every CRD of the folder and waits until each resource can be listed.
-func InstallCRDs(ctx context.Context, config *rest.Config, dir string) error {
-	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("find CRDs in %s: none there: %w", dir, errors.Join(err, os.ErrNotExist))
-	}
+// InstallCRDs creates the CustomResourceDefinitions of the Ark kinds and waits until each resource can be listed.
+func InstallCRDs(ctx context.Context, config *rest.Config) error {
 	client, err := RawClient(config)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, crdTimeout)
 	defer cancel()
+	documents, err := CRDs(ctx)
+	if err != nil {
+		return err
+	}
 	var paths []string
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("read a CRD: %w", err)
-		}
+	for _, text := range documents {
 		body, err := yaml.YAMLToJSON(text)
 		if err != nil {
-			return fmt.Errorf("parse %s: %w", file, err)
+			return fmt.Errorf("parse a CRD: %w", err)
 		}
 		var crd struct {
 			Spec struct {
@@ -55,14 +68,15 @@ func InstallCRDs(ctx context.Context, config *rest.Config, dir string) error {
 			}
 		}
 		if err := yaml.Unmarshal(text, &crd); err != nil {
-			return fmt.Errorf("parse %s: %w", file, err)
+			return fmt.Errorf("parse a CRD: %w", err)
 		}
 		for _, v := range crd.Spec.Versions {
 			paths = append(paths, fmt.Sprintf("/apis/%s/%s/%s?limit=1", crd.Spec.Group, v.Name, crd.Spec.Names.Plural))
 		}
 		const resource = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-		if err := client.Post().AbsPath(resource).SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error(); err != nil {
-			return fmt.Errorf("create the CRD of %s: %w", file, err)
+		err = client.Post().AbsPath(resource).Param("fieldValidation", "Strict").SetHeader("Content-Type", "application/json").Body(body).Do(ctx).Error()
+		if err != nil {
+			return fmt.Errorf("create the CRD of %s: %w", crd.Spec.Names.Plural, err)
 		}
 	}
 	for _, path := range paths {

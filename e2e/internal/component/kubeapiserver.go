@@ -25,9 +25,8 @@ type KubeAPIServer struct {
 	Config *rest.Config
 }
 
-// StartKubeAPIServer starts both on loopback with their files in dir and returns when the Ark kinds are served. crds is the
-// folder of the CRDs. No controllers run: namespaces are not collected, which writes of objects do not need.
-func StartKubeAPIServer(ctx context.Context, dir, crds string) (_ *KubeAPIServer, err error) {
+// StartKubeAPIServer starts both on loopback with their files in dir and returns when the Ark kinds are served. No controllers run: namespaces are not collected, which writes of objects do not need.
+func StartKubeAPIServer(ctx context.Context, dir string) (_ *KubeAPIServer, err error) {
 	path, err := Binary("kube-apiserver")
 	if err != nil {
 		return nil, err
@@ -75,7 +74,7 @@ func StartKubeAPIServer(ctx context.Context, dir, crds string) (_ *KubeAPIServer
 	if err := s.waitReady(ctx, func(ctx context.Context) error { return ready(ctx, s.Config) }); err != nil {
 		return nil, err
 	}
-	if err := InstallCRDs(ctx, s.Config, crds); err != nil {
+	if err := InstallCRDs(ctx, s.Config); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -21,7 +21,7 @@ import (
 func newTypeConverter(t *testing.T, scheme *runtime.Scheme) managedfields.TypeConverter {
 	t.Helper()
 	schemas := map[string]*spec.Schema{}
-	for name, definition := range openapi.GetOpenAPIDefinitions(func(name string) spec.Ref {
+	for name, definition := range openapi.Definitions(func(name string) spec.Ref {
 		return spec.MustCreateRef("#/components/schemas/" + name)
 	}) {
 		schemas[name] = &definition.Schema

@@ -2,9 +2,8 @@ package ark_test
 
 import (
 	"context"
+	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
@@ -16,12 +15,10 @@ import (
 	crdvalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"sigs.k8s.io/yaml"
-)
 
-// crdDirectory holds the custom resource definitions that Ark's clients know;
-// it lies beside the repository.
-const crdDirectory = "../../../../shared/ark-api/crds"
+	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
+)
 
 // crd is one custom resource definition, checked and defaulted by the code that
 // kube-apiserver itself uses.
@@ -32,44 +29,40 @@ type crd struct {
 	rules      *cel.Validator // nil without rules
 }
 
-// loadCRDs returns the definitions by kind.
+// loadCRDs returns the definitions by kind, made from the facts about them.
 func loadCRDs(t *testing.T) map[string]*crd {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(crdDirectory, "*.yaml"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no custom resource definitions in %s: this test needs the project's shared folder beside the repository", crdDirectory)
+	kinds, err := facts.Kinds()
+	if err != nil {
+		t.Fatal(err)
 	}
 	crds := map[string]*crd{}
-	for _, file := range files {
-		loaded := loadCRD(t, file)
-		crds[loaded.gvk.Kind] = loaded
+	for _, kind := range kinds {
+		crds[kind.Kind] = loadCRD(t, kind)
 	}
 	return crds
 }
 
-func loadCRD(t *testing.T, file string) *crd {
+func loadCRD(t *testing.T, kind facts.Kind) *crd {
 	t.Helper()
-	text, err := os.ReadFile(file)
+	content, err := kind.Schema()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var definition apiextensionsv1.CustomResourceDefinition
-	if err := yaml.Unmarshal(text, &definition); err != nil {
-		t.Fatalf("%s: %v", file, err)
+	var versioned apiextensionsv1.JSONSchemaProps
+	if err := json.Unmarshal(encode(t, content), &versioned); err != nil {
+		t.Fatalf("%s: %v", kind.Kind, err)
 	}
-	version := definition.Spec.Versions[0]
 	var props apiextensions.JSONSchemaProps
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(version.Schema.OpenAPIV3Schema, &props, nil); err != nil {
-		t.Fatalf("%s: %v", file, err)
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(&versioned, &props, nil); err != nil {
+		t.Fatalf("%s: %v", kind.Kind, err)
 	}
-	loaded := &crd{gvk: schema.GroupVersionKind{
-		Group: definition.Spec.Group, Version: version.Name, Kind: definition.Spec.Names.Kind,
-	}}
+	loaded := &crd{gvk: schema.GroupVersionKind{Group: ark.GroupName, Version: kind.Version, Kind: kind.Kind}}
 	if loaded.structural, err = structuralschema.NewStructural(&props); err != nil {
-		t.Fatalf("%s: %v", file, err)
+		t.Fatalf("%s: %v", kind.Kind, err)
 	}
 	if loaded.schema, _, err = crdvalidation.NewSchemaValidator(&props); err != nil {
-		t.Fatalf("%s: %v", file, err)
+		t.Fatalf("%s: %v", kind.Kind, err)
 	}
 	loaded.rules = cel.NewValidator(loaded.structural, true, math.MaxUint64)
 	return loaded

@@ -23,7 +23,7 @@ type types struct {
 const ours = "com.mckinsey.ark."
 
 func newTypes() types {
-	return types{byName: openapi.GetOpenAPIDefinitions(func(name string) spec.Ref {
+	return types{byName: openapi.Definitions(func(name string) spec.Ref {
 		return spec.MustCreateRef("#" + name)
 	})}
 }

@@ -19,7 +19,7 @@ import (
 const referencePrefix = "#/definitions/"
 
 func definitions() map[string]common.OpenAPIDefinition {
-	return GetOpenAPIDefinitions(func(name string) spec.Ref {
+	return Definitions(func(name string) spec.Ref {
 		return spec.MustCreateRef(referencePrefix + name)
 	})
 }
