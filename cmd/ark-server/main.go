@@ -11,6 +11,9 @@
 //	serve.go    starts and stops what was asked for
 //	serve_standalone.go, serve_cluster.go
 //	            the server of each mode
+//	kubeconfig.go, health.go
+//	            what finds a running server: by locate.go, in a container container.go
+//	names.go    names that follow the database
 //	storage.go  opens the storage that was asked for
 //	import.go, export.go, transfer.go
 //	            move objects in and out of it

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +100,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "`IP` address to listen on; 0.0.0.0 or :: for all")
 			fs.IntVar(&o.securePort, "secure-port", o.securePort, "HTTPS `port`; 0 picks a free one")
 			fs.StringSliceVar(&o.tlsSANs, "tls-san", nil, "further `names` and IP addresses at which clients reach the server, for its certificate")
-			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to write the admin's kubeconfig to (default admin.kubeconfig next to the database)")
+			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to add the admin's cluster, user and context to, as kind and minikube do; the rest of it is kept (default admin.kubeconfig, or NAME.admin.kubeconfig for a database NAME, next to the database)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
 		group("Models", o.modelURLs.add),
@@ -198,8 +197,8 @@ func (o *options) validate() error {
 	return errors.Join(errs...)
 }
 
-// keys and kubeconfig default to the neighbourhood of the database, or to the
-// working folder where the database is elsewhere.
+// keys default to the neighbourhood of the database, or to the working folder
+// where the database is elsewhere.
 func (o *options) keys() string {
 	switch {
 	case o.keysDir != "":
@@ -208,14 +207,4 @@ func (o *options) keys() string {
 		return o.dbPath + ".keys"
 	}
 	return "ark-server.keys"
-}
-
-func (o *options) kubeconfig() string {
-	switch {
-	case o.kubeconfigOut != "":
-		return o.kubeconfigOut
-	case o.storage == storageSQLite:
-		return filepath.Join(filepath.Dir(o.dbPath), "admin.kubeconfig")
-	}
-	return "admin.kubeconfig"
 }

@@ -68,7 +68,7 @@ func withStandaloneFlag(err error) error {
 	}
 	var kubeconfig *standalone.KubeconfigError
 	if errors.As(err, &kubeconfig) {
-		return fmt.Errorf("--kubeconfig-out=%s: %w: choose a file in a folder that exists and is writable", kubeconfig.Path, kubeconfig.Err)
+		return fmt.Errorf("--kubeconfig-out=%s: %w%s", kubeconfig.Path, kubeconfig.Err, kubeconfigFix(kubeconfig.Err))
 	}
 	return err
 }
@@ -130,9 +130,25 @@ func announce(out io.Writer, o *options, url, storage string) {
   serving     %s
   kubeconfig  %s (the admin's; keep it secret)
 
-Try, in another terminal:
-  kubectl --kubeconfig %[5]s get agents
 `, version.Ark(), version.Kubernetes(), storage, url, o.kubeconfig())
+	file := o.kubeconfig()
+	if inContainer() {
+		// That file is in the container, and belongs to the server's user.
+		file = "ark.kubeconfig"
+		fmt.Fprintf(out, "Try, outside the container:\n  %s exec %s ark-server kubeconfig > %s\n", containerTool(), hostname(), file)
+	} else {
+		fmt.Fprintln(out, "Try, in another terminal:")
+	}
+	fmt.Fprintf(out, "  kubectl --kubeconfig %s get agents\n", file)
+}
+
+// hostname is by default the id of the container.
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return "CONTAINER"
+	}
+	return name
 }
 
 func announceStop(out io.Writer, o *options) {

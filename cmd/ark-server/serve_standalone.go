@@ -36,6 +36,7 @@ func newServer(ctx context.Context, o *options, listener net.Listener, data *sto
 		Names:      o.tlsSANs,
 		KeysDir:    o.keys(),
 		Kubeconfig: o.kubeconfig(),
+		Name:       o.serverName(),
 		Tune: func(common *apiserver.Options) {
 			common.ModelURLs, common.TracingFile = modelURLs, o.tracingFile
 		},

@@ -121,7 +121,7 @@ func TestActor(t *testing.T) {
 			if a.User != "alice" {
 				continue // the server's own writes
 			}
-			if a.Impersonator != adminUser || a.UserAgent != "robot/1.0" || a.FieldManager != "robot" || a.Verb != "create" || a.AuditID == "" || len(a.Groups) == 0 {
+			if a.Impersonator != AdminUser || a.UserAgent != "robot/1.0" || a.FieldManager != "robot" || a.Verb != "create" || a.AuditID == "" || len(a.Groups) == 0 {
 				t.Errorf("got %+v", a)
 			}
 			return

@@ -33,7 +33,7 @@ func applyAuthentication(config *genericapiserver.Config, keys *Keys) error {
 
 func newAuthenticator(adminToken string, verify func() (x509.VerifyOptions, bool)) authenticator.Request {
 	tokens := map[string]*user.DefaultInfo{
-		adminToken: {Name: adminUser, Groups: []string{user.SystemPrivilegedGroup}},
+		adminToken: {Name: AdminUser, Groups: []string{user.SystemPrivilegedGroup}},
 	}
 	known := group.NewAuthenticatedGroupAdder(union.New(
 		requestx509.NewDynamic(verify, requestx509.CommonNameUserConversion),

@@ -2,8 +2,8 @@
 // internal/apiserver what a cluster would bring.
 //
 //   - Keys (keys.go, certificate.go, kubeconfig.go): a certificate authority,
-//     a serving certificate, an admin token and a kubeconfig that holds it. They
-//     are made at the first start and kept.
+//     a serving certificate and an admin token, made at the first start and kept, and
+//     an entry in a kubeconfig that holds the token.
 //   - Users and rights (authn.go, authz.go): bearer token or client certificate;
 //     the group system:masters may do anything, everybody else nothing but read
 //     health and version.

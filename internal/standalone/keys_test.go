@@ -87,7 +87,7 @@ func TestSecretsAreTheOwnersOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "keys")
 	keys := openKeys(t, dir, nil, time.Now())
 	kubeconfig := filepath.Join(t.TempDir(), "admin.kubeconfig")
-	if err := writeKubeconfig(kubeconfig, "https://127.0.0.1:6443", keys); err != nil {
+	if _, err := keys.Kubeconfig("ark", "https://127.0.0.1:6443").Merge(kubeconfig, false); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]os.FileMode{
@@ -149,8 +149,8 @@ func TestServerURL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := serverURL(address); got != want {
-			t.Errorf("serverURL(%s) = %s, want %s", listen, got, want)
+		if got := URL(address); got != want {
+			t.Errorf("URL(%s) = %s, want %s", listen, got, want)
 		}
 		for _, name := range []string{"localhost", "127.0.0.1"} {
 			if !slices.Contains(servingNames(address, nil), name) {

@@ -1,35 +1,25 @@
 package standalone
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"strconv"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/client-go/tools/clientcmd"
-	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/mckinsey/ark-server/internal/kubeconfig"
 )
 
-// adminUser is the name of the user whose token the kubeconfig holds.
-const adminUser = "ark-admin"
+// AdminUser is the name of the user whose token the kubeconfig holds.
+const AdminUser = "ark-admin"
 
-// writeKubeconfig writes a kubeconfig for the admin. It holds a secret.
-func writeKubeconfig(path, server string, keys *Keys) error {
-	config := clientcmdapi.NewConfig()
-	config.Clusters["ark"] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: keys.CA()}
-	config.AuthInfos[adminUser] = &clientcmdapi.AuthInfo{Token: keys.Token()}
-	config.Contexts["ark"] = &clientcmdapi.Context{Cluster: "ark", AuthInfo: adminUser, Namespace: "default"}
-	config.CurrentContext = "ark"
-	content, err := clientcmd.Write(*config)
-	if err != nil {
-		return fmt.Errorf("encode the admin's kubeconfig: %w", err)
-	}
-	return writeFile(path, content, secretMode)
+// Kubeconfig returns the admin's entry for a server. It holds a secret.
+func (k *Keys) Kubeconfig(name, server string) kubeconfig.Entry {
+	return kubeconfig.Entry{Name: name, User: name + "-admin", Server: server, CA: k.CA(), Token: k.Token()}
 }
 
-// serverURL is the address at which this machine reaches the server.
-func serverURL(listen *net.TCPAddr) string {
+// URL is the address at which this machine reaches a server that listens there.
+func URL(listen *net.TCPAddr) string {
 	host := listen.IP
 	if host.IsUnspecified() {
 		host = net.IPv4(127, 0, 0, 1)

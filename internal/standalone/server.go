@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,10 @@ type Options struct {
 	Names []string
 	// KeysDir is the folder of the server's keys; made if missing.
 	KeysDir string
-	// Kubeconfig is the file that the admin's kubeconfig is written to.
+	// Kubeconfig is the file that the admin's entry is added to; made if missing.
 	Kubeconfig string
+	// Name is what the server is called there; empty for "ark".
+	Name string
 	// Tune changes the common options before they are used; may be nil.
 	Tune func(*apiserver.Options)
 }
@@ -60,8 +63,8 @@ func New(o Options, backend apiserver.Backend) (*Server, error) {
 	if err != nil {
 		return nil, &KeysError{Dir: o.KeysDir, Err: err}
 	}
-	url := serverURL(listen)
-	if err := writeKubeconfig(o.Kubeconfig, url, keys); err != nil {
+	url := URL(listen)
+	if _, err := keys.Kubeconfig(cmp.Or(o.Name, "ark"), url).Merge(o.Kubeconfig, false); err != nil {
 		return nil, &KubeconfigError{Path: o.Kubeconfig, Err: err}
 	}
 

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/mckinsey/ark-server/internal/standalone"
+)
+
+// locationFlags are the flags of serve by which another command finds that server.
+func (o *options) locationFlags() flagGroup {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	for _, g := range o.flagGroups() {
+		all.AddFlagSet(g.flags)
+	}
+	return group("Which server, by the flags that it was started with", func(fs *pflag.FlagSet) {
+		for _, name := range []string{"mode", "storage", "db-path", "db-name", "db-dsn-file", "bind-address", "secure-port", "keys-dir", "kubeconfig-out"} {
+			fs.AddFlag(all.Lookup(name))
+		}
+	})
+}
+
+// locate completes the location flags of a command: from the arguments of the server in the same container,
+// then from the environment.
+func (o *options) locate(cmd *cobra.Command) error {
+	if err := fromContainer(cmd.Flags()); err != nil {
+		return err
+	}
+	if err := fromEnvironment(cmd.Flags()); err != nil {
+		return err
+	}
+	o.applyModeDefaults(cmd.Flags())
+	return nil
+}
+
+// url is the address at which this machine reaches the server that has these options.
+func (o *options) url() (string, error) {
+	if o.securePort != 0 {
+		ip := net.ParseIP(o.bindAddress)
+		if ip == nil {
+			return "", fmt.Errorf("--bind-address=%s: not an IP address", o.bindAddress)
+		}
+		return standalone.URL(&net.TCPAddr{IP: ip, Port: o.securePort}), nil
+	}
+	// The server has picked a port, and has written it to the kubeconfig.
+	if o.mode == modeStandalone {
+		if config, err := clientcmd.LoadFromFile(o.kubeconfig()); err == nil {
+			if cluster := config.Clusters[o.serverName()]; cluster != nil {
+				return cluster.Server, nil
+			}
+		}
+	}
+	return "", errors.New("--secure-port=0: the port that the server has picked is not known: give its number")
+}
+
+// readKeys returns the keys of the server that has these options.
+func (o *options) readKeys() (*standalone.Keys, error) {
+	keys, err := standalone.ReadKeys(o.keys())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("--keys-dir=%s: no server has been started with these keys: start it first, or name its --db-path or --keys-dir: %w", o.keys(), err)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("--keys-dir=%s: %w: run this as the user that the server runs as", o.keys(), err)
+	case err != nil:
+		return nil, fmt.Errorf("--keys-dir=%s: %w", o.keys(), err)
+	}
+	return keys, nil
+}
