@@ -54,8 +54,12 @@ func (s *Store) look(ctx context.Context) (Reading, error) {
 	s.counters.looks.Add(1)
 	if err != nil {
 		s.counters.failedLooks.Add(1)
+		if ctx.Err() == nil || errors.Is(err, context.DeadlineExceeded) {
+			s.reads.failed(err)
+		}
 		return r, fmt.Errorf("read the newest revision: %w", err)
 	}
+	s.reads.succeeded()
 	s.counters.newest.Store(r.Revision)
 	end := s.opts.Now()
 	if took := end.Sub(begin); took < maxClockDoubt {

@@ -167,6 +167,7 @@ func (s *sequencer) idle() time.Duration {
 // database transaction, and returns the others.
 func (s *sequencer) runBatch(ctx context.Context, reqs []*request) []*request {
 	if err := s.settle(ctx); err != nil {
+		s.writes.failed(err)
 		answer(reqs, fmt.Errorf("%w: %w", ErrUnavailable, err))
 		return nil
 	}
@@ -212,6 +213,14 @@ const contention = 8
 // likely to fail; then it takes its turn first, catches up, and decides on what
 // cannot change any more.
 func (s *sequencer) write(ctx context.Context, decide func(*batch)) error {
+	err := s.writeBatch(ctx, decide)
+	if err != nil {
+		s.writes.failed(err)
+	}
+	return err
+}
+
+func (s *sequencer) writeBatch(ctx context.Context, decide func(*batch)) error {
 	if s.contended > 0 {
 		return s.writeInTurn(ctx, decide)
 	}
@@ -240,6 +249,9 @@ func (s *sequencer) commit(ctx context.Context, b *batch) error {
 
 // report tells the observer what became of a batch.
 func (s *sequencer) report(b *batch, begin time.Time, err error) {
+	if err == nil {
+		s.writes.succeeded()
+	}
 	s.opts.Observer.Committed(BatchReport{Requests: b.requests, Revisions: len(b.Commits), Took: time.Since(begin), Err: err})
 }
 

@@ -38,6 +38,9 @@ type Stats struct {
 	// Reloads counts how often this replica had been away for so long that it had to
 	// load the whole state again.
 	Reloads int64
+	// Writes and Reads are the outages of committing and, where the database is shared, of
+	// reading its counter.
+	Writes, Reads Outage
 	// Pools are the engine's connections, if it tells.
 	Pools []Pool
 }
@@ -88,6 +91,7 @@ func (s *Store) Stats() Stats {
 		Looks: n.looks.Load(), FailedLooks: n.failedLooks.Load(),
 		LogReads: n.logReads.Load(), Reloads: n.reloads.Load(),
 	}
+	stats.Writes, stats.Reads = s.writes.get(), s.reads.get()
 	if s.shared != nil {
 		stats.Behind = max(0, time.Since(time.Unix(0, n.current.Load())))
 	}

@@ -3,6 +3,7 @@ package mvcc
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,8 @@ type Options struct {
 	Observer Observer
 	// Tracer makes spans of the work for callers that are traced. Default: none.
 	Tracer Tracer
+	// Log gets the causes of failed writes and reads of the counter. Default: slog.Default.
+	Log *slog.Logger
 }
 
 func (o *Options) setDefaults() {
@@ -41,6 +44,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Observer == nil {
 		o.Observer = deaf{}
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 }
 
@@ -61,13 +67,15 @@ type Store struct {
 	snapshots  snapshots
 	looks      looks
 	counters   counters
-	clock      atomic.Int64  // nanoseconds to add to opts.Now
-	leads      atomic.Bool   // Shared only: this replica maintains the database
-	ended      chan struct{} // closed when the sequencer has returned
-	stop       context.CancelFunc
-	running    sync.WaitGroup // all of them but the sequencer
-	close      sync.Once
-	closeErr   error
+	// writes and reads are the outages of committing and of reading the counter.
+	writes, reads outage
+	clock         atomic.Int64  // nanoseconds to add to opts.Now
+	leads         atomic.Bool   // Shared only: this replica maintains the database
+	ended         chan struct{} // closed when the sequencer has returned
+	stop          context.CancelFunc
+	running       sync.WaitGroup // all of them but the sequencer
+	close         sync.Once
+	closeErr      error
 }
 
 // state is what has been published. Immutable.
@@ -101,6 +109,8 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 		queue:  queue{wake: make(chan struct{}, 1)},
 		ended:  make(chan struct{}),
 		stop:   stop,
+		writes: outage{log: opts.Log, fails: "the database takes no writes", works: "the database takes writes again", now: time.Now},
+		reads:  outage{log: opts.Log, fails: "the database does not answer reads", works: "the database answers reads again", now: time.Now},
 	}
 	s.shared, _ = engine.(Shared)
 	s.counters.current.Store(time.Now().UnixNano())

@@ -16,6 +16,8 @@ type Report struct {
 	Replica  Replica  `json:"replica"`
 	// Keys is the number of live keys, LogRows an upper estimate of the rows in the log, Queue the
 	// number of writes that wait.
+	Writes   Outage             `json:"writes"`
+	Reads    Outage             `json:"reads"`
 	Keys     int                `json:"keys"`
 	LogRows  int64              `json:"logRows"`
 	Queue    int                `json:"queue"`
@@ -24,6 +26,27 @@ type Report struct {
 	Leases   Leases             `json:"leases"`
 	Watches  Watches            `json:"watches"`
 	Requests map[string]Results `json:"requests"`
+}
+
+// Outage says whether the database does one kind of work, and what its last failure was.
+type Outage struct {
+	Working  bool       `json:"working"`
+	Since    *time.Time `json:"failingSince,omitempty"`
+	Failures int64      `json:"failures"`
+	// LastError is in the database's words; it stays after the outage has ended.
+	LastError string     `json:"lastError,omitempty"`
+	LastAt    *time.Time `json:"lastErrorAt,omitempty"`
+}
+
+func newOutage(o mvcc.Outage) Outage {
+	r := Outage{Working: o.Since.IsZero(), Failures: o.Failures, LastError: o.LastError}
+	if !r.Working {
+		r.Since = &o.Since
+	}
+	if o.LastError != "" {
+		r.LastAt = &o.LastAt
+	}
+	return r
 }
 
 // Build says what runs, and since when.
@@ -122,6 +145,7 @@ func NewReport(build Build, storage string, store *mvcc.Store, endpoint *etcdser
 			Shared: st.Shared, Maintainer: st.Maintains, Behind: st.Behind.Seconds(),
 			Reloads: st.Reloads, Looks: st.Looks, Failed: st.FailedLooks,
 		},
+		Writes: newOutage(st.Writes), Reads: newOutage(st.Reads),
 		Keys: st.Keys, LogRows: st.LogRows(), Queue: st.Queue,
 		Commits:  Commits{InDoubt: st.Doubt, Landed: st.Landed, Lost: st.Lost},
 		Pools:    []Pool{},
