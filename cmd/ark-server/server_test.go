@@ -16,7 +16,7 @@ import (
 // The servers that the tests of this package share.
 var (
 	postgresServer sqltest.Postgres
-	mariadbServer  sqltest.MariaDB
+	mariadbServer  sqltest.MySQL
 )
 
 func TestMain(m *testing.M) {

@@ -80,7 +80,7 @@ func startServer(ctx context.Context, storage string) (stop func() error, err er
 		}
 		return s.Stop, os.Setenv(sqltest.PostgresDSN, s.DSN())
 	case engine.MySQL:
-		s, err := sqltest.StartMariaDB(ctx, sqltest.Options{})
+		s, err := sqltest.StartMySQL(ctx, sqltest.Options{})
 		if err != nil {
 			return nil, err
 		}

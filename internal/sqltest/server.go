@@ -29,6 +29,9 @@ type Options struct {
 	Access []string
 	// Certificate and Key are PEM; with them the server offers TLS.
 	Certificate, Key []byte
+	// NoTLS keeps a server from offering TLS that does so by itself, with a certificate of its
+	// own making: MySQL's.
+	NoTLS bool
 	// Data is the folder to make for the data, and WAL that for PostgreSQL's write-ahead log,
 	// to put them on a small disk. Wrap changes the server's commands: it puts them
 	// on that disk, and lets them run as a user who is not root and owns what the caller owns.

@@ -87,7 +87,7 @@ func start(ctx context.Context, storage string, opts sqltest.Options) (*sqltest.
 	case PostgreSQL:
 		return sqltest.StartPostgres(ctx, opts)
 	case MySQL:
-		return sqltest.StartMariaDB(ctx, opts)
+		return sqltest.StartMySQL(ctx, opts)
 	}
 	return nil, fmt.Errorf("there is no server for storage %q: use %v", storage, Servers)
 }
@@ -95,7 +95,7 @@ func start(ctx context.Context, storage string, opts sqltest.Options) (*sqltest.
 // Shared gives the tests of one binary databases on servers that they share. The zero value is ready; TestMain calls Stop.
 type Shared struct {
 	postgres sqltest.Postgres
-	mariadb  sqltest.MariaDB
+	mariadb  sqltest.MySQL
 }
 
 // New is an empty database that ends with the test.

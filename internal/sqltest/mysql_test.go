@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// TestMariaDB: what was committed survives a crash, on the same port; nothing is
+// TestMySQL: what was committed survives a crash, on the same port; nothing is
 // left in the end.
-func TestMariaDB(t *testing.T) {
-	s, err := StartMariaDB(t.Context(), Options{Own: true})
+func TestMySQL(t *testing.T) {
+	s, err := StartMySQL(t.Context(), Options{Own: true})
 	if err != nil {
 		t.Fatal(err)
 	}
