@@ -36,6 +36,9 @@ func (e *Engine) check(ctx context.Context) error {
 	if size := e.maxPacket.Load(); size < minPacket {
 		return fmt.Errorf("the server takes packets of up to %d bytes, which is too little for larger objects: SET GLOBAL max_allowed_packet = 67108864, and in its configuration", size)
 	}
+	if isSet(vars["log_bin"]) && strings.EqualFold(vars["binlog_format"], "STATEMENT") {
+		return errors.New("the server writes its binary log as statements (binlog_format=STATEMENT), with which it refuses every write of ark-server: SET GLOBAL binlog_format = 'ROW', and in its configuration")
+	}
 	if err := checkTables(ctx, conn); err != nil {
 		return err
 	}
@@ -53,7 +56,7 @@ func isSet(v string) bool { return v != "" && isOn(v) }
 // variables reads the settings that matter. Servers that lack one say nothing of it.
 func variables(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
 	rows, err := conn.QueryContext(ctx, `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','read_only','innodb_read_only',
-		'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_flush_method','log_bin','sync_binlog','wsrep_on','group_replication_single_primary_mode')`)
+		'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_flush_method','log_bin','sync_binlog','binlog_format','max_user_connections','max_connections','wsrep_on','group_replication_single_primary_mode')`)
 	if err != nil {
 		return nil, fmt.Errorf("read the server's settings: %w", err)
 	}

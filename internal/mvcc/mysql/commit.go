@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -52,6 +54,14 @@ func (e *Engine) commit(ctx context.Context, b *mvcc.Batch) error {
 	s := newScript(int(e.maxPacket.Load()))
 	s.statement("START TRANSACTION")
 	s.batch(b)
+	if len(s.packets) > 0 {
+		// The server waits for further packets while the batch holds the counter.
+		s.statement("%s", e.endTurn())
+		if _, err := conn.ExecContext(ctx, holdTurn); err != nil {
+			e.rollback(conn, err)
+			return classify(fmt.Errorf("write to the database: %w", err), false)
+		}
+	}
 	return e.send(ctx, conn, s)
 }
 
@@ -68,11 +78,24 @@ func (e *Engine) send(ctx context.Context, conn *sql.Conn, s *script) error {
 		_, err := conn.ExecContext(ctx, string(text))
 		end(err)
 		if err != nil {
+			doubt := i == len(packets)-1 && !undone(err) && !e.inTransaction(ctx, conn, err)
 			e.rollback(conn, err)
-			return classify(fmt.Errorf("write to the database: %w", err), i == len(packets)-1)
+			return classify(fmt.Errorf("write to the database: %w", err), doubt)
 		}
 	}
 	return nil
+}
+
+// inTransaction reports whether the session's transaction is still open after the server
+// answered a text that ends with COMMIT with an error: the COMMIT has then not been carried
+// out. Without an answer of the server nothing is known.
+func (e *Engine) inTransaction(ctx context.Context, conn *sql.Conn, err error) bool {
+	if number(err) == 0 {
+		return false
+	}
+	// The server refuses to change what an open transaction began with.
+	_, err = conn.ExecContext(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+	return number(err) == errInTransaction
 }
 
 // rollback ends a transaction after an error, or the connection where that does not
@@ -84,7 +107,7 @@ func (e *Engine) rollback(conn *sql.Conn, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), min(e.timeout, 2*time.Second))
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+	if _, err := conn.ExecContext(ctx, "ROLLBACK; "+e.endTurn()); err != nil {
 		discard(conn)
 	}
 }
@@ -105,7 +128,7 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 		e.rollback(conn, err)
 		return classify(fmt.Errorf("take a turn with the revision counter: %w", err), false)
 	}
-	b, err := decide(turn, at)
+	b, err := e.whileAlive(turn, conn, func() (*mvcc.Batch, error) { return decide(turn, at) })
 	if err != nil || b == nil || len(b.Commits)+len(b.Leases)+len(b.RevokedLeases) == 0 && b.Compacted == 0 {
 		e.rollback(conn, nil)
 		return err
@@ -115,12 +138,52 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	defer cancel()
 	s := newScript(int(e.maxPacket.Load()))
 	s.batch(b)
+	s.statement("%s", e.endTurn())
 	return e.send(ctx, conn, s)
+}
+
+// whileAlive calls decide and meanwhile keeps the server from ending the session, which it
+// does to one that holds the counter and says nothing. An error of the session's own means
+// that the turn is over and nothing was written.
+func (e *Engine) whileAlive(ctx context.Context, conn *sql.Conn, decide func() (*mvcc.Batch, error)) (*mvcc.Batch, error) {
+	var pulse errgroup.Group
+	over := make(chan struct{})
+	last := time.Now()
+	say := func() error {
+		last = time.Now()
+		_, err := conn.ExecContext(ctx, "DO 0")
+		return err
+	}
+	pulse.Go(func() error {
+		ticker := time.NewTicker(turnPulse)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-over:
+				return nil
+			case <-ticker.C:
+				if err := say(); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	b, err := decide()
+	close(over)
+	lost := pulse.Wait()
+	if err == nil && lost == nil && time.Since(last) > 2*turnPulse {
+		lost = say() // after a pause of this process
+	}
+	if err == nil && lost != nil {
+		discard(conn)
+		return nil, fmt.Errorf("the turn with the revision counter was lost: %w", lost)
+	}
+	return b, err
 }
 
 // takeTurn waits for the counter, and locks it.
 func (e *Engine) takeTurn(ctx context.Context, conn *sql.Conn) (at mvcc.Position, err error) {
-	rows, err := conn.QueryContext(ctx, "START TRANSACTION; "+turnQuery)
+	rows, err := conn.QueryContext(ctx, holdTurn+"; START TRANSACTION; "+turnQuery)
 	if err != nil {
 		return at, err
 	}

@@ -66,12 +66,37 @@ func (c connector) pool(size int) *sql.DB {
 	return db
 }
 
-// A connection unused for idleFor is closed here, for hangUp by the server: that is
-// what frees the counter when a replica's machine dies in its turn.
+// A connection unused for idleFor is closed here, and for hangUp by the server.
 const (
 	idleFor = 45 * time.Second
 	hangUp  = 60 * time.Second
 )
+
+// turnIdle is how long the server lets a session that holds the counter say nothing, in
+// seconds: then it ends the session, and so frees the counter of a replica that is frozen or
+// cut off. A replica that lives says something every turnPulse.
+const (
+	turnIdle  = 1
+	turnPulse = 300 * time.Millisecond
+)
+
+// Statements that begin and end the time in which turnIdle holds. MariaDB has a setting of its
+// own for sessions in a transaction, which the writer's sessions have all the time; MySQL goes
+// by wait_timeout. A packet that stops in the middle is bounded alike.
+var (
+	holdTurn = fmt.Sprintf("SET SESSION net_read_timeout = 2 /*!80000 , SESSION wait_timeout = %d */", turnIdle)
+	restTurn = "SET SESSION net_read_timeout = %d /*!80000 , SESSION wait_timeout = %d */"
+	// turnSettings are those of the writer's sessions.
+	turnSettings = fmt.Sprintf(" /*M!100300 , idle_transaction_timeout = %d */", turnIdle)
+)
+
+// endTurn is the statement that ends what holdTurn began.
+func (c connector) endTurn() string {
+	return fmt.Sprintf(restTurn, c.seconds(), int(hangUp/time.Second))
+}
+
+// seconds is the configured timeout, at least one.
+func (c connector) seconds() int { return max(1, int(c.timeout/time.Second)) }
 
 // Driver implements driver.Connector.
 func (c connector) Driver() driver.Driver { return countingDriver{opened: c.opened} }
@@ -113,18 +138,22 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 // Bytes are sent as they are, between quotes: no character set applies to them and a
 // backslash means nothing. MySQL and MariaDB each skip what is meant for the other.
 func (c connector) prepare(ctx context.Context, conn driver.Conn) error {
-	seconds := max(1, int(c.timeout/time.Second))
-	locks, hangs := max(1, seconds/2), int(hangUp/time.Second)
+	seconds := c.seconds()
+	locks, hangs, idle := max(1, seconds/2), int(hangUp/time.Second), seconds+5
 	if c.slow {
-		locks, hangs = 5*60, 24*60*60
+		locks, hangs, idle = 5*60, 24*60*60, 0
 	}
 	text := fmt.Sprintf(`SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO',
 		time_zone = '+00:00', autocommit = 1, innodb_lock_wait_timeout = %d, lock_wait_timeout = %d,
-		wait_timeout = %d, net_read_timeout = %d, net_write_timeout = %d
-		/*M!100300 , idle_transaction_timeout = %d */%s;
-		SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
+		wait_timeout = %d, net_read_timeout = %d, net_write_timeout = %d,
+		sql_select_limit = 18446744073709551615, sql_big_selects = 1, sql_safe_updates = 0, unique_checks = 1,
+		completion_type = 'NO_CHAIN'
+		/*M!100300 , idle_transaction_timeout = %d, idle_write_transaction_timeout = 0, idle_readonly_transaction_timeout = 0,
+			max_statement_time = 0 */
+		/*!80000 , max_execution_time = 0 */%s;
+		SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
 		SELECT @@max_allowed_packet`,
-		locks, locks, hangs, seconds, seconds, seconds+5, c.settings)
+		locks, locks, hangs, seconds, seconds, idle, c.settings)
 	rows, err := conn.(driver.QueryerContext).QueryContext(ctx, text, nil)
 	if err != nil {
 		return err

@@ -11,7 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
-var server sqltest.MariaDB
+var server sqltest.MySQL
 
 var quiet = Options{Log: slog.New(slog.DiscardHandler)}
 

@@ -35,6 +35,7 @@ const (
 	errDeadlock         = 1213
 	errReadOnly         = 1290
 	errDataTooLong      = 1406
+	errInTransaction    = 1568
 	errReadOnlyTx       = 1792
 	errReadOnlyMode     = 1836
 	errRollbackAtCommit = 3101
@@ -85,13 +86,13 @@ func isNoSpace(err error) bool {
 	return strings.Contains(text, "Errcode: 28") || strings.Contains(text, "Got error 28 ") || strings.Contains(text, "No space left on device")
 }
 
-// classify turns a failure to write into the store's terms. last says that the text
-// that failed ended with COMMIT.
-func classify(err error, last bool) error {
+// classify turns a failure to write into the store's terms. doubt says that the COMMIT may have
+// been carried out.
+func classify(err error, doubt bool) error {
 	switch {
 	case number(err) == errBadNull:
 		return mvcc.ErrMoved
-	case last && !undone(err):
+	case doubt:
 		return fmt.Errorf("%w: %w", mvcc.ErrUnknownOutcome, err)
 	case isNoSpace(err):
 		return fmt.Errorf("%w: %w", mvcc.ErrNoSpace, err)

@@ -39,7 +39,7 @@ func TestClassify(t *testing.T) {
 		{errors.New("connection reset by peer"), mvcc.ErrUnknownOutcome, nil},
 	} {
 		for last, want := range map[bool]error{true: tc.last, false: tc.earlier} {
-			got := classify(tc.err, last)
+			got := classify(tc.err, last && !undone(tc.err))
 			for _, kind := range []error{mvcc.ErrMoved, mvcc.ErrUnknownOutcome, mvcc.ErrNoSpace, errReplica} {
 				if errors.Is(got, kind) != (kind == want) {
 					t.Errorf("%v, last %t: got %v, want %v", tc.err, last, got, want)

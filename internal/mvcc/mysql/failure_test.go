@@ -16,7 +16,7 @@ import (
 // ownServer starts a server for a test that harms or configures it.
 func ownServer(t *testing.T, opts sqltest.Options) *sqltest.Server {
 	t.Helper()
-	return sqltest.Own(t, sqltest.StartMariaDB, opts)
+	return sqltest.Own(t, sqltest.StartMySQL, opts)
 }
 
 // localDatabase is a database reached over TCP, as a proxy needs it.

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	boundsQuery = "SELECT COALESCE(MIN(created),0), COALESCE(MAX(created),0) FROM ark_state"
+	boundsQuery = "SELECT COALESCE(MIN(created),0), COALESCE(MAX(created),0), COUNT(*) FROM ark_state"
 	loadQuery   = `SELECT s.id, l.id IS NOT NULL, l.` + "`key`" + `, l.value, s.created, l.version, l.lease
 		FROM ark_state s LEFT JOIN ark_log l ON l.id=s.id WHERE s.created>=? AND s.created<?`
 )
@@ -34,7 +34,7 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 			c.Close()
 		}
 	}()
-	bounds, err := split(ctx, conns[0])
+	bounds, want, err := split(ctx, conns[0])
 	if err != nil {
 		return st, fmt.Errorf("begin to load: %w", err)
 	}
@@ -54,7 +54,10 @@ func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvc
 			return nil
 		})
 	}
-	_, err = mvcc.LoadParts(ctx, parts, each)
+	n, err := mvcc.LoadParts(ctx, parts, each)
+	if err == nil && n != want {
+		err = fmt.Errorf("the server returned %d of %d keys: the load is not complete", n, want)
+	}
 	return st, err
 }
 
@@ -96,18 +99,20 @@ func (e *Engine) snapshots(ctx context.Context, n int) (conns []*sql.Conn, st mv
 	return conns, st, nil
 }
 
-// split cuts the state table into spans: span i is from bound i to below bound i+1.
-func split(ctx context.Context, conn *sql.Conn) ([]int64, error) {
+// split cuts the state table into spans: span i is from bound i to below bound i+1. It also
+// returns the number of keys in the snapshot.
+func split(ctx context.Context, conn *sql.Conn) ([]int64, int, error) {
 	var least, most int64
-	if err := conn.QueryRowContext(ctx, boundsQuery).Scan(&least, &most); err != nil {
-		return nil, err
+	var keys int
+	if err := conn.QueryRowContext(ctx, boundsQuery).Scan(&least, &most, &keys); err != nil {
+		return nil, 0, err
 	}
 	bounds := []int64{least}
 	step := (most-least)/loadSpans + 1
 	for at := least + step; at <= most; at += step {
 		bounds = append(bounds, at)
 	}
-	return append(bounds, most+1), nil
+	return append(bounds, most+1), keys, nil
 }
 
 func loadSpan(ctx context.Context, conn *sql.Conn, from, to int64, send func(*mvcc.KeyValue) error) error {

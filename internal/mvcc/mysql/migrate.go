@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"context"
+	"crypto/md5"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -17,12 +18,23 @@ import (
 // migrated: on the database, to the user. Both follow.
 const Grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON"
 
-// migrateLock keeps migrations of one database apart. The server drops it with the
+// migrateLock keeps migrations of one database apart. The server drops the lock with the
 // session.
 const (
-	migrateLock   = "SELECT GET_LOCK(CONCAT('ark-server:',MD5(DATABASE())), ?)"
-	migrateUnlock = "SELECT RELEASE_LOCK(CONCAT('ark-server:',MD5(DATABASE())))"
+	migrateLock   = "SELECT GET_LOCK(?, ?)"
+	migrateUnlock = "SELECT RELEASE_LOCK(?)"
 )
+
+// migrateLockName returns the name of the lock: at most 64 characters, whatever the
+// database's name. The digest is computed here because MySQL has no MD5() since 9.6; it
+// stays MD5 so that releases that let the server compute it use the same lock.
+func migrateLockName(ctx context.Context, conn *sql.Conn) (string, error) {
+	var name []byte
+	if err := conn.QueryRowContext(ctx, "SELECT DATABASE()").Scan(&name); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("ark-server:%x", md5.Sum(name)), nil
+}
 
 // migrateWait is how long a migration waits for another one.
 const migrateWait = time.Minute
@@ -113,15 +125,19 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration) (before dat
 	if before, err = status(ctx, conn, steps); err != nil || len(before.Pending) == 0 {
 		return before, err
 	}
+	lock, err := migrateLockName(ctx, conn)
+	if err != nil {
+		return before, fmt.Errorf("read the database's name: %w", err)
+	}
 	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, migrateLock, int(migrateWait/time.Second)).Scan(&got); err != nil {
+	if err := conn.QueryRowContext(ctx, migrateLock, lock, int(migrateWait/time.Second)).Scan(&got); err != nil {
 		return before, fmt.Errorf("wait for another migration: %w", err)
 	}
 	if got.Int64 != 1 {
 		return before, fmt.Errorf("another ark-server has been migrating this database for %s: wait for it, or look for its session in SHOW PROCESSLIST", migrateWait)
 	}
 	defer func() {
-		if _, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), migrateUnlock); unlockErr != nil {
+		if _, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), migrateUnlock, lock); unlockErr != nil {
 			discard(conn) // the lock goes with the session
 		}
 	}()

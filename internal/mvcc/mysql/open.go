@@ -71,7 +71,7 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	looks := min(2, connections-leastConnections+1)
 	readers := connections - 2 - looks
 	e.loaders = max(1, readers-1)
-	e.writer, e.pruner, e.looks, e.readers = c.pool(1), c.pool(1), c.with(c.readLimit()).pool(looks), c.pool(readers)
+	e.writer, e.pruner, e.looks, e.readers = c.with(turnSettings).pool(1), c.pool(1), c.with(c.readLimit()).pool(looks), c.pool(readers)
 	if err := e.check(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}

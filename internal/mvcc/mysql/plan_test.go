@@ -65,7 +65,7 @@ func TestHotStatementsUseKeys(t *testing.T) {
 // explain checks how each table of a statement is read.
 func explain(t *testing.T, conn *sql.Conn, want, query string, args ...any) {
 	t.Helper()
-	rows, err := conn.QueryContext(t.Context(), "EXPLAIN "+query, args...)
+	rows, err := conn.QueryContext(t.Context(), "EXPLAIN /*!80000 FORMAT=TRADITIONAL */ "+query, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}

@@ -17,6 +17,7 @@ const (
 		FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1`
 	stateQuery        = "SELECT c.revision, c.changes, c.compacted, p.pruned FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1"
 	leasesQuery       = "SELECT id, ttl, deadline FROM ark_lease WHERE gone=0"
+	countLeasesQuery  = "SELECT COUNT(*) FROM ark_lease WHERE gone=0"
 	leaseChangesQuery = "SELECT id, ttl, deadline, gone FROM ark_lease FORCE INDEX (changes) WHERE gone IN (0,1) AND changed>?"
 	forgottenQuery    = "SELECT forgotten FROM ark_pruning WHERE one=1"
 	pollQuery         = "SELECT revision, changes FROM ark_counter WHERE one=1"
@@ -89,7 +90,7 @@ func snapshotState(ctx context.Context, conn *sql.Conn) (st mvcc.State, err erro
 			discard(conn)
 		}
 	}()
-	rows, err := conn.QueryContext(ctx, beginSnapshot+"; "+stateQuery+"; "+leasesQuery)
+	rows, err := conn.QueryContext(ctx, beginSnapshot+"; "+stateQuery+"; "+countLeasesQuery+"; "+leasesQuery)
 	if err != nil {
 		return st, err
 	}
@@ -98,6 +99,13 @@ func snapshotState(ctx context.Context, conn *sql.Conn) (st mvcc.State, err erro
 		return st, errors.Join(rows.Err(), errNoRow)
 	}
 	if err := rows.Scan(&st.Revision, &st.Change, &st.Compacted, &st.Pruned); err != nil {
+		return st, err
+	}
+	var leases int
+	if !rows.NextResultSet() || !rows.Next() {
+		return st, errors.Join(rows.Err(), errors.New("the answer ends early"))
+	}
+	if err := rows.Scan(&leases); err != nil {
 		return st, err
 	}
 	if !rows.NextResultSet() {
@@ -112,7 +120,13 @@ func snapshotState(ctx context.Context, conn *sql.Conn) (st mvcc.State, err erro
 		l.Deadline = time.UnixMilli(deadline)
 		st.Leases = append(st.Leases, l)
 	}
-	return st, rows.Err()
+	if err := rows.Err(); err != nil {
+		return st, err
+	}
+	if len(st.Leases) != leases {
+		return st, fmt.Errorf("the server returned %d of %d leases: the load is not complete", len(st.Leases), leases)
+	}
+	return st, nil
 }
 
 // LeaseChanges implements mvcc.Shared.

@@ -83,7 +83,7 @@ func TestTLS(t *testing.T) {
 	secure := ownServer(t, sqltest.Options{NoFsync: true, Certificate: right, Key: key})
 	wrong, key := ours.issue(t, "192.0.2.1")
 	misnamed := ownServer(t, sqltest.Options{NoFsync: true, Certificate: wrong, Key: key})
-	plain := ownServer(t, sqltest.Options{NoFsync: true})
+	plain := ownServer(t, sqltest.Options{NoFsync: true, NoTLS: true})
 	for _, tc := range []struct {
 		name   string
 		server *sqltest.Server
