@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -16,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
 	mutatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/mutating"
 	validatingpolicy "k8s.io/apiserver/pkg/admission/plugin/policy/validating"
+	"k8s.io/apiserver/pkg/admission/plugin/resourcequota"
 	mutatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/mutating"
 	validatingwebhook "k8s.io/apiserver/pkg/admission/plugin/webhook/validating"
 	"k8s.io/client-go/kubernetes"
@@ -27,18 +29,20 @@ type plugin struct {
 	name      string
 	version   schema.GroupVersion
 	resources []string
+	// updates are subresources that it writes, such as resourcequotas/status.
+	updates []string
 }
 
 // plugins returns what this server can run, in the order in which it does.
 func plugins() []plugin {
 	registration := admissionregistrationv1.SchemeGroupVersion
-	namespaces := []string{"namespaces"}
 	return []plugin{
-		{lifecycle.PluginName, corev1.SchemeGroupVersion, namespaces},
-		{mutatingpolicy.PluginName, registration, []string{"mutatingadmissionpolicies", "mutatingadmissionpolicybindings"}},
-		{mutatingwebhook.PluginName, registration, []string{"mutatingwebhookconfigurations"}},
-		{validatingpolicy.PluginName, registration, []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings"}},
-		{validatingwebhook.PluginName, registration, []string{"validatingwebhookconfigurations"}},
+		{name: lifecycle.PluginName, version: corev1.SchemeGroupVersion, resources: []string{"namespaces"}},
+		{name: mutatingpolicy.PluginName, version: registration, resources: []string{"mutatingadmissionpolicies", "mutatingadmissionpolicybindings"}},
+		{name: mutatingwebhook.PluginName, version: registration, resources: []string{"mutatingwebhookconfigurations"}},
+		{name: validatingpolicy.PluginName, version: registration, resources: []string{"validatingadmissionpolicies", "validatingadmissionpolicybindings"}},
+		{name: validatingwebhook.PluginName, version: registration, resources: []string{"validatingwebhookconfigurations"}},
+		{name: resourcequota.PluginName, version: corev1.SchemeGroupVersion, resources: []string{"resourcequotas"}, updates: []string{"resourcequotas/status"}},
 	}
 }
 
@@ -98,12 +102,16 @@ func checkPermissions(ctx context.Context, client kubernetes.Interface, running 
 				needs = append(needs, need{plugin: p.name, verb: verb, resource: p.version.WithResource(resource).GroupResource()})
 			}
 		}
+		for _, resource := range p.updates {
+			needs = append(needs, need{plugin: p.name, verb: "update", resource: p.version.WithResource(resource).GroupResource()})
+		}
 	}
 	var errs []error
 	for _, n := range needs {
+		resource, subresource, _ := strings.Cut(n.resource.Resource, "/")
 		review, err := client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, &authorizationv1.SelfSubjectAccessReview{
 			Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Verb: n.verb, Group: n.resource.Group, Resource: n.resource.Resource, Namespace: n.namespace, Name: n.name,
+				Verb: n.verb, Group: n.resource.Group, Resource: resource, Subresource: subresource, Namespace: n.namespace, Name: n.name,
 			}},
 		}, metav1.CreateOptions{})
 		if apierrors.IsForbidden(err) {

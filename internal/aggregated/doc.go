@@ -8,8 +8,8 @@
 //     kube-system/extension-apiserver-authentication and followed as it changes.
 //     Who shows no credentials may read health and version, nothing else.
 //   - What they may do (authz.go): SubjectAccessReview, so the cluster's RBAC.
-//   - What is admitted (admission.go, capabilities.go): namespaces, webhooks and
-//     policies of the cluster. kube-apiserver does not run admission for what it
+//   - What is admitted (admission.go, capabilities.go, quota.go): namespaces, webhooks,
+//     policies and quotas of the cluster. kube-apiserver does not run admission for what it
 //     proxies. A plugin whose API the cluster lacks is left out with a warning; one
 //     whose API this server may not read is an error, because leaving it out would
 //     switch a rule of the cluster off unseen.

@@ -54,7 +54,7 @@ func (o ClusterOptions) binary(name string) (string, error) {
 }
 
 // controllers are those that the tests need; each costs a few informers.
-const controllers = "namespace-controller,garbage-collector-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller"
+const controllers = "namespace-controller,garbage-collector-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller,resourcequota-controller"
 
 // StartCluster starts the control plane and returns when it is ready.
 func StartCluster(ctx context.Context, o ClusterOptions) (_ *Cluster, err error) {
