@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/version"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -38,7 +39,7 @@ func ClusterConfig(kubeconfig string) (*rest.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.UserAgent = "ark-server/" + arkversion.Ark()
+	config.UserAgent = arkversion.UserAgent()
 	config.QPS, config.Burst = clusterQPS, clusterBurst
 	return config, nil
 }
@@ -73,7 +74,7 @@ func connect(ctx context.Context, client kubernetes.Interface, timeout time.Dura
 	defer cancel()
 	var last error
 	err := wait.PollUntilContextCancel(ctx, connectPoll, true, func(ctx context.Context) (bool, error) {
-		info, err := client.Discovery().ServerVersion()
+		info, err := discovery.ToDiscoveryInterfaceWithContext(client.Discovery()).ServerVersionWithContext(ctx)
 		if apierrors.IsUnauthorized(err) || apierrors.IsForbidden(err) {
 			return false, err
 		}

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	clientscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apiserver"
 )
@@ -73,16 +70,4 @@ func New(ctx context.Context, o Options, backend apiserver.Backend) (*Server, er
 func (s *Server) Run(ctx context.Context) error { return s.server.Run(ctx) }
 
 // WaitReady returns nil once the server is ready, or the context's error.
-func (s *Server) WaitReady(ctx context.Context) error {
-	config := rest.CopyConfig(s.Generic.LoopbackClientConfig)
-	config.NegotiatedSerializer = clientscheme.Codecs
-	client, err := rest.UnversionedRESTClientFor(config)
-	if err != nil {
-		return fmt.Errorf("make a client for the probe: %w", err)
-	}
-	return wait.PollUntilContextCancel(ctx, readyPoll, true, func(ctx context.Context) (bool, error) {
-		return client.Get().AbsPath("/readyz").Do(ctx).Error() == nil, nil
-	})
-}
-
-const readyPoll = 25 * time.Millisecond
+func (s *Server) WaitReady(ctx context.Context) error { return s.server.WaitReady(ctx) }

@@ -3,6 +3,8 @@ package apiserver
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/registry"
+	"github.com/mckinsey/ark-server/internal/version"
 )
 
 // Config is a server in the making. NewConfig fills in what both modes share.
@@ -39,6 +42,8 @@ type Config struct {
 	scheme  *runtime.Scheme
 	codecs  serializer.CodecFactory
 	json    *objectCodecs
+	// stopping is closed when the server begins to stop.
+	stopping chan struct{}
 }
 
 // NewConfig turns valid options into a configuration. It takes over the
@@ -85,6 +90,11 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	// The loopback client speaks to this process only; compressing is a waste.
 	generic.LoopbackClientConfig.DisableCompression = true
 	generic.LoopbackClientConfig.QPS = -1
+	generic.LoopbackClientConfig.UserAgent = version.UserAgent()
+	stopping := make(chan struct{})
+	generic.LoopbackClientConfig.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return loopback{next: next, stopping: stopping}
+	})
 
 	if o.TracingFile != "" {
 		if err := applyTracing(o.TracingFile, generic); err != nil {
@@ -97,10 +107,20 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json, stopping: stopping}, nil
 }
 
-func logFailure(message string, keysAndValues ...any) { klog.ErrorS(nil, message, keysAndValues...) }
+// logFailure logs a request that failed, unless it is one of the server's own that its end cut short.
+func (c *Config) logFailure(message string, keysAndValues ...any) {
+	own := func(value any) bool {
+		text, ok := value.(string)
+		return ok && strings.HasPrefix(text, version.UserAgent())
+	}
+	if isClosed(c.stopping) && slices.ContainsFunc(keysAndValues, own) {
+		return
+	}
+	klog.ErrorS(nil, message, keysAndValues...)
+}
 
 // CompletedConfig is a configuration with every default filled in.
 type CompletedConfig struct {
@@ -115,7 +135,7 @@ func (c *Config) Complete() CompletedConfig {
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
 		api = withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(api, c.codecs), c.codecs))))
 		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
-		return withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, logFailure)))
+		return withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, c.logFailure)))
 	}
 	if c.Generic.Authentication.Authenticator != nil {
 		c.Generic.Authentication.Authenticator = rememberSender(c.Generic.Authentication.Authenticator)

@@ -3,11 +3,13 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/generic"
-	"k8s.io/apiserver/pkg/registry/rest"
+	registryrest "k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/registry"
@@ -19,7 +21,10 @@ type Server struct {
 	Generic *genericapiserver.GenericAPIServer
 	// Storage holds Ark's resources by version and path, such as queries/status in
 	// v1alpha1, for parts of the process that use them without HTTP.
-	Storage map[string]map[string]rest.Storage
+	Storage map[string]map[string]registryrest.Storage
+
+	ready    atomic.Bool   // as WaitReady found it
+	stopping chan struct{} // closed when the server begins to stop
 }
 
 // New makes the server and its storage, and installs the Ark group.
@@ -44,13 +49,40 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err := c.installArk(server, storage); err != nil {
 		return nil, err
 	}
-	return &Server{Generic: server, Storage: storage}, nil
+	return &Server{Generic: server, Storage: storage, stopping: c.stopping}, nil
 }
 
 // Run serves until the context ends, drains what is in flight, and releases the
-// storages. The backend may be closed once it has returned.
+// storages. The backend may be closed once it has returned. A server that was not ready
+// yet (WaitReady has not succeeded) has no clients to be kind to, and stops without the
+// delay and the grace of one that was. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	return s.Generic.PrepareRun().RunWithContext(ctx)
+	own, err := rest.TransportFor(s.Generic.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("find the connections of the server's own clients: %w", err)
+	}
+	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	unregister := context.AfterFunc(ctx, func() {
+		if !s.ready.Load() {
+			// The stock server reads these only after it was stopped.
+			s.Generic.ShutdownDelayDuration, s.Generic.ShutdownWatchTerminationGracePeriod = 0, 0
+		}
+		close(s.stopping)
+		closeIdle(own)
+		stop(context.Cause(ctx))
+	})
+	defer unregister()
+	return s.serve(ctx, serving)
+}
+
+func (s *Server) serve(ctx, serving context.Context) error {
+	prepared := s.Generic.PrepareRun()
+	if ctx.Err() != nil {
+		s.Generic.Destroy()
+		return s.Generic.SecureServingInfo.Listener.Close()
+	}
+	return prepared.RunWithContext(serving)
 }
 
 // Storage returns the options with which a mode builds the storage of further

@@ -6,6 +6,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
@@ -18,6 +21,7 @@ const (
 	namespaceWorkers = 2
 	namespaceResync  = informerResync
 	renewInterval    = 12 * time.Hour
+	discoveryPoll    = 200 * time.Millisecond
 )
 
 // newNamespaceController returns the controller that deletes what a deleted
@@ -28,8 +32,24 @@ func newNamespaceController(ctx context.Context, config *rest.Config, client kub
 	if err != nil {
 		return nil, fmt.Errorf("make the namespace controller's client: %w", err)
 	}
-	return namespace.NewNamespaceController(ctx, client, objects,
-		client.Discovery().ServerPreferredNamespacedResources,
+	discover := discovery.ToDiscoveryInterfaceWithContext(client.Discovery()).ServerPreferredNamespacedResourcesWithContext
+	// The controller asks while it is made, and ends the process without an answer.
+	var first []*metav1.APIResourceList
+	err = wait.PollUntilContextCancel(ctx, discoveryPoll, true, func(ctx context.Context) (bool, error) {
+		first, err = discover(ctx)
+		return err == nil && len(first) > 0, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ask which kinds there are: %w", err)
+	}
+	resources := func() ([]*metav1.APIResourceList, error) {
+		if found := first; found != nil {
+			first = nil
+			return found, nil
+		}
+		return discover(ctx)
+	}
+	return namespace.NewNamespaceController(ctx, client, objects, resources,
 		informers.Core().V1().Namespaces(), namespaceResync, corev1.FinalizerKubernetes), nil
 }
 

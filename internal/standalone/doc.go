@@ -12,6 +12,8 @@
 //     that is being deleted.
 //   - Garbage (garbage.go): the upstream collector, which deletes what its owners
 //     have left behind and carries out foreground and orphan deletions.
+//   - An empty list of CustomResourceDefinitions (definitions.go), which kubectl
+//     asks for before it says that a kind does not exist.
 //   - Secrets and ConfigMaps (core.go), which Ark objects refer to. They lie in
 //     the database as they are, not encrypted.
 //

@@ -33,7 +33,8 @@ type garbageCollector struct {
 // newGarbageCollector returns a collector that has not asked the server anything
 // yet. Config is the server's own, stored the storage of what it serves itself.
 func newGarbageCollector(ctx context.Context, config *rest.Config, stored storages) (*garbageCollector, error) {
-	config = rest.AddUserAgent(rest.CopyConfig(config), "garbage-collector")
+	config = rest.CopyConfig(config)
+	config.UserAgent += "/garbage-collector"
 	objects, err := metadata.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("make the garbage collector's client: %w", err)

@@ -11,12 +11,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/util/wait"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	clientscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apiserver"
@@ -83,7 +80,11 @@ func New(o Options, backend apiserver.Backend) (*Server, error) {
 		return nil, fmt.Errorf("make the server's own client: %w", err)
 	}
 	config.Informers = informers.NewSharedInformerFactory(client, informerResync)
-	config.OpenAPI = append(config.OpenAPI, coreOpenAPI())
+	definitionsScheme, err := newDefinitionsScheme()
+	if err != nil {
+		return nil, err
+	}
+	config.OpenAPI = append(config.OpenAPI, coreOpenAPI(), definitionsOpenAPI(definitionsScheme))
 	if err := applyAuthentication(config.Generic, keys); err != nil {
 		return nil, err
 	}
@@ -107,6 +108,9 @@ func New(o Options, backend apiserver.Backend) (*Server, error) {
 	if err := core.install(server.Generic); err != nil {
 		return nil, err
 	}
+	if err := installDefinitions(server.Generic, definitionsScheme); err != nil {
+		return nil, err
+	}
 	s := &Server{URL: url, Generic: server.Generic, server: server, keys: keys}
 	stored := storages{}
 	for version, paths := range server.Storage {
@@ -128,7 +132,7 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 		s.Generic.AddPostStartHook("ark-controllers", func(hook genericapiserver.PostStartHookContext) error {
 			controller, err := newNamespaceController(hook, hook.LoopbackClientConfig, client, informers)
 			if err != nil {
-				return err
+				return ignoreCanceled(err)
 			}
 			collector, err := newGarbageCollector(hook, hook.LoopbackClientConfig, stored)
 			if err != nil {
@@ -155,24 +159,7 @@ func (s *Server) Run(ctx context.Context) error {
 }
 
 // WaitReady returns nil once the server is ready, or the context's error.
-func (s *Server) WaitReady(ctx context.Context) error {
-	client, err := rest.UnversionedRESTClientFor(rawConfig(s.Generic.LoopbackClientConfig))
-	if err != nil {
-		return fmt.Errorf("make a client for the probe: %w", err)
-	}
-	return wait.PollUntilContextCancel(ctx, readyPoll, true, func(ctx context.Context) (bool, error) {
-		return client.Get().AbsPath("/readyz").Do(ctx).Error() == nil, nil
-	})
-}
-
-const readyPoll = 25 * time.Millisecond
-
-// rawConfig is for paths outside the API groups.
-func rawConfig(config *rest.Config) *rest.Config {
-	config = rest.CopyConfig(config)
-	config.NegotiatedSerializer = clientscheme.Codecs
-	return config
-}
+func (s *Server) WaitReady(ctx context.Context) error { return s.server.WaitReady(ctx) }
 
 // A hook that the end of the server cuts short has not failed.
 func ignoreCanceled(err error) error {

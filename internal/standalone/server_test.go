@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"k8s.io/client-go/dynamic"
 	clientset "k8s.io/client-go/kubernetes"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -104,4 +105,11 @@ func start(t testing.TB, dir string) *running {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// rawConfig is for paths outside the API groups.
+func rawConfig(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.NegotiatedSerializer = clientscheme.Codecs
+	return config
 }

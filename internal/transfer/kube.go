@@ -21,6 +21,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/version"
 )
 
 // Kube is a server of the Ark API, a cluster's or another ark-server, reached over HTTPS. As a Source it must not be
@@ -92,7 +93,7 @@ func NewKube(ctx context.Context, config *rest.Config) (*Kube, error) {
 	}
 	c := rest.CopyConfig(config)
 	c.QPS = -1 // the server limits by itself
-	c.UserAgent = "ark-server"
+	c.UserAgent = version.UserAgent()
 	c.GroupVersion, c.NegotiatedSerializer = &schema.GroupVersion{}, serializer.NewCodecFactory(statusScheme()).WithoutConversion()
 	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
 	client, err := rest.RESTClientFor(c)

@@ -4,6 +4,7 @@ package version
 
 import (
 	"regexp"
+	"runtime"
 	"runtime/debug"
 )
 
@@ -25,6 +26,12 @@ func Ark() string {
 		}
 	}
 	return "dev"
+}
+
+// UserAgent is how this process names itself to the servers that it calls, such as
+// ark-server/v0.1.0 (linux/amd64).
+func UserAgent() string {
+	return "ark-server/" + Ark() + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")"
 }
 
 // Commit returns the revision that the binary was built from, or "".
