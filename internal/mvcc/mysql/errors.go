@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	mysqldriver "github.com/go-sql-driver/mysql"
+	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -125,6 +126,9 @@ func connectError(err error, cfg *mysqldriver.Config) error {
 		return fmt.Errorf("connect to %s: the server offers no TLS: set it up there, or choose a TLS mode that does without: %w", where, err)
 	case errors.As(err, &cert):
 		return fmt.Errorf("connect to %s: the server's certificate is not trusted: name its authority, or the host as the certificate does: %w", where, err)
+	}
+	if down := database.Unreachable(err); down != err {
+		return down
 	}
 	return fmt.Errorf("connect to %s: %w", where, err)
 }

@@ -90,10 +90,15 @@ func await(ctx context.Context, wait time.Duration, log *slog.Logger, try func()
 	deadline := time.Now().Add(wait)
 	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 5*time.Second) {
 		err := try()
-		if err == nil || !unreachable(err) || time.Now().Add(pause).After(deadline) {
+		left := time.Until(deadline)
+		switch {
+		case err == nil || !unreachable(err) || wait == 0:
 			return err
+		case left <= 0:
+			return fmt.Errorf("%w (tried for %s)", err, wait)
 		}
-		log.Info("waiting for the database", "error", err)
+		pause = min(pause, left)
+		log.Warn("waiting for the database", "retryIn", pause.Round(time.Millisecond).String(), "givingUpIn", left.Round(time.Second).String(), "err", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -95,6 +96,10 @@ func (s server) explain(err error) error {
 		return fmt.Errorf("the server's certificate is not accepted: name its authority with --db-tls-ca-file, and the host as the certificate does: %w", err)
 	case strings.Contains(text, "read only connection"):
 		return fmt.Errorf("the server only reads: name the primary, not a standby: %w", err)
+	}
+	var failed *pgconn.ConnectError
+	if errors.As(err, &failed) {
+		return database.Unreachable(err)
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer closeSession(ctx, conn)
 	if err := e.usable(ctx, conn, !opts.NoMigrate); err != nil {
 		return nil, e.explain(err)
 	}
@@ -93,6 +93,15 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 		return nil, errors.Join(e.explain(err), e.Close())
 	}
 	return e, nil
+}
+
+// closeGrace bounds how long a session takes to say goodbye to a server that may not listen.
+const closeGrace = 500 * time.Millisecond
+
+func closeSession(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeGrace)
+	defer cancel()
+	_ = conn.Close(ctx) // the server ends the session by itself
 }
 
 // identify finds what tells this database's log from others in the server.
@@ -123,12 +132,12 @@ func (e *Engine) await(ctx context.Context, wait time.Duration) (*pgx.Conn, erro
 		left := time.Until(deadline)
 		if left <= 0 || hopeless(err) {
 			if wait > 0 && !hopeless(err) {
-				return nil, fmt.Errorf("the database could not be reached within %s: %w", wait, err)
+				return nil, fmt.Errorf("%w (tried for %s)", err, wait)
 			}
 			return nil, err
 		}
 		pause = min(pause, left)
-		e.log.Warn("waiting for the database", "retryIn", pause.String(), "givingUpIn", left.Round(time.Second).String(), "err", err)
+		e.log.Warn("waiting for the database", "retryIn", pause.Round(time.Millisecond).String(), "givingUpIn", left.Round(time.Second).String(), "err", err)
 		select {
 		case <-time.After(pause):
 			pause = min(2*pause, 5*time.Second)

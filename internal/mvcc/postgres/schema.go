@@ -85,7 +85,7 @@ func Status(ctx context.Context, cfg database.Config) (database.SchemaStatus, er
 	if err != nil {
 		return database.SchemaStatus{}, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer closeSession(ctx, conn)
 	return s.status(ctx, conn)
 }
 
@@ -98,7 +98,7 @@ func Migrate(ctx context.Context, cfg database.Config) (database.SchemaStatus, e
 	if err != nil {
 		return database.SchemaStatus{}, err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer closeSession(ctx, conn)
 	before, err := s.migrate(ctx, conn, migrations)
 	if err != nil {
 		return before, s.explain(err)
