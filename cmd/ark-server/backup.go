@@ -39,9 +39,9 @@ func newBackupCommand() *cobra.Command {
 				return usageError{fmt.Errorf("--to is missing: name the file to write, such as --to=./backup.db")}
 			}
 			begin := time.Now()
-			st, err := sqlite.Backup(cmd.Context(), o.dbPath, to, func(n int64) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "%s written\n", megabytes(n))
-			})
+			shown := newProgress(cmd.ErrOrStderr())
+			st, err := sqlite.Backup(cmd.Context(), o.dbPath, to, func(n int64) { shown.show(megabytes(n) + " written") })
+			shown.end()
 			if err != nil {
 				return fmt.Errorf("back up --db-path=%s to --to=%s: %w", o.dbPath, to, err)
 			}
@@ -57,13 +57,3 @@ func newBackupCommand() *cobra.Command {
 }
 
 func megabytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
-
-// withFlags gives a command its flags, in groups.
-func withFlags(cmd *cobra.Command, groups ...flagGroup) *cobra.Command {
-	for _, group := range groups {
-		cmd.Flags().AddFlagSet(group.flags)
-	}
-	cmd.Flags().SortFlags = false
-	cmd.SetHelpFunc(helpWith(groups))
-	return cmd
-}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"runtime"
 
 	"github.com/spf13/cobra"
@@ -9,8 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-const about = `ark-server serves the Ark API (ark.mckinsey.com): agents, models, queries, teams,
-tools and the rest, as kubectl and every Kubernetes client know it.
+const about = `ark-server serves the Ark API (ark.mckinsey.com): agents, models,
+queries, teams, tools and the rest, as kubectl and every Kubernetes client know it.
 
 Started without a command it serves, keeping its data in ./ark.db.`
 
@@ -49,6 +51,9 @@ func newCommand() *cobra.Command {
 		newCRDsCommand(),
 		newVersionCommand(),
 	)
+	root.Version = version.Ark()
+	root.SetVersionTemplate(versionText())
+	root.PersistentPreRunE = beforeRun
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	return root
 }
@@ -59,41 +64,35 @@ func newVersionCommand() *cobra.Command {
 		Short: "Print the versions of ark-server and of the Kubernetes API it serves",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "ark-server %s\nKubernetes %s\n%s %s/%s\n",
-				version.Ark(), version.Kubernetes(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			if commit := version.Commit(); commit != "" {
-				fmt.Fprintf(out, "commit %s, %s\n", commit, version.Date())
-			}
-			return nil
+			_, err := fmt.Fprint(cmd.OutOrStdout(), versionText())
+			return err
 		},
 	}
-	cmd.SetHelpFunc(helpWith(nil))
-	return cmd
+	return withFlags(cmd)
 }
 
-// helpWith prints a command's help with its flags in groups.
-func helpWith(groups []flagGroup) func(*cobra.Command, []string) {
-	return func(cmd *cobra.Command, _ []string) {
-		out := cmd.OutOrStdout()
-		text := cmd.Long
-		if text == "" {
-			text = cmd.Short
-		}
-		fmt.Fprintf(out, "%s\n\nUsage:\n  %s\n", text, cmd.UseLine())
-		if cmd.HasAvailableSubCommands() {
-			fmt.Fprintf(out, "\nCommands:\n")
-			for _, sub := range cmd.Commands() {
-				if sub.IsAvailableCommand() {
-					fmt.Fprintf(out, "  %-12s%s\n", sub.Name(), sub.Short)
-				}
-			}
-		}
-		for _, group := range groups {
-			fmt.Fprintf(out, "\n%s:\n%s", group.name, group.flags.FlagUsagesWrapped(100))
-		}
-		if len(groups) > 0 {
-			fmt.Fprintf(out, "\nEvery flag can be set in the environment too: --db-path as ARK_DB_PATH.\n")
-		}
+// versionText is what version and --version print.
+func versionText() string {
+	text := fmt.Sprintf("ark-server %s\nKubernetes %s\n%s %s/%s\n",
+		version.Ark(), version.Kubernetes(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if commit := version.Commit(); commit != "" {
+		text += fmt.Sprintf("commit %s, %s\n", commit, version.Date())
 	}
+	return text
+}
+
+// beforeRun prints the whole help if asked to, and looks for names in the environment that were
+// mistyped, before a command that can be set up there.
+func beforeRun(cmd *cobra.Command, _ []string) error {
+	if cmd.Flags().Lookup(helpAll) == nil {
+		return nil
+	}
+	if all, err := cmd.Flags().GetBool(helpAll); err == nil && all {
+		return errors.Join(cmd.Help(), errHelpPrinted)
+	}
+	warnings, err := checkVariables(cmd.Root(), os.Environ())
+	for _, w := range warnings {
+		printWarning(cmd.ErrOrStderr(), w, cmd)
+	}
+	return err
 }

@@ -21,65 +21,62 @@ func exitCode(err error) int {
 	return 1
 }
 
+const unknownCommand = "unknown command "
+
 // isArgumentError recognises cobra's complaint about an unknown command, which
 // has no type of its own.
 func isArgumentError(err error) bool {
-	return strings.HasPrefix(err.Error(), "unknown command ")
+	return strings.HasPrefix(err.Error(), unknownCommand)
 }
 
 // explain puts a command line error into the user's terms.
 func explain(err error, cmd *cobra.Command) error {
 	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
-		name := unknown.GetSpecifiedName()
-		if near := nearestFlag(cmd.Flags(), name); near != "" {
-			return fmt.Errorf("unknown flag --%s: did you mean --%s? (ark-server --help lists all)", name, near)
-		}
-		return fmt.Errorf("unknown flag --%s (ark-server --help lists all)", name)
+	if errors.As(err, &unknown) {
+		return unknownFlag(unknown, cmd)
 	}
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {
 		return fmt.Errorf("--%s=%s: %w", invalid.GetFlag().Name, invalid.GetValue(), invalid.Unwrap())
 	}
 	if isArgumentError(err) {
-		return fmt.Errorf("%w (ark-server --help lists the commands)", err)
+		// unknown command "severe" for "ark-server"
+		name, _, _ := strings.Cut(strings.TrimPrefix(err.Error(), unknownCommand+`"`), `"`)
+		var known []string
+		for _, sub := range cmd.Commands() {
+			known = append(known, sub.Name())
+		}
+		return fmt.Errorf("%sunknown command %q%s (%s --help lists the commands)", prefixOf(cmd), name, didYouMean(name, "", known), cmd.CommandPath())
 	}
 	return err
+}
+
+// prefixOf names a sub-command in front of an error; the root is named anyway.
+func prefixOf(cmd *cobra.Command) string {
+	if !cmd.HasParent() {
+		return ""
+	}
+	return cmd.CommandPath() + ": "
+}
+
+func unknownFlag(unknown *pflag.NotExistError, cmd *cobra.Command) error {
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			known = append(known, f.Name)
+		}
+	})
+	hint := fmt.Sprintf(" (%s --%s lists all)", cmd.CommandPath(), helpAll)
+	// pflag takes -storage=x for many flags of one letter.
+	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
+		name, _, _ := strings.Cut(letters, "=")
+		return fmt.Errorf("unknown flag -%s%s%s", name, didYouMean(name, "--", known), hint)
+	}
+	name := unknown.GetSpecifiedName()
+	return fmt.Errorf("unknown flag --%s%s%s", name, didYouMean(name, "--", known), hint)
 }
 
 // oneLine joins the lines of errors that were joined.
 func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
-}
-
-// nearestFlag returns the flag whose name is fewest edits away, if that is few.
-func nearestFlag(fs *pflag.FlagSet, name string) string {
-	best, distance := "", len(name)/3+2
-	fs.VisitAll(func(f *pflag.Flag) {
-		if d := edits(name, f.Name); d < distance {
-			best, distance = f.Name, d
-		}
-	})
-	return best
-}
-
-// edits is the Levenshtein distance of two words.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -13,11 +13,11 @@ import (
 
 const aboutExport = `Copy every Ark object of a storage into a file, or to a cluster.
 
-  ark-server export --to-file=./ark.yaml --db-path=./ark.db          # or .ndjson, or - for standard output
+  ark-server export --to-file=./ark.yaml --db-path=./ark.db
   ark-server export --to-kubeconfig=$HOME/.kube/config --db-path=./ark.db
-  ark-server export --to-kubeconfig=... --verify ...                 # compare, write nothing
+  ark-server export --to-kubeconfig=... --verify      # compare, write nothing
 
-A file has everything but the resourceVersions, and may hold secrets: only its owner can read it. import takes it.
+The file may also be .ndjson, or - for standard output. A file has everything but the resourceVersions, and may hold secrets: only its owner can read it. import takes it.
 
 A cluster is brought to the state of the storage through its API, which is the way back to CRDs: what was imported
 from there is updated or deleted, what was made since is created, with a new uid and creation time, for
@@ -61,14 +61,16 @@ func newExportCommand() *cobra.Command {
 	}, groups...)
 }
 
+var formats = []string{string(transfer.YAML), string(transfer.NDJSON)}
+
 func (out exportOptions) validate() error {
 	switch {
 	case out.kubeconfig == "" && out.file == "":
 		return errors.New("nowhere to export to: name a file with --to-file, or a cluster with --to-kubeconfig")
 	case out.kubeconfig != "" && out.file != "":
 		return fmt.Errorf("--to-file=%s: --to-kubeconfig is there too: leave one of them out", out.file)
-	case out.format != "" && out.format != string(transfer.YAML) && out.format != string(transfer.NDJSON):
-		return fmt.Errorf("--format=%s: use yaml or ndjson", out.format)
+	case out.format != "" && checkValue("format", out.format, formats...) != nil:
+		return checkValue("format", out.format, formats...)
 	case out.format != "" && out.file == "":
 		return fmt.Errorf("--format=%s: is for --to-file", out.format)
 	case out.file != "" && out.fileFormat() == "":
@@ -111,16 +113,17 @@ func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
 		return err
 	}
 	defer closing(&err, closeAll)
+	shown := newProgress(cmd.ErrOrStderr())
 	var summary *transfer.Summary
 	table := cmd.OutOrStdout()
 	hint := "objects were not brought there: standard error says why"
 	if out.file != "" {
-		summary, err = transfer.WriteFile(ctx, store, out.file, out.fileFormat(), cmd.OutOrStdout(), reports(cmd.ErrOrStderr()))
+		summary, err = transfer.WriteFile(ctx, store, out.file, out.fileFormat(), cmd.OutOrStdout(), reports(shown))
 		if out.file == "-" {
 			table = io.Writer(cmd.ErrOrStderr())
 		}
 	} else {
-		summary, err = transfer.Export(ctx, store, kube, transfer.ExportOptions{DryRun: out.dryRun, Verify: out.verify, Reports: reports(cmd.ErrOrStderr())})
+		summary, err = transfer.Export(ctx, store, kube, transfer.ExportOptions{DryRun: out.dryRun, Verify: out.verify, Reports: reports(shown)})
 		if out.verify {
 			hint = "differences: standard error has their paths"
 		}
@@ -128,6 +131,7 @@ func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
 			fmt.Fprintln(table, "nothing was written; without --dry-run it would be:")
 		}
 	}
+	shown.end()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", flag, err)
 	}

@@ -16,7 +16,7 @@ status, creation and deletion times, generation, finalizers, owners and managed 
 
   ark-server import --from-kubeconfig=$HOME/.kube/config --db-path=./ark.db
   ark-server import --from-file=./manifests --db-path=./ark.db
-  ark-server import --from-kubeconfig=... --verify ...        # compare, write nothing
+  ark-server import --from-kubeconfig=... --verify    # compare, write nothing
 
 Run it as often as you like: it takes what has changed since, deletes what it brought before and is gone from
 the cluster, and leaves alone what was changed here. Killed in the middle, it goes on where it was.
@@ -24,7 +24,8 @@ the cluster, and leaves alone what was changed here. Killed in the middle, it go
 PostgreSQL and MySQL may be written while servers run on them. An SQLite file is one process's: stop the server, or
 start it with --etcd-listen and import through that:
 
-  ark-server import --from-kubeconfig=... --storage=etcd --etcd-servers=http://127.0.0.1:2379
+  ark-server import --from-kubeconfig=... \
+    --storage=etcd --etcd-servers=http://127.0.0.1:2379
 
 Moving a cluster from CRDs and back is docs/operations/migration.md.`
 
@@ -131,16 +132,20 @@ func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
 		return err
 	}
 	defer closing(&err, closeAll)
+	shown := newProgress(cmd.ErrOrStderr())
+	defer shown.end()
 	if in.verify {
-		summary, err := transfer.Verify(ctx, source, store, in.kubeconfig != "", reports(cmd.ErrOrStderr()))
+		summary, err := transfer.Verify(ctx, source, store, in.kubeconfig != "", reports(shown))
+		shown.end()
 		if err != nil {
 			err = fmt.Errorf("%s: %w", flag, err)
 		}
 		return finish(cmd.OutOrStdout(), summary, err, "differences: standard error has their paths")
 	}
 	summary, err := transfer.Import(ctx, source, store, transfer.ImportOptions{
-		DryRun: in.dryRun, Overwrite: in.overwrite, Prune: in.prune && in.kubeconfig != "", Reports: reports(cmd.ErrOrStderr()),
+		DryRun: in.dryRun, Overwrite: in.overwrite, Prune: in.prune && in.kubeconfig != "", Reports: reports(shown),
 	})
+	shown.end()
 	if err != nil {
 		err = fmt.Errorf("%s: %w", flag, err)
 	}

@@ -1,25 +1,28 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"k8s.io/klog/v2"
 )
 
 // logging is where the process logs to, and what. There is one in a process, because
-// the Kubernetes libraries log to one place.
+// the Kubernetes libraries log to one place. Their records and ours have one format.
 type logging struct {
 	severity slog.Level
-	json     bool
-	// level is the least severity of slog's records.
+	// level is the least severity of the records.
 	level slog.LevelVar
+	// stopping is set when the server begins to stop.
+	stopping atomic.Bool
 
 	mu        sync.Mutex
 	verbosity int
@@ -28,31 +31,57 @@ type logging struct {
 
 // setUpLogging sends everything to standard error, from the given severity on.
 func setUpLogging(o *options) (*logging, error) {
-	l := &logging{json: o.logFormat == "json"}
+	l := &logging{}
 	if err := l.severity.UnmarshalText([]byte(o.logLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level=%s: %w", o.logLevel, err)
 	}
 	klog.InitFlags(&l.klog)
-	handlerOptions := &slog.HandlerOptions{Level: &l.level}
-	if l.json {
-		handlerOptions.ReplaceAttr = readable
-		logger := slog.New(slog.NewJSONHandler(os.Stderr, handlerOptions))
-		slog.SetDefault(logger)
-		klog.SetSlogLogger(logger)
-	} else {
-		slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, handlerOptions)))
-		// klog filters by severity only on its way to a file and standard error
-		// both; the file is nowhere.
-		if err := l.set(map[string]string{"logtostderr": "false", "alsologtostderr": "false"}); err != nil {
-			return nil, err
-		}
-		klog.SetOutput(io.Discard)
+	handlerOptions := &slog.HandlerOptions{Level: &l.level, ReplaceAttr: readable}
+	var handler slog.Handler = slog.NewTextHandler(os.Stderr, handlerOptions)
+	if o.logFormat == "json" {
+		handler = slog.NewJSONHandler(os.Stderr, handlerOptions)
 	}
+	slog.SetDefault(slog.New(handler))
+	klog.SetSlogLogger(slog.New(libraryHandler{handler, &l.stopping}))
 	verbosity := o.verbosity
 	if l.severity == slog.LevelDebug && verbosity == 0 {
 		verbosity = 4
 	}
 	return l, l.apply(verbosity)
+}
+
+// libraryHandler leaves out what the Kubernetes libraries say of the end of the
+// server that they work for: that their requests to it fail. What the server itself fails
+// at is returned by it, and requests of its clients that fail are logged.
+type libraryHandler struct {
+	slog.Handler
+	stopping *atomic.Bool
+}
+
+// unhandled is the name under which a library logs an error that it returns to nobody.
+const unhandled = "UnhandledError"
+
+func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
+	if h.stopping.Load() {
+		dropped := strings.HasSuffix(r.Message, context.Canceled.Error())
+		r.Attrs(func(a slog.Attr) bool {
+			err, _ := a.Value.Any().(error)
+			dropped = dropped || a.Key == "logger" && a.Value.String() == unhandled || errors.Is(err, context.Canceled)
+			return !dropped
+		})
+		if dropped {
+			return nil
+		}
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h libraryHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return libraryHandler{h.Handler.WithAttrs(attrs), h.stopping}
+}
+
+func (h libraryHandler) WithGroup(name string) slog.Handler {
+	return libraryHandler{h.Handler.WithGroup(name), h.stopping}
 }
 
 // readable writes durations as 1.5ms, not as a number of nanoseconds, and all of klog's
@@ -100,25 +129,8 @@ func (l *logging) apply(verbosity int) error {
 	}
 	l.level.Set(severity)
 	l.verbosity = verbosity
-	settings := map[string]string{"v": strconv.Itoa(verbosity)}
-	if !l.json {
-		threshold := "INFO"
-		switch {
-		case severity >= slog.LevelError:
-			threshold = "ERROR"
-		case severity >= slog.LevelWarn:
-			threshold = "WARNING"
-		}
-		settings["stderrthreshold"] = threshold
-	}
-	return l.set(settings)
-}
-
-func (l *logging) set(settings map[string]string) error {
-	for name, value := range settings {
-		if err := l.klog.Set(name, value); err != nil {
-			return fmt.Errorf("set up logging (%s=%s): %w", name, value, err)
-		}
+	if err := l.klog.Set("v", strconv.Itoa(verbosity)); err != nil {
+		return fmt.Errorf("set up logging (v=%d): %w", verbosity, err)
 	}
 	return nil
 }

@@ -7,7 +7,12 @@
 //	options_cluster.go, options_audit.go
 //	            those for a cluster
 //	env.go      flags from the environment
+//	mistyped.go names that were mistyped: variables, flags, values
 //	errors.go   what a wrong command line is answered with
+//	help.go     what --help prints
+//	values.go   the flags with a choice of values, and their completion
+//	progress.go what a long command shows on a terminal
+//	signals.go  how a command is stopped
 //	serve.go    starts and stops what was asked for
 //	serve_standalone.go, serve_cluster.go
 //	            the server of each mode
@@ -27,26 +32,72 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
 	keepGarbageFloor()
-	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	ctx, stop := untilSignal(context.Background(), os.Stderr)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
 }
 
 // run is main without the process: it returns the exit code, 2 for a wrong
-// command line and 1 for anything else that failed.
+// command line, 128 and the signal's number for a command that a signal cut short, and 1
+// for anything else that failed. A server that a signal stops has not failed.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := newCommand()
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	if err := cmd.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(stderr, "ark-server: %s\n", oneLine(explain(err, cmd)))
-		return exitCode(err)
+	ran, err := cmd.ExecuteContextC(ctx)
+	if err == nil || errors.Is(err, errHelpPrinted) {
+		return 0
 	}
-	return 0
+	if by, ok := interrupted(ctx, err); ok {
+		printError(stderr, fmt.Errorf("%s: %w before it was done", ran.CommandPath(), by), ran)
+		return by.code()
+	}
+	printError(stderr, explain(err, ran), ran)
+	return exitCode(err)
+}
+
+// printError prints the one line that says why a command failed, in the log's format.
+func printError(stderr io.Writer, err error, ran *cobra.Command) {
+	text := oneLine(err)
+	if logsJSON(ran) {
+		asJSON(stderr).Error(text)
+		return
+	}
+	if !strings.HasPrefix(text, "ark-server") {
+		text = "ark-server: " + text
+	}
+	fmt.Fprintln(stderr, text)
+}
+
+func printWarning(stderr io.Writer, text string, ran *cobra.Command) {
+	if logsJSON(ran) {
+		asJSON(stderr).Warn(text)
+		return
+	}
+	fmt.Fprintln(stderr, "ark-server: warning: "+text)
+}
+
+// logsJSON says that a command logs JSON, also before its flags were read from the environment.
+func logsJSON(cmd *cobra.Command) bool {
+	format := cmd.Flags().Lookup("log-format")
+	switch {
+	case format == nil:
+		return false
+	case format.Changed:
+		return format.Value.String() == "json"
+	}
+	return os.Getenv(environmentName(format.Name)) == "json"
 }

@@ -16,8 +16,8 @@ The server does that itself when it starts, unless told --db-migrate=false: then
 to create tables, and a privileged one runs this before a new release is rolled out. Replicas of the
 release before go on working on the new tables.
 
-  ark-server migrate status --storage=postgresql --db-host=... --db-name=ark --db-user=admin
-  ark-server migrate up     --storage=postgresql --db-host=... --db-name=ark --db-user=admin`
+  ark-server migrate status --storage=postgresql --db-dsn-file=./admin.dsn
+  ark-server migrate up     --storage=postgresql --db-dsn-file=./admin.dsn`
 
 func newMigrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -29,8 +29,7 @@ func newMigrateCommand() *cobra.Command {
 			return usageError{fmt.Errorf("say what to do: migrate status or migrate up (ark-server migrate --help)")}
 		},
 	}
-	cmd.SetHelpFunc(helpWith(nil))
-	cmd.AddCommand(
+	withFlags(cmd).AddCommand(
 		migrateStep("status", "Say which migrations the database has had, and which are due", printStatus),
 		migrateStep("up", "Carry out the migrations that are due", migrateUp),
 	)
@@ -55,7 +54,10 @@ func migrateStep(name, short string, do func(context.Context, *options, serverKi
 			if !ok {
 				return usageError{fmt.Errorf("--storage=%s: only a database server's tables are migrated by hand: use --storage=postgresql or --storage=mysql", o.storage)}
 			}
-			if err := do(cmd.Context(), o, kind, cmd.OutOrStdout()); err != nil {
+			err := newProgress(cmd.ErrOrStderr()).during("migrate "+name, func() error {
+				return do(cmd.Context(), o, kind, cmd.OutOrStdout())
+			})
+			if err != nil {
 				return fmt.Errorf("%s: %w", o.where().flag, err)
 			}
 			return nil

@@ -113,8 +113,8 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.etcdListenClientCAFile, "etcd-listen-client-ca-file", "", "PEM `file` of the authority whose client certificates are accepted; needed beyond loopback")
 		}),
 		group("Logging", func(fs *pflag.FlagSet) {
-			fs.StringVar(&o.logLevel, "log-level", o.logLevel, "least `severity` logged: error|warn|info|debug")
-			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`")
+			fs.StringVar(&o.logLevel, "log-level", o.logLevel, "`error|warn|info|debug`: the least severity that is logged")
+			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`: one record a line, as key=value or as a JSON object")
 			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
 		}),
 		group("Tracing", func(fs *pflag.FlagSet) {
@@ -147,9 +147,7 @@ func (o *options) validate() error {
 		errs = append(errs, fmt.Errorf("--%s=%v: %s", flag, value, fmt.Sprintf(format, args...)))
 	}
 	oneOf := func(flag, value string, allowed ...string) {
-		if !slices.Contains(allowed, value) {
-			fault(flag, value, "use %s", strings.Join(allowed, " or "))
-		}
+		errs = append(errs, checkValue(flag, value, allowed...))
 	}
 	oneOf("storage", o.storage, storageSQLite, storagePostgres, storageMySQL, storageEtcd)
 	errs = append(errs, o.validateDatabase()...)

@@ -90,13 +90,11 @@ func (o *options) validateMode() error {
 			}
 		}
 		for _, name := range s.DisabledAdmission {
-			if !slices.Contains(aggregated.PluginNames(), name) {
-				fault("--disable-admission-plugins=%s: no such plugin; use %s", name, strings.Join(aggregated.PluginNames(), " or "))
-			}
+			errs = append(errs, checkValue("disable-admission-plugins", name, aggregated.PluginNames()...))
 		}
 		errs = append(errs, validateAudit(s.Audit))
 	default:
-		fault("--mode=%s: use %s or %s", o.mode, modeStandalone, modeAggregated)
+		errs = append(errs, checkValue("mode", o.mode, modeStandalone, modeAggregated))
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return errors.Join(errs...)

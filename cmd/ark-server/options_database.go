@@ -37,9 +37,9 @@ func (o *options) addDatabaseFlags(fs *pflag.FlagSet) {
 func (o *options) validateDatabase() []error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	modes := []string{"", string(database.TLSDisable), string(database.TLSPrefer), string(database.TLSRequire), string(database.TLSVerifyCA), string(database.TLSVerifyFull)}
-	if !slices.Contains(modes, o.dbTLSMode) {
-		add("--db-tls-mode=%s: use %s", o.dbTLSMode, strings.Join(modes[1:], " or "))
+	modes := []string{string(database.TLSDisable), string(database.TLSPrefer), string(database.TLSRequire), string(database.TLSVerifyCA), string(database.TLSVerifyFull)}
+	if o.dbTLSMode != "" {
+		errs = append(errs, checkValue("db-tls-mode", o.dbTLSMode, modes...))
 	}
 	o.db.TLS.Mode = database.TLSMode(o.dbTLSMode)
 	if o.dbTLSMode == "" && o.db.TLS.CAFile != "" {

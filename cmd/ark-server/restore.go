@@ -68,12 +68,12 @@ func newRestoreCommand() *cobra.Command {
 			if len(faults) > 0 {
 				return usageError{errors.Join(faults...)}
 			}
-			return restore(cmd.Context(), o, from, bump, cmd.OutOrStdout())
+			return restore(cmd.Context(), o, from, bump, cmd.OutOrStdout(), newProgress(cmd.ErrOrStderr()))
 		},
 	}, groups...)
 }
 
-func restore(ctx context.Context, o *options, from string, by int64, out io.Writer) error {
+func restore(ctx context.Context, o *options, from string, by int64, out io.Writer, shown *progress) error {
 	where := o.where()
 	if from == "" {
 		st, err := bump(ctx, o, by)
@@ -83,7 +83,12 @@ func restore(ctx context.Context, o *options, from string, by int64, out io.Writ
 		fmt.Fprintf(out, "%s goes on after revision %d; what came before is compacted\n", where.summary, st.Revision)
 		return nil
 	}
-	st, aside, err := sqlite.Restore(ctx, from, o.dbPath, by)
+	var st mvcc.State
+	var aside string
+	err := shown.during("restoring "+o.dbPath, func() (err error) {
+		st, aside, err = sqlite.Restore(ctx, from, o.dbPath, by)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("restore --from=%s to %s: %w", from, where.flag, err)
 	}

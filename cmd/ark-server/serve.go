@@ -7,9 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
-	"os/signal"
 	"strconv"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -18,42 +17,94 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// serve runs a server until a signal or a failure, and returns once
-// everything is closed. out receives the start-up lines.
-func serve(ctx context.Context, o *options, out io.Writer) (err error) {
+// serve runs a server until its context ends or it fails, and returns once
+// everything is closed. out receives the start-up lines. A start that the end of the context
+// cuts short has not failed.
+func serve(ctx context.Context, o *options, out io.Writer) error {
 	logs, err := setUpLogging(o)
 	if err != nil {
 		return err
 	}
-	ctx, stop := untilSignal(ctx, func() { announceStop(out, o) })
-	defer stop()
+	stopping := sync.OnceFunc(func() {
+		logs.stopping.Store(true)
+		announceStop(out, o)
+	})
+	defer context.AfterFunc(ctx, stopping)()
 
-	listener, err := listen(o)
+	running, err := start(ctx, o, logs)
+	if ctx.Err() != nil {
+		stopping()
+		if err != nil {
+			slog.Debug("the start was cut short", "err", err)
+			return nil
+		}
+		return running.close()
+	}
 	if err != nil {
 		return err
 	}
-	if err := o.checkTracing(); err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	data, err := openStorage(ctx, o)
-	if err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	server, err := newServer(ctx, o, listener, data)
-	if err != nil {
-		return errors.Join(err, listener.Close(), data.Close())
-	}
-	operate(server.generic(), data, logs)
+	return running.run(ctx, out)
+}
 
+// started is what a start has opened.
+type started struct {
+	listener net.Listener
+	data     *storage
+	server   server
+}
+
+// start opens everything that serving needs, or closes again what it has opened.
+func start(ctx context.Context, o *options, logs *logging) (_ *started, err error) {
+	s := &started{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.listener, err = listen(o); err != nil {
+		return nil, err
+	}
+	if err := o.checkTracing(); err != nil {
+		return nil, err
+	}
+	if s.data, err = openStorage(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	if s.server, err = newServer(ctx, o, s.listener, s.data); err != nil {
+		return nil, err
+	}
+	operate(s.server.generic(), s.data, logs)
+	return s, nil
+}
+
+// close closes what does not run yet.
+func (s *started) close() error {
+	var errs []error
+	if s.server != nil {
+		s.server.generic().Destroy()
+	}
+	if s.listener != nil {
+		errs = append(errs, s.listener.Close())
+	}
+	if s.data != nil {
+		errs = append(errs, s.data.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (s *started) run(ctx context.Context, out io.Writer) error {
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error {
 		// Closing the storage ends data.etcd below.
-		return errors.Join(server.Run(ctx), data.Close())
+		return errors.Join(s.server.Run(ctx), s.data.Close())
 	})
-	running.Go(data.etcd)
+	running.Go(s.data.etcd)
 	running.Go(func() error {
-		if server.WaitReady(ctx) == nil {
-			server.announce(out, data.summary)
+		if s.server.WaitReady(ctx) == nil {
+			s.server.announce(out, s.data.summary)
 		}
 		return nil
 	})
@@ -88,34 +139,6 @@ func listen(o *options) (net.Listener, error) {
 		return nil, fmt.Errorf("--bind-address=%s: this machine has no such address: use 127.0.0.1, or 0.0.0.0 for all", o.bindAddress)
 	}
 	return nil, fmt.Errorf("--bind-address=%s, --secure-port=%d: %w", o.bindAddress, o.securePort, err)
-}
-
-// untilSignal calls first and ends the context at the first SIGINT or SIGTERM. The
-// second one ends the process: the store survives that as it survives a crash.
-func untilSignal(ctx context.Context, first func()) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	stopped := make(chan struct{})
-	go func() {
-		select {
-		case <-stopped:
-			return
-		case <-signals:
-			first()
-			cancel()
-		}
-		select {
-		case <-stopped:
-		case <-signals:
-			os.Exit(1)
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		close(stopped)
-		cancel()
-	}
 }
 
 // announce says where everything is and what to type next.

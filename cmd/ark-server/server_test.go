@@ -89,6 +89,9 @@ func TestUnreachableServer(t *testing.T) {
 		if !strings.Contains(out, "--db-host=127.0.0.1") || !strings.Contains(out, "refused") {
 			t.Errorf("%s: %q names neither flag nor cause", storage, out)
 		}
+		if line := strings.TrimSuffix(out, "\n"); strings.Contains(line, "\n") || len(line) > helpWidth || !strings.Contains(line, "is it running?") {
+			t.Errorf("%s: %q is no line that fits a terminal and says what to look at", storage, out)
+		}
 		if strings.Contains(out, "hush") {
 			t.Errorf("%s: %q tells the password", storage, out)
 		}

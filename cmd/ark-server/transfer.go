@@ -88,10 +88,13 @@ func runningServer(err error, o *options) error {
 	return fmt.Errorf("%w (or start it with --etcd-listen, and go through that: --storage=etcd --etcd-servers=...)", err)
 }
 
-// reports prints to standard error what a transfer has to say.
-func reports(to io.Writer) transfer.Reports {
-	lines := &lineWriter{to: to}
-	return transfer.Reports{Line: lines.write}
+// reports prints to standard error what a transfer has to say, and shows on a terminal how far it is.
+func reports(to *progress) transfer.Reports {
+	r := transfer.Reports{Line: to.print}
+	if to.visible() {
+		r.Progress = to.show
+	}
+	return r
 }
 
 // finish prints the summary, and makes an error of what a transfer left undone.

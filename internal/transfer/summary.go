@@ -131,9 +131,11 @@ func (s *Summary) progress() string {
 
 // Reports is where a run tells what it does while it does it. The zero value tells nobody.
 type Reports struct {
-	// Line gets one line, without its end, about an object or the progress. It may be called from any goroutine.
+	// Line gets one line, without its end, about an object. It may be called from any goroutine.
 	Line func(string)
-	// Every is how often progress is told; 0 is every two seconds.
+	// Progress gets how far the run is, in one line, again and again; nil is not to be told.
+	Progress func(string)
+	// Every is how often Progress is called; 0 is five times a second.
 	Every time.Duration
 }
 
@@ -145,9 +147,12 @@ func (r Reports) line(format string, args ...any) {
 
 // follow tells the progress until stop is called, which waits for the end of it.
 func (r Reports) follow(s *Summary) (stop func()) {
+	if r.Progress == nil {
+		return func() {}
+	}
 	every := r.Every
 	if every == 0 {
-		every = 2 * time.Second
+		every = time.Second / 5
 	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -159,7 +164,7 @@ func (r Reports) follow(s *Summary) (stop func()) {
 			case <-done:
 				return
 			case <-tick.C:
-				r.line("%s", s.progress())
+				r.Progress(s.progress())
 			}
 		}
 	}()

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// helpWidth is that of a terminal.
+const helpWidth = 80
+
+// helpAll is the flag that asks for the help with every flag in it.
+const helpAll = "help-all"
+
+// errHelpPrinted ends a command that was asked for its whole help.
+var errHelpPrinted = errors.New("the help was printed")
+
+// newcomersFlags are those that the help begins with. The others are in that of --help-all.
+var newcomersFlags = []string{
+	"mode", "storage", "db-path", "db-host", "db-name", "db-user", "db-password-file",
+	"bind-address", "secure-port", "kubeconfig-out",
+}
+
+// ownFlags is the title of a group that belongs to one command, which the help shows whole.
+const ownFlags = "Flags"
+
+// withFlags gives a command its flags, in groups, and their help and completion.
+func withFlags(cmd *cobra.Command, groups ...flagGroup) *cobra.Command {
+	for _, group := range groups {
+		cmd.Flags().AddFlagSet(group.flags)
+	}
+	cmd.Flags().SortFlags = false
+	if len(groups) > 0 {
+		cmd.Flags().Bool(helpAll, false, "print every flag")
+	}
+	cmd.SetHelpFunc(helpWith(groups))
+	completeValues(cmd)
+	return cmd
+}
+
+// helpWith prints a command's help: the flags that most need, then the commands; or all flags in
+// their groups.
+func helpWith(groups []flagGroup) func(*cobra.Command, []string) {
+	return func(cmd *cobra.Command, _ []string) {
+		out := cmd.OutOrStdout()
+		all, _ := cmd.Flags().GetBool(helpAll)
+		text := cmd.Long
+		if text == "" {
+			text = cmd.Short
+		}
+		fmt.Fprintf(out, "%s\nUsage:\n%s", wrapText(text), wrapped(2, 4, cmd.UseLine()))
+		if cmd.HasAvailableSubCommands() && cmd.Runnable() && !cmd.HasParent() {
+			fmt.Fprintf(out, "  %s COMMAND [flags]\n", cmd.CommandPath())
+		}
+		left := 0
+		if all {
+			printAll(out, groups)
+		} else {
+			left = printFew(out, groups)
+		}
+		if cmd.HasAvailableSubCommands() {
+			printCommands(out, cmd)
+		}
+		if len(groups) > 0 {
+			fmt.Fprintln(out)
+			if left > 0 {
+				fmt.Fprintf(out, "%s --%s lists the other %d flags too.\n", cmd.CommandPath(), helpAll, left)
+			}
+			fmt.Fprintf(out, "Every flag can be set in the environment too: --db-path as ARK_DB_PATH.\n")
+		}
+	}
+}
+
+func printCommands(out io.Writer, cmd *cobra.Command) {
+	fmt.Fprintf(out, "\nCommands:\n")
+	width := 0
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			width = max(width, len(sub.Name()))
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			fmt.Fprint(out, wrapped(2, width+4, fmt.Sprintf("%-*s  ", width, sub.Name())+sub.Short))
+		}
+	}
+}
+
+func printAll(out io.Writer, groups []flagGroup) {
+	for _, group := range groups {
+		fmt.Fprintf(out, "\n%s:\n", group.name)
+		group.flags.VisitAll(func(f *pflag.Flag) { printFlag(out, f) })
+	}
+}
+
+// printFew prints the flags that most need, and returns how many it left out.
+func printFew(out io.Writer, groups []flagGroup) (left int) {
+	var few []*pflag.Flag
+	for _, group := range groups {
+		group.flags.VisitAll(func(f *pflag.Flag) {
+			switch {
+			case f.Hidden:
+			case group.name == ownFlags || slices.Contains(newcomersFlags, f.Name):
+				few = append(few, f)
+			default:
+				left++
+			}
+		})
+	}
+	if len(few) == 0 {
+		return left
+	}
+	fmt.Fprintf(out, "\nFlags:\n")
+	for _, f := range few {
+		printFlag(out, f)
+	}
+	return left
+}
+
+// printFlag prints --name=value on a line, and what it does below.
+func printFlag(out io.Writer, f *pflag.Flag) {
+	if f.Hidden {
+		return
+	}
+	value, usage := pflag.UnquoteUsage(f)
+	name := "--" + f.Name
+	if f.Shorthand != "" {
+		name = "-" + f.Shorthand + ", " + name
+	}
+	if strings.Contains(value, "|") { // a choice, which need not be told twice
+		usage = strings.TrimPrefix(usage, value+": ")
+		usage = strings.TrimSuffix(usage, ": "+value)
+	}
+	switch {
+	case value == "":
+	case f.NoOptDefVal != "":
+		name += "[=" + value + "]"
+	default:
+		name += "=" + value
+	}
+	if !slices.Contains([]string{"", "0", "0s", "false", "[]"}, f.DefValue) && !strings.Contains(usage, "(default") {
+		usage += " (default " + f.DefValue + ")"
+	}
+	fmt.Fprintf(out, "  %s\n%s", name, wrapped(6, 6, usage))
+}
+
+// wrapText breaks the lines of paragraphs. A line that begins with a space is an
+// example, and stays as it is.
+func wrapText(text string) string {
+	var out strings.Builder
+	var words []string
+	flush := func() {
+		if len(words) > 0 {
+			out.WriteString(wrapped(0, 0, strings.Join(words, " ")))
+			words = nil
+		}
+	}
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
+		if line == "" || strings.HasPrefix(line, " ") {
+			flush()
+			out.WriteString(line + "\n")
+			continue
+		}
+		words = append(words, line)
+	}
+	flush()
+	return out.String()
+}
+
+// wrapped breaks a text into lines, the first one indented by first, the others by rest. A
+// word that is longer than a line has one of its own.
+func wrapped(first, rest int, text string) string {
+	var out strings.Builder
+	line := strings.Repeat(" ", first)
+	empty := true
+	for i, word := range strings.Split(text, " ") {
+		switch {
+		case i == 0:
+			line += word
+		case empty || len(line)+1+len(word) <= helpWidth:
+			line += " " + word
+		default:
+			out.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = strings.Repeat(" ", rest) + word
+		}
+		empty = strings.TrimSpace(line) == ""
+	}
+	out.WriteString(strings.TrimRight(line, " ") + "\n")
+	return out.String()
+}
