@@ -18,15 +18,19 @@ help: ## List the targets
 
 .PHONY: build
 build: ## Build bin/ark-server
-	go build -ldflags '$(LDFLAGS)' -o bin/ark-server ./cmd/ark-server
+	@e2e/tools/progress.sh go build -ldflags '$(LDFLAGS)' -o bin/ark-server ./cmd/ark-server
 
 .PHONY: run
 run: build ## Run the server on SQLite, in ./ark.db
 	bin/ark-server --storage=sqlite --db-path=./ark.db
 
 .PHONY: test
-test: databases ## Run the tests; they start PostgreSQL and MariaDB servers of their own
-	go test $(TESTFLAGS) ./...
+test: ## Run the tests; they start PostgreSQL and MariaDB servers of their own
+	@e2e/tools/test.sh $(TESTFLAGS)
+
+.PHONY: test-embedded
+test-embedded: ## Run the tests that need no database server, and name the others
+	@e2e/tools/test.sh --embedded $(TESTFLAGS)
 
 .PHONY: databases
 databases: ## See that PostgreSQL and MariaDB are installed, for tests; install them where that is allowed
@@ -42,7 +46,7 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 
 .PHONY: e2e
 e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./crash ./differential ./replicas ./contract
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./stop ./crash ./differential ./replicas ./contract
 
 .PHONY: e2e-heavy
 e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once

@@ -15,7 +15,8 @@
 //	func TestSomething(t *testing.T) { cfg := server.Database(t) ... }
 //
 // A test that kills its server starts one of its own. Where the programs are
-// missing, tests fail and say which package holds them; none is skipped.
+// missing, tests fail and say which package holds them; none is skipped unless the
+// caller asked for that (LeaveOut), who is then told which they were.
 //
 // Servers keep their promise to be on disk (fsync) unless told otherwise, and
 // die with the process that started them.

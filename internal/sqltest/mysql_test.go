@@ -12,7 +12,7 @@ import (
 func TestMySQL(t *testing.T) {
 	s, err := StartMySQL(t.Context(), Options{Own: true})
 	if err != nil {
-		t.Fatal(err)
+		end(t, err)
 	}
 	defer s.Stop()
 	cfg, drop, err := s.CreateDatabase(t.Context())

@@ -17,6 +17,9 @@ import (
 // forgets what a session has set. It ends with the test.
 func StartPgBouncer(t testing.TB, cfg *database.Config) {
 	t.Helper()
+	if err := leaveOut("PgBouncer"); err != nil {
+		end(t, err)
+	}
 	p := &pooler{}
 	t.Cleanup(func() {
 		if err := p.stop(); err != nil {

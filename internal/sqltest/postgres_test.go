@@ -13,7 +13,7 @@ import (
 func TestPostgres(t *testing.T) {
 	s, err := StartPostgres(t.Context(), Options{Own: true})
 	if err != nil {
-		t.Fatal(err)
+		end(t, err)
 	}
 	defer s.Stop()
 	cfg, drop, err := s.CreateDatabase(t.Context())

@@ -73,6 +73,9 @@ type brand struct {
 
 // begin starts a server, or takes the one that the environment names.
 func begin(ctx context.Context, b brand, opts Options) (*Server, error) {
+	if err := leaveOut(b.name); err != nil {
+		return nil, err
+	}
 	s := &Server{brand: b}
 	if dsn := os.Getenv(b.variable); dsn != "" && !opts.Own {
 		dir, err := folder("ark-sqltest-", nil)
@@ -97,7 +100,7 @@ func Own(t testing.TB, start func(context.Context, Options) (*Server, error), op
 	opts.Own = true
 	s, err := start(t.Context(), opts)
 	if err != nil {
-		t.Fatal(err)
+		end(t, err)
 	}
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
@@ -270,7 +273,7 @@ func (l *shared) database(t testing.TB, start func(context.Context, Options) (*S
 	t.Helper()
 	l.once.Do(func() { l.server, l.err = start(t.Context(), Options{}) })
 	if l.err != nil {
-		t.Fatal(l.err)
+		end(t, l.err)
 	}
 	return l.server.Database(t)
 }
