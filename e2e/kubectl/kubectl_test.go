@@ -40,6 +40,7 @@ func testKubectl(t *testing.T, storage string) {
 	t.Run("server-side apply twice", c.testServerSideApplyTwice)
 	t.Run("namespaces", c.testNamespaces)
 	t.Run("wrong manifests", c.testWrong)
+	t.Run("wrong kinds", c.testWrongKinds)
 	t.Run("diff", c.testDiff)
 	t.Run("restart", c.testRestart)
 	t.Run("kill -9 while writing", c.testKill)
@@ -192,6 +193,23 @@ func (c *cluster) testNamespaces(t *testing.T) {
 		t.Errorf("a query of team-a appears in default:\n%s", out)
 	}
 	c.refuse(t, query("lost"), []string{`namespaces "nowhere" not found`}, "create", "-n", "nowhere", "-f", "-")
+}
+
+// testWrongKinds: a kind that there is not gets the message that a cluster gives.
+func (c *cluster) testWrongKinds(t *testing.T) {
+	for _, args := range [][]string{{"get", "agnets"}, {"get", "agnets", "x"}, {"get", "agnets.ark.mckinsey.com"}, {"describe", "agnets", "x"}, {"delete", "agnets", "--all"}} {
+		got := c.try(t, "", args...)
+		resource := args[1]
+		if strings.Contains(resource, ".") {
+			resource = "agnets"
+		}
+		if want := `error: the server doesn't have a resource type "` + resource + `"`; got.Code != 1 || strings.TrimSpace(got.Stderr) != want || got.Stdout != "" {
+			t.Errorf("kubectl %v: code %d, %q %q, want %q", args, got.Code, got.Stdout, got.Stderr, want)
+		}
+	}
+	if got := c.try(t, "", "get", "crd"); got.Code != 0 || strings.TrimSpace(got.Stderr) != "No resources found" {
+		t.Errorf("kubectl get crd: %+v", got)
+	}
 }
 
 func (c *cluster) testWrong(t *testing.T) {
