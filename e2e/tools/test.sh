@@ -11,7 +11,7 @@ embedded=
 
 leave=()
 if [[ $embedded ]]; then
-  leave=(PostgreSQL MariaDB PgBouncer)
+  leave=(PostgreSQL MariaDB MySQL PgBouncer)
 else
   e2e/tools/databases.sh
   while read -r package; do

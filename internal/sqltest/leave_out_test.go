@@ -17,7 +17,7 @@ func TestLeaveOut(t *testing.T) {
 	t.Setenv(LeftOut, file)
 	for name, use := range map[string]func(t *testing.T){
 		"shared PostgreSQL": func(t *testing.T) { new(Postgres).Database(t) },
-		"shared MariaDB":    func(t *testing.T) { new(MariaDB).Database(t) },
+		"shared MariaDB":    func(t *testing.T) { new(MySQL).Database(t) },
 		"own":               func(t *testing.T) { Own(t, StartPostgres, Options{}) },
 		"pooler":            func(t *testing.T) { StartPgBouncer(t, &database.Config{}) },
 	} {
