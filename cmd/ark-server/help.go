@@ -150,7 +150,7 @@ func printFlag(out io.Writer, f *pflag.Flag) {
 }
 
 // wrapText breaks the lines of paragraphs. A line that begins with a space is an
-// example, and stays as it is.
+// example, and stays as it is; only where it is too wide a comment after it goes above it.
 func wrapText(text string) string {
 	var out strings.Builder
 	var words []string
@@ -163,6 +163,10 @@ func wrapText(text string) string {
 	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		if line == "" || strings.HasPrefix(line, " ") {
 			flush()
+			if i := strings.LastIndex(line, "  # "); i > 0 && len(line) > helpWidth {
+				out.WriteString("  " + line[i+2:] + "\n")
+				line = strings.TrimRight(line[:i], " ")
+			}
 			out.WriteString(line + "\n")
 			continue
 		}
