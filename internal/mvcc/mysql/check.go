@@ -36,6 +36,9 @@ func (e *Engine) check(ctx context.Context) error {
 	if size := e.maxPacket.Load(); size < minPacket {
 		return fmt.Errorf("the server takes packets of up to %d bytes, which is too little for larger objects: SET GLOBAL max_allowed_packet = 67108864, and in its configuration", size)
 	}
+	if err := checkCapacity(ctx, conn, e.connections); err != nil {
+		return err
+	}
 	if isSet(vars["log_bin"]) && strings.EqualFold(vars["binlog_format"], "STATEMENT") {
 		return errors.New("the server writes its binary log as statements (binlog_format=STATEMENT), with which it refuses every write of ark-server: SET GLOBAL binlog_format = 'ROW', and in its configuration")
 	}
@@ -51,12 +54,28 @@ func (e *Engine) check(ctx context.Context) error {
 	return nil
 }
 
+// checkCapacity refuses limits that leave a replica fewer connections than its pools open.
+func checkCapacity(ctx context.Context, conn *sql.Conn, wanted int) error {
+	var user, server int // the user's own limit, or the server's for each user; 0 is none
+	if err := conn.QueryRowContext(ctx, "SELECT @@session.max_user_connections, @@global.max_connections").Scan(&user, &server); err != nil {
+		return fmt.Errorf("read the limits of connections: %w", err)
+	}
+	const fix = "or lower --db-max-connections (at least %d)"
+	switch {
+	case user > 0 && user < wanted:
+		return fmt.Errorf("the user may have %d connections, and each replica opens up to %d: ALTER USER ... WITH MAX_USER_CONNECTIONS 0, "+fix, user, wanted, leastConnections)
+	case server < wanted:
+		return fmt.Errorf("the server takes %d connections, and each replica opens up to %d: raise max_connections, "+fix, server, wanted, leastConnections)
+	}
+	return nil
+}
+
 func isSet(v string) bool { return v != "" && isOn(v) }
 
 // variables reads the settings that matter. Servers that lack one say nothing of it.
 func variables(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
 	rows, err := conn.QueryContext(ctx, `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','read_only','innodb_read_only',
-		'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_flush_method','log_bin','sync_binlog','binlog_format','max_user_connections','max_connections','wsrep_on','group_replication_single_primary_mode')`)
+		'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_flush_method','log_bin','sync_binlog','binlog_format','wsrep_on','group_replication_single_primary_mode')`)
 	if err != nil {
 		return nil, fmt.Errorf("read the server's settings: %w", err)
 	}

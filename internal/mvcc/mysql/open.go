@@ -38,8 +38,10 @@ type Engine struct {
 	connector
 	replica int64 // tells this engine from the others
 	loaders int   // how many connections Load may use
-	seen    sight
-	holds   atomic.Bool // whether it may be the maintainer
+	// connections is how many the pools open together.
+	connections int
+	seen        sight
+	holds       atomic.Bool // whether it may be the maintainer
 
 	// Pools of their own, so that nobody waits for a connection that another kind of
 	// work holds: one connection writes and one prunes; looks are those at the counter
@@ -67,7 +69,7 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 		return nil, err
 	}
 	c := newConnector(cfg, log)
-	e := &Engine{connector: c, replica: rand.Int64()}
+	e := &Engine{connector: c, replica: rand.Int64(), connections: connections}
 	looks := min(2, connections-leastConnections+1)
 	readers := connections - 2 - looks
 	e.loaders = max(1, readers-1)

@@ -151,6 +151,23 @@ func TestStatementBinlog(t *testing.T) {
 	}
 }
 
+// TestCapacity: limits that leave too few connections are named at the start.
+func TestCapacity(t *testing.T) {
+	s := ownServer(t, sqltest.Options{NoFsync: true})
+	cfg := s.Database(t)
+	limited := limitedUser(t, s, &cfg)
+	open(t, cfg).Close()
+	if err := s.Exec(t.Context(), "ALTER USER limited@'%' WITH MAX_USER_CONNECTIONS 6"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(t.Context(), limited, quiet)
+	must(t, err, "6 connections", "up to 10", "MAX_USER_CONNECTIONS 0", "--db-max-connections")
+	limited.MaxConnections = 6
+	e := open(t, limited)
+	defer e.Close()
+	enginetest.CommitNext(t, e, "k")
+}
+
 // TestFrozenTurn: a session that holds the counter and says nothing loses it, before others give
 // up; one whose replica lives keeps it as long as it decides.
 func TestFrozenTurn(t *testing.T) {

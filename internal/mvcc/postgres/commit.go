@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -24,13 +26,32 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	}
 	defer conn.Release()
 	var wrote verdict
-	send := &pgx.Batch{}
-	send.Queue(takeCounter, e.lock)
-	e.queueWrite(send, b, &wrote)
-	if err := sendWrite(ctx, conn, send); err != nil {
+	err = e.withCounter(ctx, func() error {
+		send := &pgx.Batch{}
+		send.Queue(takeCounter, e.lock)
+		e.queueWrite(send, b, &wrote)
+		return sendWrite(ctx, conn, send)
+	})
+	if err != nil {
 		return e.failed(ctx, conn, fmt.Errorf("commit: %w", err))
 	}
 	return wrote.err()
+}
+
+// withCounter calls take, which waits for the counter first, until it has not waited in vain or
+// there is no time left. A refusal of the lock means that nothing was done.
+func (e *Engine) withCounter(ctx context.Context, take func() error) error {
+	for {
+		err := take()
+		if code(err) != codeLockTimeout {
+			return err
+		}
+		e.evict(ctx)
+		deadline, ok := ctx.Deadline()
+		if ctx.Err() != nil || ok && time.Until(deadline) < e.lockWait() {
+			return err
+		}
+	}
 }
 
 // sendWrite sends statements of which the last one commits.
@@ -56,7 +77,7 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	if err != nil {
 		return err
 	}
-	b, err := decide(ctx, at)
+	b, err := e.whileAlive(ctx, conn, func() (*mvcc.Batch, error) { return decide(ctx, at) })
 	if err != nil || b == nil || len(b.Commits) == 0 && !changes(b) {
 		e.rollback(ctx, conn)
 		return err
@@ -71,16 +92,59 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	return wrote.err()
 }
 
+// whileAlive calls decide and meanwhile keeps the server from ending the session, which it does to
+// one that holds the counter and says nothing. An error of the session's own means that the turn is
+// over and nothing was written.
+func (e *Engine) whileAlive(ctx context.Context, conn *pgxpool.Conn, decide func() (*mvcc.Batch, error)) (*mvcc.Batch, error) {
+	var pulse errgroup.Group
+	over := make(chan struct{})
+	last := time.Now()
+	say := func() error {
+		last = time.Now()
+		return conn.Ping(ctx)
+	}
+	pulse.Go(func() error {
+		ticker := time.NewTicker(turnPulse)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-over:
+				return nil
+			case <-ticker.C:
+				if err := say(); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	b, err := decide()
+	close(over)
+	lost := pulse.Wait()
+	if err == nil && lost == nil && time.Since(last) > 2*turnPulse {
+		lost = say() // after a pause of this process
+	}
+	if err == nil && lost != nil {
+		_ = conn.Conn().Close(ctx)
+		return nil, fmt.Errorf("the turn with the counter was lost: %w", lost)
+	}
+	return b, err
+}
+
 // takeTurn begins a transaction that holds the counter, and says where it is.
 func (e *Engine) takeTurn(ctx context.Context, conn *pgxpool.Conn) (mvcc.Position, error) {
 	var r mvcc.Reading
-	send := &pgx.Batch{}
-	send.Queue(beginStatement)
-	send.Queue(takeCounter, e.lock)
-	send.Queue(readQuery).QueryRow(func(row pgx.Row) error { return scanReading(row, &r) })
-	if err := conn.SendBatch(ctx, send).Close(); err != nil {
-		e.evict(ctx, err)
-		e.rollback(ctx, conn)
+	err := e.withCounter(ctx, func() error {
+		send := &pgx.Batch{}
+		send.Queue(beginStatement)
+		send.Queue(takeCounter, e.lock)
+		send.Queue(readQuery).QueryRow(func(row pgx.Row) error { return scanReading(row, &r) })
+		err := conn.SendBatch(ctx, send).Close()
+		if err != nil {
+			e.rollback(ctx, conn)
+		}
+		return err
+	})
+	if err != nil {
 		return r.Position, fmt.Errorf("wait for the counter: %w", err)
 	}
 	return r.Position, nil
@@ -113,7 +177,6 @@ func (e *Engine) rollback(ctx context.Context, conn *pgxpool.Conn) {
 
 // failed sorts out a failure to commit.
 func (e *Engine) failed(ctx context.Context, conn *pgxpool.Conn, err error) error {
-	e.evict(ctx, err)
 	e.rollback(ctx, conn)
 	if code(err) == codeReadOnly {
 		// The server has become a standby: the next connection may find the primary.
@@ -125,14 +188,11 @@ func (e *Engine) failed(ctx context.Context, conn *pgxpool.Conn, err error) erro
 // evict frees the counter of a session that holds it while its replica does not
 // speak, such as one whose machine is frozen. It is called when the
 // counter could not be had in time.
-func (e *Engine) evict(ctx context.Context, err error) {
-	if code(err) != codeLockTimeout {
-		return
-	}
+func (e *Engine) evict(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
 	defer cancel()
 	var n int
-	err = e.upkeep.QueryRow(ctx, evictQuery, e.lock, e.timeout.Milliseconds()/2).Scan(&n)
+	err := e.upkeep.QueryRow(ctx, evictQuery, e.lock, e.lockWait().Milliseconds()).Scan(&n)
 	if err == nil && n > 0 {
 		e.log.Warn("ended a session that held the counter without using it", "sessions", n)
 	}
@@ -149,15 +209,20 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 	}
 	defer conn.Release()
 	var there bool
-	send := &pgx.Batch{}
-	send.Queue(beginStatement)
-	send.Queue(takeCounter, e.lock)
-	send.Queue(settleStatement, (b.Base.Revision+1)*positions, (b.Base.Revision+int64(len(b.Commits))+1)*positions, b.ID).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
-	queueCommit(send)
-	if err := conn.SendBatch(ctx, send).Close(); err != nil {
-		e.evict(ctx, err)
-		e.rollback(ctx, conn)
+	err = e.withCounter(ctx, func() error {
+		send := &pgx.Batch{}
+		send.Queue(beginStatement)
+		send.Queue(takeCounter, e.lock)
+		send.Queue(settleStatement, (b.Base.Revision+1)*positions, (b.Base.Revision+int64(len(b.Commits))+1)*positions, b.ID).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
+		queueCommit(send)
+		err := conn.SendBatch(ctx, send).Close()
+		if err != nil {
+			e.rollback(ctx, conn)
+		}
+		return err
+	})
+	if err != nil {
 		return false, fmt.Errorf("find a batch: %w", err)
 	}
 	return there, nil

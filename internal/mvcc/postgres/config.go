@@ -130,12 +130,21 @@ func (s server) dsn() (string, error) {
 // sessionSettings are what the engine relies on, whatever the defaults of the server,
 // the database and the role say. Its statements are all made for their keys, so a planner
 // without statistics must not think of anything else.
+//
+// Limits of time that not every version has are set through the list of those that this one
+// has; each would end sessions that we need, or loads once there is enough to load.
 const sessionSettings = `SELECT
+	(SELECT count(set_config(name, '0', false)) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')),
 	set_config('default_transaction_isolation', 'read committed', false),
 	set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),
 	set_config('statement_timeout', $1, false),
 	set_config('lock_timeout', $2, false),
-	set_config('idle_in_transaction_session_timeout', $1, false),
+	set_config('idle_in_transaction_session_timeout', $3, false),
+	set_config('default_transaction_deferrable', 'off', false),
+	set_config('client_encoding', 'UTF8', false),
+	set_config('transform_null_equals', 'off', false),
+	set_config('exit_on_error', 'off', false),
+	set_config('row_security', 'on', false),
 	set_config('tcp_keepalives_idle', '15', false),
 	set_config('tcp_keepalives_interval', '5', false),
 	set_config('tcp_keepalives_count', '3', false),
@@ -144,12 +153,31 @@ const sessionSettings = `SELECT
 	set_config('plan_cache_mode', 'force_generic_plan', false),
 	set_config('enable_seqscan', 'off', false),
 	set_config('enable_hashjoin', 'off', false),
-	set_config('enable_mergejoin', 'off', false)`
+	set_config('enable_mergejoin', 'off', false),
+	set_config('enable_indexscan', 'on', false),
+	set_config('enable_indexonlyscan', 'on', false),
+	set_config('enable_nestloop', 'on', false),
+	set_config('enable_sort', 'on', false)`
+
+// turnIdle is how long the server lets a session that holds the counter say nothing, before it
+// ends the session and so frees the counter of a replica that is frozen or cut off. A replica that
+// lives says something every turnPulse.
+const (
+	turnIdle  = time.Second
+	turnPulse = 300 * time.Millisecond
+)
+
+// lockWait is how long a statement waits for a lock. Writers wait for the counter again as long as
+// they have time, after they have looked who holds it.
+func (s server) lockWait() time.Duration {
+	return max(time.Millisecond, min(turnIdle, s.timeout/2))
+}
 
 // prepare makes a new connection fit for the engine.
 func (s server) prepare(ctx context.Context, conn *pgx.Conn) error {
-	whole, lock := fmt.Sprint(s.timeout.Milliseconds()), fmt.Sprint(max(1, (s.timeout/2).Milliseconds()))
-	if _, err := conn.Exec(ctx, sessionSettings, whole, lock); err != nil {
+	whole, lock := fmt.Sprint(s.timeout.Milliseconds()), fmt.Sprint(s.lockWait().Milliseconds())
+	idle := fmt.Sprint(turnIdle.Milliseconds())
+	if _, err := conn.Exec(ctx, sessionSettings, whole, lock, idle); err != nil {
 		return fmt.Errorf("set up the session: %w", err)
 	}
 	return nil

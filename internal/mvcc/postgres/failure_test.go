@@ -72,22 +72,44 @@ func TestFrozenReplica(t *testing.T) {
 	if _, err := pipeline.GetResults(); err != nil {
 		t.Fatal(err)
 	}
-	b := enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")
-	refusals := 0
-	for err = e.Commit(t.Context(), b); err != nil; err = e.Commit(t.Context(), b) {
-		if code(err) != codeLockTimeout || errors.Is(err, mvcc.ErrUnknownOutcome) {
-			t.Fatalf("got %v, want a refusal", err)
-		}
-		if refusals++; refusals > 20 {
-			t.Fatal(err)
-		}
-	}
-	if refusals == 0 {
-		t.Error("the counter was free")
+	if err := e.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+		t.Fatal(err)
 	}
 	pipeline.SendPipelineSync()
 	if err := errors.Join(pipeline.Flush(), pipeline.Close()); err == nil {
 		t.Error("the frozen session lives")
+	}
+}
+
+// TestFrozenTurn: the same for one that stops while it decides in its turn. Its own session ends,
+// and one whose replica lives keeps its turn as long as it decides.
+func TestFrozenTurn(t *testing.T) {
+	cfg := shared.Database(t)
+	cfg.Timeout = 6 * time.Second
+	e := open(t, cfg)
+	defer e.Close()
+	frozen, err := e.connect(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Close(context.WithoutCancel(t.Context()))
+	for _, statement := range []string{beginStatement, "SELECT pg_advisory_xact_lock(" + strconv.FormatInt(e.lock, 10) + ")"} {
+		if _, err := frozen.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := e.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+		t.Fatal(err)
+	}
+	if err := frozen.Ping(t.Context()); err == nil {
+		t.Error("the frozen session lives")
+	}
+	err = e.InTurn(t.Context(), func(_ context.Context, at mvcc.Position) (*mvcc.Batch, error) {
+		time.Sleep(3500 * time.Millisecond)
+		return enginetest.PutBatch(at, "k", "slowly"), nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -80,6 +80,9 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if err := e.identify(ctx, conn); err != nil {
 		return nil, e.explain(err)
 	}
+	if err := checkCapacity(ctx, conn, connections); err != nil {
+		return nil, e.explain(err)
+	}
 	for _, p := range []struct {
 		into *(*pgxpool.Pool)
 		size int
@@ -116,6 +119,35 @@ func (e *Engine) identify(ctx context.Context, conn *pgx.Conn) error {
 	// share it in schemas of their own.
 	e.lock = 0x41524b73<<32 | table
 	e.channel = fmt.Sprintf("ark_log_%d", table)
+	return nil
+}
+
+const capacityQuery = `SELECT current_user,
+	(SELECT CASE WHEN rolconnlimit < 0 THEN 1000000 ELSE rolconnlimit END FROM pg_roles WHERE rolname = current_user),
+	(SELECT CASE WHEN datconnlimit < 0 THEN 1000000 ELSE datconnlimit END FROM pg_database WHERE datname = current_database()),
+	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`
+
+// checkCapacity refuses limits that leave a replica fewer connections than its pools open: with one
+// more request at a time than connections it would never become ready.
+func checkCapacity(ctx context.Context, conn *pgx.Conn, wanted int) error {
+	var user string
+	var role, db, server int
+	if err := conn.QueryRow(ctx, capacityQuery).Scan(&user, &role, &db, &server); err != nil {
+		return fmt.Errorf("read the limits of connections: %w", err)
+	}
+	for _, limit := range []struct {
+		most int
+		what string
+		fix  string
+	}{
+		{role, fmt.Sprintf("role %q may have %d connections", user, role), fmt.Sprintf("ALTER ROLE %s CONNECTION LIMIT -1", pgx.Identifier{user}.Sanitize())},
+		{db, fmt.Sprintf("the database may have %d connections", db), "ALTER DATABASE ... CONNECTION LIMIT -1"},
+		{server, fmt.Sprintf("the server leaves users %d connections", server), "raise max_connections"},
+	} {
+		if limit.most < wanted {
+			return fmt.Errorf("%s, and each replica opens up to %d: %s, or lower --db-max-connections (at least %d)", limit.what, wanted, limit.fix, leastConnections)
+		}
+	}
 	return nil
 }
 

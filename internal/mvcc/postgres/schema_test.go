@@ -235,6 +235,24 @@ func TestSchemas(t *testing.T) {
 	}
 }
 
+// TestCapacity: limits that leave too few connections are named at the start.
+func TestCapacity(t *testing.T) {
+	cfg := localDatabase(t)
+	open(t, cfg).Close()
+	role := fmt.Sprintf("few_%d", time.Now().UnixNano())
+	execute(t, cfg, "CREATE ROLE "+role+" LOGIN SUPERUSER CONNECTION LIMIT 6")
+	defer execute(t, cfg, "DROP ROLE "+role)
+	few := cfg
+	few.User = role
+	if _, err := Open(t.Context(), few, Options{}); err == nil || !strings.Contains(err.Error(), "may have 6 connections") || !strings.Contains(err.Error(), "CONNECTION LIMIT -1") {
+		t.Errorf("got %v", err)
+	}
+	few.MaxConnections = 6
+	e := open(t, few)
+	defer e.Close()
+	enginetest.CommitNext(t, e, "k")
+}
+
 // TestServerDefaults: the engine does not depend on the defaults of role, database and
 // server.
 func TestServerDefaults(t *testing.T) {
@@ -254,6 +272,7 @@ func TestServerDefaults(t *testing.T) {
 	for _, setting := range []string{
 		"default_transaction_isolation = 'serializable'", "synchronous_commit = off", "statement_timeout = 500", "lock_timeout = 500",
 		"bytea_output = 'escape'", "enable_indexscan = off", "datestyle = 'German'", "timezone = 'Asia/Kathmandu'", "default_transaction_deferrable = on",
+		"idle_in_transaction_session_timeout = 50", "client_encoding = 'LATIN1'", "transform_null_equals = on", "enable_nestloop = off",
 	} {
 		execute(t, cfg, "ALTER DATABASE "+name+" SET "+setting)
 	}
