@@ -36,6 +36,9 @@ func (e *Engine) check(ctx context.Context) error {
 	if size := e.maxPacket.Load(); size < minPacket {
 		return fmt.Errorf("the server takes packets of up to %d bytes, which is too little for larger objects: SET GLOBAL max_allowed_packet = 67108864, and in its configuration", size)
 	}
+	if v := vars["innodb_force_recovery"]; v != "" && v != "0" {
+		return errors.New("the server runs in recovery mode (innodb_force_recovery=" + v + "), in which it skips what it cannot read, or refuses writes: restart it without, or restore a backup where it cannot")
+	}
 	if err := checkCapacity(ctx, conn, e.connections); err != nil {
 		return err
 	}
@@ -75,7 +78,7 @@ func isSet(v string) bool { return v != "" && isOn(v) }
 // variables reads the settings that matter. Servers that lack one say nothing of it.
 func variables(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
 	rows, err := conn.QueryContext(ctx, `SHOW GLOBAL VARIABLES WHERE Variable_name IN ('version','read_only','innodb_read_only',
-		'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_flush_method','log_bin','sync_binlog','binlog_format','wsrep_on','group_replication_single_primary_mode')`)
+		'innodb_flush_log_at_trx_commit','innodb_doublewrite','innodb_flush_method','log_bin','sync_binlog','binlog_format','innodb_force_recovery','wsrep_on','group_replication_single_primary_mode')`)
 	if err != nil {
 		return nil, fmt.Errorf("read the server's settings: %w", err)
 	}

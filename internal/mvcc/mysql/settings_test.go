@@ -6,15 +6,90 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
+
+// TestSettingsAreClassified: nobody has overlooked a variable of this server.
+func TestSettingsAreClassified(t *testing.T) {
+	t.Parallel()
+	settings, err := sqltest.ReadSettings(filepath.Join("testdata", "settings.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := open(t, server.Database(t))
+	defer e.Close()
+	var names []string
+	for _, scope := range []string{"GLOBAL", "SESSION"} {
+		rows, err := e.readers.QueryContext(t.Context(), "SHOW "+scope+" VARIABLES")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var name, value string
+			if err := rows.Scan(&name, &value); err != nil {
+				t.Fatal(err)
+			}
+			names = append(names, strings.ToLower(name))
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(names) < 500 {
+		t.Errorf("the server lists %d variables", len(names))
+	}
+	if list := settings.Unclassified(names); len(list) > 0 {
+		t.Errorf("add these to testdata/settings.txt, each with what keeps it from doing harm: %s", strings.Join(list, " "))
+	}
+}
+
+// TestHarmfulSettings: what a session cannot set for itself is refused or warned of at the start.
+func TestHarmfulSettings(t *testing.T) {
+	for _, tc := range []struct{ setting, value, before, want string }{
+		{"innodb_flush_log_at_trx_commit", "2", "1", "before they are on disk"},
+		{"max_connections", "10", "151", ""}, // exactly what it opens
+	} {
+		t.Run(tc.setting, func(t *testing.T) {
+			s := ownServer(t, sqltest.Options{})
+			cfg := s.Database(t)
+			open(t, cfg).Close()
+			if err := s.Exec(t.Context(), "SET GLOBAL "+tc.setting+"="+tc.value); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				if err := s.Exec(t.Context(), "SET GLOBAL "+tc.setting+"="+tc.before); err != nil {
+					t.Error(err)
+				}
+			}()
+			var text syncBuffer
+			e, err := Open(t.Context(), cfg, Options{Log: slog.New(slog.NewTextHandler(&text, nil))})
+			if err == nil {
+				enginetest.CommitNext(t, e, "k")
+				err = e.Close()
+			}
+			if got := fmt.Sprint(err, text.String()); !strings.Contains(got, tc.want) {
+				t.Errorf("got %s, want %q", got, tc.want)
+			}
+		})
+	}
+	t.Run("innodb_force_recovery", func(t *testing.T) {
+		s := ownServer(t, sqltest.Options{NoFsync: true, Settings: []string{"--innodb-force-recovery=1"}})
+		// MySQL takes no writes then, so that there is no database to make.
+		_, err := Open(t.Context(), database.Config{Host: s.Socket(), User: "root", Name: "mysql"}, quiet)
+		if err == nil || !strings.Contains(err.Error(), "innodb_force_recovery") && !errors.Is(err, errReplica) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
 
 // TestHostileSettings: a load is complete, and writes and reads are right, whatever defaults
 // the server gives to sessions.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -83,6 +84,9 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if err := checkCapacity(ctx, conn, connections); err != nil {
 		return nil, e.explain(err)
 	}
+	if err := checkDurability(ctx, conn, e.log); err != nil {
+		return nil, e.explain(err)
+	}
 	for _, p := range []struct {
 		into *(*pgxpool.Pool)
 		size int
@@ -147,6 +151,30 @@ func checkCapacity(ctx context.Context, conn *pgx.Conn, wanted int) error {
 		if limit.most < wanted {
 			return fmt.Errorf("%s, and each replica opens up to %d: %s, or lower --db-max-connections (at least %d)", limit.what, wanted, limit.fix, leastConnections)
 		}
+	}
+	return nil
+}
+
+// checkDurability refuses settings with which damage is read as if it were data, and warns of
+// those with which an acknowledged write may be lost.
+func checkDurability(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
+	var damage []string
+	var fsync, fullPages string
+	err := conn.QueryRow(ctx, `SELECT
+		(SELECT coalesce(array_agg(name), '{}') FROM pg_settings WHERE setting = 'on'
+			AND name IN ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_invalid_pages', 'ignore_system_indexes')),
+		current_setting('fsync'), current_setting('full_page_writes')`).Scan(&damage, &fsync, &fullPages)
+	if err != nil {
+		return fmt.Errorf("read the server's settings: %w", err)
+	}
+	if len(damage) > 0 {
+		return fmt.Errorf("the server returns damaged pages as if they were not (%s=on): set it off, for the server, the database and the role", strings.Join(damage, "=on, "))
+	}
+	if fsync == "off" {
+		log.Warn("the database writes nothing to disk by force (fsync=off): a crash of its machine may damage it, or lose acknowledged writes")
+	}
+	if fullPages == "off" {
+		log.Warn("the database does not protect its pages from partial writes (full_page_writes=off): a crash of its machine may damage it unless its file system does")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -232,6 +233,47 @@ func TestSchemas(t *testing.T) {
 	}
 	if at := enginetest.PositionOf(t, engines["b"]); at.Revision != 1 {
 		t.Errorf("b is at %+v", at)
+	}
+}
+
+// TestSettingsAreClassified: nobody has overlooked a setting of this server.
+func TestSettingsAreClassified(t *testing.T) {
+	settings, err := sqltest.ReadSettings(filepath.Join("testdata", "settings.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := open(t, shared.Database(t))
+	defer e.Close()
+	rows, err := e.readers.Query(t.Context(), "SELECT name FROM pg_settings")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(names) < 300 {
+		t.Fatalf("%d settings, %v", len(names), err)
+	}
+	if list := settings.Unclassified(names); len(list) > 0 {
+		t.Errorf("add these to testdata/settings.txt, each with what keeps it from doing harm: %s", strings.Join(list, " "))
+	}
+}
+
+// TestHarmfulSettings: what a session cannot set for itself is refused at the start.
+func TestHarmfulSettings(t *testing.T) {
+	cfg := localDatabase(t)
+	open(t, cfg).Close()
+	for setting, want := range map[string]string{
+		"zero_damaged_pages = on": "zero_damaged_pages=on", "ignore_checksum_failure = on": "ignore_checksum_failure=on",
+		"default_transaction_read_only = on": "only reads",
+	} {
+		name, _, _ := strings.Cut(setting, " ")
+		execute(t, cfg, "ALTER DATABASE "+pgx.Identifier{cfg.Name}.Sanitize()+" SET "+setting)
+		if _, err := Open(t.Context(), cfg, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", setting, err)
+		}
+		// The administrator's own database does not have the setting.
+		admin := cfg
+		admin.Name = "postgres"
+		execute(t, admin, "ALTER DATABASE "+pgx.Identifier{cfg.Name}.Sanitize()+" RESET "+name)
 	}
 }
 
