@@ -59,6 +59,11 @@ e2e-hosts: build ## Run the tests in a cluster on the oldest supported Kubernete
 	e2e/tools/build.sh etcd kubectl kube-apiserver-1.30 kube-controller-manager-1.30 helm
 	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 40m ./cluster -run='TestServiceRouting|TestHelmObjects|TestShutdown' -host=1.30
 
+.PHONY: e2e-gitops
+e2e-gitops: build ## Sync, heal and prune every kind with the engines of Argo CD and Flux, whose build takes minutes, in a real control plane
+	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
+	cd e2e/gitops && go vet . && go test $(TESTFLAGS) -count=1 -timeout 40m .
+
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
 	e2e/conformance/run.sh

@@ -36,13 +36,14 @@ func TestMissingPermissions(t *testing.T) {
 		{
 			"policies", []string{"delete", "clusterrolebinding", "ark-server:admission"},
 			[]string{"system:serviceaccount:ark-system:ark-server may not list validatingadmissionpolicies.admissionregistration.k8s.io",
-				"--disable-admission-plugins=ValidatingAdmissionPolicy", "may not watch namespaces"},
+				"--disable-admission-plugins=ValidatingAdmissionPolicy", "may not watch namespaces",
+				"may not list resourcequotas", "may not update resourcequotas/status (grant it, or do without: --disable-admission-plugins=ResourceQuota)"},
 			nil,
 		},
 		{
 			"reviews", []string{"delete", "clusterrolebinding", "ark-server:auth-delegator"},
 			[]string{"may not create subjectaccessreviews.authorization.k8s.io", "bind the ClusterRole system:auth-delegator"},
-			[]string{"--disable-admission-plugins=NamespaceLifecycle,MutatingAdmissionPolicy,MutatingAdmissionWebhook,ValidatingAdmissionPolicy,ValidatingAdmissionWebhook"},
+			[]string{"--disable-admission-plugins=NamespaceLifecycle,MutatingAdmissionPolicy,MutatingAdmissionWebhook,ValidatingAdmissionPolicy,ValidatingAdmissionWebhook,ResourceQuota"},
 		},
 		{
 			"the front proxy's authority", []string{"-n", "kube-system", "delete", "rolebinding", "ark-server:auth-reader"},

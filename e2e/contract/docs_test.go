@@ -103,6 +103,8 @@ const besideTheNumbers = `
 | each of them that is accepted stays as it is when a Go client writes it back, and spellings of a duration do not conflict | ` + "`TestGoClientsChangeNothing`, `TestSpellingsOfADurationDoNotConflict`" + ` in internal/standalone |
 | what kubectl prints for every kind: get, describe, explain, diff, apply on either side, edit, wait, patch of the status, delete in each way with dependents | ` + "`TestGolden`" + ` in e2e/kubectl |
 | a burst of writes costs the cluster one read of what they refer to | ` + "`TestReferencesOfABurst`" + ` in internal/aggregated |
+| a second sync by the engines of Argo CD and Flux writes nothing, for every kind; pruning and healing work (C41) | ` + "`TestArgo`, `TestFlux`" + ` in e2e/gitops |
+| references tell nothing about Secrets to users who may not get them | ` + "`TestReferencesTellNothingToUsersWithoutTheRight`" + ` in internal/registry; ` + "`TestServiceRouting/References`" + ` in e2e/cluster |
 | rules cost less than 15 % of a create | ` + "`BenchmarkQueryRules`" + ` in internal/standalone; [performance](performance.md#what-the-rules-cost) |
 | whatever is sent, the answer is no 500 and nothing panics | ` + "`FuzzRequests`, `FuzzObjects`" + ` in internal/standalone, ` + "`FuzzSort`" + ` in internal/registry |
 
