@@ -119,6 +119,9 @@ func TestArgo(t *testing.T) {
 				})
 
 				w.drift(t)
+				if w.healed(t) == nil {
+					t.Fatal("nothing drifted")
+				}
 				eventually(t, "heal", func() error {
 					syncNow("a sync after a drift", wanted(), serverSide)
 					return w.healed(t)

@@ -72,6 +72,9 @@ func TestFlux(t *testing.T) {
 		})
 
 		w.drift(t)
+		if w.healed(t) == nil {
+			t.Fatal("nothing drifted")
+		}
 		sync("a sync after a drift", ssa.ConfiguredAction, ssa.CreatedAction, ssa.UnchangedAction)
 		if err := w.healed(t); err != nil {
 			t.Errorf("after a drift: %v", err)
