@@ -1,4 +1,4 @@
-// Package contract tests what a client of the Ark API may rely on, number by number (C01 to C38), against every way the server
+// Package contract tests what a client of the Ark API may rely on, number by number (C01 to C37), against every way the server
 // can run and, as the reference that the tests themselves are right, against the Ark kinds as CRDs on a real kube-apiserver.
 //
 //   - numbers_test.go lists the numbers, systems_test.go the systems, and coverage_test.go which number runs where, with the
