@@ -37,12 +37,14 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
 	keepGarbageFloor()
+	syscall.Umask(0o077) // what libraries write (SQLite, the audit log) is the owner's alone, too
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()

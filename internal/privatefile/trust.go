@@ -91,17 +91,21 @@ func tighten(path string, info fs.FileInfo, chmod func(fs.FileMode) error, most 
 
 func octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }
 
-// Secure checks and tightens a file without opening it for long; one that does not exist
-// is fine.
+// Secure checks and tightens a file that something else opens; one that does not exist is
+// fine. It does not open the file: closing it would end the locks that SQLite holds on it
+// in this process. Its folder must have been checked.
 func Secure(path string) error {
-	f, err := Open(path, os.O_RDONLY)
+	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
 		return err
 	}
-	return f.Close()
+	if err := checkFile(path, info); err != nil {
+		return err
+	}
+	return tighten(path, info, func(mode fs.FileMode) error { return os.Chmod(path, mode) }, fileMode)
 }
 
 // Read reads a file that only we or root may have written; nil for one that does not
@@ -140,6 +144,7 @@ func CheckFile(path string) error {
 	return checkFile(path, info)
 }
 
+// checkFile applies rule 1 of the package.
 func checkFile(path string, info fs.FileInfo) error {
 	uid, gid := ownerOf(info)
 	mode := info.Mode()

@@ -15,6 +15,8 @@ import (
 	"math/big"
 	"net"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 const (
@@ -38,11 +40,11 @@ type authority struct {
 // damaged or expired one is an error: replacing it would lock out every client
 // that trusts it, which is for the owner to decide.
 func openAuthority(certPath, keyPath string, now time.Time) (authority, error) {
-	certPEM, err := readFile(certPath)
+	certPEM, err := privatefile.Read(certPath)
 	if err != nil {
 		return authority{}, fmt.Errorf("read the certificate authority: %w", err)
 	}
-	keyPEM, err := readFile(keyPath)
+	keyPEM, err := privatefile.Read(keyPath)
 	if err != nil {
 		return authority{}, fmt.Errorf("read the certificate authority's key: %w", err)
 	}
@@ -89,8 +91,9 @@ func newAuthority(certPath, keyPath string, now time.Time) (authority, error) {
 // ensureServing makes a serving certificate unless the one at hand is good: from
 // this authority, for these names, and not about to expire.
 func (a authority) ensureServing(certPath, keyPath string, names []string, now time.Time) error {
-	if a.servingIsGood(certPath, keyPath, names, now) {
-		return nil
+	good, err := a.servingIsGood(certPath, keyPath, names, now)
+	if good || err != nil {
+		return err
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -116,21 +119,31 @@ func (a authority) ensureServing(certPath, keyPath string, names []string, now t
 	return writePair(certPath, certPEM, keyPath, key)
 }
 
-func (a authority) servingIsGood(certPath, keyPath string, names []string, now time.Time) bool {
-	pair, err := tls.LoadX509KeyPair(certPath, keyPath)
+// servingIsGood reports whether the pair can be served. Its error is about files that
+// somebody else may have put there.
+func (a authority) servingIsGood(certPath, keyPath string, names []string, now time.Time) (bool, error) {
+	certPEM, err := privatefile.Read(certPath)
 	if err != nil {
-		return false
+		return false, err
+	}
+	keyPEM, err := privatefile.Read(keyPath)
+	if err != nil {
+		return false, err
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return false, nil
 	}
 	leaf := pair.Leaf
 	if now.Add(renewBefore).After(leaf.NotAfter) || leaf.CheckSignatureFrom(a.cert) != nil {
-		return false
+		return false, nil
 	}
 	for _, name := range names {
 		if leaf.VerifyHostname(name) != nil {
-			return false
+			return false, nil
 		}
 	}
-	return true
+	return true, nil
 }
 
 // sign returns the certificate for a key as PEM.
@@ -174,8 +187,8 @@ func writePair(certPath string, certPEM []byte, keyPath string, key *ecdsa.Priva
 	if err != nil {
 		return fmt.Errorf("encode the key for %s: %w", keyPath, err)
 	}
-	if err := writeFile(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), secretMode); err != nil {
+	if err := privatefile.Write(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
 		return err
 	}
-	return writeFile(certPath, certPEM, 0o644)
+	return privatefile.Write(certPath, certPEM)
 }

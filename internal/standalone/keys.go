@@ -4,10 +4,11 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // Keys are the server's own credentials, kept in one folder that only its owner
@@ -32,7 +33,7 @@ const (
 // does not cover the names (DNS names and IP addresses) that clients use. The
 // clock says when "now" is.
 func OpenKeys(dir string, names []string, now func() time.Time) (*Keys, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := privatefile.MakeFolder(dir); err != nil {
 		return nil, fmt.Errorf("make the folder for the server's keys: %w", err)
 	}
 	k := &Keys{dir: dir, names: names, now: now}
@@ -71,15 +72,11 @@ func (k *Keys) path(name string) string { return filepath.Join(k.dir, name) }
 const tokenBytes = 32
 
 func openToken(path string) (string, error) {
-	content, err := readFile(path)
+	content, err := privatefile.Read(path)
 	if err != nil {
 		return "", fmt.Errorf("read the admin token: %w", err)
 	}
 	if token := strings.TrimSpace(string(content)); token != "" {
-		// A copied file may have lost its mode; what it guards has not changed.
-		if err := os.Chmod(path, secretMode); err != nil {
-			return "", fmt.Errorf("protect the admin token: %w", err)
-		}
 		return token, nil
 	}
 	random := make([]byte, tokenBytes)
@@ -87,5 +84,5 @@ func openToken(path string) (string, error) {
 		return "", fmt.Errorf("make the admin token: %w", err)
 	}
 	token := base64.RawURLEncoding.EncodeToString(random)
-	return token, writeFile(path, []byte(token+"\n"), secretMode)
+	return token, privatefile.Write(path, []byte(token+"\n"))
 }

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // Format is how an export writes objects.
@@ -47,25 +50,18 @@ func WriteFile(ctx context.Context, from *Store, path string, format Format, out
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fmt.Errorf("write %s: %w", path, ErrExists)
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // mode 0600
+	file, err := privatefile.New(path)
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	defer os.Remove(file.Name())
 	summary, err := Write(ctx, from, format, file, reports)
 	if err == nil {
-		err = file.Sync()
+		err = file.Link()
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = ErrExists
 	}
 	if err := errors.Join(err, file.Close()); err != nil {
-		return summary, fmt.Errorf("write %s: %w", path, err)
-	}
-	// Unlike a rename, a link does not replace what has come there meanwhile.
-	if err := os.Link(file.Name(), path); errors.Is(err, os.ErrExist) {
-		return summary, fmt.Errorf("write %s: %w", path, ErrExists)
-	} else if err == nil {
-		return summary, nil
-	}
-	if err := os.Rename(file.Name(), path); err != nil { // a file system without links
 		return summary, fmt.Errorf("write %s: %w", path, err)
 	}
 	return summary, nil

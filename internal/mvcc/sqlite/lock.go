@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // lock takes the file beside the database that keeps other processes out, for
@@ -14,7 +16,7 @@ import (
 // ends, however it ends.
 func lock(path string) (*os.File, error) {
 	name := path + ".lock"
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := privatefile.Open(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}

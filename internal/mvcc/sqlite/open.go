@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	sqlitelib "modernc.org/sqlite"
@@ -38,7 +39,15 @@ func Open(ctx context.Context, path string, opts Options) (*Engine, error) {
 	if e.lock, err = lock(path); err != nil {
 		return nil, explain(err)
 	}
-	if err := e.open(ctx, opts); err != nil {
+	err = tighten(path)
+	if err == nil {
+		err = e.open(ctx, opts)
+	}
+	if err == nil {
+		// What SQLite opened may have been planted since the first look.
+		err = tighten(path)
+	}
+	if err != nil {
 		_ = e.Close() // the first error says more
 		return nil, explain(err)
 	}
@@ -55,21 +64,25 @@ func usable(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	// The folder's links are resolved, so that a file has one lock; the file itself is none.
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		path = filepath.Join(dir, filepath.Base(path))
 	}
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return "", fmt.Errorf("it is a folder: name a file in it, such as %s", filepath.Join(path, "ark.db"))
-	case err == nil && !info.Mode().IsRegular():
+	case err == nil && !info.Mode().IsRegular() && info.Mode()&os.ModeSymlink == 0:
 		return "", errors.New("it is not a regular file")
 	}
 	dir := filepath.Dir(path)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("its folder does not exist: create it with mkdir -p %s", dir)
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err := trust(path); err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return "", explain(err)
 	}

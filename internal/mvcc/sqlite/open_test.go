@@ -65,11 +65,11 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { e.Close() })
-			link := filepath.Join(dir, "link.db")
-			if err := os.Symlink(path, link); err != nil {
+			link := filepath.Join(t.TempDir(), "link")
+			if err := os.Symlink(dir, link); err != nil {
 				t.Fatal(err)
 			}
-			return link
+			return filepath.Join(link, "ark.db")
 		}, []string{fmt.Sprintf("process %d has it open", os.Getpid()), "stop that one"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
