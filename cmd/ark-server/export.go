@@ -24,7 +24,7 @@ from there is updated or deleted, what was made since is created, with a new uid
 the API sets those itself. docs/operations/migration.md has the steps and all that the API does not keep.
 
 PostgreSQL and MySQL may be read while servers run on them. For SQLite stop the server, or go through its
---etcd-listen with --storage=etcd --etcd-servers=...`
+--etcd-listen=unix://$PWD/etcd.sock with --storage=etcd --etcd-servers=unix://$PWD/etcd.sock`
 
 type exportOptions struct {
 	file, format        string

@@ -24,8 +24,9 @@ the cluster, and leaves alone what was changed here. Killed in the middle, it go
 PostgreSQL and MySQL may be written while servers run on them. An SQLite file is one process's: stop the server, or
 start it with --etcd-listen and import through that:
 
+  ark-server --etcd-listen=unix://$PWD/etcd.sock
   ark-server import --from-kubeconfig=... \
-    --storage=etcd --etcd-servers=http://127.0.0.1:2379
+    --storage=etcd --etcd-servers=unix://$PWD/etcd.sock
 
 Moving a cluster from CRDs and back is docs/operations/migration.md.`
 

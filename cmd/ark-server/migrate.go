@@ -54,6 +54,9 @@ func migrateStep(name, short string, do func(context.Context, *options, serverKi
 			if !ok {
 				return usageError{fmt.Errorf("--storage=%s: only a database server's tables are migrated by hand: use --storage=postgresql or --storage=mysql", o.storage)}
 			}
+			if err := o.checkGivenFiles(); err != nil {
+				return err
+			}
 			err := newProgress(cmd.ErrOrStderr()).during("migrate "+name, func() error {
 				return do(cmd.Context(), o, kind, cmd.OutOrStdout())
 			})

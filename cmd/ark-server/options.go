@@ -107,7 +107,7 @@ func (o *options) flagGroups() []flagGroup {
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
 		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
-			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path or tcp://127.0.0.1:port; who reaches it can change everything")
+			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path, a socket for its owner only, or tcp://127.0.0.1:port, where every user of this machine can change everything")
 			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
 			fs.StringVar(&o.etcdListenKeyFile, "etcd-listen-key-file", "", "PEM `file` of that certificate's key")
 			fs.StringVar(&o.etcdListenClientCAFile, "etcd-listen-client-ca-file", "", "PEM `file` of the authority whose client certificates are accepted; needed beyond loopback")
@@ -156,7 +156,7 @@ func (o *options) validate() error {
 	oneOf("log-format", o.logFormat, "text", "json")
 	if o.storage == storageEtcd {
 		if len(o.etcdServers) == 0 {
-			errs = append(errs, errors.New("--storage=etcd needs --etcd-servers, such as --etcd-servers=http://127.0.0.1:2379"))
+			errs = append(errs, errors.New("--storage=etcd needs --etcd-servers, such as --etcd-servers=unix:///path/etcd.sock or https://etcd:2379"))
 		}
 		if o.etcdListen != "" {
 			fault("etcd-listen", o.etcdListen, "there is no embedded storage with --storage=etcd; ask that etcd itself")

@@ -75,6 +75,9 @@ func newRestoreCommand() *cobra.Command {
 
 func restore(ctx context.Context, o *options, from string, by int64, out io.Writer, shown *progress) error {
 	where := o.where()
+	if err := o.checkGivenFiles(); err != nil {
+		return err
+	}
 	if from == "" {
 		st, err := bump(ctx, o, by)
 		if err != nil {

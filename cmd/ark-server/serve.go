@@ -32,6 +32,9 @@ func serve(ctx context.Context, o *options, out io.Writer) error {
 	})
 	defer context.AfterFunc(ctx, stopping)()
 
+	if err := errors.Join(o.checkGivenFiles(), o.prepareAuditLog()); err != nil {
+		return err
+	}
 	running, err := start(ctx, o, logs)
 	if ctx.Err() != nil {
 		stopping()

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
@@ -111,6 +112,7 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 		if err != nil {
 			return nil, err
 		}
+		warnOfPort(listener, config)
 		s.summary += ", as etcd at " + etcdAddress(listener)
 		var serving errgroup.Group
 		serving.Go(func() error { return endpoint.Serve(listener) })
@@ -137,6 +139,15 @@ func annotate(ctx context.Context, a apiserver.Actor) context.Context {
 		User: a.User, Groups: strings.Join(a.Groups, ","), Impersonator: a.Impersonator,
 		UserAgent: a.UserAgent, FieldManager: a.FieldManager, AuditID: a.AuditID, Verb: a.Verb,
 	})
+}
+
+// warnOfPort says who else gets in where the protocol has no authentication.
+func warnOfPort(l net.Listener, config *tls.Config) {
+	if l.Addr().Network() == "unix" || etcdserver.DemandsClientCertificate(config) {
+		return
+	}
+	slog.Warn("every user and program of this machine can read and change everything through --etcd-listen, Secrets included",
+		"address", etcdAddress(l), "fix", "--etcd-listen=unix:///path/to/etcd.sock, a socket for its owner only; or demand client certificates: --etcd-listen-client-ca-file")
 }
 
 func etcdAddress(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }

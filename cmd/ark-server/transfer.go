@@ -32,6 +32,9 @@ const (
 // openTransfer opens the storage for import and export, beside the replicas that may run on it. What it returns closes
 // it again.
 func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, func() error, error) {
+	if err := o.checkGivenFiles(); err != nil {
+		return nil, nil, err
+	}
 	if o.storage == storageEtcd {
 		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 		defer cancel()
@@ -85,7 +88,7 @@ func runningServer(err error, o *options) error {
 	if o.storage != storageSQLite {
 		return err
 	}
-	return fmt.Errorf("%w (or start it with --etcd-listen, and go through that: --storage=etcd --etcd-servers=...)", err)
+	return fmt.Errorf("%w (or start it with --etcd-listen=unix:///path/etcd.sock, and go through that: --storage=etcd --etcd-servers=unix:///path/etcd.sock)", err)
 }
 
 // reports prints to standard error what a transfer has to say, and shows on a terminal how far it is.

@@ -20,6 +20,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // EtcdOptions say where an external etcd is.
@@ -85,6 +87,9 @@ func reachable(ctx context.Context, servers []string) error {
 			network, address := "tcp", u.Host
 			if u.Scheme == "unix" || u.Scheme == "unixs" {
 				network, address = "unix", u.Host+u.Path
+				if err := privatefile.CheckSocket(address); err != nil {
+					return err
+				}
 			}
 			var dialer net.Dialer
 			conn, err := dialer.DialContext(ctx, network, address)

@@ -8,9 +8,12 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // ListenFlag is the flag whose value Listen takes, as its errors name it.
@@ -45,7 +48,7 @@ func Listen(address string, config *tls.Config) (net.Listener, error) {
 		if u.Port() == "" || u.Hostname() == "" {
 			return fail("host or port is missing: use tcp://127.0.0.1:2379")
 		}
-		if !isLoopback(u.Hostname()) && !demandsClientCertificate(config) {
+		if !isLoopback(u.Hostname()) && !DemandsClientCertificate(config) {
 			return fail("anyone who reaches this address could read and change everything: use a loopback address such as tcp://127.0.0.1:%s, a unix socket, or demand client certificates (--etcd-listen-cert-file, --etcd-listen-key-file, --etcd-listen-client-ca-file)", u.Port())
 		}
 		lis, err := net.Listen("tcp", u.Host)
@@ -57,7 +60,8 @@ func Listen(address string, config *tls.Config) (net.Listener, error) {
 	return fail("unknown scheme %q: use unix:///path/to/socket or tcp://127.0.0.1:2379", u.Scheme)
 }
 
-func demandsClientCertificate(c *tls.Config) bool {
+// DemandsClientCertificate reports whether only clients with a certificate get in.
+func DemandsClientCertificate(c *tls.Config) bool {
 	return c != nil && c.ClientAuth == tls.RequireAndVerifyClientCert && c.ClientCAs != nil
 }
 
@@ -72,6 +76,9 @@ func isLoopback(host string) bool {
 }
 
 func listenUnix(path string) (net.Listener, error) {
+	if err := privatefile.CheckFolder(filepath.Dir(path)); err != nil {
+		return nil, err
+	}
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}

@@ -180,3 +180,35 @@ func grantedGroup(dir string, gid int) bool {
 	owner, group := ownerOf(info)
 	return owner == 0 && group == gid && info.Mode().Perm()&0o020 != 0
 }
+
+// Prepare makes an empty file for its owner only, or checks and tightens the one that is
+// there, for something that opens it by its name, such as a log.
+func Prepare(path string) error {
+	if err := CheckFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
+	f, err := Open(path, os.O_WRONLY|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// CheckSocket refuses a unix socket behind which another user may listen. One that does not
+// exist is fine.
+func CheckSocket(path string) error {
+	if err := CheckFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	if uid, _ := ownerOf(info); !trustedUser(uid) {
+		return foreign(path, uid)
+	}
+	return nil
+}

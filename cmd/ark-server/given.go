@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
+)
+
+// givenFile is a file that the user made and a flag names.
+type givenFile struct {
+	flag, path string
+	// secret is not for every user to read.
+	secret bool
+}
+
+// givenFiles are those of all flags but the database's own.
+func (o *options) givenFiles() []givenFile {
+	s := o.cluster.server
+	return []givenFile{
+		{"db-dsn-file", o.db.DSNFile, true},
+		{"db-password-file", o.db.PasswordFile, true},
+		{"db-tls-ca-file", o.db.TLS.CAFile, false},
+		{"db-tls-cert-file", o.db.TLS.CertFile, false},
+		{"db-tls-key-file", o.db.TLS.KeyFile, true},
+		{"etcd-cafile", o.etcdCAFile, false},
+		{"etcd-certfile", o.etcdCertFile, false},
+		{"etcd-keyfile", o.etcdKeyFile, true},
+		{"etcd-listen-cert-file", o.etcdListenCertFile, false},
+		{"etcd-listen-key-file", o.etcdListenKeyFile, true},
+		{"etcd-listen-client-ca-file", o.etcdListenClientCAFile, false},
+		{"tracing-config-file", o.tracingFile, false},
+		{"kubeconfig", o.cluster.kubeconfig, true},
+		{"tls-cert-file", s.CertFile, false},
+		{"tls-private-key-file", s.KeyFile, true},
+		{"admission-control-config-file", s.AdmissionConfigFile, false},
+		{"audit-policy-file", s.Audit.PolicyFile, false},
+		{"audit-webhook-config-file", s.Audit.WebhookOptions.ConfigFile, true},
+	}
+}
+
+// checkGivenFiles refuses files that another user owns or may write, and warns of secrets
+// that every user may read.
+func (o *options) checkGivenFiles() error {
+	for _, f := range o.givenFiles() {
+		if f.path == "" {
+			continue
+		}
+		if err := privatefile.CheckGiven(f.path, f.secret); err != nil {
+			return fmt.Errorf("--%s=%s: %w", f.flag, f.path, err)
+		}
+	}
+	return nil
+}
+
+// prepareAuditLog makes the audit log for its owner only, before anything is written to it.
+func (o *options) prepareAuditLog() error {
+	path := o.cluster.server.Audit.LogOptions.Path
+	if path == "" || path == "-" {
+		return nil
+	}
+	if err := privatefile.Prepare(path); err != nil {
+		return fmt.Errorf("--audit-log-path=%s: %w", path, err)
+	}
+	return nil
+}
