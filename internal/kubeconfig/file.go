@@ -28,6 +28,10 @@ func (e Entry) Merge(path string, always bool) (switched bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	// The token must not get into a file that another user has put there.
+	if err := errors.Join(privatefile.CheckFolder(filepath.Dir(target)), privatefile.CheckGiven(path, true)); err != nil {
+		return false, err
+	}
 	old, err := os.ReadFile(target)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err

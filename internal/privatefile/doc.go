@@ -23,7 +23,8 @@
 // command that mends it. A file of ours that others may read is tightened, with a line in
 // the log.
 //
-// The rules, where "others" leaves out root:
+// The rules, where "others" leaves out root, and "we" is also the user who called root's
+// process through sudo:
 //
 //  1. A file belongs to us or to root, is a regular file without another hard link, no
 //     symbolic link, and nobody else may write it.

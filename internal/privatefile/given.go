@@ -15,11 +15,18 @@ import (
 // file of ours that others may read gets a line in the log. One that does not exist is
 // for the reader to complain about.
 func CheckGiven(path string, secret bool) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := checkLinks(path); err != nil {
 		return err
 	}
 	info, err := os.Lstat(real)

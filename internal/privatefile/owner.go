@@ -28,8 +28,11 @@ func names(info fs.FileInfo) uint64 {
 	return uint64(st.Nlink)
 }
 
-// trustedUser reports whether a user is us or root.
-func trustedUser(uid int) bool { return uid == os.Geteuid() || uid == 0 }
+// trustedUser reports whether a user is us, root or, where we are root, the one who called
+// us through sudo.
+func trustedUser(uid int) bool {
+	return uid == os.Geteuid() || uid == 0 || os.Geteuid() == 0 && os.Getenv("SUDO_UID") == strconv.Itoa(uid)
+}
 
 // trustedGroup reports whether what a group may write is written by us or root only, as
 // far as that can be known without the list of its members.

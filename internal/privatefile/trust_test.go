@@ -195,11 +195,13 @@ func TestGiven(t *testing.T) {
 		{"readable by all", false, 0o644, -1, "", true},
 		{"writable by all", false, 0o666, -1, "chmod 0600 ", false},
 		{"a stranger's", true, 0o600, stranger, "chown 0 ", false},
+		{"the caller's of sudo", true, 0o600, stranger + 1, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.root {
 				asRoot(t)
 			}
+			t.Setenv("SUDO_UID", "54322")
 			log := captured(t)
 			dir := t.TempDir()
 			// As in the mount of a Secret: a link to a link.
