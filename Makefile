@@ -46,7 +46,11 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 
 .PHONY: e2e
 e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./stop ./crash ./differential ./replicas ./contract
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./stop ./crash ./damage ./differential ./replicas ./contract
+
+.PHONY: e2e-damage
+e2e-damage: ## Damage SQLite databases 400 times, and see that nothing acknowledged is missing in silence
+	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 60m ./damage -damage.trials=400
 
 .PHONY: e2e-heavy
 e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once

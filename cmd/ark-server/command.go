@@ -43,6 +43,7 @@ func newCommand() *cobra.Command {
 		withFlags(&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve}, groups...),
 		newHealthCommand(),
 		newKubeconfigCommand(),
+		newCheckCommand(),
 		newBackupCommand(),
 		newRestoreCommand(),
 		newMigrateCommand(),

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 	"github.com/mckinsey/ark-server/internal/mvcc/mysql"
 	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
@@ -71,7 +72,15 @@ func openEngine(ctx context.Context, o *options) (mvcc.Engine, error) {
 		engine, err = kind.open(ctx, o)
 	} else {
 		spareProcessor()
-		engine, err = sqlite.Open(ctx, o.dbPath, sqlite.Options{Relaxed: o.dbSynchronous == "normal"})
+		opts := sqlite.Options{Relaxed: o.dbSynchronous == "normal", SecondMark: o.secondMark(), Log: slog.Default()}
+		if o.acceptDataLoss != "" {
+			store, err := mark.ParseStoreID(o.acceptDataLoss)
+			if err != nil {
+				return nil, fmt.Errorf("--accept-data-loss=%s: %w", o.acceptDataLoss, err)
+			}
+			opts.AcceptDataLoss = &store
+		}
+		engine, err = sqlite.Open(ctx, o.dbPath, opts)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.where().flag, err)

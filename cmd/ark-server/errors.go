@@ -14,7 +14,13 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// damageError says that something was found to be damaged.
+type damageError struct{ error }
+
 func exitCode(err error) int {
+	if errors.As(err, &damageError{}) {
+		return 3
+	}
 	if errors.As(err, &usageError{}) || isArgumentError(err) {
 		return 2
 	}

@@ -19,6 +19,7 @@
 //	kubeconfig.go, health.go
 //	            what finds a running server: by locate.go, in a container container.go
 //	names.go    names that follow the database
+//	check.go    looks for damage
 //	storage.go  opens the storage that was asked for
 //	import.go, export.go, transfer.go
 //	            move objects in and out of it
@@ -52,8 +53,9 @@ func main() {
 }
 
 // run is main without the process: it returns the exit code, 2 for a wrong
-// command line, 128 and the signal's number for a command that a signal cut short, and 1
-// for anything else that failed. A server that a signal stops has not failed.
+// command line, 3 for damage that check has found, 128 and the signal's number for a command
+// that a signal cut short, and 1 for anything else that failed. A server that a signal stops
+// has not failed.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := newCommand()
 	cmd.SetArgs(args)

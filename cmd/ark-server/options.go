@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
 
 // options are the values of the flags of serve.
@@ -18,12 +19,13 @@ type options struct {
 	mode    string
 	storage string
 
-	dbPath        string
-	dbSynchronous string
-	db            database.Config
-	dbTLSMode     string
-	dbMigrate     bool
-	dbWait        time.Duration
+	dbPath         string
+	dbSynchronous  string
+	acceptDataLoss string
+	db             database.Config
+	dbTLSMode      string
+	dbMigrate      bool
+	dbWait         time.Duration
 
 	etcdServers  []string
 	etcdCAFile   string
@@ -130,6 +132,7 @@ func (o *options) storageFlags() []flagGroup {
 			fs.StringVar(&o.storage, "storage", o.storage, "where the data is kept: `sqlite|postgresql|mysql|etcd`")
 			fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file`; made if missing")
 			fs.StringVar(&o.dbSynchronous, "db-synchronous", o.dbSynchronous, "`full|normal`: full has every acknowledged write on disk; normal is faster, and a crash of the machine (not of the server) may lose the last writes")
+			fs.StringVar(&o.acceptDataLoss, "accept-data-loss", "", "go on with an SQLite database that lacks acknowledged writes or has damaged rows; `STORE-ID` is in the message of the start that was refused, and good for one loss")
 			fs.StringSliceVar(&o.etcdServers, "etcd-servers", nil, "`URLs` of an external etcd, for --storage=etcd")
 			fs.StringVar(&o.etcdCAFile, "etcd-cafile", "", "PEM `file` of the authority that signed the external etcd's certificate")
 			fs.StringVar(&o.etcdCertFile, "etcd-certfile", "", "PEM `file` of the client certificate for the external etcd")
@@ -167,6 +170,13 @@ func (o *options) validate() error {
 	if o.storage == storageSQLite && o.dbPath == "" {
 		errs = append(errs, errors.New("--db-path is empty: name a file, such as --db-path=./ark.db"))
 	}
+	if o.acceptDataLoss != "" {
+		if o.storage != storageSQLite {
+			fault("accept-data-loss", o.acceptDataLoss, "only for --storage=sqlite: leave it out")
+		} else if _, err := mark.ParseStoreID(o.acceptDataLoss); err != nil {
+			fault("accept-data-loss", o.acceptDataLoss, "%v", err)
+		}
+	}
 	if (o.etcdCertFile == "") != (o.etcdKeyFile == "") {
 		errs = append(errs, errors.New("--etcd-certfile and --etcd-keyfile go together"))
 	}
@@ -193,6 +203,14 @@ func (o *options) validate() error {
 	}
 	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
+}
+
+// secondMark is the folder that remembers an SQLite database besides the file beside it.
+func (o *options) secondMark() string {
+	if o.mode == modeAggregated {
+		return ""
+	}
+	return o.keys()
 }
 
 // keys default to the neighbourhood of the database, or to the working folder

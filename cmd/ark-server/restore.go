@@ -89,7 +89,7 @@ func restore(ctx context.Context, o *options, from string, by int64, out io.Writ
 	var st mvcc.State
 	var aside string
 	err := shown.during("restoring "+o.dbPath, func() (err error) {
-		st, aside, err = sqlite.Restore(ctx, from, o.dbPath, by)
+		st, aside, err = sqlite.Restore(ctx, from, o.dbPath, o.secondMark(), by)
 		return err
 	})
 	if err != nil {
@@ -107,5 +107,5 @@ func bump(ctx context.Context, o *options, by int64) (mvcc.State, error) {
 	if kind, ok := serverKinds()[o.storage]; ok {
 		return kind.bump(ctx, o.db, by)
 	}
-	return sqlite.Bump(ctx, o.dbPath, by)
+	return sqlite.Bump(ctx, o.dbPath, o.secondMark(), by)
 }

@@ -104,6 +104,16 @@ func (c *storeCollector) collectStore(put putter, st mvcc.Stats) {
 	put(f.pruneErrors, float64(c.pruneErrors.Load()))
 	put(f.lastPruned, float64(c.lastPruned.Load())/float64(time.Second))
 	put(f.logReads, float64(st.LogReads))
+	if c := st.Check; c != nil {
+		put(f.checked, float64(c.Rows))
+		put(f.checkProgress, c.Progress)
+		put(f.damaged, float64(c.Damaged))
+		completed := 0.0
+		if !c.Completed.IsZero() {
+			completed = float64(c.Completed.Unix())
+		}
+		put(f.checkCompleted, completed)
+	}
 }
 
 func (c *storeCollector) collectPools(put putter, pools []mvcc.Pool) {

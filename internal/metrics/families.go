@@ -38,6 +38,7 @@ type families struct {
 	pending, pruneTime, prunedRows, pruneErrors, lastPruned          *family
 	requests, watchers, watchLag, events, progress                   *family
 	logReads, retries, ended                                         *family
+	checked, checkProgress, checkCompleted, damaged                  *family
 	connections, connectionsMax, connectionsOpened, waits, waitsTime *family
 }
 
@@ -84,6 +85,11 @@ func newFamilies() *families {
 	f.prunedRows = add("ark_compaction_rows_deleted_total", counter, "Rows that compaction has deleted from the log.")
 	f.pruneErrors = add("ark_compaction_errors_total", counter, "Steps that failed; they are tried again.")
 	f.lastPruned = add("ark_compaction_last_success_timestamp_seconds", gauge, "When a step last succeeded, in Unix seconds; 0 if none has since the start.")
+
+	f.checked = add("ark_store_check_rows_total", counter, "Rows that the check in the background has compared with their checksums. Only with sqlite.")
+	f.checkProgress = add("ark_store_check_progress_ratio", gauge, "How far the check in the background has come with all rows, from 0 to 1; a pass begins every day. Only with sqlite.")
+	f.checkCompleted = add("ark_store_check_last_complete_timestamp_seconds", gauge, "When such a pass last ended, in Unix seconds; 0 if none has since the start. Only with sqlite.")
+	f.damaged = add("ark_store_damaged_rows", gauge, "Rows met since the start, by reads and by the check, that are not what was written: the log names them, and ark-server check. Only with sqlite.")
 
 	f.watchers = add("ark_watch_watchers", gauge, "Watches that the storage serves; the API server has one for each resource, whatever the number of clients.")
 	f.watchLag = add("ark_watch_lag_revisions", gauge, "How many revisions the watch is behind that is furthest behind.")

@@ -43,6 +43,8 @@ type Stats struct {
 	Writes, Reads Outage
 	// Pools are the engine's connections, if it tells.
 	Pools []Pool
+	// Check is how far the engine's own check of its data has come, nil where it has none.
+	Check *CheckStats
 }
 
 // LogRows is an upper estimate of the rows in the engine's log: one for every live key,
@@ -66,6 +68,23 @@ type Pool struct {
 // Pooled is an Engine that tells of its connections, at any time until Close.
 type Pooled interface {
 	Pools() []Pool
+}
+
+// CheckStats says what an engine's check of its data in the background has found.
+type CheckStats struct {
+	// Rows have been checked since the start; Damaged of all that have been read are not what
+	// was written.
+	Rows    int64
+	Damaged int
+	// Progress of the present pass over all rows, from 0 to 1; 1 until the next begins.
+	Progress float64
+	// Completed is when the last pass has ended; zero if none has since the start.
+	Completed time.Time
+}
+
+// Checked is an Engine that checks its data in the background.
+type Checked interface {
+	CheckStats() CheckStats
 }
 
 // counters are what Stats cannot find out otherwise.
@@ -97,6 +116,10 @@ func (s *Store) Stats() Stats {
 	}
 	if p, ok := s.engine.(Pooled); ok {
 		stats.Pools = p.Pools()
+	}
+	if c, ok := s.engine.(Checked); ok {
+		check := c.CheckStats()
+		stats.Check = &check
 	}
 	return stats
 }

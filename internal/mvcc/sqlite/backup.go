@@ -38,6 +38,9 @@ func Backup(ctx context.Context, path, to string, progress func(int64)) (mvcc.St
 		return st, explain(err)
 	}
 	st, err := check(ctx, partial)
+	if err == nil {
+		err = noteComplete(ctx, partial)
+	}
 	if err != nil {
 		return st, fmt.Errorf("check the copy: %w", err)
 	}
@@ -70,6 +73,16 @@ func vacuumInto(ctx context.Context, path, partial string, progress func(int64))
 	}
 }
 
+// noteComplete notes in a copy that it needs no write-ahead log.
+func noteComplete(ctx context.Context, path string) error {
+	db, conn, err := connect(ctx, path)
+	if err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "UPDATE meta SET value = 1 WHERE name = ?", metaQuiet)
+	return errors.Join(err, conn.Close(), db.Close())
+}
+
 // check reads a database that nobody has open from end to end.
 func check(ctx context.Context, path string) (mvcc.State, error) {
 	var st mvcc.State
@@ -85,6 +98,14 @@ func check(ctx context.Context, path string) (mvcc.State, error) {
 	}
 	if verdict != "ok" {
 		return st, fmt.Errorf("it is damaged: %s", verdict)
+	}
+	if version, err := identify(ctx, path); err != nil || version >= markedVersion {
+		if err == nil {
+			err = checkRows(ctx, conn)
+		}
+		if err != nil {
+			return st, err
+		}
 	}
 	err = conn.QueryRowContext(ctx, stateQuery).Scan(&st.Revision, &st.Compacted, &st.Pruned)
 	return st, err

@@ -76,14 +76,14 @@ func TestBackupAndRestore(t *testing.T) {
 	if st.Revision < 201 || st.Revision >= last {
 		t.Fatalf("the copy is of revision %d, the database of %d", st.Revision, last)
 	}
-	if _, _, err := Restore(t.Context(), copied, path, 1000); err == nil || !strings.Contains(err.Error(), "has it open") {
+	if _, _, err := Restore(t.Context(), copied, path, "", 1000); err == nil || !strings.Contains(err.Error(), "has it open") {
 		t.Fatalf("restored under an open server: %v", err)
 	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 
-	restored, aside, err := Restore(t.Context(), copied, path, 1_000_000)
+	restored, aside, err := Restore(t.Context(), copied, path, "", 1_000_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func TestBackupRefuses(t *testing.T) {
 	if b, _ := os.ReadFile(taken); string(b) != "precious" {
 		t.Error("the other file has changed")
 	}
-	if _, err := Bump(t.Context(), path, 5); err == nil || !strings.Contains(err.Error(), "has it open") {
+	if _, err := Bump(t.Context(), path, "", 5); err == nil || !strings.Contains(err.Error(), "has it open") {
 		t.Errorf("moved the counter under an open server: %v", err)
 	}
 }

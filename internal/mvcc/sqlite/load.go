@@ -4,57 +4,142 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
 
 const (
 	countStateQuery = "SELECT count(*) FROM state"
 	splitStateQuery = "SELECT created FROM state ORDER BY created LIMIT 1 OFFSET ?"
 	loadQuery       = `
-		SELECT l.id >> 20, l.key, l.value, l.created, l.version, l.lease
+		SELECT s.created, l.id, l.key, l.value, l.created, l.version, l.lease, l.prev, l.checksum
 		FROM state s CROSS JOIN log l ON l.id = s.id
 		WHERE s.created >= ? AND s.created < ?`
+	missingQuery = "SELECT created, id FROM state WHERE id NOT IN (SELECT id FROM log) LIMIT 1000"
 )
 
 // fewKeys are not worth more than one connection.
 const fewKeys = 256
 
-// Load implements mvcc.Engine. A connection for each processor reads a part of
-// the keys; each is called from one goroutine.
+// Load implements mvcc.Engine. It refuses a database in which rows of live keys are
+// missing or damaged, or whose live keys are not those that the marks remember.
 func (e *Engine) Load(ctx context.Context, each func(*mvcc.KeyValue) error) (mvcc.State, error) {
 	st, err := e.State(ctx)
 	if err != nil {
 		return st, err
 	}
+	live, err := e.scanLive(ctx, each)
+	if err != nil {
+		return st, err
+	}
+	live.revision = st.Revision
+	if err := live.complete(e.remembered); err != nil {
+		return st, err
+	}
+	e.found(st, live)
+	return st, nil
+}
+
+// found begins what goes on while a complete database is in use.
+func (e *Engine) found(st mvcc.State, live *liveKeys) {
+	e.newest.Store(st.Revision)
+	e.pruned.Store(st.Pruned)
+	if e.loaded {
+		return
+	}
+	e.loaded, e.remembered = true, nil
+	e.marks.start(mark.Mark{Store: e.store, Revision: st.Revision, Keys: int64(live.n), Digest: live.digest})
+	e.reserve.take()
+	e.writing.Lock()
+	if !e.quiet {
+		e.checkpointer.awake.Store(true)
+		e.checkpointer.wake()
+	}
+	e.writing.Unlock()
+	e.scrubber = startScrubber(e)
+}
+
+// liveKeys is what a scan of the live keys has found.
+type liveKeys struct {
+	store    mark.StoreID
+	revision int64
+	mu       sync.Mutex
+	n        int // whose rows are as they should be
+	digest   uint64
+	damaged  []damagedRow // without the key where the row is missing
+}
+
+// complete returns an error unless all rows are as they should be, and those that a
+// mark of the same revision remembers.
+func (l *liveKeys) complete(marks []remembered) error {
+	if len(l.damaged) > 0 {
+		return &DamageError{Store: l.store, Rows: l.damaged, Of: l.n + len(l.damaged)}
+	}
+	for _, m := range marks {
+		if m.Store == l.store && m.Revision == l.revision && m.Keys != mark.Unknown && (m.Keys != int64(l.n) || m.Digest != l.digest) {
+			return &LossError{l.store, fmt.Sprintf("its %d live keys are not the %d that were there at revision %d: "+
+				"the database and its write-ahead log do not belong together, or one of them is damaged", l.n, m.Keys, m.Revision)}
+		}
+	}
+	return nil
+}
+
+// scanLive reads the row of each live key, checks it, and passes it to each, unless that is
+// nil. A connection for each processor reads a part of the keys; each is called from one
+// goroutine.
+func (e *Engine) scanLive(ctx context.Context, each func(*mvcc.KeyValue) error) (*liveKeys, error) {
+	live := &liveKeys{store: e.store}
 	var want int
 	if err := e.readers.QueryRowContext(ctx, countStateQuery).Scan(&want); err != nil {
-		return st, err
+		return nil, err
 	}
 	bounds, err := e.split(ctx, want, min(runtime.GOMAXPROCS(0), 4))
 	if err != nil {
-		return st, err
+		return nil, err
 	}
 	var parts []mvcc.LoadPart
 	for i, from := range bounds[:len(bounds)-1] {
 		parts = append(parts, func(ctx context.Context, send func(*mvcc.KeyValue) error) error {
-			return e.loadPart(ctx, from, bounds[i+1], send)
+			return e.loadPart(ctx, from, bounds[i+1], live, send)
 		})
 	}
-	n, err := mvcc.LoadParts(ctx, parts, each)
+	if each == nil {
+		each = func(*mvcc.KeyValue) error { return nil }
+	}
+	if _, err := mvcc.LoadParts(ctx, parts, each); err != nil {
+		return nil, err
+	}
+	if live.n+len(live.damaged) != want {
+		if err := e.addMissing(ctx, live); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
+}
+
+// addMissing finds the keys that have no row in the log.
+func (e *Engine) addMissing(ctx context.Context, live *liveKeys) error {
+	rows, err := e.readers.QueryContext(ctx, missingQuery)
 	if err != nil {
-		return st, err
+		return err
 	}
-	if n != want {
-		return st, fmt.Errorf("the database is damaged: %d of %d keys have no row in the log: restore a backup", want-n, want)
+	defer rows.Close()
+	for rows.Next() {
+		bad := damagedRow{why: "is missing"}
+		if err := rows.Scan(&bad.created, &bad.id); err != nil {
+			return err
+		}
+		live.damaged = append(live.damaged, bad)
 	}
-	return st, nil
+	return rows.Err()
 }
 
 // split cuts the state table into parts of about equal size: part i is from
 // bound i to below bound i+1.
 func (e *Engine) split(ctx context.Context, keys, parts int) ([]int64, error) {
-	bounds := []int64{0}
+	bounds := []int64{-1 << 63}
 	for i := 1; i < parts && keys > fewKeys; i++ {
 		var at int64
 		if err := e.readers.QueryRowContext(ctx, splitStateQuery, keys*i/parts).Scan(&at); err != nil {
@@ -65,22 +150,34 @@ func (e *Engine) split(ctx context.Context, keys, parts int) ([]int64, error) {
 	return append(bounds, 1<<63-1), nil
 }
 
-func (e *Engine) loadPart(ctx context.Context, from, to int64, send func(*mvcc.KeyValue) error) error {
+func (e *Engine) loadPart(ctx context.Context, from, to int64, live *liveKeys, send func(*mvcc.KeyValue) error) error {
 	rows, err := e.readers.QueryContext(ctx, loadQuery, from, to)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	n, digest := 0, uint64(0)
 	for rows.Next() {
-		kv := &mvcc.KeyValue{}
-		var created int64
-		if err := rows.Scan(&kv.ModRevision, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease)); err != nil {
+		var created, sum int64
+		var r row
+		if err := rows.Scan(&created, &r.id, &r.key, &r.value, &r.created, &r.version, &r.lease, &r.prev, &sum); err != nil {
 			return err
 		}
-		setCreated(kv, created)
-		if err := send(kv); err != nil {
+		if !r.intact(sum) || r.created != created || r.version <= 0 {
+			live.mu.Lock()
+			live.damaged = append(live.damaged, damagedRow{created: created, id: r.id, key: r.key, why: "does not match its checksum"})
+			live.mu.Unlock()
+			continue
+		}
+		n++
+		digest += mark.Digest(r.created, r.id/positions)
+		if err := send(r.keyValue()); err != nil {
 			return err
 		}
 	}
+	live.mu.Lock()
+	live.n += n
+	live.digest += digest
+	live.mu.Unlock()
 	return rows.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 	sqlitelib "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -22,10 +24,20 @@ type Options struct {
 	// A crash of the machine, though not of the process, may then lose the last
 	// writes acknowledged; the file stays consistent.
 	Relaxed bool
+	// SecondMark is a folder, if it exists, that remembers the database besides
+	// the file beside it.
+	SecondMark string
+	// AcceptDataLoss, if not nil, is the store whose data may be missing: Open then goes on
+	// with what is there, past every revision known to have been handed out, under a new
+	// store id.
+	AcceptDataLoss *mark.StoreID
+	// Log receives what an operator should know. Default: slog.Default.
+	Log *slog.Logger
 }
 
-// Open opens or creates the database at path. Its errors say what is wrong
-// with the path and what to do; they do not name the path.
+// Open opens or creates the database at path. It refuses one that lacks what its marks
+// say it held (LossError). Its errors say what is wrong with the path and what
+// to do; they do not name the path. A refused database stays as it is.
 func Open(ctx context.Context, path string, opts Options) (*Engine, error) {
 	path, err := usable(path)
 	if err != nil {
@@ -35,21 +47,67 @@ func Open(ctx context.Context, path string, opts Options) (*Engine, error) {
 	if _, err := identify(ctx, path); err != nil {
 		return nil, explain(err)
 	}
-	e := &Engine{path: path}
-	if e.lock, err = lock(path); err != nil {
-		return nil, explain(err)
-	}
-	err = tighten(path)
-	if err == nil {
-		err = e.open(ctx, opts)
-	}
-	if err == nil {
-		// What SQLite opened may have been planted since the first look.
-		err = tighten(path)
+	e, err := open(ctx, path, opts)
+	if err != nil && isNoSpace(err) && fileSize(path+reserveSuffix) > 0 {
+		(&reserve{path: path + reserveSuffix}).release()
+		e, err = open(ctx, path, opts)
 	}
 	if err != nil {
-		_ = e.Close() // the first error says more
 		return nil, explain(err)
+	}
+	return e, nil
+}
+
+func newEngine(path string, opts Options) *Engine {
+	log := opts.Log
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Engine{
+		path: path, log: log, reserve: &reserve{path: path + reserveSuffix},
+		marks: &marks{paths: markPaths(path, opts.SecondMark), log: log, relaxed: opts.Relaxed},
+	}
+}
+
+func open(ctx context.Context, path string, opts Options) (_ *Engine, err error) {
+	e := newEngine(path, opts)
+	defer func() {
+		if err != nil {
+			_ = e.Close() // the first error says more
+		}
+	}()
+	if e.lock, err = lock(path); err != nil {
+		return nil, err
+	}
+	have, err := e.inspect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	losses := have.losses(path, e.remembered)
+	accepted := accepts(opts.AcceptDataLoss, losses)
+	if len(losses) > 0 && !accepted {
+		return nil, losses[0]
+	}
+	if !have.present {
+		// A write-ahead log of something else must not become this one's.
+		if err := e.createFile(accepted); err != nil {
+			return nil, err
+		}
+	}
+	if err := tighten(path); err != nil {
+		return nil, err
+	}
+	if err := e.open(ctx, opts); err != nil {
+		return nil, err
+	}
+	// What SQLite opened may have been planted since the first look.
+	if err := tighten(path); err != nil {
+		return nil, err
+	}
+	if accepted || opts.AcceptDataLoss != nil && *opts.AcceptDataLoss == e.store {
+		if err := e.accept(ctx, losses); err != nil {
+			return nil, err
+		}
 	}
 	return e, nil
 }
@@ -82,7 +140,10 @@ func usable(path string) (string, error) {
 	if err := trust(path); err != nil {
 		return "", err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOFOLLOW, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return path, nil
+	}
 	if err != nil {
 		return "", explain(err)
 	}
@@ -106,7 +167,7 @@ func explain(err error) error {
 	case code == sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("it is not an SQLite database: choose another path, or move that file away: %w", err)
 	case code == sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("it is damaged: restore a backup: %w", err)
+		return fmt.Errorf("it is damaged: %s: %w", structureFix, err)
 	}
 	return err
 }
@@ -140,17 +201,41 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 	if err := e.statements(ctx); err != nil {
 		return err
 	}
+	var store int64
+	if err := e.writer.QueryRowContext(ctx, identityQuery).Scan(&store, &e.quiet); err != nil {
+		return fmt.Errorf("read the store id: %w", err)
+	}
+	e.store = mark.StoreID(store)
 	if e.readers, err = sql.Open("sqlite", dsn(e.path, "query_only(1)", "temp_store(MEMORY)")); err != nil {
 		return err
 	}
 	e.readers.SetMaxOpenConns(8)
-	e.folder, err = startFolder(ctx, e.path, synchronous)
+	e.checkpointer, err = startCheckpointer(ctx, e, synchronous)
 	return err
 }
 
+// createFile makes an empty file. What an accepted loss has left is moved aside.
+func (e *Engine) createFile(accepted bool) error {
+	if accepted && (fileSize(e.path) > 0 || fileSize(e.path+"-wal") > 0) {
+		aside, err := moveAside(e.path)
+		if err != nil {
+			return fmt.Errorf("move aside what is left: %w", err)
+		}
+		e.log.Warn("what was left of the database has been moved aside", "to", aside)
+	}
+	f, err := os.OpenFile(e.path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// busyTimeout is how long a connection waits for another one's lock. Connections hardly ever
+// wait for each other; when one does, not for long.
+const busyTimeout = "PRAGMA busy_timeout(1000)"
+
 // dsn names the file with the settings that each connection gets.
 func dsn(path string, pragmas ...string) string {
-	// Connections hardly ever wait for each other; when one does, not for long.
 	// Left to itself SQLite may build an index of the whole log for one query.
 	q := url.Values{"_pragma": append([]string{"busy_timeout(1000)", "automatic_index(0)"}, pragmas...)}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: q.Encode()}).String()
@@ -158,7 +243,11 @@ func dsn(path string, pragmas ...string) string {
 
 // connect opens a pool of one and returns its connection.
 func connect(ctx context.Context, path string, pragmas ...string) (*sql.DB, *sql.Conn, error) {
-	db, err := sql.Open("sqlite", dsn(path, pragmas...))
+	return connectTo(ctx, dsn(path, pragmas...))
+}
+
+func connectTo(ctx context.Context, dsn string) (*sql.DB, *sql.Conn, error) {
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,6 +258,28 @@ func connect(ctx context.Context, path string, pragmas ...string) (*sql.DB, *sql
 		return nil, nil, err
 	}
 	return db, conn, nil
+}
+
+// connection is one to a file that must exist. It cannot change the database, nor does it
+// copy the write-ahead log when it is the last to close.
+type connection struct {
+	db *sql.DB
+	*sql.Conn
+}
+
+func connectReadOnly(ctx context.Context, path string) (*connection, error) {
+	db, conn, err := connectTo(ctx, dsn(path, "temp_store(MEMORY)")+"&mode=ro")
+	if err != nil {
+		return nil, err
+	}
+	return &connection{db, conn}, nil
+}
+
+func (c *connection) close() error {
+	if c == nil {
+		return nil
+	}
+	return errors.Join(c.Conn.Close(), c.db.Close())
 }
 
 // classify turns a failure to write into the store's terms.

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
 
 // Restore puts a copy of the backup from in the place of the database at path and
@@ -17,7 +19,9 @@ import (
 // that the database lost has handed out (design, invariant 8). A database that
 // is there is moved aside first, to the name returned; a server that has it
 // open keeps Restore out. Errors say what is wrong and what to do.
-func Restore(ctx context.Context, from, path string, bump int64) (st mvcc.State, aside string, err error) {
+//
+// secondMark is that of Options. Revisions that the marks know are passed too.
+func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st mvcc.State, aside string, err error) {
 	if version, err := identify(ctx, from); err != nil {
 		return st, "", fmt.Errorf("the backup: %w", explain(err))
 	} else if version == 0 {
@@ -38,32 +42,40 @@ func Restore(ctx context.Context, from, path string, bump int64) (st mvcc.State,
 	if _, err := check(ctx, partial); err != nil {
 		return st, "", fmt.Errorf("the backup cannot be used: %w", err)
 	}
-	if st, err = bumpFile(ctx, partial, bump, false); err != nil {
+	paths := markPaths(path, secondMark)
+	var store mark.StoreID
+	if st, store, err = bumpFile(ctx, partial, bump, newestMark(paths), false); err != nil {
 		return st, "", fmt.Errorf("move the counter on: %w", explain(err))
 	}
 	if aside, err = moveAside(path); err != nil {
 		return st, "", fmt.Errorf("move the old database aside: %w", err)
 	}
-	return st, aside, settleFile(partial, path)
+	if err := settleFile(partial, path); err != nil {
+		return st, aside, err
+	}
+	return st, aside, remember(paths, store, st.Revision)
 }
 
 // Bump moves the counter of a database that no server has open on by some
 // revisions, at least 1: everything before is compacted, so no watch or list from
 // before can be resumed, and no revision is handed out twice.
-func Bump(ctx context.Context, path string, by int64) (mvcc.State, error) {
-	return skip(ctx, path, by, false)
+func Bump(ctx context.Context, path, secondMark string, by int64) (mvcc.State, error) {
+	return skip(ctx, path, secondMark, by, false)
 }
 
 // Begin is Bump for a store that has never been written: its first revision follows the number. Any other is left as it
 // is.
 func Begin(ctx context.Context, path string, by int64) (mvcc.State, error) {
-	return skip(ctx, path, by, true)
+	return skip(ctx, path, "", by, true)
 }
 
-func skip(ctx context.Context, path string, by int64, onlyNew bool) (mvcc.State, error) {
+func skip(ctx context.Context, path, secondMark string, by int64, onlyNew bool) (mvcc.State, error) {
 	var st mvcc.State
 	if _, err := os.Stat(path); err != nil {
 		return st, fmt.Errorf("there is no database: %w", err)
+	}
+	if fileSize(path) == 0 {
+		return st, errors.New("there is no database: the file is empty")
 	}
 	if _, err := identify(ctx, path); err != nil {
 		return st, explain(err)
@@ -73,26 +85,47 @@ func skip(ctx context.Context, path string, by int64, onlyNew bool) (mvcc.State,
 		return st, explain(err)
 	}
 	defer held.Close()
-	st, err = bumpFile(ctx, path, by, onlyNew)
+	paths := markPaths(path, secondMark)
+	st, store, err := bumpFile(ctx, path, by, newestMark(paths), onlyNew)
 	if err != nil {
 		return st, explain(err)
 	}
-	return st, nil
+	return st, remember(paths, store, st.Revision)
+}
+
+// newestMark is the newest revision that marks know.
+func newestMark(paths []string) int64 {
+	newest := int64(0)
+	for _, path := range paths {
+		if m, err := mark.Read(path); err == nil {
+			newest = max(newest, m.Revision)
+		}
+	}
+	return newest
+}
+
+// remember writes marks that were not kept up to date by an engine.
+func remember(paths []string, store mark.StoreID, revision int64) error {
+	m := marks{paths: paths, log: slog.Default()}
+	m.start(mark.Mark{Store: store, Revision: revision, Keys: mark.Unknown})
+	err := m.written()
+	m.close()
+	return err
 }
 
 // maxRevision is the greatest that row ids have room for.
 const maxRevision = (1<<63 - 1) / positions
 
-// bumpFile moves the counter on. The revisions left out count as compacted and pruned;
+// bumpFile moves the counter on, past a revision at least. The revisions left out count as compacted and pruned;
 // rows that pruning would have deleted go first.
-func bumpFile(ctx context.Context, path string, by int64, onlyNew bool) (mvcc.State, error) {
-	e := &Engine{path: path}
+func bumpFile(ctx context.Context, path string, by, past int64, onlyNew bool) (mvcc.State, mark.StoreID, error) {
+	e := newEngine(path, Options{})
 	if err := e.open(ctx, Options{}); err != nil {
-		return mvcc.State{}, errors.Join(err, e.Close())
+		return mvcc.State{}, 0, errors.Join(err, e.Close())
 	}
 	st, err := e.State(ctx)
 	if err == nil && onlyNew && st.Revision > 1 {
-		return st, e.Close()
+		return st, e.store, e.Close()
 	}
 	if err == nil && (by < 1 || by > maxRevision-st.Revision) {
 		err = fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
@@ -101,18 +134,20 @@ func bumpFile(ctx context.Context, path string, by int64, onlyNew bool) (mvcc.St
 		_, err = e.Prune(ctx, st.Pruned, st.Revision)
 	}
 	if err == nil {
-		st.Revision += by
+		st.Revision = max(st.Revision+by, past+1)
 		st.Compacted, st.Pruned = st.Revision, st.Revision
+		e.changed = true
 		err = e.write(ctx, func() error {
 			for _, name := range []string{"compacted", "pruned"} {
 				if _, err := e.setMeta.Exec(st.Revision, name); err != nil {
 					return err
 				}
 			}
-			return nil
+			return e.revokeQuiet()
 		})
+		e.quiet = false
 	}
-	return st, errors.Join(err, e.Close())
+	return st, e.store, errors.Join(err, e.Close())
 }
 
 func same(a, b string) bool {

@@ -49,24 +49,43 @@ CREATE TABLE meta (
 	value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('compacted', 0), ('pruned', 0);
+`, `
+ALTER TABLE log   ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0; -- checksum.go; 0 for a row without
+ALTER TABLE lease ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
+INSERT INTO meta VALUES ('store', random()); -- what marks remember the database by
+INSERT INTO meta VALUES ('quiet', 1);        -- 1 where the file, without its write-ahead log, has everything
 `}
 
-// identify returns the file's schema version, 0 for a new file, or says why it
-// must not be touched. It changes nothing.
+// metaQuiet and metaStore name rows of the table meta.
+const (
+	metaQuiet = "quiet"
+	metaStore = "store"
+	// markedVersion is the first schema version with those.
+	markedVersion = 2
+)
+
+// identify returns the file's schema version, 0 for a file that is new, empty or not
+// there, or says why it must not be touched. It changes nothing.
 func identify(ctx context.Context, path string) (int, error) {
-	db, conn, err := connect(ctx, path, "query_only(1)")
+	if fileSize(path) == 0 {
+		return 0, nil // SQLite would delete the write-ahead log of an empty file
+	}
+	c, err := connectReadOnly(ctx, path)
 	if err != nil {
 		return 0, err
 	}
-	defer db.Close()
-	defer conn.Close()
+	defer func() { _ = c.close() }() // it only reads
+	return c.identify(ctx)
+}
+
+func (c *connection) identify(ctx context.Context) (int, error) {
 	var app, version, tables int
 	for query, into := range map[string]*int{
 		"PRAGMA application_id":              &app,
 		"PRAGMA user_version":                &version,
 		"SELECT count(*) FROM sqlite_schema": &tables,
 	} {
-		if err := conn.QueryRowContext(ctx, query).Scan(into); err != nil {
+		if err := c.QueryRowContext(ctx, query).Scan(into); err != nil {
 			return 0, err
 		}
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // family are the suffixes of a database's name and of those beside it.
-var family = []string{"", "-wal", "-shm", "-journal", ".lock"}
+var family = []string{"", "-wal", "-shm", "-journal", ".lock", ".mark", reserveSuffix}
 
 // trust refuses a database, or what lies beside it, that another user may have planted or
 // changed. It changes nothing.

@@ -1,0 +1,76 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+)
+
+// acceptBump is by how much an accepted loss moves the counter on beyond all that is known:
+// more than a server hands out in a year at 30 writes a second.
+const acceptBump = 1_000_000_000
+
+// accept makes a usable database of one that has lost something, if it has: live keys
+// whose rows are damaged or missing go, history goes, the counter moves past every revision
+// that is known to have been handed out, and the database gets a new store id, so that
+// one permission is good for one loss.
+func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
+	live, err := e.scanLive(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if len(losses) == 0 && live.complete(e.remembered) == nil {
+		return nil
+	}
+	st, err := e.State(ctx)
+	if err != nil {
+		return err
+	}
+	newest := st.Revision
+	for _, m := range e.remembered {
+		newest = max(newest, m.Revision)
+	}
+	target := min(newest+acceptBump, maxRevision)
+	if target <= newest {
+		return fmt.Errorf("revision %d cannot be moved on: restore a backup", newest)
+	}
+	var random [8]byte
+	if _, err := rand.Read(random[:]); err != nil {
+		return err
+	}
+	store := int64(binary.LittleEndian.Uint64(random[:]))
+	err = e.write(ctx, func() error {
+		for _, bad := range live.damaged {
+			if _, err := e.deleteState.Exec(bad.created); err != nil {
+				return err
+			}
+		}
+		if _, err := e.writer.ExecContext(ctx, "DELETE FROM log WHERE id NOT IN (SELECT id FROM state)"); err != nil {
+			return err
+		}
+		for name, value := range map[string]int64{"compacted": target, "pruned": target, metaStore: store, metaQuiet: 0} {
+			if _, err := e.setMeta.Exec(value, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("accept the loss: %w", err)
+	}
+	e.quiet, e.remembered = false, nil
+	e.store = mark.StoreID(store)
+	what := "damaged rows"
+	if len(losses) > 0 {
+		what = losses[0].what
+	}
+	e.log.Warn("a loss of data has been accepted: --accept-data-loss can be left out from now on",
+		"found", what, "keysRemoved", len(live.damaged), "revision", target, "store", e.store.String())
+	for _, bad := range live.damaged {
+		e.log.Warn("the damaged row of a key has been removed", "row", bad.String())
+	}
+	return nil
+}

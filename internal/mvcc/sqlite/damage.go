@@ -1,0 +1,62 @@
+package sqlite
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+)
+
+// damagedRow is a row of the log that is not what was written.
+type damagedRow struct {
+	created, id int64
+	key         []byte // nil where the row is missing
+	why         string
+	last        int64 // where revisions up to this one are missing altogether
+}
+
+func (r damagedRow) String() string {
+	if r.last > 0 {
+		return fmt.Sprintf("revisions %d to %d are missing", r.id/positions, r.last)
+	}
+	if r.key == nil {
+		return fmt.Sprintf("the row of revision %d %s", r.id/positions, r.why)
+	}
+	return fmt.Sprintf("the row of key %q at revision %d %s", r.key, r.id/positions, r.why)
+}
+
+// DamageError says which rows are not what was written.
+type DamageError struct {
+	Store mark.StoreID
+	Rows  []damagedRow
+	// Of is how many there are in all, 0 where nobody has counted.
+	Of int
+}
+
+// namedRows bounds the length of an error.
+const namedRows = 3
+
+func (d *DamageError) Error() string {
+	var b strings.Builder
+	b.WriteString("the database is damaged: ")
+	if d.Of > 0 {
+		fmt.Fprintf(&b, "%d of %d keys: ", len(d.Rows), d.Of)
+	}
+	for i, r := range d.Rows[:min(len(d.Rows), namedRows)] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(r.String())
+	}
+	if len(d.Rows) > namedRows {
+		b.WriteString(", and more (ark-server check lists them)")
+	}
+	fmt.Fprintf(&b, ": restore a backup (ark-server restore), or go on without these rows: --accept-data-loss=%s", d.Store)
+	return b.String()
+}
+
+// damage reports damage that was met in use.
+func (e *Engine) damage(r damagedRow) error {
+	e.scrubber.met(r)
+	return &DamageError{Store: e.store, Rows: []damagedRow{r}}
+}

@@ -1,0 +1,208 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// The scrubber reads a few rows at a time, with a pause after each step that bounds what it
+// takes of the disk and the processor.
+const (
+	scrubRows  = 128
+	scrubBytes = 1 << 20
+	scrubPause = 250 * time.Millisecond
+	// scrubDelay leaves the start alone, and scrubEvery is how long after one pass the
+	// next begins.
+	scrubDelay = 15 * time.Second
+	scrubEvery = 24 * time.Hour
+)
+
+const (
+	scrubQuery = `
+		SELECT id, key, value, created, version, lease, prev, checksum,
+		       at, user, groups, impersonator, user_agent, field_manager, audit_id, verb
+		FROM log WHERE id > ? ORDER BY id LIMIT ?`
+	sealQuery = "UPDATE log SET checksum = ? WHERE id = ? AND checksum = 0"
+)
+
+// scrubber reads the whole log in the background, slowly, and again every day: it
+// compares each row with its checksum, and adds one to rows that have none yet.
+type scrubber struct {
+	e       *Engine
+	end     context.CancelFunc
+	running sync.WaitGroup
+
+	rows      atomic.Int64 // checked since the start
+	progress  atomic.Int64 // of the pass, in thousandths
+	completed atomic.Int64 // Unix seconds
+	mu        sync.Mutex
+	damaged   map[int64]bool // rows, as they were met
+}
+
+func startScrubber(e *Engine) *scrubber {
+	ctx, end := context.WithCancel(context.Background())
+	s := &scrubber{e: e, end: end, damaged: map[int64]bool{}}
+	s.running.Go(func() {
+		for wait := scrubDelay; pause(ctx, wait); wait = scrubEvery {
+			if err := s.pass(ctx, scrubPause); err != nil && ctx.Err() == nil {
+				e.log.Error("the check of the database in the background has failed: run ark-server check", "error", err)
+			}
+		}
+	})
+	return s
+}
+
+// pause reports whether the time has passed before ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// pass checks every row once.
+func (s *scrubber) pass(ctx context.Context, between time.Duration) error {
+	s.progress.Store(0)
+	for at := int64(0); ; {
+		newest := s.e.newest.Load()
+		rows, err := readRows(ctx, s.e.readers, at, scrubRows)
+		if err != nil {
+			return err
+		}
+		var bare []fullRow
+		for i := range rows {
+			r := &rows[i]
+			switch {
+			case r.sum == 0:
+				bare = append(bare, *r)
+			case r.sum != r.want():
+				s.met(damagedRow{id: r.id, key: r.key, why: "does not match its checksum"})
+			}
+			at = r.id
+		}
+		if len(bare) > 0 {
+			if err := s.e.seal(ctx, bare); err != nil {
+				return err
+			}
+		}
+		s.rows.Add(int64(len(rows)))
+		if len(rows) == 0 {
+			break
+		}
+		s.progress.Store(min(at/positions*1000/max(newest, 1), 1000))
+		if !pause(ctx, between) {
+			return ctx.Err()
+		}
+	}
+	s.progress.Store(1000)
+	s.completed.Store(time.Now().Unix())
+	return nil
+}
+
+// met counts and logs a damaged row, once.
+func (s *scrubber) met(r damagedRow) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	known := s.damaged[r.id]
+	s.damaged[r.id] = true
+	s.mu.Unlock()
+	if !known {
+		s.e.log.Error("the database is damaged: "+r.String()+": restore a backup (ark-server restore); ark-server check lists all damage",
+			"database", s.e.path, "key", string(r.key), "revision", r.id/positions)
+	}
+}
+
+func (s *scrubber) stop() {
+	s.end()
+	s.running.Wait()
+}
+
+// CheckStats implements mvcc.Checked.
+func (e *Engine) CheckStats() mvcc.CheckStats {
+	s := e.scrubber
+	if s == nil {
+		return mvcc.CheckStats{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := mvcc.CheckStats{Rows: s.rows.Load(), Damaged: len(s.damaged), Progress: float64(s.progress.Load()) / 1000}
+	if at := s.completed.Load(); at > 0 {
+		st.Completed = time.Unix(at, 0)
+	}
+	return st
+}
+
+// seal adds the checksums of rows that have none.
+func (e *Engine) seal(ctx context.Context, rows []fullRow) error {
+	e.writing.Lock()
+	defer e.writing.Unlock()
+	err := e.write(ctx, func() error {
+		for i := range rows {
+			if _, err := e.sealRow.Exec(rows[i].want(), rows[i].id); err != nil {
+				return fmt.Errorf("add a checksum to revision %d: %w", rows[i].id/positions, err)
+			}
+		}
+		return e.revokeQuiet()
+	})
+	if errors.Is(err, mvcc.ErrNoSpace) {
+		return nil // the next pass tries again
+	}
+	if err == nil {
+		e.checkpointer.changed(int64(len(rows)))
+	}
+	return err
+}
+
+// fullRow is a row of the log with all its columns.
+type fullRow struct {
+	row
+	writer
+	sum int64
+}
+
+// want is the checksum that the row should have.
+func (r *fullRow) want() int64 {
+	var buffer []byte
+	return checksum(r.dataSum(), r.writer.sum(&buffer))
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// readRows reads some rows of the log after an id, none if there are none.
+func readRows(ctx context.Context, db querier, after int64, limit int) ([]fullRow, error) {
+	rows, err := db.QueryContext(ctx, scrubQuery, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var read []fullRow
+	for bytes := 0; bytes < scrubBytes && rows.Next(); {
+		var r fullRow
+		var actor [7]sql.NullString
+		if err := rows.Scan(&r.id, &r.key, &r.value, &r.created, &r.version, &r.lease, &r.prev, &r.sum,
+			&r.at, &actor[0], &actor[1], &actor[2], &actor[3], &actor[4], &actor[5], &actor[6]); err != nil {
+			return nil, err
+		}
+		for i, s := range actor {
+			r.actor[i] = s.String
+		}
+		read = append(read, r)
+		bytes += len(r.value)
+	}
+	return read, rows.Err()
+}
