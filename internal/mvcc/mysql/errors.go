@@ -39,6 +39,7 @@ const (
 	errInTransaction    = 1568
 	errReadOnlyTx       = 1792
 	errReadOnlyMode     = 1836
+	errOfflineMode      = 3032
 	errRollbackAtCommit = 3101
 )
 
@@ -117,6 +118,8 @@ func connectError(err error, cfg *mysqldriver.Config) error {
 		return fmt.Errorf("connect to %s: user %q has no rights on database %q: GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO that user: %w", where, cfg.User, cfg.DBName, cfg.DBName, err)
 	case errUnknownDB:
 		return fmt.Errorf("connect to %s: there is no database %q: CREATE DATABASE `%s`: %w", where, cfg.DBName, cfg.DBName, err)
+	case errOfflineMode:
+		return fmt.Errorf("connect to %s: the server is offline for users (offline_mode=ON): SET GLOBAL offline_mode = OFF: %w", where, err)
 	case errTooManyConns:
 		return fmt.Errorf("connect to %s: the server has no connection to spare: raise its max_connections: %w", where, err)
 	}
@@ -137,7 +140,7 @@ func connectError(err error, cfg *mysqldriver.Config) error {
 func unreachable(err error) bool {
 	switch number(err) {
 	case 0:
-	case errTooManyConns, errShutdown:
+	case errTooManyConns, errShutdown, errOfflineMode:
 		return true
 	default:
 		return isReadOnly(err)
