@@ -20,7 +20,7 @@ type modelURLOptions struct {
 }
 
 func (o *modelURLOptions) add(fs *pflag.FlagSet) {
-	fs.BoolVar(&o.httpsOnly, "model-url-https-only", false, "refuse Models whose base URL is not https")
+	fs.BoolVar(&o.httpsOnly, "model-url-https-only", false, "refuse Models whose base URL is not https, except at Services of the cluster (*.svc.cluster.local)")
 	fs.BoolVar(&o.denyPrivate, "model-url-deny-private", false, "refuse Models whose base URL is at a loopback, private or link-local IP address, or at localhost")
 	fs.StringSliceVar(&o.privateRanges, "model-url-private-ranges", nil, "`CIDRs` that --model-url-deny-private lets through, such as 10.1.0.0/16")
 	fs.StringSliceVar(&o.domains, "model-url-domains", nil, "the only `domains`, with their sub-domains, at which the base URL of a Model may be; one * stands for any text")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -50,8 +51,12 @@ func defaults(t *testing.T, p place) {
 	created := p.create(t, "one")
 	for path, want := range defaulted()[p.kind.Kind] {
 		parts := strings.Split(path, ".")
-		if got := field(created, parts...); got != want {
-			t.Errorf("%s after create: %v, want %v", path, got, want)
+		stored := want
+		if durations()[p.kind.Kind][strings.TrimPrefix(path, "spec.")] && !p.system.reference {
+			stored = inGoForm(t, want)
+		}
+		if got := field(created, parts...); got != stored {
+			t.Errorf("%s after create: %v, want %v", path, got, stored)
 		}
 		if p.etcd != "" {
 			p.rewrite(t, created, parts...)
@@ -85,6 +90,16 @@ func defaults(t *testing.T, p place) {
 	p.refusedAt(t, p.apply(t, "tester", broken), wrong.path)
 	p.post(t, p.sample("x", func(o object) { o.SetName(p.name("Not_A_Name")) })).refused(t, 422, metav1.StatusReasonInvalid, "metadata.name")
 	p.post(t, p.sample("x", func(o object) { o.SetName("") })).refused(t, 422, metav1.StatusReasonInvalid, "name or generateName is required")
+}
+
+// inGoForm is a duration as Go writes it.
+func inGoForm(t *testing.T, value any) any {
+	t.Helper()
+	span, err := time.ParseDuration(value.(string))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return span.String()
 }
 
 // refusedAt wants 422 Invalid with a cause at the field or within it.

@@ -94,10 +94,13 @@ const besideTheNumbers = `
 
 | promise | test |
 |---|---|
-| the schemas are those of the CRDs in type, enum, default, required, pattern and bounds, field by field; each difference has its reason | ` + "`TestParityWithCRDs`" + ` in internal/apis/ark/openapi |
+| the schemas are those of Ark's own definitions in every keyword at every depth; each difference has its reason | ` + "`TestParityWithCRDs`" + ` in internal/apis/ark/openapi |
+| so are the published documents, OpenAPI v3 and v2 | ` + "`TestPublishedSchemasHoldTheFacts`" + ` in internal/standalone |
+| and the definitions that ` + "`ark-server crds`" + ` prints, which a kube-apiserver accepts | ` + "`TestDefinitionsHoldTheFacts`, `TestKubeAPIServerAcceptsDefinitions`" + ` in internal/crds; the column "CRDs on kube-apiserver" above |
 | and so are defaults, pruning and validation of the same objects | ` + "`TestDefaultsAndContentAsInCRDs`, `TestValidationAsInCRDs`" + ` in internal/apis/ark |
 | random objects of every kind survive encoding, decoding, defaulting and conversion | ` + "`TestRoundTrip`" + ` in internal/apis/ark; ` + "`FuzzDecode`, `FuzzEncode`" + ` in internal/objectjson, beside the stock serializer |
 | more than 200 manifests of all kinds, old and new forms, are accepted or refused with the message that they name | ` + "`TestManifests`" + ` in internal/standalone |
+| each of them that is accepted stays as it is when a Go client writes it back, and spellings of a duration do not conflict | ` + "`TestGoClientsChangeNothing`, `TestSpellingsOfADurationDoNotConflict`" + ` in internal/standalone |
 | what kubectl prints for every kind: get, describe, explain, diff, apply on either side, edit, wait, patch of the status, delete in each way with dependents | ` + "`TestGolden`" + ` in e2e/kubectl |
 | a burst of writes costs the cluster one read of what they refer to | ` + "`TestReferencesOfABurst`" + ` in internal/aggregated |
 | a second sync by the engines of Argo CD and Flux writes nothing, for every kind; pruning and healing work (C41) | ` + "`TestArgo`, `TestFlux`" + ` in e2e/gitops |

@@ -154,7 +154,7 @@ func (c *cluster) testServerSideApply(t *testing.T) {
 	c.refuse(t, "", []string{"conflict with \"kubectl\"", ".spec.timeout"},
 		"apply", "--server-side", "--field-manager=somebody-else", "-n", "ssa", "-f", other)
 	c.run(t, "apply", "--server-side", "--field-manager=somebody-else", "--force-conflicts", "-n", "ssa", "-f", other)
-	if got := c.run(t, "get", "query", "sky", "-n", "ssa", "-o", "jsonpath={.spec.timeout} {.spec.target.name}"); got != "9m researcher" {
+	if got := c.run(t, "get", "query", "sky", "-n", "ssa", "-o", "jsonpath={.spec.timeout} {.spec.target.name}"); got != "9m0s researcher" {
 		t.Errorf("after a forced apply: %q", got)
 	}
 }
@@ -246,7 +246,7 @@ func (c *cluster) testDiff(t *testing.T) {
 	if r.Code != differs || !strings.Contains(r.Stdout, "-  timeout: 5m") || !strings.Contains(r.Stdout, "+  timeout: 7m") {
 		t.Errorf("diff with another timeout: exit code %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
-	if got := c.run(t, "get", "query", "sky", "-n", "diff", "-o", "jsonpath={.spec.timeout}"); got != "5m" {
+	if got := c.run(t, "get", "query", "sky", "-n", "diff", "-o", "jsonpath={.spec.timeout}"); got != "5m0s" {
 		t.Errorf("diff changed the object: timeout %s", got)
 	}
 }

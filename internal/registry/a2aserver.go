@@ -40,6 +40,7 @@ func a2aServer() Kind {
 				return selected(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Discovering") })
 			}},
 		},
+		durations: func(o *v1prealpha1.A2AServer) []place { return []place{&o.Spec.PollInterval} },
 		hooks: hooks[*v1prealpha1.A2AServer]{
 			check: rules.CheckA2AServer,
 			warn:  func(_ context.Context, _ rules.Env, o *v1prealpha1.A2AServer) []string { return rules.WarnA2AServer(o) },

@@ -40,5 +40,6 @@ func a2aTask() Kind {
 				return selected(o.Spec.AgentRef, func(r *v1alpha1.A2ATaskAgentReference) any { return text(r.Name) })
 			}},
 		},
+		durations: func(o *v1alpha1.A2ATask) []place { return []place{&o.Spec.Timeout, &o.Spec.TTL, &o.Spec.PollInterval} },
 	})
 }

@@ -40,11 +40,21 @@ func agent() Kind {
 				return selected(o.Status, func(s *v1alpha1.AgentStatus) any { return condition(s.Conditions, "Available") })
 			}},
 		},
+		durations: func(o *v1alpha1.Agent) []place {
+			places := make([]place, len(o.Spec.Tools))
+			for i := range o.Spec.Tools {
+				if approval := o.Spec.Tools[i].Approval; approval != nil {
+					places[i] = &approval.Timeout
+				}
+			}
+			return places
+		},
 		hooks: hooks[*v1alpha1.Agent]{
-			defaults:  func(_ context.Context, _ rules.Env, o *v1alpha1.Agent, _ bool) { rules.DefaultAgent(o) },
-			check:     rules.CheckAgent,
-			warn:      rules.WarnAgent,
-			skippable: true,
+			goDurations: true,
+			defaults:    func(_ context.Context, _ rules.Env, o *v1alpha1.Agent, _ bool) { rules.DefaultAgent(o) },
+			check:       rules.CheckAgent,
+			warn:        rules.WarnAgent,
+			skippable:   true,
 		},
 	})
 }

@@ -26,6 +26,7 @@ func arkConfig() Kind {
 				return optional(o.Spec.DefaultMemory, func(x *v1alpha1.ResourceReference) any { return word(x.Name) })
 			}},
 		},
+		durations: func(o *v1alpha1.ArkConfig) []place { return []place{&o.Spec.QueryTTL} },
 		hooks: hooks[*v1alpha1.ArkConfig]{
 			check: func(_ context.Context, _ rules.Env, o *v1alpha1.ArkConfig) field.ErrorList {
 				return rules.CheckArkConfig(o)

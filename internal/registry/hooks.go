@@ -24,6 +24,9 @@ type hooks[O any] struct {
 	check func(ctx context.Context, env rules.Env, obj O) field.ErrorList
 	// warn returns texts for the client.
 	warn func(ctx context.Context, env rules.Env, obj O) []string
+	// goDurations kinds store durations as Go writes them, such as 5m0s for 5m:
+	// those for which Ark has a mutating webhook, which decodes the whole object.
+	goDurations bool
 	// skippable kinds honour rules.SkipLabel: for all but stamp and authorize.
 	skippable bool
 }
@@ -36,7 +39,7 @@ func untyped[T any](h hooks[*T], typed func(runtime.Object) *T) hooks[runtime.Ob
 		}
 		return typed(obj)
 	}
-	out := hooks[runtime.Object]{skippable: h.skippable}
+	out := hooks[runtime.Object]{skippable: h.skippable, goDurations: h.goDurations}
 	if h.defaults != nil {
 		out.defaults = func(ctx context.Context, env rules.Env, obj runtime.Object, create bool) {
 			h.defaults(ctx, env, typed(obj), create)

@@ -57,6 +57,8 @@ type parts struct {
 	copyStatus func(dst, src runtime.Object)
 	// keepOnlyStatus makes dst a copy of src in everything but its status.
 	keepOnlyStatus func(dst, src runtime.Object)
+	// durations returns where the object holds durations; nil without any.
+	durations func(runtime.Object) []place
 }
 
 // Resource returns the group and plural name.
@@ -91,7 +93,10 @@ type definition[T, L, S, U any] struct {
 	status           func(*T) *U
 	columns          []column[T]
 	fields           []selectable[T]
-	hooks            hooks[*T]
+	// durations returns where an object holds durations, in a fixed order, with
+	// nil for what this object does not have.
+	durations func(*T) []place
+	hooks     hooks[*T]
 }
 
 // column is a Column before its cell function forgets the object's type.
@@ -144,6 +149,9 @@ func define[T, L, S, U any, P object[T], Q list[L]](d definition[T, L, S, U]) Ki
 				*d.status(typed(dst)) = status
 			},
 		},
+	}
+	if d.durations != nil {
+		k.parts.durations = func(obj runtime.Object) []place { return d.durations(typed(obj)) }
 	}
 	for _, c := range d.columns {
 		k.Columns = append(k.Columns, Column{

@@ -43,6 +43,7 @@ func mcpServer() Kind {
 				return selected(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Discovering") })
 			}},
 		},
+		durations: func(o *v1alpha1.MCPServer) []place { return []place{&o.Spec.PollInterval} },
 		hooks: hooks[*v1alpha1.MCPServer]{
 			check: rules.CheckMCPServer,
 		},

@@ -39,10 +39,12 @@ func model() Kind {
 				return selected(o.Status, func(s *v1alpha1.ModelStatus) any { return condition(s.Conditions, "ModelAvailable") })
 			}},
 		},
+		durations: func(o *v1alpha1.Model) []place { return []place{&o.Spec.PollInterval} },
 		hooks: hooks[*v1alpha1.Model]{
-			defaults: func(_ context.Context, _ rules.Env, o *v1alpha1.Model, _ bool) { rules.DefaultModel(o) },
-			check:    rules.CheckModel,
-			warn:     func(_ context.Context, _ rules.Env, o *v1alpha1.Model) []string { return rules.MigrationWarnings(o) },
+			goDurations: true,
+			defaults:    func(_ context.Context, _ rules.Env, o *v1alpha1.Model, _ bool) { rules.DefaultModel(o) },
+			check:       rules.CheckModel,
+			warn:        func(_ context.Context, _ rules.Env, o *v1alpha1.Model) []string { return rules.MigrationWarnings(o) },
 		},
 	})
 }

@@ -50,11 +50,19 @@ func query() Kind {
 			{path: "spec.sessionId", value: func(o *v1alpha1.Query) string { return textOf(o.Spec.SessionID) }},
 			{path: "spec.conversationId", value: func(o *v1alpha1.Query) string { return textOf(o.Spec.ConversationID) }},
 		},
+		durations: func(o *v1alpha1.Query) []place {
+			places := []place{&o.Spec.TTL, &o.Spec.Timeout, nil}
+			if o.Status != nil {
+				places[2] = &o.Status.Duration
+			}
+			return places
+		},
 		hooks: hooks[*v1alpha1.Query]{
-			defaults:  rules.DefaultQuery,
-			authorize: mayRunAs,
-			check:     rules.CheckQuery,
-			warn:      func(_ context.Context, _ rules.Env, o *v1alpha1.Query) []string { return rules.MigrationWarnings(o) },
+			goDurations: true,
+			defaults:    rules.DefaultQuery,
+			authorize:   mayRunAs,
+			check:       rules.CheckQuery,
+			warn:        func(_ context.Context, _ rules.Env, o *v1alpha1.Query) []string { return rules.MigrationWarnings(o) },
 		},
 	})
 }

@@ -39,6 +39,11 @@ func (r *ruleset) prepare(ctx context.Context, obj, old runtime.Object) {
 	}
 }
 
+// goDurations reports whether durations are to be stored as Go writes them.
+func (r *ruleset) goDurations(obj, old runtime.Object) bool {
+	return r != nil && r.kind.hooks.goDurations && !beingDeleted(old) && !r.skips(obj, old)
+}
+
 // check returns the faults of a prepared object. An update whose spec is the old
 // one has none, and faults that the old object has too do not count: as for the
 // schema, what is stored stays editable as long as an edit adds no fault.

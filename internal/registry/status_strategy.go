@@ -38,6 +38,7 @@ func (s statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Obj
 	owners := newMeta.GetManagedFields()
 	s.kind.parts.keepOnlyStatus(obj, old)
 	newMeta.SetManagedFields(owners)
+	s.kind.spellDurations(obj, old, false)
 }
 
 // ValidateUpdate judges only the status: a status write must go through on an

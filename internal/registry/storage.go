@@ -23,6 +23,7 @@ type REST struct {
 // StatusREST serves a kind's /status.
 type StatusREST struct {
 	store *genericregistry.Store
+	kind  Kind
 }
 
 var (
@@ -42,6 +43,11 @@ func (r *REST) Categories() []string { return Categories() }
 
 // Categories returns what all kinds belong to: kubectl get ark shows all kinds.
 func Categories() []string { return []string{"ark"} }
+
+// Update changes an object. Another spelling of a duration is no change.
+func (r *REST) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc, updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	return r.Store.Update(ctx, name, spelling{obj, r.kind}, createValidation, updateValidation, forceAllowCreate, options)
+}
 
 // newStorage makes the storage of one kind. Both results share one store, which
 // the first one's Destroy closes.
@@ -67,7 +73,7 @@ func newStorage(kind Kind, scheme *runtime.Scheme, options generic.RESTOptionsGe
 	status := *store
 	status.UpdateStrategy = statusStrategy{s}
 	status.ResetFieldsStrategy = statusStrategy{s}
-	return &REST{Store: store, kind: kind}, &StatusREST{store: &status}, nil
+	return &REST{Store: store, kind: kind}, &StatusREST{store: &status, kind: kind}, nil
 }
 
 // Storage makes the storage of all kinds given, by version and resource path,
@@ -104,7 +110,7 @@ func (r *StatusREST) Get(ctx context.Context, name string, options *metav1.GetOp
 
 // Update changes the status of an object that exists; it never creates one.
 func (r *StatusREST) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc, updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return r.store.Update(ctx, name, obj, createValidation, updateValidation, false, options)
+	return r.store.Update(ctx, name, spelling{obj, r.kind}, createValidation, updateValidation, false, options)
 }
 
 // GetResetFields implements rest.ResetFieldsStrategy.

@@ -71,6 +71,7 @@ func (s strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 		m.SetResourceVersion("")
 	}
 	s.rules.prepare(ctx, obj, nil)
+	s.kind.spellDurations(obj, nil, s.rules.goDurations(obj, nil))
 }
 
 // PrepareForUpdate keeps the old status, fills in what the rules fill in, and
@@ -80,6 +81,7 @@ func (s strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object)
 	forgetKind(old)
 	s.kind.parts.copyStatus(obj, old)
 	s.rules.prepare(ctx, obj, old)
+	s.kind.spellDurations(obj, old, s.rules.goDurations(obj, old))
 	if !apiequality.Semantic.DeepEqualWithNilDifferentFromEmpty(s.kind.parts.specOf(obj), s.kind.parts.specOf(old)) {
 		setGeneration(obj, generationOf(old)+1)
 	}

@@ -33,6 +33,12 @@ func tool() Kind {
 		fields: []selectable[v1alpha1.Tool]{
 			{path: "spec.type", value: func(o *v1alpha1.Tool) string { return string(o.Spec.Type) }},
 		},
+		durations: func(o *v1alpha1.Tool) []place {
+			if o.Spec.Approval == nil {
+				return []place{nil}
+			}
+			return []place{&o.Spec.Approval.Timeout}
+		},
 		hooks: hooks[*v1alpha1.Tool]{
 			stamp: func(o, old *v1alpha1.Tool, by author) { rules.StampAuthor(o, old, by.name, by.at) },
 			authorize: func(ctx context.Context, by requester, o, old *v1alpha1.Tool) field.ErrorList {

@@ -126,7 +126,7 @@ func TestUpdatesAreJudgedByWhatTheyChange(t *testing.T) {
 	a.merge(t, 422, q, `{"spec":{"parameters":[{"name":"p"}]}}`)
 	// An update migrates and fills in as a create does.
 	updated := a.merge(t, 200, q, `{"spec":{"type":"messages","input":[{"role":"user","content":"y"}],"ttl":null}}`)
-	if str(t, updated, "spec.type") != "user" || str(t, updated, "spec.input") != "y" || str(t, updated, "spec.ttl") != "720h" {
+	if str(t, updated, "spec.type") != "user" || str(t, updated, "spec.input") != "y" || str(t, updated, "spec.ttl") != "720h0m0s" {
 		t.Errorf("after an update to the old form: %v", updated.Object["spec"])
 	}
 	// Nothing is judged once the object is being deleted.

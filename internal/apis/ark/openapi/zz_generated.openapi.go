@@ -370,7 +370,7 @@ func schema_internal_apis_ark_v1alpha1_A2AServerReference(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "A2AServerReference names an A2A server. Ark's controllers send an empty one in tasks that have none.",
+				Description: "A2AServerReference names an A2A server. An empty one names none, as an absent one does.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {

@@ -26,7 +26,7 @@ func DefaultAgent(agent *v1alpha1.Agent) {
 	for _, tool := range agent.Spec.Tools {
 		if tool.Type == v1alpha1.AgentToolCustom {
 			noteMigration(agent, "tool-type-custom", fmt.Sprintf(
-				"tool '%s' has the type 'custom', which will go: name the Tool's own type, such as mcp, http, agent, team or builtin", toolName(tool)))
+				"agent '%s' tool '%s': type 'custom' is deprecated: write the type of the Tool itself, such as mcp, http, agent, team or builtin", agent.Name, value(tool.Name)))
 			return
 		}
 	}

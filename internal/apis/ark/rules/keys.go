@@ -20,10 +20,10 @@ type scope struct {
 	namespace string
 }
 
-// secretKey returns a fault at path unless the key exists. What is incomplete is
-// for the schema to refuse, and what is optional may be missing.
+// secretKey returns a fault at path unless the key exists, also if the reference
+// is optional, as in Ark. What is incomplete is for the schema to refuse.
 func (s scope) secretKey(ctx context.Context, path *field.Path, prefix string, ref *v1alpha1.SecretKeySelector) field.ErrorList {
-	if ref.Name == "" || empty(ref.Key) || isTrue(ref.Optional) {
+	if ref.Name == "" || empty(ref.Key) {
 		return nil
 	}
 	data, err := s.Objects.Secret(ctx, s.namespace, ref.Name, *ref.Key)
@@ -33,7 +33,7 @@ func (s scope) secretKey(ctx context.Context, path *field.Path, prefix string, r
 
 // configMapKey is secretKey for a ConfigMap.
 func (s scope) configMapKey(ctx context.Context, path *field.Path, prefix string, ref *v1alpha1.ConfigMapKeySelector) field.ErrorList {
-	if ref.Name == "" || empty(ref.Key) || isTrue(ref.Optional) {
+	if ref.Name == "" || empty(ref.Key) {
 		return nil
 	}
 	data, err := s.Objects.ConfigMap(ctx, s.namespace, ref.Name, *ref.Key)
@@ -105,5 +105,3 @@ func (s scope) exists(ctx context.Context, path *field.Path, resource, name, mis
 }
 
 func empty(s *string) bool { return s == nil || *s == "" }
-
-func isTrue(b *bool) bool { return b != nil && *b }

@@ -3,35 +3,49 @@ package rules
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// DefaultModel takes the provider from the type where old manifests have it.
+// DefaultModel takes the provider from the type where old manifests have it, and
+// notes two ways to authorize to Bedrock, of which one is without effect.
 func DefaultModel(model *v1alpha1.Model) {
+	takeProvider(model)
+	if bedrock := bedrockOf(model); bedrock != nil && bedrock.APIKey != nil && (bedrock.AccessKeyID != nil || bedrock.SecretAccessKey != nil) {
+		noteMigration(model, "bedrock-auth", "IAM credentials beside an apiKey of Bedrock are deprecated: the apiKey is used and they are ignored; keep one of the two")
+	}
+}
+
+func bedrockOf(model *v1alpha1.Model) *v1alpha1.BedrockModelConfig {
+	if model.Spec.Provider != v1alpha1.ModelProviderBedrock || model.Spec.Config == nil {
+		return nil
+	}
+	return model.Spec.Config.Bedrock
+}
+
+// takeProvider leaves the type anthropic alone: it never stood for a provider.
+func takeProvider(model *v1alpha1.Model) {
 	spec := &model.Spec
 	if spec.Provider != "" || spec.Type == nil {
 		return
 	}
 	switch provider := v1alpha1.ModelProvider(*spec.Type); provider {
-	case v1alpha1.ModelProviderOpenAI, v1alpha1.ModelProviderAzure, v1alpha1.ModelProviderBedrock, v1alpha1.ModelProviderAnthropic:
+	case v1alpha1.ModelProviderOpenAI, v1alpha1.ModelProviderAzure, v1alpha1.ModelProviderBedrock:
 		completions := v1alpha1.ModelTypeCompletions
 		spec.Provider, spec.Type = provider, &completions
 		noteMigration(model, "provider", fmt.Sprintf(
-			"the type '%[1]s' has become the provider: change the manifest to provider: %[1]s and type: completions", provider))
+			"the type '%[1]s' is deprecated and has become the provider: change the manifest to provider: %[1]s and type: completions", provider))
 	}
 }
 
 // CheckModel checks that the provider has its configuration, that what values
-// are taken from exists, and the base URL.
+// are taken from exists, and the base URL. What Bedrock's apiKey, properties and
+// headers are taken from may come later: Ark does not check it either.
 func CheckModel(ctx context.Context, env Env, model *v1alpha1.Model) field.ErrorList {
 	s, path := scope{env, model.Namespace}, field.NewPath("spec")
 	errs := s.valueSource(ctx, path.Child("model"), model.Spec.Model)
-	errs = append(errs, notNegative(path, "pollInterval", model.Spec.PollInterval)...)
 	if model.Spec.Provider == "" {
 		return append(errs, field.Required(path.Child("provider"), "provider is required: openai, azure, bedrock or anthropic"))
 	}
@@ -69,16 +83,14 @@ func CheckModel(ctx context.Context, env Env, model *v1alpha1.Model) field.Error
 func (s scope) openAI(ctx context.Context, path *field.Path, c *v1alpha1.OpenAIModelConfig) field.ErrorList {
 	errs := s.baseURL(ctx, path.Child("baseUrl"), c.BaseURL)
 	errs = append(errs, s.valueSource(ctx, path.Child("apiKey"), c.APIKey)...)
-	errs = append(errs, checkHeaders(path.Child("headers"), "", c.Headers)...)
-	return append(errs, s.properties(ctx, path, c.Properties)...)
+	return append(errs, checkHeaders(path.Child("headers"), "", c.Headers)...)
 }
 
 func (s scope) anthropic(ctx context.Context, path *field.Path, c *v1alpha1.AnthropicModelConfig) field.ErrorList {
 	errs := s.baseURL(ctx, path.Child("baseUrl"), c.BaseURL)
 	errs = append(errs, s.valueSource(ctx, path.Child("apiKey"), c.APIKey)...)
 	errs = append(errs, s.valueSource(ctx, path.Child("version"), c.Version)...)
-	errs = append(errs, checkHeaders(path.Child("headers"), "", c.Headers)...)
-	return append(errs, s.properties(ctx, path, c.Properties)...)
+	return append(errs, checkHeaders(path.Child("headers"), "", c.Headers)...)
 }
 
 func (s scope) bedrock(ctx context.Context, path *field.Path, c *v1alpha1.BedrockModelConfig) (errs field.ErrorList) {
@@ -89,17 +101,14 @@ func (s scope) bedrock(ctx context.Context, path *field.Path, c *v1alpha1.Bedroc
 	errs = append(errs, s.valueSource(ctx, path.Child("accessKeyId"), c.AccessKeyID)...)
 	errs = append(errs, s.valueSource(ctx, path.Child("secretAccessKey"), c.SecretAccessKey)...)
 	errs = append(errs, s.valueSource(ctx, path.Child("sessionToken"), c.SessionToken)...)
-	errs = append(errs, s.valueSource(ctx, path.Child("apiKey"), c.APIKey)...)
-	errs = append(errs, s.valueSource(ctx, path.Child("modelArn"), c.ModelARN)...)
-	return append(errs, s.properties(ctx, path, c.Properties)...)
+	return append(errs, s.valueSource(ctx, path.Child("modelArn"), c.ModelARN)...)
 }
 
 func (s scope) azure(ctx context.Context, path *field.Path, c *v1alpha1.AzureModelConfig) field.ErrorList {
 	errs := s.baseURL(ctx, path.Child("baseUrl"), c.BaseURL)
 	errs = append(errs, s.azureAuth(ctx, path, c)...)
 	errs = append(errs, s.valueSource(ctx, path.Child("apiVersion"), c.APIVersion)...)
-	errs = append(errs, checkHeaders(path.Child("headers"), "", c.Headers)...)
-	return append(errs, s.properties(ctx, path, c.Properties)...)
+	return append(errs, checkHeaders(path.Child("headers"), "", c.Headers)...)
 }
 
 // azureAuth wants one way to authorize requests: one of auth, or the older
@@ -129,14 +138,6 @@ func (s scope) azureAuth(ctx context.Context, path *field.Path, c *v1alpha1.Azur
 	}
 	if methods != 1 {
 		return append(errs, field.Invalid(auth, fmt.Sprintf("%d methods", methods), "azure auth must specify exactly one of apiKey, managedIdentity and workloadIdentity"))
-	}
-	return errs
-}
-
-func (s scope) properties(ctx context.Context, path *field.Path, properties map[string]v1alpha1.ValueSource) (errs field.ErrorList) {
-	for _, name := range slices.Sorted(maps.Keys(properties)) {
-		source := properties[name]
-		errs = append(errs, s.valueSource(ctx, path.Child("properties").Key(name), &source)...)
 	}
 	return errs
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -28,11 +29,14 @@ var targetResources = map[string]string{"agent": "agents", "team": "teams", "mod
 func DefaultQuery(ctx context.Context, env Env, query *v1alpha1.Query, create bool) {
 	spec := &query.Spec
 	if spec.Type != nil && *spec.Type == legacyMessages {
-		if text, ok := userText(spec.Input); ok {
-			user := v1alpha1.QueryTypeUser
-			spec.Type, spec.Input = &user, text
-			noteMigration(query, "input-type", "the type 'messages' has become 'user', with the first text of a user as the input: change the manifest to type: user and a text as its input")
+		user, note := v1alpha1.QueryTypeUser, "the last text of a user is now the input"
+		text, found := lastUserText(spec.Input)
+		if !found {
+			note = "there is no text of a user in the messages, so the input is now empty"
 		}
+		spec.Type, spec.Input = &user, text
+		noteMigration(query, "input-type", fmt.Sprintf(
+			"the type 'messages' is deprecated and has become 'user': %s; change the manifest to type: user and a text as its input", note))
 	}
 	if spec.TTL != nil && (spec.Memory != nil || !create) {
 		return
@@ -61,48 +65,59 @@ func queryConfig(ctx context.Context, env Env) v1alpha1.ArkConfigSpec {
 	return v1alpha1.ArkConfigSpec{}
 }
 
-// userText returns the first text of a user in a list of messages, whose content
-// is a text or a list of parts. A plain text is taken as it is.
-func userText(input v1alpha1.JSON) (v1alpha1.JSON, bool) {
-	if len(input.Raw) > 0 && input.Raw[0] == '"' {
-		return input, true
+// lastUserText returns the last text of a user in a list of messages, whose
+// content is a text or a list of parts. Without one, or if the input is no list,
+// it returns an empty text and false.
+func lastUserText(input v1alpha1.JSON) (v1alpha1.JSON, bool) {
+	var messages []json.RawMessage
+	if json.Unmarshal([]byte(input.Raw), &messages) == nil {
+		for _, message := range slices.Backward(messages) {
+			if text := messageText(message); text != "" {
+				return jsonText(text), true
+			}
+		}
 	}
-	var messages []struct {
+	return jsonText(""), false
+}
+
+// messageText returns the text of a user's message, or "".
+func messageText(raw json.RawMessage) string {
+	var message struct {
 		Role    string          `json:"role"`
 		Content json.RawMessage `json:"content"`
 	}
-	if json.Unmarshal([]byte(input.Raw), &messages) != nil {
-		return v1alpha1.JSON{}, false
+	if json.Unmarshal(raw, &message) != nil || message.Role != "user" {
+		return ""
 	}
-	for _, message := range messages {
-		if message.Role != "user" {
-			continue
-		}
-		if text, ok := contentText(message.Content); ok {
-			var out v1alpha1.JSON
-			return out, out.UnmarshalJSON(text) == nil
-		}
-	}
-	return v1alpha1.JSON{}, false
-}
-
-func contentText(content json.RawMessage) (json.RawMessage, bool) {
-	if len(content) > 0 && content[0] == '"' {
-		return content, true
+	var text string
+	if json.Unmarshal(message.Content, &text) == nil {
+		return text
 	}
 	var parts []struct {
-		Type string          `json:"type"`
-		Text json.RawMessage `json:"text"`
+		Type string `json:"type"`
+		Text string `json:"text"`
 	}
-	if json.Unmarshal(content, &parts) != nil {
-		return nil, false
+	if json.Unmarshal(message.Content, &parts) != nil {
+		return ""
 	}
 	for _, part := range parts {
-		if part.Type == "text" && len(part.Text) > 0 && part.Text[0] == '"' {
-			return part.Text, true
+		if part.Type == "text" && part.Text != "" {
+			return part.Text
 		}
 	}
-	return nil, false
+	return ""
+}
+
+func jsonText(text string) v1alpha1.JSON {
+	encoded, err := json.Marshal(text)
+	var out v1alpha1.JSON
+	if err == nil {
+		err = out.UnmarshalJSON(encoded)
+	}
+	if err != nil {
+		return v1alpha1.JSON{} // never: every Go string has a JSON form
+	}
+	return out
 }
 
 // CheckQuery checks that there is somebody to ask, who exists, and the

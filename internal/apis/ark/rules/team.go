@@ -3,23 +3,39 @@ package rules
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// DefaultTeam turns the strategies round-robin and graph into sequential.
+// nextSpeaker is the tool by which the agent of a selector says who is next.
+const nextSpeaker = "select-next-speaker"
+
+// DefaultTeam turns the strategies round-robin and graph into sequential, and
+// notes a selector's prompt that does not name the tool for its choice.
 func DefaultTeam(team *v1alpha1.Team) {
 	spec := &team.Spec
 	switch spec.Strategy {
 	case v1alpha1.TeamRoundRobin:
 		spec.Strategy, spec.Loops = v1alpha1.TeamSequential, spec.MaxTurns != nil
-		noteMigration(team, "round-robin", "the strategy 'round-robin' has become 'sequential' with loops: change the manifest to strategy: sequential, loops: true and maxTurns")
+		noteMigration(team, "round-robin", roundRobinNote(spec.Loops))
 	case v1alpha1.TeamGraph:
 		spec.Strategy, spec.Loops, spec.MaxTurns, spec.Graph = v1alpha1.TeamSequential, false, nil, nil
-		noteMigration(team, "graph", "the strategy 'graph' has become 'sequential', without graph and maxTurns: change the manifest to strategy: sequential, or to strategy: selector with a graph")
+		noteMigration(team, "graph", "the strategy 'graph' is deprecated and has become 'sequential', without graph and maxTurns: change the manifest to strategy: sequential, or to strategy: selector, which keeps its graph")
+	case v1alpha1.TeamSelector:
+		if spec.Selector != nil && !empty(spec.Selector.SelectorPrompt) && !strings.Contains(*spec.Selector.SelectorPrompt, nextSpeaker) {
+			noteMigration(team, "selector-prompt", "a selectorPrompt that does not name the tool "+nextSpeaker+" is deprecated: add to it that the agent has to choose with this tool")
+		}
 	}
+}
+
+func roundRobinNote(loops bool) string {
+	if loops {
+		return "the strategy 'round-robin' is deprecated and has become 'sequential' with loops: change the manifest to strategy: sequential, loops: true and maxTurns"
+	}
+	return "the strategy 'round-robin' is deprecated and has become 'sequential' without loops, as there is no maxTurns: change the manifest to strategy: sequential"
 }
 
 // CheckTeam checks that the strategy has what it needs, and nothing that
@@ -100,8 +116,8 @@ func (s scope) teamMember(ctx context.Context, path *field.Path, i int, member *
 		return nil // the schema's to refuse
 	}
 	path = path.Child("name")
-	if member.Type == v1alpha1.TeamMemberTeam && name == team {
-		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("team member %d references the team itself", i))}
+	if name == team {
+		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("team member %d references the team itself: no member, of whatever type, may have the name of its team", i))}
 	}
 	return s.exists(ctx, path, resource, name,
 		fmt.Sprintf("team member %d references %s: %s '%s' does not exist in namespace '%s': create it first", i, kind, kind, name, s.namespace))

@@ -11,7 +11,7 @@ import (
 // URLPolicy says which base URLs models may have. The zero value allows every
 // HTTP and HTTPS URL.
 type URLPolicy struct {
-	// HTTPSOnly refuses http.
+	// HTTPSOnly refuses http, except at Services of the cluster.
 	HTTPSOnly bool
 	// DenyPrivate refuses hosts that are loopback, private or link-local IP
 	// addresses, and localhost, unless one of PrivateRanges holds them.
@@ -23,19 +23,22 @@ type URLPolicy struct {
 	Domains []string
 }
 
+// clusterSuffix ends the names of Services, which few reach by https.
+const clusterSuffix = ".svc.cluster.local"
+
 // Check returns what is wrong with a base URL, or "".
 func (p URLPolicy) Check(text string) string {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme == "" || u.Hostname() == "" {
 		return "must be a URL with scheme and host, such as https://api.example.com/v1"
 	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	switch scheme := strings.ToLower(u.Scheme); {
 	case scheme != "http" && scheme != "https":
 		return fmt.Sprintf("must not have the scheme %q: use https", u.Scheme)
-	case scheme == "http" && p.HTTPSOnly:
-		return "must have the scheme https: this server refuses http for models"
+	case scheme == "http" && p.HTTPSOnly && !strings.HasSuffix(host, clusterSuffix):
+		return "must have the scheme https: this server refuses http for models, except at hosts that end in " + clusterSuffix
 	}
-	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	if p.DenyPrivate && p.isPrivate(host) {
 		return "must not be at a loopback, private or link-local address: this server allows only listed ranges of these for models"
 	}

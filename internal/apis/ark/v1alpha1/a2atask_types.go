@@ -88,8 +88,8 @@ type A2ATaskSpec struct {
 	PollInterval *Duration `json:"pollInterval,omitempty"`
 }
 
-// A2AServerReference names an A2A server. Ark's controllers send an empty one in
-// tasks that have none.
+// A2AServerReference names an A2A server. An empty one names none, as an absent
+// one does.
 type A2AServerReference struct {
 	// Name of the A2AServer.
 	//

@@ -11,7 +11,8 @@
 //     string may be empty but may not be missing.
 //   - A field whose default is the zero value is a plain value.
 //   - Free-form fields are JSON or JSONObject.
-//   - Durations are Duration, which keeps 5m where metav1.Duration has 5m0s.
+//   - Durations are Duration, which keeps its text where metav1.Duration turns
+//     5m into 5m0s. The registry decides which text is stored.
 //   - Label selectors are LabelSelector, which keeps empty maps and lists.
 //   - Status is a pointer: an object that no controller has seen has none.
 //

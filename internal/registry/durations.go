@@ -1,0 +1,144 @@
+package registry
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+// place is where an object holds a duration. It is nil for a place that this
+// object does not have. All objects of a kind have their places in one order.
+type place = **v1alpha1.Duration
+
+// respelled reports whether two places hold the same span of time in different
+// spellings, such as 5m and 5m0s.
+func respelled(a, b place) bool {
+	if a == nil || b == nil || *a == nil || *b == nil || **a == **b {
+		return false
+	}
+	before, err := (*a).Parse()
+	if err != nil {
+		return false
+	}
+	after, err := (*b).Parse()
+	return err == nil && before == after
+}
+
+// spellDurations settles the text of every duration in obj. One that is the same
+// span of time as in old keeps the text that old has. Any other is written as
+// Go writes it, if goForm says so. old is nil on create.
+func (k Kind) spellDurations(obj, old runtime.Object, goForm bool) {
+	if k.parts.durations == nil {
+		return
+	}
+	var was []place
+	if old != nil {
+		was = k.parts.durations(old)
+	}
+	for i, is := range k.parts.durations(obj) {
+		if is == nil || *is == nil {
+			continue
+		}
+		if i < len(was) && was[i] != nil && *was[i] != nil {
+			if **was[i] == **is {
+				continue
+			}
+			if respelled(was[i], is) {
+				*is = *was[i]
+				continue
+			}
+		}
+		if goForm {
+			canonical := (*is).GoForm()
+			*is = &canonical
+		}
+	}
+}
+
+// withSpellingOf returns a copy of old in which every duration that obj only
+// spells otherwise has the spelling of obj. It returns nil if there is none.
+func (k Kind) withSpellingOf(obj, old runtime.Object) runtime.Object {
+	var out runtime.Object
+	var places []place
+	is := k.places(obj)
+	for i, was := range k.places(old) {
+		if i >= len(is) || !respelled(was, is[i]) {
+			continue
+		}
+		if out == nil {
+			out = old.DeepCopyObject()
+			places = k.places(out)
+		}
+		*places[i] = *is[i]
+	}
+	return out
+}
+
+// places returns where obj holds durations.
+func (k Kind) places(obj runtime.Object) []place {
+	if k.parts.durations == nil {
+		return nil
+	}
+	return k.parts.durations(obj)
+}
+
+// spelling is an update for which another spelling of a duration is no change.
+// Clients that decode durations write them back as Go does, and they would own
+// every field that they respell. The handlers compare the new object with the one
+// that is stored to find out which fields their manager owns, so they are given
+// the stored object in the spelling of the new one. spellDurations brings the
+// stored text back later.
+type spelling struct {
+	rest.UpdatedObjectInfo
+	kind Kind
+}
+
+// UpdatedObject implements rest.UpdatedObjectInfo. It makes the object twice, with
+// mutating admission, where the spelling differs.
+func (s spelling) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
+	obj, err := s.UpdatedObjectInfo.UpdatedObject(ctx, old)
+	seen := obj
+	if apierrors.IsConflict(err) {
+		// Server-side apply of another spelling may be all that conflicts.
+		seen = s.withoutConflicts(ctx, old)
+	} else if err != nil {
+		return obj, err
+	}
+	if seen == nil {
+		return obj, err
+	}
+	if alike := s.kind.withSpellingOf(seen, old); alike != nil {
+		return s.UpdatedObjectInfo.UpdatedObject(ctx, alike)
+	}
+	return obj, err
+}
+
+// withoutConflicts returns what an apply would make of old if nobody owned a field
+// of it, or nil. There is no other way to see what is applied.
+func (s spelling) withoutConflicts(ctx context.Context, old runtime.Object) runtime.Object {
+	if len(s.kind.places(old)) == 0 {
+		return nil
+	}
+	free := old.DeepCopyObject()
+	m, err := meta.Accessor(free)
+	if err != nil {
+		return nil
+	}
+	// With no entry at all, the field manager would make up one that owns everything.
+	m.SetManagedFields([]metav1.ManagedFieldsEntry{{
+		Manager: "nobody", Operation: metav1.ManagedFieldsOperationUpdate,
+		APIVersion: s.kind.GroupVersion.String(), FieldsType: "FieldsV1",
+		FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:annotations":{"f:ark.mckinsey.com/none":{}}}}`),
+	}})
+	seen, err := s.UpdatedObjectInfo.UpdatedObject(ctx, free)
+	if err != nil {
+		return nil
+	}
+	return seen
+}
