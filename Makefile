@@ -100,6 +100,14 @@ generate: ## Generate deep copies, defaults, validation, OpenAPI and the referen
 fmt: ## Format the Go files
 	gofmt -w cmd internal e2e
 
+.PHONY: sbom
+sbom: build ## Write bin/ark-server.cdx.json, an SBOM (CycloneDX) of what is in the binary
+	go run ./internal/sbom bin/ark-server > bin/ark-server.cdx.json
+
+.PHONY: vulncheck
+vulncheck: build ## Look for known vulnerabilities in the binary, where Go's database of them can be reached
+	e2e/tools/vulncheck.sh bin/ark-server
+
 .PHONY: clean
 clean: ## Delete what was built, but not the cached components
 	rm -rf bin

@@ -95,7 +95,7 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, report
 	if err := out.Flush(); err != nil {
 		return summary, fmt.Errorf("write the objects: %w", err)
 	}
-	return summary, nil
+	return summary, leftOut(ctx, from, summary, reports)
 }
 
 func writeOne(to *bufio.Writer, format Format, value []byte) error {

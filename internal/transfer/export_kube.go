@@ -48,7 +48,10 @@ func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summa
 			return e.summary, err
 		}
 	}
-	return e.summary, to.Objects(ctx, func(items []Item) error { return e.rest(ctx, items) })
+	if err := to.Objects(ctx, func(items []Item) error { return e.rest(ctx, items) }); err != nil {
+		return e.summary, err
+	}
+	return e.summary, leftOut(ctx, from, e.summary, o.Reports)
 }
 
 type exporter struct {

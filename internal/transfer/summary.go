@@ -32,9 +32,11 @@ const (
 	Surplus   Outcome = "surplus"
 	// Written is an object that an export wrote out.
 	Written Outcome = "written"
+	// LeftOut is an object of a standalone server that is none of Ark's, and was not moved.
+	LeftOut Outcome = "left out"
 )
 
-var outcomes = []Outcome{Created, Updated, Deleted, Unchanged, Conflict, Refused, Skipped, Different, Missing, Surplus, Written}
+var outcomes = []Outcome{Created, Updated, Deleted, Unchanged, Conflict, Refused, Skipped, Different, Missing, Surplus, Written, LeftOut}
 
 // otherKinds stands in a Summary for texts that are no object of a kind we know.
 const otherKinds = "others"
