@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -103,20 +104,53 @@ type spelling struct {
 // mutating admission, where the spelling differs.
 func (s spelling) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
 	obj, err := s.UpdatedObjectInfo.UpdatedObject(ctx, old)
-	seen := obj
-	if apierrors.IsConflict(err) {
+	switch {
+	case apierrors.IsConflict(err):
 		// Server-side apply of another spelling may be all that conflicts.
-		seen = s.withoutConflicts(ctx, old)
-	} else if err != nil {
-		return obj, err
-	}
-	if seen == nil {
-		return obj, err
-	}
-	if alike := s.kind.withSpellingOf(seen, old); alike != nil {
-		return s.UpdatedObjectInfo.UpdatedObject(ctx, alike)
+		seen := s.withoutConflicts(ctx, old)
+		if seen == nil {
+			return obj, err
+		}
+		alike := s.kind.withSpellingOf(seen, old)
+		if alike == nil {
+			alike = old
+		}
+		if applied := s.kind.lastApplied(old); applied != nil {
+			if both := s.kind.withSpellingOf(applied, alike); both != nil {
+				alike = both
+			}
+		}
+		if alike != old {
+			return s.UpdatedObjectInfo.UpdatedObject(ctx, alike)
+		}
+	case err == nil:
+		if alike := s.kind.withSpellingOf(obj, old); alike != nil {
+			return s.UpdatedObjectInfo.UpdatedObject(ctx, alike)
+		}
 	}
 	return obj, err
+}
+
+// lastApplied is the annotation in which kubectl apply keeps its configuration.
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
+// lastApplied returns what kubectl apply without --server-side has noted of its
+// configuration, or nil. Where the stored object still has a value from there, the
+// field manager lets kubectl apply --server-side take over from it.
+func (k Kind) lastApplied(old runtime.Object) runtime.Object {
+	m, err := meta.Accessor(old)
+	if err != nil {
+		return nil
+	}
+	text := m.GetAnnotations()[lastApplied]
+	if text == "" {
+		return nil
+	}
+	applied := k.New()
+	if json.Unmarshal([]byte(text), applied) != nil {
+		return nil // whatever it is, it is no configuration of this kind
+	}
+	return applied
 }
 
 // withoutConflicts returns what an apply would make of old if nobody owned a field

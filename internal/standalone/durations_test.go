@@ -243,3 +243,23 @@ func TestChangedDurationIsAChange(t *testing.T) {
 		t.Errorf("filled in: ttl %s, timeout %s", ttl, timeout)
 	}
 }
+
+// A user moves from kubectl apply to kubectl apply --server-side: what the first
+// has applied, in a spelling of its own, the second may change.
+func TestServerSideApplyTakesOverDurations(t *testing.T) {
+	r := start(t, t.TempDir())
+	client := r.raw(t)
+	createExisting(t, client)
+	const queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/default/queries"
+	const last = `{\"apiVersion\":\"ark.mckinsey.com/v1alpha1\",\"kind\":\"Query\",\"metadata\":{\"annotations\":{},\"name\":\"one\"},\"spec\":{\"input\":\"x\",\"target\":{\"name\":\"researcher\",\"type\":\"agent\"},\"ttl\":\"7m\"}}`
+	created, err := client.Post().AbsPath(queries).Param("fieldManager", "kubectl-client-side-apply").SetHeader("Content-Type", "application/json").
+		Body([]byte(`{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"one","annotations":{"kubectl.kubernetes.io/last-applied-configuration":"` + last + `"}},"spec":{"input":"x","target":{"name":"researcher","type":"agent"},"ttl":"7m"}}`)).Do(t.Context()).Raw()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, created)
+	}
+	applied, err := client.Patch(types.ApplyPatchType).AbsPath(queries+"/one").Param("fieldManager", "kubectl").
+		Body([]byte("{apiVersion: ark.mckinsey.com/v1alpha1, kind: Query, metadata: {name: one}, spec: {input: x, target: {type: agent, name: researcher}, ttl: 5m}}")).Do(t.Context()).Raw()
+	if err != nil || !strings.Contains(string(applied), `"ttl":"5m0s"`) {
+		t.Errorf("%v\n%s", err, applied)
+	}
+}
