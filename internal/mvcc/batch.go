@@ -70,10 +70,13 @@ func (b *batch) seal() {
 	}
 }
 
-// lease finds a lease as the batch leaves it; nil if there is none.
-func (b *batch) lease(id LeaseID) *Lease {
+// lease returns a lease as the batch leaves it, and whether there is one.
+func (b *batch) lease(id LeaseID) (Lease, bool) {
 	if l, ok := b.leases[id]; ok {
-		return l
+		if l == nil {
+			return Lease{}, false
+		}
+		return *l, true
 	}
 	return b.store.leases.get(id)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -17,8 +18,10 @@ const MaxLeaseTTL = 9_000_000_000
 // failing engine is not asked all the time.
 const leasePause = 100 * time.Millisecond
 
-// leases knows the published leases and the keys attached to each. Only the
-// sequencer changes it.
+// leases holds the published leases and the keys attached to each. The goroutine that holds
+// Store.publishing changes it: the sequencer, and with Shared the one that follows other
+// replicas. Any goroutine reads it. mu guards everything but retry, and no pointer into the
+// map leaves it: methods return copies.
 type leases struct {
 	mu    sync.RWMutex
 	byID  map[LeaseID]*leaseKeys
@@ -26,6 +29,7 @@ type leases struct {
 	retry time.Time // no expiry before, after one that failed; sequencer only
 }
 
+// leaseKeys is one lease; its Lease.Keys is never filled. Changed in place under leases.mu.
 type leaseKeys struct {
 	Lease
 	keys map[string]struct{}
@@ -52,14 +56,48 @@ func (h *deadlines) Pop() any {
 
 func newLeases() *leases { return &leases{byID: map[LeaseID]*leaseKeys{}} }
 
-// get returns a lease without its keys, or nil.
-func (ls *leases) get(id LeaseID) *Lease {
+// get returns a lease, without its keys, and whether there is one.
+func (ls *leases) get(id LeaseID) (Lease, bool) {
 	ls.mu.RLock()
 	defer ls.mu.RUnlock()
 	if l := ls.byID[id]; l != nil {
-		return &l.Lease
+		return l.Lease, true
 	}
-	return nil
+	return Lease{}, false
+}
+
+// withKeys returns a lease with the keys attached to it at the same moment, and whether
+// there is one.
+func (ls *leases) withKeys(id LeaseID) (Lease, bool) {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	l := ls.byID[id]
+	if l == nil {
+		return Lease{}, false
+	}
+	return l.copy(), true
+}
+
+// all returns every lease without its keys, in no order.
+func (ls *leases) all() []Lease {
+	ls.mu.RLock()
+	defer ls.mu.RUnlock()
+	all := make([]Lease, 0, len(ls.byID))
+	for _, l := range ls.byID {
+		all = append(all, l.Lease)
+	}
+	return all
+}
+
+// copy returns the lease with its keys in order. The caller holds leases.mu.
+func (l *leaseKeys) copy() Lease {
+	out := l.Lease
+	out.Keys = make([][]byte, 0, len(l.keys))
+	for k := range l.keys {
+		out.Keys = append(out.Keys, []byte(k))
+	}
+	slices.SortFunc(out.Keys, bytes.Compare)
+	return out
 }
 
 func (ls *leases) set(l Lease) {
@@ -152,20 +190,11 @@ func (ls *leases) count() int {
 	return len(ls.byID)
 }
 
-// keys returns the keys attached to a lease, in order.
-func (ls *leases) keys(id LeaseID) [][]byte {
+// ids returns all lease ids in ascending order.
+func (ls *leases) ids() []LeaseID {
 	ls.mu.RLock()
 	defer ls.mu.RUnlock()
-	l := ls.byID[id]
-	if l == nil {
-		return nil
-	}
-	keys := make([][]byte, 0, len(l.keys))
-	for k := range l.keys {
-		keys = append(keys, []byte(k))
-	}
-	slices.SortFunc(keys, bytes.Compare)
-	return keys
+	return slices.Sorted(maps.Keys(ls.byID))
 }
 
 // next returns the earliest deadline.
@@ -225,7 +254,8 @@ func (s *sequencer) expireLeases(ctx context.Context) {
 // revoke deletes the lease's keys, if any in one revision, and the lease.
 func (b *batch) revoke(id LeaseID, a Actor) {
 	attached := map[string]struct{}{}
-	for _, k := range b.store.leases.keys(id) {
+	published, _ := b.store.leases.withKeys(id)
+	for _, k := range published.Keys {
 		attached[string(k)] = struct{}{}
 	}
 	for _, c := range b.Commits {
@@ -250,12 +280,10 @@ func (b *batch) revoke(id LeaseID, a Actor) {
 	b.setLease(id, nil)
 }
 
-// live finds a lease that has not expired, even if it is still to be removed.
-func (b *batch) live(id LeaseID) *Lease {
-	if l := b.lease(id); l != nil && l.Deadline.After(b.now) {
-		return l
-	}
-	return nil
+// live returns a lease unless it has expired, even if it is still to be removed.
+func (b *batch) live(id LeaseID) (Lease, bool) {
+	l, ok := b.lease(id)
+	return l, ok && l.Deadline.After(b.now)
 }
 
 // LeaseGrant creates a lease of ttl seconds, at least 1. With id 0 the store
@@ -266,12 +294,14 @@ func (s *Store) LeaseGrant(ctx context.Context, id LeaseID, ttl int64) (Lease, e
 	}
 	ttl = max(ttl, 1)
 	return submit(ctx, s, func(b *batch) (Lease, error) {
+		id := id // a batch that came to nothing is decided again
 		for id == 0 {
-			if id = LeaseID(rand.Int64()); b.lease(id) != nil {
+			id = LeaseID(rand.Int64())
+			if _, taken := b.lease(id); taken {
 				id = 0
 			}
 		}
-		if b.lease(id) != nil {
+		if _, taken := b.lease(id); taken {
 			return Lease{}, ErrLeaseExists
 		}
 		l := Lease{ID: id, TTL: ttl, Deadline: b.now.Add(seconds(ttl))}
@@ -288,7 +318,7 @@ func seconds(ttl int64) time.Duration {
 // LeaseRevoke deletes a lease with its keys. Error: ErrLeaseNotFound.
 func (s *Store) LeaseRevoke(ctx context.Context, id LeaseID, a Actor) (int64, error) {
 	return submit(ctx, s, func(b *batch) (int64, error) {
-		if b.lease(id) == nil {
+		if _, ok := b.lease(id); !ok {
 			return 0, ErrLeaseNotFound
 		}
 		b.revoke(id, a)
@@ -299,11 +329,10 @@ func (s *Store) LeaseRevoke(ctx context.Context, id LeaseID, a Actor) (int64, er
 // LeaseKeepAlive gives a lease its full TTL again. Error: ErrLeaseNotFound.
 func (s *Store) LeaseKeepAlive(ctx context.Context, id LeaseID) (Lease, error) {
 	return submit(ctx, s, func(b *batch) (Lease, error) {
-		have := b.live(id)
-		if have == nil {
+		l, ok := b.live(id)
+		if !ok {
 			return Lease{}, ErrLeaseNotFound
 		}
-		l := *have
 		l.Deadline = b.now.Add(seconds(l.TTL))
 		b.setLease(id, &l)
 		return l, nil
@@ -313,41 +342,32 @@ func (s *Store) LeaseKeepAlive(ctx context.Context, id LeaseID) (Lease, error) {
 // Lease describes a lease, with its keys if asked for. Error:
 // ErrLeaseNotFound. Where other replicas write too, call Current first.
 func (s *Store) Lease(id LeaseID, keys bool) (Lease, error) {
-	have := s.leases.get(id)
-	if have == nil {
-		return Lease{}, ErrLeaseNotFound
-	}
-	l := *have
+	find := s.leases.get
 	if keys {
-		l.Keys = s.leases.keys(id)
+		find = s.leases.withKeys
+	}
+	l, ok := find(id)
+	if !ok {
+		return Lease{}, ErrLeaseNotFound
 	}
 	return l, nil
 }
 
 // Leases returns all lease ids in ascending order.
-func (s *Store) Leases() []LeaseID {
-	s.leases.mu.RLock()
-	defer s.leases.mu.RUnlock()
-	ids := make([]LeaseID, 0, len(s.leases.byID))
-	for id := range s.leases.byID {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
-}
+func (s *Store) Leases() []LeaseID { return s.leases.ids() }
 
 // NextLeases returns the leases that expire first, at most n, with their keys.
 func (s *Store) NextLeases(n int) []Lease {
-	s.leases.mu.RLock()
-	all := make([]Lease, 0, len(s.leases.byID))
-	for _, l := range s.leases.byID {
-		all = append(all, l.Lease)
-	}
-	s.leases.mu.RUnlock()
+	all := s.leases.all()
 	slices.SortFunc(all, func(a, b Lease) int { return a.Deadline.Compare(b.Deadline) })
-	all = all[:min(n, len(all))]
-	for i := range all {
-		all[i].Keys = s.leases.keys(all[i].ID)
+	next := make([]Lease, 0, min(n, len(all)))
+	for _, l := range all {
+		if len(next) == n {
+			break
+		}
+		if l, ok := s.leases.withKeys(l.ID); ok { // not gone since
+			next = append(next, l)
+		}
 	}
-	return all
+	return next
 }

@@ -2,14 +2,17 @@ package mvcc
 
 import "sync/atomic"
 
-// ring holds the newest commits, bounded in number and bytes. One goroutine
-// adds; any number read beside it without a lock.
+// ring holds the newest commits, bounded in number and bytes. Only the goroutine that holds
+// Store.publishing adds and resets: the sequencer, and with Shared the one that follows other
+// replicas. Any number of goroutines call get without a lock; they share the commits, which
+// are immutable.
 type ring struct {
-	slots  []atomic.Pointer[Commit]
-	oldest int64 // revision of the oldest commit held; writer only
-	next   int64 // revision that add expects; writer only
-	bytes  int   // writer only
-	limit  int
+	slots []atomic.Pointer[Commit]
+	limit int
+	// Guarded by Store.publishing:
+	oldest int64 // revision of the oldest commit held
+	next   int64 // revision that add expects
+	bytes  int
 }
 
 func newRing(slots, limit int, next int64) *ring {

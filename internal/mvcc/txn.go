@@ -105,8 +105,10 @@ func (x *execution) check(ctx context.Context, p *plan) error {
 			}
 		case *Put:
 			x.changes++
-			if op.Lease != 0 && x.batch.live(op.Lease) == nil {
-				return ErrLeaseNotFound
+			if op.Lease != 0 {
+				if _, ok := x.batch.live(op.Lease); !ok {
+					return ErrLeaseNotFound
+				}
 			}
 			if (op.IgnoreValue || op.IgnoreLease) && x.current().get(op.Key) == nil {
 				return ErrKeyNotFound

@@ -37,3 +37,9 @@ func TestShared(t *testing.T) {
 		return open(t, cfg), open(t, cfg)
 	})
 }
+
+// TestMethods: every method of two replicas may be called beside every other one.
+func TestMethods(t *testing.T) {
+	cfg := shared.Database(t)
+	enginetest.Methods(t, open(t, cfg), open(t, cfg))
+}

@@ -17,3 +17,12 @@ func TestEngine(t *testing.T) {
 		return e
 	})
 }
+
+// TestMethods: every method of a store may be called beside every other one.
+func TestMethods(t *testing.T) {
+	e, err := Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	enginetest.Methods(t, e)
+}
