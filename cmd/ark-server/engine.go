@@ -41,7 +41,7 @@ func openPostgres(ctx context.Context, o *options) (mvcc.Engine, error) {
 }
 
 func openMySQL(ctx context.Context, o *options) (mvcc.Engine, error) {
-	return mysql.Open(ctx, o.db, mysql.Options{NoMigrate: !o.dbMigrate, Wait: o.dbWait, Log: slog.Default()})
+	return mysql.Open(ctx, o.db, mysql.Options{NoMigrate: !o.dbMigrate, Wait: o.dbWait, MaxValueBytes: int(o.maxObjectSize), Log: slog.Default()})
 }
 
 // place names a database: with its flag for errors, and in words for the start-up lines.

@@ -84,6 +84,9 @@ func TestUsageErrors(t *testing.T) {
 		{"an audit log without policy", aggregatedArgs("--audit-log-path=-"), nil, []string{"--audit-policy-file", "level Metadata"}},
 		{"an audit policy without log", aggregatedArgs("--audit-policy-file=p.yaml"), nil, []string{"--audit-policy-file=p.yaml", "--audit-log-path"}},
 		{"a negative delay", aggregatedArgs("--shutdown-delay-duration=-1s"), nil, []string{"--shutdown-delay-duration", "10s"}},
+		{"no size", []string{"--max-object-size=large"}, nil, []string{"--max-object-size=large", "1536Ki"}},
+		{"a size too small", []string{"--max-object-size=1Ki"}, nil, []string{"--max-object-size=1Ki", "64Ki to 16Mi"}},
+		{"a size too large", []string{"import", "--from-file=x", "--max-object-size=17Mi"}, nil, []string{"--max-object-size=17Mi", "64Ki to 16Mi"}},
 		{"two at once", []string{"--storage=oracle", "--v=11"}, nil, []string{"--storage=oracle", "--v=11"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mckinsey/ark-server/internal/apiserver"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
@@ -38,6 +39,7 @@ type options struct {
 	etcdListenClientCAFile string
 
 	compactionInterval time.Duration
+	maxObjectSize      byteSize
 
 	bindAddress string
 	securePort  int
@@ -66,6 +68,7 @@ func newOptions() *options {
 		dbMigrate:          true,
 		dbWait:             5 * time.Minute,
 		compactionInterval: 5 * time.Minute,
+		maxObjectSize:      apiserver.DefaultMaxObjectBytes,
 		bindAddress:        "127.0.0.1",
 		securePort:         6443,
 		logLevel:           "warn",
@@ -138,6 +141,7 @@ func (o *options) storageFlags() []flagGroup {
 			fs.StringVar(&o.etcdCertFile, "etcd-certfile", "", "PEM `file` of the client certificate for the external etcd")
 			fs.StringVar(&o.etcdKeyFile, "etcd-keyfile", "", "PEM `file` of that certificate's key")
 			fs.DurationVar(&o.compactionInterval, "compaction-interval", o.compactionInterval, "how long old revisions stay readable at least, which bounds how late a watch may resume; 0 keeps them all")
+			fs.Var(&o.maxObjectSize, "max-object-size", "how large an object may be, as `bytes` of its JSON with all metadata, such as 1536Ki or 4Mi, up to 16Mi; what is stored already may be larger, and is read, deleted and made smaller. Large objects cost memory, see docs/operations/sizing.md")
 		}),
 		group("Database server (PostgreSQL, MySQL, MariaDB)", o.addDatabaseFlags),
 	}
@@ -194,6 +198,9 @@ func (o *options) validate() error {
 	}
 	if o.compactionInterval < 0 {
 		fault("compaction-interval", o.compactionInterval, "use a duration such as 5m, or 0 to keep every revision")
+	}
+	if err := o.maxObjectSize.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")

@@ -39,6 +39,7 @@ func newServer(ctx context.Context, o *options, listener net.Listener, data *sto
 		Name:       o.serverName(),
 		Tune: func(common *apiserver.Options) {
 			common.ModelURLs, common.TracingFile = modelURLs, o.tracingFile
+			common.MaxObjectBytes, common.MaxObjectAdvice = int(o.maxObjectSize), o.objectSizeAdvice()
 		},
 	}, data)
 	if err != nil {

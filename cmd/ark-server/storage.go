@@ -72,7 +72,7 @@ func openEtcd(ctx context.Context, o *options) (*storage, error) {
 	defer cancel()
 	backend, err := apiserver.NewEtcd(ctx, apiserver.EtcdOptions{
 		Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile,
-		CompactionInterval: o.compactionInterval,
+		CompactionInterval: o.compactionInterval, MaxObjectBytes: int(o.maxObjectSize),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--etcd-servers: %w: check that etcd runs there, and the --etcd-... certificate flags", err)
@@ -102,7 +102,9 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 	if err != nil {
 		return nil, err
 	}
-	endpoint := etcdserver.New(store, etcdserver.Options{TLS: config, Tracer: tracer})
+	settings := o.endpointOptions()
+	settings.TLS, settings.Tracer = config, tracer
+	endpoint := etcdserver.New(store, settings)
 	s.metrics.Store(store, endpoint)
 	s.report = reporter(where.summary, store, endpoint)
 	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })
@@ -135,6 +137,10 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 
 // annotate tells the endpoint who writes.
 func annotate(ctx context.Context, a apiserver.Actor) context.Context {
+	if a.Verb == "delete" || a.Verb == "deletecollection" {
+		// An object that is too large since the limit was lowered can still be marked as deleted.
+		ctx = etcdserver.WithGrowth(ctx, deletionRoom)
+	}
 	return etcdserver.WithActor(ctx, mvcc.Actor{
 		User: a.User, Groups: strings.Join(a.Groups, ","), Impersonator: a.Impersonator,
 		UserAgent: a.UserAgent, FieldManager: a.FieldManager, AuditID: a.AuditID, Verb: a.Verb,

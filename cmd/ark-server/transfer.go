@@ -39,7 +39,7 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 		defer cancel()
 		client, err := apiserver.NewEtcdClient(ctx, apiserver.EtcdOptions{
-			Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile,
+			Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile, MaxObjectBytes: int(o.maxObjectSize),
 		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("--etcd-servers: %w: check that it runs there (ark-server with --etcd-listen, or etcd), and the --etcd-... certificate flags", err)
@@ -63,7 +63,9 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", o.where().flag, err)
 	}
-	endpoint := etcdserver.New(store, etcdserver.Options{})
+	settings := o.endpointOptions()
+	settings.MaxRequestBytes += recordRoom
+	endpoint := etcdserver.New(store, settings)
 	client := direct.NewClient(endpoint)
 	closeAll := func() error {
 		err := client.Close()
@@ -75,6 +77,9 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 	}
 	return transfer.NewStore(asImporter{client.KV}), closeAll, nil
 }
+
+// recordRoom is for the record that goes with each object.
+const recordRoom = 64 << 10
 
 // asImporter notes with each write who made it.
 type asImporter struct{ clientv3.KV }

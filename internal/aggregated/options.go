@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
+	"github.com/mckinsey/ark-server/internal/apiserver"
 )
 
 // Options configure an aggregated server.
@@ -43,6 +44,10 @@ type Options struct {
 	// TracingFile is a TracingConfiguration, or "" for no spans.
 	TracingFile string
 
+	// MaxObjectBytes and MaxObjectAdvice are those of apiserver.Options.
+	MaxObjectBytes  int
+	MaxObjectAdvice string
+
 	// ShutdownDelay is how long the server goes on serving after it has turned
 	// unready, for the Service's endpoints and their users to follow.
 	ShutdownDelay time.Duration
@@ -62,6 +67,7 @@ func NewOptions() Options {
 		AllowTTL:       10 * time.Second,
 		DenyTTL:        10 * time.Second,
 		Audit:          genericoptions.NewAuditOptions(),
+		MaxObjectBytes: apiserver.DefaultMaxObjectBytes,
 		ShutdownDelay:  10 * time.Second,
 		SendRetryAfter: true,
 		WatchGrace:     10 * time.Second,

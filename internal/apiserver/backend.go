@@ -26,14 +26,15 @@ type Backend interface {
 
 // RESTOptions returns the options with which a registry builds its stores on a
 // backend, for resources that lie in the given layout.
-func RESTOptions(backend Backend, layout Layout, tracker flowcontrolrequest.StorageObjectCountTracker) generic.RESTOptionsGetter {
-	return restOptions{backend: backend, layout: layout, tracker: tracker}
+func RESTOptions(backend Backend, layout Layout, tracker flowcontrolrequest.StorageObjectCountTracker, limit objectLimit) generic.RESTOptionsGetter {
+	return restOptions{backend: backend, layout: layout, tracker: tracker, limit: limit}
 }
 
 type restOptions struct {
 	backend Backend
 	layout  Layout
 	tracker flowcontrolrequest.StorageObjectCountTracker
+	limit   objectLimit
 }
 
 func (o restOptions) GetRESTOptions(resource schema.GroupResource, example runtime.Object) (generic.RESTOptions, error) {
@@ -43,7 +44,7 @@ func (o restOptions) GetRESTOptions(resource schema.GroupResource, example runti
 	}
 	return generic.RESTOptions{
 		StorageConfig:             config,
-		Decorator:                 withSizeAware(o.backend.Decorator()),
+		Decorator:                 withSizeAware(o.backend.Decorator(), o.limit),
 		DeleteCollectionWorkers:   deleteCollectionWorkers,
 		EnableGarbageCollection:   true,
 		ResourcePrefix:            o.layout.ResourcePrefix(resource),

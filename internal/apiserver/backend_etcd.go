@@ -31,6 +31,9 @@ type EtcdOptions struct {
 	// CAFile, CertFile and KeyFile name PEM files; all empty means no TLS
 	// beyond what the URLs ask for.
 	CAFile, CertFile, KeyFile string
+	// MaxObjectBytes is how large an object is sent; 0 leaves it at what etcd's client sends, 2 MiB. The
+	// server has a limit of its own, --max-request-bytes of etcd.
+	MaxObjectBytes int
 	// CompactionInterval is how long old revisions stay readable, at least;
 	// 0 leaves compaction to others.
 	CompactionInterval time.Duration
@@ -140,8 +143,18 @@ func (o EtcdOptions) clientConfig(ctx context.Context) (clientv3.Config, error) 
 	if err != nil {
 		return clientv3.Config{}, err
 	}
-	return clientv3.Config{Endpoints: o.Servers, TLS: secure, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second}, nil
+	return clientv3.Config{
+		Endpoints: o.Servers, TLS: secure, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
+		MaxCallSendMsgSize: max(o.MaxObjectBytes+sendMargin, minSend),
+	}, nil
 }
+
+// A request holds more than the object, and what the server is to refuse has to get there. minSend is
+// the default of etcd's client.
+const (
+	sendMargin = 512 << 10
+	minSend    = 2 << 20
+)
 
 // tls returns what to dial with, or nil for plain text.
 func (o EtcdOptions) tls() (*tls.Config, error) {

@@ -36,6 +36,7 @@ type Config struct {
 	Core rules.KeyedObjects
 
 	modelURLs rules.URLPolicy
+	maxObject objectLimit
 
 	backend Backend
 	kinds   []registry.Kind
@@ -65,8 +66,8 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.EffectiveVersion = newEffectiveVersion()
 	generic.FeatureGate = utilfeature.DefaultFeatureGate
 	generic.RequestTimeout = o.RequestTimeout
-	generic.MaxRequestBodyBytes = o.MaxRequestBytes
-	generic.JSONPatchMaxCopyBytes = o.MaxRequestBytes
+	generic.MaxRequestBodyBytes = o.maxRequestBytes()
+	generic.JSONPatchMaxCopyBytes = o.maxRequestBytes()
 	generic.MaxRequestsInFlight = o.MaxInFlight
 	generic.MaxMutatingRequestsInFlight = o.MaxMutatingInFlight
 	generic.ShutdownWatchTerminationGracePeriod = o.WatchGrace
@@ -107,7 +108,7 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json, stopping: stopping}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: objectLimit{o.MaxObjectBytes, o.MaxObjectAdvice}, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json, stopping: stopping}, nil
 }
 
 // logFailure logs a request that failed, unless it is one of the server's own that its end cut short.

@@ -18,8 +18,11 @@ type Options struct {
 	CertFile, KeyFile string
 	// RequestTimeout bounds every request but watches.
 	RequestTimeout time.Duration
-	// MaxRequestBytes is the largest request body; a greater one is 413.
-	MaxRequestBytes int64
+	// MaxObjectBytes is about the largest object that the storage takes, and
+	// MaxObjectAdvice how a user can have a larger one, as a clause with a verb. A request may
+	// be twice as large, and 3 MiB in any case; a larger one is 413 unread.
+	MaxObjectBytes  int
+	MaxObjectAdvice string
 	// MaxInFlight and MaxMutatingInFlight bound the requests, and the writes
 	// among them, that are served at once; further ones get 429.
 	MaxInFlight, MaxMutatingInFlight int
@@ -43,12 +46,26 @@ type Options struct {
 func NewOptions() Options {
 	return Options{
 		RequestTimeout:      time.Minute,
-		MaxRequestBytes:     3 << 20,
+		MaxObjectBytes:      DefaultMaxObjectBytes,
+		MaxObjectAdvice:     "raise the server's --max-object-size",
 		MaxInFlight:         1600,
 		MaxMutatingInFlight: 800,
 		WatchGrace:          10 * time.Second,
 	}
 }
+
+const (
+	// DefaultMaxObjectBytes is what etcd takes unless told otherwise.
+	DefaultMaxObjectBytes = 1536 << 10
+	// MaxMaxObjectBytes is where clients end: client-go reads no event of a watch that is larger.
+	MaxMaxObjectBytes = 16 << 20
+	// minRequestBytes is the stock limit of a request's body.
+	minRequestBytes = 3 << 20
+)
+
+// maxRequestBytes is the largest request body. A patch or an object in YAML or with indents takes more
+// than what is stored.
+func (o Options) maxRequestBytes() int64 { return max(2*int64(o.MaxObjectBytes), minRequestBytes) }
 
 // Validate returns all faults at once.
 func (o Options) Validate() error {
@@ -67,8 +84,8 @@ func (o Options) Validate() error {
 	if o.RequestTimeout == 0 {
 		errs = append(errs, errors.New("the request timeout is zero"))
 	}
-	if o.MaxRequestBytes <= 0 {
-		errs = append(errs, fmt.Errorf("the largest request body is not positive: %d", o.MaxRequestBytes))
+	if o.MaxObjectBytes <= 0 || o.MaxObjectBytes > MaxMaxObjectBytes {
+		errs = append(errs, fmt.Errorf("the largest object is not between 1 and %d bytes: %d", MaxMaxObjectBytes, o.MaxObjectBytes))
 	}
 	if o.MaxInFlight <= 0 || o.MaxMutatingInFlight <= 0 {
 		errs = append(errs, errors.New("the number of requests in flight is not positive"))

@@ -88,7 +88,7 @@ func (s *Server) serve(ctx, serving context.Context) error {
 // Storage returns the options with which a mode builds the storage of further
 // groups, in a layout made from the backend's base configuration.
 func (c *Config) Storage(layout Layout) generic.RESTOptionsGetter {
-	return RESTOptions(c.backend, layout, c.Generic.StorageObjectCountTracker)
+	return RESTOptions(c.backend, layout, c.Generic.StorageObjectCountTracker, c.maxObject)
 }
 
 func (c *Config) arkStorage() generic.RESTOptionsGetter {

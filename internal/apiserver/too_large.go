@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -18,28 +19,44 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
+// objectLimit is how large an object may be, for messages.
+type objectLimit struct {
+	bytes  int
+	advice string
+}
+
 // tooLarge is etcd's refusal of an object that is larger than it takes. The stock
 // handlers recognise etcd's error, and try again without managedFields; if that
 // fails too they answer 500, unless the error says what it is itself.
 type tooLarge struct {
 	rpctypes.EtcdError
+	limit objectLimit
 }
 
 // Status implements apierrors.APIStatus.
-func (tooLarge) Status() metav1.Status {
-	return apierrors.NewRequestEntityTooLargeError("the storage does not take an object of this size; an object may have about 1.5 MiB").Status()
+func (t tooLarge) Status() metav1.Status {
+	return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("the storage does not take an object of this size; an object may have about %s, "+
+		"and one that is larger already may not grow: make it smaller, or %s", t.limit, t.limit.advice)).Status()
 }
 
-func explainTooLarge(err error) error {
+// String is the size in the unit that shows it best.
+func (l objectLimit) String() string {
+	if l.bytes < 1<<20 {
+		return fmt.Sprintf("%.4g KiB", float64(l.bytes)/(1<<10))
+	}
+	return fmt.Sprintf("%.3g MiB", float64(l.bytes)/(1<<20))
+}
+
+func (l objectLimit) explain(err error) error {
 	var refused rpctypes.EtcdError
 	if errors.As(err, &refused) && refused.Code() == codes.InvalidArgument && refused.Error() == rpctypes.ErrRequestTooLarge.Error() {
-		return tooLarge{refused}
+		return tooLarge{refused, l}
 	}
 	// A client over gRPC refuses to send what is larger still.
 	if s, ok := status.FromError(err); ok && s.Code() == codes.ResourceExhausted && strings.Contains(s.Message(), "larger than max") {
 		var etcd rpctypes.EtcdError
 		if errors.As(rpctypes.ErrRequestTooLarge, &etcd) {
-			return tooLarge{etcd}
+			return tooLarge{etcd, l}
 		}
 	}
 	return err
@@ -48,18 +65,19 @@ func explainTooLarge(err error) error {
 // sizeAware explains refusals of a storage.
 type sizeAware struct {
 	storage.Interface
+	limit objectLimit
 }
 
 // Create implements storage.Interface.
 func (s sizeAware) Create(ctx context.Context, key string, obj, out runtime.Object, ttl uint64) error {
 	growHandlerStack() // this is a goroutine of its own
-	return explainWrite(explainTooLarge(s.Interface.Create(ctx, key, obj, out, ttl)))
+	return explainWrite(s.limit.explain(s.Interface.Create(ctx, key, obj, out, ttl)))
 }
 
 // GuaranteedUpdate implements storage.Interface.
 func (s sizeAware) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
 	growHandlerStack()
-	return explainWrite(explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached)))
+	return explainWrite(s.limit.explain(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached)))
 }
 
 // Delete implements storage.Interface.
@@ -79,7 +97,7 @@ func (s sizeAware) GetList(ctx context.Context, key string, opts storage.ListOpt
 }
 
 // withSizeAware makes what a decorator builds explain its refusals.
-func withSizeAware(next generic.StorageDecorator) generic.StorageDecorator {
+func withSizeAware(next generic.StorageDecorator, limit objectLimit) generic.StorageDecorator {
 	return func(config *storagebackend.ConfigForResource, resourcePrefix string, keyFunc func(runtime.Object) (string, error),
 		newFunc, newListFunc func() runtime.Object, attrs storage.AttrFunc, triggers storage.IndexerFuncs, indexers *cache.Indexers,
 	) (storage.Interface, storagefactory.DestroyFunc, error) {
@@ -87,6 +105,6 @@ func withSizeAware(next generic.StorageDecorator) generic.StorageDecorator {
 		if err != nil {
 			return nil, destroy, err
 		}
-		return sizeAware{s}, destroy, nil
+		return sizeAware{s, limit}, destroy, nil
 	}
 }

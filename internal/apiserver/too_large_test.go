@@ -29,7 +29,7 @@ func TestExplainTooLarge(t *testing.T) {
 		{"another", other, false},
 		{"none", nil, false},
 	} {
-		got := explainTooLarge(c.err)
+		got := objectLimit{DefaultMaxObjectBytes, "raise it"}.explain(c.err)
 		if !c.tooLarge {
 			if !errors.Is(got, c.err) {
 				t.Errorf("%s: got %v, want it unchanged", c.name, got)
@@ -42,6 +42,14 @@ func TestExplainTooLarge(t *testing.T) {
 		// The stock handlers look for these two before they try again with less.
 		if e, ok := got.(interface{ Code() codes.Code }); !ok || e.Code() != codes.InvalidArgument || got.Error() != "etcdserver: request is too large" {
 			t.Errorf("%s: the handlers would not recognise %T %q", c.name, got, got)
+		}
+	}
+}
+
+func TestObjectLimit(t *testing.T) {
+	for bytes, want := range map[int]string{64 << 10: "64 KiB", DefaultMaxObjectBytes: "1.5 MiB", 3 << 20: "3 MiB", MaxMaxObjectBytes: "16 MiB"} {
+		if got := (objectLimit{bytes: bytes}).String(); got != want {
+			t.Errorf("%d bytes: got %q, want %q", bytes, got, want)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 )
 
 // The checks that need no data. They run before the store sees a request, and
@@ -108,12 +107,4 @@ func checkOp(op *pb.RequestOp, maxOps int) error {
 		return checkTxn(r.RequestTxn, maxOps)
 	}
 	return rpctypes.ErrGRPCKeyNotFound // as etcd answers an empty operation
-}
-
-// checkSize refuses a write larger than the limit.
-func (s *Server) checkSize(m proto.Message) error {
-	if proto.Size(m) > s.opts.MaxRequestBytes {
-		return rpctypes.ErrGRPCRequestTooLarge
-	}
-	return nil
 }

@@ -15,7 +15,7 @@ func (k *kvService) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (
 	if err := checkDelete(r); err != nil {
 		return nil, err
 	}
-	if err := k.s.checkSize(r); err != nil {
+	if err := k.s.checkSize(ctx, r); err != nil {
 		return nil, err
 	}
 	res, err := k.s.store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{toDelete(r)}}, ActorFrom(ctx))

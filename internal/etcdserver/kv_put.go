@@ -15,7 +15,7 @@ func (k *kvService) Put(ctx context.Context, r *pb.PutRequest) (_ *pb.PutRespons
 	if err := checkPut(r); err != nil {
 		return nil, err
 	}
-	if err := k.s.checkSize(r); err != nil {
+	if err := k.s.checkSize(ctx, r); err != nil {
 		return nil, err
 	}
 	res, err := k.s.store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{toPut(r)}}, ActorFrom(ctx))

@@ -53,7 +53,7 @@ func (s *Server) RangeChunks(ctx context.Context, r *pb.RangeRequest) (_ *RangeC
 	if err != nil {
 		return nil, toStatus(err)
 	}
-	return &RangeChunks{ctx: ctx, res: res, target: s.opts.MaxRequestBytes}, nil
+	return &RangeChunks{ctx: ctx, res: res, target: s.opts.chunkBytes()}, nil
 }
 
 // firstChunk is the number of keys in the first chunk: few, so that the client
@@ -61,7 +61,7 @@ func (s *Server) RangeChunks(ctx context.Context, r *pb.RangeRequest) (_ *RangeC
 const firstChunk = 10
 
 // Next returns the next chunk, and io.EOF after the last. Chunks after the first
-// are filled up to about MaxRequestBytes.
+// are filled up to about Options.chunkBytes.
 func (c *RangeChunks) Next() (*pb.RangeStreamResponse, error) {
 	if c.done {
 		return nil, io.EOF

@@ -16,7 +16,7 @@ func (k *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (_ *pb.TxnRespons
 	if err := checkOverlaps(r); err != nil {
 		return nil, err
 	}
-	if err := k.s.checkSize(r); err != nil {
+	if err := k.s.checkSize(ctx, r); err != nil {
 		return nil, err
 	}
 	res, err := k.s.store.Txn(ctx, toTxn(r), ActorFrom(ctx))

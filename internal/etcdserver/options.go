@@ -11,8 +11,12 @@ import (
 // Options tune a Server. The zero value of each field means its default.
 type Options struct {
 	// MaxRequestBytes bounds the encoded size of one write; larger ones are
-	// refused with etcd's "request is too large". Also the size around which
-	// watch responses and range streams are cut. Default 1.5 MiB, as etcd.
+	// refused with etcd's "request is too large", unless they make no larger
+	// what is stored already (see oversize.go). Default 1.5 MiB, as etcd.
+	//
+	// Watch responses and range streams are cut around this size too, but not
+	// above the default: a larger limit admits larger objects, and makes no
+	// answer with small ones larger.
 	MaxRequestBytes int
 	// MaxTxnOps bounds the compares and the operations of each branch of a
 	// transaction. Default 128, as etcd.
@@ -46,6 +50,9 @@ const (
 	defaultProgressInterval = 10 * time.Minute
 	defaultEagerProgress    = 50 * time.Millisecond
 )
+
+// chunkBytes is the size around which answers are cut.
+func (o Options) chunkBytes() int { return min(o.MaxRequestBytes, defaultMaxRequestBytes) }
 
 func (o Options) withDefaults() Options {
 	if o.MaxRequestBytes <= 0 {

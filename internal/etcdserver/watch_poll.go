@@ -30,7 +30,7 @@ func (st *watchStream) poll() (more bool, err error) {
 		if !w.retry.IsZero() && time.Now().Before(w.retry) {
 			continue
 		}
-		res, err := w.cursor.Poll(st.ctx, st.s.opts.MaxRequestBytes)
+		res, err := w.cursor.Poll(st.ctx, st.s.opts.chunkBytes())
 		switch {
 		case errors.Is(err, mvcc.ErrCompacted):
 			err = st.endCompacted(w)
@@ -95,7 +95,7 @@ func (st *watchStream) sendEvents(w *watcher, events []mvcc.Event) error {
 	if !w.fragment {
 		return st.send(resp)
 	}
-	return sendFragments(resp, st.s.opts.MaxRequestBytes, st.send)
+	return sendFragments(resp, st.s.opts.chunkBytes(), st.send)
 }
 
 // sendFragments splits resp between events so that each part stays below limit

@@ -114,7 +114,8 @@ func installMySQL(s *Server, mysqld string, opts Options) error {
 // serveMySQL makes the command that runs the server on its data folder.
 func (s *Server) serveMySQL(program string, args []string, opts Options) error {
 	args = append([]string{"--no-defaults", "--datadir=" + s.data, "--tmpdir=" + s.dir, "--socket=" + s.Socket(),
-		"--pid-file=" + filepath.Join(s.dir, "pid"), fmt.Sprintf("--port=%d", s.port), "--bind-address=127.0.0.1", "--skip-name-resolve"}, args...)
+		"--pid-file=" + filepath.Join(s.dir, "pid"), fmt.Sprintf("--port=%d", s.port), "--bind-address=127.0.0.1", "--skip-name-resolve",
+		"--max-allowed-packet=64M"}, args...) // objects may be large
 	if opts.Certificate != nil {
 		cert, key, err := s.writeCertificate(opts)
 		if err != nil {

@@ -126,11 +126,15 @@ func looksLikeJSON(in *bufio.Reader) bool {
 type batcher struct {
 	batch func([]Item) error
 	items []Item
+	bytes int
 }
+
+// batchBytes bounds the objects of a batch, beside their number: large ones go on a few at a time.
+const batchBytes = 32 << 20
 
 func (b *batcher) flush() error {
 	items := b.items
-	b.items = nil
+	b.items, b.bytes = nil, 0
 	if len(items) == 0 {
 		return nil
 	}
@@ -160,7 +164,8 @@ func (b *batcher) add(text []byte, where string) error {
 
 func (b *batcher) one(item Item) error {
 	b.items = append(b.items, item)
-	if len(b.items) < pageSize {
+	b.bytes += len(item.Text)
+	if len(b.items) < pageSize && b.bytes < batchBytes {
 		return nil
 	}
 	return b.flush()

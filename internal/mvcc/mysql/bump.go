@@ -73,7 +73,7 @@ func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64, on
 	}
 	st.Change++
 	e := &Engine{connector: newConnector(cfg, slog.New(slog.DiscardHandler))}
-	e.maxPacket.Store(minPacket)
+	e.maxPacket.Store(minPacket(0))
 	e.pruner = e.pool(1)
 	_, err = e.Prune(ctx, st.Pruned, st.Revision)
 	if err := errors.Join(err, e.pruner.Close()); err != nil {

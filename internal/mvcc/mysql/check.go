@@ -9,13 +9,18 @@ import (
 	"strings"
 )
 
-// minPacket is the least max_allowed_packet, in bytes, that an object of the usual
-// greatest size (1.5 MiB) fits into however many quotes it has.
-const minPacket = 4 << 20
+// minPacket is the least max_allowed_packet, in bytes, that a value of the greatest size
+// fits into however many quotes it has, which are doubled.
+func minPacket(maxValue int) int64 {
+	if maxValue <= 0 {
+		maxValue = 1536 << 10
+	}
+	return 2*int64(maxValue) + 1<<20
+}
 
 // check looks at what the server is and how it is set up, and warns of what
 // an operator should know.
-func (e *Engine) check(ctx context.Context) error {
+func (e *Engine) check(ctx context.Context, maxValue int) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*e.timeout)
 	defer cancel()
 	conn, err := e.looks.Conn(ctx)
@@ -33,8 +38,9 @@ func (e *Engine) check(ctx context.Context) error {
 	if isSet(vars["read_only"]) || isSet(vars["innodb_read_only"]) {
 		return errReplica
 	}
-	if size := e.maxPacket.Load(); size < minPacket {
-		return fmt.Errorf("the server takes packets of up to %d bytes, which is too little for larger objects: SET GLOBAL max_allowed_packet = 67108864, and in its configuration", size)
+	if size, need := e.maxPacket.Load(), minPacket(maxValue); size < need {
+		return fmt.Errorf("the server takes packets of up to %d bytes (max_allowed_packet), and objects of the largest size need %d: "+
+			"SET GLOBAL max_allowed_packet = 67108864, and set it in the server's configuration, or lower --max-object-size", size, need)
 	}
 	if v := vars["innodb_force_recovery"]; v != "" && v != "0" {
 		return errors.New("the server runs in recovery mode (innodb_force_recovery=" + v + "), in which it skips what it cannot read, or refuses writes: restart it without, or restore a backup where it cannot")

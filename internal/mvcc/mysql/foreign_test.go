@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,4 +168,14 @@ func TestDemotedServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	enginetest.CommitNext(t, e, "k")
+}
+
+// TestPacketTooSmall: a server that does not take objects of the largest size is refused at the start.
+func TestPacketTooSmall(t *testing.T) {
+	_, err := Open(t.Context(), server.Database(t), Options{Log: quiet.Log, MaxValueBytes: 600 << 20})
+	for _, want := range []string{"max_allowed_packet", "need 1259339776", "--max-object-size"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
 }

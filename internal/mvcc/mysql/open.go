@@ -21,6 +21,9 @@ type Options struct {
 	NoMigrate bool
 	// Wait is how long Open waits for a database that cannot be reached yet.
 	Wait time.Duration
+	// MaxValueBytes is the largest value that is going to be written. Open fails where the server does
+	// not take packets for it. Default 1.5 MiB.
+	MaxValueBytes int
 	// Log hears of waiting, migrations, and settings of the server that endanger what
 	// it holds. Default: slog.Default.
 	Log *slog.Logger
@@ -74,7 +77,7 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	readers := connections - 2 - looks
 	e.loaders = max(1, readers-1)
 	e.writer, e.pruner, e.looks, e.readers = c.with(turnSettings).pool(1), c.pool(1), c.with(c.readLimit()).pool(looks), c.pool(readers)
-	if err := e.check(ctx); err != nil {
+	if err := e.check(ctx, opts.MaxValueBytes); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
