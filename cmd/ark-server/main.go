@@ -25,8 +25,12 @@
 //	            move objects in and out of it
 //	crds.go     prints the kinds as CustomResourceDefinitions
 //	operate.go  metrics, traces and reports for operators
+//	listen.go, files.go
+//	            the HTTPS port and its bounds
 //	logging.go  where logs go
-//	memory.go   how much garbage the process keeps
+//	memory.go   the limit of memory, and how much garbage the process keeps
+//	object_size.go
+//	            how large an object may be
 //	processors.go
 //	            how many threads run goroutines
 package main
@@ -44,7 +48,8 @@ import (
 )
 
 func main() {
-	keepGarbageFloor()
+	limitMemory(os.DirFS("/"))
+	keepGarbageFloor(os.DirFS("/"))
 	syscall.Umask(0o077) // what libraries write (SQLite, the audit log) is the owner's alone, too
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)

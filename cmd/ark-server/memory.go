@@ -1,12 +1,14 @@
 package main
 
 import (
-	"bytes"
+	"io/fs"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"strconv"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/memlimit"
 )
 
 // garbageFloor is how much may be allocated between two garbage collections, at
@@ -15,51 +17,60 @@ import (
 // what requests leave behind.
 const garbageFloor = 512 << 20
 
+// quiet is how long after the last collection a server counts as idle. It gives its garbage
+// back then: Go collects every two minutes in any case, and keeps what the floor would allow.
+const quiet = time.Minute
+
+// limitMemory fits the heap into what the container allows: Go collects more often when it comes
+// near the limit, where it would otherwise grow until the kernel kills the process. A tenth is
+// left for what is not on the heap. Without a limit nothing is set. GOMEMLIMIT in the environment
+// has the last word.
+func limitMemory(root fs.FS) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	if limit := memlimit.Container(root); limit > 0 {
+		debug.SetMemoryLimit(int64(limit / 10 * 9))
+	}
+}
+
 // keepGarbageFloor adjusts the collector after each collection, for the life of the
 // process. Large heaps keep Go's own proportion, so the price is at most the floor in
 // memory, and never more than an eighth of what the machine or the container has.
 // GOGC or GOMEMLIMIT in the environment have the last word.
-func keepGarbageFloor() {
+func keepGarbageFloor(root fs.FS) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
 	floor := uint64(garbageFloor)
-	if limit := memoryLimit(); limit > 0 {
-		floor = min(floor, limit/8)
+	for _, limit := range []uint64{memlimit.Container(root), memlimit.Machine(root)} {
+		if limit > 0 {
+			floor = min(floor, limit/8)
+		}
 	}
-	afterCollection(floor)
+	afterCollection(collection{floor, time.Now()})
+}
+
+// collection is one that has been, and the floor.
+type collection struct {
+	floor uint64
+	at    time.Time
 }
 
 // afterCollection sets the proportion from what the last collection found live,
 // and leaves an object for the next one to find.
-func afterCollection(floor uint64) {
+func afterCollection(last collection) {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
-	percent := uint64(100)
-	if bytes := max(live[0].Value.Uint64(), 1); bytes < floor {
-		percent = min(floor*100/bytes, 10_000)
-	}
-	debug.SetGCPercent(int(percent))
-	runtime.AddCleanup(new([16]byte), afterCollection, floor)
+	now := time.Now()
+	debug.SetGCPercent(garbagePercent(max(live[0].Value.Uint64(), 1), last.floor, now.Sub(last.at)))
+	runtime.AddCleanup(new([16]byte), afterCollection, collection{last.floor, now})
 }
 
-// memoryLimit is how many bytes the container allows or the machine has; 0 where
-// neither can be told, as on macOS.
-func memoryLimit() uint64 {
-	limit := uint64(0)
-	if text, err := os.ReadFile("/sys/fs/cgroup/memory.max"); err == nil {
-		limit, _ = strconv.ParseUint(string(bytes.TrimSpace(text)), 10, 64) // "max" is no limit
+// garbagePercent is how much garbage may be beside what is live.
+func garbagePercent(live, floor uint64, since time.Duration) int {
+	if live >= floor || since >= quiet {
+		return 100
 	}
-	text, err := os.ReadFile("/proc/meminfo")
-	if err != nil {
-		return limit
-	}
-	for line := range bytes.Lines(text) {
-		if fields := bytes.Fields(line); len(fields) == 3 && string(fields[0]) == "MemTotal:" {
-			if kib, err := strconv.ParseUint(string(fields[1]), 10, 64); err == nil && (limit == 0 || kib<<10 < limit) {
-				limit = kib << 10
-			}
-		}
-	}
-	return limit
+	return int(min(floor*100/live, 10_000))
 }

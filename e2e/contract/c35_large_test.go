@@ -38,8 +38,8 @@ func largeObjects(t *testing.T, s *server) {
 	const most = 16*mebibyte - 8<<10 // with metadata, the largest that is taken
 	keep := func(o object) { o.SetFinalizers([]string{"example.com/keep"}) }
 	p.post(t, large("largest", most)).want(t, http.StatusCreated)
-	p.post(t, large("kept", 15*mebibyte, keep)).want(t, http.StatusCreated)
-	p.post(t, large("shrinks", 15*mebibyte)).want(t, http.StatusCreated)
+	p.post(t, large("kept", 3*mebibyte, keep)).want(t, http.StatusCreated)
+	p.post(t, large("shrinks", 3*mebibyte)).want(t, http.StatusCreated)
 	for _, want := range []string{"largest", "kept", "shrinks"} {
 		if e := <-watching.ResultChan(); e.Object == nil || e.Type != "ADDED" || e.Object.(object).GetName() != p.name(want) {
 			t.Fatalf("client-go's watch has %s %T, want %s", e.Type, e.Object, want)
@@ -52,7 +52,7 @@ func largeObjects(t *testing.T, s *server) {
 	}
 	check := func(what string) {
 		t.Helper()
-		for short, size := range map[string]int{"largest": most, "kept": 15 * mebibyte, "shrinks": 15 * mebibyte} {
+		for short, size := range map[string]int{"largest": most, "kept": 3 * mebibyte, "shrinks": 3 * mebibyte} {
 			if got := sizeOf(p.read(t, short)); got != size {
 				t.Errorf("%s: %s has an input of %d bytes, want %d", what, short, got, size)
 			}

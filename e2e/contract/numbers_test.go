@@ -52,7 +52,7 @@ func numbers() []number {
 		{name: "C33_killed", promise: "kill -9 under 32 writers: everything acknowledged is there, and surviving informers converge", alone: serverKilled},
 		{name: "C34_replicas", promise: "two replicas on one database: C21 to C26 hold across them; a write is seen by the other's watchers within 100 ms (median) and by a consistent read at once", alone: replicas},
 		{name: "C35_sizes", promise: "1 MiB works, beyond the limit is 413; NUL and any valid UTF-8 survive in any string", each: sizes},
-		{name: "C35_large", promise: "with `--max-object-size=16Mi` an object of 15 MiB is written, read, listed, watched and patched; after the limit has been lowered it is read, made smaller and deleted, and does not grow", alone: largeObjects},
+		{name: "C35_large", promise: "with `--max-object-size=16Mi` an object of 16 MiB is written, read, listed, watched and patched; after the limit has been lowered it is read, made smaller and deleted, and does not grow", alone: largeObjects},
 		{name: "C36_restore", promise: "restoring an older backup never moves resourceVersions back", alone: restored},
 		{name: "C37_malformed", promise: "a malformed request gets 400, 415 or 422 with a Status, never 500, never a crash", each: malformed, once: fuzzed},
 		{name: "C38_quota", promise: "a ResourceQuota of object counts is enforced: many creators never exceed it, a dry run uses nothing, what is deleted is free again", each: quota},

@@ -110,12 +110,13 @@ func (b *Client) Decorator() generic.StorageDecorator {
 		triggers storage.IndexerFuncs,
 		indexers *cache.Indexers,
 	) (storage.Interface, storagefactory.DestroyFunc, error) {
-		raw, destroyRaw, err := b.newStorage(config, resourcePrefix, newFunc, newListFunc)
+		history := newHistory(config.EventsHistoryWindow)
+		raw, destroyRaw, err := b.newStorage(config, history, resourcePrefix, newFunc, newListFunc)
 		if err != nil {
 			return nil, nil, err
 		}
 		cacher, err := cacherstorage.NewCacherFromConfig(cacherstorage.Config{
-			Storage:             raw,
+			Storage:             history.storage(raw),
 			Versioner:           storage.APIObjectVersioner{},
 			GroupResource:       config.GroupResource,
 			EventsHistoryWindow: config.EventsHistoryWindow,
@@ -143,7 +144,7 @@ func (b *Client) Decorator() generic.StorageDecorator {
 }
 
 // newStorage is the stock etcd3 storage of one resource on a client of its own.
-func (b *Client) newStorage(config *storagebackend.ConfigForResource, resourcePrefix string, newFunc, newListFunc func() runtime.Object) (storage.Interface, func(), error) {
+func (b *Client) newStorage(config *storagebackend.ConfigForResource, history *history, resourcePrefix string, newFunc, newListFunc func() runtime.Object) (storage.Interface, func(), error) {
 	client, err := b.options.NewClient()
 	if err != nil {
 		return nil, nil, fmt.Errorf("open a storage client for %s: %w", config.GroupResource, err)
@@ -161,7 +162,7 @@ func (b *Client) newStorage(config *storagebackend.ConfigForResource, resourcePr
 		transformer = etcd3.WithCorruptObjErrorHandlingTransformer(transformer)
 		decoder = etcd3.WithCorruptObjErrorHandlingDecoder(decoder)
 	}
-	store, err := etcd3.New(client, b.compactor, config.Codec, newFunc, newListFunc, config.Prefix, resourcePrefix,
+	store, err := etcd3.New(client, b.compactor, history.codec(config.Codec), newFunc, newListFunc, config.Prefix, resourcePrefix,
 		config.GroupResource, transformer, config.LeaseManagerConfig, decoder, versioner)
 	if err != nil {
 		_ = client.Close()

@@ -1,5 +1,5 @@
 // Command memory loads many Query objects into an ark-server, restarts it, and prints how long the start took and what memory
-// the server holds after it and during a full list.
+// the server holds after it and during a full list. With -churn it makes and deletes them, and prints what stays.
 package main
 
 import (
@@ -30,10 +30,18 @@ const (
 func main() {
 	objects := flag.Int("objects", 100_000, "queries of 2 KiB")
 	storage := flag.String("storage", engine.SQLite, "where to keep them: sqlite, postgresql or mysql, on a server of its own")
+	churned := flag.Int("churn", 0, "in place of that, make and delete so many queries, twice, and print what stays resident")
+	idle := flag.Duration("idle", 6*time.Minute, "with -churn, how long to leave the server alone before the last figure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *storage, *objects); err != nil {
+	var err error
+	if *churned > 0 {
+		err = churn(ctx, *storage, *churned, *idle)
+	} else {
+		err = run(ctx, *storage, *objects)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

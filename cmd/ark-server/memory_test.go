@@ -1,0 +1,53 @@
+package main
+
+import (
+	"math"
+	"runtime/debug"
+	"testing"
+	"testing/fstest"
+	"time"
+)
+
+func TestLimitMemory(t *testing.T) {
+	container := fstest.MapFS{
+		"proc/self/cgroup":         {Data: []byte("0::/\n")},
+		"sys/fs/cgroup/memory.max": {Data: []byte("10737418240\n")},
+	}
+	before := debug.SetMemoryLimit(-1)
+	t.Cleanup(func() { debug.SetMemoryLimit(before) })
+	debug.SetMemoryLimit(math.MaxInt64)
+
+	limitMemory(fstest.MapFS{})
+	if got := debug.SetMemoryLimit(-1); got != math.MaxInt64 {
+		t.Errorf("without a container the limit is %d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	limitMemory(container)
+	if got := debug.SetMemoryLimit(-1); got != math.MaxInt64 {
+		t.Errorf("GOMEMLIMIT is set, and the limit is now %d", got)
+	}
+	t.Setenv("GOMEMLIMIT", "")
+	limitMemory(container)
+	if got := debug.SetMemoryLimit(-1); got != 9663676416 {
+		t.Errorf("with 10 GiB the limit is %d", got)
+	}
+}
+
+func TestGarbagePercent(t *testing.T) {
+	const mebibyte = 1 << 20
+	for _, c := range []struct {
+		name        string
+		live, floor uint64
+		since       time.Duration
+		want        int
+	}{
+		{"small and busy", 64 * mebibyte, 512 * mebibyte, time.Second, 800},
+		{"tiny and busy", mebibyte, 512 * mebibyte, time.Second, 10_000},
+		{"large and busy", 1024 * mebibyte, 512 * mebibyte, time.Second, 100},
+		{"small and idle", 64 * mebibyte, 512 * mebibyte, 2 * time.Minute, 100},
+	} {
+		if got := garbagePercent(c.live, c.floor, c.since); got != c.want {
+			t.Errorf("%s: %d %%, want %d %%", c.name, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/e2e/internal/measure"
+)
+
+// churn makes and deletes queries, twice, and prints what stays resident: right after, and once the server has been
+// idle for a while. Nothing is left then but what the server keeps for watches, and what it has not given back.
+func churn(ctx context.Context, storage string, objects int, idle time.Duration) (err error) {
+	dir, err := os.MkdirTemp("", "ark-bench-memory-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the database: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	place, stopDatabase, err := engine.Serve(ctx, storage, dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stopDatabase()) }()
+	server, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Storage: place.Flags()})
+	if err != nil {
+		return err
+	}
+	defer server.Kill()
+	fmt.Printf("%s; %d queries made and deleted, twice\n", storage, objects)
+	if err := report(server, "after the start"); err != nil {
+		return err
+	}
+	for range 2 {
+		if err := load(ctx, server.Config, objects); err != nil {
+			return err
+		}
+		if err := remove(ctx, server.Config, objects); err != nil {
+			return err
+		}
+		if err := report(server, "after deleting them"); err != nil {
+			return err
+		}
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(idle):
+	}
+	if err := report(server, fmt.Sprintf("after %s without a request", idle)); err != nil {
+		return err
+	}
+	return server.Stop()
+}
+
+// remove deletes what load has made, one by one.
+func remove(ctx context.Context, config *rest.Config, objects int) error {
+	client, err := component.RawClient(config)
+	if err != nil {
+		return err
+	}
+	s := measure.RunCount(ctx, loaders, (objects+loaders-1)/loaders, func(ctx context.Context, c, i int) error {
+		n := i*loaders + c
+		if n >= objects {
+			return nil
+		}
+		path := fmt.Sprintf("/apis/ark.mckinsey.com/v1alpha1/namespaces/%s/queries/query-%06d", namespace, n)
+		return client.Delete().AbsPath(path).Do(ctx).Error()
+	})
+	return s.FirstError
+}
