@@ -9,6 +9,7 @@ import (
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	tracingapi "k8s.io/component-base/tracing/api/v1"
 
+	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -18,7 +19,8 @@ import (
 )
 
 // operate adds to a server what its operators look at.
-func operate(server *genericapiserver.GenericAPIServer, data *storage, logs *logging) {
+func operate(server *genericapiserver.GenericAPIServer, listener *connections.Listener, data *storage, logs *logging) {
+	data.metrics.Connections(listener.Stats)
 	data.metrics.ServingCertificate(server.SecureServingInfo.Cert.CurrentCertKeyContent)
 	operation.Install(server, operation.Options{
 		Metrics: data.metrics.Handler, Report: data.report,

@@ -41,9 +41,11 @@ type options struct {
 	compactionInterval time.Duration
 	maxObjectSize      byteSize
 
-	bindAddress string
-	securePort  int
-	tlsSANs     []string
+	bindAddress              string
+	securePort               int
+	maxConnections           int
+	maxConnectionsPerAddress int
+	tlsSANs                  []string
 
 	keysDir       string
 	kubeconfigOut string
@@ -71,8 +73,12 @@ func newOptions() *options {
 		maxObjectSize:      apiserver.DefaultMaxObjectBytes,
 		bindAddress:        "127.0.0.1",
 		securePort:         6443,
-		logLevel:           "warn",
-		logFormat:          "text",
+
+		maxConnections:           10_000,
+		maxConnectionsPerAddress: 256,
+
+		logLevel:  "warn",
+		logFormat: "text",
 	}
 }
 
@@ -102,8 +108,10 @@ func group(name string, add func(*pflag.FlagSet)) flagGroup {
 func (o *options) flagGroups() []flagGroup {
 	return slices.Concat([]flagGroup{group("Mode", o.addModeFlag)}, o.storageFlags(), []flagGroup{
 		group("Serving", func(fs *pflag.FlagSet) {
-			fs.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "`IP` address to listen on; 0.0.0.0 or :: for all")
+			fs.StringVar(&o.bindAddress, "bind-address", o.bindAddress, "`IP` address to listen on; 0.0.0.0 for all of IPv4, :: for all of IPv4 and IPv6")
 			fs.IntVar(&o.securePort, "secure-port", o.securePort, "HTTPS `port`; 0 picks a free one")
+			fs.IntVar(&o.maxConnections, "max-connections", o.maxConnections, "most connections of clients, of whatever address; at the bound those go first on which no user has authenticated; the front proxy's do not count; 0 for no bound")
+			fs.IntVar(&o.maxConnectionsPerAddress, "max-connections-per-address", o.maxConnectionsPerAddress, "most connections from one IP address (IPv6: /64 network) on which no user has authenticated; the oldest goes first; 0 for no bound")
 			fs.StringSliceVar(&o.tlsSANs, "tls-san", nil, "further `names` and IP addresses at which clients reach the server, for its certificate")
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to add the admin's cluster, user and context to, as kind and minikube do; the rest of it is kept (default admin.kubeconfig, or NAME.admin.kubeconfig for a database NAME, next to the database)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
@@ -191,10 +199,16 @@ func (o *options) validate() error {
 		fault("etcd-listen-client-ca-file", o.etcdListenClientCAFile, "needs --etcd-listen-cert-file and --etcd-listen-key-file")
 	}
 	if net.ParseIP(o.bindAddress) == nil {
-		fault("bind-address", o.bindAddress, "not an IP address; use 127.0.0.1, or 0.0.0.0 for all")
+		fault("bind-address", o.bindAddress, "not an IP address; use 127.0.0.1, 0.0.0.0 for all of IPv4, or :: for all")
 	}
 	if o.securePort < 0 || o.securePort > 65535 {
 		fault("secure-port", o.securePort, "use 1 to 65535, or 0 for a free port")
+	}
+	if o.maxConnections < 0 {
+		fault("max-connections", o.maxConnections, "use a number such as 10000, or 0 for no bound")
+	}
+	if o.maxConnectionsPerAddress < 0 {
+		fault("max-connections-per-address", o.maxConnectionsPerAddress, "use a number such as 256, or 0 for no bound")
 	}
 	if o.compactionInterval < 0 {
 		fault("compaction-interval", o.compactionInterval, "use a duration such as 5m, or 0 to keep every revision")

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
-	"strconv"
 	"sync"
-	"syscall"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/version"
 )
@@ -52,7 +50,7 @@ func serve(ctx context.Context, o *options, out io.Writer) error {
 
 // started is what a start has opened.
 type started struct {
-	listener net.Listener
+	listener *connections.Listener
 	data     *storage
 	server   server
 }
@@ -80,7 +78,7 @@ func start(ctx context.Context, o *options, logs *logging) (_ *started, err erro
 	if s.server, err = newServer(ctx, o, s.listener, s.data); err != nil {
 		return nil, err
 	}
-	operate(s.server.generic(), s.data, logs)
+	operate(s.server.generic(), s.listener, s.data, logs)
 	return s, nil
 }
 
@@ -126,23 +124,6 @@ func withStandaloneFlag(err error) error {
 		return fmt.Errorf("--kubeconfig-out=%s: %w%s", kubeconfig.Path, kubeconfig.Err, kubeconfigFix(kubeconfig.Err))
 	}
 	return err
-}
-
-// listen opens the HTTPS port.
-func listen(o *options) (net.Listener, error) {
-	address := net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort))
-	listener, err := net.Listen("tcp", address)
-	switch {
-	case err == nil:
-		return listener, nil
-	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("--secure-port=%d: another program listens on %s: stop it, or choose another port (0 for any free one)", o.securePort, address)
-	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("--secure-port=%d: not permitted: choose a port above 1023", o.securePort)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fmt.Errorf("--bind-address=%s: this machine has no such address: use 127.0.0.1, or 0.0.0.0 for all", o.bindAddress)
-	}
-	return nil, fmt.Errorf("--bind-address=%s, --secure-port=%d: %w", o.bindAddress, o.securePort, err)
 }
 
 // announce says where everything is and what to type next.

@@ -38,6 +38,7 @@ func New(ctx context.Context, o Options, backend apiserver.Backend) (*Server, er
 	common := apiserver.NewOptions()
 	common.Listener = o.Listener
 	common.CertFile, common.KeyFile = o.CertFile, o.KeyFile
+	common.FrontProxy = true
 	common.ShutdownDelay, common.SendRetryAfter, common.WatchGrace = o.ShutdownDelay, o.SendRetryAfter, o.WatchGrace
 	common.MaxObjectBytes, common.MaxObjectAdvice = o.MaxObjectBytes, o.MaxObjectAdvice
 	common.ModelURLs, common.TracingFile = o.ModelURLs, o.TracingFile

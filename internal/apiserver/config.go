@@ -82,8 +82,10 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	serving := genericoptions.NewSecureServingOptions()
 	serving.Listener = o.Listener
 	serving.ServerCert.CertKey = genericoptions.CertKey{CertFile: o.CertFile, KeyFile: o.KeyFile}
-	// An aggregating kube-apiserver sends everything over few connections.
-	serving.HTTP2MaxStreamsPerConnection = 1000
+	serving.HTTP2MaxStreamsPerConnection = maxStreams
+	if o.FrontProxy {
+		serving.HTTP2MaxStreamsPerConnection = proxyStreams
+	}
 	if err := serving.WithLoopback().ApplyToConfig(generic); err != nil {
 		return nil, fmt.Errorf("set up TLS serving: %w", err)
 	}
@@ -136,10 +138,11 @@ func (c *Config) Complete() CompletedConfig {
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
 		api = withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(api, c.codecs), c.codecs))))
 		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
-		return withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, c.logFailure)))
+		chain = withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, c.logFailure)))
+		return withConnections(config.RequestTimeout, frontProxy(config.Authentication.RequestHeaderConfig), chain)
 	}
 	if c.Generic.Authentication.Authenticator != nil {
-		c.Generic.Authentication.Authenticator = rememberSender(c.Generic.Authentication.Authenticator)
+		c.Generic.Authentication.Authenticator = proveConnection(rememberSender(c.Generic.Authentication.Authenticator))
 	}
 	c.Generic.RESTOptionsGetter = c.arkStorage()
 	return CompletedConfig{generic: c.Generic.Complete(c.Informers), Config: c}

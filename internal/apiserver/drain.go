@@ -12,6 +12,14 @@ const (
 	drainTime = 5 * time.Second
 )
 
+// zeros is a body without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 // withDrain reads request bodies to their end that are announced to be over the
 // limit, after a handler has refused them unread. Over HTTP/2 many clients lose
 // the answer if the server hangs up on their upload, and show a broken connection
@@ -24,7 +32,9 @@ func withDrain(limit int64, next http.Handler) http.Handler {
 			return
 		}
 		body := r.Body
-		r.Body = io.NopCloser(body) // handlers close it, which would end the upload
+		// Handlers refuse what is longer than the limit once they have read so much. They get it at
+		// once: a slow client would take as long as it likes to be refused.
+		r.Body = io.NopCloser(zeros{})
 		next.ServeHTTP(w, r)
 		if http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime)) == nil {
 			_, _ = io.CopyN(io.Discard, body, maxDrain) // the request is over either way

@@ -51,7 +51,11 @@ func Listen(address string, config *tls.Config) (net.Listener, error) {
 		if !isLoopback(u.Hostname()) && !DemandsClientCertificate(config) {
 			return fail("anyone who reaches this address could read and change everything: use a loopback address such as tcp://127.0.0.1:%s, a unix socket, or demand client certificates (--etcd-listen-cert-file, --etcd-listen-key-file, --etcd-listen-client-ca-file)", u.Port())
 		}
-		lis, err := net.Listen("tcp", u.Host)
+		network := "tcp"
+		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.To4() != nil {
+			network = "tcp4" // Go would listen on IPv6, too, for 0.0.0.0
+		}
+		lis, err := net.Listen(network, u.Host)
 		if err != nil {
 			return fail("%w: choose another port, or 0 for any free one", err)
 		}

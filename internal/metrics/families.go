@@ -29,7 +29,8 @@ const stability = metrics.ALPHA
 type families struct {
 	all []*family
 
-	build, certificate *family
+	build, certificate                  *family
+	httpConnections, connectionsRefused *family
 
 	revision, newest, compacted, pruned, lagRevisions, lagSeconds    *family
 	keys, logRows, size, leases, queue, maintainer                   *family
@@ -54,6 +55,9 @@ func newFamilies() *families {
 	}
 	f.build = add("ark_build_info", gauge, "Always 1; the labels say what runs.", "version", "kubernetes", "storage")
 	f.certificate = add("ark_serving_certificate_expiry_timestamp_seconds", gauge, "When the certificate that is served now expires, in Unix seconds.")
+
+	f.httpConnections = add("ark_http_connections", gauge, "Connections of clients: unproven, on which no request has named a user yet; proven; and exempt, which are those of the front proxy.", "state")
+	f.connectionsRefused = add("ark_http_refused_total", counter, "Connections closed and requests refused to protect the server: total, there were --max-connections; address, there were --max-connections-per-address unproven ones; silent, no request came in time; requests, there were too many on one connection.", "reason")
 
 	f.requests = add("ark_endpoint_requests_total", counter, "Requests of the etcd protocol that the storage has answered, by method and gRPC code. FailedPrecondition, OutOfRange and InvalidArgument are the caller's, such as a read of a compacted revision; Unavailable, DeadlineExceeded and ResourceExhausted the storage's.", "method", "code")
 

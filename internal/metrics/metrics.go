@@ -10,6 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"k8s.io/component-base/metrics"
 
+	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
@@ -128,6 +129,20 @@ func (m *Metrics) Store(store *mvcc.Store, endpoint *etcdserver.Server) {
 	c := &storeCollector{Metrics: m, store: store, endpoint: endpoint}
 	collect(m.ofStore, c.families(), c.collect)
 	m.stored.Store(true)
+}
+
+// Connections adds those of the clients. Call it once.
+func (m *Metrics) Connections(stats func() connections.Stats) {
+	f := m.families
+	collect(m.registry, []*family{f.httpConnections, f.connectionsRefused}, func(put putter) {
+		s := stats()
+		put(f.httpConnections, float64(s.Unproven), "unproven")
+		put(f.httpConnections, float64(s.Proven), "proven")
+		put(f.httpConnections, float64(s.Exempt), "exempt")
+		for _, r := range connections.Reasons {
+			put(f.connectionsRefused, float64(s.Refused[r]), string(r))
+		}
+	})
 }
 
 // ServingCertificate adds when the certificate expires that current returns as PEM. Call
