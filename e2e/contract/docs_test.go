@@ -50,7 +50,7 @@ func conformance() string {
 
 What a client of the API may rely on, and where a test holds the server to it. Every number is one test in
 [e2e/contract](../e2e/contract): ` + "`TestContract/<system>/.../C07_preconditions`" + `, over every kind. *runs* says that it runs there and must
-pass (` + "`make e2e-contract`" + `, for the heavier systems ` + "`make e2e-heavy`" + `); a number in brackets leads to the reason why not. The page is written from
+pass (` + "`make e2e`" + `, for the heavier systems ` + "`make e2e-heavy`" + `); a number in brackets leads to the reason why not. The page is written from
 the tables that the tests run from, and a test compares it with them.
 
 `)

@@ -201,11 +201,11 @@ func (c *cluster) testNamespaces(t *testing.T) {
 func (c *cluster) testWrongKinds(t *testing.T) {
 	for _, args := range [][]string{{"get", "agnets"}, {"get", "agnets", "x"}, {"get", "agnets.ark.mckinsey.com"}, {"describe", "agnets", "x"}, {"delete", "agnets", "--all"}} {
 		got := c.try(t, "", args...)
-		resource := args[1]
-		if strings.Contains(resource, ".") {
-			resource = "agnets"
+		want := `error: the server doesn't have a resource type "agnets"`
+		if _, group, found := strings.Cut(args[1], "."); found {
+			want += ` in group "` + group + `"`
 		}
-		if want := `error: the server doesn't have a resource type "` + resource + `"`; got.Code != 1 || strings.TrimSpace(got.Stderr) != want || got.Stdout != "" {
+		if got.Code != 1 || strings.TrimSpace(got.Stderr) != want || got.Stdout != "" {
 			t.Errorf("kubectl %v: code %d, %q %q, want %q", args, got.Code, got.Stdout, got.Stderr, want)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 // Restore puts a copy of the backup from in the place of the database at path and
 // moves its counter on by bump revisions, at least 1, so that it is past all
-// that the database lost has handed out (design, invariant 8). A database that
+// that the database lost has handed out (docs/operations/backup.md). A database that
 // is there is moved aside first, to the name returned; a server that has it
 // open keeps Restore out. Errors say what is wrong and what to do.
 //
