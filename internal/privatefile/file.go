@@ -32,11 +32,8 @@ func New(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := RemoveStale(path); err != nil {
-		return nil, err
-	}
 	if f := nameless(filepath.Dir(path)); f != nil {
-		return &File{File: f, path: path}, protect(f)
+		return &File{File: f, path: path}, errors.Join(RemoveStale(path), protect(f))
 	}
 	return NewNamed(path)
 }
@@ -45,6 +42,9 @@ func New(path string) (*File, error) {
 func NewNamed(path string) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
+		return nil, err
+	}
+	if err := RemoveStale(path); err != nil {
 		return nil, err
 	}
 	for {

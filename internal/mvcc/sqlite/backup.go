@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // Backup copies the database at path, which a server may have open and write, into a
@@ -26,26 +27,41 @@ func Backup(ctx context.Context, path, to string, progress func(int64)) (mvcc.St
 	} else if version == 0 {
 		return st, errors.New("it is empty: there is nothing to back up")
 	}
-	if _, err := os.Stat(to); err == nil {
-		return st, errors.New("the backup's file exists: choose another name, or delete it first")
+	if _, err := os.Lstat(to); err == nil {
+		return st, errExists
 	}
-	partial := to + ".partial"
-	if err := os.Remove(partial); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return st, fmt.Errorf("remove what an interrupted backup left: %w", err)
+	if err := privatefile.CheckFolder(filepath.Dir(to)); err != nil {
+		return st, err
 	}
-	if err := vacuumInto(ctx, path, partial, progress); err != nil {
-		_ = os.Remove(partial) // the first error says more
+	// SQLite writes into a file that is there, private and empty, under a name that nobody
+	// else can foresee.
+	copied, err := privatefile.NewNamed(to)
+	if errors.Is(err, os.ErrNotExist) {
+		return st, fmt.Errorf("the backup's folder does not exist: create it with mkdir -p %s", filepath.Dir(to))
+	}
+	if err != nil {
 		return st, explain(err)
 	}
-	st, err := check(ctx, partial)
+	defer copied.Close()
+	if err := vacuumInto(ctx, path, copied.Temp(), progress); err != nil {
+		return st, explain(err)
+	}
+	st, err = check(ctx, copied.Temp())
 	if err == nil {
-		err = noteComplete(ctx, partial)
+		err = noteComplete(ctx, copied.Temp())
 	}
 	if err != nil {
 		return st, fmt.Errorf("check the copy: %w", err)
 	}
-	return st, settleFile(partial, to)
+	if err := copied.Link(); errors.Is(err, os.ErrExist) {
+		return st, errExists
+	} else if err != nil {
+		return st, explain(err)
+	}
+	return st, nil
 }
+
+var errExists = errors.New("the backup's file exists: choose another name, or delete it first")
 
 func vacuumInto(ctx context.Context, path, partial string, progress func(int64)) error {
 	db, conn, err := connect(ctx, path, "query_only(0)")
@@ -109,23 +125,4 @@ func check(ctx context.Context, path string) (mvcc.State, error) {
 	}
 	err = conn.QueryRowContext(ctx, stateQuery).Scan(&st.Revision, &st.Compacted, &st.Pruned)
 	return st, err
-}
-
-// settleFile makes a file durable and gives it its name.
-func settleFile(partial, to string) error {
-	f, err := os.OpenFile(partial, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(partial, to); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

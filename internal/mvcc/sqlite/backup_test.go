@@ -142,7 +142,7 @@ func TestBackupRefuses(t *testing.T) {
 		{"no database", filepath.Join(dir, "none.db"), filepath.Join(dir, "x.db"), "no database"},
 		{"not a database", taken, filepath.Join(dir, "x.db"), "not an SQLite database"},
 		{"the file exists", path, taken, "exists"},
-		{"no folder", path, filepath.Join(dir, "no", "x.db"), "unable to open"},
+		{"no folder", path, filepath.Join(dir, "no", "x.db"), "mkdir -p"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Backup(t.Context(), tc.from, tc.to, nil)

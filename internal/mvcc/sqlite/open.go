@@ -14,6 +14,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/privatefile"
 	sqlitelib "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -77,6 +78,9 @@ func open(ctx context.Context, path string, opts Options) (_ *Engine, err error)
 		}
 	}()
 	if e.lock, err = lock(path); err != nil {
+		return nil, err
+	}
+	if err := privatefile.RemoveStale(path); err != nil { // of a killed restore
 		return nil, err
 	}
 	have, err := e.inspect(ctx)

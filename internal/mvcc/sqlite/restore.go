@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // Restore puts a copy of the backup from in the place of the database at path and
@@ -35,8 +36,21 @@ func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st
 		return st, "", explain(err)
 	}
 	defer held.Close()
-	partial := path + ".partial"
-	if err := copyFile(from, partial); err != nil {
+	if err := trust(path); err != nil {
+		return st, "", err
+	}
+	restored, err := privatefile.NewNamed(path)
+	if err != nil {
+		return st, "", explain(err)
+	}
+	defer restored.Close()
+	partial := restored.Temp()
+	defer func() {
+		for _, suffix := range family[1:] {
+			_ = os.Remove(partial + suffix) // the next run removes what this cannot
+		}
+	}()
+	if err := copyFile(from, restored.File); err != nil {
 		return st, "", explain(fmt.Errorf("copy the backup: %w", err))
 	}
 	if _, err := check(ctx, partial); err != nil {
@@ -50,8 +64,8 @@ func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st
 	if aside, err = moveAside(path); err != nil {
 		return st, "", fmt.Errorf("move the old database aside: %w", err)
 	}
-	if err := settleFile(partial, path); err != nil {
-		return st, aside, err
+	if err := restored.Replace(); err != nil {
+		return st, aside, explain(err)
 	}
 	return st, aside, remember(paths, store, st.Revision)
 }
@@ -156,18 +170,14 @@ func same(a, b string) bool {
 	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
-func copyFile(from, to string) error {
+func copyFile(from string, to *os.File) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
+	_, err = io.Copy(to, in)
+	return errors.Join(err, to.Sync())
 }
 
 // moveAside renames a database with what belongs to it, so that nothing of it can be
