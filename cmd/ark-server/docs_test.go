@@ -381,9 +381,9 @@ func (d *docs) nearestFlag(name string) string {
 
 // otherFlags are those of other programs that pages name without the program.
 var otherFlags = []string{
-	"auto-iam-authn",                                 // Cloud SQL Auth Proxy
-	"cascade",                                        // kubectl delete
-	"requestheader-client-ca-file",                   // kube-apiserver
+	"auto-iam-authn",                            // Cloud SQL Auth Proxy
+	"cascade", "force-conflicts", "server-side", // kubectl
+	"requestheader-client-ca-file", "max-request-bytes", // kube-apiserver, etcd
 	"reset-then-reuse-values", "reuse-values", "set", // helm
 	"single-transaction", // mysqldump
 }
