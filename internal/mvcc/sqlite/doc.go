@@ -14,13 +14,13 @@
 //
 // # Connections
 //
-// One connection writes; the store's sequencer is its only user. Others read, and
-// one folds the write-ahead log back into the file beside the writer, so
+// One connection writes: for the sequencer, and now and then for upkeep. Others read, and
+// one copies the write-ahead log back into the file beside the writer, so
 // that commits seldom wait for that. With the default synchronous=FULL a commit
 // returns once it is on disk.
 //
 // A lock file beside the database keeps a second process out: the store's
 // memory would not see what another writes.
 //
-// The package may import mvcc, the driver and golang.org/x/sync.
+// The package may import mvcc and mark below it, privatefile, the driver and golang.org/x/sys.
 package sqlite

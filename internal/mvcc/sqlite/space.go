@@ -20,11 +20,12 @@ const (
 	pageSize  = 8192
 	frameSize = pageSize + 24
 
-	// The write-ahead log may become as large as the database, and a quarter of the
-	// free space, but from half the reserve to the ceiling: a checkpoint that needs the
-	// reserve must fit it, also if the log outgrows its bound meanwhile. A checkpoint ends
-	// with an fsync of the database file, which those of the commits queue behind, so it
-	// should come seldom.
+	// A checkpoint ends with an fsync of the database file, which those of the commits queue
+	// behind, so it should come seldom: the write-ahead log may become as large as the
+	// database, or as walRoomy where that is no more than a 16th of the free space. It never
+	// takes more than a quarter of that, but half the reserve: a checkpoint that needs the
+	// reserve must fit it, also if the log outgrows its bound meanwhile.
+	walRoomy   = 64 << 20
 	walCeiling = 192 << 20
 
 	// The reserve is a file of a 64th of the disk, within these bounds and an eighth of a very
@@ -58,7 +59,7 @@ func walBound(path string) int64 {
 	size := fileSize(path)
 	total, free := disk(path)
 	if free >= 0 {
-		size = min(size, free/4)
+		size = min(max(size, min(free/16, walRoomy)), free/4)
 	}
 	return min(max(size, reserveSize(total)/2), walCeiling)
 }
@@ -128,9 +129,13 @@ func fill(path string, size int64) error {
 	if err != nil {
 		return err
 	}
-	zeros := make([]byte, 256<<10)
-	for at := int64(0); at < size && err == nil; at += int64(len(zeros)) {
-		_, err = f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at)
+	// Data would have to be written back beside the commits.
+	if err = allocate(f, size); errors.Is(err, errors.ErrUnsupported) {
+		zeros := make([]byte, 256<<10)
+		err = nil
+		for at := int64(0); at < size && err == nil; at += int64(len(zeros)) {
+			_, err = f.WriteAt(zeros[:min(int64(len(zeros)), size-at)], at)
+		}
 	}
 	return errors.Join(err, f.Close())
 }
