@@ -100,7 +100,7 @@ func (w *world) wanted() []*unstructured.Unstructured {
 }
 
 // layers splits objects into what others refer to and the rest. Ark refuses a Query before its Agent and a Model before its
-// Secret, also in the dry run of everything that both engines begin with, so a repository syncs them one after the other.
+// Secret, also in the dry run of everything that Flux begins with, so a repository syncs them one after the other.
 func layers(objects []*unstructured.Unstructured) [2][]*unstructured.Unstructured {
 	var out [2][]*unstructured.Unstructured
 	for _, o := range objects {
