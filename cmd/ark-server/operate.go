@@ -22,6 +22,13 @@ import (
 func operate(server *genericapiserver.GenericAPIServer, listener *connections.Listener, data *storage, logs *logging) {
 	data.metrics.Connections(listener.Stats)
 	data.metrics.ServingCertificate(server.SecureServingInfo.Cert.CurrentCertKeyContent)
+	data.metrics.API(func() metrics.Findings {
+		found := metrics.Findings{UnknownFields: map[[2]string]int64{}, Undecodable: data.findings.Undecodable(), Panics: data.findings.Panics()}
+		for field, n := range data.findings.UnknownFields() {
+			found.UnknownFields[[2]string{field.Resource, field.Path}] = n
+		}
+		return found
+	})
 	operation.Install(server, operation.Options{
 		Metrics: data.metrics.Handler, Report: data.report,
 		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,

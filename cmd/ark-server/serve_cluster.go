@@ -32,6 +32,7 @@ func newClusterServer(ctx context.Context, o *options, listener net.Listener, da
 	settings := o.cluster.server
 	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.tracingFile
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = int(o.maxObjectSize), o.objectSizeAdvice()
+	settings.Findings = data.findings
 	if settings.ModelURLs, err = o.modelURLs.policy(); err != nil {
 		return nil, err
 	}

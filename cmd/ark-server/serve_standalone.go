@@ -38,7 +38,7 @@ func newServer(ctx context.Context, o *options, listener net.Listener, data *sto
 		Kubeconfig: o.kubeconfig(),
 		Name:       o.serverName(),
 		Tune: func(common *apiserver.Options) {
-			common.ModelURLs, common.TracingFile = modelURLs, o.tracingFile
+			common.ModelURLs, common.TracingFile, common.Findings = modelURLs, o.tracingFile, data.findings
 			common.MaxObjectBytes, common.MaxObjectAdvice = int(o.maxObjectSize), o.objectSizeAdvice()
 		},
 	}, data)

@@ -32,6 +32,8 @@ type storage struct {
 	// summary describes it in the start-up lines.
 	summary string
 	metrics *metrics.Metrics
+	// findings are those of the API server on it.
+	findings *apiserver.Findings
 	// report describes it to operators; nil for an external etcd.
 	report func() operation.Report
 	// etcd serves the etcd protocol, if asked to, until it is stopped. It
@@ -79,7 +81,7 @@ func openEtcd(ctx context.Context, o *options) (*storage, error) {
 	}
 	return &storage{
 		Backend: backend, summary: "etcd at " + strings.Join(o.etcdServers, ", "), metrics: newMetrics(o),
-		etcd: func() error { return nil },
+		findings: apiserver.NewFindings(), etcd: func() error { return nil },
 	}, nil
 }
 
@@ -91,7 +93,7 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", where.flag, err)
 	}
-	s := &storage{summary: where.summary, metrics: observer, closers: []func() error{store.Close}}
+	s := &storage{summary: where.summary, metrics: observer, findings: apiserver.NewFindings(), closers: []func() error{store.Close}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

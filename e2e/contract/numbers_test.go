@@ -57,5 +57,6 @@ func numbers() []number {
 		{name: "C37_malformed", promise: "a malformed request gets 400, 415 or 422 with a Status, never 500, never a crash", each: malformed, once: fuzzed},
 		{name: "C38_quota", promise: "a ResourceQuota of object counts is enforced: many creators never exceed it, a dry run uses nothing, what is deleted is free again", each: quota},
 		{name: "C39_goclients", promise: "an object that a client with Go types reads and writes back keeps resourceVersion, generation and managed fields, whatever spelling of a duration was applied", each: goClients},
+		{name: "C40_kept", promise: "unknown fields of status writes and of stored objects survive every write, unowned; elsewhere they are refused or pruned as in C10", each: keptFields, once: keptWhereStored},
 	}
 }

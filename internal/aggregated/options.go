@@ -43,6 +43,8 @@ type Options struct {
 
 	// TracingFile is a TracingConfiguration, or "" for no spans.
 	TracingFile string
+	// Findings counts what is found in objects and handlers; nil for not at all.
+	Findings *apiserver.Findings
 
 	// MaxObjectBytes and MaxObjectAdvice are those of apiserver.Options.
 	MaxObjectBytes  int

@@ -41,7 +41,7 @@ func New(ctx context.Context, o Options, backend apiserver.Backend) (*Server, er
 	common.FrontProxy = true
 	common.ShutdownDelay, common.SendRetryAfter, common.WatchGrace = o.ShutdownDelay, o.SendRetryAfter, o.WatchGrace
 	common.MaxObjectBytes, common.MaxObjectAdvice = o.MaxObjectBytes, o.MaxObjectAdvice
-	common.ModelURLs, common.TracingFile = o.ModelURLs, o.TracingFile
+	common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, o.Findings
 	config, err := apiserver.NewConfig(common, backend)
 	if err != nil {
 		return nil, err

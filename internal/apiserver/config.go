@@ -45,6 +45,8 @@ type Config struct {
 	json    *objectCodecs
 	// stopping is closed when the server begins to stop.
 	stopping chan struct{}
+
+	findings *Findings
 }
 
 // NewConfig turns valid options into a configuration. It takes over the
@@ -110,7 +112,7 @@ func NewConfig(o Options, backend Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: objectLimit{o.MaxObjectBytes, o.MaxObjectAdvice}, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json, stopping: stopping}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: objectLimit{o.MaxObjectBytes, o.MaxObjectAdvice}, backend: backend, kinds: registry.Kinds(), scheme: scheme, codecs: codecs, json: json, stopping: stopping, findings: o.Findings}, nil
 }
 
 // logFailure logs a request that failed, unless it is one of the server's own that its end cut short.
@@ -136,7 +138,7 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		api = withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(api, c.codecs), c.codecs))))
+		api = withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(withApplied(api, c.kinds, config.MaxRequestBodyBytes), c.codecs), c.codecs))))
 		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
 		chain = withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, c.logFailure)))
 		return withConnections(config.RequestTimeout, frontProxy(config.Authentication.RequestHeaderConfig), chain)

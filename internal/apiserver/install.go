@@ -90,7 +90,7 @@ func (c CompletedConfig) inEveryVersion(server *genericapiserver.GenericAPIServe
 		UnsafeConvertor:             runtime.UnsafeObjectConvertor(c.scheme),
 		EquivalentResourceRegistry:  server.EquivalentResourceRegistry,
 		Authorizer:                  server.Authorizer,
-		Admit:                       c.Generic.AdmissionControl,
+		Admit:                       withUnknownFields(c.Generic.AdmissionControl),
 		MinRequestTimeout:           time.Duration(c.Generic.MinRequestTimeout) * time.Second,
 		MaxRequestBodyBytes:         c.Generic.MaxRequestBodyBytes,
 	}

@@ -5,11 +5,16 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	stockjson "k8s.io/apimachinery/pkg/runtime/serializer/json"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
 )
 
 // jsonSerializer is the stock JSON serializer, faster for the types it has codecs
@@ -126,10 +131,36 @@ func (s *jsonSerializer) Decode(text []byte, defaults *schema.GroupVersionKind, 
 		if codec, known := s.codecs.objects[reflect.TypeOf(into)]; known && !codec.kind.Empty() && codec.Decode(string(text), into) {
 			found := into.GetObjectKind().GroupVersionKind()
 			if found == codec.kind {
+				if o, ok := into.(objectjson.Object); ok && o.UnknownFields().Raw != "" {
+					return into, &found, s.duplicates(text, into)
+				}
 				return into, &found, nil
 			}
 			reflect.ValueOf(into).Elem().SetZero()
 		}
 	}
-	return s.Serializer.Decode(text, defaults, into)
+	obj, found, err := s.Serializer.Decode(text, defaults, into)
+	if err == nil {
+		err = s.duplicates(text, obj)
+	}
+	return obj, found, err
+}
+
+// duplicates returns the repeated fields of a text, if the serializer is strict.
+// Unknown fields are no fault of an object that keeps them: what to do about them depends on
+// what is stored, which the registry knows.
+func (s *jsonSerializer) duplicates(text []byte, obj runtime.Object) error {
+	if _, keeps := obj.(objectjson.Object); !keeps || !s.Serializer.IsStrict() {
+		return nil
+	}
+	empty := reflect.New(reflect.TypeOf(obj).Elem()).Interface().(objectjson.Object)
+	faults, err := kjson.UnmarshalStrict(text, empty.Plain())
+	if err != nil {
+		return err
+	}
+	faults = slices.DeleteFunc(faults, func(err error) bool { return strings.HasPrefix(err.Error(), "unknown field") })
+	if len(faults) == 0 {
+		return nil
+	}
+	return runtime.NewStrictDecodingError(faults)
 }

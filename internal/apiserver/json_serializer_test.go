@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"bytes"
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -136,6 +137,28 @@ func TestSerializerFailsAsStock(t *testing.T) {
 	}
 }
 
+// TestStrictSerializerReportsDuplicates and leaves unknown fields, which it keeps, to the
+// registry.
+func TestStrictSerializerReportsDuplicates(t *testing.T) {
+	_, ours := serializers(t)
+	const head = `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query",`
+	for text, want := range map[string]string{
+		head + `"spec":{"input":"a","input":"b","unknown":1}}`:                     `strict decoding error: duplicate field "spec.input"`,
+		head + `"spec":{"unknown":1,"unknown":2}}`:                                 `strict decoding error: duplicate field "spec.unknown"`,
+		head + `"status":{"tokenUsage":{"unknown":{"a":1}}},"spec":{"input":"a"}}`: "",
+	} {
+		for name, into := range map[string]runtime.Object{"nothing": nil, "query": &v1alpha1.Query{}} {
+			obj, _, err := ours.StrictSerializer.Decode([]byte(text), nil, into)
+			if got := fmt.Sprint(err); want != "" && got != want || want == "" && err != nil {
+				t.Errorf("into %s, %s: %s, want %q", name, text, got, want)
+			}
+			if q, ok := obj.(*v1alpha1.Query); !ok || q.Unknown.Raw == "" {
+				t.Errorf("into %s, %s: nothing is kept: %v", name, text, obj)
+			}
+		}
+	}
+}
+
 // TestSerializerDecodesAsStock: the object, its kind and the error are the stock
 // serializer's, strict or not, whatever the text says and into whatever it goes.
 func TestSerializerDecodesAsStock(t *testing.T) {
@@ -144,7 +167,6 @@ func TestSerializerDecodesAsStock(t *testing.T) {
 	const head = `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query",`
 	for _, text := range []string{
 		head + `"metadata":{"name":"x","creationTimestamp":null},"spec":{"input":"hi","target":{"type":"agent","name":"a"}},"status":null}`,
-		head + `"spec":{"input":"a","input":"b","unknown":1}}`,
 		head + `"spec":{"Input":"wrong case"}}`,
 		head + `"spec":{"cancel":"yes"}}`,
 		head + `"spec":{"input":{"a":1,"a":2}}}`,

@@ -32,6 +32,7 @@ type arkLayout struct {
 	json      *objectCodecs
 	defaulter runtime.ObjectDefaulter
 	kinds     map[schema.GroupResource]registry.Kind
+	findings  *Findings // nil for none
 }
 
 func newArkLayout(base storagebackend.Config, codecs serializer.CodecFactory, json *objectCodecs, defaulter runtime.ObjectDefaulter, kinds []registry.Kind) arkLayout {
@@ -68,6 +69,8 @@ func (l arkLayout) NewConfig(resource schema.GroupResource, _ runtime.Object) (*
 		newObject: kind.New,
 		defaulter: l.defaulter,
 		json:      l.json.objects[reflect.TypeOf(kind.New())].Codec,
+		resource:  kind.Resource(),
+		findings:  l.findings,
 	}
 	config.EncodeVersioner = kind.GroupVersion
 	return config.ForResource(resource), nil

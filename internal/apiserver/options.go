@@ -39,6 +39,8 @@ type Options struct {
 	// TracingFile is a TracingConfiguration: where OpenTelemetry spans go, and of how
 	// many requests; "" for none.
 	TracingFile string
+	// Findings counts what is found in objects and handlers; nil for not at all.
+	Findings *Findings
 	// SendRetryAfter answers requests that come after ShutdownDelay with 429 and
 	// Connection: close until those in flight are done. Without it the server stops
 	// to listen.

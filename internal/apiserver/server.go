@@ -92,7 +92,9 @@ func (c *Config) Storage(layout Layout) generic.RESTOptionsGetter {
 }
 
 func (c *Config) arkStorage() generic.RESTOptionsGetter {
-	return c.Storage(newArkLayout(c.backend.StorageConfig(), c.codecs, c.json, c.scheme, c.kinds))
+	layout := newArkLayout(c.backend.StorageConfig(), c.codecs, c.json, c.scheme, c.kinds)
+	layout.findings = c.findings
+	return c.Storage(layout)
 }
 
 // arkVersion is a version of the Ark group.

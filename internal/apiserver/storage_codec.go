@@ -25,6 +25,8 @@ type storageCodec struct {
 	newObject     func() runtime.Object
 	defaulter     runtime.ObjectDefaulter
 	json          *objectjson.Codec
+	resource      schema.GroupResource
+	findings      *Findings // nil for none
 }
 
 // Decode implements runtime.Decoder.
@@ -45,11 +47,13 @@ func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, int
 	// As the stock codec leaves it: the handlers set the kind that they answer with.
 	into.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 	c.defaulter.Default(into)
+	if o, ok := into.(objectjson.Object); ok {
+		c.findings.noteUnknown(c.resource, o.UnknownFields())
+	}
 	return into, &found, nil
 }
 
-// stockDecode is for what the kind's codec leaves to others, such as objects that an
-// earlier release stored with fields that are gone now.
+// stockDecode is for what the kind's codec leaves to others, such as repeated fields.
 func (c storageCodec) stockDecode(data []byte, into runtime.Object) error {
 	if err := json.UnmarshalCaseSensitivePreserveInts(data, into); err != nil {
 		return fmt.Errorf("decode a stored %s: %w", c.kind.Kind, err)

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/typed"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 
+	"github.com/mckinsey/ark-server/internal/objectjson"
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
@@ -56,15 +57,24 @@ func (c *typeConverter) ObjectToTyped(object runtime.Object, options ...typed.Va
 	return typed.AsTypedUnvalidated(v, checked.Schema(), checked.TypeRef()), nil
 }
 
-// withoutManagedFields returns the object, or a shallow copy of one that has such
-// fields: the watch cache shares it.
+// withoutManagedFields returns the object as its type declares it, or a shallow copy of one
+// that has managed fields: the watch cache shares it. Fields that the type does not
+// declare are left out, so nobody owns them.
 func withoutManagedFields(object runtime.Object) any {
 	if m, ok := object.(metav1.Object); !ok || len(m.GetManagedFields()) == 0 {
-		return object
+		return plain(object)
 	}
 	original := reflect.ValueOf(object).Elem()
 	shallow := reflect.New(original.Type())
 	shallow.Elem().Set(original)
 	shallow.Interface().(metav1.Object).SetManagedFields(nil)
-	return shallow.Interface()
+	return plain(shallow.Interface())
+}
+
+// plain has the field manager read the Go fields, rather than decode the object's text.
+func plain(object any) any {
+	if o, ok := object.(objectjson.Object); ok {
+		return o.Plain()
+	}
+	return object
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/pem"
+	"slices"
 	"sync"
 	"time"
 
@@ -58,7 +59,7 @@ type storeCollector struct {
 func (c *storeCollector) families() []*family {
 	var fs []*family
 	for _, f := range c.Metrics.families.all {
-		if f.kind != histogram && f != c.Metrics.families.build && f != c.Metrics.families.certificate {
+		if f.kind != histogram && !slices.Contains(c.Metrics.families.notOfStore(), f) {
 			fs = append(fs, f)
 		}
 	}

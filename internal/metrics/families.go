@@ -32,6 +32,8 @@ type families struct {
 	build, certificate                  *family
 	httpConnections, connectionsRefused *family
 
+	unknownFields, undecodable, panics *family
+
 	revision, newest, compacted, pruned, lagRevisions, lagSeconds    *family
 	keys, logRows, size, leases, queue, maintainer                   *family
 	batches, commitTime, batchRequests, batchRevisions               *family
@@ -41,6 +43,11 @@ type families struct {
 	logReads, retries, ended                                         *family
 	checked, checkProgress, checkCompleted, damaged                  *family
 	connections, connectionsMax, connectionsOpened, waits, waitsTime *family
+}
+
+// notOfStore are the metrics that do not need a store.
+func (f *families) notOfStore() []*family {
+	return []*family{f.build, f.certificate, f.unknownFields, f.undecodable, f.panics}
 }
 
 func newFamilies() *families {
@@ -58,6 +65,10 @@ func newFamilies() *families {
 
 	f.httpConnections = add("ark_http_connections", gauge, "Connections of clients: unproven, on which no request has named a user yet; proven; and exempt, which are those of the front proxy.", "state")
 	f.connectionsRefused = add("ark_http_refused_total", counter, "Connections closed and requests refused to protect the server: total, there were --max-connections; address, there were --max-connections-per-address unproven ones; silent, no request came in time; requests, there were too many on one connection.", "reason")
+	f.unknownFields = add("ark_api_unknown_fields_total", counter, "How often an object was decoded with a field that this release does not know and keeps as it is, by the path of the field; other for those beyond the first hundred. The log names each once.", "resource", "field")
+
+	f.undecodable = add("ark_api_undecodable_objects_total", counter, "How often a stored object could not be decoded, by resource. The log names the key and what to do; the other objects are served.", "resource")
+	f.panics = add("ark_api_panics_total", counter, "Requests that a panic of their handler ended with 500. The log says where it was.")
 
 	f.requests = add("ark_endpoint_requests_total", counter, "Requests of the etcd protocol that the storage has answered, by method and gRPC code. FailedPrecondition, OutOfRange and InvalidArgument are the caller's, such as a read of a compacted revision; Unavailable, DeadlineExceeded and ResourceExhausted the storage's.", "method", "code")
 

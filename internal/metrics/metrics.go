@@ -145,6 +145,30 @@ func (m *Metrics) Connections(stats func() connections.Stats) {
 	})
 }
 
+// Findings is what an API server has found in its objects and in itself.
+type Findings struct {
+	// UnknownFields counts by resource and field.
+	UnknownFields map[[2]string]int64
+	// Undecodable counts by resource.
+	Undecodable map[string]int64
+	Panics      int64
+}
+
+// API adds the metrics of an API server, which are those that current returns. Call it once.
+func (m *Metrics) API(current func() Findings) {
+	f := m.families
+	collect(m.registry, []*family{f.unknownFields, f.undecodable, f.panics}, func(put putter) {
+		now := current()
+		for key, n := range now.UnknownFields {
+			put(f.unknownFields, float64(n), key[0], key[1])
+		}
+		for resource, n := range now.Undecodable {
+			put(f.undecodable, float64(n), resource)
+		}
+		put(f.panics, float64(now.Panics))
+	})
+}
+
 // ServingCertificate adds when the certificate expires that current returns as PEM. Call
 // it once.
 func (m *Metrics) ServingCertificate(current func() (certificate, key []byte)) {

@@ -16,6 +16,8 @@ type Codec struct {
 	goType reflect.Type
 	encode encoder
 	decode decoder
+	// find is nil for types that declare no fields.
+	find finder
 }
 
 // encoder appends a value, or returns false if it cannot tell its encoding.
@@ -33,7 +35,7 @@ func For(sample any) (*Codec, error) {
 	if t == nil || t.Kind() != reflect.Pointer {
 		return nil, fmt.Errorf("compile a JSON codec: %T is no pointer", sample)
 	}
-	c := compiler{encoders: map[reflect.Type]*encoder{}, decoders: map[reflect.Type]*decoder{}}
+	c := compiler{encoders: map[reflect.Type]*encoder{}, decoders: map[reflect.Type]*decoder{}, finders: map[reflect.Type]*finder{}}
 	encode, err := c.encoder(t.Elem())
 	if err != nil {
 		return nil, fmt.Errorf("compile a JSON encoder for %s: %w", t.Elem(), err)
@@ -42,7 +44,11 @@ func For(sample any) (*Codec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile a JSON decoder for %s: %w", t.Elem(), err)
 	}
-	return &Codec{goType: t, encode: encode, decode: decode}, nil
+	find, err := c.finder(t.Elem())
+	if err != nil {
+		return nil, fmt.Errorf("look for the fields of %s: %w", t.Elem(), err)
+	}
+	return &Codec{goType: t, encode: encode, decode: decode, find: find}, nil
 }
 
 // Append appends the encoding of what object points to, without a newline. It
@@ -88,6 +94,7 @@ func isZero(pointer reflect.Value) bool {
 type compiler struct {
 	encoders map[reflect.Type]*encoder
 	decoders map[reflect.Type]*decoder
+	finders  map[reflect.Type]*finder
 }
 
 // member is a field of a struct as JSON sees it.

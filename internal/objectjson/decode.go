@@ -3,6 +3,7 @@ package objectjson
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -23,6 +24,12 @@ func (c *compiler) decoder(t reflect.Type) (decoder, error) {
 }
 
 func (c *compiler) newDecoder(t reflect.Type) (decoder, error) {
+	if t.Kind() == reflect.Struct {
+		if i := unknownIndex(t); i >= 0 {
+			decode, err := c.keepingDecoder(t, i)
+			return orAbsent(decode), err
+		}
+	}
 	if t.Kind() != reflect.Pointer {
 		switch {
 		case t == timeType:
@@ -247,8 +254,16 @@ func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
 			if f == nil || f.name != string(key) {
 				f = fields[string(key)]
 			}
-			if f == nil || seen&f.bit != 0 {
-				return false // unknown or repeated
+			if f == nil {
+				// A known name may be written with escapes.
+				if !r.keeps || bytes.IndexByte(key, '\\') >= 0 || !r.skipValue() {
+					return false
+				}
+				r.strayed = true
+				continue
+			}
+			if seen&f.bit != 0 {
+				return false // repeated
 			}
 			seen |= f.bit
 			expected = f.after
@@ -257,6 +272,40 @@ func (c *compiler) structDecoder(t reflect.Type) (decoder, error) {
 			}
 		}
 	}, nil
+}
+
+// keepingDecoder decodes a struct whose field i keeps the unknown ones. A text with
+// some is read a second time to find them; others cost nothing.
+func (c *compiler) keepingDecoder(t reflect.Type, i int) (decoder, error) {
+	decode, err := c.structDecoder(t)
+	if err != nil {
+		return nil, err
+	}
+	find, err := c.finder(t)
+	if err != nil {
+		return nil, err
+	}
+	return func(r *reader, v reflect.Value) bool {
+		begin := r.at
+		r.keeps, r.strayed = true, false
+		ok := decode(r, v)
+		r.keeps = false
+		if !ok || !r.strayed {
+			return ok
+		}
+		unknown, err := findUnknown(find, r.text[begin:r.at])
+		v.Field(i).Set(reflect.ValueOf(unknown))
+		return err == nil
+	}, nil
+}
+
+// findUnknown lists the fields in a text that has been decoded.
+func findUnknown(find finder, text []byte) (UnknownFields, error) {
+	var found []UnknownField
+	if !find(&reader{text: text, limit: deepest}, nil, &found) {
+		return UnknownFields{}, errors.New("find the unknown fields of an object: its text is not understood")
+	}
+	return NewUnknownFields(found)
 }
 
 // Plain is a json.Unmarshaler that keeps a string of ASCII without escapes as it

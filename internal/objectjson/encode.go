@@ -1,6 +1,7 @@
 package objectjson
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -21,6 +22,11 @@ func (c *compiler) encoder(t reflect.Type) (encoder, error) {
 }
 
 func (c *compiler) newEncoder(t reflect.Type) (encoder, error) {
+	if t.Kind() == reflect.Struct {
+		if i := unknownIndex(t); i >= 0 {
+			return c.keepingEncoder(t, i)
+		}
+	}
 	if t.Kind() != reflect.Pointer {
 		switch {
 		case t == timeType:
@@ -153,6 +159,23 @@ func (c *compiler) structEncoder(t reflect.Type) (encoder, error) {
 		}
 		to[begin] = '{' // in place of the first comma
 		return append(to, '}'), true
+	}, nil
+}
+
+// keepingEncoder encodes a struct whose field i keeps unknown ones.
+func (c *compiler) keepingEncoder(t reflect.Type, i int) (encoder, error) {
+	encode, err := c.structEncoder(t)
+	if err != nil {
+		return nil, err
+	}
+	return func(to []byte, v reflect.Value) ([]byte, bool) {
+		begin := len(to)
+		to, ok := encode(to, v)
+		if !ok || v.Field(i).Field(0).Len() == 0 {
+			return to, ok
+		}
+		unknown := UnknownFields{Raw: v.Field(i).Field(0).String()}
+		return insertUnknown(to[:begin], bytes.Clone(to[begin:]), unknown.List())
 	}, nil
 }
 

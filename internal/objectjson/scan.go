@@ -2,8 +2,12 @@ package objectjson
 
 import "unicode/utf8"
 
-// maxDepth is how deep values may nest; deeper ones are left to others.
-const maxDepth = 500
+// maxDepth is how deep values may nest; deeper ones are left to others, unless the
+// reader has a limit of its own. deepest is what the stock decoder takes.
+const (
+	maxDepth = 500
+	deepest  = 10000
+)
 
 // reader is a place in a JSON text. Its methods return false where the text does
 // not go on as they expect, and then leave it at no particular place.
@@ -11,6 +15,8 @@ type reader struct {
 	text  []byte
 	at    int
 	depth int
+	// limit takes the place of maxDepth if it is greater.
+	limit int
 	// whole is the text once more, for strings to be parts of, and blocks what
 	// pointers are to point to; decoding needs them, scanning does not.
 	whole string
@@ -18,6 +24,8 @@ type reader struct {
 	// spaced and unsafe tell whether what was skipped had white space between
 	// its tokens, or characters that HTML minds.
 	spaced, unsafe bool
+	// keeps has unknown fields skipped, and strayed says that there was one.
+	keeps, strayed bool
 }
 
 // next skips white space and returns the byte after it without taking it; 0 at
@@ -98,7 +106,7 @@ func (r *reader) element(n int) (found, ok bool) { return r.separator(n, '[', ']
 
 func (r *reader) separator(n int, begin, end byte) (found, ok bool) {
 	if n == 0 {
-		if r.depth++; r.depth > maxDepth || !r.take(begin) {
+		if r.depth++; r.depth > maxDepth && r.depth > r.limit || !r.take(begin) {
 			return false, false
 		}
 	}

@@ -35,10 +35,14 @@ func (s statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Obj
 		return // not an object of the API; validation says so
 	}
 	forgetKind(old)
+	settleUnknown(obj, old, true)
+	unknown := unknownOf(obj)
+	kept := *unknown
 	owners := newMeta.GetManagedFields()
 	s.kind.parts.keepOnlyStatus(obj, old)
 	newMeta.SetManagedFields(owners)
 	s.kind.spellDurations(obj, old, false)
+	*unknown = kept
 }
 
 // ValidateUpdate judges only the status: a status write must go through on an

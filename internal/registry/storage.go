@@ -46,7 +46,7 @@ func Categories() []string { return []string{"ark"} }
 
 // Update changes an object. Another spelling of a duration is no change.
 func (r *REST) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc, updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return r.Store.Update(ctx, name, spelling{obj, r.kind}, createValidation, updateValidation, forceAllowCreate, options)
+	return r.Store.Update(ctx, name, checkedUpdate{spelling{obj, r.kind}, r.kind.GroupVersionKind(), false, options.FieldValidation}, createValidation, updateValidation, forceAllowCreate, options)
 }
 
 // newStorage makes the storage of one kind. Both results share one store, which
@@ -97,6 +97,14 @@ func Storage(kinds []Kind, scheme *runtime.Scheme, options generic.RESTOptionsGe
 	return versions, nil
 }
 
+// Create implements rest.Creater.
+func (r *REST) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	if err := CheckUnknown(ctx, r.kind.GroupVersionKind(), obj, nil, false, options.FieldValidation); err != nil {
+		return nil, err
+	}
+	return r.Store.Create(ctx, obj, validate, options)
+}
+
 // New returns an empty object.
 func (r *StatusREST) New() runtime.Object { return r.store.New() }
 
@@ -110,7 +118,8 @@ func (r *StatusREST) Get(ctx context.Context, name string, options *metav1.GetOp
 
 // Update changes the status of an object that exists; it never creates one.
 func (r *StatusREST) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc, updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return r.store.Update(ctx, name, spelling{obj, r.kind}, createValidation, updateValidation, false, options)
+	obj = checkedUpdate{spelling{obj, r.kind}, r.kind.GroupVersionKind(), true, options.FieldValidation}
+	return r.store.Update(ctx, name, obj, createValidation, updateValidation, false, options)
 }
 
 // GetResetFields implements rest.ResetFieldsStrategy.

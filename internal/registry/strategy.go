@@ -66,6 +66,7 @@ func (s strategy) resetFields(names ...string) map[fieldpath.APIVersion]*fieldpa
 // elsewhere, starts the generation, and fills in what the rules fill in.
 func (s strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	s.kind.parts.clearStatus(obj)
+	settleUnknown(obj, nil, false)
 	setGeneration(obj, 1)
 	if m, err := meta.Accessor(obj); err == nil {
 		m.SetResourceVersion("")
@@ -80,9 +81,10 @@ func (s strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 func (s strategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	forgetKind(old)
 	s.kind.parts.copyStatus(obj, old)
+	settleUnknown(obj, old, false)
 	s.rules.prepare(ctx, obj, old)
 	s.kind.spellDurations(obj, old, s.rules.goDurations(obj, old))
-	if !apiequality.Semantic.DeepEqualWithNilDifferentFromEmpty(s.kind.parts.specOf(obj), s.kind.parts.specOf(old)) {
+	if !apiequality.Semantic.DeepEqualWithNilDifferentFromEmpty(s.kind.parts.specOf(obj), s.kind.parts.specOf(old)) || !sameUnknownInMain(obj, old) {
 		setGeneration(obj, generationOf(old)+1)
 	}
 }

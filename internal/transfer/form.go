@@ -15,6 +15,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apis/ark/validation"
+	"github.com/mckinsey/ark-server/internal/objectjson"
 )
 
 // object is one object of a source.
@@ -126,8 +127,10 @@ func (o *object) complete(here []byte, now time.Time) error {
 // form is an object as it is to be stored.
 type form struct {
 	value []byte
-	// asItWas says that the value is the source's own text, and why: the fields that this release does not know.
+	// asItWas says that the value is the source's own text, and why: the fields that decoding loses.
 	asItWas []string
+	// unknown are the fields that this release does not know and keeps.
+	unknown []string
 	// typed is what the server will make of the value.
 	typed runtime.Object
 }
@@ -157,7 +160,13 @@ func (o *object) form() (form, error) {
 	if lost := differences(mine, its, true); len(lost) > 0 {
 		return form{value: text, asItWas: lost, typed: typed}, nil
 	}
-	return form{value: value, typed: typed}, nil
+	f := form{value: value, typed: typed}
+	if keeper, ok := typed.(objectjson.Object); ok {
+		for _, field := range keeper.UnknownFields().List() {
+			f.unknown = append(f.unknown, field.Path.String())
+		}
+	}
+	return f, nil
 }
 
 // faults lists the fields for which the object would be refused if it were created today. Objects that are there

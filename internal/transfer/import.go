@@ -199,7 +199,10 @@ func conflict(own bool, found entry) string {
 func (i *importer) remarks(ctx context.Context, f form) string {
 	var parts []string
 	if len(f.asItWas) > 0 {
-		parts = append(parts, "stored word for word, but served without what this release does not know: "+list(f.asItWas))
+		parts = append(parts, "stored word for word, but served without what this release cannot decode: "+list(f.asItWas))
+	}
+	if len(f.unknown) > 0 {
+		parts = append(parts, "kept and served with fields that this release does not know: "+list(f.unknown))
 	}
 	if faults := i.kinds.faults(ctx, f); len(faults) > 0 {
 		parts = append(parts, "taken as it is, though it would be refused if it were made today: "+list(faults))

@@ -207,7 +207,7 @@ func TestImportReportsWhatItCannotTake(t *testing.T) {
 	var told said
 	wantCounts(t, mustImport(t, w, f, ImportOptions{Prune: true, Reports: told.reports()}), map[Outcome]int{Created: 2, Refused: 4, Skipped: 1})
 	told.want(t, "Agent a/wrong-type: refused: the server could not read it", `"../escape"`, "Evaluation", "v9", "Secret of v1",
-		"Agent a/fields: stored word for word, but served without what this release does not know: spec.fromTheFuture",
+		"Agent a/fields: kept and served with fields that this release does not know: spec.fromTheFuture",
 		"Model a/old: taken as it is, though it would be refused if it were made today: spec.")
 	if all := strings.Join(told.lines, "\n"); strings.Contains(all, secret) {
 		t.Errorf("a value was told:\n%s", all)

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
+)
 
 // Agent is a prompt with a model and tools, able to answer queries.
 //
@@ -18,6 +22,10 @@ type Agent struct {
 	//
 	// +k8s:optional
 	Status *AgentStatus `json:"status,omitempty"`
+	// Fields of the object's text that this release does not declare.
+	//
+	// +k8s:opaqueType
+	Unknown objectjson.UnknownFields `json:"-"`
 }
 
 // AgentSpec describes an agent.

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
+)
 
 // ArkConfig holds settings of the whole installation. Only the object named
 // default is read.
@@ -19,6 +23,10 @@ type ArkConfig struct {
 	//
 	// +k8s:optional
 	Status *ArkConfigStatus `json:"status,omitempty"`
+	// Fields of the object's text that this release does not declare.
+	//
+	// +k8s:opaqueType
+	Unknown objectjson.UnknownFields `json:"-"`
 }
 
 // ArkConfigSpec holds the settings.

@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
+)
 
 // MCPServer is a server that offers tools over the Model Context Protocol.
 //
@@ -18,6 +22,10 @@ type MCPServer struct {
 	//
 	// +k8s:optional
 	Status *MCPServerStatus `json:"status,omitempty"`
+	// Fields of the object's text that this release does not declare.
+	//
+	// +k8s:opaqueType
+	Unknown objectjson.UnknownFields `json:"-"`
 }
 
 // MCPTransport is how MCP messages travel.

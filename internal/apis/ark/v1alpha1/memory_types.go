@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
+)
 
 // Memory is a service that keeps the messages of conversations.
 //
@@ -18,6 +22,10 @@ type Memory struct {
 	//
 	// +k8s:optional
 	Status *MemoryStatus `json:"status,omitempty"`
+	// Fields of the object's text that this release does not declare.
+	//
+	// +k8s:opaqueType
+	Unknown objectjson.UnknownFields `json:"-"`
 }
 
 // MemorySpec describes a memory service.

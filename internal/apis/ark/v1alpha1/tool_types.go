@@ -1,6 +1,10 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
+)
 
 // Tool is something that agents can call.
 //
@@ -18,6 +22,10 @@ type Tool struct {
 	//
 	// +k8s:optional
 	Status *ToolStatus `json:"status,omitempty"`
+	// Fields of the object's text that this release does not declare.
+	//
+	// +k8s:opaqueType
+	Unknown objectjson.UnknownFields `json:"-"`
 }
 
 // ToolType is how a tool does its work. The part of the spec with the same

@@ -164,6 +164,7 @@ func (in *A2ATask) DeepCopyInto(out *A2ATask) {
 		*out = new(A2ATaskStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -400,6 +401,7 @@ func (in *Agent) DeepCopyInto(out *Agent) {
 		*out = new(AgentStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -664,6 +666,7 @@ func (in *ArkConfig) DeepCopyInto(out *ArkConfig) {
 		*out = new(ArkConfigStatus)
 		**out = **in
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -1330,6 +1333,7 @@ func (in *MCPServer) DeepCopyInto(out *MCPServer) {
 		*out = new(MCPServerStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -1622,6 +1626,7 @@ func (in *Memory) DeepCopyInto(out *Memory) {
 		*out = new(MemoryStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -1746,6 +1751,7 @@ func (in *Model) DeepCopyInto(out *Model) {
 		*out = new(ModelStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -2062,6 +2068,7 @@ func (in *Query) DeepCopyInto(out *Query) {
 		*out = new(QueryStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -2438,6 +2445,7 @@ func (in *Team) DeepCopyInto(out *Team) {
 		*out = new(TeamStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -2757,6 +2765,7 @@ func (in *Tool) DeepCopyInto(out *Tool) {
 		*out = new(ToolStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 

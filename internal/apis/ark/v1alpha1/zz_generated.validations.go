@@ -704,6 +704,7 @@ func Validate_A2ATask(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field A2ATask.Unknown has no validation
 	return errs
 }
 
@@ -1445,6 +1446,7 @@ func Validate_Agent(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field Agent.Unknown has no validation
 	return errs
 }
 
@@ -2194,6 +2196,7 @@ func Validate_ArkConfig(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field ArkConfig.Unknown has no validation
 	return errs
 }
 
@@ -4132,6 +4135,7 @@ func Validate_MCPServer(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field MCPServer.Unknown has no validation
 	return errs
 }
 
@@ -4983,6 +4987,7 @@ func Validate_Memory(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field Memory.Unknown has no validation
 	return errs
 }
 
@@ -5221,6 +5226,7 @@ func Validate_Model(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field Model.Unknown has no validation
 	return errs
 }
 
@@ -6164,6 +6170,7 @@ func Validate_Query(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field Query.Unknown has no validation
 	return errs
 }
 
@@ -7407,6 +7414,7 @@ func Validate_Team(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field Team.Unknown has no validation
 	return errs
 }
 
@@ -8315,6 +8323,7 @@ func Validate_Tool(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field Tool.Unknown has no validation
 	return errs
 }
 

@@ -4,6 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
 )
 
 // A2AServer is a server that offers agents over the Agent2Agent protocol.
@@ -22,6 +24,10 @@ type A2AServer struct {
 	//
 	// +k8s:optional
 	Status *A2AServerStatus `json:"status,omitempty"`
+	// Fields of the object's text that this release does not declare.
+	//
+	// +k8s:opaqueType
+	Unknown objectjson.UnknownFields `json:"-"`
 }
 
 // EndpointResolution is how the URL for messages is found.

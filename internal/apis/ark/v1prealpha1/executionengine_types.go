@@ -1,6 +1,10 @@
 package v1prealpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
+)
 
 // ExecutionEngine is a service that runs agents in place of Ark itself.
 //
@@ -18,6 +22,10 @@ type ExecutionEngine struct {
 	//
 	// +k8s:optional
 	Status *ExecutionEngineStatus `json:"status,omitempty"`
+	// Fields of the object's text that this release does not declare.
+	//
+	// +k8s:opaqueType
+	Unknown objectjson.UnknownFields `json:"-"`
 }
 
 // ExecutionEngineSpec describes an execution engine.

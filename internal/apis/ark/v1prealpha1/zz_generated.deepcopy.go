@@ -21,6 +21,7 @@ func (in *A2AServer) DeepCopyInto(out *A2AServer) {
 		*out = new(A2AServerStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 
@@ -177,6 +178,7 @@ func (in *ExecutionEngine) DeepCopyInto(out *ExecutionEngine) {
 		*out = new(ExecutionEngineStatus)
 		(*in).DeepCopyInto(*out)
 	}
+	out.Unknown = in.Unknown
 	return
 }
 

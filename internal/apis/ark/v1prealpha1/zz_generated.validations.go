@@ -118,6 +118,7 @@ func Validate_A2AServer(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field A2AServer.Unknown has no validation
 	return errs
 }
 
@@ -532,6 +533,7 @@ func Validate_ExecutionEngine(
 		errs = append(errs, fn(fldPath.Child("status"), obj.Status, oldVal, oldObj != nil)...)
 	}
 
+	// field ExecutionEngine.Unknown has no validation
 	return errs
 }
 
