@@ -72,16 +72,17 @@ func openStorage(ctx context.Context, o *options) (*storage, error) {
 func openEtcd(ctx context.Context, o *options) (*storage, error) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
+	findings := apiserver.NewFindings()
 	backend, err := apiserver.NewEtcd(ctx, apiserver.EtcdOptions{
 		Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile,
-		CompactionInterval: o.compactionInterval, MaxObjectBytes: int(o.maxObjectSize),
+		CompactionInterval: o.compactionInterval, MaxObjectBytes: int(o.maxObjectSize), Findings: findings,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--etcd-servers: %w: check that etcd runs there, and the --etcd-... certificate flags", err)
 	}
 	return &storage{
 		Backend: backend, summary: "etcd at " + strings.Join(o.etcdServers, ", "), metrics: newMetrics(o),
-		findings: apiserver.NewFindings(), etcd: func() error { return nil },
+		findings: findings, etcd: func() error { return nil },
 	}, nil
 }
 
@@ -129,6 +130,7 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 		NewClient:          func() (*kubernetes.Client, error) { return direct.NewClient(endpoint), nil },
 		CompactionInterval: o.compactionInterval,
 		Annotate:           annotate,
+		Findings:           s.findings,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", where.flag, err)

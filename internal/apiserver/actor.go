@@ -52,6 +52,20 @@ type sender struct {
 	mu      sync.Mutex
 	user    user.Info
 	traceID string
+	answer  *answerStatus
+}
+
+// answered reports whether the answer has begun.
+func (s *sender) answered() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer != nil && s.answer.begun.Load()
+}
+
+func (s *sender) gets(answer *answerStatus) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
 }
 
 func (s *sender) is(u user.Info) {

@@ -71,9 +71,12 @@ func takeUnknown(r *http.Request, object runtime.Object, limit int64) runtime.Ob
 	if err != nil {
 		return nil
 	}
-	if *keeper.UnknownFields(), err = objectjson.NewUnknownFields(kept); err != nil {
+	unknown := keeper.UnknownFields()
+	tooDeep := unknown.TooDeep
+	if *unknown, err = objectjson.NewUnknownFields(kept); err != nil {
 		return nil
 	}
+	unknown.TooDeep = tooDeep
 	replaceBody(r, known, nil)
 	return object
 }

@@ -36,6 +36,8 @@ type ClientOptions struct {
 	// Annotate returns the context for a write by the actor, from which the
 	// client reads who wrote. Nil drops that knowledge.
 	Annotate func(context.Context, Actor) context.Context
+	// Findings counts stored objects that cannot be decoded; nil for not at all.
+	Findings *Findings
 }
 
 // Client is a Backend on etcd clients that it is given, such as clients of an
@@ -158,6 +160,7 @@ func (b *Client) newStorage(config *storagebackend.ConfigForResource, history *h
 		transformer = identity.NewEncryptCheckTransformer()
 	}
 	deletable := utilfeature.DefaultFeatureGate.Enabled(features.AllowUnsafeMalformedObjectDeletion)
+	transformer, decoder = keyNotes{transformer}, tolerantDecoder{decoder}
 	if deletable {
 		transformer = etcd3.WithCorruptObjErrorHandlingTransformer(transformer)
 		decoder = etcd3.WithCorruptObjErrorHandlingDecoder(decoder)
@@ -172,10 +175,11 @@ func (b *Client) newStorage(config *storagebackend.ConfigForResource, history *h
 		store.Close()
 		_ = client.Close() // nothing is left that could act on the error
 	}
+	tolerant := withoutUndecodable{Interface: store, resource: config.GroupResource, findings: b.options.Findings}
 	if deletable {
-		return etcd3.NewStoreWithUnsafeCorruptObjectDeletion(store, config.GroupResource), destroy, nil
+		tolerant.Interface = etcd3.NewStoreWithUnsafeCorruptObjectDeletion(store, config.GroupResource)
 	}
-	return store, destroy, nil
+	return tolerant, destroy, nil
 }
 
 // featureProbe tells k8s.io/apiserver's process-wide feature checker about an

@@ -37,6 +37,8 @@ type EtcdOptions struct {
 	// CompactionInterval is how long old revisions stay readable, at least;
 	// 0 leaves compaction to others.
 	CompactionInterval time.Duration
+	// Findings is as for ClientOptions.
+	Findings *Findings
 }
 
 // etcdPatience bounds one call to an external etcd.
@@ -52,6 +54,7 @@ func NewEtcd(ctx context.Context, o EtcdOptions) (*Client, error) {
 	config.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(failFast)}
 	backend, err := NewClient(ctx, ClientOptions{
 		CompactionInterval: o.CompactionInterval,
+		Findings:           o.Findings,
 		NewClient:          func() (*kubernetes.Client, error) { return kubernetes.New(config) },
 	})
 	if err != nil {

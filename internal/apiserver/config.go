@@ -138,9 +138,10 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		api = withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(withApplied(api, c.kinds, config.MaxRequestBodyBytes), c.codecs), c.codecs))))
+		api = withPanics(withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(withApplied(api, c.kinds, config.MaxRequestBodyBytes), c.codecs), c.codecs)))), c.codecs, c.findings)
 		chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, c.codecs), config)
-		chain = withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, c.logFailure)))
+		limits := deadlines{longest: config.RequestTimeout, resolver: config.RequestInfoResolver, longRunning: config.LongRunningFunc}
+		chain = withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, limits, c.logFailure)))
 		return withConnections(config.RequestTimeout, frontProxy(config.Authentication.RequestHeaderConfig), chain)
 	}
 	if c.Generic.Authentication.Authenticator != nil {

@@ -2,12 +2,14 @@ package apiserver
 
 import (
 	"maps"
+	"strings"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/objectjson"
+	"github.com/mckinsey/ark-server/internal/registry"
 )
 
 // Findings counts what a server finds in its objects and in itself that an operator
@@ -16,7 +18,10 @@ type Findings struct {
 	mu          sync.Mutex
 	unknown     map[UnknownField]int64
 	undecodable map[string]int64
+	named       map[string]uint64 // undecodable keys that were logged, with their revisions
 	panics      int64
+	// unloggedPanics are those since the last that was logged.
+	unloggedPanics int64
 }
 
 // UnknownField is a field that some object of a resource has and its type does not declare.
@@ -38,7 +43,7 @@ const (
 
 // NewFindings returns an empty one.
 func NewFindings() *Findings {
-	return &Findings{unknown: map[UnknownField]int64{}, undecodable: map[string]int64{}}
+	return &Findings{unknown: map[UnknownField]int64{}, undecodable: map[string]int64{}, named: map[string]uint64{}}
 }
 
 // noteUnknown counts the unknown fields of an object that was decoded. It is cheap for an
@@ -74,11 +79,60 @@ func (f *Findings) logUnknown(key UnknownField) {
 		"resource", key.Resource, "field", key.Path)
 }
 
-func shortened(path string) string {
-	if len(path) <= maxPath {
-		return path
+func shortened(path string) string { return shortenedTo(path, maxPath) }
+
+func shortenedTo(text string, limit int) string {
+	if len(text) <= limit {
+		return text
 	}
-	return path[:maxPath] + "..."
+	return text[:limit] + "..."
+}
+
+// maxNamed is how many undecodable objects the log names.
+const maxNamed = 1000
+
+// noteUndecodable counts a stored object that a list has left out, and logs each state of one once.
+func (f *Findings) noteUndecodable(resource schema.GroupResource, key string, revision uint64, err error) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.undecodable[resource.String()]++
+	if f.named[key] == revision || len(f.named) >= maxNamed {
+		return
+	}
+	f.named[key] = revision
+	klog.ErrorS(nil, "A stored object cannot be decoded. Lists and watches leave it out, all others are served. Restore it from a backup, or delete it: "+
+		"kubectl delete --raw '"+deletePath(resource, key)+"'; see docs/operations/troubleshooting.md",
+		"key", key, "revision", revision, "reason", shortenedTo(err.Error(), 300))
+}
+
+// deletePath is where an undecodable Ark object can be deleted. The key of one ends in
+// group/resource/namespace/name, or without the namespace.
+func deletePath(resource schema.GroupResource, key string) string {
+	_, name, found := strings.Cut(key, "/"+resource.Group+"/"+resource.Resource+"/")
+	kind, known := versionOf(resource)
+	if !found || !known {
+		return "PATH-OF-THE-OBJECT?" + ignoreReadError
+	}
+	path := "/apis/" + resource.Group + "/" + kind.GroupVersion.Version + "/"
+	if namespace, rest, namespaced := strings.Cut(name, "/"); namespaced {
+		path, name = path+"namespaces/"+namespace+"/", rest
+	}
+	return path + resource.Resource + "/" + name + "?" + ignoreReadError
+}
+
+// ignoreReadError has an object deleted that cannot be read.
+const ignoreReadError = "ignoreStoreReadErrorWithClusterBreakingPotential=true"
+
+func versionOf(resource schema.GroupResource) (registry.Kind, bool) {
+	for _, kind := range registry.Kinds() {
+		if kind.Resource() == resource {
+			return kind, true
+		}
+	}
+	return registry.Kind{}, false
 }
 
 // UnknownFields returns how often an object with each unknown field has been decoded.
@@ -93,6 +147,23 @@ func (f *Findings) Undecodable() map[string]int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.undecodable)
+}
+
+// notePanic counts a panic. If it may be logged, it returns how many were not since the last
+// that was.
+func (f *Findings) notePanic(log bool) (unlogged int64, logged bool) {
+	if f == nil {
+		return 0, log
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.panics++
+	if !log {
+		f.unloggedPanics++
+		return 0, false
+	}
+	unlogged, f.unloggedPanics = f.unloggedPanics, 0
+	return unlogged, true
 }
 
 // Panics returns how many requests a panic has ended.

@@ -24,14 +24,20 @@ const (
 // what it takes to find it elsewhere: the audit id, which kube-apiserver's audit log
 // and the store's log have too, and the trace id. It goes around the whole chain, so it sees
 // what any part of that answers.
-func withFailureLog(next http.Handler, log func(message string, keysAndValues ...any)) http.Handler {
+//
+// A request whose time is over is answered 504 with a Status, whichever part of the chain is
+// first to notice.
+func withFailureLog(next http.Handler, limits deadlines, log func(message string, keysAndValues ...any)) http.Handler {
 	limit := flowcontrol.NewTokenBucketPassiveRateLimiter(failuresPerSecond, failuresAtOnce)
 	var left atomic.Int64
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Handlers that are still at work after a timeout may change the headers.
 		begin, agent := time.Now(), r.UserAgent()
-		answer := &answerStatus{ResponseWriter: w}
-		next.ServeHTTP(responsewriter.WrapForHTTP1Or2(answer), r)
+		answer := &answerStatus{ResponseWriter: w, left: func() time.Duration { return limits.left(r, begin) }}
+		if s, ok := r.Context().Value(senderKey{}).(*sender); ok {
+			s.gets(answer)
+		}
+		answer.serve(next, r)
 		if answer.status < http.StatusInternalServerError || isProbe(r.URL.Path) {
 			return
 		}
@@ -75,16 +81,88 @@ type answerStatus struct {
 	http.ResponseWriter
 	status  int
 	auditID string
+	// begun says that something has been sent.
+	begun atomic.Bool
+	// left is what remains of the request's time. An answer that begins after it is late, and
+	// is dropped for another one. One that begins shortly before is held until it is whole, because
+	// the timeout filter breaks off what it finds begun.
+	left func() time.Duration
+	late bool
+	hold bool
+	held []byte
+}
+
+const (
+	// nearlyOver is how near its end an answer is held, and maxHeld how much of it.
+	nearlyOver = 250 * time.Millisecond
+	maxHeld    = 64 << 10
+)
+
+// serve has the request handled, and answers it if its time was over before something was sent.
+func (a *answerStatus) serve(next http.Handler, r *http.Request) {
+	defer func() {
+		if !a.late && !a.hold {
+			return
+		}
+		fault := recover()
+		switch {
+		case fault != nil && fault != http.ErrAbortHandler:
+			panic(fault)
+		case fault != nil || a.late: // nothing has been sent that could be broken off
+			a.status = http.StatusGatewayTimeout
+			sendTimeout(a.ResponseWriter, r)
+		default:
+			_ = a.release() // a client that has gone does not matter
+		}
+	}()
+	next.ServeHTTP(responsewriter.WrapForHTTP1Or2(a), r)
 }
 
 func (a *answerStatus) WriteHeader(status int) {
 	if a.status == 0 {
+		switch left := a.left(); {
+		case left <= 0:
+			a.late, status = true, http.StatusGatewayTimeout
+		case left < nearlyOver:
+			a.hold = true
+		}
 		a.status = status
 		if status >= http.StatusInternalServerError {
 			a.auditID = a.Header().Get(auditinternal.HeaderAuditID)
 		}
 	}
+	if a.late || a.hold {
+		return
+	}
+	a.begun.Store(true)
 	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answerStatus) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.WriteHeader(http.StatusOK)
+	}
+	if a.late {
+		return len(p), nil
+	}
+	if a.hold {
+		a.held = append(a.held, p...)
+		if len(a.held) <= maxHeld {
+			return len(p), nil
+		}
+		return len(p), a.release()
+	}
+	return a.ResponseWriter.Write(p)
+}
+
+// release sends what was held.
+func (a *answerStatus) release() error {
+	a.hold = false
+	a.begun.Store(true)
+	a.ResponseWriter.WriteHeader(a.status)
+	_, err := a.ResponseWriter.Write(a.held)
+	a.held = nil
+	return err
 }
 
 // Unwrap is for responsewriter and http.ResponseController.

@@ -31,7 +31,7 @@ func TestFailureLog(t *testing.T) {
 		default:
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-	}), log))
+	}), deadlines{}, log))
 	get := func(path string) {
 		r := httptest.NewRequest("GET", path+"?secret=x", nil)
 		r.Header.Set("User-Agent", "robot/1")

@@ -19,6 +19,9 @@ import (
 
 // explainWrite puts the storage's failure of a write into terms of the API.
 func explainWrite(err error) error {
+	if isTimeout(err) {
+		return timedOut(": whether the write took place is not known, read the object before you try again")
+	}
 	var refused rpctypes.EtcdError
 	if errors.As(err, &refused) && refused.Error() == rpctypes.ErrTimeout.Error() {
 		return apierrors.NewTimeoutError("the database failed while it committed this write, and whether the write took place is not known: "+
@@ -35,6 +38,9 @@ func explainWrite(err error) error {
 
 // explainRead does that for a read, which does no harm a second time.
 func explainRead(err error) error {
+	if isTimeout(err) {
+		return timedOut("")
+	}
 	if reason, ok := unavailable(err); ok {
 		return tryAgain(reason)
 	}

@@ -47,7 +47,7 @@ type families struct {
 
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
-	return []*family{f.build, f.certificate, f.unknownFields, f.undecodable, f.panics}
+	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics}
 }
 
 func newFamilies() *families {

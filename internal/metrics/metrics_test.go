@@ -54,6 +54,9 @@ func open(t *testing.T) *served {
 	}
 	s.endpoint = etcdserver.New(s.store, etcdserver.Options{})
 	s.metrics.Store(s.store, s.endpoint)
+	s.metrics.API(func() Findings {
+		return Findings{UnknownFields: map[[2]string]int64{{"queries", "status.x"}: 1}, Undecodable: map[string]int64{"queries": 1}}
+	})
 	certificate := httptest.NewTLSServer(nil)
 	certificate.Close()
 	s.metrics.ServingCertificate(func() ([]byte, []byte) { return pemOf(certificate.Certificate()), nil })

@@ -70,7 +70,7 @@ func (c *Codec) Decode(text string, into any) bool {
 	if v.Type() != c.goType || v.IsNil() || !isZero(v) {
 		return false
 	}
-	r := reader{text: bytesOf(text), whole: text}
+	r := reader{text: bytesOf(text), whole: text, limit: maxDepth}
 	if c.decode(&r, v.Elem()) && r.atEnd() {
 		return true
 	}

@@ -302,10 +302,13 @@ func (c *compiler) keepingDecoder(t reflect.Type, i int) (decoder, error) {
 // findUnknown lists the fields in a text that has been decoded.
 func findUnknown(find finder, text []byte) (UnknownFields, error) {
 	var found []UnknownField
-	if !find(&reader{text: text, limit: deepest}, nil, &found) {
+	r := reader{text: text, limit: deepest}
+	if !find(&r, nil, &found) {
 		return UnknownFields{}, errors.New("find the unknown fields of an object: its text is not understood")
 	}
-	return NewUnknownFields(found)
+	unknown, err := NewUnknownFields(found)
+	unknown.TooDeep = r.tooDeep
+	return unknown, err
 }
 
 // Plain is a json.Unmarshaler that keeps a string of ASCII without escapes as it
@@ -334,7 +337,7 @@ func decodePlain(r *reader, v reflect.Value) bool {
 func decodeUnmarshaler(r *reader, v reflect.Value) bool {
 	r.next()
 	begin := r.at
-	if !r.skipValue() {
+	if !r.skipFree() {
 		return false
 	}
 	return v.Addr().Interface().(json.Unmarshaler).UnmarshalJSON(r.text[begin:r.at]) == nil

@@ -171,7 +171,7 @@ func (c *compiler) keepingEncoder(t reflect.Type, i int) (encoder, error) {
 	return func(to []byte, v reflect.Value) ([]byte, bool) {
 		begin := len(to)
 		to, ok := encode(to, v)
-		if !ok || v.Field(i).Field(0).Len() == 0 {
+		if !ok || v.Field(i).Field(0).Len() == 0 { // Raw
 			return to, ok
 		}
 		unknown := UnknownFields{Raw: v.Field(i).Field(0).String()}

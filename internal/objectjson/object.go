@@ -74,6 +74,9 @@ func Unmarshal(text []byte, plain any) error {
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(text, plain); err != nil {
 		return err
 	}
+	if err := checkNumbers(text); err != nil {
+		return err
+	}
 	if codec.find == nil {
 		return nil
 	}

@@ -2,12 +2,21 @@ package objectjson
 
 import "unicode/utf8"
 
-// maxDepth is how deep values may nest; deeper ones are left to others, unless the
-// reader has a limit of its own. deepest is what the stock decoder takes.
+// maxDepth is how deep values may nest in an object that a codec decodes; deeper ones are left
+// to others. deepest is what the stock decoder takes.
 const (
 	maxDepth = 500
 	deepest  = 10000
 )
+
+// skipFree takes a value with free content, unless it nests too deep.
+func (r *reader) skipFree() bool {
+	outer := r.limit
+	r.limit = min(outer, r.depth+MaxNesting)
+	ok := r.skipValue()
+	r.limit = outer
+	return ok
+}
 
 // reader is a place in a JSON text. Its methods return false where the text does
 // not go on as they expect, and then leave it at no particular place.
@@ -15,7 +24,7 @@ type reader struct {
 	text  []byte
 	at    int
 	depth int
-	// limit takes the place of maxDepth if it is greater.
+	// limit is how deep values may nest at this place.
 	limit int
 	// whole is the text once more, for strings to be parts of, and blocks what
 	// pointers are to point to; decoding needs them, scanning does not.
@@ -26,6 +35,10 @@ type reader struct {
 	spaced, unsafe bool
 	// keeps has unknown fields skipped, and strayed says that there was one.
 	keeps, strayed bool
+	// tooDeep says that a finder met a value with free content that nests too deep.
+	tooDeep bool
+	// huge says that a number was met that does not fit.
+	huge bool
 }
 
 // next skips white space and returns the byte after it without taking it; 0 at
@@ -106,7 +119,7 @@ func (r *reader) element(n int) (found, ok bool) { return r.separator(n, '[', ']
 
 func (r *reader) separator(n int, begin, end byte) (found, ok bool) {
 	if n == 0 {
-		if r.depth++; r.depth > maxDepth && r.depth > r.limit || !r.take(begin) {
+		if r.depth++; r.depth > r.limit || !r.take(begin) {
 			return false, false
 		}
 	}
@@ -206,8 +219,10 @@ func (r *reader) escape() bool {
 
 func isHex(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f' }
 
-// number takes a number.
+// number takes a number that fits a float64. Others it takes too, but returns false and sets
+// huge.
 func (r *reader) number() bool {
+	begin := r.at
 	if r.at < len(r.text) && r.text[r.at] == '-' {
 		r.at++
 	}
@@ -225,9 +240,14 @@ func (r *reader) number() bool {
 		if r.at < len(r.text) && (r.text[r.at] == '+' || r.text[r.at] == '-') {
 			r.at++
 		}
-		return r.digits() > 0
+		return r.digits() > 0 && r.fitting(begin, true)
 	}
-	return true
+	return r.at-begin <= safeDigits || r.fitting(begin, false)
+}
+
+func (r *reader) fitting(begin int, exponent bool) bool {
+	r.huge = !fits(r.text[begin:r.at], exponent)
+	return !r.huge
 }
 
 // digits takes decimal digits and counts them.

@@ -90,7 +90,7 @@ func appendString(to []byte, s string) []byte {
 // appendRaw appends the JSON that a Marshaler returned as encoding/json does:
 // without white space and made safe for HTML. It returns false if it is not valid.
 func appendRaw(to, text []byte) ([]byte, bool) {
-	r := reader{text: text}
+	r := reader{text: text, limit: deepest}
 	if !r.skipValue() || !r.atEnd() {
 		return to, false
 	}

@@ -22,7 +22,15 @@ type UnknownFields struct {
 	//
 	// +k8s:opaqueType
 	Raw string `json:"-"`
+
+	// TooDeep says that a value with free content nests deeper than MaxNesting. It is for
+	// the validation of what a client sends.
+	TooDeep bool `json:"-"`
 }
+
+// MaxNesting is how deep a value with free content may nest, so an unknown field too. Each
+// level takes stack in every recursive function of every program that reads the object.
+const MaxNesting = 200
 
 // RandFill leaves the value zero in tests that fill objects with random values, as a
 // random text is none that holds fields.
@@ -160,6 +168,9 @@ func (u UnknownFields) List() []UnknownField {
 // Canonical rewrites one JSON value without white space, with sorted keys and with
 // numbers as they are written.
 func Canonical(text []byte) (string, error) {
+	if err := checkNumbers(text); err != nil {
+		return "", err
+	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	var value any

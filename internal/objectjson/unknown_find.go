@@ -54,15 +54,15 @@ func (c *compiler) structFinder(t reflect.Type) (finder, error) {
 			here := append(at[:len(at):len(at)], name(key))
 			switch {
 			case !known:
-				r.next()
-				begin := r.at
-				if !r.skipValue() {
+				begin, ok := r.skipNoting()
+				if !ok {
 					return false
 				}
 				*found = append(*found, UnknownField{Path: here, Value: string(r.text[begin:r.at])})
 				return true
 			case inside == nil:
-				return r.skipValue()
+				_, ok := r.skipNoting()
+				return ok
 			}
 			return inside(r, here, found)
 		})
@@ -91,6 +91,17 @@ func sliceFinder(elem finder) finder {
 			}
 		}
 	}
+}
+
+// skipNoting takes a value, and notes whether it nests too deep.
+func (r *reader) skipNoting() (begin int, ok bool) {
+	r.next()
+	begin = r.at
+	ok = r.skipValue()
+	if ok && r.at-begin > 2*MaxNesting && nesting(r.text[begin:r.at]) > MaxNesting {
+		r.tooDeep = true
+	}
+	return begin, ok
 }
 
 // eachMember has take take the values of an object, or skips what is none.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -131,7 +132,28 @@ func pathsOf(fields []objectjson.UnknownField) string {
 // for one request, and then has nothing left to report but fields of a status.
 func CheckUnknown(ctx context.Context, kind schema.GroupVersionKind, obj, old runtime.Object, status bool, validation string) error {
 	restoreApplied(ctx, obj, old)
+	if err := checkNesting(kind, obj, old); err != nil {
+		return err
+	}
 	return reportUnknown(ctx, kind, settleUnknown(obj, old, status), validation)
+}
+
+// checkNesting refuses an object with a value that nests too deep, unless it was stored so.
+func checkNesting(kind schema.GroupVersionKind, obj, old runtime.Object) error {
+	sent := unknownOf(obj)
+	if sent == nil || !sent.TooDeep {
+		return nil
+	}
+	if had := unknownOf(old); had != nil && had.TooDeep {
+		return nil
+	}
+	name := ""
+	if m, err := meta.Accessor(obj); err == nil {
+		name = m.GetName()
+	}
+	fault := field.Forbidden(nil, fmt.Sprintf("a value with free content nests deeper than %d levels", objectjson.MaxNesting))
+	fault.Field = "spec"
+	return apierrors.NewInvalid(kind.GroupKind(), name, field.ErrorList{fault})
 }
 
 // checkedUpdate is what a request makes of a stored object, with its unknown fields

@@ -48,6 +48,7 @@ func restoreApplied(ctx context.Context, obj, old runtime.Object) {
 	if !ok || a.unknown.Raw == "" && had.Raw == "" {
 		return
 	}
+	tooDeep := into.TooDeep || a.unknown.TooDeep
 	result := known(obj)
 	fields := moved(had.List(), known(old), result)
 	fields = append(fields, moved(a.unknown.List(), known(a.object), result)...)
@@ -55,6 +56,7 @@ func restoreApplied(ctx context.Context, obj, old runtime.Object) {
 	if all, err := objectjson.NewUnknownFields(fields); err == nil { // they all were encoded before
 		*into = all
 	}
+	into.TooDeep = tooDeep
 }
 
 // known is what an object's type declares of it, as decoded JSON.

@@ -28,6 +28,17 @@ type running struct {
 	server  *Server
 	store   *mvcc.Store
 	actors  chan apiserver.Actor // of writes, as many as fit
+	beneath *etcdserver.Server
+}
+
+// damage stores a text in place of what the server has at a key.
+func (r *running) damage(t testing.TB, key, text string) {
+	t.Helper()
+	client := direct.NewClient(r.beneath)
+	defer client.Close()
+	if _, err := client.Client.Put(context.Background(), key, text); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // openStore opens the database in a folder until the end of the test.
@@ -97,7 +108,7 @@ func start(t testing.TB, dir string) *running {
 		t.Fatal(err)
 	}
 	config.QPS = -1
-	r := &running{config: config, server: server, store: store, actors: actors}
+	r := &running{config: config, server: server, store: store, actors: actors, beneath: endpoint}
 	if r.objects, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}

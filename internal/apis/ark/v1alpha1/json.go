@@ -1,13 +1,12 @@
 package v1alpha1
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"github.com/mckinsey/ark-server/internal/objectjson"
 )
 
 // JSON holds one JSON value of any type: a string, number, list, object,
@@ -94,19 +93,7 @@ func canonicalJSON(data []byte) (string, error) {
 	if text := string(data); isPlainText(text) {
 		return text, nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	var value any
-	if err := decoder.Decode(&value); err != nil {
-		return "", fmt.Errorf("decode JSON value: %w", err)
-	}
-	var out bytes.Buffer
-	encoder := json.NewEncoder(&out)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(value); err != nil {
-		return "", fmt.Errorf("encode JSON value: %w", err)
-	}
-	return strings.TrimSuffix(out.String(), "\n"), nil
+	return objectjson.Canonical(data)
 }
 
 // isPlainText tells whether text is a JSON string in canonical form already,
