@@ -1,21 +1,22 @@
-# A static binary and nothing else. /data holds the database.
-FROM golang:1.26 AS build
+# The image that "make image" makes, for those who have a container engine. What is in it comes from deploy/image/content;
+# a test there holds the instructions below to it.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY cmd cmd
 COPY internal internal
+COPY deploy/image deploy/image
 ARG VERSION=dev
-RUN CGO_ENABLED=0 go build -trimpath \
-    -ldflags "-s -w -X github.com/mckinsey/ark-server/internal/version.version=${VERSION}" \
-    -o /ark-server ./cmd/ark-server
-RUN mkdir -m 0700 /data
+ARG TARGETARCH
+RUN cd deploy/image && go run ./rootfs -o=/rootfs -root=/src -arch="${TARGETARCH:-$(go env GOARCH)}" -version="${VERSION}"
 
 FROM scratch
-COPY --from=build /ark-server /ark-server
-COPY --from=build --chown=65532:65532 /data /data
-USER 65532:65532
+COPY --from=build /rootfs/ /
+# It starts as root only to give /data to 65532, and goes on as 65532. With --user it does neither.
+ENV PATH=/usr/local/bin container=oci ARK_BIND_ADDRESS=0.0.0.0 ARK_RUN_AS=65532:65532 ARK_RUN_AS_FOLDER=/data
+WORKDIR /data
 VOLUME /data
-EXPOSE 6443
-ENTRYPOINT ["/ark-server"]
-CMD ["--storage=sqlite", "--db-path=/data/ark.db", "--bind-address=0.0.0.0"]
+EXPOSE 6443/tcp
+HEALTHCHECK --interval=10s --timeout=10s --start-period=5m --retries=3 CMD ["/usr/local/bin/ark-server", "health"]
+ENTRYPOINT ["/usr/local/bin/ark-server"]

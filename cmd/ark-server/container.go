@@ -9,7 +9,15 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/runas"
 )
+
+// becomeUser drops root's rights where the image asks for it. Commands that only read leave the data folder as it is.
+func becomeUser(args []string) error {
+	reads := len(args) > 0 && slices.Contains([]string{"health", "kubeconfig", "version", "--version", "help", "--help", "crds", "completion"}, args[0])
+	return runas.Drop(!reads, func(err error) { fmt.Fprintf(os.Stderr, "ark-server: %v\n", err) })
+}
 
 // inContainer reports whether the process runs in a container. The image sets this variable, as images of Linux
 // distributions do; Podman sets it too.

@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/runas"
 )
 
 // TestDocs holds what the documentation names to what there is: make targets, sub-commands and their flags, variables, files,
@@ -285,7 +287,7 @@ func runs(before string) bool {
 
 func (d *docs) checkVariables(path string, n int, line string) {
 	for _, name := range variable.FindAllString(line, -1) {
-		if slices.Contains(d.known.variables, name) || path == mistakesPage || isForeign(name) || isServiceVariable(name, "tcp://") {
+		if slices.Contains(d.known.variables, name) || name == runas.UserVariable || name == runas.FolderVariable || path == mistakesPage || isForeign(name) || isServiceVariable(name, "tcp://") {
 			continue
 		}
 		d.fault(path, n, "%s: no flag of ark-server has this variable, nor do the tests%s", name, didYouMean(name, "", d.known.variables))
@@ -385,7 +387,8 @@ var otherFlags = []string{
 	"cascade", "force-conflicts", "server-side", // kubectl
 	"requestheader-client-ca-file", "max-request-bytes", // kube-apiserver, etcd
 	"reset-then-reuse-values", "reuse-values", "set", // helm
-	"single-transaction", // mysqldump
+	"single-transaction",               // mysqldump
+	"cap-add", "cap-drop", "read-only", // docker
 }
 
 // mistakesPage is about variables that are mistyped.

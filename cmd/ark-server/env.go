@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/runas"
 )
 
 const variablePrefix = "ARK_"
@@ -47,7 +49,10 @@ func environmentName(flag string) string {
 // start with another database than it was told. Any other is reported as a warning only, because
 // other programs may have variables that begin with ARK_ too.
 func checkVariables(root *cobra.Command, environment []string) (warnings []string, err error) {
-	known := []string{strings.TrimPrefix(passwordVariable, variablePrefix)}
+	var known []string
+	for _, name := range []string{passwordVariable, runas.UserVariable, runas.FolderVariable} {
+		known = append(known, strings.TrimPrefix(name, variablePrefix))
+	}
 	for _, flag := range settings(root) {
 		known = append(known, strings.TrimPrefix(environmentName(flag), variablePrefix))
 	}

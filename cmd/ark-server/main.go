@@ -18,6 +18,8 @@
 //	            the server of each mode
 //	kubeconfig.go, health.go
 //	            what finds a running server: by locate.go, in a container container.go
+//	container.go
+//	            what is different in a container
 //	names.go    names that follow the database
 //	check.go    looks for damage
 //	storage.go  opens the storage that was asked for
@@ -43,11 +45,16 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // images have no zones, and a DSN or a policy may name one
 
 	"github.com/spf13/cobra"
 )
 
 func main() {
+	if err := becomeUser(os.Args[1:]); err != nil {
+		fmt.Fprintf(os.Stderr, "ark-server: %v\n", err)
+		os.Exit(1)
+	}
 	limitMemory(os.DirFS("/"))
 	keepGarbageFloor(os.DirFS("/"))
 	syscall.Umask(0o077) // what libraries write (SQLite, the audit log) is the owner's alone, too

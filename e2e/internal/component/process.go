@@ -33,6 +33,8 @@ type Command struct {
 	Dir string
 	// Credential runs the child as another user; nil is the caller's own.
 	Credential *syscall.Credential
+	// Namespaces are the new ones that the child begins in, as flags of clone(2).
+	Namespaces uintptr
 }
 
 // Start runs the command and returns at once. The child is killed should the caller die first.
@@ -42,7 +44,7 @@ func Start(c Command) (*Process, error) {
 	p.cmd.Dir = c.Dir
 	p.cmd.Env = append(os.Environ(), c.Env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: c.Credential}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: c.Credential, Cloneflags: c.Namespaces}
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}

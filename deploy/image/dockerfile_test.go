@@ -1,0 +1,50 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mckinsey/ark-server/deploy/image/content"
+)
+
+// TestDockerfile holds the last stage of the Dockerfile to the image that this module makes.
+func TestDockerfile(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stage, found := strings.Cut(string(text), "FROM scratch\n")
+	if !found {
+		t.Fatal("no last stage FROM scratch")
+	}
+	list := func(words []string) string {
+		text, err := json.Marshal(words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.ReplaceAll(string(text), `","`, `", "`)
+	}
+	h := content.Health
+	want := []string{
+		"COPY --from=build /rootfs/ /",
+		"ENV " + strings.Join(content.Env(), " "),
+		"WORKDIR " + content.Data,
+		"VOLUME " + content.Data,
+		"EXPOSE " + content.Port,
+		fmt.Sprintf("HEALTHCHECK --interval=%.0fs --timeout=%.0fs --start-period=%.0fm --retries=%d CMD %s", h.Interval.Seconds(), h.Timeout.Seconds(), h.Start.Minutes(), h.Retries, list(h.Command)),
+		"ENTRYPOINT " + list([]string{content.Program}),
+	}
+	var got []string
+	for line := range strings.Lines(stage) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			got = append(got, line)
+		}
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("the Dockerfile has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
