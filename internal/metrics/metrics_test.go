@@ -15,6 +15,7 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"k8s.io/component-base/metrics"
 
+	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
@@ -54,6 +55,7 @@ func open(t *testing.T) *served {
 	}
 	s.endpoint = etcdserver.New(s.store, etcdserver.Options{})
 	s.metrics.Store(s.store, s.endpoint)
+	s.metrics.Connections(func() connections.Stats { return connections.Stats{} })
 	s.metrics.API(func() Findings {
 		return Findings{UnknownFields: map[[2]string]int64{{"queries", "status.x"}: 1}, Undecodable: map[string]int64{"queries": 1}}
 	})
