@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
@@ -130,7 +131,7 @@ func load(ctx context.Context, config *rest.Config, objects int) error {
 		}
 		clients = append(clients, c)
 	}
-	if err := query.EnsureNamespace(ctx, clients[0], namespace); err != nil {
+	if err := query.EnsureNamespace(ctx, clients[0], namespace); err != nil && !apierrors.IsAlreadyExists(err) {
 		return err
 	}
 	spec := query.Spec(inputSize)
