@@ -119,7 +119,7 @@ func TestServers(t *testing.T) {
 				texts         map[string][]string // by storage; "" for both
 			}{
 				"a host that does not exist": {options: s.with("--db-host=no-such-host.invalid"),
-					texts: map[string][]string{"": {"--db-host=no-such-host.invalid", "lookup no-such-host.invalid"}}},
+					texts: map[string][]string{"": {"--db-host=no-such-host.invalid", "no such host no-such-host.invalid"}}},
 				"a port where nobody listens": {options: s.with("--db-port=" + unused),
 					texts: map[string][]string{"": {host, unused, "connection refused"}}},
 				"the port of something else": {options: s.with("--db-port=" + mute(t)),

@@ -30,7 +30,7 @@ func TestFlags(t *testing.T) {
 		"unknown flag, far off":  {args: []string{"--frobnicate"}, texts: []string{"unknown flag --frobnicate", "--help"}},
 		"unknown command":        {args: []string{"sevre"}, texts: []string{`"sevre"`, "--help"}},
 		"unknown storage":        {args: []string{"--storage=mongo"}, texts: []string{"--storage=mongo", "sqlite"}},
-		"etcd without servers":   {args: []string{"--storage=etcd"}, texts: []string{"--etcd-servers=http"}},
+		"etcd without servers":   {args: []string{"--storage=etcd"}, texts: []string{"--etcd-servers=unix://"}},
 		"port out of range":      {args: []string{"--secure-port=65536"}, texts: []string{"--secure-port=65536", "0 for a free port"}},
 		"port that is no number": {args: []string{"--secure-port=https"}, texts: []string{"--secure-port"}},
 		"not an address":         {args: []string{"--bind-address=localhost"}, texts: []string{"--bind-address=localhost", "127.0.0.1"}},

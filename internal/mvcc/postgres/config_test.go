@@ -188,7 +188,7 @@ func TestWait(t *testing.T) {
 	}
 	var log bytes.Buffer
 	opts := Options{Wait: 300 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil))}
-	if _, err := Open(t.Context(), cfg, opts); err == nil || !strings.Contains(err.Error(), "within 300ms") {
+	if _, err := Open(t.Context(), cfg, opts); err == nil || !strings.Contains(err.Error(), "tried for 300ms") {
 		t.Fatalf("got %v, want that the time is over", err)
 	}
 	if !strings.Contains(log.String(), "waiting for the database") || !strings.Contains(log.String(), "connection refused") {
