@@ -81,9 +81,9 @@ func help(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(path, "--help").CombinedOutput()
+	out, err := exec.Command(path, "--help-all").CombinedOutput()
 	if err != nil {
-		t.Fatalf("ark-server --help: %v: %s", err, out)
+		t.Fatalf("ark-server --help-all: %v: %s", err, out)
 	}
 	return string(out)
 }
