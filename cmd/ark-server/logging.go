@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 
 	"k8s.io/klog/v2"
+
+	"github.com/mckinsey/ark-server/internal/clientfault"
 )
 
 // logging is where the process logs to, and what. There is one in a process, because
@@ -42,7 +44,8 @@ func setUpLogging(o *options) (*logging, error) {
 		handler = slog.NewJSONHandler(os.Stderr, handlerOptions)
 	}
 	slog.SetDefault(slog.New(handler))
-	klog.SetSlogLogger(slog.New(libraryHandler{handler, &l.stopping}))
+	clientfault.Register()
+	klog.SetSlogLogger(slog.New(clientfault.Handler{Handler: libraryHandler{handler, &l.stopping}}))
 	verbosity := o.verbosity
 	if l.severity == slog.LevelDebug && verbosity == 0 {
 		verbosity = 4

@@ -1,16 +1,22 @@
 package apiserver
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	auditinternal "k8s.io/apiserver/pkg/apis/audit"
 	"k8s.io/apiserver/pkg/endpoints/responsewriter"
 	"k8s.io/apiserver/pkg/server/httplog"
 	"k8s.io/client-go/util/flowcontrol"
+
+	"github.com/mckinsey/ark-server/internal/clientfault"
 )
 
 // The failures that are logged in a second, and at once. When the database is away every
@@ -41,6 +47,10 @@ func withFailureLog(next http.Handler, limits deadlines, log func(message string
 		if answer.status < http.StatusInternalServerError || isProbe(r.URL.Path) {
 			return
 		}
+		if fault := clientsFault(r, answer); fault != "" {
+			clientfault.Count(fault)
+			return
+		}
 		if !limit.TryAccept() {
 			left.Add(1)
 			return
@@ -63,6 +73,17 @@ func withFailureLog(next http.Handler, limits deadlines, log func(message string
 		}
 		log("Request failed", fields...)
 	})
+}
+
+// clientsFault returns what the client did that made its request fail with 5xx, or "".
+func clientsFault(r *http.Request, answer *answerStatus) clientfault.Reason {
+	switch {
+	case errors.Is(r.Context().Err(), context.Canceled):
+		return clientfault.Disconnected
+	case answer.futureRevision:
+		return clientfault.FutureRevision
+	}
+	return ""
 }
 
 // isProbe says that a path is asked over and over, and its answer is not a failure of
@@ -90,6 +111,8 @@ type answerStatus struct {
 	late bool
 	hold bool
 	held []byte
+	// futureRevision says that the client asked for a resourceVersion that there is not yet.
+	futureRevision bool
 }
 
 const (
@@ -139,6 +162,9 @@ func (a *answerStatus) WriteHeader(status int) {
 }
 
 func (a *answerStatus) Write(p []byte) (int, error) {
+	if a.status == http.StatusGatewayTimeout && bytes.Contains(p, []byte(metav1.CauseTypeResourceVersionTooLarge)) {
+		a.futureRevision = true
+	}
 	if a.status == 0 {
 		a.WriteHeader(http.StatusOK)
 	}
