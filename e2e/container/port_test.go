@@ -45,23 +45,24 @@ func (c *running) publish(t *testing.T, port int) string {
 	return listener.Addr().String()
 }
 
-// dialIn connects in another network namespace.
+// dialIn connects in another network namespace. The thread comes back from there: the end of a thread would end the processes that
+// it has started, such as a database server of the tests.
 func dialIn(network *os.File, address string) (net.Conn, error) {
-	type result struct {
-		conn net.Conn
-		err  error
+	runtime.LockOSThread()
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
 	}
-	done := make(chan result)
-	go func() {
-		// The thread stays in that namespace, and so ends with the goroutine.
-		runtime.LockOSThread()
-		if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- result{nil, err}
-			return
-		}
-		conn, err := net.Dial("tcp", address)
-		done <- result{conn, err}
-	}()
-	r := <-done
-	return r.conn, r.err
+	defer own.Close()
+	if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
+	}
+	conn, err := net.Dial("tcp", address)
+	if back := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); back != nil {
+		panic(back) // what runs on this thread next would be in the wrong namespace
+	}
+	runtime.UnlockOSThread()
+	return conn, err
 }
