@@ -11,11 +11,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
-const aboutExport = `Copy every Ark object of a storage into a file, or to a cluster.
+const aboutExport = `Copy every Ark object of a storage into a file, or to a cluster. A file also gets what a
+standalone server keeps besides them: Namespaces, ConfigMaps, and with --secrets the Secrets.
 
   ark-server export --to-file=./ark.yaml --db-path=./ark.db
   ark-server export --to-kubeconfig=$HOME/.kube/config --db-path=./ark.db
   ark-server export --to-kubeconfig=... --verify      # compare, write nothing
+
+Without --secrets Secrets are named as left out, and the exit code is 1; --secrets=false says that this is
+meant, and the exit code is 0. The file is complete in both cases but for them.
 
 The file may also be .ndjson, or - for standard output. A file has everything but the resourceVersions, and may hold secrets: only its owner can read it. import takes it.
 
@@ -30,6 +34,7 @@ type exportOptions struct {
 	file, format        string
 	kubeconfig, context string
 	dryRun, verify      bool
+	secrets             secretsFlag
 }
 
 func newExportCommand() *cobra.Command {
@@ -41,6 +46,7 @@ func newExportCommand() *cobra.Command {
 		fs.StringVar(&out.kubeconfig, "to-kubeconfig", "", "`file` that tells the way to the cluster to write to")
 		fs.StringVar(&out.context, "context", "", "`name` of the context in it (default its current one)")
 		fs.BoolVar(&out.dryRun, "dry-run", false, "write nothing to the cluster, and tell what would be done")
+		out.secrets.addTo(fs, "write the Secrets of a standalone server into the file too; =false leaves them out without an error")
 		fs.BoolVar(&out.verify, "verify", false, "write nothing to the cluster, and compare object by object; what differs is an error")
 	})
 	groups := append([]flagGroup{own}, o.storageFlags()...)
@@ -50,6 +56,7 @@ func newExportCommand() *cobra.Command {
 		Long:  aboutExport,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			out.secrets.fs = cmd.Flags()
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
@@ -77,6 +84,8 @@ func (out exportOptions) validate() error {
 		return fmt.Errorf("--to-file=%s: its name ends in neither .yaml nor .ndjson: say which it shall be with --format", out.file)
 	case out.file != "" && (out.dryRun || out.verify):
 		return fmt.Errorf("--to-file=%s: --dry-run and --verify are for --to-kubeconfig: leave them out", out.file)
+	case out.kubeconfig != "" && out.secrets.take:
+		return errors.New("--secrets: is for --to-file: a cluster gets Ark's objects only")
 	case out.context != "" && out.kubeconfig == "":
 		return fmt.Errorf("--context=%s: is one of --to-kubeconfig, which is missing", out.context)
 	case out.dryRun && out.verify:
@@ -118,7 +127,7 @@ func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
 	table := cmd.OutOrStdout()
 	hint := "objects were not brought there: standard error says why"
 	if out.file != "" {
-		summary, err = transfer.WriteFile(ctx, store, out.file, out.fileFormat(), cmd.OutOrStdout(), reports(shown))
+		summary, err = transfer.WriteFile(ctx, store, out.file, out.fileFormat(), cmd.OutOrStdout(), transfer.WriteOptions{Secrets: out.secrets.take, Reports: reports(shown)})
 		if out.file == "-" {
 			table = io.Writer(cmd.ErrOrStderr())
 		}
@@ -135,5 +144,5 @@ func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
 	if err != nil {
 		err = fmt.Errorf("%s: %w", flag, err)
 	}
-	return finish(table, summary, err, hint)
+	return out.secrets.check(summary, finish(table, summary, err, hint))
 }

@@ -14,6 +14,10 @@ import (
 const aboutImport = `Copy every Ark object of a cluster, of another ark-server or of files into a storage, as it is: with uid,
 status, creation and deletion times, generation, finalizers, owners and managed fields.
 
+Of a standalone ark-server, and of files, it takes Namespaces, ConfigMaps and with --secrets Secrets too, and makes
+the namespaces that are missing. Without --secrets Secrets are named as left out, and the exit code is 1;
+--secrets=false says that this is meant. The storage of a server in a cluster gets Ark's objects only.
+
   ark-server import --from-kubeconfig=$HOME/.kube/config --db-path=./ark.db
   ark-server import --from-file=./manifests --db-path=./ark.db
   ark-server import --from-kubeconfig=... --verify    # compare, write nothing
@@ -34,6 +38,7 @@ type importOptions struct {
 	kubeconfig, context, file string
 	dryRun, verify            bool
 	overwrite, prune          bool
+	secrets                   secretsFlag
 }
 
 func newImportCommand() *cobra.Command {
@@ -45,6 +50,7 @@ func newImportCommand() *cobra.Command {
 		fs.StringVar(&in.file, "from-file", "", "`file` of YAML documents or JSON objects to copy from, a folder of such, or - for standard input")
 		fs.BoolVar(&in.dryRun, "dry-run", false, "write nothing, and tell what would be done")
 		fs.BoolVar(&in.verify, "verify", false, "write nothing, and compare object by object; what differs is an error")
+		in.secrets.addTo(fs, "take the Secrets of a standalone server or of files too; =false leaves them out without an error")
 		fs.BoolVar(&in.overwrite, "overwrite", false, "take the source's object also where the one here was changed since, or was made here")
 		fs.BoolVar(&in.prune, "prune", true, "delete what an earlier import brought and is gone from the cluster; files never delete")
 	})
@@ -55,6 +61,7 @@ func newImportCommand() *cobra.Command {
 		Long:  aboutImport,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			in.secrets.fs = cmd.Flags()
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
@@ -136,15 +143,15 @@ func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
 	shown := newProgress(cmd.ErrOrStderr())
 	defer shown.end()
 	if in.verify {
-		summary, err := transfer.Verify(ctx, source, store, in.kubeconfig != "", reports(shown))
+		summary, err := transfer.Verify(ctx, source, store, in.kubeconfig != "", transfer.ImportOptions{Secrets: in.secrets.take, Reports: reports(shown)})
 		shown.end()
 		if err != nil {
 			err = fmt.Errorf("%s: %w", flag, err)
 		}
-		return finish(cmd.OutOrStdout(), summary, err, "differences: standard error has their paths")
+		return in.secrets.check(summary, finish(cmd.OutOrStdout(), summary, err, "differences: standard error has their paths"))
 	}
 	summary, err := transfer.Import(ctx, source, store, transfer.ImportOptions{
-		DryRun: in.dryRun, Overwrite: in.overwrite, Prune: in.prune && in.kubeconfig != "", Reports: reports(shown),
+		DryRun: in.dryRun, Overwrite: in.overwrite, Prune: in.prune && in.kubeconfig != "", Secrets: in.secrets.take, Reports: reports(shown),
 	})
 	shown.end()
 	if err != nil {
@@ -153,5 +160,5 @@ func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
 	if in.dryRun {
 		fmt.Fprintln(cmd.OutOrStdout(), "nothing was written; without --dry-run it would be:")
 	}
-	return finish(cmd.OutOrStdout(), summary, err, "objects were not taken: standard error says why")
+	return in.secrets.check(summary, finish(cmd.OutOrStdout(), summary, err, "objects were not taken: standard error says why"))
 }

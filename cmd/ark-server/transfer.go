@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/spf13/pflag"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"github.com/mckinsey/ark-server/internal/apiserver"
@@ -51,8 +52,12 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 			return nil, nil, fmt.Errorf("--db-path=%s: there is no such file", o.dbPath)
 		}
 	}
-	open := openEngine
+	open, fresh := openEngine, false
 	if as == toTakeOver {
+		var err error
+		if fresh, err = isNew(ctx, o); err != nil {
+			return nil, nil, runningServer(err, o)
+		}
 		open = openEngineAbove
 	}
 	engine, err := open(ctx, o)
@@ -75,7 +80,50 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 		endpoint.Stop()
 		return errors.Join(err, store.Close())
 	}
-	return transfer.NewStore(asImporter{client.KV}), closeAll, nil
+	objects := transfer.NewStore(asImporter{client.KV})
+	objects.Fresh = fresh
+	return objects, closeAll, nil
+}
+
+// isNew says whether nothing has been written to the database yet.
+func isNew(ctx context.Context, o *options) (bool, error) {
+	engine, err := openEngine(ctx, o)
+	if err != nil {
+		return false, err
+	}
+	state, err := engine.State(ctx)
+	if err := errors.Join(err, engine.Close()); err != nil {
+		return false, fmt.Errorf("%s: %w", o.where().flag, err)
+	}
+	return state.Revision <= 1, nil
+}
+
+// secretsFlag is --secrets. Leaving Secrets out is an error unless somebody said so.
+type secretsFlag struct {
+	take bool
+	fs   *pflag.FlagSet
+}
+
+func (s *secretsFlag) addTo(fs *pflag.FlagSet, usage string) {
+	s.fs = fs
+	fs.BoolVar(&s.take, "secrets", false, usage)
+}
+
+func (s *secretsFlag) given() bool { return s.fs.Changed("secrets") }
+
+// check makes an error of Secrets that were left out though nobody asked for it.
+func (s *secretsFlag) check(summary *transfer.Summary, err error) error {
+	if err != nil || summary == nil || s.given() && !s.take {
+		return err
+	}
+	n := summary.SecretsLeftOut()
+	switch {
+	case n == 0:
+		return nil
+	case s.take:
+		return fmt.Errorf("%d Secrets were left out: standard error says why; with --secrets=false that is no error", n)
+	}
+	return fmt.Errorf("%d Secrets were left out, and all else was done: take them with --secrets, or say --secrets=false and this is no error", n)
 }
 
 // recordRoom is for the record that goes with each object.

@@ -1,4 +1,4 @@
-// Package transfer moves the objects of the Ark API in and out of a server's storage as they are: with uid,
+// Package transfer moves the objects of the Ark API, and what a standalone server keeps besides them, in and out of a server's storage as they are: with uid,
 // status, creation and deletion times, generation, finalizers, owners and managed fields, none of which the API
 // itself lets a client set.
 //
@@ -23,7 +23,10 @@
 //  5. Nothing is deleted unless the whole source was read without an error.
 //  6. Memory holds some pages of objects and the names of all, never the whole set. Only a YAML or JSON document
 //     that is one large List is held whole.
-//  7. Reports name objects and the paths of fields, never values: specs may hold secrets.
+//  7. Of a standalone server come Namespaces, ConfigMaps and, if asked for, Secrets too (core.go). What a cluster
+//     keeps itself is neither read from there nor written to the storage of a server in one (serves.go).
+//  8. Reports name objects and the paths of fields, never values: specs may hold secrets.
 //
-// The package may import internal/apiserver, internal/registry, internal/apis/ark, client-go and etcd's client.
+// The package may import internal/apiserver, internal/registry, internal/apis/ark, k8s.io/api,
+// client-go and etcd's client.
 package transfer

@@ -43,9 +43,9 @@ var ErrExists = errors.New("it exists already: choose another name, or remove it
 
 // WriteFile writes every object of the store, as of one moment, into a new file that only its owner can read, or with
 // "-" to out. The file is there only when it is complete.
-func WriteFile(ctx context.Context, from *Store, path string, format Format, out io.Writer, reports Reports) (*Summary, error) {
+func WriteFile(ctx context.Context, from *Store, path string, format Format, out io.Writer, o WriteOptions) (*Summary, error) {
 	if path == "-" {
-		return Write(ctx, from, format, out, reports)
+		return Write(ctx, from, format, out, o)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return nil, fmt.Errorf("write %s: %w", path, ErrExists)
@@ -54,7 +54,7 @@ func WriteFile(ctx context.Context, from *Store, path string, format Format, out
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	summary, err := Write(ctx, from, format, file, reports)
+	summary, err := Write(ctx, from, format, file, o)
 	if err == nil {
 		err = file.Link()
 	}
@@ -67,20 +67,54 @@ func WriteFile(ctx context.Context, from *Store, path string, format Format, out
 	return summary, nil
 }
 
+// WriteOptions say what a file gets.
+type WriteOptions struct {
+	// Secrets writes Secrets too. Without it they are counted as LeftOut.
+	Secrets bool
+	// Reports is told of every object that needs attention, and of the progress.
+	Reports Reports
+}
+
 // Write writes every object of the store, as of one moment, without their resourceVersions: those are the storage's.
-func Write(ctx context.Context, from *Store, format Format, to io.Writer, reports Reports) (*Summary, error) {
+func Write(ctx context.Context, from *Store, format Format, to io.Writer, o WriteOptions) (*Summary, error) {
 	all, err := newKinds()
 	if err != nil {
 		return nil, err
 	}
 	summary := newSummary()
-	stop := reports.follow(summary)
+	stop := o.Reports.follow(summary)
 	defer stop()
 	out := bufio.NewWriterSize(to, 64<<10)
 	revision := int64(0)
+	serves, err := from.serves(ctx)
+	if err != nil {
+		return summary, err
+	}
+	if serves == cluster {
+		o.Reports.line("note: the storage is a cluster's own: its Namespaces, ConfigMaps and Secrets stay there")
+	}
+	var left leftOut
 	for _, k := range all.ordered {
+		if k.core && serves == cluster {
+			continue
+		}
 		revision, err = from.scan(ctx, objectPrefix, k.place, revision, func(page []kept) error {
 			for _, one := range page {
+				if k.core {
+					var take bool
+					if take, err = writable(all, k, &one); err != nil {
+						summary.count(k.Plural, Refused)
+						o.Reports.line("%s: what is stored cannot be read: it is damaged, or encrypted", one.path)
+						continue
+					}
+					if !take {
+						continue
+					}
+					if k.Plural == secrets && !o.Secrets {
+						left.add(summary, k.Plural, strings.TrimPrefix(one.path, k.place))
+						continue
+					}
+				}
 				if err := writeOne(out, format, one.value); err != nil {
 					return fmt.Errorf("write %s: %w", one.path, err)
 				}
@@ -95,7 +129,25 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, report
 	if err := out.Flush(); err != nil {
 		return summary, fmt.Errorf("write the objects: %w", err)
 	}
-	return summary, leftOut(ctx, from, summary, reports)
+	left.report(o.Reports, notAsked)
+	return summary, nil
+}
+
+// writable reads an object of the core group, and says whether it is one to be moved. Of a server's own namespace
+// it leaves what users gave it.
+func writable(all *kinds, k *kind, one *kept) (bool, error) {
+	read, err := all.read(one.value)
+	if err != nil || read.path() != one.path || read.kind != k {
+		return false, errors.New("not an object of its kind")
+	}
+	if !read.ownNamespace() {
+		return true, nil
+	}
+	if !read.reduce() {
+		return false, nil
+	}
+	one.value, err = encodeJSON(read.content)
+	return true, err
 }
 
 func writeOne(to *bufio.Writer, format Format, value []byte) error {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -43,15 +45,42 @@ func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summa
 	e := &exporter{kinds: all, store: from, to: to, options: o, summary: newSummary(), seen: map[string]bool{}, targets: map[string]string{}}
 	stop := o.Reports.follow(e.summary)
 	defer stop()
-	for _, k := range all.ordered {
+	for _, k := range all.ark {
 		if _, err := from.scan(ctx, objectPrefix, k.place, newest, func(page []kept) error { return e.page(ctx, k, page) }); err != nil {
 			return e.summary, err
 		}
 	}
-	if err := to.Objects(ctx, func(items []Item) error { return e.rest(ctx, items) }); err != nil {
+	if err := to.objects(ctx, all.ark, func(items []Item) error { return e.rest(ctx, items) }); err != nil {
 		return e.summary, err
 	}
-	return e.summary, leftOut(ctx, from, e.summary, o.Reports)
+	return e.summary, e.leaveOut(ctx)
+}
+
+// leaveOut counts what the storage holds besides Ark's objects.
+func (e *exporter) leaveOut(ctx context.Context) error {
+	serves, err := e.store.serves(ctx)
+	if err != nil || serves == cluster {
+		return err
+	}
+	var left leftOut
+	for _, k := range e.kinds.ordered {
+		if !k.core {
+			continue
+		}
+		if _, err := e.store.scan(ctx, objectPrefix, k.place, newest, func(page []kept) error {
+			for _, one := range page {
+				name := strings.TrimPrefix(one.path, k.place)
+				if k.Plural != namespaces || !slices.Contains(ownNamespaces, name) {
+					left.add(e.summary, k.Plural, name)
+				}
+			}
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	left.report(e.options.Reports, notThatWay)
+	return nil
 }
 
 type exporter struct {
@@ -164,7 +193,7 @@ func (e *exporter) owners(ctx context.Context, o *object, owned []string) error 
 		apiVersion, _ := reference["apiVersion"].(string)
 		name, _ := reference["kind"].(string)
 		k := e.kinds.byGVK(schema.FromAPIVersionAndKind(apiVersion, name))
-		if k == nil {
+		if k == nil || k.core {
 			continue // its uid is the cluster's own
 		}
 		owner, _ := reference["name"].(string)

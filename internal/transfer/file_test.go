@@ -144,18 +144,18 @@ func TestImportFiles(t *testing.T) {
 		return files
 	}
 	var told said
-	wantCounts(t, mustImport(t, open(), f, ImportOptions{Prune: true, Reports: told.reports()}), map[Outcome]int{Created: 3, Skipped: 1})
-	told.want(t, filepath.Join(dir, "secret.yml")+", line 1: skipped: Secret of v1")
+	wantCounts(t, mustImport(t, open(), f, ImportOptions{Prune: true, Reports: told.reports()}), map[Outcome]int{Created: 3, LeftOut: 1})
+	told.want(t, "secrets: left out: default/s")
 	first, revision := f.object(t, "ark.mckinsey.com/agents/default/a")
 	meta := metadata(first)
 	if meta["uid"] == nil || meta["creationTimestamp"] == nil || meta["generation"] == nil {
 		t.Errorf("no identity: %v", meta)
 	}
-	wantCounts(t, mustImport(t, open(), f, whole), map[Outcome]int{Unchanged: 3, Skipped: 1})
+	wantCounts(t, mustImport(t, open(), f, whole), map[Outcome]int{Unchanged: 3, LeftOut: 1})
 	if err := os.WriteFile(filepath.Join(dir, "a.yaml"), []byte(strings.Replace(named(agentYAML, "a"), "brief", "kind", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantCounts(t, mustImport(t, open(), f, whole), map[Outcome]int{Updated: 1, Unchanged: 1, Skipped: 1})
+	wantCounts(t, mustImport(t, open(), f, whole), map[Outcome]int{Updated: 1, Unchanged: 1, LeftOut: 1})
 	elsewhere := filepath.Join(t.TempDir(), "again.yaml")
 	if err := os.WriteFile(elsewhere, []byte(strings.Replace(named(agentYAML, "b"), "brief", "kind", 1)), 0o600); err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func TestWriteFile(t *testing.T) {
 	w.samples(t, f.all, 2)
 	mustImport(t, w, f, whole)
 	path := filepath.Join(dir, "ark.ndjson")
-	if _, err := WriteFile(t.Context(), f.Store, path, NDJSON, nil, Reports{}); err != nil {
+	if _, err := WriteFile(t.Context(), f.Store, path, NDJSON, nil, WriteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	info, err := os.Stat(path)
@@ -202,10 +202,10 @@ func TestWriteFile(t *testing.T) {
 	if err != nil || bytes.Count(written, []byte("\n")) != len(w.objects) {
 		t.Errorf("%d lines for %d objects, %v", bytes.Count(written, []byte("\n")), len(w.objects), err)
 	}
-	if _, err := WriteFile(t.Context(), f.Store, path, NDJSON, nil, Reports{}); !errors.Is(err, ErrExists) {
+	if _, err := WriteFile(t.Context(), f.Store, path, NDJSON, nil, WriteOptions{}); !errors.Is(err, ErrExists) {
 		t.Errorf("%v, want %v", err, ErrExists)
 	}
-	if _, err := WriteFile(t.Context(), f.Store, filepath.Join(dir, "missing", "x.yaml"), YAML, nil, Reports{}); !errors.Is(err, os.ErrNotExist) {
+	if _, err := WriteFile(t.Context(), f.Store, filepath.Join(dir, "missing", "x.yaml"), YAML, nil, WriteOptions{}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%v", err)
 	}
 	left, err := os.ReadDir(dir)

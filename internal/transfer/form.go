@@ -50,10 +50,10 @@ func (all *kinds) read(text []byte) (*object, error) {
 		return nil, errors.New("not an object of the API: it has no apiVersion or no kind")
 	}
 	gvk := schema.FromAPIVersionAndKind(apiVersion, name)
-	if gvk.Group != ark.GroupName {
+	k := all.byGVK(gvk)
+	if k == nil && gvk.Group != ark.GroupName {
 		return nil, fmt.Errorf("%s of %s: %w", name, apiVersion, errOtherKind)
 	}
-	k := all.byGVK(gvk)
 	if k == nil {
 		return nil, fmt.Errorf("%s of %s: this ark-server knows no such kind in that version", name, apiVersion)
 	}
@@ -116,9 +116,12 @@ func (o *object) complete(here []byte, now time.Time) error {
 		}
 		if value, ok := known[field]; ok {
 			meta[field] = value
-		} else {
+		} else if field != "generation" || !o.kind.core {
 			meta[field] = fresh()
 		}
+	}
+	if managed, ok := known["managedFields"]; ok && o.ownNamespace() {
+		meta["managedFields"] = managed
 	}
 	o.uid, _ = meta["uid"].(string)
 	return nil
@@ -131,12 +134,18 @@ type form struct {
 	asItWas []string
 	// unknown are the fields that this release does not know and keeps.
 	unknown []string
+	// dropped are the fields of a core object that a server does not keep.
+	dropped []string
+	core    bool
 	// typed is what the server will make of the value.
 	typed runtime.Object
 }
 
 // form encodes an object as the API server's storage does, if that loses nothing.
 func (o *object) form() (form, error) {
+	if o.kind.core {
+		return o.coreForm()
+	}
 	text, err := encodeJSON(o.content)
 	if err != nil {
 		return form{}, fmt.Errorf("encode: %w", err)
@@ -173,6 +182,9 @@ func (o *object) form() (form, error) {
 // already may keep such faults.
 func (all *kinds) faults(ctx context.Context, f form) []string {
 	var paths []string
+	if f.core {
+		return coreFaults(f.typed)
+	}
 	for _, fault := range append(all.scheme.Validate(ctx, nil, f.typed), validation.Validate(f.typed)...) {
 		paths = append(paths, fault.Field)
 	}

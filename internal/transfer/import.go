@@ -23,6 +23,8 @@ type ImportOptions struct {
 	Overwrite bool
 	// Prune deletes what an earlier import brought from this source and it no longer has.
 	Prune bool
+	// Secrets takes Secrets too. Without it they are counted as LeftOut.
+	Secrets bool
 	// Reports is told of every object that needs attention, and of the progress.
 	Reports Reports
 }
@@ -35,10 +37,17 @@ func Import(ctx context.Context, from Source, into *Store, o ImportOptions) (*Su
 	if err != nil {
 		return nil, err
 	}
-	i := &importer{kinds: all, from: from, store: into, options: o, summary: newSummary(), seen: map[string]bool{}}
+	i := &importer{kinds: all, from: from, store: into, options: o, summary: newSummary(), seen: map[string]bool{}, in: map[string]bool{}}
+	if err := i.begin(ctx); err != nil {
+		return nil, err
+	}
 	stop := o.Reports.follow(i.summary)
 	defer stop()
+	defer i.reportLeftOut()
 	if err := from.Objects(ctx, func(items []Item) error { return i.batch(ctx, items) }); err != nil {
+		return i.summary, err
+	}
+	if err := i.makeNamespaces(ctx); err != nil {
 		return i.summary, err
 	}
 	if o.Prune {
@@ -74,8 +83,27 @@ type importer struct {
 	summary *Summary
 
 	mu sync.Mutex
-	// seen are the paths of the source's objects.
-	seen map[string]bool
+	// seen are the paths of the source's objects, and in the namespaces of those that are taken.
+	seen, in map[string]bool
+	// arks says that one of them is Ark's.
+	arks bool
+
+	serves service
+	// fromCluster says that the source has Namespaces of its own, which are not moved.
+	fromCluster bool
+	left        leftOut
+}
+
+// came notes an object that is taken.
+func (i *importer) came(o *object) bool {
+	first := i.first(o.path())
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.arks = i.arks || !o.kind.core
+	if o.namespace != "" {
+		i.in[o.namespace] = true
+	}
+	return first
 }
 
 // first says that an object has not come before.
@@ -110,7 +138,10 @@ func (i *importer) one(ctx context.Context, item Item) error {
 		i.options.Reports.line("%s: %s: %v", item.Where, outcome, err)
 		return nil
 	}
-	again := !i.first(o.path())
+	if !i.takes(o) {
+		return nil
+	}
+	again := !i.came(o)
 	for {
 		found, err := i.store.look(ctx, o.path())
 		if err != nil {
@@ -156,7 +187,8 @@ func (i *importer) settle(ctx context.Context, o *object, found entry) (Outcome,
 	if found.value != nil && sameValue(found.value, f.value) {
 		return Unchanged, "", nil
 	}
-	if !i.options.Overwrite && (found.value != nil || found.record != nil) && !(own && found.untouched()) {
+	labelled := o.ownNamespace() && found.record == nil // the server made it, and the source's users gave it labels
+	if !i.options.Overwrite && !labelled && (found.value != nil || found.record != nil) && !(own && found.untouched()) {
 		return Conflict, conflict(own, found), nil
 	}
 	outcome := Created
@@ -204,6 +236,9 @@ func (i *importer) remarks(ctx context.Context, f form) string {
 	if len(f.unknown) > 0 {
 		parts = append(parts, "kept and served with fields that this release does not know: "+list(f.unknown))
 	}
+	if len(f.dropped) > 0 {
+		parts = append(parts, "taken without fields that a server does not keep: "+list(f.dropped))
+	}
 	if faults := i.kinds.faults(ctx, f); len(faults) > 0 {
 		parts = append(parts, "taken as it is, though it would be refused if it were made today: "+list(faults))
 	}
@@ -241,7 +276,7 @@ var ErrEmptySource = errors.New("the source has no object at all, though earlier
 // prune deletes what was brought from this source and is no longer there.
 func (i *importer) prune(ctx context.Context) error {
 	for _, k := range i.kinds.ordered {
-		if !i.from.Serves(k.Plural) {
+		if !i.from.Serves(k.Plural) || k.Plural == secrets && !i.options.Secrets {
 			continue
 		}
 		_, err := i.store.scan(ctx, recordPrefix, k.place, 0, func(page []kept) error {
@@ -267,10 +302,16 @@ func (i *importer) pruneOne(ctx context.Context, k *kind, one kept) error {
 	if r.Source != i.from.ID() || i.seen[one.path] {
 		return nil
 	}
-	if len(i.seen) == 0 {
+	if !i.arks {
 		return ErrEmptySource
 	}
 	namespace, name, _ := k.parse(strings.TrimPrefix(one.path, k.place))
+	if k.Plural == namespaces {
+		if !i.in[name] {
+			i.options.Reports.line("%s: it is gone from the source, and kept here for what may be in it: delete it with kubectl", k.title("", name))
+		}
+		return nil
+	}
 	for {
 		found, err := i.store.look(ctx, one.path)
 		if err != nil {

@@ -34,7 +34,7 @@ func TestImportPreservesEverything(t *testing.T) {
 			t.Errorf("%s: the source (-) differs from what is stored (+):\n%s", path, difference)
 		}
 	}
-	verified, err := Verify(t.Context(), w, f.Store, true, told.reports())
+	verified, err := Verify(t.Context(), w, f.Store, true, ImportOptions{Reports: told.reports()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func TestImportTakesTheDelta(t *testing.T) {
 	if got, _ := f.object(t, again); metadata(got)["uid"] != "another" {
 		t.Errorf("what was made anew has the old uid: %v", got)
 	}
-	verified, err := Verify(t.Context(), w, f.Store, true, Reports{})
+	verified, err := Verify(t.Context(), w, f.Store, true, ImportOptions{Secrets: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func TestImportLeavesLocalWorkAlone(t *testing.T) {
 	if now := f.revision(t); now != before {
 		t.Error("conflicts were written")
 	}
-	verified, err := Verify(t.Context(), w, f.Store, true, Reports{})
+	verified, err := Verify(t.Context(), w, f.Store, true, ImportOptions{Secrets: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,13 +200,13 @@ func TestImportReportsWhatItCannotTake(t *testing.T) {
 	w.set("2", agent("../escape", nil))
 	w.set("3", agent("kind", map[string]any{"kind": "Evaluation"}))
 	w.set("4", agent("version", map[string]any{"apiVersion": "ark.mckinsey.com/v9"}))
-	w.set("5", agent("other", map[string]any{"apiVersion": "v1", "kind": "Secret"}))
+	w.set("5", agent("other", map[string]any{"apiVersion": "v1", "kind": "Pod"}))
 	w.set("6", agent("fields", map[string]any{"spec": map[string]any{"prompt": "x", "fromTheFuture": map[string]any{"key": secret}}}))
 	w.set("7", map[string]any{"apiVersion": "ark.mckinsey.com/v1alpha1", "kind": "Model", "metadata": map[string]any{"name": "old", "namespace": "a", "uid": "m"},
 		"spec": map[string]any{"type": "openai", "model": map[string]any{"value": secret}, "config": map[string]any{}}})
 	var told said
 	wantCounts(t, mustImport(t, w, f, ImportOptions{Prune: true, Reports: told.reports()}), map[Outcome]int{Created: 2, Refused: 4, Skipped: 1})
-	told.want(t, "Agent a/wrong-type: refused: the server could not read it", `"../escape"`, "Evaluation", "v9", "Secret of v1",
+	told.want(t, "Agent a/wrong-type: refused: the server could not read it", `"../escape"`, "Evaluation", "v9", "Pod of v1",
 		"Agent a/fields: kept and served with fields that this release does not know: spec.fromTheFuture",
 		"Model a/old: taken as it is, though it would be refused if it were made today: spec.")
 	if all := strings.Join(told.lines, "\n"); strings.Contains(all, secret) {
@@ -215,7 +215,7 @@ func TestImportReportsWhatItCannotTake(t *testing.T) {
 	if got, _ := f.object(t, "ark.mckinsey.com/agents/a/fields"); got["spec"].(map[string]any)["fromTheFuture"] == nil {
 		t.Errorf("a field was lost: %v", got)
 	}
-	verified, err := Verify(t.Context(), w, f.Store, true, Reports{})
+	verified, err := Verify(t.Context(), w, f.Store, true, ImportOptions{Secrets: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,14 +22,18 @@ var order = []string{
 type kind struct {
 	registry.Kind
 	codec runtime.Codec
-	// place is the group and resource, such as "ark.mckinsey.com/agents/".
+	// place is the group and resource, such as "ark.mckinsey.com/agents/", or of the core group "secrets/".
 	place string
+	// core kinds are of the core group, and have no codec (core.go).
+	core bool
 }
 
 // kinds are all kinds, in the order in which they are moved.
 type kinds struct {
 	ordered []*kind
-	scheme  *runtime.Scheme
+	// ark has those of the Ark API.
+	ark    []*kind
+	scheme *runtime.Scheme
 }
 
 func newKinds() (*kinds, error) {
@@ -54,11 +58,14 @@ func newKinds() (*kinds, error) {
 		if err != nil {
 			return nil, err
 		}
-		all.ordered = append(all.ordered, &kind{Kind: k, codec: config.Codec, place: layout.ResourcePrefix(k.Resource()) + "/"})
+		all.ark = append(all.ark, &kind{Kind: k, codec: config.Codec, place: layout.ResourcePrefix(k.Resource()) + "/"})
 	}
 	if len(order) != len(known) {
 		return nil, fmt.Errorf("%d kinds are to be moved, but %d are known", len(order), len(known))
 	}
+	// Namespaces come before what is in them. ConfigMaps and Secrets are owned by Ark's objects, if by any.
+	core := coreKinds()
+	all.ordered = append(append(core[:1:1], all.ark...), core[1:]...)
 	return all, nil
 }
 

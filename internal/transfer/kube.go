@@ -32,6 +32,8 @@ type Kube struct {
 	host   string
 	id     string
 	served map[string]bool
+	// standalone says that it is an ark-server without a cluster, whose core kinds are served too.
+	standalone bool
 	// backend is the Service that serves the group in a cluster, or empty where the cluster does so itself.
 	backend string
 	// newest is the greatest resourceVersion that a list had.
@@ -105,8 +107,42 @@ func NewKube(ctx context.Context, config *rest.Config) (*Kube, error) {
 		return nil, err
 	}
 	k.identify(ctx)
-	return k, nil
+	return k, k.discoverCore(ctx)
 }
+
+// discoverCore finds out whether it is a standalone ark-server: that has the core group, but no pods, and no APIServices.
+func (k *Kube) discoverCore(ctx context.Context) error {
+	text, err := raw(ctx, k.client.Get().AbsPath("/api/v1"))
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return nil
+	}
+	if err != nil {
+		return k.explain(err, "ask which kinds of v1 there are")
+	}
+	var resources struct {
+		Resources []struct {
+			Name string `json:"name"`
+		} `json:"resources"`
+	}
+	if err := json.Unmarshal(text, &resources); err != nil {
+		return fmt.Errorf("%s: read which kinds of v1 there are: %w", k.host, err)
+	}
+	has := map[string]bool{}
+	for _, r := range resources.Resources {
+		has[r.Name] = true
+	}
+	if has["pods"] || has["serviceaccounts"] || has["nodes"] || k.backend != "" || !has[namespaces] || !has[secrets] {
+		return nil
+	}
+	k.standalone = true
+	for _, resource := range coreResources {
+		k.served[resource] = has[resource]
+	}
+	return nil
+}
+
+// Standalone says that it is an ark-server that runs without a cluster, whose Namespaces, ConfigMaps and Secrets are moved too.
+func (k *Kube) Standalone() bool { return k.standalone }
 
 // statusScheme knows what a server refuses requests with; everything else is text here.
 func statusScheme() *runtime.Scheme {
@@ -145,7 +181,7 @@ func (k *Kube) discover(ctx context.Context) error {
 		if err := json.Unmarshal(text, &resources); err != nil {
 			return fmt.Errorf("%s: read which kinds of %s/%s there are: %w", k.host, ark.GroupName, v.Version, err)
 		}
-		for _, kind := range k.kinds.ordered {
+		for _, kind := range k.kinds.ark {
 			for _, r := range resources.Resources {
 				if kind.GroupVersion.Version == v.Version && kind.Plural == r.Name {
 					k.served[kind.Plural] = true
@@ -199,7 +235,11 @@ func (k *Kube) Serves(plural string) bool { return k.served[plural] }
 
 // Objects implements Source: each kind in pages, as of one moment.
 func (k *Kube) Objects(ctx context.Context, batch func([]Item) error) error {
-	for _, kind := range k.kinds.ordered {
+	return k.objects(ctx, k.kinds.ordered, batch)
+}
+
+func (k *Kube) objects(ctx context.Context, kinds []*kind, batch func([]Item) error) error {
+	for _, kind := range kinds {
 		if !k.served[kind.Plural] {
 			continue
 		}
@@ -253,6 +293,9 @@ func (k *Kube) list(ctx context.Context, kind *kind, batch func([]Item) error) e
 
 // collection is the path of all objects of a kind.
 func collection(k *kind) string {
+	if k.core {
+		return "/api/v1/" + k.Plural
+	}
 	return "/apis/" + k.GroupVersion.String() + "/" + k.Plural
 }
 

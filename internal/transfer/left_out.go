@@ -1,47 +1,48 @@
 package transfer
 
 import (
-	"context"
 	"fmt"
-	"slices"
-	"strings"
+	"sync"
 )
 
-// otherResources are what a standalone server keeps besides Ark's kinds, by their place in
-// the storage. None of them is moved.
-var otherResources = []string{"namespaces", "configmaps", "secrets"}
+// leftOut collects what is not moved, so that nobody takes what was for all that there is. It names objects,
+// never values.
+type leftOut struct {
+	mu    sync.Mutex
+	names map[string][]string // by plural
+}
 
-// ownNamespaces are those that every standalone server makes itself.
-var ownNamespaces = []string{"default", "kube-node-lease", "kube-public", "kube-system"}
+func (l *leftOut) add(summary *Summary, plural, name string) {
+	summary.count(plural, LeftOut)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.names == nil {
+		l.names = map[string][]string{}
+	}
+	l.names[plural] = append(l.names[plural], name)
+}
 
-// leftOut counts and reports what of a storage is not moved, so that nobody takes what was
-// written for all that there is. It names objects, never values.
-func leftOut(ctx context.Context, from *Store, summary *Summary, reports Reports) error {
-	for _, resource := range otherResources {
-		var names []string
-		_, err := from.scan(ctx, objectPrefix, resource+"/", newest, func(page []kept) error {
-			for _, one := range page {
-				name := strings.TrimPrefix(one.path, resource+"/")
-				if resource == "namespaces" && slices.Contains(ownNamespaces, name) {
-					continue
-				}
-				summary.count(resource, LeftOut)
-				names = append(names, name)
-			}
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-		if len(names) > 0 {
+// report tells what was left out, and why.
+func (l *leftOut) report(reports Reports, why string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := 0
+	for _, resource := range coreResources {
+		if names := l.names[resource]; len(names) > 0 {
+			n += len(names)
 			reports.line("%s: left out: %s", resource, list(names))
 		}
 	}
-	if n := summary.Total(LeftOut); n > 0 {
-		reports.line("warning: %s besides Ark's objects: not moved. Copy what you need with kubectl; a backup of the database has all of it", plural(n))
+	if n > 0 {
+		reports.line("warning: %s left out: %s", plural(n), why)
 	}
-	return nil
 }
+
+const (
+	notAsked   = "Secrets are moved with --secrets, and left out without an error with --secrets=false"
+	notHere    = "the target's storage is of a server in a cluster, which keeps them itself: create them there with kubectl (or, if it is to be a standalone server's, start that once on it and run this again)"
+	notThatWay = "what is exported to a cluster is Ark's objects only: create the rest there with kubectl"
+)
 
 func plural(n int) string {
 	if n == 1 {

@@ -33,7 +33,7 @@ func TestRandomObjectsSurvive(t *testing.T) {
 	want := map[string]any{}
 	var lines bytes.Buffer
 	filler := fuzzer.FuzzerFor(fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, freeForm), rand.NewSource(2), serializer.NewCodecFactory(f.all.scheme))
-	for _, k := range f.all.ordered {
+	for _, k := range f.all.ark {
 		for n := range randomPerKind {
 			object := k.New()
 			filler.Fill(object)
@@ -68,13 +68,21 @@ func TestRandomObjectsSurvive(t *testing.T) {
 			want[k.path(meta.GetNamespace(), meta.GetName())] = content
 		}
 	}
+	for n := range 5 { // those that the objects are in
+		name := fmt.Sprintf("ns-%d", n)
+		content := map[string]any{"apiVersion": "v1", "kind": "Namespace",
+			"metadata": map[string]any{"name": name, "uid": name, "creationTimestamp": "2025-01-31T12:00:00Z", "labels": map[string]any{"kubernetes.io/metadata.name": name}},
+			"spec":     map[string]any{"finalizers": []any{"kubernetes"}}, "status": map[string]any{"phase": "Active"}}
+		lines.Write(append(marshal(t, content), '\n'))
+		want["namespaces/"+name] = content
+	}
 
 	first := importText(t, f, "in.ndjson", lines.Bytes())
 	wantCounts(t, first, map[Outcome]int{Created: len(want)})
 	through := f
 	for _, format := range []Format{NDJSON, YAML} {
 		var out bytes.Buffer
-		if _, err := Write(t.Context(), through.Store, format, &out, Reports{}); err != nil {
+		if _, err := Write(t.Context(), through.Store, format, &out, WriteOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		got := map[string]any{}

@@ -23,6 +23,8 @@ const (
 // Store is a server's storage. It is safe for concurrent use.
 type Store struct {
 	kv clientv3.KV
+	// Fresh says that the storage was made just now, so that its revision tells nothing of who serves it.
+	Fresh bool
 }
 
 // NewStore returns the storage that a client of the etcd protocol reaches. The client stays the caller's.
@@ -51,7 +53,7 @@ func (s *Store) look(ctx context.Context, path string) (entry, error) {
 	}
 	var e entry
 	if found := answer.Responses[0].GetResponseRange().Kvs; len(found) > 0 {
-		e.value, e.revision = found[0].Value, found[0].ModRevision
+		e.value, e.revision = fromStored(path, found[0].Value), found[0].ModRevision
 	}
 	if found := answer.Responses[1].GetResponseRange().Kvs; len(found) > 0 {
 		r, err := decodeRecord(found[0].Value)
@@ -79,6 +81,9 @@ var errChanged = errors.New("changed meanwhile")
 func (s *Store) put(ctx context.Context, path string, found entry, value []byte, r record) error {
 	text, err := r.encode()
 	if err != nil {
+		return err
+	}
+	if value, err = toStored(path, value); err != nil {
 		return err
 	}
 	return s.write(ctx, path, found, clientv3.OpPut(objectPrefix+path, string(value)), clientv3.OpPut(recordPrefix+path, text))
@@ -153,6 +158,9 @@ func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, 
 		found := make([]kept, len(answer.Kvs))
 		for i, kv := range answer.Kvs {
 			found[i] = kept{path: strings.TrimPrefix(string(kv.Key), prefix), value: kv.Value}
+			if prefix == objectPrefix {
+				found[i].value = fromStored(found[i].path, kv.Value)
+			}
 		}
 		if len(found) > 0 {
 			if err := page(found); err != nil {

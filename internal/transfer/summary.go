@@ -32,7 +32,7 @@ const (
 	Surplus   Outcome = "surplus"
 	// Written is an object that an export wrote out.
 	Written Outcome = "written"
-	// LeftOut is an object of a standalone server that is none of Ark's, and was not moved.
+	// LeftOut is a Namespace, ConfigMap or Secret that was not moved.
 	LeftOut Outcome = "left out"
 )
 
@@ -74,6 +74,13 @@ func (s *Summary) Total(of ...Outcome) int {
 		}
 	}
 	return total
+}
+
+// SecretsLeftOut is how many Secrets were not moved.
+func (s *Summary) SecretsLeftOut() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts[secrets][LeftOut]
 }
 
 // Print writes a table of the outcomes that there were.
@@ -118,7 +125,7 @@ func (s *Summary) progress() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var parts []string
-	for _, plural := range order {
+	for _, plural := range append(slices.Clone(order), coreResources...) {
 		n := 0
 		for _, c := range s.counts[plural] {
 			n += c

@@ -3,6 +3,7 @@ package transfer
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,15 +12,19 @@ import (
 
 // Verify compares every object of the source with the store's, and counts as Different, Missing (here) and Surplus
 // (only here) what is not equal in everything but the resourceVersion. It writes nothing. With surplus, objects that
-// only the store has are differences too.
-func Verify(ctx context.Context, from Source, with *Store, surplus bool, reports Reports) (*Summary, error) {
+// only the store has are differences too. Of the options it heeds Secrets and Reports.
+func Verify(ctx context.Context, from Source, with *Store, surplus bool, o ImportOptions) (*Summary, error) {
 	all, err := newKinds()
 	if err != nil {
 		return nil, err
 	}
-	v := &importer{kinds: all, from: from, store: with, options: ImportOptions{Reports: reports}, summary: newSummary(), seen: map[string]bool{}}
-	stop := reports.follow(v.summary)
+	v := &importer{kinds: all, from: from, store: with, options: o, summary: newSummary(), seen: map[string]bool{}, in: map[string]bool{}}
+	if err := v.begin(ctx); err != nil {
+		return nil, err
+	}
+	stop := o.Reports.follow(v.summary)
 	defer stop()
+	defer v.reportLeftOut()
 	if err := from.Objects(ctx, func(items []Item) error { return v.compare(ctx, items) }); err != nil {
 		return v.summary, err
 	}
@@ -44,7 +49,7 @@ func (i *importer) compare(ctx context.Context, items []Item) error {
 				i.options.Reports.line("%s: %s: %v", item.Where, outcome, err)
 				return nil
 			}
-			if !i.first(o.path()) {
+			if !i.takes(o) || !i.came(o) {
 				return nil
 			}
 			found, err := i.store.look(ctx, o.path())
@@ -93,12 +98,18 @@ func difference(o *object, found entry) (Outcome, string, error) {
 // surplus finds the objects that the source has not.
 func (i *importer) surplus(ctx context.Context) error {
 	for _, k := range i.kinds.ordered {
+		if k.core && (!i.serves.keepsCore() || !i.from.Serves(k.Plural) || k.Plural == secrets && !i.options.Secrets) {
+			continue
+		}
 		_, err := i.store.scan(ctx, objectPrefix, k.place, 0, func(page []kept) error {
 			for _, one := range page {
 				if i.seen[one.path] {
 					continue
 				}
 				namespace, name, _ := k.parse(strings.TrimPrefix(one.path, k.place))
+				if k.Plural == namespaces && (slices.Contains(ownNamespaces, name) || i.in[name]) {
+					continue
+				}
 				i.summary.count(k.Plural, Surplus)
 				i.options.Reports.line("%s: only here", k.title(namespace, name))
 			}
