@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +120,18 @@ func TestRefused(t *testing.T) {
 		{[]string{"replicas=2"}, []string{"a SQLite file has one writer", "ark.storage.driver=postgresql or mysql"}},
 		{[]string{"autoscaling.enabled=true"}, []string{"a SQLite file has one writer"}},
 		{[]string{"ark.storage.path=ark.db"}, []string{"ark.storage.path=ark.db", "/data/ark.db"}},
+		{[]string{"ark.storage.path=/ark.db"}, []string{"ark.storage.path=/ark.db", "over /", "/data/ark.db"}},
+		{[]string{"ark.storage.path=/tmp/ark.db"}, []string{"over /tmp"}},
+		{[]string{"ark.storage.path=/tls/a/ark.db"}, []string{"over /tls"}},
+		{[]string{"ark.storage.path=/data/../tmp/ark.db"}, []string{"shortest path", "/tmp/ark.db"}},
+		{[]string{"ark.storage.path=/data/"}, []string{"shortest path"}},
+		{[]string{"resources.limits.memory=2Gib"}, []string{"memory"}},
+		{[]string{"resources.request.memory=2Gi"}, []string{"request"}},
+		{[]string{"persistence.size=10GB"}, []string{"size"}},
+		{[]string{"ark.extraArgs={--no-such-flag=1}"}, []string{"--no-such-flag=1", "no flag of ark-server"}},
+		{[]string{"ark.extraArgs={nonsense}"}, []string{"nonsense", "no flag of ark-server"}},
+		{[]string{"ark.extraArgs={--v 2}"}, []string{"one item"}},
+		{[]string{"service.alias=Ark"}, []string{"alias"}},
 		{[]string{"ark.storage.driver=postgresql"}, []string{"ark.storage.host is empty"}},
 		{[]string{"ark.storage.driver=mysql", "ark.storage.host=db"}, []string{"ark.storage.passwordSecret.name is empty", "kubectl create secret"}},
 		{[]string{"tls.source=secret"}, []string{"tls.secretName", "tls.caBundle"}},
@@ -138,6 +152,34 @@ func TestRefused(t *testing.T) {
 			if !strings.Contains(r.Stderr, text) {
 				t.Errorf("%v: no %q in %s", c.set, text, r.Stderr)
 			}
+		}
+	}
+}
+
+// The flags that ark.extraArgs may have are the server's.
+func TestFlags(t *testing.T) {
+	server, err := component.ServerBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	help, err := exec.Command(server, "--help-all").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, help)
+	}
+	var flags []string
+	for _, m := range regexp.MustCompile(`(?m)^ +(?:-[a-z], )?(--[a-z0-9-]+)`).FindAllSubmatch(help, -1) {
+		flags = append(flags, string(m[1]))
+	}
+	slices.Sort(flags)
+	check(t, filepath.Join("..", "..", "deploy", "helm", "ark-server", "files", "flags.txt"), strings.Join(slices.Compact(flags), "\n")+"\n")
+}
+
+// In kube-system the pods have the priority of the cluster's own.
+func TestPriority(t *testing.T) {
+	for namespace, want := range map[string]bool{"kube-system": true, "ark-system": false} {
+		r := run(t, "template", "ark-server", chart(t), "--namespace="+namespace)
+		if r.Code != 0 || strings.Contains(r.Stdout, "priorityClassName: system-cluster-critical") != want {
+			t.Errorf("%s: %d, want it %t", namespace, r.Code, want)
 		}
 	}
 }

@@ -43,6 +43,18 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if not (hasPrefix "/" $s.path) -}}
 {{- fail (printf "\n\nark.storage.path=%s: give the whole path, such as /data/ark.db\n" $s.path) -}}
 {{- end -}}
+{{- if ne $s.path (clean $s.path) -}}
+{{- fail (printf "\n\nark.storage.path=%s: name a file by its shortest path, such as %s\n" $s.path (clean $s.path)) -}}
+{{- end -}}
+{{- $folder := dir $s.path -}}
+{{- if eq $folder "/" -}}
+{{- fail (printf "\n\nark.storage.path=%s: the volume would be mounted over /, and hide the server itself: choose a file in a folder, such as /data/ark.db\n" $s.path) -}}
+{{- end -}}
+{{- range $taken := list "tmp" "tls" "database" "audit" "tracing" "proc" "sys" "dev" "etc" "usr" "run" "var/run" -}}
+{{- if or (eq $folder (printf "/%s" $taken)) (hasPrefix (printf "/%s/" $taken) $folder) -}}
+{{- fail (printf "\n\nark.storage.path=%s: the volume would be mounted over /%s, which the pod needs for something else: choose another folder, such as /data/ark.db\n" $s.path $taken) -}}
+{{- end -}}
+{{- end -}}
 {{- else -}}
 {{- if not $s.host -}}
 {{- fail (printf "\n\nark.storage.host is empty: name the %s server, such as --set ark.storage.host=db.example.com\n" $s.driver) -}}
@@ -51,9 +63,29 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- fail "\n\nark.storage.passwordSecret.name is empty: make a Secret with the database password and name it, such as\n  kubectl create secret generic ark-db --from-literal=password=...\n  --set ark.storage.passwordSecret.name=ark-db\n" -}}
 {{- end -}}
 {{- end -}}
+{{- $flags := splitList "\n" (.Files.Get "files/flags.txt") -}}
+{{- range .Values.ark.extraArgs -}}
+{{- $flag := regexFind "^--[a-z0-9-]+" . -}}
+{{- if not (and $flag (has $flag $flags)) -}}
+{{- fail (printf "\n\nark.extraArgs has %q, which is no flag of ark-server: give each as one item, such as --v=2 (ark-server --help-all lists them)\n" .) -}}
+{{- end -}}
+{{- if not (regexMatch "^--[a-z0-9-]+(=|$)" .) -}}
+{{- fail (printf "\n\nark.extraArgs has %q: give the flag and its value as one item, such as --v=2\n" .) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq .Values.tls.source "secret") (or (not .Values.tls.secretName) (and .Values.apiService.create (not .Values.tls.caBundle))) -}}
 {{- fail "\n\ntls.source=secret needs tls.secretName, and tls.caBundle with the PEM of the authority that signed it\n" -}}
 {{- end -}}
+{{- end -}}
+
+{{/* kube-system may use the cluster's own priority; a quota often keeps other namespaces from it. */}}
+{{- define "ark.priorityClass" -}}
+{{- if .Values.priorityClassName }}{{ .Values.priorityClassName }}{{ else if eq .Release.Namespace "kube-system" }}system-cluster-critical{{ end -}}
+{{- end -}}
+
+{{/* The Service by the name that Ark's tools look for, where it is not the release's own. */}}
+{{- define "ark.alias" -}}
+{{- if and .Values.service.alias (ne .Values.service.alias (include "ark.fullname" .)) }}{{ .Values.service.alias }}{{ end -}}
 {{- end -}}
 
 {{- define "ark.podSpec" -}}
@@ -63,7 +95,7 @@ serviceAccountName: {{ $name }}
 {{- with .Values.imagePullSecrets }}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.priorityClassName }}
+{{- with include "ark.priorityClass" . }}
 priorityClassName: {{ . }}
 {{- end }}
 # The delay, a request's minute, the watches, and some to spare.
