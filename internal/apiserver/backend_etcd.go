@@ -16,6 +16,7 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
+	"go.uber.org/zap"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -149,6 +150,8 @@ func (o EtcdOptions) clientConfig(ctx context.Context) (clientv3.Config, error) 
 	return clientv3.Config{
 		Endpoints: o.Servers, TLS: secure, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
 		MaxCallSendMsgSize: max(o.MaxObjectBytes+sendMargin, minSend),
+		// It would log in a format of its own what its callers get as errors too.
+		Logger: zap.NewNop(),
 	}, nil
 }
 
