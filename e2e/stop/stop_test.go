@@ -129,8 +129,8 @@ func (s *trial) measure(t *testing.T) {
 	}
 }
 
-// stopAt starts a server and stops it after a time.
-func (s *trial) stopAt(t *testing.T, after time.Duration, by syscall.Signal) {
+// launch starts the server, whether it gets ready or not.
+func (s *trial) launch(t *testing.T) *component.Process {
 	t.Helper()
 	command, err := s.options.Command()
 	if err != nil {
@@ -140,6 +140,13 @@ func (s *trial) stopAt(t *testing.T, after time.Duration, by syscall.Signal) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// stopAt starts a server and stops it after a time.
+func (s *trial) stopAt(t *testing.T, after time.Duration, by syscall.Signal) {
+	t.Helper()
+	p := s.launch(t)
 	time.Sleep(after)
 	ready := strings.Contains(p.Stdout(), "is ready")
 	p.Signal(by)
@@ -210,14 +217,7 @@ func (s *trial) checkFiles(t *testing.T, what string) {
 func TestSecondSignal(t *testing.T) {
 	s := trial{name: engine.PostgreSQL, options: component.ArkOptions{Dir: t.TempDir(), Storage: []string{
 		"--storage=postgresql", "--db-host=127.0.0.1", fmt.Sprintf("--db-port=%d", silent(t)), "--db-name=ark", "--db-user=ark"}}}
-	command, err := s.options.Command()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := component.Start(command)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := s.launch(t)
 	time.Sleep(2 * time.Second)
 	p.Signal(syscall.SIGINT)
 	p.Signal(syscall.SIGTERM)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -18,7 +17,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/clienttypes"
-	"github.com/mckinsey/ark-server/internal/registry"
 )
 
 // Every manifest that is accepted stays as it is when a Go client, which has read
@@ -28,50 +26,14 @@ func TestGoClientsChangeNothing(t *testing.T) {
 	r := start(t, t.TempDir())
 	client := r.raw(t)
 	createExisting(t, client)
-	plurals := map[string]string{}
-	for _, kind := range registry.Kinds() {
-		plurals[kind.Name] = kind.Plural
-	}
-	files, err := filepath.Glob("testdata/manifests/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	accepted := 0
-	for _, path := range files {
-		if filepath.Base(path) == "existing.yaml" {
-			continue
-		}
-		var file manifestFile
-		readYAML(t, path, &file)
-		gv, namespace := "ark.mckinsey.com/v1alpha1", "default"
-		if file.Version != "" {
-			gv = "ark.mckinsey.com/" + file.Version
-		}
-		if file.ClusterScoped {
-			namespace = ""
-		}
-		for i, c := range file.Cases {
-			if len(c.Refused) > 0 || !goClientsHold(c.Spec) {
-				continue
+	accepted := eachManifest(t, func(c manifestCase) bool { return len(c.Refused) == 0 && goClientsHold(c.Spec) },
+		func(t *testing.T, c manifestCase, kind, path string, content map[string]any) {
+			created, err := post(t, client, path, content).Raw()
+			if err != nil {
+				t.Fatal(err)
 			}
-			accepted++
-			t.Run(file.Kind+"/"+c.Name, func(t *testing.T) {
-				if c.Metadata == nil {
-					c.Metadata = map[string]any{}
-				}
-				if c.Metadata["name"] == nil {
-					c.Metadata["name"] = fmt.Sprintf("case-%d", i)
-				}
-				content := map[string]any{"apiVersion": gv, "kind": file.Kind, "metadata": c.Metadata, "spec": c.Spec}
-				created, err := post(t, client, collection(gv, namespace, plurals[file.Kind]), content).Raw()
-				if err != nil {
-					t.Fatal(err)
-				}
-				url := collection(gv, namespace, plurals[file.Kind]) + "/" + c.Metadata["name"].(string)
-				unchangedByGoClient(t, client, file.Kind, url, created)
-			})
-		}
-	}
+			unchangedByGoClient(t, client, kind, path+"/"+c.Metadata["name"].(string), created)
+		})
 	if accepted < 80 {
 		t.Errorf("only %d manifests were written back", accepted)
 	}
@@ -121,18 +83,6 @@ func goClientsHold(value any) bool {
 		}
 	}
 	return true
-}
-
-func createExisting(t *testing.T, client *rest.RESTClient) {
-	t.Helper()
-	var existing []map[string]any
-	readYAML(t, "testdata/manifests/existing.yaml", &existing)
-	for _, content := range existing {
-		obj := unstructured.Unstructured{Object: content}
-		if err := post(t, client, collection(obj.GetAPIVersion(), "default", strings.ToLower(obj.GetKind())+"s"), content).Error(); err != nil {
-			t.Fatalf("create the %s %s: %v", obj.GetKind(), obj.GetName(), err)
-		}
-	}
 }
 
 // A user applies 5m again and again, a controller writes 5m0s back, and neither

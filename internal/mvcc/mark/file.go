@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
@@ -124,12 +123,3 @@ func (f *File) InPlace() bool {
 
 // Close closes the file.
 func (f *File) Close() error { return f.f.Close() }
-
-// SyncFolder makes the folder entry of a new file durable.
-func SyncFolder(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}

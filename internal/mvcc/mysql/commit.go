@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -128,7 +126,14 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 		e.rollback(conn, err)
 		return classify(fmt.Errorf("take a turn with the revision counter: %w", err), false)
 	}
-	b, err := e.whileAlive(turn, conn, func() (*mvcc.Batch, error) { return decide(turn, at) })
+	say := func() error {
+		_, err := conn.ExecContext(turn, "DO 0")
+		return err
+	}
+	b, err := mvcc.KeepTurn(say, func() (*mvcc.Batch, error) { return decide(turn, at) })
+	if errors.Is(err, mvcc.ErrTurnLost) {
+		discard(conn)
+	}
 	if err != nil || b == nil || len(b.Commits)+len(b.Leases)+len(b.RevokedLeases) == 0 && b.Compacted == 0 {
 		e.rollback(conn, nil)
 		return err
@@ -140,45 +145,6 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	s.batch(b)
 	s.statement("%s", e.endTurn())
 	return e.send(ctx, conn, s)
-}
-
-// whileAlive calls decide and meanwhile keeps the server from ending the session, which it
-// does to one that holds the counter and says nothing. An error of the session's own means
-// that the turn is over and nothing was written.
-func (e *Engine) whileAlive(ctx context.Context, conn *sql.Conn, decide func() (*mvcc.Batch, error)) (*mvcc.Batch, error) {
-	var pulse errgroup.Group
-	over := make(chan struct{})
-	last := time.Now()
-	say := func() error {
-		last = time.Now()
-		_, err := conn.ExecContext(ctx, "DO 0")
-		return err
-	}
-	pulse.Go(func() error {
-		ticker := time.NewTicker(turnPulse)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-over:
-				return nil
-			case <-ticker.C:
-				if err := say(); err != nil {
-					return err
-				}
-			}
-		}
-	})
-	b, err := decide()
-	close(over)
-	lost := pulse.Wait()
-	if err == nil && lost == nil && time.Since(last) > 2*turnPulse {
-		lost = say() // after a pause of this process
-	}
-	if err == nil && lost != nil {
-		discard(conn)
-		return nil, fmt.Errorf("the turn with the revision counter was lost: %w", lost)
-	}
-	return b, err
 }
 
 // takeTurn waits for the counter, and locks it.

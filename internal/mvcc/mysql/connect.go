@@ -16,6 +16,7 @@ import (
 
 	mysqldriver "github.com/go-sql-driver/mysql"
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
 // defaultTimeout bounds a statement, and an attempt to connect, where the
@@ -72,13 +73,8 @@ const (
 	hangUp  = 60 * time.Second
 )
 
-// turnIdle is how long the server lets a session that holds the counter say nothing, in
-// seconds: then it ends the session, and so frees the counter of a replica that is frozen or
-// cut off. A replica that lives says something every turnPulse.
-const (
-	turnIdle  = 1
-	turnPulse = 300 * time.Millisecond
-)
+// turnIdle is mvcc.TurnIdle in seconds.
+const turnIdle = int(mvcc.TurnIdle / time.Second)
 
 // Statements that begin and end the time in which turnIdle holds. MariaDB has a setting of its
 // own for sessions in a transaction, which the writer's sessions have all the time; MySQL goes

@@ -99,6 +99,8 @@ func await(ctx context.Context, wait time.Duration, log *slog.Logger, try func()
 		switch {
 		case err == nil || !unreachable(err) || wait == 0:
 			return err
+		case ctx.Err() != nil: // a stop, which is no fault of the database
+			return errors.Join(err, ctx.Err())
 		case left <= 0:
 			return fmt.Errorf("%w (tried for %s)", err, wait)
 		}

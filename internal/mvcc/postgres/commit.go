@@ -8,8 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/errgroup"
-
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -77,7 +75,10 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	if err != nil {
 		return err
 	}
-	b, err := e.whileAlive(ctx, conn, func() (*mvcc.Batch, error) { return decide(ctx, at) })
+	b, err := mvcc.KeepTurn(func() error { return conn.Ping(ctx) }, func() (*mvcc.Batch, error) { return decide(ctx, at) })
+	if errors.Is(err, mvcc.ErrTurnLost) {
+		_ = conn.Conn().Close(ctx) // it has ended
+	}
 	if err != nil || b == nil || len(b.Commits) == 0 && !changes(b) {
 		e.rollback(ctx, conn)
 		return err
@@ -90,44 +91,6 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 		return e.failed(ctx, conn, fmt.Errorf("commit: %w", err))
 	}
 	return wrote.err()
-}
-
-// whileAlive calls decide and meanwhile keeps the server from ending the session, which it does to
-// one that holds the counter and says nothing. An error of the session's own means that the turn is
-// over and nothing was written.
-func (e *Engine) whileAlive(ctx context.Context, conn *pgxpool.Conn, decide func() (*mvcc.Batch, error)) (*mvcc.Batch, error) {
-	var pulse errgroup.Group
-	over := make(chan struct{})
-	last := time.Now()
-	say := func() error {
-		last = time.Now()
-		return conn.Ping(ctx)
-	}
-	pulse.Go(func() error {
-		ticker := time.NewTicker(turnPulse)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-over:
-				return nil
-			case <-ticker.C:
-				if err := say(); err != nil {
-					return err
-				}
-			}
-		}
-	})
-	b, err := decide()
-	close(over)
-	lost := pulse.Wait()
-	if err == nil && lost == nil && time.Since(last) > 2*turnPulse {
-		lost = say() // after a pause of this process
-	}
-	if err == nil && lost != nil {
-		_ = conn.Conn().Close(ctx)
-		return nil, fmt.Errorf("the turn with the counter was lost: %w", lost)
-	}
-	return b, err
 }
 
 // takeTurn begins a transaction that holds the counter, and says where it is.

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
 // Defaults for what database.Config leaves open.
@@ -159,24 +160,16 @@ const sessionSettings = `SELECT
 	set_config('enable_nestloop', 'on', false),
 	set_config('enable_sort', 'on', false)`
 
-// turnIdle is how long the server lets a session that holds the counter say nothing, before it
-// ends the session and so frees the counter of a replica that is frozen or cut off. A replica that
-// lives says something every turnPulse.
-const (
-	turnIdle  = time.Second
-	turnPulse = 300 * time.Millisecond
-)
-
 // lockWait is how long a statement waits for a lock. Writers wait for the counter again as long as
 // they have time, after they have looked who holds it.
 func (s server) lockWait() time.Duration {
-	return max(time.Millisecond, min(turnIdle, s.timeout/2))
+	return max(time.Millisecond, min(mvcc.TurnIdle, s.timeout/2))
 }
 
 // prepare makes a new connection fit for the engine.
 func (s server) prepare(ctx context.Context, conn *pgx.Conn) error {
 	whole, lock := fmt.Sprint(s.timeout.Milliseconds()), fmt.Sprint(s.lockWait().Milliseconds())
-	idle := fmt.Sprint(turnIdle.Milliseconds())
+	idle := fmt.Sprint(mvcc.TurnIdle.Milliseconds())
 	if _, err := conn.Exec(ctx, sessionSettings, whole, lock, idle); err != nil {
 		return fmt.Errorf("set up the session: %w", err)
 	}

@@ -189,6 +189,9 @@ func (e *Engine) await(ctx context.Context, wait time.Duration) (*pgx.Conn, erro
 		if err == nil {
 			return conn, nil
 		}
+		if ctx.Err() != nil { // a stop, which is no fault of the database
+			return nil, errors.Join(ctx.Err(), err)
+		}
 		left := time.Until(deadline)
 		if left <= 0 || hopeless(err) {
 			if wait > 0 && !hopeless(err) {

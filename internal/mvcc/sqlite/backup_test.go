@@ -15,6 +15,13 @@ import (
 
 func openStore(t *testing.T, path string) *mvcc.Store {
 	t.Helper()
+	_, s := openBoth(t, path)
+	return s
+}
+
+// openBoth opens a store that is to be closed, for tests that look at its engine too.
+func openBoth(t *testing.T, path string) (*Engine, *mvcc.Store) {
+	t.Helper()
 	e, err := Open(t.Context(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +30,7 @@ func openStore(t *testing.T, path string) *mvcc.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return e, s
 }
 
 func put(t *testing.T, s *mvcc.Store, key, value string) int64 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // markName is the file of the second mark, in the folder of the server's keys.
@@ -161,7 +162,7 @@ func (m *marks) sync() {
 			continue
 		}
 		if fresh {
-			errs = append(errs, mark.SyncFolder(path))
+			errs = append(errs, privatefile.SyncFolder(filepath.Dir(path)))
 		}
 		written = append(written, m.files[i])
 	}

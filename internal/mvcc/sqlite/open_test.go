@@ -96,14 +96,7 @@ func TestOpenRefuses(t *testing.T) {
 // does. Nothing is half written, reads go on, and with room again so do writes.
 func TestFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ark.db")
-	e, err := Open(t.Context(), path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := mvcc.Open(t.Context(), e, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	e, s := openBoth(t, path)
 	put := func(i int) error {
 		_, err := s.Txn(t.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: fmt.Append(nil, i), Value: make([]byte, 3000)}}}, mvcc.Actor{})
 		return err
@@ -136,7 +129,7 @@ func TestFullDisk(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	e, err = Open(t.Context(), path, Options{})
+	e, err := Open(t.Context(), path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,14 +144,7 @@ func TestFullDisk(t *testing.T) {
 // TestActorColumns: the log says who wrote each row.
 func TestActorColumns(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ark.db")
-	e, err := Open(t.Context(), path, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := mvcc.Open(t.Context(), e, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, path)
 	actor := mvcc.Actor{User: "ann", Groups: "a,b", Impersonator: "root", UserAgent: "kubectl", FieldManager: "apply", AuditID: "4711", Verb: "create"}
 	if _, err := s.Txn(t.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("k"), Value: []byte("v")}}}, actor); err != nil {
 		t.Fatal(err)
