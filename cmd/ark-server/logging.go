@@ -45,12 +45,33 @@ func setUpLogging(o *options) (*logging, error) {
 	}
 	slog.SetDefault(slog.New(handler))
 	clientfault.Register()
-	klog.SetSlogLogger(slog.New(clientfault.Handler{Handler: libraryHandler{handler, &l.stopping}}))
+	libraries := slog.New(clientfault.Handler{Handler: libraryHandler{handler, &l.stopping}})
+	klog.SetSlogLogger(libraries)
+	// Without this klog makes information of a Warning.
+	klog.SetLoggerWithOptions(klog.Background(), klog.ContextualLogger(true), klog.WriteKlogBuffer(func(line []byte) {
+		severity, text := splitKlogLine(line)
+		libraries.Log(context.Background(), severity, text)
+	}))
 	verbosity := o.verbosity
 	if l.severity == slog.LevelDebug && verbosity == 0 {
 		verbosity = 4
 	}
 	return l, l.apply(verbosity)
+}
+
+// splitKlogLine takes a line of klog's own format apart: "W0102 15:04:05.000000 123 file.go:1] text".
+func splitKlogLine(line []byte) (slog.Level, string) {
+	header, text, found := strings.Cut(strings.TrimSuffix(string(line), "\n"), "] ")
+	if !found {
+		return slog.LevelInfo, header
+	}
+	switch header[:min(1, len(header))] {
+	case "W":
+		return slog.LevelWarn, text
+	case "E", "F":
+		return slog.LevelError, text
+	}
+	return slog.LevelInfo, text
 }
 
 // libraryHandler leaves out what the Kubernetes libraries say of the end of the

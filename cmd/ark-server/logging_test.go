@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/klog/v2"
+)
+
+// TestLibrariesLog: what the Kubernetes libraries log keeps its severity, and so is seen or not
+// as what the server itself logs.
+func TestLibrariesLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, ours := os.Stderr, slog.Default()
+	os.Stderr = f
+	defer func() {
+		os.Stderr = stderr
+		slog.SetDefault(ours)
+		klog.ClearLogger()
+		f.Close()
+	}()
+	o := newOptions()
+	o.logLevel = "warn"
+	if _, err := setUpLogging(o); err != nil {
+		t.Fatal(err)
+	}
+	klog.Infof("not %s", "shown")
+	klog.V(4).Info("not shown")
+	klog.InfoS("not shown")
+	klog.Warningf("a [warning] %d", 1)
+	klog.Warningln("with", "two words")
+	klog.Errorf("an %s", "error")
+	klog.ErrorS(errors.New("cause"), "structured", "key", "value")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		`level=WARN msg="a [warning] 1"`, `level=WARN msg="with two words"`,
+		`level=ERROR msg="an error"`, `level=ERROR msg=structured err=cause key=value`,
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if len(lines) != len(want) {
+		t.Fatalf("got\n%s", text)
+	}
+	for i, line := range lines {
+		if !strings.HasSuffix(line, want[i]) {
+			t.Errorf("got %q, want %q", line, want[i])
+		}
+	}
+}
