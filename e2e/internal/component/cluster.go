@@ -170,6 +170,8 @@ func (c *Cluster) startControllers(ctx context.Context, o ClusterOptions) error 
 		"--leader-elect=false", "--use-service-account-credentials", "--root-ca-file=" + c.ca.File,
 		"--service-account-private-key-file=" + filepath.Join(c.dir, "service-account.key"),
 		"--controllers=" + controllers,
+		// By default a quota of a kind that appeared later is counted after five minutes.
+		"--resource-quota-sync-period=5s",
 	}})
 	if err != nil {
 		return err
