@@ -21,6 +21,9 @@ var (
 	ErrUnavailable = errors.New("storage unavailable, nothing was written")
 	// ErrNoSpace: like ErrUnavailable, because the disk is full.
 	ErrNoSpace = errors.New("no space left for the database, nothing was written")
+	// ErrKeyLives: the batch creates a key that the database has already, so the copy of the data
+	// that it was decided on lacks keys. Nothing was written, and trying again does not help.
+	ErrKeyLives = errors.New("the database already has a key that this replica takes for a new one, nothing was written: this replica's copy of the data is not complete: restart it")
 	// ErrUnknownOutcome: the engine failed while it committed, and whether the
 	// write took place cannot be told. Read before trying again.
 	ErrUnknownOutcome = errors.New("storage failed during the commit, the outcome is unknown")

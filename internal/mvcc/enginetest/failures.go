@@ -155,19 +155,20 @@ func CutConnection(t *testing.T, p *sqltest.Proxy, e mvcc.Shared, whole bool) {
 		least = 1
 	}
 	for _, inTurn := range []bool{false, true} {
-		for _, tc := range []struct {
+		for i, tc := range []struct {
 			act         sqltest.Meddling
 			least, most int64 // revisions written
 		}{{sqltest.CutRequest, 0, 0}, {sqltest.LoseReplies, 1, 1}, {sqltest.CutReply, least, 1}} {
 			// First ones in both ways, so that statements have been prepared.
-			CommitNext(t, e, "before")
+			name := fmt.Sprint(inTurn, i)
+			CommitNext(t, e, name+"before")
 			if err := e.InTurn(t.Context(), func(_ context.Context, at mvcc.Position) (*mvcc.Batch, error) {
-				return PutBatch(at, "before", "v"), nil
+				return PutBatch(at, name+"before, in turn", "v"), nil
 			}); err != nil {
 				t.Fatal(err)
 			}
 			at := PositionOf(t, e)
-			b := PutBatch(at, "marker-key", "v")
+			b := PutBatch(at, name+"marker-key", "v")
 			p.Meddle(tc.act, "marker-key")
 			var err error
 			if inTurn {
@@ -183,7 +184,7 @@ func CutConnection(t *testing.T, p *sqltest.Proxy, e mvcc.Shared, whole bool) {
 			if err != nil || there != (wrote == 1) || wrote < tc.least || wrote > tc.most {
 				t.Fatalf("in turn %t, %d: there %t, %v, with %d revisions written; want %d to %d", inTurn, tc.act, there, err, wrote, tc.least, tc.most)
 			}
-			CommitNext(t, e, "after")
+			CommitNext(t, e, name+"after")
 		}
 	}
 }

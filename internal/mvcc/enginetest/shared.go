@@ -12,6 +12,7 @@ func RunShared(t *testing.T, open func(*testing.T) (a, b mvcc.Shared)) {
 	for name, test := range map[string]func(*testing.T, *pair){
 		"Moved":               testMoved,
 		"MovedByChange":       testMovedByChange,
+		"KeyLives":            testKeyLives,
 		"InTurn":              testInTurn,
 		"InTurnDecides":       testInTurnDecides,
 		"InTurnExcludes":      testInTurnExcludes,

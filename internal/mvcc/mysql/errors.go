@@ -25,6 +25,7 @@ const (
 	errBadNull          = 1048
 	errUnknownDB        = 1049
 	errShutdown         = 1053
+	errDuplicateColumn  = 1060
 	errDuplicate        = 1062
 	errParse            = 1064
 	errTableFull        = 1114
@@ -52,6 +53,9 @@ func number(err error) uint16 {
 	return 0
 }
 
+// liveIndex is the name of the index of live keys.
+const liveIndex = "live_key"
+
 // undone says that an error of a text that ends with COMMIT leaves no doubt: it
 // cannot have come from the commit itself, or the commit has rolled back.
 // Everything else counts as doubtful.
@@ -63,6 +67,12 @@ func undone(err error) bool {
 	}
 	// The driver says this only if it has sent nothing.
 	return errors.Is(err, driver.ErrBadConn)
+}
+
+// livesAlready says that the index of live keys has refused a key. The server names the index in
+// its text only.
+func livesAlready(err error) bool {
+	return number(err) == errDuplicate && strings.Contains(err.Error(), liveIndex)
 }
 
 func isReadOnly(err error) bool {
@@ -94,6 +104,8 @@ func classify(err error, doubt bool) error {
 	switch {
 	case number(err) == errBadNull:
 		return mvcc.ErrMoved
+	case livesAlready(err):
+		return fmt.Errorf("%w: %w", mvcc.ErrKeyLives, err)
 	case doubt:
 		return fmt.Errorf("%w: %w", mvcc.ErrUnknownOutcome, err)
 	case isNoSpace(err):

@@ -151,7 +151,7 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration) (before dat
 	for i := before.Version; i < len(steps); i++ {
 		m := steps[i]
 		for _, statement := range m.split() {
-			if _, err := conn.ExecContext(ctx, statement); err != nil {
+			if _, err := conn.ExecContext(ctx, statement); err != nil && number(err) != errDuplicateColumn {
 				return before, ddlError(fmt.Errorf("migrate to schema version %d (%s): %w", i+1, m.title, err))
 			}
 		}

@@ -80,6 +80,9 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if err := e.check(ctx, opts.MaxValueBytes); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	if err := mvcc.HashKeys(ctx, log, e.hashSome); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
 	return e, nil
 }
 

@@ -7,7 +7,7 @@ import "strings"
 //
 // A statement of MySQL that changes a table commits by itself, so a migration
 // that is interrupted leaves part of itself behind: every statement must do
-// no harm a second time.
+// no harm a second time. One that adds a column may fail, for it is there.
 type migration struct {
 	title string
 	// demands is the lowest version that a program must know to use the result.
@@ -65,7 +65,8 @@ CREATE TABLE IF NOT EXISTS ark_maintainer (
 	holder BIGINT  NOT NULL,
 	until  BIGINT  NOT NULL COMMENT 'microseconds since 1970'
 ) §table§ COMMENT 'the replica that expires leases and prunes';
-INSERT IGNORE INTO ark_maintainer VALUES (1, 0, 0)`}}
+INSERT IGNORE INTO ark_maintainer VALUES (1, 0, 0)`}, {"let a key live once", 1, `
+ALTER TABLE ark_state ADD COLUMN key_hash BINARY(16) COMMENT 'mvcc.KeyHash; NULL where a release without it wrote the row', ADD UNIQUE KEY live_key (key_hash)`}}
 
 // ourTables are those that the migrations make.
 var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_counter", "ark_pruning", "ark_maintainer"}

@@ -2,6 +2,7 @@ package mysql
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,6 +33,7 @@ const (
 	insertLog = "INSERT INTO ark_log (id,`key`,value,created,version,lease,prev,at,batch," +
 		"user,`groups`,impersonator,user_agent,field_manager,audit_id,verb) VALUES "
 	insertState = "INSERT INTO ark_state (created,id) VALUES "
+	createState = "INSERT INTO ark_state (created,id,key_hash) VALUES "
 	insertLease = "INSERT INTO ark_lease (id,ttl,deadline,changed,gone) VALUES "
 )
 
@@ -216,37 +218,57 @@ func quote(buf, b []byte) []byte {
 // state adds the pointers to the newest rows, one change a key however often the
 // batch writes it.
 func (s *script) state(b *mvcc.Batch) {
-	newest := map[int64]int64{} // by creating row; 0 where the key is gone
+	type row struct {
+		newest int64 // 0 where the key is gone
+		key    []byte
+	}
+	rows := map[int64]row{} // by creating row
 	for _, c := range b.Commits {
 		for i, ev := range c.Events {
-			id := c.Revision*positions + int64(i)
+			r := row{c.Revision*positions + int64(i), ev.KV.Key}
 			if ev.Type == mvcc.EventDelete {
-				id = 0
+				r.newest = 0
 			}
-			newest[createdOf(ev)] = id
+			rows[createdOf(ev)] = r
 		}
 	}
 	first := (b.Base.Revision + 1) * positions
-	keys := slices.Sorted(maps.Keys(newest))
-	s.insert(insertState, " ON DUPLICATE KEY UPDATE id=VALUES(id)")
-	for _, created := range keys {
-		if id := newest[created]; id != 0 {
-			s.row(func(buf []byte) []byte {
-				buf = strconv.AppendInt(append(buf, '('), created, 10)
-				return append(strconv.AppendInt(append(buf, ','), id, 10), ')')
-			})
-		}
+	keys := slices.Sorted(maps.Keys(rows))
+	existing, made := keys, []int64(nil)
+	if i, _ := slices.BinarySearch(keys, first); i < len(keys) {
+		existing, made = keys[:i], keys[i:]
 	}
-	s.end()
+	// A key may be deleted and created anew, so deleting comes first.
 	var gone []int64
-	for _, created := range keys {
-		if newest[created] == 0 && created < first {
+	for _, created := range existing {
+		if rows[created].newest == 0 {
 			gone = append(gone, created)
 		}
 	}
 	for part := range slices.Chunk(gone, findMany) {
 		s.statement(deleteStateStatement, list(part))
 	}
+	s.insert(insertState, " ON DUPLICATE KEY UPDATE id=VALUES(id)")
+	for _, created := range existing {
+		if id := rows[created].newest; id != 0 {
+			s.row(func(buf []byte) []byte { return append(appendPair(buf, created, id), ')') })
+		}
+	}
+	s.insert(createState, "")
+	for _, created := range made {
+		if r := rows[created]; r.newest != 0 {
+			s.row(func(buf []byte) []byte {
+				buf = append(appendPair(buf, created, r.newest), ",X'"...)
+				return append(hex.AppendEncode(buf, mvcc.KeyHash(r.key)), "')"...)
+			})
+		}
+	}
+	s.end()
+}
+
+func appendPair(buf []byte, a, b int64) []byte {
+	buf = strconv.AppendInt(append(buf, '('), a, 10)
+	return strconv.AppendInt(append(buf, ','), b, 10)
 }
 
 const deleteStateStatement = "DELETE s FROM ark_state s FORCE INDEX (PRIMARY) WHERE s.created IN (%s)"

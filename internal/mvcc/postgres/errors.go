@@ -18,6 +18,7 @@ const (
 	codeBadPassword      = "28P01"
 	codeNoDatabase       = "3D000"
 	codeNoSchema         = "3F000"
+	codeNotUnique        = "23505"
 	codeNoPrivilege      = "42501"
 	codeNoStatement      = "26000"
 	codeSameStatement    = "42P05"
@@ -59,10 +60,18 @@ func outcome(err error) error {
 		return nil
 	case refused(err) && code(err) == codeDiskFull:
 		return fmt.Errorf("%w: %w", mvcc.ErrNoSpace, err)
+	case livesAlready(err):
+		return fmt.Errorf("%w: %w", mvcc.ErrKeyLives, err)
 	case refused(err), pgconn.SafeToRetry(err), errors.As(err, &unsent):
 		return err
 	}
 	return fmt.Errorf("%w: %w", mvcc.ErrUnknownOutcome, err)
+}
+
+// livesAlready says that the index of live keys has refused a key.
+func livesAlready(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && pe.Code == codeNotUnique && pe.ConstraintName == "ark_state_key"
 }
 
 // errUnfit: the session is not as prepare left it.

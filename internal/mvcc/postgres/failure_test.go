@@ -106,7 +106,7 @@ func TestFrozenTurn(t *testing.T) {
 	}
 	err = e.InTurn(t.Context(), func(_ context.Context, at mvcc.Position) (*mvcc.Batch, error) {
 		time.Sleep(3500 * time.Millisecond)
-		return enginetest.PutBatch(at, "k", "slowly"), nil
+		return enginetest.PutBatch(at, "slow", "v"), nil
 	})
 	if err != nil {
 		t.Error(err)

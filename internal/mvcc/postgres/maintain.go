@@ -63,6 +63,10 @@ func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error)
 		if err := e.forget(ctx, now.Add(-endedLeaseLife)); err != nil {
 			return true, err
 		}
+		// Replicas of an earlier release may still be writing.
+		if _, err := e.hashSome(ctx); err != nil {
+			return true, err
+		}
 	}
 	return true, nil
 }

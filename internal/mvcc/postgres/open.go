@@ -99,6 +99,9 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if _, err := e.Read(ctx); err != nil {
 		return nil, errors.Join(e.explain(err), e.Close())
 	}
+	if err := mvcc.HashKeys(ctx, e.log, e.hashSome); err != nil {
+		return nil, errors.Join(e.explain(err), e.Close())
+	}
 	return e, nil
 }
 

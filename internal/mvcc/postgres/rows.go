@@ -13,9 +13,10 @@ type rows struct {
 
 	user, groups, impersonator, userAgent, fieldManager, auditID, verb []*string
 
-	// live keys, by the row that created them, with their newest row; and the keys
-	// from before the batch that are dead.
+	// live keys, by the row that created them, with their newest row and, where the batch
+	// creates them, their hash; and the keys from before the batch that are dead.
 	live, newest, dead []int64
+	hash               [][]byte
 }
 
 func rowsOf(b *mvcc.Batch) *rows {
@@ -74,10 +75,10 @@ func (r *rows) add(c *mvcc.Commit) {
 // the batch creates and deletes leaves nothing.
 func (r *rows) state(b *mvcc.Batch) {
 	newest := make(map[int64]int64, len(r.id)) // by creating row; 0 is dead
-	order := make([]int64, 0, len(r.id))
+	order := make([]int, 0, len(r.id))         // the first row of each
 	for i, created := range r.created {
 		if _, ok := newest[created]; !ok {
-			order = append(order, created)
+			order = append(order, i)
 		}
 		newest[created] = r.id[i]
 		if r.version[i] == 0 {
@@ -85,10 +86,15 @@ func (r *rows) state(b *mvcc.Batch) {
 		}
 	}
 	first := (b.Base.Revision + 1) * positions
-	for _, created := range order {
+	for _, i := range order {
+		created := r.created[i]
 		switch id := newest[created]; {
 		case id != 0:
-			r.live, r.newest = append(r.live, created), append(r.newest, id)
+			var hash []byte
+			if created >= first {
+				hash = mvcc.KeyHash(r.key[i])
+			}
+			r.live, r.newest, r.hash = append(r.live, created), append(r.newest, id), append(r.hash, hash)
 		case created < first:
 			r.dead = append(r.dead, created)
 		}

@@ -68,6 +68,9 @@ CREATE TABLE ark_maintainer (
 	until  timestamptz NOT NULL
 );
 INSERT INTO ark_maintainer VALUES ('maintainer', 0, '-infinity');
+`}, {"let a key live once", 1, `
+ALTER TABLE ark_state ADD COLUMN key_hash bytea; -- mvcc.KeyHash; NULL where a release without it wrote the row
+CREATE UNIQUE INDEX ark_state_key ON ark_state (key_hash);
 `}}
 
 // migrateLock keeps migrations apart: a transaction-level advisory lock.

@@ -78,8 +78,9 @@ func TestNewerSchema(t *testing.T) {
 	// All that writes: puts, leases, compaction, pruning.
 	everything := func() {
 		t.Helper()
-		enginetest.CommitNext(t, e, "k")
 		at := enginetest.PositionOf(t, e)
+		enginetest.CommitNext(t, e, fmt.Sprint(at.Revision))
+		at = enginetest.PositionOf(t, e)
 		if err := e.Commit(t.Context(), &mvcc.Batch{ID: 1, Base: at, Leases: []mvcc.Lease{{ID: 1, TTL: 1}}, RevokedLeases: []mvcc.LeaseID{2}, Compacted: at.Revision}); err != nil {
 			t.Fatal(err)
 		}

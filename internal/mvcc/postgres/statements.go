@@ -25,7 +25,8 @@ const (
 			(` + position + `) <> $1::bigint OR ` + change + ` <> $2::bigint AS moved) t
 	)`
 
-	// The log's rows, and what they make of the state.
+	// The log's rows, and what they make of the state. A key may be deleted and created anew, so
+	// deleting comes first.
 	revisions = `, appended AS (
 		INSERT INTO ark_log (id, key, value, created, version, lease, prev, at, batch,
 			"user", groups, impersonator, user_agent, field_manager, audit_id, verb)
@@ -35,25 +36,26 @@ const (
 			$15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[])
 			AS r (id, key, value, created, version, lease, prev, at, u, groups, impersonator, user_agent, field_manager, audit_id, verb)
 		WHERE (SELECT ok FROM turn)
-	), put AS (
-		INSERT INTO ark_state (created, id)
-		SELECT created, id FROM unnest($22::bigint[], $23::bigint[]) AS r (created, id) WHERE (SELECT ok FROM turn)
-		ON CONFLICT (created) DO UPDATE SET id = excluded.id
 	), gone AS (
-		DELETE FROM ark_state WHERE created = ANY ($24::bigint[]) AND (SELECT ok FROM turn)
+		DELETE FROM ark_state WHERE created = ANY ($22::bigint[]) AND (SELECT ok FROM turn) RETURNING 1
+	), put AS (
+		INSERT INTO ark_state (created, id, key_hash)
+		SELECT created, id, key_hash FROM unnest($23::bigint[], $24::bigint[], $25::bytea[]) AS r (created, id, key_hash)
+		WHERE (SELECT ok FROM turn) AND (SELECT count(*) FROM gone) >= 0
+		ON CONFLICT (created) DO UPDATE SET id = excluded.id
 	)`
 
 	// Leases and compaction.
 	changed = `, granted AS (
 		INSERT INTO ark_lease (id, ttl, deadline, change)
-		SELECT id, ttl, deadline, $2::bigint + 1 FROM unnest($25::bigint[], $26::bigint[], $27::bigint[]) AS r (id, ttl, deadline)
+		SELECT id, ttl, deadline, $2::bigint + 1 FROM unnest($26::bigint[], $27::bigint[], $28::bigint[]) AS r (id, ttl, deadline)
 		WHERE (SELECT ok FROM turn)
 		ON CONFLICT (id) DO UPDATE SET ttl = excluded.ttl, deadline = excluded.deadline, change = excluded.change, gone = NULL
 	), revoked AS (
-		UPDATE ark_lease SET change = $2::bigint + 1, gone = $30::bigint
-		WHERE id = ANY ($28::bigint[]) AND gone IS NULL AND (SELECT ok FROM turn)
+		UPDATE ark_lease SET change = $2::bigint + 1, gone = $31::bigint
+		WHERE id = ANY ($29::bigint[]) AND gone IS NULL AND (SELECT ok FROM turn)
 	), compacted AS (
-		UPDATE ark_meta SET value = $29::bigint WHERE name = 'compacted' AND value < $29::bigint AND (SELECT ok FROM turn)
+		UPDATE ark_meta SET value = $30::bigint WHERE name = 'compacted' AND value < $30::bigint AND (SELECT ok FROM turn)
 	), changed AS (
 		UPDATE ark_meta SET value = value + 1 WHERE name = 'change' AND (SELECT ok FROM turn)
 	)`
