@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -51,6 +52,9 @@ func (w *watched) look(dir string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		name := strings.TrimPrefix(path, dir+"/")
+		if strings.HasPrefix(name, "decoy-") {
+			return nil // the test's own
+		}
 		if mode := info.Mode(); mode.Perm()&0o077 != 0 && len(w.open) < 10 {
 			w.open = append(w.open, fmt.Sprintf("%s %v", name, mode))
 		}
@@ -85,56 +89,101 @@ func umasked(t *testing.T, mask string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Every file that any command writes is its owner's alone, at every moment, whatever the umask.
+// Every file that any command writes is its owner's alone, at every moment, whatever the umask:
+// nobody else has a right to it, and where the tests run as root, another user's process tries to
+// open each of them all the time.
 func TestFilesArePrivate(t *testing.T) {
 	for _, mask := range []string{"000", "022", "077"} {
 		t.Run(mask, func(t *testing.T) {
 			dir := t.TempDir()
-			at := func(name string) string { return filepath.Join(dir, name) }
-			manifest := filepath.Join(t.TempDir(), "agents.yaml")
-			if err := os.WriteFile(manifest, []byte(twoAgents), 0o600); err != nil {
+			// Others may list it, so that they see the names.
+			if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755)); err != nil {
 				t.Fatal(err)
 			}
-			w := watch(dir)
-			do := func(args ...string) {
-				t.Helper()
-				if out, err := umasked(t, mask, args...).CombinedOutput(); err != nil {
-					t.Fatalf("%q: %v: %s", args, err, out)
+			given := t.TempDir()
+			manifest, policy, cert, key := filepath.Join(given, "agents.yaml"), filepath.Join(given, "policy.yaml"), filepath.Join(given, "crt.pem"), filepath.Join(given, "key.pem")
+			for path, text := range map[string]string{manifest: twoAgents, policy: "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
 				}
 			}
-			do("import", "--from-file="+manifest, "--db-path="+at("ark.db"))
-			server := umasked(t, mask, "--db-path="+at("ark.db"), "--secure-port=0", "--etcd-listen=unix://"+at("etcd.sock"))
-			seen := make(chan struct{})
-			server.Stdout = &output{wait: "get agents", seen: seen}
-			server.Stderr = os.Stderr
-			if err := server.Start(); err != nil {
-				t.Fatal(err)
-			}
-			ended := make(chan error, 1)
-			go func() { ended <- server.Wait() }()
-			select {
-			case <-seen:
-			case err := <-ended:
-				t.Fatalf("the server ended: %v", err)
-			case <-time.After(2 * time.Minute):
-				_ = server.Process.Kill()
-				t.Fatal("the server does not start")
-			}
-			do("export", "--to-file="+at("live.ndjson"), "--storage=etcd", "--etcd-servers=unix://"+at("etcd.sock"))
-			do("backup", "--db-path="+at("ark.db"), "--to="+at("backup.db"))
-			if err := server.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
-			if err := <-ended; err != nil {
-				t.Error(err)
-			}
-			do("restore", "--db-path="+at("ark.db"), "--from="+at("backup.db"))
-			do("export", "--to-file="+at("out.yaml"), "--db-path="+at("ark.db"))
+			w := watch(dir)
+			s := watchAsStranger(t, dir)
+			writeEverything(t, mask, dir, manifest, func(do func(code int, args ...string)) {
+				// It ends before it serves, for this is no cluster, but not before its files are there.
+				if err := errors.Join(copyFile(filepath.Join(dir, "ark.db.keys", "server.crt"), cert), copyFile(filepath.Join(dir, "ark.db.keys", "server.key"), key)); err != nil {
+					t.Fatal(err)
+				}
+				do(1, "--mode=aggregated", "--kubeconfig="+filepath.Join(dir, "admin.kubeconfig"), "--tls-cert-file="+cert, "--tls-private-key-file="+key,
+					"--db-path="+filepath.Join(dir, "cluster.db"), "--secure-port=0", "--audit-policy-file="+policy, "--audit-log-path="+filepath.Join(dir, "audit.log"))
+			})
 			w.look(dir)
-			w.end(t, "ark.db", "ark.db-wal", "ark.db-shm", "ark.db.lock", "ark.db.keys", "ark.db.keys/admin.token", "ark.db.keys/ca.key",
-				"admin.kubeconfig", "etcd.sock", "live.ndjson", "backup.db", "ark.db.replaced-1", "out.yaml")
+			s.end(t)
+			w.end(t, "ark.db", "ark.db-wal", "ark.db-shm", "ark.db.lock", "ark.db.mark", "ark.db.reserve", "ark.db.keys", "ark.db.keys/admin.token",
+				"ark.db.keys/ca.key", "ark.db.keys/server.key", "ark.db.keys/database.mark", "admin.kubeconfig", "etcd.sock", "live.ndjson", "backup.db",
+				"ark.db.replaced-1", "out.yaml", "merged.kubeconfig", "old.kubeconfig", "cluster.db", "second.db", "audit.log")
 		})
 	}
+}
+
+// writeEverything runs every command that writes files into a folder, and more while a server runs.
+func writeEverything(t *testing.T, mask, dir, manifest string, more func(do func(code int, args ...string))) {
+	t.Helper()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	do := func(code int, args ...string) {
+		t.Helper()
+		cmd := umasked(t, mask, args...)
+		if out, err := cmd.CombinedOutput(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
+			t.Fatalf("%q: %v: %s", args, err, out)
+		}
+	}
+	do(0, "import", "--from-file="+manifest, "--db-path="+at("ark.db"))
+	server := umasked(t, mask, "--db-path="+at("ark.db"), "--secure-port=0", "--etcd-listen=unix://"+at("etcd.sock"))
+	seen := make(chan struct{})
+	server.Stdout = &output{wait: "get agents", seen: seen}
+	server.Stderr = os.Stderr
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill() }) // where the test has failed before its end
+	ended := make(chan error, 1)
+	go func() { ended <- server.Wait() }()
+	select {
+	case <-seen:
+	case err := <-ended:
+		t.Fatalf("the server ended: %v", err)
+	case <-time.After(2 * time.Minute):
+		t.Fatal("the server does not start")
+	}
+	do(0, "kubeconfig", "--db-path="+at("ark.db"), "--merge="+at("merged.kubeconfig"))
+	if err := os.WriteFile(at("old.kubeconfig"), []byte("apiVersion: v1\nkind: Config\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	do(0, "kubeconfig", "--db-path="+at("ark.db"), "--merge="+at("old.kubeconfig"))
+	do(0, "export", "--to-file="+at("live.ndjson"), "--storage=etcd", "--etcd-servers=unix://"+at("etcd.sock"), "--secrets")
+	do(0, "backup", "--db-path="+at("ark.db"), "--to="+at("backup.db"))
+	do(0, "check", "--db-path="+at("ark.db"))
+	more(do)
+	if err := server.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	do(0, "restore", "--db-path="+at("ark.db"), "--from="+at("backup.db"))
+	do(0, "restore", "--db-path="+at("ark.db"), "--bump-revision")
+	do(0, "check", "--db-path="+at("ark.db"))
+	do(0, "export", "--to-file="+at("out.yaml"), "--db-path="+at("ark.db"), "--secrets")
+	do(0, "import", "--from-file="+at("live.ndjson"), "--db-path="+at("second.db"))
+	do(0, "crds")
+}
+
+func copyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, content, 0o600)
 }
 
 // An export or a backup that is killed leaves nothing that others may read, and nothing of

@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asServer) != "" {
 		main()
 	}
+	if dir := os.Getenv(asStranger); dir != "" {
+		beStranger(dir)
+	}
 	code := m.Run()
 	postgresServer.Stop()
 	mariadbServer.Stop()
