@@ -191,14 +191,8 @@ func copyFile(from, to string) error {
 func TestKilledWritersLeaveNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "ark.db")
-	var many strings.Builder
-	for i := range 2000 {
-		fmt.Fprintf(&many, "{\"apiVersion\":\"ark.mckinsey.com/v1alpha1\",\"kind\":\"Agent\",\"metadata\":{\"name\":\"a-%d\"},\"spec\":{\"prompt\":%q}}\n", i, strings.Repeat("x", 2000))
-	}
 	manifest := filepath.Join(t.TempDir(), "agents.ndjson")
-	if err := os.WriteFile(manifest, []byte(many.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeAgents(t, manifest, 2000)
 	command(t, 0, "import", "--from-file="+manifest, "--db-path="+path)
 	for i := range 12 {
 		kind, out := "export", filepath.Join(dir, "out.ndjson")
@@ -236,5 +230,17 @@ func TestKilledWritersLeaveNothing(t *testing.T) {
 	command(t, 0, "backup", "--to="+filepath.Join(dir, "copy.db"), "--db-path="+path)
 	if left, err := filepath.Glob(filepath.Join(dir, ".*")); err != nil || len(left) > 0 {
 		t.Errorf("there is %q (%v)", left, err)
+	}
+}
+
+// writeAgents writes a file to import, of 2 KB an agent.
+func writeAgents(t *testing.T, path string, n int) {
+	t.Helper()
+	var many strings.Builder
+	for i := range n {
+		fmt.Fprintf(&many, "{\"apiVersion\":\"ark.mckinsey.com/v1alpha1\",\"kind\":\"Agent\",\"metadata\":{\"name\":\"a-%d\"},\"spec\":{\"prompt\":%q}}\n", i, strings.Repeat("x", 2000))
+	}
+	if err := os.WriteFile(path, []byte(many.String()), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

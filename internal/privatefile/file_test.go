@@ -227,10 +227,17 @@ func TestStale(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer inUse.Close()
-	keep := []string{filepath.Base(inUse.Temp()), filepath.Base(inUse.Temp()) + "-wal", ".db.ark-x.tmp.d", ".other.ark-AAAA.tmp", "db.ark-AAAA.tmp"}
-	gone := []string{".db.ark-AAAA.tmp", ".db.ark-AAAA.tmp-wal", ".db.ark-BBBB.tmp-shm"}
-	for _, name := range append(keep[1:], gone...) {
-		if name == keep[2] {
+	other, err := NewNamed(filepath.Join(dir, "other"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	keep := []string{filepath.Base(other.Temp()), filepath.Base(inUse.Temp()), filepath.Base(inUse.Temp()) + "-wal",
+		".db.ark-AAAAAAAAAAAA.tmp.d", ".db.ark-AAAA.tmp", ".db.ark-aaaaaaaaaaaa.tmp", "db.ark-AAAAAAAAAAAA.tmp"}
+	const folder = 3
+	gone := []string{".db.ark-AAAAAAAAAAA2.tmp", ".db.ark-AAAAAAAAAAA2.tmp-wal", ".db.ark-BBBBBBBBBBBB.tmp-shm", ".other.ark-CCCCCCCCCCCC.tmp", ".it's.db.ark-CCCCCCCCCCCC.tmp"}
+	for _, name := range append(keep[2:], gone...) {
+		if name == keep[folder] {
 			err = os.Mkdir(filepath.Join(dir, name), 0o700)
 		} else {
 			err = os.WriteFile(filepath.Join(dir, name), nil, 0o600)

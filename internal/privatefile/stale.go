@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"syscall"
 )
 
@@ -17,13 +17,17 @@ const (
 
 // tempName is .NAME.ark-RANDOM.tmp in the file's folder.
 func tempName(path string) string {
-	return filepath.Join(filepath.Dir(path), tempStart(path)+rand.Text()[:12]+tempEnd)
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+tempMiddle+rand.Text()[:randomLength]+tempEnd)
 }
 
-func tempStart(path string) string { return "." + filepath.Base(path) + tempMiddle }
+const randomLength = 12
 
-// RemoveStale removes temporary files for a path that a killed process left. It leaves
-// those alone that a process still writes, and those of other users.
+// tempPart splits a name into a temporary one and what SQLite has added to that, such as -wal.
+var tempPart = regexp.MustCompile(`^(\..+\.ark-[A-Z2-7]{12}\.tmp)(.*)$`)
+
+// RemoveStale removes the temporary files that killed processes have left in the folder of a
+// path, for whatever file: the next backup may have another name. It leaves those alone that a
+// process still writes, and those of other users.
 func RemoveStale(path string) error {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir) // sorted: x.tmp comes before x.tmp-wal
@@ -34,14 +38,13 @@ func RemoveStale(path string) error {
 		return withoutName(err)
 	}
 	for _, entry := range entries {
-		rest, ours := strings.CutPrefix(entry.Name(), tempStart(path))
-		random, of, found := strings.Cut(rest, tempEnd)
-		if !ours || !found || !entry.Type().IsRegular() {
+		parts := tempPart.FindStringSubmatch(entry.Name())
+		if parts == nil || !entry.Type().IsRegular() {
 			continue
 		}
 		// What SQLite puts beside a database is stale when that is gone.
-		if of != "" {
-			if _, err := os.Lstat(filepath.Join(dir, tempStart(path)+random+tempEnd)); err == nil {
+		if parts[2] != "" {
+			if _, err := os.Lstat(filepath.Join(dir, parts[1])); err == nil {
 				continue
 			}
 		}
