@@ -52,7 +52,7 @@ func NewEtcd(ctx context.Context, o EtcdOptions) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config.DialOptions = []grpc.DialOption{grpc.WithChainUnaryInterceptor(failFast)}
+	config.DialOptions = append(config.DialOptions, grpc.WithChainUnaryInterceptor(failFast))
 	backend, err := NewClient(ctx, ClientOptions{
 		CompactionInterval: o.CompactionInterval,
 		Findings:           o.Findings,
@@ -147,12 +147,31 @@ func (o EtcdOptions) clientConfig(ctx context.Context) (clientv3.Config, error) 
 	if err != nil {
 		return clientv3.Config{}, err
 	}
+	var dial []grpc.DialOption
+	if allUnix(o.Servers) {
+		dial = append(dial, grpc.WithContextDialer(dialUnix))
+	}
 	return clientv3.Config{
-		Endpoints: o.Servers, TLS: secure, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
+		Endpoints: o.Servers, TLS: secure, DialOptions: dial, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
 		MaxCallSendMsgSize: max(o.MaxObjectBytes+sendMargin, minSend),
 		// It would log in a format of its own what its callers get as errors too.
 		Logger: zap.NewNop(),
 	}, nil
+}
+
+func allUnix(servers []string) bool {
+	return !slices.ContainsFunc(servers, func(s string) bool { return !strings.HasPrefix(s, "unix:") })
+}
+
+// dialUnix checks the socket before each connection: once the server has gone, another user may
+// listen at its path.
+func dialUnix(ctx context.Context, address string) (net.Conn, error) {
+	path := strings.TrimPrefix(strings.TrimPrefix(address, "unix:"), "//")
+	if err := privatefile.CheckSocket(path); err != nil {
+		return nil, err
+	}
+	var dialer net.Dialer
+	return dialer.DialContext(ctx, "unix", path)
 }
 
 // A request holds more than the object, and what the server is to refuse has to get there. minSend is

@@ -15,7 +15,8 @@ import (
 // Merge adds the entry to a kubeconfig file, or updates it there; the file is made with mode 0600 if it
 // is missing. The context becomes the current one as edit says; switched reports that.
 //
-// The file is replaced in one step and keeps its mode and owner; a symbolic link stays one. A file that
+// The file is replaced in one step and keeps its owner; others lose their rights to it, for it holds
+// the token. A symbolic link stays one. A file that
 // would not change is not written.
 func (e Entry) Merge(path string, always bool) (switched bool, err error) {
 	unlock, err := lock(path)
@@ -29,7 +30,7 @@ func (e Entry) Merge(path string, always bool) (switched bool, err error) {
 		return false, err
 	}
 	// The token must not get into a file that another user has put there.
-	if err := errors.Join(privatefile.CheckFolder(filepath.Dir(target)), privatefile.CheckGiven(path, true)); err != nil {
+	if err := errors.Join(privatefile.CheckFolder(filepath.Dir(target)), privatefile.CheckGiven(path, false)); err != nil {
 		return false, err
 	}
 	old, err := os.ReadFile(target)
@@ -44,7 +45,10 @@ func (e Entry) Merge(path string, always bool) (switched bool, err error) {
 		return false, err
 	}
 	content, err := encode(document)
-	if err != nil || bytes.Equal(content, old) {
+	if err != nil {
+		return switched, err
+	}
+	if err := privatefile.Tighten(target); err != nil || bytes.Equal(content, old) {
 		return switched, err
 	}
 	return switched, replace(target, content)

@@ -108,7 +108,7 @@ func TestTheRestIsKept(t *testing.T) {
 		t.Errorf("%+v", config)
 	}
 	info, err := os.Stat(path)
-	if err != nil || info.Mode() != 0o640 {
+	if err != nil || info.Mode() != 0o600 {
 		t.Errorf("mode %s, %v", info.Mode(), err)
 	}
 }

@@ -18,6 +18,7 @@
 //	Open(path, flag)            opens a file that only we or root may have written
 //	CheckFolder(path)           reports whether others could plant files in a folder
 //	CheckGiven(path)            the same for a file that the user names, such as a TLS key
+//	CheckSocket(path)           the same for a unix socket to connect to
 //
 // What another user owns or may write is refused with an *UntrustedError, which names the
 // command that mends it. A file of ours that others may read is tightened, with a line in

@@ -89,6 +89,27 @@ func tighten(path string, info fs.FileInfo, chmod func(fs.FileMode) error, most 
 	return nil
 }
 
+// Tighten takes the rights of others from a file that the user made and that is to hold a secret. A
+// link is followed. One that does not exist is fine.
+func Tighten(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	now := info.Mode().Perm() &^ 0o077
+	if now == info.Mode().Perm() {
+		return nil
+	}
+	if err := os.Chmod(path, now); err != nil {
+		return fmt.Errorf("take the rights of other users from %s: %w", path, err)
+	}
+	slog.Warn("took the rights of other users from a file", "path", path, "mode", octal(info.Mode()), "now", octal(now))
+	return nil
+}
+
 func octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode.Perm()) }
 
 // Secure checks and tightens a file that something else opens; one that does not exist is
@@ -195,12 +216,35 @@ func Prepare(path string) error {
 }
 
 // CheckSocket refuses a unix socket behind which another user may listen. One that does not
-// exist is fine.
+// exist is fine. A link is followed where it is ours or root's.
+//
+// It holds for one connection: another user may listen there later, where the folder is one
+// like /tmp and the socket is gone.
 func CheckSocket(path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
 	if err := CheckFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
-	info, err := os.Stat(path)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := checkLinks(path); err != nil {
+		return err
+	}
+	real, err := filepath.EvalSymlinks(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // a link to nowhere
+	case err != nil:
+		return err
+	}
+	if err := CheckFolder(filepath.Dir(real)); err != nil {
+		return err
+	}
+	info, err := os.Lstat(real)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -208,7 +252,10 @@ func CheckSocket(path string) error {
 		return err
 	}
 	if uid, _ := ownerOf(info); !trustedUser(uid) {
-		return foreign(path, uid)
+		return foreign(real, uid)
+	}
+	if info.Mode()&fs.ModeSocket == 0 {
+		return untrusted(real, "is not a socket", "name the socket of a server: --etcd-listen says where it is")
 	}
 	return nil
 }

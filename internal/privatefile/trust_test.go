@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -218,4 +219,71 @@ func TestGiven(t *testing.T) {
 		})
 	}
 	must(t, CheckGiven(filepath.Join(t.TempDir(), "none"), true), CheckGiven(os.DevNull, true))
+}
+
+// A socket is connected to only where nobody but us or root can listen behind its name.
+func TestSocket(t *testing.T) {
+	const shared = 0o777 | fs.ModeSticky // as /tmp
+	listen := func(t *testing.T, path string) {
+		t.Helper()
+		l, err := net.Listen("unix", path)
+		must(t, err)
+		t.Cleanup(func() { l.Close() })
+	}
+	for _, c := range []struct {
+		name string
+		root bool
+		mode fs.FileMode // of the folder
+		// plant makes what is found at path; other is a path beside it.
+		plant func(t *testing.T, path, other string)
+		want  string // part of the refusal, empty where it is fine
+	}{
+		{"nothing", false, shared, func(*testing.T, string, string) {}, ""},
+		{"ours", false, 0o700, func(t *testing.T, path, _ string) { listen(t, path) }, ""},
+		{"ours in a shared folder", false, shared, func(t *testing.T, path, _ string) { listen(t, path) }, ""},
+		{"ours in a folder open to all", false, 0o777, func(t *testing.T, path, _ string) { listen(t, path) }, "chmod o-w "},
+		{"none in a folder open to all", false, 0o777, func(*testing.T, string, string) {}, "chmod o-w "},
+		{"a stranger's in a shared folder", true, shared, func(t *testing.T, path, _ string) {
+			listen(t, path)
+			must(t, os.Chown(path, stranger, stranger))
+		}, "belongs to uid 54321"},
+		{"a link of ours to one of ours", false, shared, func(t *testing.T, path, other string) {
+			listen(t, other)
+			must(t, os.Symlink(other, path))
+		}, ""},
+		{"a link of ours to a stranger's", true, shared, func(t *testing.T, path, other string) {
+			listen(t, other)
+			must(t, os.Lchown(other, stranger, stranger), os.Symlink(other, path))
+		}, "belongs to uid 54321"},
+		{"a stranger's link to one of ours", true, shared, func(t *testing.T, path, other string) {
+			listen(t, other)
+			must(t, os.Symlink(other, path), os.Lchown(path, stranger, stranger))
+		}, "symbolic link of uid 54321"},
+		{"a stranger's link to nowhere", true, shared, func(t *testing.T, path, other string) {
+			must(t, os.Symlink(other, path), os.Lchown(path, stranger, stranger))
+		}, "symbolic link of uid 54321"},
+		{"a link of ours into a folder open to all", false, 0o700, func(t *testing.T, path, other string) {
+			open := filepath.Join(filepath.Dir(other), "open")
+			must(t, os.Mkdir(open, 0o700), os.Chmod(open, 0o777))
+			listen(t, filepath.Join(open, "s"))
+			must(t, os.Symlink(filepath.Join(open, "s"), path))
+		}, "chmod o-w "},
+		{"a file", false, 0o700, func(t *testing.T, path, _ string) { must(t, os.WriteFile(path, nil, 0o600)) }, "is not a socket"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if c.root {
+				asRoot(t)
+			}
+			dir, err := os.MkdirTemp("", "ark") // the paths of sockets must be short
+			must(t, err)
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			must(t, os.Chmod(dir, c.mode))
+			path := filepath.Join(dir, "s")
+			c.plant(t, path, filepath.Join(dir, "other"))
+			err = CheckSocket(path)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
 }
