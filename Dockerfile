@@ -1,6 +1,6 @@
 # The image that "make image" makes, for those who have a container engine. What is in it comes from deploy/image/content;
-# a test there holds the instructions below to it.
-FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+# a test there holds the instructions below to it. "docker buildx imagetools inspect golang:VERSION" prints the digest of another release of Go.
+FROM --platform=$BUILDPLATFORM golang:1.26.8@sha256:3c3e25a4da13fd0478eed2df1eb35a0e667094a7124d3993a6a1d30f71c17e79 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,5 +47,27 @@ func TestDockerfile(t *testing.T) {
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("the Dockerfile has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestBaseImages: the image has no base, and what builds it cannot change under its tag.
+func TestBaseImages(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pinned := regexp.MustCompile(`^FROM --platform=\$BUILDPLATFORM golang:1\.\d+\.\d+@sha256:[0-9a-f]{64} AS build$`)
+	var last string
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "FROM ") {
+			continue
+		}
+		last = line
+		if line != "FROM scratch" && !pinned.MatchString(line) {
+			t.Errorf("%s: name the release and its digest", line)
+		}
+	}
+	if last != "FROM scratch" {
+		t.Errorf("the image is made %s", last)
 	}
 }
