@@ -118,7 +118,7 @@ func (b *Client) Decorator() generic.StorageDecorator {
 			return nil, nil, err
 		}
 		cacher, err := cacherstorage.NewCacherFromConfig(cacherstorage.Config{
-			Storage:             history.storage(raw),
+			Storage:             raw,
 			Versioner:           storage.APIObjectVersioner{},
 			GroupResource:       config.GroupResource,
 			EventsHistoryWindow: config.EventsHistoryWindow,
@@ -160,12 +160,14 @@ func (b *Client) newStorage(config *storagebackend.ConfigForResource, history *h
 		transformer = identity.NewEncryptCheckTransformer()
 	}
 	deletable := utilfeature.DefaultFeatureGate.Enabled(features.AllowUnsafeMalformedObjectDeletion)
-	transformer, decoder = keyNotes{transformer}, tolerantDecoder{decoder}
+	watched := newWatchedKeys()
+	transformer, decoder = keyNotes{transformer, watched}, tolerantDecoder{decoder}
 	if deletable {
 		transformer = etcd3.WithCorruptObjErrorHandlingTransformer(transformer)
 		decoder = etcd3.WithCorruptObjErrorHandlingDecoder(decoder)
 	}
-	store, err := etcd3.New(client, b.compactor, history.codec(config.Codec), newFunc, newListFunc, config.Prefix, resourcePrefix,
+	codec := history.codec(tolerantCodec{config.Codec, watched})
+	store, err := etcd3.New(client, b.compactor, codec, newFunc, newListFunc, config.Prefix, resourcePrefix,
 		config.GroupResource, transformer, config.LeaseManagerConfig, decoder, versioner)
 	if err != nil {
 		_ = client.Close()
@@ -175,7 +177,14 @@ func (b *Client) newStorage(config *storagebackend.ConfigForResource, history *h
 		store.Close()
 		_ = client.Close() // nothing is left that could act on the error
 	}
-	tolerant := withoutUndecodable{Interface: store, resource: config.GroupResource, findings: b.options.Findings}
+	tolerant := withoutUndecodable{
+		Interface: store,
+		resource:  config.GroupResource,
+		prefix:    path.Join("/", config.Prefix, resourcePrefix) + "/",
+		newObject: newFunc,
+		history:   history,
+		findings:  b.options.Findings,
+	}
 	if deletable {
 		tolerant.Interface = etcd3.NewStoreWithUnsafeCorruptObjectDeletion(store, config.GroupResource)
 	}

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,60 +71,14 @@ func (c countingCodec) Decode(data []byte, defaults *schema.GroupVersionKind, in
 	return c.Codec.Decode(data, defaults, into)
 }
 
-// storage returns s with watches whose events bear the history's stamps, for a watch cache.
-func (h *history) storage(s storage.Interface) storage.Interface { return stampingStorage{s, h} }
-
-type stampingStorage struct {
-	storage.Interface
-	history *history
-}
-
-// Watch implements storage.Interface.
-func (s stampingStorage) Watch(ctx context.Context, key string, opts storage.ListOptions) (watch.Interface, error) {
-	w, err := s.Interface.Watch(ctx, key, opts)
-	if err != nil || !opts.RecordTimestamps {
-		return w, err // only the watch cache asks for stamps
-	}
-	stamping := &stampingWatch{Interface: w, history: s.history, result: make(chan watch.Event, stampBuffer), stopped: make(chan struct{})}
-	go stamping.run()
-	return stamping, nil
-}
-
-// stampBuffer lets the storage's watch go on while the cache takes an event in.
-const stampBuffer = 16
-
-// stampingWatch passes events on. Its goroutine ends with the watch below, or at Stop.
-type stampingWatch struct {
-	watch.Interface
-	history *history
-	result  chan watch.Event
-	stop    sync.Once
-	stopped chan struct{}
-}
-
-func (w *stampingWatch) run() {
-	defer close(w.result)
-	for e := range w.Interface.ResultChan() {
-		if stamped, ok := e.Object.(storage.WatchEventWithRecordTime); ok {
-			if at := w.history.stamp(stamped.RecordTime()); !at.Equal(stamped.RecordTime()) {
-				e.Object = restamped{stamped.Unwrap(), at}
-			}
-		}
-		select {
-		case w.result <- e:
-		case <-w.stopped:
-			return
+// restamp returns an event of the storage with the history's stamp.
+func (h *history) restamp(e watch.Event) watch.Event {
+	if stamped, ok := e.Object.(storage.WatchEventWithRecordTime); ok {
+		if at := h.stamp(stamped.RecordTime()); !at.Equal(stamped.RecordTime()) {
+			e.Object = restamped{stamped.Unwrap(), at}
 		}
 	}
-}
-
-// ResultChan implements watch.Interface.
-func (w *stampingWatch) ResultChan() <-chan watch.Event { return w.result }
-
-// Stop implements watch.Interface.
-func (w *stampingWatch) Stop() {
-	w.stop.Do(func() { close(w.stopped) })
-	w.Interface.Stop()
+	return e
 }
 
 // restamped is an object with the time of its event; the watch cache unwraps it.

@@ -13,9 +13,11 @@ import (
 )
 
 // A stored object that cannot be decoded makes the stock storage fail every list of its
-// resource. The watch cache begins with a list, so it would never be ready, and with
-// it the server would not. Here lists leave such objects out. They are logged and counted;
-// reading one by its name still fails, and an administrator can delete it.
+// resource, and end every watch that meets it. The watch cache begins with a list, so it
+// would never be ready, and with it the server would not; and its reflector would repeat the
+// watch from the same revision, without a pause, for half a minute. Here lists leave such
+// objects out, and watches deliver them as deleted. They are logged and counted; reading one
+// by its name still fails, and an administrator can delete it.
 
 // listing collects what one list has left out. It belongs to one goroutine.
 type listing struct {
@@ -32,12 +34,15 @@ func listingFrom(ctx context.Context) *listing {
 	return l
 }
 
-// withoutUndecodable is a storage whose lists have no undecodable objects. It needs
-// keyNotes and tolerantDecoder in the storage.
+// withoutUndecodable is a storage whose lists and watches have no undecodable objects. It
+// needs keyNotes, tolerantDecoder and tolerantCodec in the storage.
 type withoutUndecodable struct {
 	storage.Interface
-	resource schema.GroupResource
-	findings *Findings
+	resource  schema.GroupResource
+	prefix    string // of the keys of the resource, with a slash at its end
+	newObject func() runtime.Object
+	history   *history
+	findings  *Findings
 }
 
 // GetList implements storage.Interface.
@@ -70,15 +75,27 @@ func removeNameless(list runtime.Object) error {
 	return nil
 }
 
-// keyNotes notes which key a list decodes next: the decoder is not told.
-type keyNotes struct{ value.Transformer }
+// keyNotes notes which key a list or a watch decodes next: what decodes is not told.
+type keyNotes struct {
+	value.Transformer
+	watched *watchedKeys
+}
 
-// TransformFromStorage implements value.Transformer.
+// TransformFromStorage implements value.Transformer. In a list or a watch, what cannot be
+// transformed is left to the decoder, which cannot decode it either.
 func (n keyNotes) TransformFromStorage(ctx context.Context, data []byte, key value.Context) ([]byte, bool, error) {
-	if l := listingFrom(ctx); l != nil {
+	plain, stale, err := n.Transformer.TransformFromStorage(ctx, data, key)
+	l, watching := listingFrom(ctx), isWatch(ctx)
+	if err != nil && (l != nil || watching) {
+		plain, stale, err = data, false, nil
+	}
+	if l != nil {
 		l.key = string(key.AuthenticatedData())
 	}
-	return n.Transformer.TransformFromStorage(ctx, data, key)
+	if watching {
+		plain = n.watched.note(plain, string(key.AuthenticatedData()))
+	}
+	return plain, stale, err
 }
 
 // tolerantDecoder decodes an element of a list that cannot be decoded to an object without

@@ -22,13 +22,14 @@ import (
 
 // running is a server on a database in a temporary folder, ready to be used.
 type running struct {
-	config  *rest.Config // the admin's, from the kubeconfig
-	objects dynamic.Interface
-	core    clientset.Interface
-	server  *Server
-	store   *mvcc.Store
-	actors  chan apiserver.Actor // of writes, as many as fit
-	beneath *etcdserver.Server
+	config   *rest.Config // the admin's, from the kubeconfig
+	objects  dynamic.Interface
+	core     clientset.Interface
+	server   *Server
+	store    *mvcc.Store
+	actors   chan apiserver.Actor // of writes, as many as fit
+	beneath  *etcdserver.Server
+	findings *apiserver.Findings
 }
 
 // damage stores a text in place of what the server has at a key.
@@ -66,7 +67,9 @@ func start(t testing.TB, dir string) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	endpoint := etcdserver.New(store, etcdserver.Options{})
 	actors := make(chan apiserver.Actor, 1000)
+	findings := apiserver.NewFindings()
 	backend, err := apiserver.NewClient(ctx, apiserver.ClientOptions{
+		Findings:  findings,
 		NewClient: func() (*kubernetes.Client, error) { return direct.NewClient(endpoint), nil },
 		Annotate: func(ctx context.Context, a apiserver.Actor) context.Context {
 			select {
@@ -108,7 +111,7 @@ func start(t testing.TB, dir string) *running {
 		t.Fatal(err)
 	}
 	config.QPS = -1
-	r := &running{config: config, server: server, store: store, actors: actors, beneath: endpoint}
+	r := &running{config: config, server: server, store: store, actors: actors, beneath: endpoint, findings: findings}
 	if r.objects, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}
