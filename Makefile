@@ -86,6 +86,10 @@ e2e-gitops: build ## Sync, heal and prune every kind with the engines of Argo CD
 	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
 	cd e2e/gitops && go vet . && go test $(TESTFLAGS) -count=1 -timeout 40m .
 
+.PHONY: e2e-matrix
+e2e-matrix: build databases ## Run what depends on a database server on every version of PostgreSQL, MariaDB and MySQL that can be had; writes docs/databases.md
+	e2e/tools/matrix.sh
+
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
 	e2e/conformance/run.sh

@@ -94,7 +94,7 @@ arrange() {
         [[ -f $name && ! -L $name ]] && head -c 4 "$name" | grep -q ELF && programs+=("$name")
       done
       own "$root" "${programs[@]}" || return 1
-      for name in initdb postgres psql pg_ctl pg_basebackup pg_dump pg_dumpall pg_upgrade; do
+      for name in initdb postgres psql pg_ctl pg_basebackup pg_dump pg_dumpall pg_restore pg_upgrade createdb dropdb; do
         [[ -x $bin/$name ]] && wrapper "$2/bin/$name" "$bin/$name"
       done ;;
     mariadb-*)
@@ -124,8 +124,8 @@ case \${1-} in --no-defaults|--defaults-file=*) first=\$1; shift ;; esac
 exec $root/usr/sbin/mysqld \$first --basedir=$root/usr --lc-messages-dir=$root/usr/share/mysql --plugin-dir=$root/usr/lib/mysql/plugin --secure-file-priv=NULL --mysqlx=OFF "\$@"
 SH
       chmod +x "$2/bin/mysqld"
-      wrapper "$2/bin/mysql" "$root/usr/bin/mysql --no-defaults"
-      wrapper "$2/bin/mysqldump" "$root/usr/bin/mysqldump --no-defaults" ;;
+      wrapper "$2/bin/mysql" "$root/usr/bin/mysql"
+      wrapper "$2/bin/mysqldump" "$root/usr/bin/mysqldump" ;;
   esac
 }
 

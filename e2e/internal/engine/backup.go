@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+
+	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
 // Dump has the database server's own program write the database to a file, as docs/operations/backup.md says.
@@ -15,7 +17,11 @@ func (p Place) Dump(ctx context.Context, file string) error {
 	case PostgreSQL:
 		return p.run(ctx, "", "pg_dump", "-Fc", "--no-owner", "-f", file, p.Config.Name)
 	case MySQL:
-		return p.run(ctx, "", "mariadb-dump", "--single-transaction", "--hex-blob", "--result-file="+file, p.Config.Name)
+		name, args := "mariadb-dump", []string{"--single-transaction", "--hex-blob", "--result-file=" + file}
+		if !sqltest.IsMariaDB() {
+			name, args = "mysqldump", append(args, "--set-gtid-purged=OFF", "--no-tablespaces")
+		}
+		return p.run(ctx, "", name, append(args, p.Config.Name)...)
 	}
 	return fmt.Errorf("dump %s: there is no database server", p.Storage)
 }
@@ -32,10 +38,14 @@ func (p Place) Load(ctx context.Context, file string) error {
 		}
 		return nil
 	case MySQL:
-		if err := p.run(ctx, "", "mariadb", "-e", fmt.Sprintf("DROP DATABASE %s; CREATE DATABASE %s", name, name)); err != nil {
+		client := "mariadb"
+		if !sqltest.IsMariaDB() {
+			client = "mysql"
+		}
+		if err := p.run(ctx, "", client, "-e", fmt.Sprintf("DROP DATABASE %s; CREATE DATABASE %s", name, name)); err != nil {
 			return err
 		}
-		return p.run(ctx, file, "mariadb", name)
+		return p.run(ctx, file, client, name)
 	}
 	return fmt.Errorf("load %s: there is no database server", p.Storage)
 }
@@ -65,15 +75,19 @@ func (p Place) run(ctx context.Context, stdin, name string, args ...string) erro
 	return nil
 }
 
-// program finds a program where the servers' own are, or on the path.
+// program finds a program of the server that the tests run on: beside the one that a variable names, on the path, or where
+// Debian keeps PostgreSQL's.
 func program(name string) (string, error) {
+	beside := filepath.Join(filepath.Dir(os.Getenv(sqltest.MySQLProgram)), name)
+	if _, err := os.Stat(beside); err == nil && !sqltest.IsMariaDB() {
+		return beside, nil
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
 	found, _ := filepath.Glob(filepath.Join("/usr/lib/postgresql/*/bin", name)) // the pattern is well-formed
-	if len(found) > 0 {
-		return slices.Max(found), nil
+	if len(found) == 0 {
+		return "", fmt.Errorf("find %s: on Debian it is in postgresql-client or mariadb-client, on others beside the server", name)
 	}
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return "", fmt.Errorf("find %s: on Debian it is in postgresql-client or mariadb-client, on others beside the server: %w", name, err)
-	}
-	return path, nil
+	return slices.Max(found), nil
 }
