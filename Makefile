@@ -54,17 +54,22 @@ race: databases ## Run the tests of the store and its endpoint under the race de
 
 .PHONY: e2e-tools
 e2e-tools: ## Build the real components that the end-to-end tests run against
-	e2e/tools/build.sh etcd etcdctl kubectl kine helm
+	e2e/tools/build.sh etcd etcdctl kubectl kine helm ark-server-before
 
 .PHONY: e2e
 e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./stop ./crash ./damage ./differential ./replicas ./contract
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./stop ./crash ./damage ./differential ./replicas ./upgrade ./contract
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one
 	e2e/tools/build.sh kubectl
 	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 30m ./container -image='$(CURDIR)/bin/ark-server-image.tar'
+
+.PHONY: e2e-upgrade
+e2e-upgrade: build databases ## Replace the release before by this one and go back, under writers
+	e2e/tools/build.sh ark-server-before
+	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 20m ./upgrade
 
 .PHONY: e2e-damage
 e2e-damage: ## Damage SQLite databases 400 times, and see that nothing acknowledged is missing in silence

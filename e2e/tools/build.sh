@@ -2,7 +2,7 @@
 # Builds the real components that the end-to-end tests and benchmarks run against, from their Go modules.
 #
 #   e2e/tools/build.sh NAME...     NAME: etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm | all
-#                                  or, not in "all": kube-apiserver-1.30 kube-controller-manager-1.30
+#                                  or, not in "all": kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before
 #
 # Binaries land in $ARK_CACHE (default: <repo>/.cache/bin). A binary is built only when it is missing or
 # when its stamp (NAME.version) names another version, so calling this before every run is cheap.
@@ -19,11 +19,13 @@ OLD_KUBE_VERSION=v1.30.14
 OLD_KUBE_BUILD_DATE=2025-06-17T18:28:43Z
 KINE_VERSION=v0.17.5
 HELM_VERSION=v3.22.0
+# The release of ark-server that databases and clusters are upgraded from.
+BEFORE_COMMIT=adc229ffd23cc0070e1a7fab6303521990676538
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARK_CACHE:-$(cd "$here/../.." && pwd)/.cache/bin}
 known=(etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm)
-old_kube=(kube-apiserver-1.30 kube-controller-manager-1.30)
+rest=(kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before)
 
 say()  { printf 'tools: %s\n' "$*" >&2; }
 fail() { printf 'tools: error: %s\n' "$*" >&2; exit 1; }
@@ -157,6 +159,21 @@ build_helm() {
   package=helm.sh/helm/v3/cmd/helm compile helm "$HELM_VERSION" -ldflags "$flags"
 }
 
+before_source() {
+  git -C "$here/../.." archive "$BEFORE_COMMIT" | tar -x
+}
+
+build_before() {
+  git -C "$here" cat-file -e "$BEFORE_COMMIT^{commit}" 2>/dev/null ||
+    fail "commit $BEFORE_COMMIT is not here: this clone has no history; run \"git fetch --unshallow\""
+  local src=$cache/src/ark-server-$BEFORE_COMMIT
+  once "$src" before_source
+  export CGO_ENABLED=0
+  cd "$src"
+  package=./cmd/ark-server compile ark-server-before "$BEFORE_COMMIT" -buildvcs=false \
+    -ldflags "-s -w -X github.com/mckinsey/ark-server/internal/version.version=before"
+}
+
 build() {
   case $1 in
     etcd|etcdctl) current "$1" "$ETCD_VERSION" || (build_etcd "$1") ;;
@@ -164,11 +181,12 @@ build() {
     kube-apiserver-1.30|kube-controller-manager-1.30) current "$1" "$OLD_KUBE_VERSION" || (build_kube "$1" "$OLD_KUBE_VERSION" "$OLD_KUBE_BUILD_DATE" 2) ;;
     kine) current kine "$KINE_VERSION" || (build_kine) ;;
     helm) current helm "$HELM_VERSION" || (build_helm) ;;
-    *) fail "unknown component '$1'; known: ${known[*]} ${old_kube[*]} all" ;;
+    ark-server-before) current "$1" "$BEFORE_COMMIT" || (build_before) ;;
+    *) fail "unknown component '$1'; known: ${known[*]} ${rest[*]} all" ;;
   esac
 }
 
-(($#)) || fail "name the components to build: ${known[*]} ${old_kube[*]} all"
+(($#)) || fail "name the components to build: ${known[*]} ${rest[*]} all"
 command -v go >/dev/null || fail "no go command found: install Go 1.26 or later"
 mkdir -p "$cache"
 # One build at a time: a second caller waits, then finds the binaries there.
