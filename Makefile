@@ -54,12 +54,12 @@ race: databases ## Run the tests of the store and its endpoint under the race de
 
 .PHONY: e2e-tools
 e2e-tools: ## Build the real components that the end-to-end tests run against
-	e2e/tools/build.sh etcd etcdctl kubectl kine helm ark-server-before
+	e2e/tools/build.sh etcd etcdctl kubectl kine helm
 
 .PHONY: e2e
 e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./stop ./crash ./damage ./differential ./replicas ./upgrade ./contract
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./badinput ./stop ./crash ./damage ./differential ./replicas ./contract
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one
