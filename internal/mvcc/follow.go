@@ -37,13 +37,34 @@ func (s *Store) catchUp(ctx context.Context) error {
 		return err
 	}
 	if r.Revision < before.Revision || r.Change < before.Change {
-		return fmt.Errorf("the database has gone back from revision %d (change %d) to %d (%d): it is an older copy: stop every replica, run ark-server restore --bump-revision, and start them again",
-			before.Revision, before.Change, r.Revision, r.Change)
+		s.goneBack.CompareAndSwap(nil, &goneBackError{before, r.Position})
+	}
+	if err := s.usable(); err != nil {
+		return err
 	}
 	if err := s.advance(ctx, r); err != nil {
 		return err
 	}
 	s.counters.current.Store(begin.UnixNano())
+	return nil
+}
+
+// goneBackError says that the database is an older copy of what this replica has published, as
+// after a fail-over that lost commits. It stays: once other replicas have written, the counter is
+// past what was lost, and this replica's state and the database's are two histories.
+type goneBackError struct{ from, to Position }
+
+func (e *goneBackError) Error() string {
+	return fmt.Sprintf("the database has gone back from revision %d (change %d) to %d (%d): it is an older copy: stop every replica, run ark-server restore --bump-revision, and start them again",
+		e.from.Revision, e.from.Change, e.to.Revision, e.to.Change)
+}
+
+// usable is an error once the database has gone back: nothing may be read or written through this
+// replica any more.
+func (s *Store) usable() error {
+	if e := s.goneBack.Load(); e != nil {
+		return e
+	}
 	return nil
 }
 

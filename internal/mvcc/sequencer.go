@@ -221,6 +221,9 @@ func (s *sequencer) write(ctx context.Context, decide func(*batch)) error {
 }
 
 func (s *sequencer) writeBatch(ctx context.Context, decide func(*batch)) error {
+	if err := s.usable(); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	if s.contended > 0 {
 		return s.writeInTurn(ctx, decide)
 	}
