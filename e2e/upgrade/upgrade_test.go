@@ -15,6 +15,7 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/e2e/internal/journal"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
 
@@ -118,10 +119,10 @@ func TestRolling(t *testing.T) {
 				f.options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: flags}
 				f.replace(t, i, old)
 			}
-			if err := query.EnsureNamespace(t.Context(), f.any(), namespace); err != nil {
+			if err := query.EnsureNamespace(t.Context(), f.any(), journal.Namespace); err != nil {
 				t.Fatal(err)
 			}
-			j := &journal{there: map[string]string{}}
+			j := journal.New()
 			for _, round := range []struct {
 				name string
 				wrap func(component.Command) component.Command
@@ -130,7 +131,7 @@ func TestRolling(t *testing.T) {
 				var g errgroup.Group
 				for w := range writers {
 					g.Go(func() error {
-						return j.write(ctx, fmt.Sprintf("%s-%d", strings.ReplaceAll(round.name, " ", "-"), w), f.any)
+						return j.Write(ctx, fmt.Sprintf("%s-%d", strings.ReplaceAll(round.name, " ", "-"), w), f.any)
 					})
 				}
 				for i := range f.servers {
@@ -143,9 +144,9 @@ func TestRolling(t *testing.T) {
 					t.Fatalf("%s: %v", round.name, err)
 				}
 				for i := range f.servers {
-					j.check(t, f.at[i], fmt.Sprintf("%s, replica %d", round.name, i))
+					j.Check(t, f.at[i], fmt.Sprintf("%s, replica %d", round.name, i))
 				}
-				t.Logf("%s: %d writes were acknowledged, %d attempts were not", round.name, j.writes, j.refused)
+				t.Logf("%s: %d writes were acknowledged, %d attempts were not", round.name, j.Writes, j.Refused)
 			}
 		})
 	}
@@ -169,7 +170,7 @@ func TestSQLite(t *testing.T) {
 		}
 		return s, client
 	}
-	j := &journal{there: map[string]string{}}
+	j := journal.New()
 	run := func(name string, s *component.ArkServer, client *rest.RESTClient) {
 		t.Helper()
 		ctx, stop := context.WithTimeout(t.Context(), pause)
@@ -177,26 +178,26 @@ func TestSQLite(t *testing.T) {
 		var g errgroup.Group
 		for w := range writers {
 			g.Go(func() error {
-				return j.write(ctx, fmt.Sprintf("%s-%d", name, w), func() *rest.RESTClient { return client })
+				return j.Write(ctx, fmt.Sprintf("%s-%d", name, w), func() *rest.RESTClient { return client })
 			})
 		}
 		if err := g.Wait(); err != nil {
 			t.Fatal(err)
 		}
-		j.check(t, client, name)
+		j.Check(t, client, name)
 		if err := s.Stop(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s, client := start()
-	if err := query.EnsureNamespace(t.Context(), client, namespace); err != nil {
+	if err := query.EnsureNamespace(t.Context(), client, journal.Namespace); err != nil {
 		t.Fatal(err)
 	}
 	run("before", s, client)
 
 	options.Wrap = nil
 	s, client = start()
-	j.check(t, client, "after the upgrade")
+	j.Check(t, client, "after the upgrade")
 	run("after", s, client)
 
 	options.Wrap = old
@@ -220,6 +221,6 @@ func TestSQLite(t *testing.T) {
 
 	options.Wrap = nil
 	s, client = start()
-	j.check(t, client, "after the release before has been tried")
+	j.Check(t, client, "after the release before has been tried")
 	run("at-last", s, client)
 }

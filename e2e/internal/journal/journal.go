@@ -1,4 +1,6 @@
-package upgrade
+// Package journal writes Query objects through an ark-server, keeps a journal of what was acknowledged, and compares it with what
+// is there.
+package journal
 
 import (
 	"context"
@@ -20,27 +22,31 @@ import (
 )
 
 const (
-	namespace = "upgraded"
-	queries   = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + namespace + "/queries"
+	// Namespace is where the objects are.
+	Namespace = "journal"
+	queries   = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + Namespace + "/queries"
 )
 
-// journal is what clients were told: the objects that must be there, each with its input.
-type journal struct {
+// Journal is what clients were told: the objects that must be there, each with its input.
+type Journal struct {
 	mu sync.Mutex
 	// there has the input of each acknowledged object.
 	there map[string]string
-	// writes counts what was acknowledged; refused what was answered with an error and sent again.
-	writes, refused int
+	// Writes counts what was acknowledged; Refused what was answered with an error and sent again. Read them while nobody writes.
+	Writes, Refused int
 }
 
-// write makes, changes and deletes objects until ctx ends. target is asked for a client before each attempt.
-func (j *journal) write(ctx context.Context, worker string, target func() *rest.RESTClient) error {
+// New is an empty journal.
+func New() *Journal { return &Journal{there: map[string]string{}} }
+
+// Write makes, changes and deletes objects until ctx ends. target is asked for a client before each attempt.
+func (j *Journal) Write(ctx context.Context, worker string, target func() *rest.RESTClient) error {
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	var mine []string
 	for i := 0; ctx.Err() == nil; i++ {
 		name := fmt.Sprintf("%s-%d", worker, i)
 		if err := j.until(ctx, target, func(ctx context.Context, c *rest.RESTClient) error {
-			err := query.Create(ctx, c, namespace, name, `{"input":"first","target":{"type":"agent","name":"researcher"}}`)
+			err := query.Create(ctx, c, Namespace, name, `{"input":"first","target":{"type":"agent","name":"researcher"}}`)
 			if apierrors.IsAlreadyExists(err) || err != nil && strings.Contains(err.Error(), "already exists") {
 				return nil // an attempt before, whose answer was lost
 			}
@@ -81,7 +87,7 @@ func (j *journal) write(ctx context.Context, worker string, target func() *rest.
 
 // until tries until the write is acknowledged. A replica that goes away cuts connections and answers 503: what is tried again may
 // have been done, and every write here may be done twice.
-func (j *journal) until(ctx context.Context, target func() *rest.RESTClient, try func(context.Context, *rest.RESTClient) error) error {
+func (j *Journal) until(ctx context.Context, target func() *rest.RESTClient, try func(context.Context, *rest.RESTClient) error) error {
 	limit := time.Now().Add(2 * time.Minute)
 	for {
 		err := try(context.WithoutCancel(ctx), target())
@@ -95,17 +101,17 @@ func (j *journal) until(ctx context.Context, target func() *rest.RESTClient, try
 			return fmt.Errorf("for two minutes: %w", err)
 		}
 		j.mu.Lock()
-		j.refused++
+		j.Refused++
 		j.mu.Unlock()
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
 // set notes an acknowledged write; no input says that the object is gone.
-func (j *journal) set(name, input string) {
+func (j *Journal) set(name, input string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.writes++
+	j.Writes++
 	if input == "" {
 		delete(j.there, name)
 		return
@@ -113,12 +119,12 @@ func (j *journal) set(name, input string) {
 	j.there[name] = input
 }
 
-// check compares the journal with what a replica has, while nobody writes.
-func (j *journal) check(t *testing.T, client *rest.RESTClient, who string) {
-	t.Helper()
-	raw, err := client.Get().AbsPath(queries).Do(t.Context()).Raw()
+// Missing compares the journal with what a server has, while nobody writes: the objects that were acknowledged and are not there,
+// or older, and how many objects are there that the journal does not know.
+func (j *Journal) Missing(ctx context.Context, client *rest.RESTClient) (missing []string, unknown int, err error) {
+	raw, err := client.Get().AbsPath(queries).Do(ctx).Raw()
 	if err != nil {
-		t.Fatalf("%s: %v", who, err)
+		return nil, 0, fmt.Errorf("list the objects: %w: %s", err, raw)
 	}
 	var list struct {
 		Items []struct {
@@ -127,21 +133,30 @@ func (j *journal) check(t *testing.T, client *rest.RESTClient, who string) {
 		}
 	}
 	if err := json.Unmarshal(raw, &list); err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, o := range list.Items {
-		got[o.Metadata.Name] = o.Spec.Input
+		return nil, 0, fmt.Errorf("decode the list: %w", err)
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(got) == 0 || !maps.Equal(got, j.there) {
-		wrong := 0
-		for name, input := range j.there {
-			if got[name] != input {
-				wrong++
-			}
+	got := map[string]string{}
+	for _, o := range list.Items {
+		got[o.Metadata.Name] = o.Spec.Input
+		if _, ok := j.there[o.Metadata.Name]; !ok {
+			unknown++
 		}
-		t.Errorf("%s: %d objects, want %d; %d acknowledged ones are missing or older", who, len(got), len(j.there), wrong)
+	}
+	for _, name := range slices.Sorted(maps.Keys(j.there)) {
+		if got[name] != j.there[name] {
+			missing = append(missing, name)
+		}
+	}
+	return missing, unknown, nil
+}
+
+// Check fails a test unless a server has what the journal has, and no more.
+func (j *Journal) Check(t testing.TB, client *rest.RESTClient, who string) {
+	t.Helper()
+	missing, unknown, err := j.Missing(t.Context(), client)
+	if err != nil || len(missing) > 0 || unknown > 0 || len(j.there) == 0 {
+		t.Errorf("%s: of %d objects %d are missing or older, and %d are there that should not be: %v; %v", who, len(j.there), len(missing), unknown, missing[:min(5, len(missing))], err)
 	}
 }

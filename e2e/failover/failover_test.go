@@ -1,0 +1,246 @@
+package failover
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/journal"
+	"github.com/mckinsey/ark-server/e2e/internal/query"
+	"github.com/mckinsey/ark-server/internal/sqltest"
+)
+
+var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the moments of the fail-over")
+
+const (
+	writers  = 6
+	patience = time.Minute
+)
+
+// pair is a primary, its standby, and two ark-servers that may use either.
+type pair struct {
+	primary, standby *sqltest.Server
+	// wire is what the standby hears the primary through.
+	wire    *component.Proxy
+	dsnFile string
+	options [2]component.ArkOptions
+	servers [2]*component.ArkServer
+	clients [2]*rest.RESTClient
+}
+
+func start(t *testing.T) *pair {
+	t.Helper()
+	p := &pair{primary: sqltest.Own(t, sqltest.StartPostgres, sqltest.Options{Settings: []string{"wal_sender_timeout = '60s'"}})}
+	cfg, _, err := p.primary.CreateDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.wire, err = component.StartProxy(p.primary.Address()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.wire.Close)
+	if p.standby, err = sqltest.StartStandby(t.Context(), p.primary, p.wire.Port()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.standby.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.dsnFile = filepath.Join(t.TempDir(), "dsn")
+	dsn := fmt.Sprintf("postgres://postgres@%s,%s/%s?sslmode=disable&connect_timeout=2", p.primary.Address(), p.standby.Address(), cfg.Name)
+	if err := os.WriteFile(p.dsnFile, []byte(dsn), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range p.options {
+		p.options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: []string{"--storage=postgresql", "--db-dsn-file=" + p.dsnFile}}
+	}
+	p.startServers(t)
+	if err := query.EnsureNamespace(t.Context(), p.clients[0], journal.Namespace); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *pair) startServers(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for i := range p.options {
+		s, err := component.StartArk(ctx, p.options[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Kill)
+		p.servers[i] = s
+		if p.clients[i], err = component.RawClient(s.Config); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (p *pair) any() *rest.RESTClient { return p.clients[rand.IntN(len(p.clients))] }
+
+// write has writers at work until stop is called, which waits for them.
+func (p *pair) write(t *testing.T, j *journal.Journal, name string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var g errgroup.Group
+	for w := range writers {
+		g.Go(func() error { return j.Write(ctx, fmt.Sprintf("%s-%d", name, w), p.any) })
+	}
+	return func() {
+		t.Helper()
+		cancel()
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Int64N(int64(most-least)))
+}
+
+// TestSynchronous: with a standby that each commit waits for, a fail-over loses nothing, and clients need do no more than try again.
+func TestSynchronous(t *testing.T) {
+	r := rand.New(rand.NewPCG(*seed, 0))
+	t.Logf("-seed=%d", *seed)
+	p := start(t)
+	if err := p.primary.Exec(t.Context(), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
+		t.Fatal(err)
+	}
+	j := journal.New()
+	stop := p.write(t, j, "writer")
+	time.Sleep(between(r, time.Second, 4*time.Second))
+	p.primary.Kill()
+	died := time.Now()
+	time.Sleep(between(r, 0, time.Second))
+	if err := p.standby.Exec(t.Context(), "SELECT pg_promote()"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range p.clients {
+		eventually(t, func() error {
+			return query.Create(t.Context(), p.clients[i], journal.Namespace, fmt.Sprint("probe-", i), query.Spec(10))
+		})
+	}
+	t.Logf("%s after the primary's death both servers write again", time.Since(died).Round(time.Millisecond))
+	time.Sleep(time.Second)
+	stop()
+	t.Logf("%d writes acknowledged, %d attempts were not", j.Writes, j.Refused)
+	for i, c := range p.clients {
+		missing, _, err := j.Missing(t.Context(), c)
+		if err != nil || len(missing) > 0 {
+			t.Errorf("server %d: %d acknowledged writes are missing or older: %v; %v", i, len(missing), missing[:min(5, len(missing))], err)
+		}
+	}
+}
+
+// TestLostCommits: the standby lacks commits that were acknowledged. The servers say so, and neither read nor write, until the
+// counter has been moved on.
+func TestLostCommits(t *testing.T) {
+	r := rand.New(rand.NewPCG(*seed, 1))
+	t.Logf("-seed=%d", *seed)
+	p := start(t)
+	j := journal.New()
+	stop := p.write(t, j, "writer")
+	time.Sleep(between(r, time.Second, 3*time.Second))
+	p.wire.Stall(true)
+	time.Sleep(between(r, 300*time.Millisecond, 2*time.Second))
+	stop()
+	last := newest(t, p.clients[0])
+	if other := newest(t, p.clients[1]); other != last {
+		t.Fatalf("the servers are at %s and %s while nobody writes", last, other)
+	}
+	p.primary.Kill()
+	p.wire.Refuse(true)
+	p.wire.Cut()
+	p.wire.Stall(false)
+	if err := p.standby.Exec(t.Context(), "SELECT pg_promote()"); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range p.clients {
+		eventually(t, func() error {
+			err := query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("lost-", i), query.Spec(10))
+			if err == nil {
+				t.Fatalf("server %d goes on with a database that lacks acknowledged writes", i)
+			}
+			if log := p.servers[i].Stderr(); !strings.Contains(log, "the database has gone back from revision") {
+				return fmt.Errorf("it does not say why: %w", err)
+			}
+			return nil
+		})
+		if raw, err := c.Get().AbsPath("/apis/ark.mckinsey.com/v1alpha1/namespaces/" + journal.Namespace + "/queries").Do(t.Context()).Raw(); err == nil {
+			t.Errorf("server %d lists: %.200s", i, raw)
+		}
+	}
+	for _, s := range p.servers {
+		if err := s.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	binary, err := component.ServerBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), binary, "restore", "--storage=postgresql", "--db-dsn-file="+p.dsnFile, "--bump-revision").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p.startServers(t)
+	for i, c := range p.clients {
+		missing, unknown, err := j.Missing(t.Context(), c)
+		if err != nil || len(missing) == 0 {
+			t.Errorf("server %d: %d are missing, %d unknown, %v: the fail-over lost nothing, so this shows nothing", i, len(missing), unknown, err)
+		}
+		t.Logf("server %d: of %d acknowledged writes, the fail-over took %d objects or changes, and brought %d deleted ones back", i, j.Writes, len(missing), unknown)
+		if now := newest(t, c); len(now) < len(last) || len(now) == len(last) && now <= last {
+			t.Errorf("server %d is at %s, before %s, which was there before", i, now, last)
+		}
+	}
+	for i, c := range p.clients {
+		if err := query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("again-", i), query.Spec(10)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// newest is the resource version of a list.
+func newest(t *testing.T, c *rest.RESTClient) string {
+	t.Helper()
+	raw, err := c.Get().AbsPath("/apis/ark.mckinsey.com/v1alpha1/namespaces/" + journal.Namespace + "/agents").Do(t.Context()).Raw()
+	if err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	_, rest, _ := strings.Cut(string(raw), `"resourceVersion":"`)
+	version, _, found := strings.Cut(rest, `"`)
+	if !found {
+		t.Fatalf("no version in %.200s", raw)
+	}
+	return version
+}
+
+func eventually(t *testing.T, try func() error) {
+	t.Helper()
+	limit := time.Now().Add(patience)
+	for {
+		err := try()
+		if err == nil {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Fatalf("not within %s: %v", patience, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
