@@ -34,7 +34,7 @@ func TestArm64(t *testing.T) {
 	c.ready(t)
 	apply(t, c.foreignKubeconfig(t))
 	c.stop(t)
-	allOwnedBy(t, o.mounts[0].Source, 65532)
+	allOwnedBy(t, o.mounts[0].Source, 65532, o.user)
 }
 
 // foreignKubeconfig is what docker exec prints, with the emulator in front of the command.

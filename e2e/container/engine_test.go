@@ -61,6 +61,15 @@ func (o options) ids(t *testing.T) (user, group int) {
 	return user, group
 }
 
+// environment is the image's, in which -e replaces what it sets anew.
+func environment(image, set []string) []string {
+	env := slices.DeleteFunc(slices.Clone(image), func(of string) bool {
+		name, _, _ := strings.Cut(of, "=")
+		return slices.ContainsFunc(set, func(s string) bool { return strings.HasPrefix(s, name+"=") })
+	})
+	return append(env, set...)
+}
+
 // start runs a container.
 func start(t *testing.T, o options) *running {
 	t.Helper()
@@ -80,7 +89,7 @@ func start(t *testing.T, o options) *running {
 		}
 	}
 	user, group := o.ids(t)
-	env := append(slices.Clone(o.image.Config.Env), o.env...)
+	env := environment(o.image.Config.Env, o.env)
 	args := slices.Concat(o.image.Config.Entrypoint, o.args)
 	if len(o.args) == 0 {
 		args = append(args, o.image.Config.Cmd...)

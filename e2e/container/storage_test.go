@@ -54,7 +54,7 @@ func TestStorages(t *testing.T) {
 					apply(t, s.kubeconfig(t, port))
 					s.stop(t)
 				}
-				allOwnedBy(t, o.mounts[0].Source, 65532)
+				allOwnedBy(t, o.mounts[0].Source, 65532, o.user)
 			})
 		}
 	}

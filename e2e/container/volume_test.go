@@ -91,7 +91,7 @@ func TestVolumes(t *testing.T) {
 			if volume == "" {
 				return
 			}
-			allOwnedBy(t, volume, c.owner)
+			allOwnedBy(t, volume, c.owner, c.user)
 			if c.args == nil || c.args[0] == sqlite[0] {
 				for _, file := range []string{"ark.db", "ark.db.keys", "admin.kubeconfig"} {
 					if _, err := os.Stat(filepath.Join(volume, file)); err != nil {
@@ -112,7 +112,7 @@ func TestVolumes(t *testing.T) {
 				t.Errorf("the second start has lost the object: %q", got)
 			}
 			second.stop(t)
-			allOwnedBy(t, volume, c.owner)
+			allOwnedBy(t, volume, c.owner, c.user)
 		})
 	}
 }
@@ -139,7 +139,8 @@ func (c *running) isUnprivileged(t *testing.T, owner int) {
 	}
 }
 
-func allOwnedBy(t *testing.T, dir string, owner int) {
+// allOwnedBy looks at all files of a volume. The volume itself stays as the engine made it where --user is given.
+func allOwnedBy(t *testing.T, dir string, owner int, user string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -149,7 +150,7 @@ func allOwnedBy(t *testing.T, dir string, owner int) {
 		if err != nil {
 			return err
 		}
-		if uid := int(info.Sys().(*syscall.Stat_t).Uid); uid != owner && (path != dir || owner != 1000) {
+		if uid := int(info.Sys().(*syscall.Stat_t).Uid); uid != owner && (path != dir || user == "") {
 			t.Errorf("%s belongs to %d", path, uid)
 		}
 		return nil
@@ -267,7 +268,7 @@ func TestUserOfTheEnvironment(t *testing.T) {
 		c.ready(t)
 		c.isUnprivileged(t, user)
 		c.stop(t)
-		allOwnedBy(t, volume, user)
+		allOwnedBy(t, volume, user, "")
 	}
 	c := start(t, options{image: i, env: []string{"ARK_RUN_AS=0:0"}})
 	c.ready(t)

@@ -79,6 +79,9 @@ func installMariaDB(s *Server, opts Options) error {
 	if opts.NoFsync {
 		args = append(args, "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync")
 	}
+	if opts.NoTLS {
+		args = append(args, "--skip-ssl")
+	}
 	return s.serveMySQL(mariadbd, args, opts)
 }
 

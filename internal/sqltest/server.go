@@ -30,7 +30,7 @@ type Options struct {
 	// Certificate and Key are PEM; with them the server offers TLS.
 	Certificate, Key []byte
 	// NoTLS keeps a server from offering TLS that does so by itself, with a certificate of its
-	// own making: MySQL's.
+	// own making: MySQL's, and MariaDB's from 11.4 on.
 	NoTLS bool
 	// Data is the folder to make for the data, and WAL that for PostgreSQL's write-ahead log,
 	// to put them on a small disk. Wrap changes the server's commands: it puts them

@@ -28,9 +28,11 @@ import (
 // TestRotatedPassword: the password is read again for each new connection, so that a
 // server may be given another one at any time.
 func TestRotatedPassword(t *testing.T) {
-	s := ownServer(t, sqltest.Options{Access: []string{
-		"host all runner 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 trust",
-	}})
+	s := ownServer(t, sqltest.Options{
+		Settings: []string{"password_encryption = 'scram-sha-256'"}, // PostgreSQL 13 has another default
+		Access: []string{
+			"host all runner 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 trust",
+		}})
 	admin := s.Database(t)
 	execute(t, admin, "CREATE ROLE runner LOGIN PASSWORD 'first secret'", "GRANT CREATE ON SCHEMA public TO runner")
 	dir := t.TempDir()
@@ -63,7 +65,8 @@ func TestRotatedPassword(t *testing.T) {
 			}
 			execute(t, admin, "ALTER ROLE runner PASSWORD 'second secret'")
 			write("second secret")
-			execute(t, admin, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'runner'")
+			execute(t, admin, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'runner'",
+				"DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'runner') LOOP PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END $$")
 			// The sessions that have been ended are found out before anything is sent.
 			at.Revision++
 			if err := e.Commit(t.Context(), enginetest.PutBatch(at, "l"+name, "v")); err != nil {
@@ -151,7 +154,7 @@ func TestTLS(t *testing.T) {
 	}{
 		{"", "", ""},
 		{"", ca, "certificate"}, // verify-full
-		{database.TLSDisable, "", "no encryption"},
+		{database.TLSDisable, "", "no pg_hba.conf entry"},
 		{database.TLSPrefer, "", ""},
 		{database.TLSRequire, "", ""},
 		{database.TLSVerifyCA, ca, ""},

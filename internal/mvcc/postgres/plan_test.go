@@ -45,7 +45,7 @@ func TestHotStatementsUseKeys(t *testing.T) {
 			if err := json.Unmarshal([]byte(text), &plans); err != nil {
 				t.Fatal(err)
 			}
-			if n := plans[0].Plan.check(t); n == 0 {
+			if n := plans[0].Plan.check(t, false); n == 0 {
 				t.Error("the plan touches no table")
 			}
 			if t.Failed() {
@@ -62,15 +62,17 @@ type planNode struct {
 	Type     string     `json:"Node Type"`
 	Relation string     `json:"Relation Name"`
 	Cond     string     `json:"Index Cond"`
+	Rows     int        `json:"Plan Rows"`
 	Plans    []planNode `json:"Plans"`
 }
 
-// check returns the number of tables read.
-func (p planNode) check(t *testing.T) int {
+// check returns the number of tables read. first says that one row is read: the newest of an index, for
+// which PostgreSQL from 17 on needs no condition where the column cannot be NULL.
+func (p planNode) check(t *testing.T, first bool) int {
 	n := 0
 	if strings.Contains(p.Type, "Scan") && p.Relation != "" {
 		n++
-		if !strings.HasPrefix(p.Type, "Index") || p.Cond == "" {
+		if !strings.HasPrefix(p.Type, "Index") || p.Cond == "" && !first {
 			t.Errorf("%s on %s with condition %q", p.Type, p.Relation, p.Cond)
 		}
 	}
@@ -78,7 +80,7 @@ func (p planNode) check(t *testing.T) int {
 		t.Errorf("%s without a condition", p.Type)
 	}
 	for _, sub := range p.Plans {
-		n += sub.check(t)
+		n += sub.check(t, p.Type == "Limit" && p.Rows == 1)
 	}
 	return n
 }
