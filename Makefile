@@ -71,6 +71,10 @@ e2e-upgrade: build databases ## Replace the release before by this one and go ba
 	e2e/tools/build.sh ark-server-before
 	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 20m ./upgrade
 
+.PHONY: e2e-failover
+e2e-failover: build databases ## Promote a PostgreSQL standby under two servers, with all commits and with some lost
+	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 20m ./failover
+
 .PHONY: e2e-damage
 e2e-damage: ## Damage SQLite databases 400 times, and see that nothing acknowledged is missing in silence
 	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 60m ./damage -damage.trials=400
