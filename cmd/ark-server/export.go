@@ -11,7 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
-const aboutExport = `Copy every Ark object of a storage into a file, or to a cluster. A file also gets what a
+const aboutExport = `Copy every Ark object of a storage into a file, or to a cluster. Both also get what a
 standalone server keeps besides them: Namespaces, ConfigMaps, and with --secrets the Secrets.
 
   ark-server export --to-file=./ark.yaml --db-path=./ark.db
@@ -19,13 +19,14 @@ standalone server keeps besides them: Namespaces, ConfigMaps, and with --secrets
   ark-server export --to-kubeconfig=... --verify      # compare, write nothing
 
 Without --secrets Secrets are named as left out, and the exit code is 1; --secrets=false says that this is
-meant, and the exit code is 0. The file is complete in both cases but for them.
+meant, and the exit code is 0. The rest is complete in both cases.
 
 The file may also be .ndjson, or - for standard output. A file has everything but the resourceVersions, and may hold secrets: only its owner can read it. import takes it.
 
 A cluster is brought to the state of the storage through its API, which is the way back to CRDs: what was imported
 from there is updated or deleted, what was made since is created, with a new uid and creation time, for
-the API sets those itself. docs/operations/migration.md has the steps and all that the API does not keep.
+the API sets those itself. Namespaces that are missing there are created. Of its own Namespaces, ConfigMaps and
+Secrets it changes only what an earlier export made and nobody has changed since. docs/operations/migration.md has the steps and all that the API does not keep.
 
 PostgreSQL and MySQL may be read while servers run on them. For SQLite stop the server, or go through its
 --etcd-listen=unix://$PWD/etcd.sock with --storage=etcd --etcd-servers=unix://$PWD/etcd.sock`
@@ -46,7 +47,7 @@ func newExportCommand() *cobra.Command {
 		fs.StringVar(&out.kubeconfig, "to-kubeconfig", "", "`file` that tells the way to the cluster to write to")
 		fs.StringVar(&out.context, "context", "", "`name` of the context in it (default its current one)")
 		fs.BoolVar(&out.dryRun, "dry-run", false, "write nothing to the cluster, and tell what would be done")
-		out.secrets.addTo(fs, "write the Secrets of a standalone server into the file too; =false leaves them out without an error")
+		out.secrets.addTo(fs, "write the Secrets of a standalone server too; =false leaves them out without an error")
 		fs.BoolVar(&out.verify, "verify", false, "write nothing to the cluster, and compare object by object; what differs is an error")
 	})
 	groups := append([]flagGroup{own}, o.storageFlags()...)
@@ -84,8 +85,6 @@ func (out exportOptions) validate() error {
 		return fmt.Errorf("--to-file=%s: its name ends in neither .yaml nor .ndjson: say which it shall be with --format", out.file)
 	case out.file != "" && (out.dryRun || out.verify):
 		return fmt.Errorf("--to-file=%s: --dry-run and --verify are for --to-kubeconfig: leave them out", out.file)
-	case out.kubeconfig != "" && out.secrets.take:
-		return errors.New("--secrets: is for --to-file: a cluster gets Ark's objects only")
 	case out.context != "" && out.kubeconfig == "":
 		return fmt.Errorf("--context=%s: is one of --to-kubeconfig, which is missing", out.context)
 	case out.dryRun && out.verify:
@@ -132,7 +131,7 @@ func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
 			table = io.Writer(cmd.ErrOrStderr())
 		}
 	} else {
-		summary, err = transfer.Export(ctx, store, kube, transfer.ExportOptions{DryRun: out.dryRun, Verify: out.verify, Reports: reports(shown)})
+		summary, err = transfer.Export(ctx, store, kube, transfer.ExportOptions{DryRun: out.dryRun, Verify: out.verify, Secrets: out.secrets.take, Reports: reports(shown)})
 		if out.verify {
 			hint = "differences: standard error has their paths"
 		}

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -118,5 +119,147 @@ func TestTransferOfCoreObjects(t *testing.T) {
 	command(t, 0, "import", "--from-file="+manifest(t, dir, "a.yaml", twoAgents), inCluster)
 	command(t, 0, "restore", "--bump-revision", inCluster)
 	wantTexts(t, quiet(command(t, 1, "import", "--from-file="+file, inCluster, "--secrets")), "left out", "a server in a cluster", "1 Secrets were left out")
-	wantTexts(t, command(t, 2, "export", "--to-kubeconfig=x", "--secrets", first), "--secrets", "--to-file")
+}
+
+const coreWorld = `apiVersion: v1
+kind: Namespace
+metadata: {name: team-a, uid: n-1, labels: {team: a}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: key, namespace: team-a, uid: s-1}
+stringData: {token: hush-hush}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: result
+  namespace: team-a
+  uid: c-1
+  ownerReferences: [{apiVersion: ark.mckinsey.com/v1alpha1, kind: Agent, name: one, uid: a-1}]
+data: {a: b}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: theirs, namespace: team-a, uid: c-2}
+data: {a: b}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: anyones, namespace: kube-system, uid: c-3}
+data: {a: b}
+---
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Agent
+metadata:
+  name: one
+  namespace: team-a
+  uid: a-1
+  ownerReferences:
+  - {apiVersion: v1, kind: Secret, name: key, uid: s-1}
+  - {apiVersion: v1, kind: ConfigMap, name: theirs, uid: c-2}
+  - {apiVersion: apps/v1, kind: Deployment, name: other, uid: d-1}
+spec: {prompt: One}
+`
+
+// What a standalone server keeps goes to another API too: namespaces are made, owners follow the new uids or are named as
+// dropped, and what the target has of its own stays as it is.
+func TestExportOfCoreObjects(t *testing.T) {
+	dir := t.TempDir()
+	first := "--db-path=" + filepath.Join(dir, "first.db")
+	command(t, 0, "import", "--from-file="+manifest(t, dir, "world.yaml", coreWorld), "--secrets", first)
+	target := serveFor(t, "--db-path="+filepath.Join(dir, "target.db"))
+	defer target.stop()
+	client := coreClient(t, target).CoreV1()
+	own := corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "theirs"}, Data: map[string]string{"a": "their own"}}
+	if _, err := client.Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "team-a"}}, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.ConfigMaps("team-a").Create(t.Context(), &own, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	told := ""
+	export := func(code int, args ...string) string {
+		t.Helper()
+		out := command(t, code, append([]string{"export", "--to-kubeconfig=" + target.kubeconfig, first}, args...)...)
+		told += out
+		return out
+	}
+
+	// Nothing of the target's own is changed, with or without --secrets.
+	wantTexts(t, export(1, "--dry-run"), "secrets: left out: team-a/key", "Namespace team-a: conflict", "metadata.labels.team")
+	if list, err := client.Secrets("team-a").List(t.Context(), metav1.ListOptions{}); err != nil || len(list.Items) > 0 {
+		t.Errorf("a dry run wrote %v, %v", list, err)
+	}
+	namespace, err := client.Namespaces().Get(t.Context(), "team-a", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	namespace.Labels["team"] = "a"
+	if _, err := client.Namespaces().Update(t.Context(), namespace, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantTexts(t, export(1, "--secrets"), "ConfigMap team-a/theirs: conflict", "ConfigMap kube-system/anyones: skipped",
+		"Agent team-a/one: its owner ConfigMap theirs is not brought", "its owner Deployment other is not brought")
+	if got, err := client.ConfigMaps("team-a").Get(t.Context(), "theirs", metav1.GetOptions{}); err != nil || got.Data["a"] != "their own" {
+		t.Errorf("the target's own ConfigMap is %v, %v", got, err)
+	}
+	wantTexts(t, export(1, "--secrets", "--verify"), "ConfigMap team-a/theirs: differs in data.a", "1 differences")
+	if err := client.ConfigMaps("team-a").Delete(t.Context(), "theirs", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+
+	// Now it is whole, and stays so.
+	wantTexts(t, export(0, "--secrets"), "created")
+	wantTexts(t, export(0, "--secrets"), "unchanged")
+	wantTexts(t, export(0, "--secrets", "--verify"), "unchanged")
+	wantTexts(t, export(1), "1 Secrets were left out")
+	secret, err := client.Secrets("team-a").Get(t.Context(), "key", metav1.GetOptions{})
+	if err != nil || string(secret.Data["token"]) != "hush-hush" {
+		t.Fatalf("the Secret has %d values, %v", len(secret.Data), err)
+	}
+	result, err := client.ConfigMaps("team-a").Get(t.Context(), "result", metav1.GetOptions{})
+	if err != nil || len(result.OwnerReferences) != 1 || result.OwnerReferences[0].UID == "a-1" {
+		t.Errorf("%v, %v: the owner's uid is not the new one", result, err)
+	}
+	all := command(t, 0, "export", "--to-file=-", "--secrets=false", "--storage=etcd", "--etcd-servers="+target.etcd)
+	wantTexts(t, all, `"kind":"Secret","name":"key","uid":"`+string(secret.UID)+`"`)
+	if strings.Contains(all, "Deployment") {
+		t.Error("a reference to what is not there was kept")
+	}
+
+	// What an earlier export made is updated and deleted, unless it was changed there.
+	inSource := func(do func(kubernetes.Interface) error) {
+		t.Helper()
+		source := serveFor(t, first)
+		defer source.stop()
+		if err := do(coreClient(t, source)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inSource(func(c kubernetes.Interface) error {
+		_, err := c.CoreV1().Secrets("team-a").Patch(t.Context(), "key", types.MergePatchType, []byte(`{"stringData":{"token":"hush-anew"}}`), metav1.PatchOptions{})
+		return err
+	})
+	wantTexts(t, export(0, "--secrets"), "updated")
+	if secret, err = client.Secrets("team-a").Get(t.Context(), "key", metav1.GetOptions{}); err != nil || string(secret.Data["token"]) != "hush-anew" {
+		t.Fatalf("the Secret was not updated, %v", err)
+	}
+	secret.Data["token"] = []byte("hush-theirs")
+	if _, err := client.Secrets("team-a").Update(t.Context(), secret, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	wantTexts(t, export(1, "--secrets"), "Secret team-a/key: conflict", "data.token")
+	wantTexts(t, export(1, "--secrets", "--verify"), "Secret team-a/key: differs in data.token")
+	inSource(func(c kubernetes.Interface) error {
+		return c.CoreV1().ConfigMaps("team-a").Delete(t.Context(), "theirs", metav1.DeleteOptions{})
+	})
+	wantTexts(t, export(1, "--secrets=false", "--verify"), "ConfigMap team-a/theirs: only in the target")
+	wantTexts(t, export(0, "--secrets=false"), "deleted")
+	if _, err := client.ConfigMaps("team-a").Get(t.Context(), "theirs", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("what was deleted here is still there: %v", err)
+	}
+	if strings.Contains(told, "hush") || strings.Contains(told, "aHVzaC") {
+		t.Errorf("a secret was told: %s", told)
+	}
 }

@@ -22,9 +22,10 @@
 //  4. A pass that changes nothing writes nothing.
 //  5. Nothing is deleted unless the whole source was read without an error.
 //  6. Memory holds some pages of objects and the names of all, never the whole set. Only a YAML or JSON document
-//     that is one large List is held whole.
-//  7. Of a standalone server come Namespaces, ConfigMaps and, if asked for, Secrets too (core.go). What a cluster
-//     keeps itself is neither read from there nor written to the storage of a server in one (serves.go).
+//     that is one large List is held whole, and in an import the ConfigMaps and Secrets that Ark's objects own.
+//  7. Of a standalone server come Namespaces, ConfigMaps and, if asked for, Secrets too (core.go), before the objects
+//     that refer to them. What a cluster keeps itself is neither read from there nor written to the storage of a server
+//     in one (serves.go). Of its own objects an export changes only what an earlier one made there (export_core.go).
 //  8. Reports name objects and the paths of fields, never values: specs may hold secrets.
 //
 // The package may import internal/apiserver, internal/registry, internal/apis/ark, k8s.io/api,

@@ -94,23 +94,26 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, o Writ
 		o.Reports.line("note: the storage is a cluster's own: its Namespaces, ConfigMaps and Secrets stay there")
 	}
 	var left leftOut
-	for _, k := range all.ordered {
+	// What Ark's objects own comes after them, in a pass of its own.
+	for _, pass := range append(passes(all.ordered, false), passes(coreKinds()[1:], true)...) {
+		k := pass.kind
 		if k.core && serves == cluster {
 			continue
 		}
 		revision, err = from.scan(ctx, objectPrefix, k.place, revision, func(page []kept) error {
 			for _, one := range page {
 				if k.core {
-					var take bool
-					if take, err = writable(all, k, &one); err != nil {
-						summary.count(k.Plural, Refused)
-						o.Reports.line("%s: what is stored cannot be read: it is damaged, or encrypted", one.path)
+					take, owned, err := writable(all, k, &one)
+					switch {
+					case err != nil:
+						if !pass.owned {
+							summary.count(k.Plural, Refused)
+							o.Reports.line("%s: what is stored cannot be read: it is damaged, or encrypted", one.path)
+						}
 						continue
-					}
-					if !take {
+					case !take || owned != pass.owned:
 						continue
-					}
-					if k.Plural == secrets && !o.Secrets {
+					case k.Plural == secrets && !o.Secrets:
 						left.add(summary, k.Plural, strings.TrimPrefix(one.path, k.place))
 						continue
 					}
@@ -133,21 +136,35 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, o Writ
 	return summary, nil
 }
 
-// writable reads an object of the core group, and says whether it is one to be moved. Of a server's own namespace
-// it leaves what users gave it.
-func writable(all *kinds, k *kind, one *kept) (bool, error) {
+// pass writes the objects of one kind, of the core group either those that Ark's objects own or the others.
+type pass struct {
+	kind  *kind
+	owned bool
+}
+
+func passes(of []*kind, owned bool) []pass {
+	var all []pass
+	for _, k := range of {
+		all = append(all, pass{k, owned})
+	}
+	return all
+}
+
+// writable reads an object of the core group, and says whether it is one to be moved and whether Ark's objects own it.
+// Of a server's own namespace it leaves what users gave it.
+func writable(all *kinds, k *kind, one *kept) (take, owned bool, err error) {
 	read, err := all.read(one.value)
 	if err != nil || read.path() != one.path || read.kind != k {
-		return false, errors.New("not an object of its kind")
+		return false, false, errors.New("not an object of its kind")
 	}
 	if !read.ownNamespace() {
-		return true, nil
+		return true, all.ownedByArk(read), nil
 	}
 	if !read.reduce() {
-		return false, nil
+		return false, false, nil
 	}
 	one.value, err = encodeJSON(read.content)
-	return true, err
+	return true, false, err
 }
 
 func writeOne(to *bufio.Writer, format Format, value []byte) error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +19,8 @@ type ExportOptions struct {
 	DryRun bool
 	// Verify writes nothing, and counts as Different, Missing and Surplus what is not equal.
 	Verify bool
+	// Secrets brings a standalone server's Secrets too. Without it they are counted as LeftOut.
+	Secrets bool
 	// Reports is told of every object that needs attention, and of the progress.
 	Reports Reports
 }
@@ -32,8 +32,12 @@ var ErrServedByService = errors.New("the cluster does not serve " + ark.GroupNam
 // objects that an import took from there are still in the cluster's etcd, with the same uids; they are updated. Those
 // made since are created. Those that the import brought and that are gone since are deleted.
 //
+// Of a standalone server's storage, Namespaces, ConfigMaps and, if asked for, Secrets are brought too, before the
+// objects that refer to them. They are created, and updated or deleted only where an earlier export made them.
+//
 // The API sets uid, creationTimestamp and generation itself: an object that is created there has new ones. Owner
-// references among Ark's objects are changed to the new uids. See docs/operations/migration.md for the whole list.
+// references among the objects brought are changed to the new uids, and others of a standalone server are dropped. See
+// docs/operations/migration.md for the whole list.
 func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summary, error) {
 	if to.backend != "" {
 		return nil, fmt.Errorf("%s: the Service %s answers: %w", to, to.backend, ErrServedByService)
@@ -42,45 +46,47 @@ func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summa
 	if err != nil {
 		return nil, err
 	}
-	e := &exporter{kinds: all, store: from, to: to, options: o, summary: newSummary(), seen: map[string]bool{}, targets: map[string]string{}}
+	e := &exporter{kinds: all, store: from, to: to, options: o, summary: newSummary(),
+		seen: map[string]bool{}, dropped: map[string]bool{}, namespaces: map[string]bool{}, targets: map[string]string{}}
+	if e.serves, err = from.serves(ctx); err != nil {
+		return nil, err
+	}
 	stop := o.Reports.follow(e.summary)
 	defer stop()
-	for _, k := range all.ark {
-		if _, err := from.scan(ctx, objectPrefix, k.place, newest, func(page []kept) error { return e.page(ctx, k, page) }); err != nil {
-			return e.summary, err
-		}
-	}
-	if err := to.objects(ctx, all.ark, func(items []Item) error { return e.rest(ctx, items) }); err != nil {
-		return e.summary, err
-	}
-	return e.summary, e.leaveOut(ctx)
+	return e.summary, e.all(ctx)
 }
 
-// leaveOut counts what the storage holds besides Ark's objects.
-func (e *exporter) leaveOut(ctx context.Context) error {
-	serves, err := e.store.serves(ctx)
-	if err != nil || serves == cluster {
-		return err
-	}
-	var left leftOut
-	for _, k := range e.kinds.ordered {
-		if !k.core {
-			continue
+// all brings everything, namespaces first.
+func (e *exporter) all(ctx context.Context) error {
+	if e.serves == standalone {
+		if err := e.exportCore(ctx, namespaces); err != nil {
+			return err
 		}
-		if _, err := e.store.scan(ctx, objectPrefix, k.place, newest, func(page []kept) error {
-			for _, one := range page {
-				name := strings.TrimPrefix(one.path, k.place)
-				if k.Plural != namespaces || !slices.Contains(ownNamespaces, name) {
-					left.add(e.summary, k.Plural, name)
-				}
+		if missing := e.missingNamespaces(); missing != "" {
+			return fmt.Errorf("%s: the user of the kubeconfig may not create namespaces: nothing else was written; %s", e.to, missing)
+		}
+		for _, plural := range []string{configMaps, secrets} {
+			if err := e.exportCore(ctx, plural); err != nil {
+				return err
 			}
-			return nil
-		}); err != nil {
+		}
+		defer e.left.report(e.options.Reports, notAsked)
+	}
+	for _, k := range e.kinds.ark {
+		if _, err := e.store.scan(ctx, objectPrefix, k.place, newest, func(page []kept) error { return e.page(ctx, k, page) }); err != nil {
 			return err
 		}
 	}
-	left.report(e.options.Reports, notThatWay)
-	return nil
+	if missing := e.missingNamespaces(); missing != "" {
+		e.options.Reports.line("%s; then run this again", missing)
+	}
+	if err := e.to.objects(ctx, e.kinds.ark, func(items []Item) error { return e.rest(ctx, items) }); err != nil {
+		return err
+	}
+	if e.serves != standalone {
+		return nil
+	}
+	return e.coreRest(ctx)
 }
 
 type exporter struct {
@@ -89,10 +95,14 @@ type exporter struct {
 	to      *Kube
 	options ExportOptions
 	summary *Summary
+	serves  service
+	left    leftOut
 
 	mu sync.Mutex
-	// seen are the paths of the store's objects that are done.
-	seen map[string]bool
+	// seen are the paths of the store's objects that are done, and dropped of those that the target has not got.
+	seen, dropped map[string]bool
+	// namespaces are those that the target lacks.
+	namespaces map[string]bool
 	// targets has the uids that objects have in the target, by those that they have here.
 	targets map[string]string
 }
@@ -100,12 +110,18 @@ type exporter struct {
 func (e *exporter) page(ctx context.Context, k *kind, page []kept) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers / 2)
+	if k.core {
+		group.SetLimit(1) // they bring Ark's objects that own them
+	}
 	for _, one := range page {
 		group.Go(func() error {
-			o, err := e.kinds.read(one.value)
+			o, take, err := e.read(k, one)
 			if err != nil {
 				e.done(k, one.path, Refused)
 				e.options.Reports.line("%s: what is stored cannot be read: %v", one.path, err)
+				return nil
+			}
+			if !take {
 				return nil
 			}
 			return e.one(ctx, o, nil)
@@ -114,8 +130,8 @@ func (e *exporter) page(ctx context.Context, k *kind, page []kept) error {
 	return group.Wait()
 }
 
-// done counts an object, once.
-func (e *exporter) done(k *kind, path string, outcome Outcome) {
+// done counts an object, and reports whether it had not been counted before.
+func (e *exporter) done(k *kind, path string, outcome Outcome) bool {
 	e.mu.Lock()
 	first := !e.seen[path]
 	e.seen[path] = true
@@ -123,11 +139,22 @@ func (e *exporter) done(k *kind, path string, outcome Outcome) {
 	if first {
 		e.summary.count(k.Plural, outcome)
 	}
+	return first
+}
+
+func (e *exporter) isDone(path string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.seen[path]
 }
 
 // one brings one object to the target, its owners first. owned has the objects on whose behalf it is brought.
 func (e *exporter) one(ctx context.Context, o *object, owned []string) error {
-	if !e.to.Serves(o.kind.Plural) {
+	if e.isDone(o.path()) || e.passes(o) {
+		return nil
+	}
+	if !o.kind.core && !e.to.Serves(o.kind.Plural) {
+		e.drop(o.path())
 		e.done(o.kind, o.path(), Refused)
 		e.options.Reports.line("%s: refused: the target does not serve %s", o.title(), o.kind.Resource())
 		return nil
@@ -137,6 +164,7 @@ func (e *exporter) one(ctx context.Context, o *object, owned []string) error {
 	}
 	f, err := o.form()
 	if err != nil {
+		e.drop(o.path())
 		e.done(o.kind, o.path(), Refused)
 		e.options.Reports.line("%s: refused: %v", o.title(), err)
 		return nil
@@ -154,15 +182,21 @@ func (e *exporter) one(ctx context.Context, o *object, owned []string) error {
 		e.options.Reports.line("%s: %s", o.title(), why)
 	}
 	e.done(o.kind, o.path(), outcome)
+	if _, known := e.uidThere(o.uid); !known && (outcome == Refused || outcome == Conflict || outcome == Different) {
+		e.drop(o.path())
+	}
+	if o.kind.core {
+		return nil
+	}
 	if outcome != Created && outcome != Updated && outcome != Unchanged || e.options.DryRun || e.options.Verify {
 		return nil
 	}
-	return e.remember(ctx, o)
+	return e.remember(ctx, o, "")
 }
 
 // remember notes what an object is in the target, so that the next import from there knows it again, and deletes it here if it
 // goes there. It keeps a record that says so already.
-func (e *exporter) remember(ctx context.Context, o *object) error {
+func (e *exporter) remember(ctx context.Context, o *object, written string) error {
 	uid, _ := e.uidThere(o.uid)
 	found, err := e.store.look(ctx, o.path())
 	if err != nil {
@@ -171,43 +205,65 @@ func (e *exporter) remember(ctx context.Context, o *object) error {
 	if found.value == nil || uidOf(found.value) != o.uid {
 		return nil
 	}
-	if found.untouched() && found.record.Source == e.to.ID() && found.record.UID == uid {
+	if found.untouched() && found.record.Source == e.to.ID() && found.record.UID == uid && found.record.Written == written {
 		return nil
 	}
 	// No resourceVersion: the import is to compare the two.
-	err = e.store.note(ctx, o.path(), found.revision, record{Source: e.to.ID(), UID: uid})
+	err = e.store.note(ctx, o.path(), found.revision, record{Source: e.to.ID(), UID: uid, Written: written})
 	if errors.Is(err, errChanged) {
 		return nil // there is something newer here that has not been brought
 	}
 	return err
 }
 
-// owners changes the uids of owners to those that they have in the target.
+// owners changes the uids of owners to those that they have in the target. The target's garbage collector deletes what
+// names an owner that is not there, so references to what was not brought are dropped.
 func (e *exporter) owners(ctx context.Context, o *object, owned []string) error {
 	references, _ := metadata(o.content)["ownerReferences"].([]any)
+	keep := make([]any, 0, len(references))
 	for _, one := range references {
 		reference, ok := one.(map[string]any)
 		if !ok {
+			keep = append(keep, one)
 			continue
 		}
 		apiVersion, _ := reference["apiVersion"].(string)
 		name, _ := reference["kind"].(string)
-		k := e.kinds.byGVK(schema.FromAPIVersionAndKind(apiVersion, name))
-		if k == nil || k.core {
-			continue // its uid is the cluster's own
-		}
 		owner, _ := reference["name"].(string)
+		k := e.kinds.byGVK(schema.FromAPIVersionAndKind(apiVersion, name))
+		if k == nil || k.core && e.serves != standalone {
+			// Its uid is the cluster's own, but for a standalone server, whose other kinds are not moved.
+			if e.serves == standalone {
+				e.ownerless(o, name, owner)
+				continue
+			}
+			keep = append(keep, one)
+			continue
+		}
 		uid, _ := reference["uid"].(string)
 		there, err := e.target(ctx, k, o.namespace, owner, uid, owned)
 		if err != nil {
 			return err
 		}
+		if there == "" {
+			e.ownerless(o, name, owner)
+			continue
+		}
 		reference["uid"] = there
+		keep = append(keep, one)
+	}
+	if len(keep) < len(references) {
+		metadata(o.content)["ownerReferences"] = keep
 	}
 	return nil
 }
 
-// target is the uid that an owner has in the target. One that does not exist here keeps its uid, and is as missing there.
+func (e *exporter) ownerless(o *object, kind, owner string) {
+	e.options.Reports.line("%s: its owner %s %s is not brought to the target, so the reference to it is dropped", o.title(), kind, owner)
+}
+
+// target is the uid that an owner has in the target, or "" if it has none there. One that does not exist here keeps its
+// uid, and is as missing there.
 func (e *exporter) target(ctx context.Context, k *kind, namespace, name, uid string, owned []string) (string, error) {
 	if k.ClusterScoped {
 		namespace = ""
@@ -228,9 +284,9 @@ func (e *exporter) target(ctx context.Context, k *kind, namespace, name, uid str
 	if found.value == nil || uidOf(found.value) != uid {
 		return uid, nil
 	}
-	o, err := e.kinds.read(found.value)
-	if err != nil {
-		return uid, nil // reported when its turn comes
+	o, _, err := e.read(k, kept{path: path, value: found.value})
+	if err != nil || o == nil {
+		return "", nil // reported when its turn comes
 	}
 	if err := e.one(ctx, o, owned); err != nil {
 		return "", err
@@ -238,7 +294,10 @@ func (e *exporter) target(ctx context.Context, k *kind, namespace, name, uid str
 	if there, ok := e.uidThere(uid); ok {
 		return there, nil
 	}
-	return uid, nil
+	if !e.isDropped(path) {
+		return uid, nil
+	}
+	return e.recorded(ctx, o)
 }
 
 func (e *exporter) uidThere(uid string) (string, bool) {
@@ -251,11 +310,18 @@ func (e *exporter) uidThere(uid string) (string, bool) {
 // bring compares an object with the target's, and writes it there where that is due.
 func (e *exporter) bring(ctx context.Context, o *object, want halves) (Outcome, string, error) {
 	for {
-		outcome, why, err := e.try(ctx, o, want)
+		try := e.try
+		if o.kind.core {
+			try = e.tryCore
+		}
+		outcome, why, err := try(ctx, o, want)
 		switch {
 		case apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err):
 			continue // somebody was faster: look again
 		case isRefusal(err):
+			if name := missingNamespace(err); name != "" {
+				e.absent(name)
+			}
 			return Refused, "refused by the target: " + refusal(err), nil
 		case err != nil:
 			return "", "", e.to.explain(err, "write "+o.title())
@@ -338,6 +404,9 @@ func (e *exporter) finish(ctx context.Context, o *object, want, has halves) erro
 
 func (e *exporter) learn(o *object, there map[string]any) {
 	uid, _ := metadata(there)["uid"].(string)
+	if o.uid == "" {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.targets[o.uid] = uid

@@ -47,6 +47,12 @@ func Import(ctx context.Context, from Source, into *Store, o ImportOptions) (*Su
 	if err := from.Objects(ctx, func(items []Item) error { return i.batch(ctx, items) }); err != nil {
 		return i.summary, err
 	}
+	if err := i.release(ctx); err != nil {
+		return i.summary, err
+	}
+	if err := i.missingOwners(ctx); err != nil {
+		return i.summary, err
+	}
 	if err := i.makeNamespaces(ctx); err != nil {
 		return i.summary, err
 	}
@@ -92,6 +98,12 @@ type importer struct {
 	// fromCluster says that the source has Namespaces of its own, which are not moved.
 	fromCluster bool
 	left        leftOut
+
+	// held are objects of the core group until their owners have come, and released that those have.
+	held     []Item
+	released bool
+	// owners has the titles of the objects that were written, by an owner that they name.
+	owners map[owner][]string
 }
 
 // came notes an object that is taken.
@@ -138,7 +150,7 @@ func (i *importer) one(ctx context.Context, item Item) error {
 		i.options.Reports.line("%s: %s: %v", item.Where, outcome, err)
 		return nil
 	}
-	if !i.takes(o) {
+	if !i.takes(o) || i.holds(o, item) {
 		return nil
 	}
 	again := !i.came(o)
@@ -158,6 +170,9 @@ func (i *importer) one(ctx context.Context, item Item) error {
 			return nil
 		}
 		i.summary.count(o.kind.Plural, outcome)
+		if outcome == Created || outcome == Updated {
+			i.owned(o)
+		}
 		if why != "" {
 			at := ""
 			if item.Where != "" {

@@ -14,7 +14,9 @@ func (i *importer) begin(ctx context.Context) (err error) {
 	switch from := i.from.(type) {
 	case *Files:
 	case *Kube:
-		i.fromCluster = !from.Standalone()
+		if i.fromCluster = !from.Standalone(); i.fromCluster {
+			i.options.Reports.line("note: the source is a cluster: its Namespaces, ConfigMaps and Secrets stay there, and Ark's objects are taken")
+		}
 	default:
 		i.fromCluster = true
 	}

@@ -3,6 +3,7 @@ package transfer
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -63,9 +64,8 @@ func newKinds() (*kinds, error) {
 	if len(order) != len(known) {
 		return nil, fmt.Errorf("%d kinds are to be moved, but %d are known", len(order), len(known))
 	}
-	// Namespaces come before what is in them. ConfigMaps and Secrets are owned by Ark's objects, if by any.
-	core := coreKinds()
-	all.ordered = append(append(core[:1:1], all.ark...), core[1:]...)
+	// Namespaces come before what is in them, and what Ark's objects refer to before those.
+	all.ordered = append(coreKinds(), all.ark...)
 	return all, nil
 }
 
@@ -77,6 +77,38 @@ func (all *kinds) byGVK(gvk schema.GroupVersionKind) *kind {
 		}
 	}
 	return nil
+}
+
+// ownedByArk reports whether an object of the core group has an owner of the Ark API, and comes after it therefore.
+func (all *kinds) ownedByArk(o *object) bool {
+	return o.kind.core && slices.ContainsFunc(all.ownersOf(o), func(by owner) bool { return !by.kind.core })
+}
+
+// owner is what an object's reference says of an owner of a kind that is moved.
+type owner struct {
+	kind                 *kind
+	namespace, name, uid string
+}
+
+func (by owner) path() string { return by.kind.path(by.namespace, by.name) }
+
+func (all *kinds) ownersOf(o *object) []owner {
+	references, _ := metadata(o.content)["ownerReferences"].([]any)
+	var owners []owner
+	for _, one := range references {
+		reference, _ := one.(map[string]any)
+		text := func(field string) string { value, _ := reference[field].(string); return value }
+		k := all.byGVK(schema.FromAPIVersionAndKind(text("apiVersion"), text("kind")))
+		if k == nil {
+			continue
+		}
+		by := owner{kind: k, namespace: o.namespace, name: text("name"), uid: text("uid")}
+		if k.ClusterScoped {
+			by.namespace = ""
+		}
+		owners = append(owners, by)
+	}
+	return owners
 }
 
 // path is the part of the key that names an object, in the storage and among the records.

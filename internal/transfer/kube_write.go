@@ -34,6 +34,9 @@ const (
 // address is the path of one object, or with an empty name of the collection that it is created in.
 func address(k *kind, namespace, name string) string {
 	parts := []string{"", "apis", k.GroupVersion.Group, k.GroupVersion.Version}
+	if k.core {
+		parts = []string{"", "api", k.GroupVersion.Version}
+	}
 	if !k.ClusterScoped {
 		parts = append(parts, "namespaces", namespace)
 	}
@@ -138,6 +141,18 @@ func isRefusal(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsNotFound(err) || apierrors.IsRequestEntityTooLargeError(err)
 }
 
+// missingNamespace is the namespace for want of which an object was refused, or "".
+func missingNamespace(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return ""
+	}
+	if s := status.Status(); s.Code == http.StatusNotFound && s.Details != nil && s.Details.Kind == namespaces {
+		return s.Details.Name
+	}
+	return ""
+}
+
 // refusal says why, without values: they may be secret.
 func refusal(err error) string {
 	var status apierrors.APIStatus
@@ -149,8 +164,8 @@ func refusal(err error) string {
 		return "its admission webhook " + by[1] + " denied it"
 	}
 	switch {
-	case s.Code == http.StatusNotFound && s.Details != nil && s.Details.Kind == "namespaces":
-		return fmt.Sprintf("there is no namespace %s: create it first", s.Details.Name)
+	case missingNamespace(err) != "":
+		return fmt.Sprintf("there is no namespace %s: create it first", missingNamespace(err))
 	case s.Details != nil && len(s.Details.Causes) > 0:
 		var causes []string
 		for _, c := range s.Details.Causes {

@@ -39,9 +39,8 @@ func (l *leftOut) report(reports Reports, why string) {
 }
 
 const (
-	notAsked   = "Secrets are moved with --secrets, and left out without an error with --secrets=false"
-	notHere    = "the target's storage is of a server in a cluster, which keeps them itself: create them there with kubectl (or, if it is to be a standalone server's, start that once on it and run this again)"
-	notThatWay = "what is exported to a cluster is Ark's objects only: create the rest there with kubectl"
+	notAsked = "Secrets are moved with --secrets, and left out without an error with --secrets=false"
+	notHere  = "the target's storage is of a server in a cluster, which keeps them itself: create them there with kubectl (or, if it is to be a standalone server's, start that once on it and run this again)"
 )
 
 func plural(n int) string {

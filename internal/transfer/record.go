@@ -13,6 +13,16 @@ type record struct {
 	// UID and ResourceVersion are those of the object in the source. An export leaves the second empty.
 	UID             string `json:"uid,omitempty"`
 	ResourceVersion string `json:"resourceVersion,omitempty"`
+	// Written is the resourceVersion that an export left an object of the core group with in the target.
+	Written string `json:"written,omitempty"`
+}
+
+// knows reports whether the record is of an object as it is in a target now. A nil record knows nothing.
+func (r *record) knows(target string, has halves) bool {
+	if r == nil || r.Source != target || r.UID != has.uid {
+		return false
+	}
+	return has.version == r.Written || r.Written == "" && has.version == r.ResourceVersion
 }
 
 func (r record) encode() (string, error) {
