@@ -83,6 +83,7 @@ e2e-damage: ## Damage SQLite databases 400 times, and see that nothing acknowled
 e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once
 	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm kine
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./losses
+	cd e2e && go test $(TESTFLAGS) ./stop -run=TestStopBeforeAHungCluster -cluster
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
 
 .PHONY: e2e-hosts
