@@ -260,8 +260,12 @@ func (k *Kube) objects(ctx context.Context, kinds []*kind, batch func([]Item) er
 
 func (k *Kube) list(ctx context.Context, kind *kind, batch func([]Item) error) error {
 	next := ""
+	pages := newPages()
 	for {
-		text, err := raw(ctx, k.client.Get().AbsPath(collection(kind)).Param("limit", fmt.Sprint(pageSize)).Param("continue", next))
+		text, err := k.listPage(ctx, kind, &pages, next)
+		if errors.Is(err, errPageTooLarge) && pages.shrink() {
+			continue
+		}
 		if err != nil {
 			return k.explain(err, "list "+kind.Resource().String())
 		}
@@ -279,7 +283,9 @@ func (k *Kube) list(ctx context.Context, kind *kind, batch func([]Item) error) e
 			k.newest = max(k.newest, revision)
 		}
 		items := make([]Item, len(page.Items))
+		largest := 0
 		for i, item := range page.Items {
+			largest = max(largest, len(item))
 			items[i] = Item{Text: withKind(item, kind.GroupVersion.String(), kind.Name)}
 		}
 		if err := batch(items); err != nil {
@@ -288,7 +294,18 @@ func (k *Kube) list(ctx context.Context, kind *kind, batch func([]Item) error) e
 		if next = page.Metadata.Continue; next == "" {
 			return nil
 		}
+		pages.read(largest)
 	}
+}
+
+// listPage reads one page of a list. A server sends large ones piece by piece, so what is too much is not read.
+func (k *Kube) listPage(ctx context.Context, kind *kind, pages *pages, next string) ([]byte, error) {
+	body, err := k.client.Get().AbsPath(collection(kind)).Param("limit", fmt.Sprint(pages.limit)).Param("continue", next).Stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	return pages.body(body)
 }
 
 // collection is the path of all objects of a kind.

@@ -16,7 +16,7 @@ const (
 	objectPrefix = apiserver.KeyPrefix + "/"
 	// recordPrefix is no part of what an API server reads.
 	recordPrefix = "/ark-server/imported/"
-	// pageSize is how many keys are read at once.
+	// pageSize is how many objects are read at once, at most.
 	pageSize = 500
 )
 
@@ -147,8 +147,9 @@ const newest = -1
 func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, page func([]kept) error) (int64, error) {
 	first := prefix + place
 	end := clientv3.GetPrefixRangeEnd(first)
+	pages := newPages()
 	for {
-		answer, err := s.kv.Get(ctx, first, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(max(revision, 0)))
+		answer, err := s.kv.Get(ctx, first, clientv3.WithRange(end), clientv3.WithLimit(int64(pages.limit)), clientv3.WithRev(max(revision, 0)))
 		if err != nil {
 			return revision, fmt.Errorf("list %s from the storage: %w", place, err)
 		}
@@ -156,7 +157,9 @@ func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, 
 			revision = answer.Header.Revision
 		}
 		found := make([]kept, len(answer.Kvs))
+		largest := 0
 		for i, kv := range answer.Kvs {
+			largest = max(largest, len(kv.Value))
 			found[i] = kept{path: strings.TrimPrefix(string(kv.Key), prefix), value: kv.Value}
 			if prefix == objectPrefix {
 				found[i].value = fromStored(found[i].path, kv.Value)
@@ -171,5 +174,6 @@ func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, 
 			return revision, nil
 		}
 		first = string(answer.Kvs[len(answer.Kvs)-1].Key) + "\x00"
+		pages.read(largest)
 	}
 }

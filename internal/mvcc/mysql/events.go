@@ -15,6 +15,8 @@ const eventsQuery = `SELECT id, ` + "`key`" + `, value, created, version, lease,
 const (
 	firstPage = 64
 	maxPage   = 2048
+	// leastRoom is for the rest of a revision that exceeds what is wanted.
+	leastRoom = 1 << 20
 )
 
 // Events implements mvcc.Engine. It takes two round trips a page: the rows, and those
@@ -24,7 +26,7 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	page := firstPage
 	r := mvcc.ReadCommits(after, maxBytes, each)
 	for next < end && !r.Enough() {
-		rows, bytes, err := e.eventRows(ctx, next, end, page)
+		rows, bytes, more, err := e.eventRows(ctx, next, end, page, max(r.Left(), leastRoom))
 		if err != nil {
 			return r.After(), fmt.Errorf("read the log after revision %d: %w", r.After(), err)
 		}
@@ -33,12 +35,12 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 				return r.After(), err
 			}
 		}
-		if len(rows) < page {
+		if !more {
 			break
 		}
 		next = rows[len(rows)-1].id + 1
 		// As many as are likely to fill what is left.
-		page = min(max(firstPage, r.Left()*len(rows)/max(bytes, 1)), maxPage)
+		page = min(max(1, max(r.Left(), leastRoom)*len(rows)/max(bytes, 1)), maxPage)
 	}
 	return r.Finish()
 }
@@ -50,30 +52,33 @@ type eventRow struct {
 	event mvcc.Event
 }
 
-// eventRows reads a page, and how many bytes it holds.
-func (e *Engine) eventRows(ctx context.Context, first, end int64, limit int) ([]*eventRow, int, error) {
+// eventRows reads a page, of which it keeps no more rows than fill room. It returns how many
+// bytes they hold, and whether there may be more.
+func (e *Engine) eventRows(ctx context.Context, first, end int64, limit, room int) (page []*eventRow, bytes int, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	rows, err := e.readers.QueryContext(ctx, eventsQuery, first, end, limit)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	defer rows.Close()
-	var page []*eventRow
 	here := map[rowRef]*mvcc.KeyValue{}
-	bytes := 0
 	for rows.Next() {
 		r, err := scanEvent(rows)
 		if err != nil {
-			return nil, 0, err
+			return nil, 0, false, err
 		}
 		kv := r.event.KV
 		here[rowRef{kv.ModRevision, string(kv.Key)}] = kv
 		bytes += len(kv.Key) + len(kv.Value)
 		page = append(page, r)
+		if bytes >= room {
+			more = true
+			break
+		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	var missing []rowRef
 	for _, r := range page {
@@ -87,7 +92,7 @@ func (e *Engine) eventRows(ctx context.Context, first, end int64, limit int) ([]
 	}
 	found, err := e.find(ctx, e.readers, missing, true)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
 	for _, r := range page {
 		if r.prev == 0 || r.event.Prev != nil {
@@ -98,7 +103,7 @@ func (e *Engine) eventRows(ctx context.Context, first, end int64, limit int) ([]
 			bytes += len(row.kv.Value)
 		}
 	}
-	return page, bytes, nil
+	return page, bytes, more || len(page) == limit, nil
 }
 
 func scanEvent(rows *sql.Rows) (*eventRow, error) {

@@ -23,7 +23,7 @@ func DefaultTeam(team *v1alpha1.Team) {
 		noteMigration(team, "round-robin", roundRobinNote(spec.Loops))
 	case v1alpha1.TeamGraph:
 		spec.Strategy, spec.Loops, spec.MaxTurns, spec.Graph = v1alpha1.TeamSequential, false, nil, nil
-		noteMigration(team, "graph", "the strategy 'graph' is deprecated and has become 'sequential', without graph and maxTurns: change the manifest to strategy: sequential, or to strategy: selector, which keeps its graph")
+		noteMigration(team, "graph", "the strategy 'graph' is deprecated and has become 'sequential', without graph and maxTurns. The 'graph' strategy value will be removed; the spec.graph field is retained for 'selector': change the manifest to strategy: sequential, or to strategy: selector with its graph")
 	case v1alpha1.TeamSelector:
 		if spec.Selector != nil && !empty(spec.Selector.SelectorPrompt) && !strings.Contains(*spec.Selector.SelectorPrompt, nextSpeaker) {
 			noteMigration(team, "selector-prompt", "a selectorPrompt that does not name the tool "+nextSpeaker+" is deprecated: add to it that the agent has to choose with this tool")
