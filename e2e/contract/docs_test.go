@@ -3,6 +3,7 @@ package contract
 import (
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func conformance() string {
 What a client of the API may rely on, and where a test holds the server to it. Every number is one test in
 [e2e/contract](../e2e/contract): ` + "`TestContract/<system>/.../C07_preconditions`" + `, over every kind. *runs* says that it runs there and must
 pass (` + "`make e2e`" + `, for the heavier systems ` + "`make e2e-heavy`" + `); a number in brackets leads to the reason why not. The page is written from
-the tables that the tests run from, and a test compares it with them.
+the tables that the tests run from, and a test compares it with them. A number that names other tests has them in a suite of its own (` + "`make e2e-gitops`" + `).
 
 `)
 	all := systems()
@@ -70,7 +71,7 @@ the tables that the tests run from, and a test compares it with them.
 		return fmt.Sprintf("[%d]", noted[text])
 	}
 	for _, n := range numbers() {
-		fmt.Fprintf(&b, "| %s | `%s` |", n.promise, n.name)
+		fmt.Fprintf(&b, "| %s | `%s`%s |", n.promise, n.name, n.suite.where())
 		for _, y := range all {
 			cell := "runs"
 			if g, found := gaps()[y.name][n.name]; found {
@@ -88,6 +89,54 @@ the tables that the tests run from, and a test compares it with them.
 	return b.String()
 }
 
+// where is the suite in the docs.
+func (u *suite) where() string {
+	if u == nil {
+		return ""
+	}
+	return ": `" + strings.Join(u.tests, "`, `") + "` in e2e/" + u.dir
+}
+
+// TestSuitesAreThere: a suite has the tests that a number names, and the systems that it has no gap for.
+func TestSuitesAreThere(t *testing.T) {
+	root, err := component.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range numbers() {
+		if n.suite == nil {
+			continue
+		}
+		dir := filepath.Join(root, "e2e", n.suite.dir)
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all, of string
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all += string(text)
+			if filepath.Base(file) == n.suite.systems {
+				of = string(text)
+			}
+		}
+		for _, test := range n.suite.tests {
+			if !strings.Contains(all, "\nfunc "+test+"(t *testing.T) {") {
+				t.Errorf("%s: there is no %s in %s", n.name, test, dir)
+			}
+		}
+		for _, y := range systems() {
+			_, gap := gaps()[y.name][n.name]
+			if runs := strings.Contains(of, "\n\t{\""+y.name+"\", "); runs == gap {
+				t.Errorf("%s: %s runs on %s: %t; the gaps say %t", n.name, n.suite.dir, y.name, runs, !gap)
+			}
+		}
+	}
+}
+
 // besideTheNumbers is what other tests show.
 const besideTheNumbers = `
 ## Beside the numbers
@@ -103,7 +152,6 @@ const besideTheNumbers = `
 | each of them that is accepted stays as it is when a Go client writes it back, and spellings of a duration do not conflict | ` + "`TestGoClientsChangeNothing`, `TestSpellingsOfADurationDoNotConflict`" + ` in internal/standalone |
 | what kubectl prints for every kind: get, describe, explain, diff, apply on either side, edit, wait, patch of the status, delete in each way with dependents | ` + "`TestGolden`" + ` in e2e/kubectl |
 | a burst of writes costs the cluster one read of what they refer to | ` + "`TestReferencesOfABurst`" + ` in internal/aggregated |
-| a second sync by the engines of Argo CD and Flux writes nothing, for every kind; pruning and healing work (C41) | ` + "`TestArgo`, `TestFlux`" + ` in e2e/gitops |
 | references tell nothing about Secrets to users who may not get them | ` + "`TestReferencesTellNothingToUsersWithoutTheRight`" + ` in internal/registry; ` + "`TestServiceRouting/References`" + ` in e2e/cluster |
 | rules cost less than 15 % of a create | ` + "`BenchmarkQueryRules`" + ` in internal/standalone; [performance](performance.md#what-the-rules-cost) |
 | whatever is sent, the answer is no 500 and nothing panics | ` + "`FuzzRequests`, `FuzzObjects`" + ` in internal/standalone, ` + "`FuzzSort`" + ` in internal/registry |

@@ -13,6 +13,16 @@ type number struct {
 	aged func(t *testing.T, s *server) (check func(t *testing.T))
 	// alone needs the server, or the machine, to itself: these run one at a time, after all others.
 	alone func(t *testing.T, s *server)
+	// suite holds the number in place of all these, on those systems of the same names that it has.
+	suite *suite
+}
+
+// suite is a module of its own below e2e.
+type suite struct {
+	dir   string
+	tests []string
+	// systems is the file in which it names them.
+	systems string
 }
 
 func numbers() []number {
@@ -58,5 +68,6 @@ func numbers() []number {
 		{name: "C38_quota", promise: "a ResourceQuota of object counts is enforced: many creators never exceed it, a dry run uses nothing, what is deleted is free again", each: quota},
 		{name: "C39_goclients", promise: "an object that a client with Go types reads and writes back keeps resourceVersion, generation and managed fields, whatever spelling of a duration was applied", each: goClients},
 		{name: "C40_kept", promise: "unknown fields of status writes and of stored objects survive every write, unowned; elsewhere they are refused or pruned as in C10", each: keptFields, once: keptWhereStored},
+		{name: "C41_gitops", promise: "a second sync by the engines of Argo CD and Flux writes nothing, for every kind; health is right, pruning and self-healing work", suite: &suite{dir: "gitops", tests: []string{"TestArgo", "TestFlux"}, systems: "systems_test.go"}},
 	}
 }

@@ -15,29 +15,57 @@ import (
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
 // patience bounds every wait for something that must happen; no test passes or fails by being faster.
 const patience = 3 * time.Minute
 
-var chosen = flag.String("systems", "standalone,aggregated,crds", "where to run, of standalone, aggregated and crds")
+var chosen = flag.String("systems", "", "where to run, of those of e2e/contract: sqlite, postgresql, mysql, aggregated, aggregated-postgresql, aggregated-mysql, crds; all without")
 
-// systems start an API server with the Ark kinds, and return the admin's way to it.
-var systems = map[string]func(t *testing.T) *rest.Config{
-	"standalone": startStandalone,
-	"aggregated": startAggregated,
-	"crds":       startCRDs,
+// system is one way to serve the Ark kinds; start returns the admin's way to it.
+type system struct {
+	name  string
+	start func(t *testing.T) *rest.Config
+}
+
+// systems have the names of the columns in e2e/contract, which reads them here for C41.
+var systems = []system{
+	{"sqlite", standalone(engine.SQLite)},
+	{"postgresql", standalone(engine.PostgreSQL)},
+	{"mysql", standalone(engine.MySQL)},
+	{"aggregated", aggregated(engine.SQLite)},
+	{"aggregated-postgresql", aggregated(engine.PostgreSQL)},
+	{"aggregated-mysql", aggregated(engine.MySQL)},
+	{"crds", startCRDs},
 }
 
 // onEach runs a test on the systems that were asked for.
 func onEach(t *testing.T, test func(t *testing.T, w *world)) {
-	for name := range strings.SplitSeq(*chosen, ",") {
-		start, known := systems[name]
-		if !known {
-			t.Fatalf("-systems=%s: there is no system %q", *chosen, name)
+	for _, y := range systems {
+		if *chosen == "" || slices.Contains(strings.Split(*chosen, ","), y.name) {
+			t.Run(y.name, func(t *testing.T) { test(t, newWorld(t, y.start(t))) })
 		}
-		t.Run(name, func(t *testing.T) { test(t, newWorld(t, start(t))) })
 	}
+}
+
+// place is where a server keeps its data, on a database server of its own.
+func place(t *testing.T, storage string) (dir string, flags []string) {
+	t.Helper()
+	dir = t.TempDir()
+	if storage == engine.SQLite {
+		return dir, nil
+	}
+	p, stop, err := engine.Serve(t.Context(), storage, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir, p.Flags()
 }
 
 func build(t *testing.T, names ...string) {
@@ -47,20 +75,23 @@ func build(t *testing.T, names ...string) {
 	}
 }
 
-func startStandalone(t *testing.T) *rest.Config {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	server, err := component.StartArk(ctx, component.ArkOptions{Dir: t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
+func standalone(storage string) func(*testing.T) *rest.Config {
+	return func(t *testing.T) *rest.Config {
+		t.Helper()
+		dir, flags := place(t, storage)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		server, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Storage: flags})
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	return server.Config
+		t.Cleanup(func() {
+			if err := server.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		return server.Config
+	}
 }
 
 func startCluster(t *testing.T, options component.ClusterOptions) *component.Cluster {
@@ -92,46 +123,51 @@ func startCRDs(t *testing.T) *rest.Config {
 	return c.Config
 }
 
-func startAggregated(t *testing.T) *rest.Config {
-	t.Helper()
-	c := startCluster(t, component.ClusterOptions{EndpointRouting: true})
-	build(t, "helm")
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	hosting, err := component.Host(ctx, c, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := hosting.Register(ctx); err != nil {
-		t.Fatal(err)
-	}
-	port, err := component.FreePort()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options := hosting.Options(component.ArkOptions{Dir: t.TempDir(), Port: port, Args: []string{"--shutdown-delay-duration=0"}})
-	ark, err := component.StartAggregatedArk(ctx, options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := ark.Stop(); err != nil {
-			t.Error(err)
+func aggregated(storage string) func(*testing.T) *rest.Config {
+	return func(t *testing.T) *rest.Config {
+		t.Helper()
+		dir, flags := place(t, storage)
+		c := startCluster(t, component.ClusterOptions{EndpointRouting: true})
+		build(t, "helm")
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		hosting, err := component.Host(ctx, c, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
-	if err := hosting.SetReady(ctx, port, true); err != nil {
-		t.Fatal(err)
+		if err := hosting.Register(ctx); err != nil {
+			t.Fatal(err)
+		}
+		port, err := component.FreePort()
+		if err != nil {
+			t.Fatal(err)
+		}
+		options := hosting.Options(component.ArkOptions{Dir: dir, Storage: flags, Port: port, Args: []string{"--shutdown-delay-duration=0"}})
+		ark, err := component.StartAggregatedArk(ctx, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := ark.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := hosting.SetReady(ctx, port, true); err != nil {
+			t.Fatal(err)
+		}
+		if err := hosting.WaitServed(ctx); err != nil {
+			t.Fatal(err)
+		}
+		return c.Config
 	}
-	if err := hosting.WaitServed(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return c.Config
 }
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if slices.Contains(strings.Split(*chosen, ","), "") {
-		log.Fatal("-systems must not be empty")
+	for name := range strings.SplitSeq(*chosen, ",") {
+		if *chosen != "" && !slices.ContainsFunc(systems, func(y system) bool { return y.name == name }) {
+			log.Fatalf("-systems=%s: there is no system %q", *chosen, name)
+		}
 	}
 	// The engines log much that the tests check by its effects.
 	log.SetOutput(io.Discard)

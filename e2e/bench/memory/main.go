@@ -1,5 +1,6 @@
 // Command memory loads many Query objects into an ark-server, restarts it, and prints how long the start took and what memory
-// the server holds after it and during a full list. With -churn it makes and deletes them, and prints what stays.
+// the server holds after it and during a full list. With -churn it makes and deletes them, and prints what stays; with
+// -large it makes some of 1.5, 8 and 15 MiB.
 package main
 
 import (
@@ -33,13 +34,17 @@ func main() {
 	storage := flag.String("storage", engine.SQLite, "where to keep them: sqlite, postgresql or mysql, on a server of its own")
 	churned := flag.Int("churn", 0, "in place of that, make and delete so many queries, twice, and print what stays resident")
 	idle := flag.Duration("idle", 6*time.Minute, "with -churn, how long to leave the server alone before the last figure")
+	largeOnes := flag.Int("large", 0, "in place of that, make so many queries of each of 1.5, 8 and 15 MiB, and print what the server holds")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	var err error
-	if *churned > 0 {
+	switch {
+	case *largeOnes > 0:
+		err = large(ctx, *storage, *largeOnes)
+	case *churned > 0:
 		err = churn(ctx, *storage, *churned, *idle)
-	} else {
+	default:
 		err = run(ctx, *storage, *objects)
 	}
 	if err != nil {
