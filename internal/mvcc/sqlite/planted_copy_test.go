@@ -57,7 +57,7 @@ func TestPlantedCopies(t *testing.T) {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	// What a killed restore left goes with the next one.
-	stale := filepath.Join(dir, ".ark.db.ark-KILLED.tmp")
+	stale := filepath.Join(dir, ".ark.db.ark-KILLEDKILLED.tmp")
 	if err := os.WriteFile(stale, []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
