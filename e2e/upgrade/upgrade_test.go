@@ -55,9 +55,8 @@ type fleet struct {
 	options [replicas]component.ArkOptions
 	servers [replicas]*component.ArkServer
 
-	mu      sync.Mutex
-	clients []*rest.RESTClient
-	at      [replicas]*rest.RESTClient
+	mu sync.Mutex
+	at [replicas]*rest.RESTClient
 }
 
 // replace stops a replica, where there is one, and starts it anew: wrap says of which release.
@@ -93,18 +92,17 @@ func (f *fleet) use(i int, client *rest.RESTClient) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.at[i] = client
-	f.clients = f.clients[:0:0]
-	for _, c := range f.at {
-		if c != nil {
-			f.clients = append(f.clients, c)
-		}
-	}
 }
 
+// any is a client of a replica that is there.
 func (f *fleet) any() *rest.RESTClient {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.clients[rand.IntN(len(f.clients))]
+	for {
+		if c := f.at[rand.IntN(replicas)]; c != nil {
+			return c
+		}
+	}
 }
 
 // TestRolling: replicas of the release before are replaced one by one, and then those of this release by the one before again,

@@ -2,36 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
-	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
 
 // churn makes and deletes queries, twice, and prints what stays resident: right after, and once the server has been
 // idle for a while. Nothing is left then but what the server keeps for watches, and what it has not given back.
-func churn(ctx context.Context, storage string, objects int, idle time.Duration) (err error) {
-	dir, err := os.MkdirTemp("", "ark-bench-memory-")
-	if err != nil {
-		return fmt.Errorf("make a folder for the database: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	place, stopDatabase, err := engine.Serve(ctx, storage, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stopDatabase()) }()
-	server, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Storage: place.Flags()})
-	if err != nil {
-		return err
-	}
-	defer server.Kill()
+func churn(ctx context.Context, server *component.ArkServer, storage string, objects int, idle time.Duration) error {
 	fmt.Printf("%s; %d queries made and deleted, twice\n", storage, objects)
 	if err := report(server, "after the start"); err != nil {
 		return err
@@ -55,7 +37,7 @@ func churn(ctx context.Context, storage string, objects int, idle time.Duration)
 	if err := report(server, fmt.Sprintf("after %s without a request", idle)); err != nil {
 		return err
 	}
-	return server.Stop()
+	return nil
 }
 
 // remove deletes what load has made, one by one.

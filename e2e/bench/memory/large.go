@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
-	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
@@ -29,29 +27,15 @@ func large(ctx context.Context, storage string, objects int) error {
 		return fmt.Errorf("raise the limit of objects: %w", err)
 	}
 	for _, size := range []int{3 * mebibyte / 2, 8 * mebibyte, 15 * mebibyte} {
-		if err := largeOf(ctx, storage, objects, size); err != nil {
+		err := onServer(ctx, storage, func(server *component.ArkServer) error { return largeOf(ctx, server, storage, objects, size) })
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func largeOf(ctx context.Context, storage string, objects, size int) (err error) {
-	dir, err := os.MkdirTemp("", "ark-bench-memory-")
-	if err != nil {
-		return fmt.Errorf("make a folder for the database: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	place, stopDatabase, err := engine.Serve(ctx, storage, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stopDatabase()) }()
-	server, err := component.StartArk(ctx, component.ArkOptions{Dir: dir, Storage: place.Flags()})
-	if err != nil {
-		return err
-	}
-	defer server.Kill()
+func largeOf(ctx context.Context, server *component.ArkServer, storage string, objects, size int) error {
 	client, err := component.RawClient(server.Config)
 	if err != nil {
 		return err
@@ -85,5 +69,5 @@ func largeOf(ctx context.Context, storage string, objects, size int) (err error)
 	if err := report(server, "after a list of all"); err != nil {
 		return err
 	}
-	return server.Stop()
+	return nil
 }

@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -43,9 +42,9 @@ func main() {
 	case *largeOnes > 0:
 		err = large(ctx, *storage, *largeOnes)
 	case *churned > 0:
-		err = churn(ctx, *storage, *churned, *idle)
+		err = onServer(ctx, *storage, func(server *component.ArkServer) error { return churn(ctx, server, *storage, *churned, *idle) })
 	default:
-		err = run(ctx, *storage, *objects)
+		err = inPlace(ctx, *storage, func(o component.ArkOptions) error { return run(ctx, o, *storage, *objects) })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -53,19 +52,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, storage string, objects int) (err error) {
-	dir, err := os.MkdirTemp("", "ark-bench-memory-")
-	if err != nil {
-		return fmt.Errorf("make a folder for the database: %w", err)
-	}
-	defer os.RemoveAll(dir)
-	place, stopDatabase, err := engine.Serve(ctx, storage, dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, stopDatabase()) }()
+func run(ctx context.Context, o component.ArkOptions, storage string, objects int) error {
 	fmt.Printf("%s; ", storage)
-	o := component.ArkOptions{Dir: dir, Storage: place.Flags()}
 	server, err := component.StartArk(ctx, o)
 	if err != nil {
 		return err
