@@ -5,7 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	arkstorage "github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 )
 
@@ -37,14 +37,14 @@ func (b *byteSize) validate() error {
 	switch {
 	case *b < minObjectSize:
 		return fmt.Errorf("--max-object-size=%s: too small for any use: use 64Ki to 16Mi", b)
-	case *b > apiserver.MaxMaxObjectBytes:
+	case *b > arkstorage.MaxMaxObjectBytes:
 		return fmt.Errorf("--max-object-size=%s: clients that watch read no object above 16 MiB: use 64Ki to 16Mi", b)
 	}
 	return nil
 }
 
 // requestBytes is what the endpoint takes as one write. Clients count the frame of an event to the 16 MiB that they read.
-func (b *byteSize) requestBytes() int { return int(min(*b, apiserver.MaxMaxObjectBytes-watchFrame)) }
+func (b *byteSize) requestBytes() int { return int(min(*b, arkstorage.MaxMaxObjectBytes-watchFrame)) }
 
 const watchFrame = 4 << 10
 

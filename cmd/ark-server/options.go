@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	arkstorage "github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
@@ -70,7 +70,7 @@ func newOptions() *options {
 		dbMigrate:          true,
 		dbWait:             5 * time.Minute,
 		compactionInterval: 5 * time.Minute,
-		maxObjectSize:      apiserver.DefaultMaxObjectBytes,
+		maxObjectSize:      arkstorage.DefaultMaxObjectBytes,
 		bindAddress:        "127.0.0.1",
 		securePort:         6443,
 

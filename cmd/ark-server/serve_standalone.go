@@ -7,7 +7,7 @@ import (
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
@@ -37,7 +37,7 @@ func newServer(ctx context.Context, o *options, listener net.Listener, data *sto
 		KeysDir:    o.keys(),
 		Kubeconfig: o.kubeconfig(),
 		Name:       o.serverName(),
-		Tune: func(common *apiserver.Options) {
+		Tune: func(common *assembly.Options) {
 			common.ModelURLs, common.TracingFile, common.Findings = modelURLs, o.tracingFile, data.findings
 			common.MaxObjectBytes, common.MaxObjectAdvice = int(o.maxObjectSize), o.objectSizeAdvice()
 		},

@@ -15,7 +15,9 @@ import (
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/filters"
+	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	arkstorage "github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 	"github.com/mckinsey/ark-server/internal/metrics"
@@ -28,12 +30,12 @@ const storageTimeout = 10 * time.Second
 
 // storage is an open backend with what has to be closed after it.
 type storage struct {
-	apiserver.Backend
+	arkstorage.Backend
 	// summary describes it in the start-up lines.
 	summary string
 	metrics *metrics.Metrics
 	// findings are those of the API server on it.
-	findings *apiserver.Findings
+	findings *findings.Findings
 	// report describes it to operators; nil for an external etcd.
 	report func() operation.Report
 	// etcd serves the etcd protocol, if asked to, until it is stopped. It
@@ -72,17 +74,17 @@ func openStorage(ctx context.Context, o *options) (*storage, error) {
 func openEtcd(ctx context.Context, o *options) (*storage, error) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
-	findings := apiserver.NewFindings()
-	backend, err := apiserver.NewEtcd(ctx, apiserver.EtcdOptions{
+	found := findings.New()
+	backend, err := arkstorage.NewEtcd(ctx, arkstorage.EtcdOptions{
 		Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile,
-		CompactionInterval: o.compactionInterval, MaxObjectBytes: int(o.maxObjectSize), Findings: findings,
+		CompactionInterval: o.compactionInterval, MaxObjectBytes: int(o.maxObjectSize), Findings: found,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--etcd-servers: %w: check that etcd runs there, and the --etcd-... certificate flags", err)
 	}
 	return &storage{
 		Backend: backend, summary: "etcd at " + strings.Join(o.etcdServers, ", "), metrics: newMetrics(o),
-		findings: findings, etcd: func() error { return nil },
+		findings: found, etcd: func() error { return nil },
 	}, nil
 }
 
@@ -94,7 +96,7 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", where.flag, err)
 	}
-	s := &storage{summary: where.summary, metrics: observer, findings: apiserver.NewFindings(), closers: []func() error{store.Close}}
+	s := &storage{summary: where.summary, metrics: observer, findings: findings.New(), closers: []func() error{store.Close}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -126,7 +128,7 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
-	client, err := apiserver.NewClient(ctx, apiserver.ClientOptions{
+	client, err := arkstorage.NewClient(ctx, arkstorage.ClientOptions{
 		NewClient:          func() (*kubernetes.Client, error) { return direct.NewClient(endpoint), nil },
 		CompactionInterval: o.compactionInterval,
 		Annotate:           annotate,
@@ -140,7 +142,11 @@ func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *stora
 }
 
 // annotate tells the endpoint who writes.
-func annotate(ctx context.Context, a apiserver.Actor) context.Context {
+func annotate(ctx context.Context) context.Context {
+	a, ok := filters.ActorFrom(ctx)
+	if !ok {
+		return ctx
+	}
 	if a.Verb == "delete" || a.Verb == "deletecollection" {
 		// An object that is too large since the limit was lowered can still be marked as deleted.
 		ctx = etcdserver.WithGrowth(ctx, deletionRoom)

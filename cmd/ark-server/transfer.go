@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	arkstorage "github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -39,7 +39,7 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 	if o.storage == storageEtcd {
 		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 		defer cancel()
-		client, err := apiserver.NewEtcdClient(ctx, apiserver.EtcdOptions{
+		client, err := arkstorage.NewEtcdClient(ctx, arkstorage.EtcdOptions{
 			Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile, MaxObjectBytes: int(o.maxObjectSize),
 		})
 		if err != nil {

@@ -1,6 +1,6 @@
 // Package aggregated serves the Ark API inside a cluster, behind the
-// aggregation layer of its kube-apiserver: it adds to internal/apiserver what the
-// cluster decides.
+// aggregation layer of its kube-apiserver: it adds to
+// internal/apiserver/assembly what the cluster decides.
 //
 //   - Who asks (authn.go, trust.go): the front proxy's word, client certificates of the
 //     cluster's authority, and bearer tokens by TokenReview. The two authorities

@@ -11,7 +11,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
 // Options configure an aggregated server.
@@ -44,9 +45,9 @@ type Options struct {
 	// TracingFile is a TracingConfiguration, or "" for no spans.
 	TracingFile string
 	// Findings counts what is found in objects and handlers; nil for not at all.
-	Findings *apiserver.Findings
+	Findings *findings.Findings
 
-	// MaxObjectBytes and MaxObjectAdvice are those of apiserver.Options.
+	// MaxObjectBytes and MaxObjectAdvice are those of assembly.Options.
 	MaxObjectBytes  int
 	MaxObjectAdvice string
 
@@ -69,14 +70,14 @@ func NewOptions() Options {
 		AllowTTL:       10 * time.Second,
 		DenyTTL:        10 * time.Second,
 		Audit:          genericoptions.NewAuditOptions(),
-		MaxObjectBytes: apiserver.DefaultMaxObjectBytes,
+		MaxObjectBytes: storage.DefaultMaxObjectBytes,
 		ShutdownDelay:  10 * time.Second,
 		SendRetryAfter: true,
 		WatchGrace:     10 * time.Second,
 	}
 }
 
-// Validate returns all faults at once; what internal/apiserver checks is left to it.
+// Validate returns all faults at once; what internal/apiserver/assembly checks is left to it.
 func (o Options) Validate() error {
 	var errs []error
 	if o.Cluster == nil {

@@ -9,7 +9,8 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
 // Server is an Ark API server in a cluster.
@@ -17,14 +18,14 @@ type Server struct {
 	// Generic is the API server underneath.
 	Generic *genericapiserver.GenericAPIServer
 
-	server *apiserver.Server
+	server *assembly.Server
 }
 
 const informerResync = 10 * time.Minute
 
 // New asks the cluster what it offers and assembles a server on a backend. The
 // backend stays the caller's, to be closed when Run has returned.
-func New(ctx context.Context, o Options, backend apiserver.Backend) (*Server, error) {
+func New(ctx context.Context, o Options, backend storage.Backend) (*Server, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("check the server's options: %w", err)
 	}
@@ -35,14 +36,14 @@ func New(ctx context.Context, o Options, backend apiserver.Backend) (*Server, er
 	if err := connect(ctx, client, o.ConnectTimeout); err != nil {
 		return nil, err
 	}
-	common := apiserver.NewOptions()
+	common := assembly.NewOptions()
 	common.Listener = o.Listener
 	common.CertFile, common.KeyFile = o.CertFile, o.KeyFile
 	common.FrontProxy = true
 	common.ShutdownDelay, common.SendRetryAfter, common.WatchGrace = o.ShutdownDelay, o.SendRetryAfter, o.WatchGrace
 	common.MaxObjectBytes, common.MaxObjectAdvice = o.MaxObjectBytes, o.MaxObjectAdvice
 	common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, o.Findings
-	config, err := apiserver.NewConfig(common, backend)
+	config, err := assembly.NewConfig(common, backend)
 	if err != nil {
 		return nil, err
 	}

@@ -3,17 +3,16 @@ package registry
 import (
 	"context"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
 func a2aServer() Kind {
-	return define(definition[v1prealpha1.A2AServer, v1prealpha1.A2AServerList, v1prealpha1.A2AServerSpec, *v1prealpha1.A2AServerStatus]{
-		version: v1prealpha1.SchemeGroupVersion,
-		name:    "A2AServer", plural: "a2aservers", singular: "a2aserver",
-		shortNames: []string{"a2as"},
-		spec:       func(o *v1prealpha1.A2AServer) *v1prealpha1.A2AServerSpec { return &o.Spec },
-		status:     func(o *v1prealpha1.A2AServer) **v1prealpha1.A2AServerStatus { return &o.Status },
+	return define(definition[v1prealpha1.A2AServer, v1prealpha1.A2AServerSpec, *v1prealpha1.A2AServerStatus]{
+		kind:   install.A2AServer(),
+		spec:   func(o *v1prealpha1.A2AServer) *v1prealpha1.A2AServerSpec { return &o.Spec },
+		status: func(o *v1prealpha1.A2AServer) **v1prealpha1.A2AServerStatus { return &o.Status },
 		columns: []column[v1prealpha1.A2AServer]{
 			{name: "Ready", kind: "string", path: ".status.conditions[?(@.type=='Ready')].status", cell: func(o *v1prealpha1.A2AServer) any {
 				return optional(o.Status, func(s *v1prealpha1.A2AServerStatus) any { return condition(s.Conditions, "Ready") })

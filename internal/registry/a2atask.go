@@ -1,16 +1,15 @@
 package registry
 
 import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
 func a2aTask() Kind {
-	return define(definition[v1alpha1.A2ATask, v1alpha1.A2ATaskList, v1alpha1.A2ATaskSpec, *v1alpha1.A2ATaskStatus]{
-		version: v1alpha1.SchemeGroupVersion,
-		name:    "A2ATask", plural: "a2atasks", singular: "a2atask",
-		shortNames: []string{"a2at"},
-		spec:       func(o *v1alpha1.A2ATask) *v1alpha1.A2ATaskSpec { return &o.Spec },
-		status:     func(o *v1alpha1.A2ATask) **v1alpha1.A2ATaskStatus { return &o.Status },
+	return define(definition[v1alpha1.A2ATask, v1alpha1.A2ATaskSpec, *v1alpha1.A2ATaskStatus]{
+		kind:   install.A2ATask(),
+		spec:   func(o *v1alpha1.A2ATask) *v1alpha1.A2ATaskSpec { return &o.Spec },
+		status: func(o *v1alpha1.A2ATask) **v1alpha1.A2ATaskStatus { return &o.Status },
 		columns: []column[v1alpha1.A2ATask]{
 			{name: "Query", kind: "string", path: ".spec.queryRef.name", cell: func(o *v1alpha1.A2ATask) any {
 				return optional(o.Spec.QueryRef, func(r *v1alpha1.ResourceReference) any { return word(r.Name) })

@@ -3,17 +3,16 @@ package registry
 import (
 	"context"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
 func agent() Kind {
-	return define(definition[v1alpha1.Agent, v1alpha1.AgentList, v1alpha1.AgentSpec, *v1alpha1.AgentStatus]{
-		version: v1alpha1.SchemeGroupVersion,
-		name:    "Agent", plural: "agents", singular: "agent",
-		shortNames: []string{"ag"},
-		spec:       func(o *v1alpha1.Agent) *v1alpha1.AgentSpec { return &o.Spec },
-		status:     func(o *v1alpha1.Agent) **v1alpha1.AgentStatus { return &o.Status },
+	return define(definition[v1alpha1.Agent, v1alpha1.AgentSpec, *v1alpha1.AgentStatus]{
+		kind:   install.Agent(),
+		spec:   func(o *v1alpha1.Agent) *v1alpha1.AgentSpec { return &o.Spec },
+		status: func(o *v1alpha1.Agent) **v1alpha1.AgentStatus { return &o.Status },
 		columns: []column[v1alpha1.Agent]{
 			{name: "Model", kind: "string", path: ".spec.modelRef.name", cell: func(o *v1alpha1.Agent) any {
 				return optional(o.Spec.ModelRef, func(r *v1alpha1.ResourceReference) any { return word(r.Name) })

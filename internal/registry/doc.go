@@ -29,7 +29,7 @@
 // # Secrets and ConfigMaps
 //
 // These are not of this group, so a mode says how to read them, with
-// Environment.Core (apiserver.Config.Core), a rules.KeyedObjects of two methods.
+// Environment.Core (assembly.Config.Core), a rules.KeyedObjects of two methods.
 // internal/standalone has a Reader on each of its own core stores. In a cluster,
 // listers of informers will do:
 //

@@ -1,17 +1,16 @@
 package registry
 
 import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
 func executionEngine() Kind {
-	return define(definition[v1prealpha1.ExecutionEngine, v1prealpha1.ExecutionEngineList, v1prealpha1.ExecutionEngineSpec, *v1prealpha1.ExecutionEngineStatus]{
-		version: v1prealpha1.SchemeGroupVersion,
-		name:    "ExecutionEngine", plural: "executionengines", singular: "executionengine",
-		shortNames: []string{"ee"},
-		spec:       func(o *v1prealpha1.ExecutionEngine) *v1prealpha1.ExecutionEngineSpec { return &o.Spec },
-		status:     func(o *v1prealpha1.ExecutionEngine) **v1prealpha1.ExecutionEngineStatus { return &o.Status },
+	return define(definition[v1prealpha1.ExecutionEngine, v1prealpha1.ExecutionEngineSpec, *v1prealpha1.ExecutionEngineStatus]{
+		kind:   install.ExecutionEngine(),
+		spec:   func(o *v1prealpha1.ExecutionEngine) *v1prealpha1.ExecutionEngineSpec { return &o.Spec },
+		status: func(o *v1prealpha1.ExecutionEngine) **v1prealpha1.ExecutionEngineStatus { return &o.Status },
 		columns: []column[v1prealpha1.ExecutionEngine]{
 			{name: "Phase", kind: "string", path: ".status.phase", cell: func(o *v1prealpha1.ExecutionEngine) any {
 				return optional(o.Status, func(s *v1prealpha1.ExecutionEngineStatus) any { return text(s.Phase) })

@@ -3,24 +3,14 @@ package registry
 import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 )
 
 // Kind describes one kind of the API: what the generic store and strategy need
 // to know to serve it. Values are immutable and safe for concurrent use.
 type Kind struct {
-	// GroupVersion is the one version in which the kind is served and stored.
-	GroupVersion schema.GroupVersion
-	// Name is the kind as in "kind: Agent".
-	Name string
-	// Plural and Singular are the resource's names: "agents", "agent".
-	Plural, Singular string
-	// ClusterScoped kinds have no namespace.
-	ClusterScoped bool
-	// New and NewList return an empty object and an empty list.
-	New, NewList func() runtime.Object
-	// ShortNames are what kubectl accepts in place of Plural.
-	ShortNames []string
+	install.Kind
 	// Columns are what tables show after the object's name.
 	Columns []Column
 	// Fields are what field selectors accept beside the name and namespace.
@@ -61,16 +51,6 @@ type parts struct {
 	durations func(runtime.Object) []place
 }
 
-// Resource returns the group and plural name.
-func (k Kind) Resource() schema.GroupResource {
-	return k.GroupVersion.WithResource(k.Plural).GroupResource()
-}
-
-// GroupVersionKind returns the kind in its version.
-func (k Kind) GroupVersionKind() schema.GroupVersionKind {
-	return k.GroupVersion.WithKind(k.Name)
-}
-
 // Kinds returns all kinds of the API, in no particular order.
 func Kinds() []Kind {
 	return []Kind{
@@ -81,18 +61,14 @@ func Kinds() []Kind {
 
 // definition is what a kind's own file says about it.
 //
-// T is the object's type and L its list's; S and U are the types of its spec
+// T is the object's type, which kind makes; S and U are the types of its spec
 // and status fields.
-type definition[T, L, S, U any] struct {
-	version          schema.GroupVersion
-	name             string
-	plural, singular string
-	shortNames       []string
-	clusterScoped    bool
-	spec             func(*T) *S
-	status           func(*T) *U
-	columns          []column[T]
-	fields           []selectable[T]
+type definition[T, S, U any] struct {
+	kind    install.Kind
+	spec    func(*T) *S
+	status  func(*T) *U
+	columns []column[T]
+	fields  []selectable[T]
 	// durations returns where an object holds durations, in a fixed order, with
 	// nil for what this object does not have.
 	durations func(*T) []place
@@ -114,25 +90,12 @@ type object[T any] interface {
 	metav1.Object
 }
 
-// list is satisfied by the pointer to a list type.
-type list[L any] interface {
-	*L
-	runtime.Object
-}
-
 // define turns a typed definition into a Kind. The functions of the Kind panic
 // when given an object of another type, which only a programming error does.
-func define[T, L, S, U any, P object[T], Q list[L]](d definition[T, L, S, U]) Kind {
+func define[T, S, U any, P object[T]](d definition[T, S, U]) Kind {
 	typed := func(obj runtime.Object) *T { return (*T)(obj.(P)) }
 	k := Kind{
-		GroupVersion:  d.version,
-		Name:          d.name,
-		Plural:        d.plural,
-		Singular:      d.singular,
-		ClusterScoped: d.clusterScoped,
-		ShortNames:    d.shortNames,
-		New:           func() runtime.Object { return P(new(T)) },
-		NewList:       func() runtime.Object { return Q(new(L)) },
+		Kind: d.kind,
 		parts: parts{
 			specOf:   func(obj runtime.Object) any { return d.spec(typed(obj)) },
 			statusOf: func(obj runtime.Object) any { return d.status(typed(obj)) },

@@ -1,17 +1,16 @@
 package registry
 
 import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
 func mcpServer() Kind {
-	return define(definition[v1alpha1.MCPServer, v1alpha1.MCPServerList, v1alpha1.MCPServerSpec, *v1alpha1.MCPServerStatus]{
-		version: v1alpha1.SchemeGroupVersion,
-		name:    "MCPServer", plural: "mcpservers", singular: "mcpserver",
-		shortNames: []string{"mcp"},
-		spec:       func(o *v1alpha1.MCPServer) *v1alpha1.MCPServerSpec { return &o.Spec },
-		status:     func(o *v1alpha1.MCPServer) **v1alpha1.MCPServerStatus { return &o.Status },
+	return define(definition[v1alpha1.MCPServer, v1alpha1.MCPServerSpec, *v1alpha1.MCPServerStatus]{
+		kind:   install.MCPServer(),
+		spec:   func(o *v1alpha1.MCPServer) *v1alpha1.MCPServerSpec { return &o.Spec },
+		status: func(o *v1alpha1.MCPServer) **v1alpha1.MCPServerStatus { return &o.Status },
 		columns: []column[v1alpha1.MCPServer]{
 			{name: "Available", kind: "string", path: ".status.conditions[?(@.type=='Available')].status", cell: func(o *v1alpha1.MCPServer) any {
 				return optional(o.Status, func(s *v1alpha1.MCPServerStatus) any { return condition(s.Conditions, "Available") })

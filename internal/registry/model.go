@@ -3,17 +3,16 @@ package registry
 import (
 	"context"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
 func model() Kind {
-	return define(definition[v1alpha1.Model, v1alpha1.ModelList, v1alpha1.ModelSpec, *v1alpha1.ModelStatus]{
-		version: v1alpha1.SchemeGroupVersion,
-		name:    "Model", plural: "models", singular: "model",
-		shortNames: []string{"mdl"},
-		spec:       func(o *v1alpha1.Model) *v1alpha1.ModelSpec { return &o.Spec },
-		status:     func(o *v1alpha1.Model) **v1alpha1.ModelStatus { return &o.Status },
+	return define(definition[v1alpha1.Model, v1alpha1.ModelSpec, *v1alpha1.ModelStatus]{
+		kind:   install.Model(),
+		spec:   func(o *v1alpha1.Model) *v1alpha1.ModelSpec { return &o.Spec },
+		status: func(o *v1alpha1.Model) **v1alpha1.ModelStatus { return &o.Status },
 		columns: []column[v1alpha1.Model]{
 			{name: "Type", kind: "string", path: ".spec.type", cell: func(o *v1alpha1.Model) any {
 				return text(o.Spec.Type)

@@ -3,17 +3,16 @@ package registry
 import (
 	"context"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
 func query() Kind {
-	return define(definition[v1alpha1.Query, v1alpha1.QueryList, v1alpha1.QuerySpec, *v1alpha1.QueryStatus]{
-		version: v1alpha1.SchemeGroupVersion,
-		name:    "Query", plural: "queries", singular: "query",
-		shortNames: []string{"qry"},
-		spec:       func(o *v1alpha1.Query) *v1alpha1.QuerySpec { return &o.Spec },
-		status:     func(o *v1alpha1.Query) **v1alpha1.QueryStatus { return &o.Status },
+	return define(definition[v1alpha1.Query, v1alpha1.QuerySpec, *v1alpha1.QueryStatus]{
+		kind:   install.Query(),
+		spec:   func(o *v1alpha1.Query) *v1alpha1.QuerySpec { return &o.Spec },
+		status: func(o *v1alpha1.Query) **v1alpha1.QueryStatus { return &o.Status },
 		columns: []column[v1alpha1.Query]{
 			{name: "Type", kind: "string", path: ".spec.type", cell: func(o *v1alpha1.Query) any {
 				return text(o.Spec.Type)

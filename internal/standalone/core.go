@@ -20,20 +20,21 @@ import (
 	secretstorage "k8s.io/kubernetes/pkg/registry/core/secret/storage"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
 // coreLayout stores core objects as kube-apiserver does: protobuf, in v1, under
 // /registry/<resource>.
-func coreLayout(base storagebackend.Config) apiserver.Layout {
+func coreLayout(base storagebackend.Config) storage.Layout {
 	return serverstorage.NewDefaultStorageFactory(base, runtime.ContentTypeProtobuf, legacyscheme.Codecs,
 		serverstorage.NewDefaultResourceEncodingConfig(legacyscheme.Scheme), serverstorage.NewResourceConfig(), nil)
 }
 
 // coreOpenAPI describes the core types.
-func coreOpenAPI() apiserver.OpenAPISource {
-	return apiserver.OpenAPISource{Scheme: legacyscheme.Scheme, Definitions: generatedopenapi.GetOpenAPIDefinitions}
+func coreOpenAPI() assembly.OpenAPISource {
+	return assembly.OpenAPISource{Scheme: legacyscheme.Scheme, Definitions: generatedopenapi.GetOpenAPIDefinitions}
 }
 
 // core is the storage of the core group, /api/v1.

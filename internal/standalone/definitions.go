@@ -16,7 +16,7 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	generatedopenapi "k8s.io/kubernetes/pkg/generated/openapi"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 )
 
 // definitions is the resource of CustomResourceDefinitions. There are none, and none can be
@@ -69,8 +69,8 @@ func newDefinitionsScheme() (*runtime.Scheme, error) {
 	return scheme, nil
 }
 
-func definitionsOpenAPI(scheme *runtime.Scheme) apiserver.OpenAPISource {
-	return apiserver.OpenAPISource{Scheme: scheme, Definitions: generatedopenapi.GetOpenAPIDefinitions}
+func definitionsOpenAPI(scheme *runtime.Scheme) assembly.OpenAPISource {
+	return assembly.OpenAPISource{Scheme: scheme, Definitions: generatedopenapi.GetOpenAPIDefinitions}
 }
 
 // installDefinitions serves the group apiextensions.k8s.io.

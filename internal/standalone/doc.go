@@ -1,5 +1,5 @@
 // Package standalone runs the Ark API without a Kubernetes cluster: it adds to
-// internal/apiserver what a cluster would bring.
+// internal/apiserver/assembly what a cluster would bring.
 //
 //   - Keys (keys.go, certificate.go, kubeconfig.go): a certificate authority,
 //     a serving certificate and an admin token, made at the first start and kept, and

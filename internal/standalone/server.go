@@ -16,7 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
 // Options configure a standalone server.
@@ -34,7 +35,7 @@ type Options struct {
 	// Name is what the server is called there; empty for "ark".
 	Name string
 	// Tune changes the common options before they are used; may be nil.
-	Tune func(*apiserver.Options)
+	Tune func(*assembly.Options)
 }
 
 // Server is a standalone Ark API server.
@@ -44,14 +45,14 @@ type Server struct {
 	// Generic is the API server underneath.
 	Generic *genericapiserver.GenericAPIServer
 
-	server     *apiserver.Server
+	server     *assembly.Server
 	keys       *Keys
 	background sync.WaitGroup
 }
 
 // New assembles a server on a backend, and writes its keys and kubeconfig. The
 // backend stays the caller's, to be closed when Run has returned.
-func New(o Options, backend apiserver.Backend) (*Server, error) {
+func New(o Options, backend storage.Backend) (*Server, error) {
 	listen, ok := o.Listener.Addr().(*net.TCPAddr)
 	if !ok {
 		return nil, fmt.Errorf("listen on %s: only TCP will do", o.Listener.Addr())
@@ -65,13 +66,13 @@ func New(o Options, backend apiserver.Backend) (*Server, error) {
 		return nil, &KubeconfigError{Path: o.Kubeconfig, Err: err}
 	}
 
-	common := apiserver.NewOptions()
+	common := assembly.NewOptions()
 	common.Listener = o.Listener
 	common.CertFile, common.KeyFile = keys.ServingCert(), keys.ServingKey()
 	if o.Tune != nil {
 		o.Tune(&common)
 	}
-	config, err := apiserver.NewConfig(common, backend)
+	config, err := assembly.NewConfig(common, backend)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,9 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/filters"
+	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -27,9 +29,9 @@ type running struct {
 	core     clientset.Interface
 	server   *Server
 	store    *mvcc.Store
-	actors   chan apiserver.Actor // of writes, as many as fit
+	actors   chan filters.Actor // of writes, as many as fit
 	beneath  *etcdserver.Server
-	findings *apiserver.Findings
+	findings *findings.Findings
 }
 
 // damage stores a text in place of what the server has at a key.
@@ -66,15 +68,17 @@ func start(t testing.TB, dir string) *running {
 	store := openStore(t, dir)
 	ctx, stop := context.WithCancel(context.Background())
 	endpoint := etcdserver.New(store, etcdserver.Options{})
-	actors := make(chan apiserver.Actor, 1000)
-	findings := apiserver.NewFindings()
-	backend, err := apiserver.NewClient(ctx, apiserver.ClientOptions{
-		Findings:  findings,
+	actors := make(chan filters.Actor, 1000)
+	found := findings.New()
+	backend, err := storage.NewClient(ctx, storage.ClientOptions{
+		Findings:  found,
 		NewClient: func() (*kubernetes.Client, error) { return direct.NewClient(endpoint), nil },
-		Annotate: func(ctx context.Context, a apiserver.Actor) context.Context {
-			select {
-			case actors <- a:
-			default:
+		Annotate: func(ctx context.Context) context.Context {
+			if a, ok := filters.ActorFrom(ctx); ok {
+				select {
+				case actors <- a:
+				default:
+				}
 			}
 			return ctx
 		},
@@ -111,7 +115,7 @@ func start(t testing.TB, dir string) *running {
 		t.Fatal(err)
 	}
 	config.QPS = -1
-	r := &running{config: config, server: server, store: store, actors: actors, beneath: endpoint, findings: findings}
+	r := &running{config: config, server: server, store: store, actors: actors, beneath: endpoint, findings: found}
 	if r.objects, err = dynamic.NewForConfig(config); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/mckinsey/ark-server/internal/registry"
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 )
 
 const (
@@ -30,7 +30,7 @@ const (
 var coreResources = []string{namespaces, configMaps, secrets}
 
 func coreKind(name, plural string, clusterScoped bool, fresh func() runtime.Object) *kind {
-	return &kind{core: true, place: plural + "/", Kind: registry.Kind{
+	return &kind{core: true, place: plural + "/", Kind: install.Kind{
 		GroupVersion: corev1.SchemeGroupVersion, Name: name, Plural: plural, ClusterScoped: clusterScoped, New: fresh,
 	}}
 }

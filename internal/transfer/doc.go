@@ -28,6 +28,6 @@
 //     in one (serves.go). Of its own objects an export changes only what an earlier one made there (export_core.go).
 //  8. Reports name objects and the paths of fields, never values: specs may hold secrets.
 //
-// The package may import internal/apiserver, internal/registry, internal/apis/ark, k8s.io/api,
-// client-go and etcd's client.
+// The package may import internal/apiserver/layout, internal/apis/ark, k8s.io/api, client-go and
+// etcd's client, not k8s.io/apiserver: a program that moves objects is no API server.
 package transfer

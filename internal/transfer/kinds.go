@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
-	"github.com/mckinsey/ark-server/internal/registry"
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/apiserver/layout"
 )
 
 // order has the kinds that own others before those: a garbage collector that watches must never see a dependent
@@ -21,7 +21,7 @@ var order = []string{
 
 // kind is one kind of the API with its place in the storage.
 type kind struct {
-	registry.Kind
+	install.Kind
 	codec runtime.Codec
 	// place is the group and resource, such as "ark.mckinsey.com/agents/", or of the core group "secrets/".
 	place string
@@ -38,16 +38,16 @@ type kinds struct {
 }
 
 func newKinds() (*kinds, error) {
-	layout, err := apiserver.ArkLayout()
+	offline, err := layout.NewOffline()
 	if err != nil {
 		return nil, err
 	}
 	all := &kinds{}
-	if all.scheme, err = apiserver.NewScheme(); err != nil {
+	if all.scheme, err = install.NewScheme(); err != nil {
 		return nil, err
 	}
-	known := map[string]registry.Kind{}
-	for _, k := range registry.Kinds() {
+	known := map[string]install.Kind{}
+	for _, k := range install.Kinds() {
 		known[k.Plural] = k
 	}
 	for _, plural := range order {
@@ -55,11 +55,11 @@ func newKinds() (*kinds, error) {
 		if !ok {
 			return nil, fmt.Errorf("there is no kind %s to move", plural)
 		}
-		config, err := layout.NewConfig(k.Resource(), nil)
+		codec, _, err := offline.Codec(k.Resource())
 		if err != nil {
 			return nil, err
 		}
-		all.ark = append(all.ark, &kind{Kind: k, codec: config.Codec, place: layout.ResourcePrefix(k.Resource()) + "/"})
+		all.ark = append(all.ark, &kind{Kind: k, codec: codec, place: offline.ResourcePrefix(k.Resource()) + "/"})
 	}
 	if len(order) != len(known) {
 		return nil, fmt.Errorf("%d kinds are to be moved, but %d are known", len(order), len(known))

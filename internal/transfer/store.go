@@ -9,11 +9,11 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/mckinsey/ark-server/internal/apiserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/layout"
 )
 
 const (
-	objectPrefix = apiserver.KeyPrefix + "/"
+	objectPrefix = layout.KeyPrefix + "/"
 	// recordPrefix is no part of what an API server reads.
 	recordPrefix = "/ark-server/imported/"
 	// pageSize is how many objects are read at once, at most.

@@ -4,7 +4,8 @@
 //   - v1alpha1 and v1prealpha1: the Go types, one file per kind, with their
 //     defaults and the validation that is generated from field tags;
 //   - validation: the schema rules that tags cannot express;
-//   - openapi: the generated OpenAPI definitions of both versions.
+//   - openapi: the generated OpenAPI definitions of both versions;
+//   - install: the list of the kinds, and the scheme of both versions.
 //
 // The group's packages import k8s.io/apimachinery (and k8s.io/kube-openapi for
 // the definitions) and nothing else, so a client can use them without the

@@ -1,0 +1,148 @@
+package assembly
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/apiserver/pkg/server/healthz"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	utilfeature "k8s.io/apiserver/pkg/util/feature"
+	"k8s.io/client-go/informers"
+	"k8s.io/klog/v2"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
+	"github.com/mckinsey/ark-server/internal/apiserver/encoding"
+	"github.com/mckinsey/ark-server/internal/apiserver/filters"
+	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/version"
+)
+
+// Config is a server in the making. NewConfig fills in what both modes share.
+type Config struct {
+	// Generic is the stock configuration. A mode sets its Authentication,
+	// Authorization and AdmissionControl; LoopbackClientConfig is ready to use.
+	Generic *genericapiserver.Config
+	// Informers feed admission plugins and the like; they are started with the
+	// server, which is not ready before they have synced.
+	Informers informers.SharedInformerFactory
+	// OpenAPI describes the types that the mode serves beyond Ark's.
+	OpenAPI []OpenAPISource
+	// Core reads the Secrets and ConfigMaps that Ark objects refer to; nil leaves
+	// such references unchecked. The documentation of internal/registry says how
+	// to implement it.
+	Core rules.KeyedObjects
+
+	modelURLs rules.URLPolicy
+	maxObject storage.ObjectLimit
+
+	backend storage.Backend
+	scheme  *runtime.Scheme
+	codecs  serializer.CodecFactory
+	json    *encoding.Codecs
+	// stopping is closed when the server begins to stop.
+	stopping chan struct{}
+
+	findings *findings.Findings
+}
+
+// NewConfig turns valid options into a configuration. It takes over the
+// listener; the backend stays the caller's, to be closed after Server.Run.
+func NewConfig(o Options, backend storage.Backend) (*Config, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("check the server's options: %w", err)
+	}
+	scheme, err := install.NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	codecs := serializer.NewCodecFactory(scheme)
+	json, err := encoding.NewCodecs(install.Kinds())
+	if err != nil {
+		return nil, err
+	}
+	generic := genericapiserver.NewConfig(codecs)
+	generic.EffectiveVersion = newEffectiveVersion()
+	generic.FeatureGate = utilfeature.DefaultFeatureGate
+	generic.RequestTimeout = o.RequestTimeout
+	generic.MaxRequestBodyBytes = o.maxRequestBytes()
+	generic.JSONPatchMaxCopyBytes = o.maxRequestBytes()
+	generic.MaxRequestsInFlight = o.MaxInFlight
+	generic.MaxMutatingRequestsInFlight = o.MaxMutatingInFlight
+	generic.ShutdownWatchTerminationGracePeriod = o.WatchGrace
+	generic.ShutdownDelayDuration = o.ShutdownDelay
+	generic.ShutdownSendRetryAfter = o.SendRetryAfter
+	// Priority and fairness stays off: its rules are objects that nothing serves
+	// here. The limits above stand in for it.
+	generic.FlowControl = nil
+	generic.EnableIndex = true
+	generic.EnableProfiling = true
+
+	serving := genericoptions.NewSecureServingOptions()
+	serving.Listener = o.Listener
+	serving.ServerCert.CertKey = genericoptions.CertKey{CertFile: o.CertFile, KeyFile: o.KeyFile}
+	serving.HTTP2MaxStreamsPerConnection = filters.StreamsPerConnection(o.FrontProxy)
+	if err := serving.WithLoopback().ApplyToConfig(generic); err != nil {
+		return nil, fmt.Errorf("set up TLS serving: %w", err)
+	}
+	generic.PublicAddress = serving.BindAddress
+	// The loopback client speaks to this process only; compressing is a waste.
+	generic.LoopbackClientConfig.DisableCompression = true
+	generic.LoopbackClientConfig.QPS = -1
+	generic.LoopbackClientConfig.UserAgent = version.UserAgent()
+	stopping := make(chan struct{})
+	generic.LoopbackClientConfig.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return loopback{next: next, stopping: stopping}
+	})
+
+	if o.TracingFile != "" {
+		if err := applyTracing(o.TracingFile, generic); err != nil {
+			return nil, fmt.Errorf("set up tracing: %w", err)
+		}
+	}
+
+	// Liveness does not depend on the storage: restarting the server would not
+	// bring a database back.
+	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
+		return backend.Ready(r.Context())
+	}))
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, stopping: stopping, findings: o.Findings}, nil
+}
+
+// logFailure logs a request that failed, unless it is one of the server's own that its end cut short.
+func (c *Config) logFailure(message string, keysAndValues ...any) {
+	own := func(value any) bool {
+		text, ok := value.(string)
+		return ok && strings.HasPrefix(text, version.UserAgent())
+	}
+	if isClosed(c.stopping) && slices.ContainsFunc(keysAndValues, own) {
+		return
+	}
+	klog.ErrorS(nil, message, keysAndValues...)
+}
+
+// CompletedConfig is a configuration with every default filled in.
+type CompletedConfig struct {
+	generic genericapiserver.CompletedConfig
+	*Config
+}
+
+// Complete fills in the defaults that follow from the rest. The configuration
+// must not be changed afterwards.
+func (c *Config) Complete() CompletedConfig {
+	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
+	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
+		return filters.Chain(api, config, filters.Options{Kinds: install.Kinds(), Serializer: c.codecs, Findings: c.findings, LogFailure: c.logFailure})
+	}
+	if c.Generic.Authentication.Authenticator != nil {
+		c.Generic.Authentication.Authenticator = filters.Authenticator(c.Generic.Authentication.Authenticator)
+	}
+	c.Generic.RESTOptionsGetter = c.arkStorage()
+	return CompletedConfig{generic: c.Generic.Complete(c.Informers), Config: c}
+}

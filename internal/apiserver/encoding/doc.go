@@ -1,0 +1,14 @@
+// Package encoding has the codecs of the Ark kinds: the JSON that clients get and send
+// (Codecs.Negotiated), the JSON that is stored (Codecs.ForStorage), and the converter that shows
+// objects to the field manager (NewTypeConverter).
+//
+// Each stands in front of the stock one, agrees with it to the byte in what it does itself, and
+// leaves the rest to it: what a codec cannot decode, or finds wrong, the stock code judges.
+//
+// Invariants: unknown fields of an object come out as they went in; a decoded object's strings are
+// parts of what was stored, which nobody writes to.
+//
+// The package may import internal/objectjson, internal/apis/ark,
+// internal/apiserver/{findings,stack} and k8s.io/apimachinery, not k8s.io/apiserver: what reads
+// stored objects without a server uses it too.
+package encoding

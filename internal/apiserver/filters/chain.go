@@ -1,0 +1,40 @@
+package filters
+
+import (
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+)
+
+// Options are what the filters have to know of their server.
+type Options struct {
+	// Kinds are the Ark kinds that it serves.
+	Kinds []install.Kind
+	// Serializer writes the answers of the filters' own.
+	Serializer runtime.NegotiatedSerializer
+	// Findings counts panics; nil for not at all.
+	Findings *findings.Findings
+	// LogFailure logs a request that failed, with keys and values as slog has them.
+	LogFailure func(message string, keysAndValues ...any)
+}
+
+// Chain returns the handler of a whole server: the stock chain, with filters inside it, where a
+// request has its user and its verb, and around it. The authenticator of the configuration must be one
+// that Authenticator returned.
+func Chain(api http.Handler, config *genericapiserver.Config, o Options) http.Handler {
+	api = withPanics(withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(withApplied(api, o.Kinds, config.MaxRequestBodyBytes), o.Serializer), o.Serializer)))), o.Serializer, o.Findings)
+	chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, o.Serializer), config)
+	limits := deadlines{longest: config.RequestTimeout, resolver: config.RequestInfoResolver, longRunning: config.LongRunningFunc}
+	chain = withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, limits, o.LogFailure)))
+	return withConnections(config.RequestTimeout, frontProxy(config.Authentication.RequestHeaderConfig), chain)
+}
+
+// Authenticator returns an authenticator that tells the chain whom another one finds.
+func Authenticator(next authenticator.Request) authenticator.Request {
+	return proveConnection(rememberSender(next))
+}

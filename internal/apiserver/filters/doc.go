@@ -1,0 +1,14 @@
+// Package filters holds what a request goes through beside the stock handler chain: HTTP
+// handlers, the authenticator's wrapper, and the check of unknown fields before admission.
+// Chain has them in their order.
+//
+// Invariants: a client's fault is never answered with 500 (faults.go); a late answer is 504
+// (deadline.go), and a panic is a Status (panics.go); every failure of the server's is logged
+// with its ids, at a bounded rate (request_log.go); every write has its Actor in the context
+// (actor.go); Ark kinds have the media types of custom resources (media.go); a client stays within the
+// bounds of its connection (connections.go).
+//
+// The package may import internal/registry, internal/apis/ark, internal/objectjson,
+// internal/connections, internal/clientfault, internal/apiserver/{findings,stack} and
+// k8s.io/apiserver. It must not know where objects are stored.
+package filters
