@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -29,6 +30,26 @@ func (p *Postgres) Database(t testing.TB) database.Config {
 	return p.database(t, StartPostgres)
 }
 
+// PostgresVersion returns the major version of the server that StartPostgres starts.
+func PostgresVersion(ctx context.Context) (int, error) {
+	path := program("postgres", postgresPrograms)
+	if path == "" {
+		return 0, errors.New("postgres is not installed")
+	}
+	out, err := exec.CommandContext(ctx, path, "--version").Output()
+	if err != nil {
+		return 0, fmt.Errorf("%s --version: %w", path, err)
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "postgres (PostgreSQL) %d", &major); err != nil {
+		return 0, fmt.Errorf("%s --version: %q: %w", path, out, err)
+	}
+	return major, nil
+}
+
+// postgresPrograms is where Debian has them.
+const postgresPrograms = "/usr/lib/postgresql/*/bin"
+
 // StartPostgres starts a PostgreSQL server, or takes the one that PostgresDSN names.
 func StartPostgres(ctx context.Context, opts Options) (*Server, error) {
 	return begin(ctx, brand{
@@ -41,13 +62,15 @@ func StartPostgres(ctx context.Context, opts Options) (*Server, error) {
 }
 
 func installPostgres(s *Server, opts Options) error {
-	const debian = "/usr/lib/postgresql/*/bin"
-	initdb, postgres := program("initdb", debian), program("postgres", debian)
+	initdb, postgres := program("initdb", postgresPrograms), program("postgres", postgresPrograms)
 	if initdb == "" || postgres == "" {
 		return fmt.Errorf("initdb and postgres are not installed: on Debian, apt-get install postgresql-15 (or a later one), or name a running server in %s", PostgresDSN)
 	}
 	s.command.path = initdb
 	s.command.args = []string{"-D", s.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"}
+	if !opts.NoChecksums {
+		s.command.args = append(s.command.args, "--data-checksums")
+	}
 	if opts.Wrap != nil {
 		s.command.args = append(s.command.args, "--wal-segsize=1") // for the small disk
 	}

@@ -12,8 +12,7 @@ import (
 func StartStandby(ctx context.Context, primary *Server, port int) (*Server, error) {
 	b := primary.brand
 	b.install = func(s *Server, _ Options) error {
-		const debian = "/usr/lib/postgresql/*/bin"
-		copier := program("pg_basebackup", debian)
+		copier := program("pg_basebackup", postgresPrograms)
 		if copier == "" {
 			return errors.New("pg_basebackup is not installed: on Debian, apt-get install postgresql-15 (or a later one)")
 		}

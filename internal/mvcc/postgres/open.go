@@ -162,11 +162,11 @@ func checkCapacity(ctx context.Context, conn *pgx.Conn, wanted int) error {
 // those with which an acknowledged write may be lost.
 func checkDurability(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 	var damage []string
-	var fsync, fullPages string
+	var fsync, fullPages, checksums string
 	err := conn.QueryRow(ctx, `SELECT
 		(SELECT coalesce(array_agg(name), '{}') FROM pg_settings WHERE setting = 'on'
 			AND name IN ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_invalid_pages', 'ignore_system_indexes')),
-		current_setting('fsync'), current_setting('full_page_writes')`).Scan(&damage, &fsync, &fullPages)
+		current_setting('fsync'), current_setting('full_page_writes'), current_setting('data_checksums')`).Scan(&damage, &fsync, &fullPages, &checksums)
 	if err != nil {
 		return fmt.Errorf("read the server's settings: %w", err)
 	}
@@ -178,6 +178,9 @@ func checkDurability(ctx context.Context, conn *pgx.Conn, log *slog.Logger) erro
 	}
 	if fullPages == "off" {
 		log.Warn("the database does not protect its pages from partial writes (full_page_writes=off): a crash of its machine may damage it unless its file system does")
+	}
+	if checksums == "off" {
+		log.Warn("the database's pages have no checksums (data_checksums=off): what its disk damages is read as if it had been written: stop the database server and run pg_checksums --enable")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -352,5 +353,29 @@ func TestServerDefaults(t *testing.T) {
 	}
 	if now := enginetest.PositionOf(t, e); now != at {
 		t.Errorf("at %+v, want %+v", now, at)
+	}
+}
+
+// TestNoChecksums: the start warns, once, of a server that cannot tell damaged pages.
+func TestNoChecksums(t *testing.T) {
+	for _, none := range []bool{false, true} {
+		var text strings.Builder
+		log := slog.New(slog.NewTextHandler(&text, nil))
+		e, err := Open(t.Context(), ownServer(t, sqltest.Options{NoChecksums: none}).Database(t), Options{Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		var checksums string
+		if err := e.readers.QueryRow(t.Context(), "SELECT current_setting('data_checksums')").Scan(&checksums); err != nil {
+			t.Fatal(err)
+		}
+		want := 0
+		if checksums == "off" {
+			want = 1
+		}
+		if n := strings.Count(text.String(), "pg_checksums --enable"); n != want || !none && want != 0 {
+			t.Errorf("data_checksums=%s: %d warnings: %s", checksums, n, text.String())
+		}
 	}
 }
