@@ -2,7 +2,6 @@ package mvcc
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
 )
 
@@ -26,12 +25,12 @@ type batch struct {
 	landed bool
 }
 
-func (s *Store) newBatch(base *state) *batch {
+func (s *sequencer) newBatch(base *state) *batch {
 	return &batch{
-		Batch: Batch{ID: rand.Int64(), Base: base.Position},
+		Batch: Batch{ID: s.ids.next(), Base: base.Position, BaseBatch: base.batch},
 		base:  base,
 		tree:  base.tree.edit(),
-		store: s,
+		store: s.Store,
 		now:   s.Now(),
 	}
 }
@@ -46,7 +45,7 @@ func (b *batch) add(events []Event, a Actor) {
 	if len(events) == 0 {
 		return
 	}
-	c := &Commit{Revision: b.revision() + 1, Events: events, Actor: a, Time: b.now}
+	c := &Commit{Revision: b.revision() + 1, Batch: b.ID, Events: events, Actor: a, Time: b.now}
 	b.Commits = append(b.Commits, c)
 	b.bytes += c.size()
 }

@@ -10,7 +10,7 @@ import (
 // TestOldReadsWithinABatch: a transaction that has written reads a revision from
 // before its predecessors in the batch, which no tree was kept of.
 func TestOldReadsWithinABatch(t *testing.T) {
-	s := &Store{opts: Options{Now: time.Now}, leases: newLeases()}
+	s := &sequencer{Store: &Store{opts: Options{Now: time.Now}, leases: newLeases()}}
 	b := s.newBatch(&state{Position: Position{Revision: 4}})
 	key := Span{Key: []byte("k")}
 

@@ -18,9 +18,9 @@ func ReadCommits(after int64, maxBytes int, each func(*Commit) error) *CommitRea
 	return &CommitReader{after: after, maxBytes: maxBytes, each: each}
 }
 
-// Add takes the next event. The one that begins a revision shows that the one
+// Add takes the next event, which a batch wrote. The one that begins a revision shows that the one
 // before is complete, which is then handed over. Its error is that of each.
-func (r *CommitReader) Add(ev Event) error {
+func (r *CommitReader) Add(ev Event, batch int64) error {
 	if r.enough {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (r *CommitReader) Add(ev Event) error {
 		}
 	}
 	if r.commit == nil {
-		r.commit = &Commit{Revision: revision}
+		r.commit = &Commit{Revision: revision, Batch: batch}
 	}
 	r.commit.Events = append(r.commit.Events, ev)
 	r.bytes += len(ev.KV.Key) + len(ev.KV.Value)

@@ -44,6 +44,11 @@ type Engine interface {
 // State is what a store knows beside its live keys.
 type State struct {
 	Position
+	// Batch is that of the Point at Revision, where an Engine is Shared.
+	Batch int64
+	// Store tells a Shared Engine's database from others, whatever is copied or restored. Its
+	// lowest 16 bits count how often the counter has been moved on by hand.
+	Store int64
 	// Compacted is the compacted revision, 0 if there was no compaction.
 	Compacted int64
 	// Pruned is the revision up to which rows have been deleted, <= Compacted.
@@ -66,6 +71,8 @@ type Batch struct {
 	ID int64
 	// Base is the position that the batch has been decided on.
 	Base Position
+	// BaseBatch is that of the Point at Base.Revision.
+	BaseBatch int64
 	// Commits follow Base densely. They may be none.
 	Commits []*Commit
 	// Leases granted or renewed, and those that are gone.
@@ -78,9 +85,11 @@ type Batch struct {
 // Commit is one revision: what one transaction changed. Immutable.
 type Commit struct {
 	Revision int64
-	Events   []Event
-	Actor    Actor
-	Time     time.Time
+	// Batch is the id of the batch that wrote it, where an Engine is Shared.
+	Batch  int64
+	Events []Event
+	Actor  Actor
+	Time   time.Time
 }
 
 // size is about what the commit holds in memory.

@@ -30,14 +30,14 @@ func pause(ctx context.Context, d time.Duration) {
 // catchUp takes a look at the counter and publishes everything up to it.
 func (s *Store) catchUp(ctx context.Context) error {
 	// What has been published was committed, so a later look cannot show less.
-	before := s.state.Load().Position
+	before := s.state.Load()
 	begin := time.Now()
 	r, err := s.look(ctx)
 	if err != nil {
 		return err
 	}
-	if r.Revision < before.Revision || r.Change < before.Change {
-		s.goneBack.CompareAndSwap(nil, &goneBackError{before, r.Position})
+	if r.Revision < before.Revision || r.Change < before.Change || before.other(r) {
+		return s.wentBack(before.Position, r.Position)
 	}
 	if err := s.usable(); err != nil {
 		return err
@@ -49,29 +49,23 @@ func (s *Store) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// goneBackError says that the database is an older copy of what this replica has published, as
-// after a fail-over that lost commits. It stays: once other replicas have written, the counter is
-// past what was lost, and this replica's state and the database's are two histories.
-type goneBackError struct{ from, to Position }
-
-func (e *goneBackError) Error() string {
-	return fmt.Sprintf("the database has gone back from revision %d (change %d) to %d (%d): it is an older copy: stop every replica, run ark-server restore --bump-revision, and start them again",
-		e.from.Revision, e.from.Change, e.to.Revision, e.to.Change)
-}
-
-// usable is an error once the database has gone back: nothing may be read or written through this
-// replica any more.
-func (s *Store) usable() error {
-	if e := s.goneBack.Load(); e != nil {
-		return e
-	}
-	return nil
-}
-
 // look reads the counter, and sets the store's clock by the database's.
 func (s *Store) look(ctx context.Context) (Reading, error) {
+	return s.lookBy(ctx, func() (Reading, error) { return s.shared.Read(ctx) })
+}
+
+// lookFor is look with what the database holds of two points.
+func (s *Store) lookFor(ctx context.Context, from, to Point) (r Reading, found [2]Found, err error) {
+	r, err = s.lookBy(ctx, func() (r Reading, err error) {
+		r, found, err = s.shared.Find(ctx, from, to)
+		return r, err
+	})
+	return r, found, err
+}
+
+func (s *Store) lookBy(ctx context.Context, read func() (Reading, error)) (Reading, error) {
 	begin := s.opts.Now()
-	r, err := s.shared.Read(ctx)
+	r, err := read()
 	s.counters.looks.Add(1)
 	if err != nil {
 		s.counters.failedLooks.Add(1)
@@ -117,7 +111,7 @@ func (s *Store) advance(ctx context.Context, to Reading) error {
 		}
 		next, err := s.step(ctx, st, to)
 		if errors.Is(err, errReload) {
-			next, err = s.reload(ctx)
+			next, err = s.reload(ctx, st)
 		}
 		if err != nil {
 			return err
@@ -161,13 +155,22 @@ func (s *Store) step(ctx context.Context, st *state, to Reading) (*state, error)
 		return nil, fmt.Errorf("read the log after revision %d: %w", st.Revision, err)
 	}
 	// Rows may have been pruned before or while they were read: what has been
-	// read is whole only if nothing of it had been pruned by the end.
-	after, err := s.look(ctx)
-	if err != nil {
-		return nil, err
+	// read is whole only if nothing of it had been pruned by the end. And the database may have
+	// lost what this replica has published, and been written since: then the revisions read are
+	// of another history.
+	if n := len(commits); n > 0 {
+		next.Revision, next.batch = commits[n-1].Revision, commits[n-1].Batch
 	}
-	if after.Pruned > st.Revision {
+	after, found, err := s.lookFor(ctx, st.point(), next.point())
+	switch {
+	case err != nil:
+		return nil, err
+	case st.point().missing(after, found[0]):
+		return nil, s.wentBack(st.Position, after.Position)
+	case after.Pruned > st.Revision:
 		return nil, errReload
+	case next.point().missing(after, found[1]):
+		return nil, fmt.Errorf("revision %d was read from a database that has gone since", next.Revision)
 	}
 	edit := st.tree.edit()
 	for i, c := range commits {
@@ -183,17 +186,26 @@ func (s *Store) step(ctx context.Context, st *state, to Reading) (*state, error)
 		s.leases.attachAll(c)
 		s.ring.add(c)
 	}
-	next.Revision, next.tree = commits[len(commits)-1].Revision, edit.tree
+	next.tree = edit.tree
 	return &next, nil
 }
 
 // reload starts afresh from the present state: this replica has been away for
 // so long that part of what it missed has been pruned. Watchers that needed
 // that find it compacted.
-func (s *Store) reload(ctx context.Context) (*state, error) {
-	st, ls, err := load(ctx, s.engine)
+func (s *Store) reload(ctx context.Context, was *state) (*state, error) {
+	st, ls, err := load(ctx, s.engine, nil)
 	if err != nil {
 		return nil, fmt.Errorf("load the store again: %w", err)
+	}
+	after, found, err := s.lookFor(ctx, was.point(), st.point())
+	switch {
+	case err != nil:
+		return nil, err
+	case was.point().missing(after, found[0]):
+		return nil, s.wentBack(was.Position, after.Position)
+	case st.point().missing(after, found[1]):
+		return nil, errors.New("the store was loaded from a database that has gone since")
 	}
 	s.counters.reloads.Add(1)
 	s.leases.replace(ls)
@@ -203,6 +215,9 @@ func (s *Store) reload(ctx context.Context) (*state, error) {
 
 // replace publishes a state. The caller holds publishing.
 func (s *Store) replace(st *state) {
+	if s.opts.Published != nil && st.Revision > s.state.Load().Revision {
+		s.opts.Published(st.point())
+	}
 	was := s.state.Swap(st)
 	if st.compacted > was.compacted {
 		s.snapshots.forget(st.compacted)

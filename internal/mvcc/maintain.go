@@ -16,7 +16,14 @@ func (s *Store) maintain(ctx context.Context) {
 	var p pruner
 	for ctx.Err() == nil {
 		begin := time.Now()
-		if ok, err := s.shared.Maintain(ctx, maintainHold); ok && err == nil {
+		// A replica that has been away may have another history than the database: it must not
+		// prune by that.
+		_, err := s.current(ctx)
+		ok := false
+		if err == nil {
+			ok, err = s.shared.Maintain(ctx, maintainHold)
+		}
+		if ok && err == nil {
 			s.leads.Store(true)
 			s.queue.rouse()
 		} else {

@@ -115,6 +115,7 @@ type sequencer struct {
 	// read back yet. Nothing is written until it can.
 	doubt *batch
 	prune pruner
+	ids   batchIDs
 	// contended counts the turns for which to expect that other replicas write
 	// in between; see write.
 	contended int
@@ -299,7 +300,12 @@ func (s *sequencer) writeInTurn(ctx context.Context, decide func(*batch)) error 
 		return nil
 	}
 	s.report(b, begin, err)
-	return s.committed(ctx, b, err)
+	err = s.committed(ctx, b, err)
+	if errors.Is(err, ErrMoved) {
+		// The counter was held, so what the batch was decided on is not what the database holds.
+		return fmt.Errorf("%w: %w", ErrUnavailable, errors.Join(s.catchUp(ctx), err))
+	}
+	return err
 }
 
 // committed publishes a batch, if its commit's error leaves no doubt that it is
@@ -345,6 +351,7 @@ func (s *sequencer) settle(ctx context.Context) error {
 		s.publish(b)
 		s.counters.landed.Add(1)
 	} else {
+		s.ids.lost()
 		s.counters.lost.Add(1)
 	}
 	s.doubt = nil

@@ -15,7 +15,8 @@ var ErrMoved = errors.New("another replica has written meanwhile")
 // transaction does, so the order of revisions is the order of commits and a
 // revision that is missing has not been committed yet.
 //
-// Commit checks that the database is at b.Base and answers ErrMoved if not. It
+// Commit checks that the database is at b.Base, and, where both are known, that b.BaseBatch wrote
+// the revision there, and answers ErrMoved if not. It
 // leaves the counter at the last of b.Commits' revisions, or b.Base.Revision if there are
 // none, and at b.Base.Change+1 if the batch has leases or a compaction.
 //
@@ -29,6 +30,9 @@ type Shared interface {
 	// Read reads the newest position that has been committed when Read begins or
 	// later. It waits for no writer.
 	Read(ctx context.Context) (Reading, error)
+
+	// Find is Read with what the database holds of two points, in one snapshot.
+	Find(ctx context.Context, from, to Point) (Reading, [2]Found, error)
 
 	// InTurn waits for the counter, calls decide with the position at which
 	// it then stays until InTurn returns, and commits the batch that
@@ -64,6 +68,8 @@ type Shared interface {
 // Reading is what one look at the counter tells.
 type Reading struct {
 	Position
+	// Batch is that of the Point at Revision.
+	Batch     int64
 	Compacted int64
 	Pruned    int64
 	// Now is the database's clock.

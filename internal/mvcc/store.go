@@ -25,6 +25,12 @@ type Options struct {
 	Observer Observer
 	// Tracer makes spans of the work for callers that are traced. Default: none.
 	Tracer Tracer
+	// Loaded is called with what has been loaded, before the store starts; its error ends Open.
+	// Default: nothing.
+	Loaded func(context.Context, State) error
+	// Published is called with each newest revision, once it is durable and before anybody is
+	// answered with it, from one goroutine at a time. It must be quick. Default: nothing.
+	Published func(Point)
 	// Log gets the causes of failed writes and reads of the counter. Default: slog.Default.
 	Log *slog.Logger
 }
@@ -82,6 +88,7 @@ type Store struct {
 // state is what has been published. Immutable.
 type state struct {
 	Position
+	batch     int64 // that wrote the revision, as in Point
 	compacted int64
 	pruned    int64
 	tree      tree
@@ -96,7 +103,7 @@ func (st *state) prunable() int64 { return max(st.compacted-1, 0) }
 // the engine from then on. If it fails, the engine is closed.
 func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 	opts.setDefaults()
-	st, ls, err := load(ctx, engine)
+	st, ls, err := load(ctx, engine, opts.Loaded)
 	if err != nil {
 		_ = engine.Close() // the load's error says more
 		return nil, fmt.Errorf("load the store: %w", err)
@@ -132,8 +139,8 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 	return s, nil
 }
 
-// load reads what an engine holds.
-func load(ctx context.Context, engine Engine) (*state, *leases, error) {
+// load reads what an engine holds, and has it looked at.
+func load(ctx context.Context, engine Engine, look func(context.Context, State) error) (*state, *leases, error) {
 	e := tree{}.edit()
 	loaded, err := engine.Load(ctx, func(kv *KeyValue) error {
 		if e.set(kv) != nil {
@@ -141,6 +148,9 @@ func load(ctx context.Context, engine Engine) (*state, *leases, error) {
 		}
 		return nil
 	})
+	if err == nil && look != nil {
+		err = look(ctx, loaded)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -152,7 +162,7 @@ func load(ctx context.Context, engine Engine) (*state, *leases, error) {
 		ls.attach(kv)
 		return true
 	})
-	return &state{Position: loaded.Position, compacted: loaded.Compacted, pruned: loaded.Pruned, tree: e.tree}, ls, nil
+	return &state{Position: loaded.Position, batch: loaded.Batch, compacted: loaded.Compacted, pruned: loaded.Pruned, tree: e.tree}, ls, nil
 }
 
 var everything = Span{Key: []byte{0}, End: []byte{0}}
@@ -223,7 +233,9 @@ func (s *Store) publish(b *batch) {
 	if whole {
 		e.tree = b.tree.tree
 	}
-	st.Revision = max(st.Revision, b.revision())
+	if b.revision() > st.Revision {
+		st.Revision, st.batch = b.revision(), b.ID
+	}
 	st.Change = max(st.Change, change)
 	st.compacted = max(st.compacted, b.Compacted)
 	st.tree = e.tree

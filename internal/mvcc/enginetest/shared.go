@@ -13,6 +13,8 @@ func RunShared(t *testing.T, open func(*testing.T) (a, b mvcc.Shared)) {
 		"Moved":               testMoved,
 		"MovedByChange":       testMovedByChange,
 		"KeyLives":            testKeyLives,
+		"Find":                testFind,
+		"BaseBatch":           testBaseBatch,
 		"InTurn":              testInTurn,
 		"InTurnDecides":       testInTurnDecides,
 		"InTurnExcludes":      testInTurnExcludes,

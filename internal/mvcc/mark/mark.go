@@ -31,8 +31,9 @@ type Mark struct {
 	Store StoreID
 	// Revision is durable, and so are all before it.
 	Revision int64
-	// Keys counts the live keys at Revision, and Digest is the sum of their Digests;
-	// Keys is Unknown where that has not been worked out.
+	// Keys counts the live keys at Revision, and Digest is the sum of their Digests; Keys is
+	// Unknown where that has not been worked out. On a database server Digest is the id of the
+	// batch that wrote Revision instead, and Keys Unknown.
 	Keys   int64
 	Digest uint64
 }

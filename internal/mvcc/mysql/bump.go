@@ -19,7 +19,7 @@ const (
 	compactStatement = "UPDATE ark_counter SET compacted=revision, changes=changes+1 WHERE one=1 AND revision=? AND changes=?"
 	// skipStatement moves the counter on. The revisions left out count as compacted
 	// and pruned, as do all before them.
-	skipStatement = "UPDATE ark_counter c JOIN ark_pruning p ON p.one=1 SET c.revision=?, c.compacted=?, c.changes=c.changes+1, c.batch=0, p.pruned=? WHERE c.one=1 AND c.revision=? AND c.changes=?"
+	skipStatement = "UPDATE ark_counter c JOIN ark_pruning p ON p.one=1 SET c.revision=?, c.compacted=?, c.changes=c.changes+1, c.batch=0, c.newest=0, c.store=c.store+1, p.pruned=?, p.witnessed=?, p.unwitnessed=? WHERE c.one=1 AND c.revision=? AND c.changes=?"
 )
 
 // Bump moves the revision on by a number, for a database restored from an older
@@ -42,6 +42,9 @@ func skip(ctx context.Context, cfg database.Config, by int64, onlyNew bool) (mvc
 		now, err := status(ctx, conn, migrations)
 		if err == nil && now.Version == 0 {
 			err = errors.New("the database holds no store: name the one that was restored")
+		}
+		if err == nil && len(now.Pending) > 0 { // of a release before
+			_, err = migrate(ctx, conn, migrations)
 		}
 		if err != nil {
 			return err
@@ -80,10 +83,12 @@ func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64, on
 		return st, err
 	}
 	next := st.Revision + by
-	if err := exactly(conn.ExecContext(ctx, skipStatement, next, next, next, st.Revision, st.Change)); err != nil {
+	if err := exactly(conn.ExecContext(ctx, skipStatement, next, next, next, next, next, st.Revision, st.Change)); err != nil {
 		return st, err
 	}
 	st.Change++
+	st.Store++
+	st.Batch = 0
 	st.Revision, st.Compacted, st.Pruned = next, next, next
 	return st, nil
 }

@@ -128,7 +128,7 @@ func checkTables(ctx context.Context, conn *sql.Conn) error {
 	var table, engine string
 	err := conn.QueryRowContext(ctx, `SELECT table_name, COALESCE(engine,'none') FROM information_schema.tables
 		WHERE table_schema=DATABASE() AND table_type='BASE TABLE' AND COALESCE(engine,'')<>'InnoDB'
-		AND table_name IN ('ark_schema','ark_log','ark_state','ark_lease','ark_counter','ark_pruning','ark_maintainer') LIMIT 1`).Scan(&table, &engine)
+		AND table_name IN ('ark_schema','ark_log','ark_state','ark_lease','ark_counter','ark_pruning','ark_maintainer','ark_writer') LIMIT 1`).Scan(&table, &engine)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil

@@ -3,12 +3,13 @@ package mysql
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-const eventsQuery = `SELECT id, ` + "`key`" + `, value, created, version, lease, prev
+const eventsQuery = `SELECT id, ` + "`key`" + `, value, created, version, lease, prev, batch
 	FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?`
 
 // A page is how many rows of the log are read at a time.
@@ -25,13 +26,21 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	next, end := (after+1)*positions, (last+1)*positions
 	page := firstPage
 	r := mvcc.ReadCommits(after, maxBytes, each)
+	// One connection, so that all of it is of one server's log.
+	connecting, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	conn, err := e.readers.Conn(connecting)
+	if err != nil {
+		return after, fmt.Errorf("read the log after revision %d: %w", after, err)
+	}
+	defer conn.Close()
 	for next < end && !r.Enough() {
-		rows, bytes, more, err := e.eventRows(ctx, next, end, page, max(r.Left(), leastRoom))
+		rows, bytes, more, err := e.eventRows(ctx, conn, next, end, page, max(r.Left(), leastRoom))
 		if err != nil {
 			return r.After(), fmt.Errorf("read the log after revision %d: %w", r.After(), err)
 		}
 		for _, row := range rows {
-			if err := r.Add(row.event); err != nil {
+			if err := r.Add(row.event, row.batch); err != nil {
 				return r.After(), err
 			}
 		}
@@ -49,15 +58,16 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 type eventRow struct {
 	id    int64
 	prev  int64 // revision
+	batch int64
 	event mvcc.Event
 }
 
 // eventRows reads a page, of which it keeps no more rows than fill room. It returns how many
 // bytes they hold, and whether there may be more.
-func (e *Engine) eventRows(ctx context.Context, first, end int64, limit, room int) (page []*eventRow, bytes int, more bool, err error) {
+func (e *Engine) eventRows(ctx context.Context, conn *sql.Conn, first, end int64, limit, room int) (page []*eventRow, bytes int, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	rows, err := e.readers.QueryContext(ctx, eventsQuery, first, end, limit)
+	rows, err := conn.QueryContext(ctx, eventsQuery, first, end, limit)
 	if err != nil {
 		return nil, 0, false, err
 	}
@@ -77,7 +87,7 @@ func (e *Engine) eventRows(ctx context.Context, first, end int64, limit, room in
 			break
 		}
 	}
-	if err := rows.Err(); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return nil, 0, false, err
 	}
 	var missing []rowRef
@@ -90,7 +100,7 @@ func (e *Engine) eventRows(ctx context.Context, first, end int64, limit, room in
 			missing = append(missing, ref)
 		}
 	}
-	found, err := e.find(ctx, e.readers, missing, true)
+	found, err := e.find(ctx, conn, missing, true)
 	if err != nil {
 		return nil, 0, false, err
 	}
@@ -110,7 +120,7 @@ func scanEvent(rows *sql.Rows) (*eventRow, error) {
 	kv := &mvcc.KeyValue{}
 	r := &eventRow{event: mvcc.Event{KV: kv}}
 	var created int64
-	if err := rows.Scan(&r.id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease), &r.prev); err != nil {
+	if err := rows.Scan(&r.id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease), &r.prev, &r.batch); err != nil {
 		return nil, err
 	}
 	kv.ModRevision = r.id / positions

@@ -3,16 +3,22 @@ package mysql
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
 const (
-	pruneQuery = "SELECT id, prev, `key`, version FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?"
+	pruneQuery = "SELECT id, prev, `key`, version, batch FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?"
 	// gone rows count for replicas that have not looked for rememberGone.
 	goneQuery    = "SELECT id, changed FROM ark_lease FORCE INDEX (changes) WHERE gone=1 AND deadline<" + nowMillis + "-? ORDER BY changed LIMIT ?"
 	rememberGone = 10 * 60 * 1000 // milliseconds
 
-	pruneStatement  = "UPDATE ark_pruning SET pruned=GREATEST(pruned,%d) WHERE one=1"
+	// A release that records no writers may have pruned since.
+	pruneStatement = "UPDATE ark_pruning SET unwitnessed=IF(witnessed<>pruned,pruned,unwitnessed), witnessed=GREATEST(pruned,%[1]d), pruned=GREATEST(pruned,%[1]d) WHERE one=1"
+	// The newest batch of each writer, before its rows go: see mvcc.Found.
+	insertWriter    = "INSERT INTO ark_writer (writer,batch) VALUES "
 	deleteStatement = "DELETE l FROM ark_log l FORCE INDEX (PRIMARY) WHERE l.id IN (%s)"
 	forgetStatement = "UPDATE ark_pruning SET forgotten=GREATEST(forgotten,%d) WHERE one=1"
 	goneStatement   = "DELETE l FROM ark_lease l FORCE INDEX (PRIMARY) WHERE l.id IN (%s) AND l.gone=1 AND l.changed<=%d"
@@ -55,14 +61,20 @@ func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int
 	defer rows.Close()
 	var gone []int64
 	var replaced []rowRef
+	newest := map[int64]int64{}
 	n, last := 0, int64(0)
 	for rows.Next() {
-		var prev, version int64
+		var prev, version, batch int64
 		var key []byte
-		if err := rows.Scan(&last, &prev, &key, &version); err != nil {
+		if err := rows.Scan(&last, &prev, &key, &version, &batch); err != nil {
 			return 0, 0, err
 		}
 		n++
+		if writer, ok := mvcc.WriterOf(batch); ok {
+			if have, seen := newest[writer]; !seen || batch > have {
+				newest[writer] = batch
+			}
+		}
 		if prev > 0 {
 			replaced = append(replaced, rowRef{prev, string(key)})
 		}
@@ -92,6 +104,11 @@ func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int
 	s := newScript(int(e.maxPacket.Load()))
 	s.statement("START TRANSACTION")
 	s.statement(pruneStatement, max(done, last/positions))
+	s.insert(insertWriter, " ON DUPLICATE KEY UPDATE batch=GREATEST(batch,VALUES(batch))")
+	for _, writer := range slices.Sorted(maps.Keys(newest)) {
+		s.row(func(buf []byte) []byte { return append(appendPair(buf, writer, newest[writer]), ')') })
+	}
+	s.end()
 	for part := range slices.Chunk(gone, findMany) {
 		s.statement(deleteStatement, list(part))
 	}

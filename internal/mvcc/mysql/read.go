@@ -12,10 +12,21 @@ import (
 
 const (
 	// A server that takes no writes may be behind the one that does.
-	readQuery = `SELECT c.revision, c.changes, c.compacted, p.pruned, ` + nowMicros + `,
-		@@global.read_only, @@global.innodb_read_only
-		FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1`
-	stateQuery        = "SELECT c.revision, c.changes, c.compacted, p.pruned FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1"
+	reading = `c.revision, c.changes, ` + newestBatch + `, c.compacted, p.pruned, ` + nowMicros + `,
+		@@global.read_only, @@global.innodb_read_only`
+	readFrom  = " FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1"
+	readQuery = "SELECT " + reading + readFrom
+	// newestBatch wrote the counter's revision: 0 where that has no row, as when the counter was
+	// moved on by hand.
+	newestBatch = "COALESCE((SELECT batch FROM ark_log WHERE id>=c.revision<<20 ORDER BY id LIMIT 1),0)"
+	// What is known of two points, each by its first row, and by its writer where that has gone.
+	findQuery = "SELECT " + reading + `,
+		COALESCE((SELECT batch FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT 1),0),
+		COALESCE((SELECT batch FROM ark_writer WHERE writer=?),0),
+		COALESCE((SELECT batch FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT 1),0),
+		COALESCE((SELECT batch FROM ark_writer WHERE writer=?),0),
+		p.witnessed, p.unwitnessed` + readFrom
+	stateQuery        = "SELECT c.revision, c.changes, " + newestBatch + ", c.store, c.compacted, p.pruned" + readFrom
 	leasesQuery       = "SELECT id, ttl, deadline FROM ark_lease WHERE gone=0"
 	countLeasesQuery  = "SELECT COUNT(*) FROM ark_lease WHERE gone=0"
 	leaseChangesQuery = "SELECT id, ttl, deadline, gone FROM ark_lease FORCE INDEX (changes) WHERE gone IN (0,1) AND changed>?"
@@ -37,19 +48,53 @@ func (e *Engine) Read(ctx context.Context) (mvcc.Reading, error) {
 		return r, err
 	}
 	defer conn.Close()
-	var now int64
-	var readOnly, innodbReadOnly string
-	err = conn.QueryRowContext(ctx, readQuery).
-		Scan(&r.Revision, &r.Change, &r.Compacted, &r.Pruned, &now, &readOnly, &innodbReadOnly)
-	if err == nil && (isOn(readOnly) || isOn(innodbReadOnly)) {
-		err = errReplica
-	}
-	if err != nil {
+	if err := scanReading(conn.QueryRowContext(ctx, readQuery), &r); err != nil {
 		e.suspect(conn, err)
 		return r, fmt.Errorf("read the revision counter: %w", err)
 	}
-	r.Now = time.UnixMicro(now)
 	return r, nil
+}
+
+// scanReading reads the columns of reading, and more.
+func scanReading(row *sql.Row, r *mvcc.Reading, more ...any) error {
+	var now int64
+	var readOnly, innodbReadOnly string
+	into := []any{&r.Revision, &r.Change, &r.Batch, &r.Compacted, &r.Pruned, &now, &readOnly, &innodbReadOnly}
+	if err := row.Scan(append(into, more...)...); err != nil {
+		return err
+	}
+	r.Now = time.UnixMicro(now)
+	if isOn(readOnly) || isOn(innodbReadOnly) {
+		return errReplica
+	}
+	return nil
+}
+
+// Find implements mvcc.Shared.
+func (e *Engine) Find(ctx context.Context, from, to mvcc.Point) (r mvcc.Reading, found [2]mvcc.Found, err error) {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
+	conn, err := e.looks.Conn(ctx)
+	if err != nil {
+		return r, found, err
+	}
+	defer conn.Close()
+	points := [2]mvcc.Point{from, to}
+	var args []any
+	for _, p := range points {
+		writer, _ := mvcc.WriterOf(p.Batch)
+		args = append(args, p.Revision*positions, (p.Revision+1)*positions, writer)
+	}
+	var witnessed, unwitnessed int64
+	if err := scanReading(conn.QueryRowContext(ctx, findQuery, args...), &r,
+		&found[0].Batch, &found[0].Writer, &found[1].Batch, &found[1].Writer, &witnessed, &unwitnessed); err != nil {
+		e.suspect(conn, err)
+		return r, found, fmt.Errorf("read what the log holds of revisions %d and %d: %w", from.Revision, to.Revision, err)
+	}
+	for i, p := range points {
+		found[i].Recorded = witnessed == r.Pruned && p.Revision > unwitnessed
+	}
+	return r, found, nil
 }
 
 // isOn reads a system variable. Newer servers name degrees of read-only.
@@ -98,7 +143,7 @@ func snapshotState(ctx context.Context, conn *sql.Conn) (st mvcc.State, err erro
 	if !rows.Next() {
 		return st, errors.Join(rows.Err(), errNoRow)
 	}
-	if err := rows.Scan(&st.Revision, &st.Change, &st.Compacted, &st.Pruned); err != nil {
+	if err := rows.Scan(&st.Revision, &st.Change, &st.Batch, &st.Store, &st.Compacted, &st.Pruned); err != nil {
 		return st, err
 	}
 	var leases int

@@ -53,23 +53,32 @@ CREATE TABLE IF NOT EXISTS ark_counter (
 	compacted BIGINT  NOT NULL COMMENT 'the compacted revision',
 	batch     BIGINT  NOT NULL COMMENT 'names the transaction that wrote last'
 ) §table§ COMMENT 'each write begins here';
-INSERT IGNORE INTO ark_counter VALUES (1, 1, 0, 0, 0);
+INSERT IGNORE INTO ark_counter (one, revision, changes, compacted, batch) VALUES (1, 1, 0, 0, 0);
 CREATE TABLE IF NOT EXISTS ark_pruning (
 	one       TINYINT NOT NULL PRIMARY KEY,
 	pruned    BIGINT  NOT NULL COMMENT 'revision up to which rows have been deleted',
 	forgotten BIGINT  NOT NULL COMMENT 'change up to which leases that are gone have been deleted'
 ) §table§ COMMENT 'how far rows have gone';
-INSERT IGNORE INTO ark_pruning VALUES (1, 0, 0);
+INSERT IGNORE INTO ark_pruning (one, pruned, forgotten) VALUES (1, 0, 0);
 CREATE TABLE IF NOT EXISTS ark_maintainer (
 	one    TINYINT NOT NULL PRIMARY KEY,
 	holder BIGINT  NOT NULL,
 	until  BIGINT  NOT NULL COMMENT 'microseconds since 1970'
 ) §table§ COMMENT 'the replica that expires leases and prunes';
 INSERT IGNORE INTO ark_maintainer VALUES (1, 0, 0)`}, {"let a key live once", 1, `
-ALTER TABLE ark_state ADD COLUMN key_hash BINARY(16) COMMENT 'mvcc.KeyHash; NULL where a release without it wrote the row', ADD UNIQUE KEY live_key (key_hash)`}}
+ALTER TABLE ark_state ADD COLUMN key_hash BINARY(16) COMMENT 'mvcc.KeyHash; NULL where a release without it wrote the row', ADD UNIQUE KEY live_key (key_hash)`}, {"know a history by its batches", 1, `
+ALTER TABLE ark_counter ADD COLUMN store BIGINT NOT NULL DEFAULT 0 COMMENT 'mvcc.State.Store';
+UPDATE ark_counter SET store=CAST(CONV(HEX(RANDOM_BYTES(5)),16,10) AS SIGNED)*65536+65536 WHERE store=0;
+ALTER TABLE ark_counter ADD COLUMN newest BIGINT NOT NULL DEFAULT 0 COMMENT 'the batch that wrote the revision, where batch is below 0; 0 where it is not known';
+ALTER TABLE ark_pruning ADD COLUMN witnessed BIGINT NOT NULL DEFAULT 0 COMMENT 'what pruned was when ark_writer was last brought up to date';
+ALTER TABLE ark_pruning ADD COLUMN unwitnessed BIGINT NOT NULL DEFAULT 0 COMMENT 'the writers of revisions up to this one are not recorded';
+CREATE TABLE IF NOT EXISTS ark_writer (
+	writer BIGINT NOT NULL PRIMARY KEY COMMENT 'mvcc.WriterOf',
+	batch  BIGINT NOT NULL COMMENT 'its newest one up to the pruned revision'
+) §table§ COMMENT 'who wrote what has been pruned'`}}
 
 // ourTables are those that the migrations make.
-var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_counter", "ark_pruning", "ark_maintainer"}
+var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_counter", "ark_pruning", "ark_maintainer", "ark_writer"}
 
 // schemaTable lists the migrations that the database has had. It is made first: a
 // database with other tables of ours and without it is another program's.

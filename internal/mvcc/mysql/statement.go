@@ -110,16 +110,21 @@ func (s *script) cut() {
 // Where it is not, the update sets a column to NULL that cannot be, and the server
 // carries out nothing that follows. So a batch needs no answer before its end.
 func (s *script) batch(b *mvcc.Batch) {
-	revision, change := b.Base.Revision, b.Base.Change
+	revision, change, newest := b.Base.Revision, b.Base.Change, b.BaseBatch
 	if n := len(b.Commits); n > 0 {
-		revision = b.Commits[n-1].Revision
+		revision, newest = b.Commits[n-1].Revision, b.ID
+	}
+	same := ""
+	if b.BaseBatch != 0 {
+		// Releases that draw their batches from 0 on do not keep the column up to date.
+		same = fmt.Sprintf(" AND (batch>=0 OR newest IN (0,%d))", b.BaseBatch)
 	}
 	if len(b.Leases)+len(b.RevokedLeases) > 0 || b.Compacted > 0 {
 		change++
 	}
 	s.buf = slices.Grow(s.buf, roomFor(b))
-	s.statement("UPDATE ark_counter SET batch=IF(revision=%d AND changes=%d,%d,NULL),revision=%d,changes=%d,compacted=GREATEST(compacted,%d) WHERE one=1",
-		b.Base.Revision, b.Base.Change, b.ID, revision, change, b.Compacted)
+	s.statement("UPDATE ark_counter SET batch=IF(revision=%d AND changes=%d%s,%d,NULL),newest=%d,revision=%d,changes=%d,compacted=GREATEST(compacted,%d) WHERE one=1",
+		b.Base.Revision, b.Base.Change, same, b.ID, newest, revision, change, b.Compacted)
 	s.log(b)
 	s.state(b)
 	s.leases(b, change)

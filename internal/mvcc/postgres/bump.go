@@ -16,8 +16,8 @@ const maxRevision = (1<<63 - 1) / positions
 // skipStatement moves the counter on. The revisions left out count as compacted
 // and pruned, as do all before them.
 const skipStatement = `
-	UPDATE ark_meta SET value = CASE name WHEN 'change' THEN value + 1 ELSE $1::bigint END
-	WHERE name IN ('compacted', 'pruned', 'change')`
+	UPDATE ark_meta SET value = CASE WHEN name IN ('change', 'store') THEN value + 1 ELSE $1::bigint END
+	WHERE name IN ('compacted', 'pruned', 'witnessed', 'unwitnessed', 'change', 'store')`
 
 // Bump moves the revision on by a number, for a database restored from an older
 // backup: what clients have seen of later revisions must not come again with
@@ -86,6 +86,8 @@ func (s server) bump(ctx context.Context, by int64, onlyNew bool) (mvcc.State, e
 		}
 		st.Revision += by
 		st.Change++
+		st.Store++
+		st.Batch = 0
 		st.Compacted, st.Pruned = st.Revision, st.Revision
 		_, err = tx.Exec(ctx, skipStatement, st.Revision)
 		return err

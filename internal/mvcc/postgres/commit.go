@@ -216,7 +216,7 @@ func (e *Engine) queueWrite(send *pgx.Batch, b *mvcc.Batch, wrote *verdict) {
 		b.Base.Revision, b.Base.Change, e.channel, e.listener.payload, e.listener.wanted(),
 		b.ID, r.id, r.key, r.value, r.created, r.version, r.lease, r.prev, r.at,
 		r.user, r.groups, r.impersonator, r.userAgent, r.fieldManager, r.auditID, r.verb,
-		r.dead, r.live, r.newest, r.hash,
+		r.dead, r.live, r.newest, r.hash, b.BaseBatch,
 	}
 	statement := writeRevisions
 	if changes(b) {

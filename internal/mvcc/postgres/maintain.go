@@ -27,7 +27,19 @@ const (
 			) p
 			WHERE l.id >= $1 AND l.id < $2 AND l.prev > 0)`
 	pruneGoneStatement = "DELETE FROM ark_log WHERE id >= $1 AND id < $2 AND version = 0"
-	prunedStatement    = "UPDATE ark_meta SET value = $1 WHERE name = 'pruned' AND value < $1"
+	prunedStatement    = `
+		UPDATE ark_meta SET value = greatest($1, (SELECT value FROM ark_meta WHERE name = 'pruned'))
+		WHERE name IN ('pruned', 'witnessed')`
+
+	// A release that records no writers may have pruned since.
+	witnessGapStatement = `
+		UPDATE ark_meta SET value = (SELECT value FROM ark_meta WHERE name = 'pruned')
+		WHERE name = 'unwitnessed' AND (SELECT value FROM ark_meta WHERE name = 'pruned') <> (SELECT value FROM ark_meta WHERE name = 'witnessed')`
+	// The newest batch of each writer, before its rows go: see mvcc.Found.
+	witnessStatement = `
+		INSERT INTO ark_meta (name, value)
+		SELECT 'writer ' || (batch >> 31), max(batch) FROM ark_log WHERE id >= $1 AND id < $2 AND batch < 0 GROUP BY 1
+		ON CONFLICT (name) DO UPDATE SET value = greatest(ark_meta.value, excluded.value)`
 
 	// Ended leases are kept for a while for the replicas that have yet to hear
 	// of them.
@@ -102,6 +114,8 @@ func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	var gone int64
 	count := func(tag pgconn.CommandTag) error { gone += tag.RowsAffected(); return nil }
 	send.Queue(pruneTurn)
+	send.Queue(witnessGapStatement)
+	send.Queue(witnessStatement, first, end)
 	send.Queue(pruneReplacedStatement, first, end).Exec(count)
 	send.Queue(pruneGoneStatement, first, end).Exec(count)
 	send.Queue(prunedStatement, to)

@@ -16,9 +16,9 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	defer e.Close()
 	fill(t, e)
 	for name, query := range map[string]string{
-		"write revisions": writeRevisions, "write all": writeAll, "read": readQuery, "events": eventsQuery,
+		"write revisions": writeRevisions, "write all": writeAll, "read": readQuery, "find": findQuery, "events": eventsQuery,
 		"lease changes": leaseChangesQuery, "settle": settleStatement, "maintain": maintainStatement,
-		"prune turn": pruneTurn, "prune replaced": pruneReplacedStatement, "prune gone": pruneGoneStatement, "pruned": prunedStatement,
+		"prune turn": pruneTurn, "witness gap": witnessGapStatement, "witness": witnessStatement, "prune replaced": pruneReplacedStatement, "prune gone": pruneGoneStatement, "pruned": prunedStatement,
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := e.readers.Acquire(t.Context())

@@ -10,18 +10,28 @@ import (
 )
 
 const (
-	readQuery = `SELECT ` + position + `, ` + change + `,
+	reading = position + `, ` + change + `, ` + newestBatch + `,
 		(SELECT value FROM ark_meta WHERE name = 'compacted'),
 		(SELECT value FROM ark_meta WHERE name = 'pruned'),
 		clock_timestamp()`
+	readQuery  = "SELECT " + reading
+	storeQuery = "SELECT coalesce((SELECT value FROM ark_meta WHERE name = 'store'), 0)" // 0 in a schema from before
+	// What is known of two points, each by its first row, and by its writer where that has gone.
+	findQuery = "SELECT " + reading + `,
+		coalesce((SELECT batch FROM ark_log WHERE id >= $1::bigint << 20 AND id < ($1::bigint + 1) << 20 ORDER BY id LIMIT 1), 0),
+		coalesce((SELECT value FROM ark_meta WHERE name = $2::text), 0),
+		coalesce((SELECT batch FROM ark_log WHERE id >= $3::bigint << 20 AND id < ($3::bigint + 1) << 20 ORDER BY id LIMIT 1), 0),
+		coalesce((SELECT value FROM ark_meta WHERE name = $4::text), 0),
+		(SELECT value FROM ark_meta WHERE name = 'witnessed'),
+		(SELECT value FROM ark_meta WHERE name = 'unwitnessed')`
 	leasesQuery = "SELECT id, ttl, deadline FROM ark_lease WHERE gone IS NULL"
 	// Which row a change replaces is found by a probe of its own, whatever
 	// the planner believes about the log's size.
 	eventsQuery = `
-		SELECT l.id, l.key, l.value, l.created, l.version, l.lease,
+		SELECT l.id, l.key, l.value, l.created, l.version, l.lease, l.batch,
 		       p.id, p.value, p.created, p.version, p.lease
 		FROM (
-			SELECT id, key, value, created, version, lease, prev,
+			SELECT id, key, value, created, version, lease, prev, batch,
 			       sum(octet_length(key) + coalesce(octet_length(value), 0)) OVER (ORDER BY id)
 			       - (octet_length(key) + coalesce(octet_length(value), 0)) AS before
 			FROM ark_log WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3
@@ -39,8 +49,8 @@ const (
 		WHERE m.name = 'forgotten'`
 )
 
-func scanReading(row pgx.Row, r *mvcc.Reading) error {
-	return row.Scan(&r.Revision, &r.Change, &r.Compacted, &r.Pruned, &r.Now)
+func scanReading(row pgx.Row, r *mvcc.Reading, more ...any) error {
+	return row.Scan(append([]any{&r.Revision, &r.Change, &r.Batch, &r.Compacted, &r.Pruned, &r.Now}, more...)...)
 }
 
 // Read implements mvcc.Shared: one round trip.
@@ -53,6 +63,28 @@ func (e *Engine) Read(ctx context.Context) (mvcc.Reading, error) {
 	}
 	e.newest.Store(r.Revision + r.Change)
 	return r, nil
+}
+
+// Find implements mvcc.Shared: one round trip.
+func (e *Engine) Find(ctx context.Context, from, to mvcc.Point) (r mvcc.Reading, found [2]mvcc.Found, err error) {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	var witnessed, unwitnessed int64
+	row := e.readers.QueryRow(ctx, findQuery, from.Revision, writerName(from.Batch), to.Revision, writerName(to.Batch))
+	if err := scanReading(row, &r, &found[0].Batch, &found[0].Writer, &found[1].Batch, &found[1].Writer, &witnessed, &unwitnessed); err != nil {
+		return r, found, fmt.Errorf("read what the log holds of revisions %d and %d: %w", from.Revision, to.Revision, err)
+	}
+	for i, p := range []mvcc.Point{from, to} {
+		found[i].Recorded = witnessed == r.Pruned && p.Revision > unwitnessed
+	}
+	e.newest.Store(r.Revision + r.Change)
+	return r, found, nil
+}
+
+// writerName names the row of ark_meta for a batch's writer.
+func writerName(batch int64) string {
+	writer, _ := mvcc.WriterOf(batch)
+	return fmt.Sprint("writer ", writer)
 }
 
 // State implements mvcc.Engine.
@@ -76,6 +108,7 @@ func state(ctx context.Context, tx pgx.Tx) (mvcc.State, error) {
 	var st mvcc.State
 	send := &pgx.Batch{}
 	send.Queue(readQuery).QueryRow(func(row pgx.Row) error { return scanReading(row, &r) })
+	send.Queue(storeQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&st.Store) })
 	send.Queue(leasesQuery).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			l, err := scanLease(rows)
@@ -89,7 +122,7 @@ func state(ctx context.Context, tx pgx.Tx) (mvcc.State, error) {
 	if err := tx.SendBatch(ctx, send).Close(); err != nil {
 		return st, fmt.Errorf("read the state: %w", err)
 	}
-	st.Position, st.Compacted, st.Pruned = r.Position, r.Compacted, r.Pruned
+	st.Position, st.Batch, st.Compacted, st.Pruned = r.Position, r.Batch, r.Compacted, r.Pruned
 	return st, nil
 }
 
@@ -145,22 +178,28 @@ const (
 func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
+	// One connection, so that all of it is of one server's log.
+	conn, err := e.readers.Acquire(ctx)
+	if err != nil {
+		return after, fmt.Errorf("read events: %w", err)
+	}
+	defer conn.Release()
 	r := mvcc.ReadCommits(after, maxBytes, each)
 	next, end := (after+1)*positions, (last+1)*positions
 	for next < end && !r.Enough() {
 		n, bytes := 0, 0
 		limit := max(r.Left(), eventsBytes)
-		rows, err := e.readers.Query(ctx, eventsQuery, next, end, eventsPage, limit)
+		rows, err := conn.Query(ctx, eventsQuery, next, end, eventsPage, limit)
 		if err != nil {
 			return r.After(), fmt.Errorf("read events: %w", err)
 		}
 		for rows.Next() {
-			id, ev, err := scanEvent(rows)
+			id, ev, batch, err := scanEvent(rows)
 			if err == nil {
 				next = id + 1
 				n++
 				bytes += len(ev.KV.Key) + len(ev.KV.Value)
-				err = r.Add(ev)
+				err = r.Add(ev, batch)
 			}
 			if err != nil {
 				rows.Close()
@@ -177,17 +216,17 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	return r.Finish()
 }
 
-func scanEvent(row pgx.Row) (int64, mvcc.Event, error) {
+func scanEvent(row pgx.Row) (id int64, ev mvcc.Event, batch int64, err error) {
 	kv := &mvcc.KeyValue{}
-	var id, created int64
+	var created int64
 	var prevID, prevCreated, prevVersion, prevLease *int64
 	var prevValue []byte
-	if err := row.Scan(&id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease),
+	if err := row.Scan(&id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease), &batch,
 		&prevID, &prevValue, &prevCreated, &prevVersion, &prevLease); err != nil {
-		return 0, mvcc.Event{}, fmt.Errorf("read an event: %w", err)
+		return 0, ev, 0, fmt.Errorf("read an event: %w", err)
 	}
 	kv.ModRevision = id / positions
-	ev := mvcc.Event{KV: kv}
+	ev.KV = kv
 	if kv.Version == 0 {
 		ev.Type = mvcc.EventDelete
 	} else {
@@ -198,5 +237,5 @@ func scanEvent(row pgx.Row) (int64, mvcc.Event, error) {
 			Version: *prevVersion, Lease: mvcc.LeaseID(*prevLease)}
 		setCreated(ev.Prev, *prevCreated)
 	}
-	return id, ev, nil
+	return id, ev, batch, nil
 }

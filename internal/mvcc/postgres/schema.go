@@ -71,6 +71,12 @@ INSERT INTO ark_maintainer VALUES ('maintainer', 0, '-infinity');
 `}, {"let a key live once", 1, `
 ALTER TABLE ark_state ADD COLUMN key_hash bytea; -- mvcc.KeyHash; NULL where a release without it wrote the row
 CREATE UNIQUE INDEX ark_state_key ON ark_state (key_hash);
+`}, {"know a history by its batches", 1, `
+INSERT INTO ark_meta VALUES             -- besides rows 'writer N': the newest batch of a writer up to 'witnessed'
+	('store', ('x' || left(replace(gen_random_uuid()::text, '-', ''), 12) || '0000')::bit(64)::bigint), -- mvcc.State.Store
+	('witnessed', 0),                    -- what 'pruned' was when writers were last recorded
+	('unwitnessed', 0)                   -- the writers of revisions up to this one are not recorded
+ON CONFLICT DO NOTHING;
 `}}
 
 // migrateLock keeps migrations apart: a transaction-level advisory lock.

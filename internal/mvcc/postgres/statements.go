@@ -12,6 +12,11 @@ const takeCounter = "SELECT pg_advisory_xact_lock($1)"
 const position = `
 	greatest(1, (SELECT value FROM ark_meta WHERE name = 'compacted'), (SELECT max(id) >> 20 FROM ark_log))`
 
+// newestBatch wrote the revision of the position: 0 where it has no row, as when the counter
+// was moved on by hand.
+const newestBatch = `
+	coalesce((SELECT batch FROM ark_log WHERE id >= (SELECT value FROM ark_meta WHERE name = 'compacted') << 20 ORDER BY id DESC LIMIT 1), 0)`
+
 const change = `(SELECT value FROM ark_meta WHERE name = 'change')`
 
 const (
@@ -22,7 +27,7 @@ const (
 	WITH turn AS MATERIALIZED (
 		SELECT fit, fit AND NOT moved AS ok, moved FROM (SELECT
 			current_setting('transaction_isolation') = 'read committed' AND current_setting('synchronous_commit') <> 'off' AS fit,
-			(` + position + `) <> $1::bigint OR ` + change + ` <> $2::bigint AS moved) t
+			(` + position + `) <> $1::bigint OR ` + change + ` <> $2::bigint OR $26::bigint <> 0 AND ` + newestBatch + ` NOT IN (0, $26::bigint) AS moved) t
 	)`
 
 	// The log's rows, and what they make of the state. A key may be deleted and created anew, so
@@ -48,14 +53,14 @@ const (
 	// Leases and compaction.
 	changed = `, granted AS (
 		INSERT INTO ark_lease (id, ttl, deadline, change)
-		SELECT id, ttl, deadline, $2::bigint + 1 FROM unnest($26::bigint[], $27::bigint[], $28::bigint[]) AS r (id, ttl, deadline)
+		SELECT id, ttl, deadline, $2::bigint + 1 FROM unnest($27::bigint[], $28::bigint[], $29::bigint[]) AS r (id, ttl, deadline)
 		WHERE (SELECT ok FROM turn)
 		ON CONFLICT (id) DO UPDATE SET ttl = excluded.ttl, deadline = excluded.deadline, change = excluded.change, gone = NULL
 	), revoked AS (
-		UPDATE ark_lease SET change = $2::bigint + 1, gone = $31::bigint
-		WHERE id = ANY ($29::bigint[]) AND gone IS NULL AND (SELECT ok FROM turn)
+		UPDATE ark_lease SET change = $2::bigint + 1, gone = $32::bigint
+		WHERE id = ANY ($30::bigint[]) AND gone IS NULL AND (SELECT ok FROM turn)
 	), compacted AS (
-		UPDATE ark_meta SET value = $30::bigint WHERE name = 'compacted' AND value < $30::bigint AND (SELECT ok FROM turn)
+		UPDATE ark_meta SET value = $31::bigint WHERE name = 'compacted' AND value < $31::bigint AND (SELECT ok FROM turn)
 	), changed AS (
 		UPDATE ark_meta SET value = value + 1 WHERE name = 'change' AND (SELECT ok FROM turn)
 	)`

@@ -78,7 +78,7 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 			seen = ev.KV.ModRevision
 		}
 		if err == nil {
-			err = r.Add(ev)
+			err = r.Add(ev, 0)
 		}
 		if err != nil {
 			return r.After(), err
