@@ -27,6 +27,7 @@ type options struct {
 	dbTLSMode      string
 	dbMigrate      bool
 	dbWait         time.Duration
+	markDir        string
 
 	etcdServers  []string
 	etcdCAFile   string
@@ -143,7 +144,7 @@ func (o *options) storageFlags() []flagGroup {
 			fs.StringVar(&o.storage, "storage", o.storage, "where the data is kept: `sqlite|postgresql|mysql|etcd`")
 			fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file`; made if missing")
 			fs.StringVar(&o.dbSynchronous, "db-synchronous", o.dbSynchronous, "`full|normal`: full has every acknowledged write on disk; normal is faster, and a crash of the machine (not of the server) may lose the last writes")
-			fs.StringVar(&o.acceptDataLoss, "accept-data-loss", "", "go on with an SQLite database that lacks acknowledged writes or has damaged rows; `STORE-ID` is in the message of the start that was refused, and good for one loss")
+			fs.StringVar(&o.acceptDataLoss, "accept-data-loss", "", "go on with a database that lacks acknowledged writes, or an SQLite database with damaged rows; `STORE-ID` is in the message of the start that was refused, and good for one loss")
 			fs.StringSliceVar(&o.etcdServers, "etcd-servers", nil, "`URLs` of an external etcd, for --storage=etcd")
 			fs.StringVar(&o.etcdCAFile, "etcd-cafile", "", "PEM `file` of the authority that signed the external etcd's certificate")
 			fs.StringVar(&o.etcdCertFile, "etcd-certfile", "", "PEM `file` of the client certificate for the external etcd")
@@ -183,8 +184,10 @@ func (o *options) validate() error {
 		errs = append(errs, errors.New("--db-path is empty: name a file, such as --db-path=./ark.db"))
 	}
 	if o.acceptDataLoss != "" {
-		if o.storage != storageSQLite {
-			fault("accept-data-loss", o.acceptDataLoss, "only for --storage=sqlite: leave it out")
+		if o.storage == storageEtcd {
+			fault("accept-data-loss", o.acceptDataLoss, "not for --storage=etcd: leave it out")
+		} else if o.onServer() && o.markFolder() == "" {
+			fault("accept-data-loss", o.acceptDataLoss, "no loss is noticed without a mark: add --mark-dir, or leave it out")
 		} else if _, err := mark.ParseStoreID(o.acceptDataLoss); err != nil {
 			fault("accept-data-loss", o.acceptDataLoss, "%v", err)
 		}
@@ -230,6 +233,14 @@ func (o *options) validate() error {
 func (o *options) secondMark() string {
 	if o.mode == modeAggregated {
 		return ""
+	}
+	return o.keys()
+}
+
+// markFolder is the folder of a database server's mark; "" where there is none.
+func (o *options) markFolder() string {
+	if o.markDir != "" || o.mode == modeAggregated {
+		return o.markDir
 	}
 	return o.keys()
 }

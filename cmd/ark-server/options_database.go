@@ -30,6 +30,7 @@ func (o *options) addDatabaseFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.db.MaxConnections, "db-max-connections", 0, "most `connections` that this process keeps open (default 10)")
 	fs.DurationVar(&o.db.Timeout, "db-timeout", 0, "how long a statement, or a try to connect, may take (default 5s)")
 	fs.DurationVar(&o.dbWait, "db-wait", o.dbWait, "how long the start waits for the database server to answer; 0 tries once")
+	fs.StringVar(&o.markDir, "mark-dir", "", "`folder` for the file that says what the database must hold, so that a start on an older copy is refused; one that outlives the process (default that of --keys-dir; none with --mode=aggregated)")
 	fs.BoolVar(&o.dbMigrate, "db-migrate", o.dbMigrate, "create the tables, or bring them up to date, at the start; with false a privileged user runs ark-server migrate up")
 }
 
@@ -56,6 +57,9 @@ func (o *options) validateDatabase() []error {
 			if given[name] {
 				add("--%s: only for --storage=postgresql or --storage=mysql: add one of them, or leave it out", name)
 			}
+		}
+		if o.markDir != "" {
+			add("--mark-dir=%s: only for --storage=postgresql or --storage=mysql: add one of them, or leave it out", o.markDir)
 		}
 		if o.db.DSNFile != "" {
 			add("--db-dsn-file=%s: only for --storage=postgresql or --storage=mysql: add one of them, or leave it out", o.db.DSNFile)

@@ -92,11 +92,11 @@ func openEtcd(ctx context.Context, o *options) (*storage, error) {
 func openEmbedded(ctx context.Context, o *options, engine mvcc.Engine) (_ *storage, err error) {
 	where := o.where()
 	observer, tracer := newMetrics(o), newTracer(o)
-	store, err := mvcc.Open(ctx, engine, mvcc.Options{Observer: observer, Tracer: tracer})
+	store, closers, err := openStore(ctx, o, engine, mvcc.Options{Observer: observer, Tracer: tracer})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", where.flag, err)
+		return nil, err
 	}
-	s := &storage{summary: where.summary, metrics: observer, findings: findings.New(), closers: []func() error{store.Close}}
+	s := &storage{summary: where.summary, metrics: observer, findings: findings.New(), closers: closers}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())

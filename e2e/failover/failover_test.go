@@ -185,11 +185,23 @@ func TestLostCommits(t *testing.T) {
 			t.Errorf("server %d lists: %.200s", i, raw)
 		}
 	}
+	// A server that starts only now knows by the mark in the folder that it shares with the first one.
+	late := component.ArkOptions{Dir: t.TempDir(), Storage: p.options[0].Storage, Args: []string{"--keys-dir=" + filepath.Join(p.options[0].Dir, "keys")}}
+	refusesToStart(t, late, "it is at revision")
+	// One without a mark cannot know. It leads the standby past what was lost.
+	p.leadPast(t, last)
+	refusesToStart(t, late, "it has another revision")
+	for i, c := range p.clients {
+		if err := query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("late-", i), query.Spec(10)); err == nil {
+			t.Errorf("server %d goes on with another history", i)
+		}
+	}
 	for _, s := range p.servers {
 		if err := s.Stop(); err != nil {
 			t.Fatal(err)
 		}
 	}
+	refusesToStart(t, p.options[1], "it has another revision")
 	binary, err := component.ServerBinary()
 	if err != nil {
 		t.Fatal(err)
@@ -212,6 +224,57 @@ func TestLostCommits(t *testing.T) {
 		if err := query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("again-", i), query.Spec(10)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// refusesToStart wants a start that ends with an error which says why, and what to do.
+func refusesToStart(t *testing.T, o component.ArkOptions, why string) {
+	t.Helper()
+	command, err := o.Command()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := component.Start(command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Kill()
+	select {
+	case <-p.Done():
+	case <-time.After(patience):
+		t.Fatalf("a server that starts after the fail-over goes on: %s%s", p.Stdout(), p.Stderr())
+	}
+	for _, want := range []string{"acknowledged writes are missing", why, "restore --bump-revision", "--accept-data-loss="} {
+		if !strings.Contains(p.Stderr(), want) {
+			t.Errorf("exit code %d, and no %q in: %s", p.ExitCode(), want, p.Stderr())
+		}
+	}
+}
+
+// leadPast writes to the promoted standby, through a server that has no mark, until its revision is above one.
+func (p *pair) leadPast(t *testing.T, last string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	s, err := component.StartArk(ctx, component.ArkOptions{Dir: t.TempDir(), Storage: p.options[0].Storage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Kill()
+	client, err := component.RawClient(s.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 0; ; n++ {
+		if err := query.Create(ctx, client, journal.Namespace, fmt.Sprint("other-", n), query.Spec(10)); err != nil {
+			t.Fatal(err)
+		}
+		if now := newest(t, client); len(now) > len(last) || len(now) == len(last) && now > last {
+			break
+		}
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
 	}
 }
 

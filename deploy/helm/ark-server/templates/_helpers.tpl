@@ -164,6 +164,8 @@ containers:
       {{- end }}
       - --db-max-connections={{ $s.maxConnections }}
       - --db-migrate={{ $s.migrate }}
+      # The volume outlives containers, so one that starts again notices an older copy of the database.
+      - --mark-dir=/tmp
       {{- end }}
       - --compaction-interval={{ .Values.ark.compactionInterval }}
       - --shutdown-delay-duration={{ .Values.ark.shutdown.delay }}

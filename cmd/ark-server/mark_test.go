@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/servermark"
+)
+
+// marked is a store on a database server with a mark.
+type marked struct {
+	*options
+	t       *testing.T
+	store   *mvcc.Store
+	closers []func() error
+}
+
+func (m *marked) path() string { return filepath.Join(m.markFolder(), "database-server.mark") }
+
+func (m *marked) mark() mark.Mark {
+	m.t.Helper()
+	have, err := mark.Read(m.path())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return have
+}
+
+// change makes the mark another one, as if it had been written on another copy of the database.
+func (m *marked) change(change func(*mark.Mark)) {
+	m.t.Helper()
+	have := m.mark()
+	change(&have)
+	f, err := mark.Open(m.path())
+	if err == nil {
+		err = errors.Join(f.Put(have), f.Close())
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *marked) open() (err error) {
+	engine, err := openEngine(m.t.Context(), m.options)
+	if err != nil {
+		return err
+	}
+	m.store, m.closers, err = openStore(m.t.Context(), m.options, engine, mvcc.Options{})
+	return err
+}
+
+func (m *marked) close() {
+	m.t.Helper()
+	for i := len(m.closers) - 1; i >= 0; i-- {
+		if err := m.closers[i](); err != nil {
+			m.t.Error(err)
+		}
+	}
+}
+
+// write opens the store, creates keys, and closes it again. The mark is exact after each write.
+func (m *marked) write(key string) {
+	m.t.Helper()
+	if err := m.open(); err != nil {
+		m.t.Fatal(err)
+	}
+	defer m.close()
+	for i := range 5 {
+		res, err := m.store.Txn(m.t.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: fmt.Append(nil, key, i), Value: []byte("v")}}}, mvcc.Actor{})
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if have := m.mark(); have.Revision != res.Revision || have.Keys != mark.Unknown {
+			m.t.Fatalf("the mark is %+v after revision %d", have, res.Revision)
+		}
+	}
+}
+
+func (m *marked) refused(want ...string) {
+	m.t.Helper()
+	err := m.open()
+	var loss *servermark.LossError
+	if !errors.As(err, &loss) {
+		if err == nil {
+			m.close()
+		}
+		m.t.Fatalf("got %v, want a refusal", err)
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			m.t.Errorf("%q does not say %q", err, w)
+		}
+	}
+}
+
+// TestServerMark: a start on an older copy of a database server's store is refused, and goes on past all that the mark knows once
+// the loss has been accepted in either way.
+func TestServerMark(t *testing.T) {
+	for storage, fresh := range map[string]func(testing.TB) database.Config{
+		storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database,
+	} {
+		t.Run(storage, func(t *testing.T) {
+			o := newOptions()
+			o.storage, o.db, o.dbWait, o.keysDir = storage, fresh(t), 0, t.TempDir()
+			m := &marked{options: o, t: t}
+			m.write("a")
+			m.write("b")
+			written := m.mark()
+
+			// Commits have been lost.
+			m.change(func(have *mark.Mark) { have.Revision += 5 })
+			id := written.Store.String()
+			m.refused("acknowledged writes are missing", fmt.Sprintf("it is at revision %d", written.Revision), "restore --bump-revision", "--accept-data-loss="+id, m.path())
+			o.acceptDataLoss = (written.Store + 1).String()
+			m.refused("acknowledged writes are missing")
+			o.acceptDataLoss = id
+			m.write("c")
+			if have := m.mark(); have.Revision < written.Revision+defaultBump || have.Store != written.Store+1 {
+				t.Errorf("after the loss was accepted the mark is %+v", have)
+			}
+			// One acceptance is good for one loss.
+			m.change(func(have *mark.Mark) { have.Revision += 5 })
+			m.refused("acknowledged writes are missing")
+			o.acceptDataLoss = ""
+
+			// The other way.
+			if _, err := bump(t.Context(), o, defaultBump); err != nil {
+				t.Fatal(err)
+			}
+			m.write("d")
+
+			// Others have written to a copy that had lost commits, up to the very revision.
+			m.change(func(have *mark.Mark) { have.Digest++ })
+			m.refused("it has another revision", "restore --bump-revision")
+			if _, err := bump(t.Context(), o, defaultBump); err != nil {
+				t.Fatal(err)
+			}
+			m.write("e")
+
+			// A copy from before the counter was moved on, that has been led past the mark since.
+			m.change(func(have *mark.Mark) { have.Store++ })
+			m.refused("from before its counter was moved on")
+			m.change(func(have *mark.Mark) { have.Store-- })
+			m.write("f")
+
+			// Another database is no loss that can be accepted.
+			o.acceptDataLoss = (written.Store + 1<<20).String()
+			m.change(func(have *mark.Mark) { have.Store += 1 << 20 })
+			m.refused("name the database that was here", "move that file away")
+			if err := os.Remove(m.path()); err != nil {
+				t.Fatal(err)
+			}
+			o.acceptDataLoss = ""
+			m.write("g")
+
+			// A mark that cannot be read says nothing.
+			if err := os.WriteFile(m.path(), []byte("nothing"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			m.write("h")
+		})
+	}
+}
+
+// TestNoMarkFolder: a folder that is missing is waited for where somebody else makes it, and named where nobody does.
+func TestNoMarkFolder(t *testing.T) {
+	o := newOptions()
+	o.storage, o.db, o.dbWait = storagePostgres, postgresServer.Database(t), 0
+	o.keysDir = filepath.Join(t.TempDir(), "later")
+	m := &marked{options: o, t: t}
+	if err := m.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(o.keysDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m.close()
+	if have := m.mark(); have.Revision != 1 || have.Store == 0 {
+		t.Errorf("the mark is %+v", have)
+	}
+	o.markDir = filepath.Join(t.TempDir(), "none")
+	if err := m.open(); err == nil || !strings.Contains(err.Error(), "--mark-dir="+o.markDir) || !strings.Contains(err.Error(), "make the folder") {
+		t.Errorf("got %v", err)
+	}
+}
