@@ -120,6 +120,10 @@ func classify(err error, doubt bool) error {
 	return err
 }
 
+// noKey is how the driver's error ends where the server did not answer the question for its RSA key
+// with one.
+const noKey = "caching_sha2_password, perform full authentication"
+
 // connectError adds what an error means for the user. It shows no secret.
 func connectError(err error, cfg *mysqldriver.Config) error {
 	where := cfg.Addr
@@ -141,6 +145,10 @@ func connectError(err error, cfg *mysqldriver.Config) error {
 		return fmt.Errorf("connect to %s: the server offers no TLS: set it up there, or choose a TLS mode that does without: %w", where, err)
 	case errors.As(err, &cert):
 		return fmt.Errorf("connect to %s: the server's certificate is not trusted: name its authority, or the host as the certificate does: %w", where, err)
+	}
+	if strings.Contains(err.Error(), noKey) {
+		return fmt.Errorf("connect to %s: the server has neither TLS nor an RSA key, without which user %q cannot send a password of caching_sha2_password: "+
+			"let it make them (auto_generate_certs=ON, caching_sha2_password_auto_generate_rsa_keys=ON, and a restart), or connect through its Unix socket: %w", where, cfg.User, err)
 	}
 	if down := database.Unreachable(err); down != err {
 		return down

@@ -158,3 +158,24 @@ func TestSocket(t *testing.T) {
 		e.Close()
 	}
 }
+
+// TestNoWayForThePassword: a server with neither TLS nor an RSA key cannot take MySQL's passwords over the network; the error says
+// so, and what to do.
+func TestNoWayForThePassword(t *testing.T) {
+	opts := sqltest.Options{NoFsync: true, NoTLS: true}
+	if !sqltest.IsMariaDB() {
+		opts.Settings = []string{"--caching-sha2-password-private-key-path=none.pem", "--caching-sha2-password-public-key-path=none.pem"}
+	}
+	s := ownServer(t, opts)
+	cfg := s.Database(t)
+	limitedUser(t, s, &cfg)
+	e, err := Open(t.Context(), cfg, quiet)
+	if sqltest.IsMariaDB() { // whose passwords need neither
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Close()
+		return
+	}
+	must(t, err, "neither TLS nor an RSA key", "caching_sha2_password", "limited")
+}
