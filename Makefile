@@ -75,6 +75,19 @@ e2e-upgrade: build databases ## Replace the release before by this one and go ba
 e2e-failover: build databases ## Promote a PostgreSQL standby under two servers, with all commits and with some lost
 	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 20m ./failover
 
+.PHONY: e2e-database-upgrade
+e2e-database-upgrade: build databases ## Upgrade MariaDB and PostgreSQL themselves under two servers and writers
+	e2e/tools/servers.sh mariadb-11.8 postgresql-18
+	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 20m ./dbupgrade -mariadb="$$(tools/servers.sh -p mariadb-11.8)" -postgresql="$$(tools/servers.sh -p postgresql-18)"
+
+.PHONY: e2e-limits
+e2e-limits: databases ## Write at the pace of each time limit that a database server has, 1,000 times each; takes 15 minutes
+	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 60m ./replicas -run=TestTimeLimits -limits=1000
+
+.PHONY: e2e-pauses
+e2e-pauses: build databases ## Measure how long writers wait when a replica is frozen or cut off, and when the database is restarted
+	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 60m ./pauses
+
 .PHONY: e2e-damage
 e2e-damage: ## Damage SQLite databases 400 times, and see that nothing acknowledged is missing in silence
 	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 60m ./damage -damage.trials=400

@@ -38,7 +38,12 @@ type replica struct {
 
 func startCluster(t *testing.T, storage string, size int) *cluster {
 	t.Helper()
-	server, place := engine.Start(t, storage)
+	return startClusterWith(t, storage, size, sqltest.Options{})
+}
+
+func startClusterWith(t *testing.T, storage string, size int, opts sqltest.Options) *cluster {
+	t.Helper()
+	server, place := engine.StartWith(t, storage, opts)
 	c := &cluster{t: t, place: place, server: server}
 	for i := range size {
 		c.add(fmt.Sprint("replica ", i))

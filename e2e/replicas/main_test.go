@@ -9,6 +9,7 @@ import (
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "repeats the choices of the run that printed it; 0 takes a new one")
+	limitsFlag = flag.Int("limits", 0, "writes at the pace of each time limit of the server by itself; 0 is a short run with all of them at once")
 	writesFlag = flag.Int64("writes", 0, "acknowledged writes of each run; 0 is a short run")
 )
 

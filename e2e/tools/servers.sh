@@ -94,7 +94,7 @@ arrange() {
         [[ -f $name && ! -L $name ]] && head -c 4 "$name" | grep -q ELF && programs+=("$name")
       done
       own "$root" "${programs[@]}" || return 1
-      for name in initdb postgres psql pg_ctl pg_basebackup pg_dump pg_dumpall pg_restore pg_upgrade createdb dropdb; do
+      for name in initdb postgres psql pg_ctl pg_basebackup pg_dump pg_dumpall pg_restore pg_upgrade pg_controldata pg_resetwal vacuumdb createdb dropdb; do
         [[ -x $bin/$name ]] && wrapper "$2/bin/$name" "$bin/$name"
       done ;;
     mariadb-*)
