@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs what depends on a database server on each version of one: start and engine tests, k8s.io/apiserver's storage suite, kill -9
-# (crash), replicas beside each other, and the API contract. Writes what came out into the table of docs/databases.md.
+# (crash), replicas beside each other, the API contract, and what users of kubectl are promised. Writes what came out into the table of
+# docs/databases.md.
 #
 #   e2e/tools/matrix.sh [NAME...]   NAME: one of servers.sh, or postgresql or mariadb, which are the system's own
 #
@@ -28,15 +29,16 @@ suite() {
 
 row() {
   local package=$1 storage=$2 version=$3
-  local engine conformance crash replicas contract
+  local engine conformance crash replicas contract kubectl
   engine=$(suite engine . go test -count=1 -v -timeout 30m "./internal/mvcc/$package")
   conformance=$(suite conformance e2e go run ./conformance -v -storage "$storage" -transport direct)
   crash=$(suite crash e2e go test -count=1 -v -timeout 20m ./crash -run "TestKillNine/^$storage\$")
   replicas=$(suite replicas e2e go test -count=1 -v -timeout 30m ./replicas -run "^(TestReplicas|TestLeases)\$/^$storage\$")
   contract=$(suite contract e2e/contract go test -count=1 -v -timeout 30m -systems="$storage")
-  local line="| $version | $engine | $conformance | $crash | $replicas | $contract | $(date +%F) |"
+  kubectl=$(suite kubectl e2e go test -count=1 -v -timeout 20m ./kubectl -run "TestKubectl/^$storage\$")
+  local line="| $version | $engine | $conformance | $crash | $replicas | $contract | $kubectl | $(date +%F) |"
   echo "$line"
-  grep -vF "| $version |" "$table" | awk -v line="$line" '{ print } /^\|---\|---\|---\|---\|---\|---\|---\|$/ { print line }' >"$table.new" && mv "$table.new" "$table"
+  grep -vF "| $version |" "$table" | awk -v line="$line" '{ print } /^\|---\|---\|---\|---\|---\|---\|---\|---\|$/ { print line }' >"$table.new" && mv "$table.new" "$table"
   [[ $line != *failed* ]]
 }
 
