@@ -38,12 +38,12 @@ type replica struct {
 
 func startCluster(t *testing.T, storage string, size int) *cluster {
 	t.Helper()
-	return startClusterWith(t, storage, size, sqltest.Options{})
+	server, place := engine.Start(t, storage)
+	return startReplicas(t, server, place, size)
 }
 
-func startClusterWith(t *testing.T, storage string, size int, opts sqltest.Options) *cluster {
+func startReplicas(t *testing.T, server *sqltest.Server, place engine.Place, size int) *cluster {
 	t.Helper()
-	server, place := engine.StartWith(t, storage, opts)
 	c := &cluster{t: t, place: place, server: server}
 	for i := range size {
 		c.add(fmt.Sprint("replica ", i))

@@ -84,9 +84,22 @@ func TestTimeLimits(t *testing.T) {
 }
 
 func atThePaceOf(t *testing.T, storage string, limits []string, writes int) {
+	opts := sqltest.Options{Settings: limits}
+	if storage == engine.PostgreSQL {
+		opts.Settings = nil
+	}
+	server, place := engine.StartWith(t, storage, opts)
+	if storage == engine.PostgreSQL {
+		// For this database only, so that they do not hit who makes and drops it.
+		for _, limit := range limits {
+			if err := server.Exec(t.Context(), "ALTER DATABASE "+place.Config.Name+" SET "+limit); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute+time.Duration(writes/burst)*2*pace)
 	defer cancel()
-	c := startClusterWith(t, storage, 2, sqltest.Options{Settings: limits})
+	c := startReplicas(t, server, place, 2)
 	var clients []*clientv3.Client
 	for _, r := range c.replicas {
 		client := r.client(t)
