@@ -1,6 +1,6 @@
 // Command ark-server serves the Ark API (ark.mckinsey.com), see README.md.
 //
-// The package holds flags and wiring only:
+// The package holds flags and what is printed; internal/server does the work:
 //
 //	command.go  the commands and their help
 //	options.go  the flags of serve, their checks and groups
@@ -13,28 +13,24 @@
 //	values.go   the flags with a choice of values, and their completion
 //	progress.go what a long command shows on a terminal
 //	signals.go  how a command is stopped
-//	serve.go    starts and stops what was asked for
-//	serve_standalone.go, serve_cluster.go
-//	            the server of each mode
+//	serve.go    what the flags say of a server, and what is printed of it
+//	serve_cluster.go
+//	            what is printed of one in a cluster
+//	fixes.go    the flags and the remedies for what package server cannot do
 //	kubeconfig.go, health.go
 //	            what finds a running server: by locate.go, in a container container.go
 //	container.go
 //	            what is different in a container
 //	names.go    names that follow the database
 //	check.go    looks for damage
-//	storage.go  opens the storage that was asked for
 //	import.go, export.go, transfer.go
 //	            move objects in and out of it
 //	crds.go     prints the kinds as CustomResourceDefinitions
-//	operate.go  metrics, traces and reports for operators
 //	listen.go, files.go
-//	            the HTTPS port and its bounds
+//	            the bounds of connections
 //	logging.go  where logs go
-//	memory.go   the limit of memory, and how much garbage the process keeps
 //	object_size.go
 //	            how large an object may be
-//	processors.go
-//	            how many threads run goroutines
 package main
 
 import (
@@ -48,6 +44,8 @@ import (
 	_ "time/tzdata" // images have no zones, and a DSN or a policy may name one
 
 	"github.com/spf13/cobra"
+
+	"github.com/mckinsey/ark-server/internal/server"
 )
 
 func main() {
@@ -55,8 +53,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "ark-server: %v\n", err)
 		os.Exit(1)
 	}
-	limitMemory(os.DirFS("/"))
-	keepGarbageFloor(os.DirFS("/"))
+	server.TuneMemory(os.DirFS("/"))
 	syscall.Umask(0o077) // what libraries write (SQLite, the audit log) is the owner's alone, too
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)

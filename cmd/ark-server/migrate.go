@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/server"
 )
 
 const aboutMigrate = `Look at the tables in a PostgreSQL or MySQL database, or bring them up to date.
@@ -36,7 +37,7 @@ func newMigrateCommand() *cobra.Command {
 	return cmd
 }
 
-func migrateStep(name, short string, do func(context.Context, *options, serverKind, io.Writer) error) *cobra.Command {
+func migrateStep(name, short string, do func(context.Context, *options, server.Admin, io.Writer) error) *cobra.Command {
 	o := newOptions()
 	return withFlags(&cobra.Command{
 		Use:   name,
@@ -50,30 +51,30 @@ func migrateStep(name, short string, do func(context.Context, *options, serverKi
 			if err := o.validate(); err != nil {
 				return usageError{err}
 			}
-			kind, ok := serverKinds()[o.storage]
-			if !ok {
+			admin, ok := o.data().Admin()
+			if !ok || !o.onServer() {
 				return usageError{fmt.Errorf("--storage=%s: only a database server's tables are migrated by hand: use --storage=postgresql or --storage=mysql", o.storage)}
 			}
 			if err := o.checkGivenFiles(); err != nil {
 				return err
 			}
 			err := newProgress(cmd.ErrOrStderr()).during("migrate "+name, func() error {
-				return do(cmd.Context(), o, kind, cmd.OutOrStdout())
+				return do(cmd.Context(), o, admin, cmd.OutOrStdout())
 			})
 			if err != nil {
-				return fmt.Errorf("%s: %w", o.where().flag, err)
+				return fmt.Errorf("%s: %w", o.databaseFlag(), err)
 			}
 			return nil
 		},
 	}, o.storageFlags()...)
 }
 
-func printStatus(ctx context.Context, o *options, kind serverKind, out io.Writer) error {
-	st, err := kind.status(ctx, o.db)
+func printStatus(ctx context.Context, o *options, admin server.Admin, out io.Writer) error {
+	st, err := admin.Status(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s: schema version %d; this ark-server knows up to %d\n", o.where().summary, st.Version, st.Known)
+	fmt.Fprintf(out, "%s: schema version %d; this ark-server knows up to %d\n", o.data().Summary(), st.Version, st.Known)
 	return report(st, out)
 }
 
@@ -91,8 +92,8 @@ func report(st database.SchemaStatus, out io.Writer) error {
 	return nil
 }
 
-func migrateUp(ctx context.Context, o *options, kind serverKind, out io.Writer) error {
-	before, err := kind.migrate(ctx, o.db)
+func migrateUp(ctx context.Context, o *options, admin server.Admin, out io.Writer) error {
+	before, err := admin.Migrate(ctx)
 	if err != nil {
 		return err
 	}

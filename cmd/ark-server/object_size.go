@@ -5,8 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
-	arkstorage "github.com/mckinsey/ark-server/internal/apiserver/storage"
-	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
 // byteSize is a number of bytes as a flag: a quantity as Kubernetes writes them.
@@ -37,16 +36,11 @@ func (b *byteSize) validate() error {
 	switch {
 	case *b < minObjectSize:
 		return fmt.Errorf("--max-object-size=%s: too small for any use: use 64Ki to 16Mi", b)
-	case *b > arkstorage.MaxMaxObjectBytes:
+	case *b > storage.MaxMaxObjectBytes:
 		return fmt.Errorf("--max-object-size=%s: clients that watch read no object above 16 MiB: use 64Ki to 16Mi", b)
 	}
 	return nil
 }
-
-// requestBytes is what the endpoint takes as one write. Clients count the frame of an event to the 16 MiB that they read.
-func (b *byteSize) requestBytes() int { return int(min(*b, arkstorage.MaxMaxObjectBytes-watchFrame)) }
-
-const watchFrame = 4 << 10
 
 // advice is what a user does whose object is too large.
 func (o *options) objectSizeAdvice() string {
@@ -54,12 +48,4 @@ func (o *options) objectSizeAdvice() string {
 		return "raise --max-object-size of ark-server and --max-request-bytes of its etcd"
 	}
 	return "raise --max-object-size of ark-server (now " + o.maxObjectSize.String() + ", at most 16Mi)"
-}
-
-// deletionRoom is how much the time of a deletion and its grace period may add to an object.
-const deletionRoom = 1 << 10
-
-// endpointOptions are those of the endpoint of the embedded storage.
-func (o *options) endpointOptions() etcdserver.Options {
-	return etcdserver.Options{MaxRequestBytes: o.maxObjectSize.requestBytes()}
 }

@@ -10,9 +10,10 @@ import (
 
 	"github.com/spf13/pflag"
 
-	arkstorage "github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/server"
 )
 
 // options are the values of the flags of serve.
@@ -23,6 +24,7 @@ type options struct {
 	dbPath         string
 	dbSynchronous  string
 	acceptDataLoss string
+	acceptedLoss   *mark.StoreID // that, as validate has read it
 	db             database.Config
 	dbTLSMode      string
 	dbMigrate      bool
@@ -71,7 +73,7 @@ func newOptions() *options {
 		dbMigrate:          true,
 		dbWait:             5 * time.Minute,
 		compactionInterval: 5 * time.Minute,
-		maxObjectSize:      arkstorage.DefaultMaxObjectBytes,
+		maxObjectSize:      storage.DefaultMaxObjectBytes,
 		bindAddress:        "127.0.0.1",
 		securePort:         6443,
 
@@ -84,14 +86,14 @@ func newOptions() *options {
 }
 
 const (
-	storageSQLite   = "sqlite"
-	storagePostgres = "postgresql"
-	storageMySQL    = "mysql"
-	storageEtcd     = "etcd"
+	storageSQLite   = string(server.SQLite)
+	storagePostgres = string(server.PostgreSQL)
+	storageMySQL    = string(server.MySQL)
+	storageEtcd     = string(server.Etcd)
 )
 
 // onServer says that the storage is a database server's.
-func (o *options) onServer() bool { return o.storage == storagePostgres || o.storage == storageMySQL }
+func (o *options) onServer() bool { return server.Kind(o.storage).OnServer() }
 
 // flagGroup is a heading of the help with the flags under it.
 type flagGroup struct {
@@ -156,7 +158,8 @@ func (o *options) storageFlags() []flagGroup {
 	}
 }
 
-// validate returns every fault of the flags; each names its flag and a fix.
+// validate returns every fault of the flags; each names its flag and a fix. What it reads of their texts it
+// keeps in o.
 func (o *options) validate() error {
 	var errs []error
 	fault := func(flag string, value any, format string, args ...any) {
@@ -188,8 +191,10 @@ func (o *options) validate() error {
 			fault("accept-data-loss", o.acceptDataLoss, "not for --storage=etcd: leave it out")
 		} else if o.onServer() && o.markFolder() == "" {
 			fault("accept-data-loss", o.acceptDataLoss, "no loss is noticed without a mark: add --mark-dir, or leave it out")
-		} else if _, err := mark.ParseStoreID(o.acceptDataLoss); err != nil {
+		} else if store, err := mark.ParseStoreID(o.acceptDataLoss); err != nil {
 			fault("accept-data-loss", o.acceptDataLoss, "%v", err)
+		} else {
+			o.acceptedLoss = &store
 		}
 	}
 	if (o.etcdCertFile == "") != (o.etcdKeyFile == "") {
@@ -222,9 +227,9 @@ func (o *options) validate() error {
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")
 	}
-	if _, err := o.modelURLs.policy(); err != nil {
-		errs = append(errs, err)
-	}
+	urls, err := o.modelURLs.policy()
+	errs = append(errs, err)
+	o.modelURLs.urls = urls
 	errs = append(errs, o.validateMode())
 	return errors.Join(errs...)
 }

@@ -17,6 +17,8 @@ type modelURLOptions struct {
 	denyPrivate   bool
 	privateRanges []string
 	domains       []string
+
+	urls rules.URLPolicy // all of that, as policy has read it
 }
 
 func (o *modelURLOptions) add(fs *pflag.FlagSet) {

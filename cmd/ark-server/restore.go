@@ -11,6 +11,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+	"github.com/mckinsey/ark-server/internal/server"
 )
 
 const aboutRestore = `Put an older state of the database back into service. Clients remember the revisions
@@ -28,8 +29,7 @@ counter on and start them again:
 
   ark-server restore --storage=postgresql --db-host=... --bump-revision`
 
-// defaultBump is more than a server hands out in a year at 30 writes a second.
-const defaultBump = 1_000_000_000
+var errRestoreEtcd = errors.New("--storage=etcd: restore etcd itself, with etcdutl snapshot restore --bump-revision")
 
 func newRestoreCommand() *cobra.Command {
 	o := newOptions()
@@ -37,8 +37,8 @@ func newRestoreCommand() *cobra.Command {
 	var bump int64
 	own := group("Flags", func(fs *pflag.FlagSet) {
 		fs.StringVar(&from, "from", "", "`file` that ark-server backup wrote (SQLite)")
-		fs.Int64Var(&bump, "bump-revision", defaultBump, "by how many `revisions` to move the counter on: more than were written since the backup")
-		fs.Lookup("bump-revision").NoOptDefVal = fmt.Sprint(defaultBump)
+		fs.Int64Var(&bump, "bump-revision", server.DefaultBump, "by how many `revisions` to move the counter on: more than were written since the backup")
+		fs.Lookup("bump-revision").NoOptDefVal = fmt.Sprint(server.DefaultBump)
 	})
 	groups := append([]flagGroup{own}, o.storageFlags()...)
 	return withFlags(&cobra.Command{
@@ -59,7 +59,7 @@ func newRestoreCommand() *cobra.Command {
 			}
 			switch {
 			case o.storage == storageEtcd:
-				faults = append(faults, errors.New("--storage=etcd: restore etcd itself, with etcdutl snapshot restore --bump-revision"))
+				faults = append(faults, errRestoreEtcd)
 			case o.onServer() && from != "":
 				faults = append(faults, fmt.Errorf("--from=%s: a file is restored with the database's own tools; then run this without --from", from))
 			case from == "" && !cmd.Flags().Changed("bump-revision"):
@@ -74,16 +74,19 @@ func newRestoreCommand() *cobra.Command {
 }
 
 func restore(ctx context.Context, o *options, from string, by int64, out io.Writer, shown *progress) error {
-	where := o.where()
 	if err := o.checkGivenFiles(); err != nil {
 		return err
 	}
 	if from == "" {
-		st, err := bump(ctx, o, by)
-		if err != nil {
-			return fmt.Errorf("%s: %w", where.flag, err)
+		admin, ok := o.data().Admin()
+		if !ok {
+			return errRestoreEtcd
 		}
-		fmt.Fprintf(out, "%s goes on after revision %d; what came before is compacted\n", where.summary, st.Revision)
+		st, err := admin.Bump(ctx, by)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.databaseFlag(), err)
+		}
+		fmt.Fprintf(out, "%s goes on after revision %d; what came before is compacted\n", o.data().Summary(), st.Revision)
 		return nil
 	}
 	var st mvcc.State
@@ -93,19 +96,11 @@ func restore(ctx context.Context, o *options, from string, by int64, out io.Writ
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("restore --from=%s to %s: %w", from, where.flag, err)
+		return fmt.Errorf("restore --from=%s to %s: %w", from, o.databaseFlag(), err)
 	}
 	if aside != "" {
 		fmt.Fprintf(out, "the old database is now %s\n", aside)
 	}
 	fmt.Fprintf(out, "%s holds what %s held, and goes on after revision %d\n", o.dbPath, from, st.Revision)
 	return nil
-}
-
-// bump moves the counter of the database that the flags name on.
-func bump(ctx context.Context, o *options, by int64) (mvcc.State, error) {
-	if kind, ok := serverKinds()[o.storage]; ok {
-		return kind.bump(ctx, o.db, by)
-	}
-	return sqlite.Bump(ctx, o.dbPath, o.secondMark(), by)
 }

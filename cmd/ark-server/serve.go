@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
+	"strconv"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/mckinsey/ark-server/internal/connections"
-	"github.com/mckinsey/ark-server/internal/standalone"
+	"github.com/mckinsey/ark-server/internal/server"
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
@@ -33,101 +32,66 @@ func serve(ctx context.Context, o *options, out io.Writer) error {
 	if err := errors.Join(o.checkGivenFiles(), o.prepareAuditLog()); err != nil {
 		return err
 	}
-	running, err := start(ctx, o, logs)
+	running, err := server.Start(ctx, o.server(logs))
 	if ctx.Err() != nil {
 		stopping()
 		if err != nil {
-			slog.Debug("the start was cut short", "err", err)
+			slog.Debug("the start was cut short", "err", o.withFlags(err))
 			return nil
 		}
-		return running.close()
+		return running.Close()
 	}
 	if err != nil {
-		return err
+		return o.withFlags(err)
 	}
-	return running.run(ctx, out)
+	if running.Unprotected != "" {
+		warnOfPort(running.Unprotected)
+	}
+	return running.Run(ctx, func() { announce(out, o, running) })
 }
 
-// started is what a start has opened.
-type started struct {
-	listener *connections.Listener
-	data     *storage
-	server   server
+// server returns what the flags say of a server.
+func (o *options) server(logs *logging) server.Options {
+	all := server.Options{
+		Address: net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort)), Limits: o.connectionLimits(),
+		Mode:    server.Standalone{Names: o.tlsSANs, KeysDir: o.keys(), Kubeconfig: o.kubeconfig(), Name: o.serverName()},
+		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile,
+		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
+	}
+	if o.mode == modeAggregated {
+		all.Mode, all.Storage.TakesOver = server.Aggregated{Kubeconfig: o.cluster.kubeconfig, Server: o.cluster.server}, true
+	}
+	return all
 }
 
-// start opens everything that serving needs, or closes again what it has opened.
-func start(ctx context.Context, o *options, logs *logging) (_ *started, err error) {
-	s := &started{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
-	if s.listener, err = listen(o); err != nil {
-		return nil, err
+// data returns what the flags say of the storage.
+func (o *options) data() server.StorageOptions {
+	return server.StorageOptions{
+		Kind: server.Kind(o.storage),
+		Path: o.dbPath, Relaxed: o.dbSynchronous == "normal", SecondMark: o.secondMark(), AcceptDataLoss: o.acceptedLoss,
+		Database: o.db, NoMigrate: !o.dbMigrate, Wait: o.dbWait, MarkFolder: o.markFolder(), MarkFolderMade: o.markDir != "",
+		Etcd:               server.EtcdOptions{Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile},
+		Endpoint:           server.EndpointOptions{Address: o.etcdListen, CertFile: o.etcdListenCertFile, KeyFile: o.etcdListenKeyFile, ClientCAFile: o.etcdListenClientCAFile},
+		CompactionInterval: o.compactionInterval, MaxObjectBytes: int(o.maxObjectSize),
 	}
-	if err := o.checkTracing(); err != nil {
-		return nil, err
-	}
-	if s.data, err = openStorage(ctx, o); err != nil {
-		return nil, err
-	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, err
-	}
-	if s.server, err = newServer(ctx, o, s.listener, s.data); err != nil {
-		return nil, err
-	}
-	operate(s.server.generic(), s.listener, s.data, logs)
-	return s, nil
 }
 
-// close closes what does not run yet.
-func (s *started) close() error {
-	var errs []error
-	if s.server != nil {
-		s.server.generic().Destroy()
-	}
-	if s.listener != nil {
-		errs = append(errs, s.listener.Close())
-	}
-	if s.data != nil {
-		errs = append(errs, s.data.Close())
-	}
-	return errors.Join(errs...)
-}
-
-func (s *started) run(ctx context.Context, out io.Writer) error {
-	running, ctx := errgroup.WithContext(ctx)
-	running.Go(func() error {
-		// Closing the storage ends data.etcd below.
-		return errors.Join(s.server.Run(ctx), s.data.Close())
-	})
-	running.Go(s.data.etcd)
-	running.Go(func() error {
-		if s.server.WaitReady(ctx) == nil {
-			s.server.announce(out, s.data.summary)
-		}
-		return nil
-	})
-	return running.Wait()
-}
-
-// withStandaloneFlag names the flag that an error of the standalone server is about.
-func withStandaloneFlag(err error) error {
-	var keys *standalone.KeysError
-	if errors.As(err, &keys) {
-		return fmt.Errorf("--keys-dir=%s: %w", keys.Dir, keys.Err)
-	}
-	var kubeconfig *standalone.KubeconfigError
-	if errors.As(err, &kubeconfig) {
-		return fmt.Errorf("--kubeconfig-out=%s: %w%s", kubeconfig.Path, kubeconfig.Err, kubeconfigFix(kubeconfig.Err))
-	}
-	return err
+// warnOfPort says who else gets in where the protocol has no authentication.
+func warnOfPort(address string) {
+	slog.Warn("every user and program of this machine can read and change everything through --etcd-listen, Secrets included",
+		"address", address, "fix", "--etcd-listen=unix:///path/to/etcd.sock, a socket for its owner only; or demand client certificates: --etcd-listen-client-ca-file")
 }
 
 // announce says where everything is and what to type next.
-func announce(out io.Writer, o *options, url, storage string) {
+func announce(out io.Writer, o *options, s *server.Server) {
+	if o.mode == modeAggregated {
+		announceInCluster(out, o, s)
+		return
+	}
+	announceStandalone(out, o, s.URL, s.Summary)
+}
+
+func announceStandalone(out io.Writer, o *options, url, storage string) {
 	if o.logFormat == "json" {
 		asJSON(out).Info("ready", "version", version.Ark(), "kubernetes", version.Kubernetes(),
 			"storage", storage, "url", url, "kubeconfig", o.kubeconfig())

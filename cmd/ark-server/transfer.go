@@ -9,12 +9,8 @@ import (
 	"os"
 
 	"github.com/spf13/pflag"
-	clientv3 "go.etcd.io/etcd/client/v3"
 
-	arkstorage "github.com/mckinsey/ark-server/internal/apiserver/storage"
-	"github.com/mckinsey/ark-server/internal/etcdserver"
-	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
-	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/server"
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
@@ -36,66 +32,36 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 	if err := o.checkGivenFiles(); err != nil {
 		return nil, nil, err
 	}
-	if o.storage == storageEtcd {
-		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-		defer cancel()
-		client, err := arkstorage.NewEtcdClient(ctx, arkstorage.EtcdOptions{
-			Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile, MaxObjectBytes: int(o.maxObjectSize),
-		})
-		if err != nil {
-			return nil, nil, fmt.Errorf("--etcd-servers: %w: check that it runs there (ark-server with --etcd-listen, or etcd), and the --etcd-... certificate flags", err)
-		}
-		return transfer.NewStore(client), client.Close, nil
-	}
-	if !o.onServer() && as == toRead {
+	if o.storage == storageSQLite && as == toRead {
 		if _, err := os.Stat(o.dbPath); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, fmt.Errorf("--db-path=%s: there is no such file", o.dbPath)
 		}
 	}
-	open, fresh := openEngine, false
-	if as == toTakeOver {
-		var err error
-		if fresh, err = isNew(ctx, o); err != nil {
-			return nil, nil, runningServer(err, o)
-		}
-		open = openEngineAbove
-	}
-	engine, err := open(ctx, o)
+	data := o.data()
+	data.TakesOver = as == toTakeOver
+	client, err := server.OpenClient(ctx, data)
 	if err != nil {
-		return nil, nil, runningServer(err, o)
+		return nil, nil, o.withTransferFlags(err)
 	}
-	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", o.where().flag, err)
-	}
-	settings := o.endpointOptions()
-	settings.MaxRequestBytes += recordRoom
-	endpoint := etcdserver.New(store, settings)
-	client := direct.NewClient(endpoint)
-	closeAll := func() error {
-		err := client.Close()
-		if errors.Is(err, context.Canceled) {
-			err = nil
-		}
-		endpoint.Stop()
-		return errors.Join(err, store.Close())
-	}
-	objects := transfer.NewStore(asImporter{client.KV})
-	objects.Fresh = fresh
-	return objects, closeAll, nil
+	objects := transfer.NewStore(client.KV)
+	objects.Fresh = client.New
+	return objects, client.Close, nil
 }
 
-// isNew says whether nothing has been written to the database yet.
-func isNew(ctx context.Context, o *options) (bool, error) {
-	engine, err := openEngine(ctx, o)
-	if err != nil {
-		return false, err
+// withTransferFlags is withFlags for what is said otherwise where nothing is served.
+func (o *options) withTransferFlags(err error) error {
+	var e *server.Error
+	if !errors.As(err, &e) {
+		return err
 	}
-	state, err := engine.State(ctx)
-	if err := errors.Join(err, engine.Close()); err != nil {
-		return false, fmt.Errorf("%s: %w", o.where().flag, err)
+	switch {
+	case e.Setting == server.SettingEtcd:
+		return fmt.Errorf("--etcd-servers: %w: check that it runs there (ark-server with --etcd-listen, or etcd), and the --etcd-... certificate flags", e.Err)
+	case e.Setting == server.SettingDatabase && o.storage == storageSQLite:
+		// A running server may have it open.
+		return fmt.Errorf("%w (or start it with --etcd-listen=unix:///path/etcd.sock, and go through that: --storage=etcd --etcd-servers=unix:///path/etcd.sock)", o.withFlags(err))
 	}
-	return state.Revision <= 1, nil
+	return o.withFlags(err)
 }
 
 // secretsFlag is --secrets. Leaving Secrets out is an error unless somebody said so.
@@ -124,24 +90,6 @@ func (s *secretsFlag) check(summary *transfer.Summary, err error) error {
 		return fmt.Errorf("%d Secrets were left out: standard error says why; with --secrets=false that is no error", n)
 	}
 	return fmt.Errorf("%d Secrets were left out, and all else was done: take them with --secrets, or say --secrets=false and this is no error", n)
-}
-
-// recordRoom is for the record that goes with each object.
-const recordRoom = 64 << 10
-
-// asImporter notes with each write who made it.
-type asImporter struct{ clientv3.KV }
-
-func (a asImporter) Txn(ctx context.Context) clientv3.Txn {
-	return a.KV.Txn(etcdserver.WithActor(ctx, mvcc.Actor{User: "ark-server import", UserAgent: "ark-server", Verb: "import"}))
-}
-
-// runningServer adds the way out to the error about a database that a running server has open.
-func runningServer(err error, o *options) error {
-	if o.storage != storageSQLite {
-		return err
-	}
-	return fmt.Errorf("%w (or start it with --etcd-listen=unix:///path/etcd.sock, and go through that: --storage=etcd --etcd-servers=unix:///path/etcd.sock)", err)
 }
 
 // reports prints to standard error what a transfer has to say, and shows on a terminal how far it is.

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"io/fs"
@@ -20,6 +20,13 @@ const garbageFloor = 512 << 20
 // quiet is how long after the last collection a server counts as idle. It gives its garbage
 // back then: Go collects every two minutes in any case, and keeps what the floor would allow.
 const quiet = time.Minute
+
+// TuneMemory fits the heap into what there is, for the life of the process: root is the root of the
+// file system, where a container's limits are. It is to be called once, at the start.
+func TuneMemory(root fs.FS) {
+	limitMemory(root)
+	keepGarbageFloor(root)
+}
 
 // limitMemory fits the heap into what the container allows: Go collects more often when it comes
 // near the limit, where it would otherwise grow until the kernel kills the process. A tenth is

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -16,13 +16,13 @@ import (
 
 // marked is a store on a database server with a mark.
 type marked struct {
-	*options
+	StorageOptions
 	t       *testing.T
 	store   *mvcc.Store
 	closers []func() error
 }
 
-func (m *marked) path() string { return filepath.Join(m.markFolder(), "database-server.mark") }
+func (m *marked) path() string { return filepath.Join(m.MarkFolder, "database-server.mark") }
 
 func (m *marked) mark() mark.Mark {
 	m.t.Helper()
@@ -48,11 +48,12 @@ func (m *marked) change(change func(*mark.Mark)) {
 }
 
 func (m *marked) open() (err error) {
-	engine, err := openEngine(m.t.Context(), m.options)
+	admin, _ := m.Admin()
+	engine, err := openEngine(m.t.Context(), admin, false)
 	if err != nil {
 		return err
 	}
-	m.store, m.closers, err = openStore(m.t.Context(), m.options, engine, mvcc.Options{})
+	m.store, m.closers, err = openStore(m.t.Context(), m.StorageOptions, admin, engine, mvcc.Options{})
 	return err
 }
 
@@ -83,6 +84,17 @@ func (m *marked) write(key string) {
 	}
 }
 
+func (m *marked) accept(store mark.StoreID) { m.AcceptDataLoss = &store }
+
+// bump moves the counter on by hand.
+func (m *marked) bump() {
+	m.t.Helper()
+	admin, _ := m.Admin()
+	if _, err := admin.Bump(m.t.Context(), DefaultBump); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
 func (m *marked) refused(want ...string) {
 	m.t.Helper()
 	err := m.open()
@@ -103,13 +115,11 @@ func (m *marked) refused(want ...string) {
 // TestServerMark: a start on an older copy of a database server's store is refused, and goes on past all that the mark knows once
 // the loss has been accepted in either way.
 func TestServerMark(t *testing.T) {
-	for storage, fresh := range map[string]func(testing.TB) database.Config{
-		storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database,
+	for kind, fresh := range map[Kind]func(testing.TB) database.Config{
+		PostgreSQL: postgresServer.Database, MySQL: mariadbServer.Database,
 	} {
-		t.Run(storage, func(t *testing.T) {
-			o := newOptions()
-			o.storage, o.db, o.dbWait, o.keysDir = storage, fresh(t), 0, t.TempDir()
-			m := &marked{options: o, t: t}
+		t.Run(string(kind), func(t *testing.T) {
+			m := &marked{StorageOptions: StorageOptions{Kind: kind, Database: fresh(t), MarkFolder: t.TempDir()}, t: t}
 			m.write("a")
 			m.write("b")
 			written := m.mark()
@@ -118,30 +128,26 @@ func TestServerMark(t *testing.T) {
 			m.change(func(have *mark.Mark) { have.Revision += 5 })
 			id := written.Store.String()
 			m.refused("acknowledged writes are missing", fmt.Sprintf("it is at revision %d", written.Revision), "restore --bump-revision", "--accept-data-loss="+id, m.path())
-			o.acceptDataLoss = (written.Store + 1).String()
+			m.accept(written.Store + 1)
 			m.refused("acknowledged writes are missing")
-			o.acceptDataLoss = id
+			m.accept(written.Store)
 			m.write("c")
-			if have := m.mark(); have.Revision < written.Revision+defaultBump || have.Store != written.Store+1 {
+			if have := m.mark(); have.Revision < written.Revision+DefaultBump || have.Store != written.Store+1 {
 				t.Errorf("after the loss was accepted the mark is %+v", have)
 			}
 			// One acceptance is good for one loss.
 			m.change(func(have *mark.Mark) { have.Revision += 5 })
 			m.refused("acknowledged writes are missing")
-			o.acceptDataLoss = ""
+			m.AcceptDataLoss = nil
 
 			// The other way.
-			if _, err := bump(t.Context(), o, defaultBump); err != nil {
-				t.Fatal(err)
-			}
+			m.bump()
 			m.write("d")
 
 			// Others have written to a copy that had lost commits, up to the very revision.
 			m.change(func(have *mark.Mark) { have.Digest++ })
 			m.refused("it has another revision", "restore --bump-revision")
-			if _, err := bump(t.Context(), o, defaultBump); err != nil {
-				t.Fatal(err)
-			}
+			m.bump()
 			m.write("e")
 
 			// A copy from before the counter was moved on, that has been led past the mark since.
@@ -151,13 +157,13 @@ func TestServerMark(t *testing.T) {
 			m.write("f")
 
 			// Another database is no loss that can be accepted.
-			o.acceptDataLoss = (written.Store + 1<<20).String()
+			m.accept(written.Store + 1<<20)
 			m.change(func(have *mark.Mark) { have.Store += 1 << 20 })
 			m.refused("name the database that was here", "move that file away")
 			if err := os.Remove(m.path()); err != nil {
 				t.Fatal(err)
 			}
-			o.acceptDataLoss = ""
+			m.AcceptDataLoss = nil
 			m.write("g")
 
 			// A mark that cannot be read says nothing.
@@ -171,22 +177,22 @@ func TestServerMark(t *testing.T) {
 
 // TestNoMarkFolder: a folder that is missing is waited for where somebody else makes it, and named where nobody does.
 func TestNoMarkFolder(t *testing.T) {
-	o := newOptions()
-	o.storage, o.db, o.dbWait = storagePostgres, postgresServer.Database(t), 0
-	o.keysDir = filepath.Join(t.TempDir(), "later")
-	m := &marked{options: o, t: t}
+	later := filepath.Join(t.TempDir(), "later")
+	m := &marked{StorageOptions: StorageOptions{Kind: PostgreSQL, Database: postgresServer.Database(t), MarkFolder: later}, t: t}
 	if err := m.open(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(o.keysDir, 0o700); err != nil {
+	if err := os.Mkdir(later, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	m.close()
 	if have := m.mark(); have.Revision != 1 || have.Store == 0 {
 		t.Errorf("the mark is %+v", have)
 	}
-	o.markDir = filepath.Join(t.TempDir(), "none")
-	if err := m.open(); err == nil || !strings.Contains(err.Error(), "--mark-dir="+o.markDir) || !strings.Contains(err.Error(), "make the folder") {
+	m.MarkFolder, m.MarkFolderMade = filepath.Join(t.TempDir(), "none"), true
+	err := m.open()
+	var of *Error
+	if !errors.As(err, &of) || of.Setting != SettingMark || !strings.Contains(err.Error(), "make the folder") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,7 +1,6 @@
-package main
+package server
 
 import (
-	"fmt"
 	"time"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -19,7 +18,7 @@ import (
 )
 
 // operate adds to a server what its operators look at.
-func operate(server *genericapiserver.GenericAPIServer, listener *connections.Listener, data *storage, logs *logging) {
+func operate(server *genericapiserver.GenericAPIServer, listener *connections.Listener, data *data, o Options) {
 	data.metrics.Connections(listener.Stats)
 	data.metrics.ServingCertificate(server.SecureServingInfo.Cert.CurrentCertKeyContent)
 	data.metrics.API(func() metrics.Findings {
@@ -31,17 +30,17 @@ func operate(server *genericapiserver.GenericAPIServer, listener *connections.Li
 	})
 	operation.Install(server, operation.Options{
 		Metrics: data.metrics.Handler, Report: data.report,
-		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
+		Verbosity: o.Verbosity, SetVerbosity: o.SetVerbosity,
 	})
 }
 
-func newMetrics(o *options) *metrics.Metrics {
-	return metrics.New(metrics.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Storage: o.storage})
+func newMetrics(kind Kind) *metrics.Metrics {
+	return metrics.New(metrics.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Storage: string(kind)})
 }
 
 // newTracer returns what makes spans below the API server's, or nil where it makes none.
-func newTracer(o *options) mvcc.Tracer {
-	if o.tracingFile == "" {
+func newTracer(file string) mvcc.Tracer {
+	if file == "" {
 		return nil
 	}
 	return tracing.Tracer{}
@@ -54,8 +53,7 @@ func reporter(summary string, store *mvcc.Store, endpoint *etcdserver.Server) fu
 }
 
 // checkTracing reads the file, so that what is wrong with it shows at once.
-func (o *options) checkTracing() error {
-	file := o.tracingFile
+func checkTracing(file string) error {
 	if file == "" {
 		return nil
 	}
@@ -63,8 +61,5 @@ func (o *options) checkTracing() error {
 	if err == nil {
 		err = tracingapi.ValidateTracingConfiguration(config, utilfeature.DefaultFeatureGate, nil).ToAggregate()
 	}
-	if err != nil {
-		return fmt.Errorf("--tracing-config-file=%s: %w: write a TracingConfiguration of apiserver.config.k8s.io/v1 with endpoint (such as otel-collector:4317) and samplingRatePerMillion", file, err)
-	}
-	return nil
+	return err
 }

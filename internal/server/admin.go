@@ -1,0 +1,117 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mysql"
+	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+// Admin opens and administers one database. Its errors say what is wrong and do not name the database.
+type Admin interface {
+	// Open opens the database, and makes or migrates its tables unless it was told not to.
+	Open(ctx context.Context) (mvcc.Engine, error)
+	// Status compares the schema of the database with the one that this program knows.
+	Status(ctx context.Context) (database.SchemaStatus, error)
+	// Migrate carries out the migrations that are due, and returns what Status was before.
+	Migrate(ctx context.Context) (database.SchemaStatus, error)
+	// Bump moves the counter on by some revisions, at least 1: everything before is compacted, and no
+	// revision is handed out twice. No server may run on the database.
+	Bump(ctx context.Context, by int64) (mvcc.State, error)
+	// Begin is Bump for a database that has never been written; any other is left as it is.
+	Begin(ctx context.Context, by int64) (mvcc.State, error)
+}
+
+// DefaultBump is more than a server hands out in a year at 30 writes a second.
+const DefaultBump = 1_000_000_000
+
+// ErrMigratesItself is the answer of Status and Migrate for a database whose tables are made and
+// migrated whenever it is opened, and never otherwise.
+var ErrMigratesItself = errors.New("the database is migrated when it is opened")
+
+// Admin returns what administers the database; ok is false for an external etcd.
+func (o StorageOptions) Admin() (_ Admin, ok bool) {
+	switch o.Kind {
+	case SQLite:
+		return sqliteAdmin(o), true
+	case PostgreSQL:
+		return postgresAdmin(o), true
+	case MySQL:
+		return mysqlAdmin(o), true
+	}
+	return nil, false
+}
+
+type sqliteAdmin StorageOptions
+
+func (a sqliteAdmin) Open(ctx context.Context) (mvcc.Engine, error) {
+	spareProcessor()
+	return sqlite.Open(ctx, a.Path, sqlite.Options{
+		Relaxed: a.Relaxed, SecondMark: a.SecondMark, AcceptDataLoss: a.AcceptDataLoss, Log: slog.Default(),
+	})
+}
+
+func (a sqliteAdmin) Status(context.Context) (database.SchemaStatus, error) {
+	return database.SchemaStatus{}, ErrMigratesItself
+}
+
+func (a sqliteAdmin) Migrate(context.Context) (database.SchemaStatus, error) {
+	return database.SchemaStatus{}, ErrMigratesItself
+}
+
+func (a sqliteAdmin) Bump(ctx context.Context, by int64) (mvcc.State, error) {
+	return sqlite.Bump(ctx, a.Path, a.SecondMark, by)
+}
+
+func (a sqliteAdmin) Begin(ctx context.Context, by int64) (mvcc.State, error) {
+	return sqlite.Begin(ctx, a.Path, by)
+}
+
+type postgresAdmin StorageOptions
+
+func (a postgresAdmin) Open(ctx context.Context) (mvcc.Engine, error) {
+	return postgres.Open(ctx, a.Database, postgres.Options{NoMigrate: a.NoMigrate, Wait: a.Wait, Log: slog.Default()})
+}
+
+func (a postgresAdmin) Status(ctx context.Context) (database.SchemaStatus, error) {
+	return postgres.Status(ctx, a.Database)
+}
+
+func (a postgresAdmin) Migrate(ctx context.Context) (database.SchemaStatus, error) {
+	return postgres.Migrate(ctx, a.Database)
+}
+
+func (a postgresAdmin) Bump(ctx context.Context, by int64) (mvcc.State, error) {
+	return postgres.Bump(ctx, a.Database, by)
+}
+
+func (a postgresAdmin) Begin(ctx context.Context, by int64) (mvcc.State, error) {
+	return postgres.Begin(ctx, a.Database, by)
+}
+
+type mysqlAdmin StorageOptions
+
+func (a mysqlAdmin) Open(ctx context.Context) (mvcc.Engine, error) {
+	return mysql.Open(ctx, a.Database, mysql.Options{NoMigrate: a.NoMigrate, Wait: a.Wait, MaxValueBytes: a.MaxObjectBytes, Log: slog.Default()})
+}
+
+func (a mysqlAdmin) Status(ctx context.Context) (database.SchemaStatus, error) {
+	return mysql.Status(ctx, a.Database)
+}
+
+func (a mysqlAdmin) Migrate(ctx context.Context) (database.SchemaStatus, error) {
+	return mysql.Migrate(ctx, a.Database)
+}
+
+func (a mysqlAdmin) Bump(ctx context.Context, by int64) (mvcc.State, error) {
+	return mysql.Bump(ctx, a.Database, by)
+}
+
+func (a mysqlAdmin) Begin(ctx context.Context, by int64) (mvcc.State, error) {
+	return mysql.Begin(ctx, a.Database, by)
+}

@@ -1,0 +1,13 @@
+// Package server assembles the process of ark-server: it listens, opens the storage, builds the
+// server of one mode on it, adds what operators look at, and runs and stops all of it. Beside that
+// it opens and administers databases for the commands that do not serve (Admin, OpenClient), and tunes
+// the run time.
+//
+// It knows no flags and prints nothing. An error that a setting causes is an Error that says which
+// setting; what the flag is called, and what to do, its caller adds.
+//
+// Invariants: what a start has opened is closed again if the start fails; the storage is closed
+// after the server on it has ended; the endpoint of the etcd protocol ends with the storage.
+//
+// The package may import anything in internal but what tests alone use. Nothing but cmd imports it.
+package server

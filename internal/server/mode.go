@@ -1,0 +1,88 @@
+package server
+
+import (
+	"context"
+	"net"
+
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/mckinsey/ark-server/internal/aggregated"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/standalone"
+)
+
+// Mode is a way to run.
+type Mode interface {
+	// assemble makes the server of the mode on a listener and a storage, and says in s where it is.
+	assemble(ctx context.Context, o Options, listener net.Listener, data *data, s *Server) (api, error)
+}
+
+// api is an assembled API server of either mode.
+type api interface {
+	// Run serves until the context ends and everything in flight is drained.
+	Run(ctx context.Context) error
+	// WaitReady returns nil once the server is ready, or the context's error.
+	WaitReady(ctx context.Context) error
+	// generic is the API server underneath.
+	generic() *genericapiserver.GenericAPIServer
+}
+
+// Standalone runs without a cluster. Its fields are those of standalone.Options.
+type Standalone struct {
+	Names               []string
+	KeysDir, Kubeconfig string
+	Name                string
+}
+
+type standaloneAPI struct{ *standalone.Server }
+
+func (s standaloneAPI) generic() *genericapiserver.GenericAPIServer { return s.Generic }
+
+func (m Standalone) assemble(_ context.Context, o Options, listener net.Listener, data *data, s *Server) (api, error) {
+	made, err := standalone.New(standalone.Options{
+		Listener:   listener,
+		Names:      m.Names,
+		KeysDir:    m.KeysDir,
+		Kubeconfig: m.Kubeconfig,
+		Name:       m.Name,
+		Tune: func(common *assembly.Options) {
+			common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, data.findings
+			common.MaxObjectBytes, common.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
+		},
+	}, data)
+	if err != nil {
+		return nil, about(SettingMode, err)
+	}
+	s.URL = made.URL
+	return standaloneAPI{made}, nil
+}
+
+// Aggregated runs in a cluster, behind its kube-apiserver.
+type Aggregated struct {
+	// Kubeconfig is the file that tells the way to the cluster; "" for a pod's service account.
+	Kubeconfig string
+	// Server has the settings of the mode's own. The listener, the cluster and what Options say are
+	// filled in.
+	Server aggregated.Options
+}
+
+type aggregatedAPI struct{ *aggregated.Server }
+
+func (s aggregatedAPI) generic() *genericapiserver.GenericAPIServer { return s.Generic }
+
+func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listener, data *data, s *Server) (api, error) {
+	config, err := aggregated.ClusterConfig(m.Kubeconfig)
+	if err != nil {
+		return nil, about(SettingCluster, err)
+	}
+	settings := m.Server
+	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.TracingFile
+	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
+	settings.ModelURLs, settings.Findings = o.ModelURLs, data.findings
+	made, err := aggregated.New(ctx, settings, data)
+	if err != nil {
+		return nil, about(SettingMode, err)
+	}
+	s.Cluster = config.Host
+	return aggregatedAPI{made}, nil
+}

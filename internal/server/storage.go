@@ -1,0 +1,144 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.etcd.io/etcd/client/v3/kubernetes"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/metrics"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/operation"
+)
+
+// storageTimeout bounds how long the start waits for the storage to answer.
+const storageTimeout = 10 * time.Second
+
+// data is an open backend with what has to be closed after it.
+type data struct {
+	storage.Backend
+	// summary and unprotected are those of Server.
+	summary     string
+	unprotected string
+	metrics     *metrics.Metrics
+	// findings are those of the API server on it.
+	findings *findings.Findings
+	// report describes it to operators; nil for an external etcd.
+	report func() operation.Report
+	// etcd serves the etcd protocol, if asked to, until it is stopped. It
+	// returns nil at once otherwise.
+	etcd func() error
+	// closers run in reverse order, after the backend is closed.
+	closers []func() error
+}
+
+func (s *data) Close() error {
+	var errs []error
+	if s.Backend != nil {
+		errs = append(errs, s.Backend.Close())
+	}
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// open opens the storage that a server needs.
+func open(ctx context.Context, o Options) (*data, error) {
+	admin, ok := o.Storage.Admin()
+	if !ok {
+		return openEtcd(ctx, o.Storage)
+	}
+	engine, err := openEngine(ctx, admin, o.Storage.TakesOver)
+	if err != nil {
+		return nil, err
+	}
+	return openEmbedded(ctx, o, admin, engine)
+}
+
+func openEtcd(ctx context.Context, o StorageOptions) (*data, error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	found := findings.New()
+	options := o.etcd()
+	options.Findings = found
+	backend, err := storage.NewEtcd(ctx, options)
+	if err != nil {
+		return nil, about(SettingEtcd, err)
+	}
+	return &data{
+		Backend: backend, summary: o.Summary(), metrics: newMetrics(o.Kind),
+		findings: found, etcd: func() error { return nil },
+	}, nil
+}
+
+// etcd returns how the external etcd is reached.
+func (o StorageOptions) etcd() storage.EtcdOptions {
+	return storage.EtcdOptions{
+		Servers: o.Etcd.Servers, CAFile: o.Etcd.CAFile, CertFile: o.Etcd.CertFile, KeyFile: o.Etcd.KeyFile,
+		CompactionInterval: o.CompactionInterval, MaxObjectBytes: o.MaxObjectBytes,
+	}
+}
+
+// openEmbedded puts our own endpoint on an engine, which it closes if it fails.
+func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engine) (_ *data, err error) {
+	summary := o.Storage.Summary()
+	observer, tracer := newMetrics(o.Storage.Kind), newTracer(o.TracingFile)
+	store, closers, err := openStore(ctx, o.Storage, admin, engine, mvcc.Options{Observer: observer, Tracer: tracer})
+	if err != nil {
+		return nil, err
+	}
+	s := &data{summary: summary, metrics: observer, findings: findings.New(), closers: closers}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if closing := s.Close(); closing != nil {
+			err = errors.Join(err, closing)
+		}
+	}()
+
+	config, err := o.Storage.Endpoint.tls()
+	if err != nil {
+		return nil, err
+	}
+	settings := etcdserver.Options{MaxRequestBytes: requestBytes(o.Storage.MaxObjectBytes), TLS: config, Tracer: tracer}
+	endpoint := etcdserver.New(store, settings)
+	s.metrics.Store(store, endpoint)
+	s.report = reporter(summary, store, endpoint)
+	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })
+	s.etcd = func() error { return nil }
+	if address := o.Storage.Endpoint.Address; address != "" {
+		listener, err := etcdserver.Listen(address, config)
+		if err != nil {
+			return nil, about(SettingEndpointAddress, err)
+		}
+		if unprotected(listener, config) {
+			s.unprotected = etcdAddress(listener)
+		}
+		s.summary += ", as etcd at " + etcdAddress(listener)
+		var serving errgroup.Group
+		serving.Go(func() error { return endpoint.Serve(listener) })
+		s.etcd = serving.Wait
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	client, err := storage.NewClient(ctx, storage.ClientOptions{
+		NewClient:          func() (*kubernetes.Client, error) { return direct.NewClient(endpoint), nil },
+		CompactionInterval: o.Storage.CompactionInterval,
+		Annotate:           annotate,
+		Findings:           s.findings,
+	})
+	if err != nil {
+		return nil, about(SettingStorage, err)
+	}
+	s.Backend = client
+	return s, nil
+}
