@@ -54,7 +54,7 @@ func explain(err error, cmd *cobra.Command) error {
 		}
 		return fmt.Errorf("%sunknown command %q%s (%s --help lists the commands)", prefixOf(cmd), name, didYouMean(name, "", known), cmd.CommandPath())
 	}
-	return err
+	return remedied(err)
 }
 
 // prefixOf names a sub-command in front of an error; the root is named anyway.

@@ -51,6 +51,8 @@ func (o *options) withFlag(e *server.Error) error {
 		return fmt.Errorf("--etcd-listen-client-ca-file=%s: %w", o.etcdListenClientCAFile, err)
 	case server.SettingMode:
 		return withClusterFix(withStandaloneFlag(err))
+	case server.SettingEndpointAddress:
+		return fmt.Errorf("--etcd-listen=%s: %w", o.etcdListen, err)
 	case server.SettingCluster:
 		if errors.Is(err, aggregated.ErrNotInCluster) {
 			return errors.New("--mode=aggregated: not running in a pod: name the cluster with --kubeconfig=file, or serve without one with --mode=standalone")

@@ -109,8 +109,11 @@ func (h libraryHandler) WithGroup(name string) slog.Handler {
 }
 
 // readable writes durations as 1.5ms, not as a number of nanoseconds, and all of klog's
-// details, which are levels between and below slog's own, as DEBUG.
+// details, which are levels between and below slog's own, as DEBUG. Errors get their remedies.
 func readable(_ []string, a slog.Attr) slog.Attr {
+	if err, ok := a.Value.Any().(error); ok {
+		return slog.Any(a.Key, remedied(err))
+	}
 	if a.Value.Kind() == slog.KindDuration {
 		return slog.String(a.Key, a.Value.Duration().String())
 	}

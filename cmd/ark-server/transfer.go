@@ -94,7 +94,7 @@ func (s *secretsFlag) check(summary *transfer.Summary, err error) error {
 
 // reports prints to standard error what a transfer has to say, and shows on a terminal how far it is.
 func reports(to *progress) transfer.Reports {
-	r := transfer.Reports{Line: to.print}
+	r := transfer.Reports{Line: to.print, Explain: remediedWarning}
 	if to.visible() {
 		r.Progress = to.show
 	}

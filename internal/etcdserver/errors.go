@@ -27,7 +27,17 @@ var storeErrors = [...]struct{ store, etcd error }{
 }
 
 // toStatus turns an error of the store into what a client gets.
-func toStatus(err error) error {
+func (s *Server) toStatus(err error) error { return toStatus(err, s.explained) }
+
+// explained returns an error with what to do about it.
+func (s *Server) explained(err error) error {
+	if s.opts.Explain == nil {
+		return err
+	}
+	return s.opts.Explain(err)
+}
+
+func toStatus(err error, explain func(error) error) error {
 	if err == nil {
 		return nil
 	}
@@ -51,5 +61,8 @@ func toStatus(err error) error {
 		return err
 	}
 	// The storage failed, and nothing was written.
+	if explain != nil {
+		err = explain(err)
+	}
 	return status.Error(codes.Unavailable, "etcdserver: "+err.Error())
 }

@@ -12,7 +12,7 @@ func (k *kvService) Compact(ctx context.Context, r *pb.CompactionRequest) (_ *pb
 	ctx, call := k.s.begin(ctx, methodCompact)
 	defer call.done(&err)
 	if err := k.s.store.Compact(ctx, r.GetRevision(), r.GetPhysical()); err != nil {
-		return nil, toStatus(err)
+		return nil, k.s.toStatus(err)
 	}
 	return &pb.CompactionResponse{Header: header(k.s.store.Revision())}, nil
 }

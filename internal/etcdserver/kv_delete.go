@@ -20,7 +20,7 @@ func (k *kvService) DeleteRange(ctx context.Context, r *pb.DeleteRangeRequest) (
 	}
 	res, err := k.s.store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{toDelete(r)}}, ActorFrom(ctx))
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, k.s.toStatus(err)
 	}
 	out := &pb.DeleteRangeResponse{Header: header(res.Revision)}
 	if del, ok := res.Results[0].(*mvcc.DeleteResult); ok {

@@ -20,7 +20,7 @@ func (k *kvService) Put(ctx context.Context, r *pb.PutRequest) (_ *pb.PutRespons
 	}
 	res, err := k.s.store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{toPut(r)}}, ActorFrom(ctx))
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, k.s.toStatus(err)
 	}
 	out := &pb.PutResponse{Header: header(res.Revision)}
 	if put, ok := res.Results[0].(*mvcc.PutResult); ok {

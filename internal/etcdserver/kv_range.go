@@ -15,7 +15,7 @@ func (k *kvService) Range(ctx context.Context, r *pb.RangeRequest) (_ *pb.RangeR
 	}
 	res, err := k.s.store.Range(ctx, toRange(r))
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, k.s.toStatus(err)
 	}
 	if len(r.GetRangeEnd()) == 0 && r.GetRevision() <= 0 {
 		k.s.nudges.read(r.GetKey(), res.Revision)

@@ -51,7 +51,7 @@ func (s *Server) RangeChunks(ctx context.Context, r *pb.RangeRequest) (_ *RangeC
 	}
 	res, err := s.store.Range(opened, toRange(r))
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, s.toStatus(err)
 	}
 	return &RangeChunks{ctx: ctx, res: res, target: s.opts.chunkBytes()}, nil
 }
@@ -67,7 +67,7 @@ func (c *RangeChunks) Next() (*pb.RangeStreamResponse, error) {
 		return nil, io.EOF
 	}
 	if err := c.ctx.Err(); err != nil {
-		return nil, toStatus(err)
+		return nil, toStatus(err, nil)
 	}
 	rest := c.res.KVs[c.sent:]
 	n, size := 0, 0

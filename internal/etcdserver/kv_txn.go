@@ -21,7 +21,7 @@ func (k *kvService) Txn(ctx context.Context, r *pb.TxnRequest) (_ *pb.TxnRespons
 	}
 	res, err := k.s.store.Txn(ctx, toTxn(r), ActorFrom(ctx))
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, k.s.toStatus(err)
 	}
 	return fromTxn(res), nil
 }

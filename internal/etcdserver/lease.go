@@ -23,7 +23,7 @@ func (l *leaseService) LeaseGrant(ctx context.Context, r *pb.LeaseGrantRequest) 
 	ttl := max(r.GetTTL(), l.s.opts.MinLeaseTTL)
 	lease, err := l.s.store.LeaseGrant(ctx, mvcc.LeaseID(r.GetID()), ttl)
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, l.s.toStatus(err)
 	}
 	return &pb.LeaseGrantResponse{Header: header(l.s.store.Revision()), ID: int64(lease.ID), TTL: lease.TTL}, nil
 }
@@ -34,7 +34,7 @@ func (l *leaseService) LeaseRevoke(ctx context.Context, r *pb.LeaseRevokeRequest
 	defer call.done(&err)
 	revision, err := l.s.store.LeaseRevoke(ctx, mvcc.LeaseID(r.GetID()), ActorFrom(ctx))
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, l.s.toStatus(err)
 	}
 	return &pb.LeaseRevokeResponse{Header: header(revision)}, nil
 }
@@ -45,7 +45,7 @@ func (l *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiv
 	defer call.done(&err)
 	revision, err := l.s.store.Current(ctx)
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, l.s.toStatus(err)
 	}
 	out := &pb.LeaseTimeToLiveResponse{Header: header(revision), ID: r.GetID()}
 	lease, err := l.s.store.Lease(mvcc.LeaseID(r.GetID()), r.GetKeys())
@@ -54,7 +54,7 @@ func (l *leaseService) LeaseTimeToLive(ctx context.Context, r *pb.LeaseTimeToLiv
 		return out, nil
 	}
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, l.s.toStatus(err)
 	}
 	out.TTL = secondsLeft(lease, l.s.store.Now())
 	out.GrantedTTL = lease.TTL
@@ -68,7 +68,7 @@ func (l *leaseService) LeaseLeases(ctx context.Context, _ *pb.LeaseLeasesRequest
 	defer call.done(&err)
 	revision, err := l.s.store.Current(ctx)
 	if err != nil {
-		return nil, toStatus(err)
+		return nil, l.s.toStatus(err)
 	}
 	ids := l.s.store.Leases()
 	out := &pb.LeaseLeasesResponse{

@@ -41,9 +41,9 @@ func (l *leaseService) keepAlive(stream pb.Lease_LeaseKeepAliveServer) error {
 		// lease alive at a revision at which it had been revoked.
 		out := &pb.LeaseKeepAliveResponse{Header: header(l.s.store.Revision()), ID: req.GetID()}
 		lease, err := l.s.store.LeaseKeepAlive(stream.Context(), mvcc.LeaseID(req.GetID()))
-		l.s.count(methodLeaseKeepAlive, toStatus(err))
+		l.s.count(methodLeaseKeepAlive, l.s.toStatus(err))
 		if err != nil && !errors.Is(err, mvcc.ErrLeaseNotFound) {
-			return toStatus(err)
+			return l.s.toStatus(err)
 		}
 		if err == nil {
 			out.TTL = lease.TTL

@@ -16,18 +16,23 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// ListenFlag is the flag whose value Listen takes, as its errors name it.
-const ListenFlag = "--etcd-listen"
+// UnprotectedError is Listen's answer for an address that others than users of this machine reach, where
+// the listener would not demand client certificates.
+type UnprotectedError struct{ Port string }
 
-// Listen opens the address of --etcd-listen: unix:///path or tcp://host:port
-// (port 0 picks a free one). The protocol has no authentication of its own, so
+func (e *UnprotectedError) Error() string {
+	return fmt.Sprintf("anyone who reaches this address could read and change everything: use a loopback address such as tcp://127.0.0.1:%s, a unix socket, or demand client certificates", e.Port)
+}
+
+// Listen opens an address: unix:///path or tcp://host:port
+// (port 0 picks a free one). Its errors say what is wrong and what to do, and do not name the address. The protocol has no authentication of its own, so
 // a TCP address must be a loopback one unless config demands client
 // certificates; config itself is not applied here but by Serve (Options.TLS). A
 // unix socket is readable and writable by its owner only; one that a killed
 // process left behind is replaced.
 func Listen(address string, config *tls.Config) (net.Listener, error) {
 	fail := func(format string, args ...any) (net.Listener, error) {
-		return nil, fmt.Errorf("%s=%s: %w", ListenFlag, address, fmt.Errorf(format, args...))
+		return nil, fmt.Errorf(format, args...)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
@@ -49,7 +54,7 @@ func Listen(address string, config *tls.Config) (net.Listener, error) {
 			return fail("host or port is missing: use tcp://127.0.0.1:2379")
 		}
 		if !isLoopback(u.Hostname()) && !DemandsClientCertificate(config) {
-			return fail("anyone who reaches this address could read and change everything: use a loopback address such as tcp://127.0.0.1:%s, a unix socket, or demand client certificates (--etcd-listen-cert-file, --etcd-listen-key-file, --etcd-listen-client-ca-file)", u.Port())
+			return nil, &UnprotectedError{u.Port()}
 		}
 		network := "tcp"
 		if ip := net.ParseIP(u.Hostname()); ip != nil && ip.To4() != nil {

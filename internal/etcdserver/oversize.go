@@ -34,7 +34,7 @@ func (s *Server) checkSize(ctx context.Context, m proto.Message) error {
 	for _, put := range putsOf(m) {
 		stored, err := s.store.Range(ctx, &mvcc.Range{Span: mvcc.Span{Key: put.GetKey()}})
 		if err != nil {
-			return toStatus(err)
+			return s.toStatus(err)
 		}
 		if len(stored.KVs) == 1 && len(put.GetValue()) <= len(stored.KVs[0].Value)+growth {
 			size -= len(put.GetValue())

@@ -120,7 +120,7 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 	fromKey := len(end) == 1 && end[0] == 0
 	switch {
 	case failed != nil:
-		return refuse(failed.Error())
+		return refuse(st.s.explained(failed).Error())
 	case r.GetStartRevision() < 0:
 		return refuse(rpctypes.ErrCompacted.Error())
 	case len(end) > 0 && !fromKey && bytes.Compare(key, end) >= 0:
@@ -173,7 +173,7 @@ func (st *watchStream) create(r *pb.WatchCreateRequest) error {
 // refusal is the code under which a watch that could not begin is counted.
 func refusal(failed error) codes.Code {
 	if failed != nil {
-		return status.Code(toStatus(failed))
+		return status.Code(toStatus(failed, nil))
 	}
 	return codes.InvalidArgument
 }

@@ -79,24 +79,24 @@ func (st *state) other(r Reading) bool {
 	return r.Revision == st.Revision && r.Batch != 0 && st.batch != 0 && r.Batch != st.batch
 }
 
-// goneBackError says that the database is an older copy of what this replica has published, as
+// RewoundError says that the database is an older copy of what this replica has published, as
 // after a fail-over that lost commits. It stays: once other replicas have written, the counter is
 // past what was lost, and this replica's state and the database's are two histories.
-type goneBackError struct{ from, to Position }
+type RewoundError struct{ From, To Position }
 
-func (e *goneBackError) Error() string {
-	then := fmt.Sprintf("to %d (%d)", e.to.Revision, e.to.Change)
-	if e.to.Revision >= e.from.Revision && e.to.Change >= e.from.Change {
-		then = fmt.Sprintf("and has been written since, up to %d (%d)", e.to.Revision, e.to.Change)
+func (e *RewoundError) Error() string {
+	then := fmt.Sprintf("to %d (%d)", e.To.Revision, e.To.Change)
+	if e.To.Revision >= e.From.Revision && e.To.Change >= e.From.Change {
+		then = fmt.Sprintf("and has been written since, up to %d (%d)", e.To.Revision, e.To.Change)
 	}
-	return fmt.Sprintf("the database has gone back from revision %d (change %d) %s: it is an older copy: stop every replica, run ark-server restore --bump-revision, and start them again",
-		e.from.Revision, e.from.Change, then)
+	return fmt.Sprintf("the database has gone back from revision %d (change %d) %s: it is an older copy",
+		e.From.Revision, e.From.Change, then)
 }
 
 // wentBack notes, and logs once, that the database at a position does not hold what this replica
 // has published. It returns the error that every request gets from then on.
 func (s *Store) wentBack(from, to Position) error {
-	if s.goneBack.CompareAndSwap(nil, &goneBackError{from, to}) {
+	if s.goneBack.CompareAndSwap(nil, &RewoundError{From: from, To: to}) {
 		s.opts.Log.Error("nothing is read or written any more", "error", s.usable())
 	}
 	return s.usable()

@@ -75,7 +75,7 @@ type Store struct {
 	counters   counters
 	// writes and reads are the outages of committing and of reading the counter.
 	writes, reads outage
-	goneBack      atomic.Pointer[goneBackError]
+	goneBack      atomic.Pointer[RewoundError]
 	clock         atomic.Int64  // nanoseconds to add to opts.Now
 	leads         atomic.Bool   // Shared only: this replica maintains the database
 	ended         chan struct{} // closed when the sequencer has returned

@@ -18,6 +18,8 @@ type Options struct {
 	Metrics func(metrics.Gatherer) http.Handler
 	// Report describes the storage; nil where the server has none of its own.
 	Report func() Report
+	// NoReport is what is answered then.
+	NoReport string
 	// Verbosity tells the detail of the log, and SetVerbosity changes it.
 	Verbosity    func() int
 	SetVerbosity func(string) error
@@ -41,7 +43,7 @@ func Install(server *genericapiserver.GenericAPIServer, o Options) {
 
 	mux.UnlistedHandleFunc("/debug/store", func(w http.ResponseWriter, r *http.Request) {
 		if o.Report == nil {
-			http.Error(w, "there is no embedded storage with --storage=etcd: ask that etcd", http.StatusNotFound)
+			http.Error(w, o.NoReport, http.StatusNotFound)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -21,6 +21,9 @@ func (e *UntrustedError) Error() string {
 	return fmt.Sprintf("%s %s: %s", e.Path, e.Fault, e.Fix)
 }
 
+// NotASocket is the fault of a path that is to be a socket.
+const NotASocket = "is not a socket"
+
 func untrusted(path, fault, fix string, args ...any) error {
 	return &UntrustedError{Path: path, Fault: fault, Fix: fmt.Sprintf(fix, args...)}
 }
@@ -255,7 +258,7 @@ func CheckSocket(path string) error {
 		return foreign(real, uid)
 	}
 	if info.Mode()&fs.ModeSocket == 0 {
-		return untrusted(real, "is not a socket", "name the socket of a server: --etcd-listen says where it is")
+		return untrusted(real, NotASocket, "name the socket that a server listens on")
 	}
 	return nil
 }

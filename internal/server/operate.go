@@ -29,7 +29,7 @@ func operate(server *genericapiserver.GenericAPIServer, listener *connections.Li
 		return found
 	})
 	operation.Install(server, operation.Options{
-		Metrics: data.metrics.Handler, Report: data.report,
+		Metrics: data.metrics.Handler, Report: data.report, NoReport: o.NoReport,
 		Verbosity: o.Verbosity, SetVerbosity: o.SetVerbosity,
 	})
 }

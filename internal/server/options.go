@@ -31,6 +31,10 @@ type Options struct {
 	// TracingFile is a TracingConfiguration: where OpenTelemetry spans go, and of how
 	// many requests; "" for none.
 	TracingFile string
+	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
+	Explain func(error) error
+	// NoReport is what who asks for a report of the storage is told where it is an external etcd.
+	NoReport string
 	// Verbosity tells the detail of the log, and SetVerbosity changes it.
 	Verbosity    func() int
 	SetVerbosity func(string) error

@@ -108,7 +108,7 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	if err != nil {
 		return nil, err
 	}
-	settings := etcdserver.Options{MaxRequestBytes: requestBytes(o.Storage.MaxObjectBytes), TLS: config, Tracer: tracer}
+	settings := etcdserver.Options{MaxRequestBytes: requestBytes(o.Storage.MaxObjectBytes), TLS: config, Tracer: tracer, Explain: o.Explain}
 	endpoint := etcdserver.New(store, settings)
 	s.metrics.Store(store, endpoint)
 	s.report = reporter(summary, store, endpoint)

@@ -76,7 +76,7 @@ func (i *importer) warn(ctx context.Context) error {
 		return err
 	}
 	if there := source.Revision(); here <= there {
-		i.options.Reports.line("warning: the source's resourceVersions reach %d, and those of this storage only %d. Before the source's clients are led here, stop the server and move it on: ark-server restore --bump-revision", there, here)
+		i.options.Reports.warn(RevisionsBelow{There: there, Here: here})
 	}
 	return nil
 }

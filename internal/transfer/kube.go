@@ -76,13 +76,23 @@ func loadConfig(file, context string) (*rest.Config, error) {
 	return config, nil
 }
 
+// NoContextError is OpenKube's answer where neither its argument nor the kubeconfig chooses a context.
+type NoContextError struct {
+	// Known are the contexts that there are.
+	Known []string
+}
+
+func (e *NoContextError) Error() string {
+	return "the kubeconfig has no current context: choose one of " + strings.Join(e.Known, ", ")
+}
+
 func noContext(name string, raw *clientcmdapi.Config) error {
 	known := slices.Sorted(maps.Keys(raw.Contexts))
 	switch {
 	case len(known) == 0:
 		return errors.New("the kubeconfig has no context: write one with kubectl config, or name another file")
 	case name == "":
-		return fmt.Errorf("the kubeconfig has no current context: choose one with --context, of %s", strings.Join(known, ", "))
+		return &NoContextError{known}
 	}
 	return fmt.Errorf("the kubeconfig has no context %q: it has %s", name, strings.Join(known, ", "))
 }

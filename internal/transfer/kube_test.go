@@ -111,7 +111,7 @@ func TestKubeSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCounts(t, mustImport(t, k, f, ImportOptions{Prune: true, Reports: told.reports()}), map[Outcome]int{Unchanged: 3})
-	told.want(t, "warning: the source's resourceVersions reach 1000000", "--bump-revision")
+	told.want(t, "warning: the source's resourceVersions reach 1000000", "move it on")
 }
 
 func TestKubeRefusals(t *testing.T) {

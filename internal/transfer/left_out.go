@@ -23,7 +23,7 @@ func (l *leftOut) add(summary *Summary, plural, name string) {
 }
 
 // report tells what was left out, and why.
-func (l *leftOut) report(reports Reports, why string) {
+func (l *leftOut) report(reports Reports, why func(left int) Warning) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := 0
@@ -34,14 +34,13 @@ func (l *leftOut) report(reports Reports, why string) {
 		}
 	}
 	if n > 0 {
-		reports.line("warning: %s left out: %s", plural(n), why)
+		reports.warn(why(n))
 	}
 }
 
-const (
-	notAsked = "Secrets are moved with --secrets, and left out without an error with --secrets=false"
-	notHere  = "the target's storage is of a server in a cluster, which keeps them itself: create them there with kubectl (or, if it is to be a standalone server's, start that once on it and run this again)"
-)
+func notAsked(left int) Warning { return SecretsNotAsked{left} }
+
+func notHere(left int) Warning { return CoreNotHere{left} }
 
 func plural(n int) string {
 	if n == 1 {

@@ -59,7 +59,7 @@ func TestExportNamesWhatItLeavesOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCounts(t, summary, map[Outcome]int{Written: 2, LeftOut: 1})
-	s.want(t, "secrets: left out: team-a/key", "--secrets")
+	s.want(t, "secrets: left out: team-a/key", "1 object left out")
 	var table bytes.Buffer
 	if err := summary.Print(&table); err != nil {
 		t.Fatal(err)

@@ -117,16 +117,15 @@ func (s *Store) write(ctx context.Context, path string, found entry, ops ...clie
 // errNoSpace is etcd's error in words that say what to do.
 var errNoSpace = errors.New("the storage has no space left (its disk is full): make room and run this again, it goes on where it was")
 
-// errTooLarge is etcd's error for an object above the limit.
-var errTooLarge = errors.New("the storage does not take an object of this size: raise --max-object-size here and where it is served " +
-	"(with --storage=etcd that server's limit decides)")
+// ErrTooLarge is etcd's error for an object above the limit.
+var ErrTooLarge = errors.New("the storage does not take an object of this size")
 
 func explain(err error) error {
 	switch {
 	case errors.Is(rpctypes.Error(err), rpctypes.ErrNoSpace):
 		return errNoSpace
 	case errors.Is(rpctypes.Error(err), rpctypes.ErrRequestTooLarge):
-		return errTooLarge
+		return ErrTooLarge
 	}
 	return err
 }

@@ -144,6 +144,8 @@ type Reports struct {
 	Line func(string)
 	// Progress gets how far the run is, in one line, again and again; nil is not to be told.
 	Progress func(string)
+	// Explain returns a Warning in words that say what to do, nil for the warning's own.
+	Explain func(Warning) string
 	// Every is how often Progress is called; 0 is five times a second.
 	Every time.Duration
 }
@@ -152,6 +154,15 @@ func (r Reports) line(format string, args ...any) {
 	if r.Line != nil {
 		r.Line(fmt.Sprintf(format, args...))
 	}
+}
+
+// warn reports a warning in a line.
+func (r Reports) warn(w Warning) {
+	text := w.String()
+	if r.Explain != nil {
+		text = r.Explain(w)
+	}
+	r.line("warning: %s", text)
 }
 
 // follow tells the progress until stop is called, which waits for the end of it.

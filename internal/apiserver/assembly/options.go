@@ -54,7 +54,7 @@ func NewOptions() Options {
 	return Options{
 		RequestTimeout:      time.Minute,
 		MaxObjectBytes:      storage.DefaultMaxObjectBytes,
-		MaxObjectAdvice:     "raise the server's --max-object-size",
+		MaxObjectAdvice:     "raise the server's limit",
 		MaxInFlight:         1600,
 		MaxMutatingInFlight: 800,
 		WatchGrace:          10 * time.Second,
