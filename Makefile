@@ -72,7 +72,7 @@ e2e-upgrade: build databases ## Replace the release before by this one and go ba
 	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 20m ./upgrade
 
 .PHONY: e2e-failover
-e2e-failover: build databases ## Promote a PostgreSQL standby under two servers, with all commits and with some lost
+e2e-failover: build databases ## Promote a standby of PostgreSQL and of MariaDB under two servers, with all commits and with some lost
 	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 20m ./failover
 
 .PHONY: e2e-database-upgrade

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
+	"github.com/mckinsey/ark-server/e2e/internal/engine"
 	"github.com/mckinsey/ark-server/e2e/internal/journal"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 	"github.com/mckinsey/ark-server/internal/sqltest"
@@ -28,29 +29,86 @@ const (
 	patience = time.Minute
 )
 
-// pair is a primary, its standby, and two ark-servers that may use either.
+// pair is a primary, its standby, and two ark-servers that use whichever takes writes.
 type pair struct {
 	primary, standby *sqltest.Server
 	// wire is what the standby hears the primary through.
-	wire    *component.Proxy
-	dsnFile string
+	wire *component.Proxy
+	// synchronous makes the primary acknowledge nothing that the standby has not got.
+	synchronous func() error
+	// promote makes the standby the primary, and leads the servers to it.
+	promote func() error
+	storage []string // flags
 	options [2]component.ArkOptions
 	servers [2]*component.ArkServer
 	clients [2]*rest.RESTClient
 }
 
-func start(t *testing.T) *pair {
+func start(t *testing.T, storage string) *pair {
+	t.Helper()
+	p := map[string]func(*testing.T) *pair{engine.PostgreSQL: startPostgres, engine.MySQL: startMySQL}[storage](t)
+	for i := range p.options {
+		p.options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: p.storage}
+	}
+	p.startServers(t)
+	if err := query.EnsureNamespace(t.Context(), p.clients[0], journal.Namespace); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// startPostgres starts a pair of which the settings name both hosts.
+func startPostgres(t *testing.T) *pair {
 	t.Helper()
 	p := &pair{primary: sqltest.Own(t, sqltest.StartPostgres, sqltest.Options{Settings: []string{"wal_sender_timeout = '60s'"}})}
 	cfg, _, err := p.primary.CreateDatabase(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.stream(t, func(port int) (*sqltest.Server, error) { return sqltest.StartStandby(t.Context(), p.primary, port) })
+	file := filepath.Join(t.TempDir(), "dsn")
+	dsn := fmt.Sprintf("postgres://postgres@%s,%s/%s?sslmode=disable&connect_timeout=2", p.primary.Address(), p.standby.Address(), cfg.Name)
+	if err := os.WriteFile(file, []byte(dsn), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.storage = []string{"--storage=postgresql", "--db-dsn-file=" + file}
+	p.synchronous = func() error {
+		return p.primary.Exec(t.Context(), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+	}
+	p.promote = func() error { return p.standby.Promote(t.Context()) }
+	return p
+}
+
+// startMySQL starts a pair behind an address that follows the primary, as MariaDB's and MySQL's users have it.
+func startMySQL(t *testing.T) *pair {
+	t.Helper()
+	p := &pair{primary: sqltest.Own(t, sqltest.StartReplicated, sqltest.Options{})}
+	p.stream(t, func(port int) (*sqltest.Server, error) { return sqltest.StartReplica(t.Context(), port) })
+	cfg, _, err := p.primary.CreateDatabase(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := sqltest.StartProxy(t, &cfg)
+	p.storage = engine.Place{Storage: engine.MySQL, Config: cfg}.Flags()
+	p.synchronous = func() error { return sqltest.SemiSynchronous(t.Context(), p.primary, p.standby) }
+	p.promote = func() error {
+		err := p.standby.Promote(t.Context())
+		address.Redirect(p.standby.Address())
+		address.Cut()
+		return err
+	}
+	return p
+}
+
+// stream starts the standby, which hears the primary through the wire.
+func (p *pair) stream(t *testing.T, start func(port int) (*sqltest.Server, error)) {
+	t.Helper()
+	var err error
 	if p.wire, err = component.StartProxy(p.primary.Address()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.wire.Close)
-	if p.standby, err = sqltest.StartStandby(t.Context(), p.primary, p.wire.Port()); err != nil {
+	if p.standby, err = start(p.wire.Port()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -58,19 +116,6 @@ func start(t *testing.T) *pair {
 			t.Error(err)
 		}
 	})
-	p.dsnFile = filepath.Join(t.TempDir(), "dsn")
-	dsn := fmt.Sprintf("postgres://postgres@%s,%s/%s?sslmode=disable&connect_timeout=2", p.primary.Address(), p.standby.Address(), cfg.Name)
-	if err := os.WriteFile(p.dsnFile, []byte(dsn), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for i := range p.options {
-		p.options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: []string{"--storage=postgresql", "--db-dsn-file=" + p.dsnFile}}
-	}
-	p.startServers(t)
-	if err := query.EnsureNamespace(t.Context(), p.clients[0], journal.Namespace); err != nil {
-		t.Fatal(err)
-	}
-	return p
 }
 
 func (p *pair) startServers(t *testing.T) {
@@ -115,10 +160,16 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 
 // TestSynchronous: with a standby that each commit waits for, a fail-over loses nothing, and clients need do no more than try again.
 func TestSynchronous(t *testing.T) {
+	for _, storage := range engine.Servers {
+		t.Run(storage, func(t *testing.T) { synchronous(t, storage) })
+	}
+}
+
+func synchronous(t *testing.T, storage string) {
 	r := rand.New(rand.NewPCG(*seed, 0))
 	t.Logf("-seed=%d", *seed)
-	p := start(t)
-	if err := p.primary.Exec(t.Context(), "ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"); err != nil {
+	p := start(t, storage)
+	if err := p.synchronous(); err != nil {
 		t.Fatal(err)
 	}
 	j := journal.New()
@@ -127,7 +178,7 @@ func TestSynchronous(t *testing.T) {
 	p.primary.Kill()
 	died := time.Now()
 	time.Sleep(between(r, 0, time.Second))
-	if err := p.standby.Exec(t.Context(), "SELECT pg_promote()"); err != nil {
+	if err := p.promote(); err != nil {
 		t.Fatal(err)
 	}
 	for i := range p.clients {
@@ -150,9 +201,15 @@ func TestSynchronous(t *testing.T) {
 // TestLostCommits: the standby lacks commits that were acknowledged. The servers say so, and neither read nor write, until the
 // counter has been moved on.
 func TestLostCommits(t *testing.T) {
+	for _, storage := range engine.Servers {
+		t.Run(storage, func(t *testing.T) { lostCommits(t, storage) })
+	}
+}
+
+func lostCommits(t *testing.T, storage string) {
 	r := rand.New(rand.NewPCG(*seed, 1))
 	t.Logf("-seed=%d", *seed)
-	p := start(t)
+	p := start(t, storage)
 	j := journal.New()
 	stop := p.write(t, j, "writer")
 	time.Sleep(between(r, time.Second, 3*time.Second))
@@ -167,7 +224,7 @@ func TestLostCommits(t *testing.T) {
 	p.wire.Refuse(true)
 	p.wire.Cut()
 	p.wire.Stall(false)
-	if err := p.standby.Exec(t.Context(), "SELECT pg_promote()"); err != nil {
+	if err := p.promote(); err != nil {
 		t.Fatal(err)
 	}
 	for i, c := range p.clients {
@@ -206,7 +263,7 @@ func TestLostCommits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), binary, "restore", "--storage=postgresql", "--db-dsn-file="+p.dsnFile, "--bump-revision").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), binary, append([]string{"restore", "--bump-revision"}, p.storage...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	p.startServers(t)
