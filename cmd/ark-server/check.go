@@ -47,6 +47,9 @@ func newCheckCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("--db-path=%s: %w", o.dbPath, err)
 			}
+			for i := range report.Findings {
+				report.Findings[i].Fix = remediedFinding(report.Findings[i])
+			}
 			if output == "json" {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")

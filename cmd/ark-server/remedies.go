@@ -1,11 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/servermark"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/privatefile"
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
@@ -13,8 +17,9 @@ import (
 // remedied returns an error that says which commands and flags help. The errors of the layers below say
 // what is wrong, and know neither.
 func remedied(err error) error {
-	if err == nil {
-		return nil
+	var done *remediedError
+	if err == nil || errors.As(err, &done) {
+		return err
 	}
 	text := err.Error()
 	eachError(err, func(e error) {
@@ -54,12 +59,38 @@ func eachError(err error, do func(error)) {
 
 // withRemedy returns the text of one error with its remedy, "" for an error without.
 func withRemedy(err error) string {
-	if err == transfer.ErrTooLarge {
+	switch err {
+	case transfer.ErrTooLarge:
 		return err.Error() + ": raise --max-object-size here and where it is served (with --storage=etcd that server's limit decides)"
+	case sqlite.ErrSameFile:
+		return err.Error() + ": leave --from out to move the counter on in place"
 	}
 	switch e := err.(type) {
 	case *mvcc.RewoundError:
 		return e.Error() + ": stop every replica, run ark-server restore --bump-revision, and start them again"
+	case *servermark.LossError:
+		if e.Other {
+			return ""
+		}
+		return e.Error() + ": stop every replica, run ark-server restore --bump-revision, and start them again, or start one with --accept-data-loss=" + e.Store.String()
+	case *sqlite.LossError:
+		return e.Error() + " (ark-server restore), or go on without what is missing: --accept-data-loss=" + e.Store.String()
+	case *sqlite.DamageError:
+		return e.Error() + " (ark-server restore), or go on without these rows: --accept-data-loss=" + e.Store.String()
+	case *database.LimitError:
+		if e.Limit == database.LimitValue {
+			return e.Error() + ", or lower --max-object-size"
+		}
+		return fmt.Sprintf("%v, or lower --db-max-connections (at least %d)", e, e.Least)
+	case *database.BusyError:
+		return fmt.Sprintf("the server has no connection to spare: raise its max_connections, or lower the number of replicas or --db-max-connections: %v", e.Err)
+	case *database.TLSError:
+		if e.Certificate {
+			return fmt.Sprintf("the server's certificate is not accepted: name its authority with --db-tls-ca-file, and the host as the certificate does: %v", e.Err)
+		}
+		return fmt.Sprintf("the server offers no TLS: enable it there, or choose --db-tls-mode=disable for a network that you trust: %v", e.Err)
+	case *database.MigrationError:
+		return fmt.Sprintf("%s: run `ark-server migrate up` as %s, then %s", e.Problem, e.As, e.Grant)
 	case *privatefile.UntrustedError:
 		if e.Fault == privatefile.NotASocket {
 			return fmt.Sprintf("%s %s: name the socket of a server: --etcd-listen says where it is", e.Path, e.Fault)
@@ -85,4 +116,18 @@ func remediedWarning(w transfer.Warning) string {
 		return w.String() + ": ark-server restore --bump-revision"
 	}
 	return w.String()
+}
+
+// remediedFinding is what helps against a finding of sqlite.Check.
+func remediedFinding(f sqlite.Finding) string {
+	const restore = "restore a backup: ark-server restore --from=FILE"
+	switch f.Remedy {
+	case sqlite.RestoreBackup:
+		return restore
+	case sqlite.AcceptLoss:
+		return "put back what was removed or replaced, or " + restore + ", or --accept-data-loss=" + f.Store.String()
+	case sqlite.StartServer:
+		return "start ark-server: it writes the mark again"
+	}
+	return ""
 }

@@ -15,6 +15,7 @@
 // converter (install.go), and routed as by the stock router (routes.go); /version can be parsed
 // (version.go); the server is ready only once its caches and its storage are (server.go).
 //
-// The package may import the packages beside it, internal/registry, internal/apis/ark and
-// k8s.io/apiserver, not k8s.io/kubernetes, internal/mvcc or internal/etcdserver.
+// The package may import the packages beside it, internal/registry, internal/apis/ark,
+// internal/version, k8s.io/apiserver and client-go, not k8s.io/kubernetes, internal/mvcc or
+// internal/etcdserver.
 package assembly

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/mckinsey/ark-server/internal/database"
 )
 
 // minPacket is the least max_allowed_packet, in bytes, that a value of the greatest size
@@ -39,8 +41,8 @@ func (e *Engine) check(ctx context.Context, maxValue int) error {
 		return errReplica
 	}
 	if size, need := e.maxPacket.Load(), minPacket(maxValue); size < need {
-		return fmt.Errorf("the server takes packets of up to %d bytes (max_allowed_packet), and objects of the largest size need %d: "+
-			"SET GLOBAL max_allowed_packet = 67108864, and set it in the server's configuration, or lower --max-object-size", size, need)
+		return &database.LimitError{Limit: database.LimitValue, Problem: fmt.Sprintf("the server takes packets of up to %d bytes (max_allowed_packet), and objects of the largest size need %d: "+
+			"SET GLOBAL max_allowed_packet = 67108864, and set it in the server's configuration", size, need)}
 	}
 	if v := vars["innodb_force_recovery"]; v != "" && v != "0" {
 		return errors.New("the server runs in recovery mode (innodb_force_recovery=" + v + "), in which it skips what it cannot read, or refuses writes: restart it without, or restore a backup where it cannot")
@@ -69,12 +71,14 @@ func checkCapacity(ctx context.Context, conn *sql.Conn, wanted int) error {
 	if err := conn.QueryRowContext(ctx, "SELECT @@session.max_user_connections, @@global.max_connections").Scan(&user, &server); err != nil {
 		return fmt.Errorf("read the limits of connections: %w", err)
 	}
-	const fix = "or lower --db-max-connections (at least %d)"
+	tooFew := func(format string, args ...any) error {
+		return &database.LimitError{Limit: database.LimitConnections, Problem: fmt.Sprintf(format, args...), Least: leastConnections}
+	}
 	switch {
 	case user > 0 && user < wanted:
-		return fmt.Errorf("the user may have %d connections, and each replica opens up to %d: ALTER USER ... WITH MAX_USER_CONNECTIONS 0, "+fix, user, wanted, leastConnections)
+		return tooFew("the user may have %d connections, and each replica opens up to %d: ALTER USER ... WITH MAX_USER_CONNECTIONS 0", user, wanted)
 	case server < wanted:
-		return fmt.Errorf("the server takes %d connections, and each replica opens up to %d: raise max_connections, "+fix, server, wanted, leastConnections)
+		return tooFew("the server takes %d connections, and each replica opens up to %d: raise max_connections", server, wanted)
 	}
 	return nil
 }

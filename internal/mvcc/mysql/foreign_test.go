@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
@@ -173,7 +174,11 @@ func TestDemotedServer(t *testing.T) {
 // TestPacketTooSmall: a server that does not take objects of the largest size is refused at the start.
 func TestPacketTooSmall(t *testing.T) {
 	_, err := Open(t.Context(), server.Database(t), Options{Log: quiet.Log, MaxValueBytes: 600 << 20})
-	for _, want := range []string{"max_allowed_packet", "need 1259339776", "--max-object-size"} {
+	var limit *database.LimitError
+	if !errors.As(err, &limit) || limit.Limit != database.LimitValue {
+		t.Errorf("got %T", err)
+	}
+	for _, want := range []string{"max_allowed_packet", "need 1259339776"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)
 		}

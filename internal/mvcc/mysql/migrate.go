@@ -162,13 +162,16 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration) (before dat
 	return before, nil
 }
 
-const migrateRemedy = "run `ark-server migrate up` as a user who may create and alter tables, then " + Grants + " the database TO the user of the server"
+// byHand says that somebody else has to migrate.
+func byHand(problem string) error {
+	return &database.MigrationError{Problem: problem, As: "a user who may create and alter tables", Grant: Grants + " the database TO the user of the server"}
+}
 
 // ddlError says what is missing for a migration.
 func ddlError(err error) error {
 	switch {
 	case number(err) == errTableDenied || number(err) == errAccessDB:
-		return errors.Join(errors.New("the user may not migrate the database: "+migrateRemedy), err)
+		return errors.Join(byHand("the user may not migrate the database"), err)
 	case isReadOnly(err):
 		return fmt.Errorf("%w: %w", errReplica, err)
 	}
@@ -184,7 +187,7 @@ func usable(ctx context.Context, cfg database.Config, mayMigrate bool, log *slog
 			return err
 		}
 		if !mayMigrate {
-			return fmt.Errorf("the database has schema version %d, version %d is needed: %s", st.Version, st.Known, migrateRemedy)
+			return byHand(fmt.Sprintf("the database has schema version %d, version %d is needed", st.Version, st.Known))
 		}
 		if st, err = migrate(ctx, conn, migrations); err == nil && len(st.Pending) > 0 {
 			log.Info("migrated the database", "from", st.Version, "to", st.Known)

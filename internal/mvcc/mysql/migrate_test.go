@@ -60,9 +60,9 @@ func TestLimitedUser(t *testing.T) {
 	}
 	cfg.User, cfg.Password = "limited", "hush-hush"
 	_, err := Open(t.Context(), cfg, quiet)
-	must(t, err, "may not migrate", "ark-server migrate up", Grants)
+	must(t, err, "may not migrate", "migrate it as", Grants)
 	_, err = Open(t.Context(), cfg, Options{NoMigrate: true, Log: quiet.Log})
-	must(t, err, "schema version 0", fmt.Sprintf("version %d is needed", len(migrations)), "ark-server migrate up")
+	must(t, err, "schema version 0", fmt.Sprintf("version %d is needed", len(migrations)), "migrate it as")
 	limitedUser(t, s, &admin)
 	e, err := Open(t.Context(), cfg, Options{NoMigrate: true, Log: quiet.Log})
 	if err != nil {

@@ -240,7 +240,11 @@ func TestCapacity(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Open(t.Context(), limited, quiet)
-	must(t, err, "6 connections", "up to 10", "MAX_USER_CONNECTIONS 0", "--db-max-connections")
+	must(t, err, "6 connections", "up to 10", "MAX_USER_CONNECTIONS 0")
+	var limit *database.LimitError
+	if !errors.As(err, &limit) || limit.Limit != database.LimitConnections || limit.Least != leastConnections {
+		t.Errorf("got %#v", err)
+	}
 	limited.MaxConnections = 6
 	e := open(t, limited)
 	defer e.Close()

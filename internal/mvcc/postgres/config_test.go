@@ -101,7 +101,7 @@ func TestBadConfiguration(t *testing.T) {
 		"no database":      {func(c *database.Config) { c.Name = "nowhere" }, []string{"does not exist", "CREATE DATABASE"}},
 		"nobody there":     {func(c *database.Config) { c.Port = closed }, []string{"connection refused", fmt.Sprint(closed)}},
 		"no user":          {func(c *database.Config) { c.User = "nobody" }, []string{"nobody"}},
-		"no TLS":           {func(c *database.Config) { c.TLS.Mode = database.TLSRequire }, []string{"offers no TLS", "--db-tls-mode"}},
+		"no TLS":           {func(c *database.Config) { c.TLS.Mode = database.TLSRequire }, []string{"offers no TLS", "enable it there"}},
 		"no password file": {func(c *database.Config) { c.PasswordFile = filepath.Join(dir, "none") }, []string{"read the password", "none"}},
 		"no DSN file":      {func(c *database.Config) { *c = database.Config{DSNFile: filepath.Join(dir, "none")} }, []string{"read the DSN", "none"}},
 		"empty DSN":        {func(c *database.Config) { *c = database.Config{DSNFile: file("empty", "\n")} }, []string{"empty", "postgres://"}},
@@ -158,7 +158,7 @@ func TestTLS(t *testing.T) {
 		{database.TLSPrefer, "", ""},
 		{database.TLSRequire, "", ""},
 		{database.TLSVerifyCA, ca, ""},
-		{database.TLSVerifyCA, other, "--db-tls-ca-file"},
+		{database.TLSVerifyCA, other, "name its authority"},
 		{database.TLSVerifyFull, ca, "certificate"},
 		{database.TLSVerifyFull, "", "certificate"},
 	} {

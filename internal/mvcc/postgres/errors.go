@@ -92,7 +92,7 @@ func (s server) explain(err error) error {
 	case codeNoPrivilege:
 		return fmt.Errorf("the role lacks a privilege: let the tables' owner %s that role: %w", Grants, err)
 	case codeTooMany:
-		return fmt.Errorf("the server has no connection to spare: raise its max_connections, or lower the number of replicas or --db-max-connections: %w", err)
+		return &database.BusyError{Err: err}
 	case codeNoStatement, codeSameStatement:
 		return fmt.Errorf("a pooler mixes up prepared statements: let it keep them (PgBouncer from 1.21 on: max_prepared_statements), or do without them: a DSN with default_query_exec_mode=exec: %w", err)
 	case codeNoSchema:
@@ -100,9 +100,9 @@ func (s server) explain(err error) error {
 	}
 	switch text := err.Error(); {
 	case noTLS(err):
-		return fmt.Errorf("the server offers no TLS: enable it there, or choose --db-tls-mode=disable for a network that you trust: %w", err)
+		return &database.TLSError{Err: err}
 	case strings.Contains(text, "certificate"):
-		return fmt.Errorf("the server's certificate is not accepted: name its authority with --db-tls-ca-file, and the host as the certificate does: %w", err)
+		return &database.TLSError{Certificate: true, Err: err}
 	case strings.Contains(text, "read only connection"):
 		return fmt.Errorf("the server only reads: name the primary, not a standby: %w", err)
 	}

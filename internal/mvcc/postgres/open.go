@@ -152,7 +152,7 @@ func checkCapacity(ctx context.Context, conn *pgx.Conn, wanted int) error {
 		{server, fmt.Sprintf("the server leaves users %d connections", server), "raise max_connections"},
 	} {
 		if limit.most < wanted {
-			return fmt.Errorf("%s, and each replica opens up to %d: %s, or lower --db-max-connections (at least %d)", limit.what, wanted, limit.fix, leastConnections)
+			return &database.LimitError{Limit: database.LimitConnections, Problem: fmt.Sprintf("%s, and each replica opens up to %d: %s", limit.what, wanted, limit.fix), Least: leastConnections}
 		}
 	}
 	return nil

@@ -212,13 +212,15 @@ func (s server) usable(ctx context.Context, conn *pgx.Conn, mayMigrate bool) err
 	if len(st.Pending) == 0 {
 		return s.privileged(ctx, conn)
 	}
-	const remedy = "run `ark-server migrate up` as a role that may create tables, then " + Grants + " the role of the server"
+	byHand := func(problem string) error {
+		return &database.MigrationError{Problem: problem, As: "a role that may create tables", Grant: Grants + " the role of the server"}
+	}
 	if !mayMigrate {
-		return fmt.Errorf("the database has schema version %d, version %d is needed: %s", st.Version, st.Known, remedy)
+		return byHand(fmt.Sprintf("the database has schema version %d, version %d is needed", st.Version, st.Known))
 	}
 	_, err = s.migrate(ctx, conn, migrations)
 	if c := code(err); c == codeNoPrivilege || c == codeNoSchema {
-		return errors.Join(fmt.Errorf("the role may not migrate the database: %s", remedy), err)
+		return errors.Join(byHand("the role may not migrate the database"), err)
 	}
 	return err
 }

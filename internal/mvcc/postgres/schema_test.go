@@ -40,7 +40,7 @@ func TestMigrate(t *testing.T) {
 	if err != nil || st.Version != 0 || st.Known != len(migrations) || len(st.Pending) != len(migrations) {
 		t.Fatalf("%+v, %v", st, err)
 	}
-	if _, err := Open(t.Context(), cfg, Options{NoMigrate: true}); err == nil || !strings.Contains(err.Error(), "ark-server migrate up") {
+	if _, err := Open(t.Context(), cfg, Options{NoMigrate: true}); err == nil || !strings.Contains(err.Error(), "migrate it as") {
 		t.Fatalf("got %v, want what to run", err)
 	}
 	var g errgroup.Group
@@ -163,7 +163,7 @@ func TestLimitedRole(t *testing.T) {
 	cfg := admin
 	cfg.User = "runner"
 	_, err := Open(t.Context(), cfg, Options{})
-	if err == nil || !strings.Contains(err.Error(), "may not migrate") || !strings.Contains(err.Error(), "ark-server migrate up") || !strings.Contains(err.Error(), "GRANT SELECT") {
+	if err == nil || !strings.Contains(err.Error(), "may not migrate") || !strings.Contains(err.Error(), "migrate it as") || !strings.Contains(err.Error(), "GRANT SELECT") {
 		t.Fatalf("got %v, want what to run", err)
 	}
 	if _, err := Migrate(t.Context(), admin); err != nil {

@@ -25,7 +25,7 @@ func (l *LossError) Error() string {
 		return fmt.Sprintf("%s (by %s): name the database that was here, or, where this one is meant, move that file away; each database needs a folder of its own for its mark", l.what, l.file)
 	}
 	return fmt.Sprintf("acknowledged writes are missing: %s (by %s): the database is an older copy, as after a fail-over that lost commits: put the newer one back into service, "+
-		"or go on with this one: stop every replica, run ark-server restore --bump-revision, and start them again, or start one with --accept-data-loss=%s", l.what, l.file, l.Store)
+		"or go on with this one", l.what, l.file)
 }
 
 // generations is how many store ids a database has: one more with each time that its counter is moved on

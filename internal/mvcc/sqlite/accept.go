@@ -67,7 +67,7 @@ func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
 	if len(losses) > 0 {
 		what = losses[0].what
 	}
-	e.log.Warn("a loss of data has been accepted: --accept-data-loss can be left out from now on",
+	e.log.Warn("a loss of data has been accepted: what accepts it is used up, leave it out from now on",
 		"found", what, "keysRemoved", len(live.damaged), "revision", target, "store", e.store.String())
 	for _, bad := range live.damaged {
 		e.log.Warn("the damaged row of a key has been removed", "row", bad.String())

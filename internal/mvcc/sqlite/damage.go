@@ -25,7 +25,7 @@ func (r damagedRow) String() string {
 	return fmt.Sprintf("the row of key %q at revision %d %s", r.key, r.id/positions, r.why)
 }
 
-// DamageError says which rows are not what was written.
+// DamageError says which rows are not what was written. Options.AcceptDataLoss goes on without them.
 type DamageError struct {
 	Store mark.StoreID
 	Rows  []damagedRow
@@ -51,7 +51,7 @@ func (d *DamageError) Error() string {
 	if len(d.Rows) > namedRows {
 		b.WriteString(", and more (ark-server check lists them)")
 	}
-	fmt.Fprintf(&b, ": restore a backup (ark-server restore), or go on without these rows: --accept-data-loss=%s", d.Store)
+	b.WriteString(": restore a backup")
 	return b.String()
 }
 

@@ -114,7 +114,7 @@ func structureError(verdict string) error {
 	return fmt.Errorf("it is damaged (%s): %s", verdict, structureFix)
 }
 
-// LossError is Open's answer where writes that were acknowledged are missing.
+// LossError is Open's answer where writes that were acknowledged are missing. Options.AcceptDataLoss goes on without them.
 type LossError struct {
 	// Store is what the data was lost of, as far as it is known.
 	Store mark.StoreID
@@ -122,8 +122,7 @@ type LossError struct {
 }
 
 func (l *LossError) Error() string {
-	return fmt.Sprintf("acknowledged writes are missing: %s: put back what was removed or replaced, or restore a backup (ark-server restore), "+
-		"or go on without what is missing: --accept-data-loss=%s", l.what, l.Store)
+	return fmt.Sprintf("acknowledged writes are missing: %s: put back what was removed or replaced, or restore a backup", l.what)
 }
 
 // losses are the contradictions between what is there and what is remembered.

@@ -15,6 +15,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
+// ErrSameFile is Restore's answer where there is nothing to copy. Bump moves the counter on in place.
+var ErrSameFile = errors.New("the backup and the database are the same file")
+
 // Restore puts a copy of the backup from in the place of the database at path and
 // moves its counter on by bump revisions, at least 1, so that it is past all
 // that the database lost has handed out (docs/operations/backup.md). A database that
@@ -29,7 +32,7 @@ func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st
 		return st, "", errors.New("the backup is empty")
 	}
 	if same(from, path) {
-		return st, "", errors.New("the backup and the database are the same file: leave --from out to move the counter on in place")
+		return st, "", ErrSameFile
 	}
 	held, err := lock(path)
 	if err != nil {

@@ -13,8 +13,27 @@ type Finding struct {
 	Name    string `json:"name"`
 	OK      bool   `json:"ok"`
 	Message string `json:"message"`
-	Fix     string `json:"fix,omitempty"`
+	// Remedy is what helps. Fix is for those words in which the program puts it.
+	Remedy Remedy `json:"-"`
+	Fix    string `json:"fix,omitempty"`
+	// Store is what the remedy AcceptLoss accepts the loss of.
+	Store mark.StoreID `json:"-"`
 }
+
+// Remedy is what helps against a Finding.
+type Remedy int
+
+const (
+	// NoRemedy is for what is as it should be.
+	NoRemedy Remedy = iota
+	// RestoreBackup is to restore a backup.
+	RestoreBackup
+	// AcceptLoss is to put back what was removed or replaced, to restore a backup, or to go on without:
+	// Options.AcceptDataLoss.
+	AcceptLoss
+	// StartServer is to start a server, which writes what is missing.
+	StartServer
+)
 
 // Report is what Check has found.
 type Report struct {
@@ -37,12 +56,10 @@ func (r *Report) OK() bool {
 func (r *Report) add(name string, ok bool, format string, args ...any) {
 	f := Finding{Name: name, OK: ok, Message: fmt.Sprintf(format, args...)}
 	if !ok {
-		f.Fix = fixDamage
+		f.Remedy = RestoreBackup
 	}
 	r.Findings = append(r.Findings, f)
 }
-
-const fixDamage = "restore a backup: ark-server restore --from=FILE"
 
 // Check reads a database from end to end, also while a server runs on it, and changes nothing:
 // whether its files belong together and hold what the marks remember, the structure of
@@ -60,7 +77,7 @@ func Check(ctx context.Context, path, secondMark string) (*Report, error) {
 		if m, err := mark.Read(p); err == nil {
 			marks = append(marks, remembered{m, filepath.Base(p)})
 		} else if fileSize(p) > 0 {
-			report.Findings = append(report.Findings, Finding{"marks", false, err.Error(), "start ark-server: it writes the mark again"})
+			report.Findings = append(report.Findings, Finding{Name: "marks", Message: err.Error(), Remedy: StartServer})
 		}
 	}
 	if fileSize(path) == 0 && fileSize(path+"-wal") == 0 && len(marks) == 0 {
@@ -88,8 +105,7 @@ func Check(ctx context.Context, path, secondMark string) (*Report, error) {
 	}
 	losses := have.losses(path, marks)
 	for _, l := range losses {
-		report.Findings = append(report.Findings, Finding{"writes", false, l.what,
-			"put back what was removed or replaced, or " + fixDamage + ", or --accept-data-loss=" + l.Store.String()})
+		report.Findings = append(report.Findings, Finding{Name: "writes", Message: l.what, Remedy: AcceptLoss, Store: l.Store})
 	}
 	if len(losses) == 0 {
 		report.add("writes", true, "%s holds revision %d, and no mark knows a newer one", filepath.Base(path), have.revision)
