@@ -185,8 +185,7 @@ func (f *fleet) watch() {
 	f.watching, f.longest, f.answered = true, 0, time.Now()
 }
 
-// pause returns the longest time without an answer since watch, once answers have come for as long as a pause
-// takes to begin.
+// pause returns the longest time without an answer since watch, once answers have come steadily for two seconds.
 func (f *fleet) pause(t *testing.T) time.Duration {
 	t.Helper()
 	limit := time.Now().Add(giveUp)
