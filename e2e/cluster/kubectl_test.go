@@ -8,15 +8,26 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
 // kinds are the resources of the group, as users name them.
-var kinds = []string{
-	"a2aservers", "a2atasks", "agents", "arkconfigs", "executionengines", "mcpservers", "memories", "models", "queries", "teams", "tools",
-}
+var kinds = plurals(func(registrytest.Sample) bool { return true })
 
 // namespaced are those that lie in a namespace.
-var namespaced = slices.DeleteFunc(slices.Clone(kinds), func(kind string) bool { return kind == "arkconfigs" })
+var namespaced = plurals(func(s registrytest.Sample) bool { return !s.ClusterScoped })
+
+func plurals(which func(registrytest.Sample) bool) []string {
+	var found []string
+	for _, sample := range registrytest.Samples() {
+		if which(sample) {
+			found = append(found, sample.Plural)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
 
 // C19: discovery and OpenAPI of the cluster contain every Ark kind.
 func (e *env) discovery(t *testing.T) {

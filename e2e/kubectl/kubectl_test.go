@@ -261,8 +261,7 @@ func (c *cluster) testDelete(t *testing.T) {
 			}
 		}
 	}
-	out := c.run(t, "get", "agents,models,queries,teams,tools,mcpservers,memories,a2atasks,a2aservers,executionengines", "-n", "default", "-o", "name")
-	if out += c.run(t, "get", "arkconfigs", "-o", "name"); out != "" {
+	if out := c.run(t, "get", everyKind(), "-A", "-o", "name"); out != "" {
 		t.Errorf("left after delete:\n%s", out)
 	}
 }

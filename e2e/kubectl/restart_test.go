@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	writequery "github.com/mckinsey/ark-server/e2e/internal/query"
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
 // testRestart stops the server in order and starts it again: the kubeconfig of before, and everything written, must still be good.
@@ -36,10 +37,19 @@ func (c *cluster) testRestart(t *testing.T) {
 	}
 }
 
+// everyKind names all kinds, as kubectl get takes them.
+func everyKind() string {
+	var plurals []string
+	for _, sample := range registrytest.Samples() {
+		plurals = append(plurals, sample.Plural)
+	}
+	return strings.Join(plurals, ",")
+}
+
 // everything names every object with its uid and resourceVersion.
 func (c *cluster) everything(t *testing.T) string {
 	t.Helper()
-	return c.run(t, "get", "agents,models,queries,teams,tools,mcpservers,memories,a2atasks,a2aservers,executionengines,arkconfigs", "-A", "-o",
+	return c.run(t, "get", everyKind(), "-A", "-o",
 		"jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name} {.metadata.uid} {.metadata.resourceVersion}{\"\\n\"}{end}")
 }
 

@@ -51,11 +51,10 @@ type parts struct {
 	durations func(runtime.Object) []place
 }
 
-// Kinds returns all kinds of the API, in no particular order.
+// Kinds returns all kinds of the API, in the order of install.Kinds.
 func Kinds() []Kind {
 	return []Kind{
-		agent(), arkConfig(), a2aTask(), mcpServer(), memory(), model(), query(), team(), tool(),
-		a2aServer(), executionEngine(),
+		arkConfig(), memory(), model(), mcpServer(), a2aServer(), executionEngine(), tool(), agent(), team(), query(), a2aTask(),
 	}
 }
 

@@ -43,10 +43,10 @@ func (e *exporter) passes(o *object) bool {
 	case o.kind.Plural == configMaps && o.name == rootCA:
 	case o.kind.Plural == secrets && !e.options.Secrets:
 		e.mu.Lock()
-		first := !e.seen[o.path()]
-		e.seen[o.path()] = true
+		_, again := e.seen[o.path()]
+		e.seen[o.path()] = LeftOut
 		e.mu.Unlock()
-		if first {
+		if !again {
 			e.left.add(e.summary, secrets, name)
 		}
 	case o.namespace != "default" && slices.Contains(ownNamespaces, o.namespace):

@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 )
@@ -47,7 +46,7 @@ func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summa
 		return nil, err
 	}
 	e := &exporter{kinds: all, store: from, to: to, options: o, summary: newSummary(),
-		seen: map[string]bool{}, dropped: map[string]bool{}, namespaces: map[string]bool{}, targets: map[string]string{}}
+		seen: map[string]Outcome{}, dropped: map[string]bool{}, namespaces: map[string]bool{}, targets: map[string]string{}}
 	if e.serves, err = from.serves(ctx); err != nil {
 		return nil, err
 	}
@@ -99,8 +98,10 @@ type exporter struct {
 	left    leftOut
 
 	mu sync.Mutex
-	// seen are the paths of the store's objects that are done, and dropped of those that the target has not got.
-	seen, dropped map[string]bool
+	// seen has what became of the store's objects that are done, by path.
+	seen map[string]Outcome
+	// dropped are the paths of those that the target has not got.
+	dropped map[string]bool
 	// namespaces are those that the target lacks.
 	namespaces map[string]bool
 	// targets has the uids that objects have in the target, by those that they have here.
@@ -130,22 +131,29 @@ func (e *exporter) page(ctx context.Context, k *kind, page []kept) error {
 	return group.Wait()
 }
 
-// done counts an object, and reports whether it had not been counted before.
+// done counts an object, and reports whether it had not been counted before. Two workers may bring one object, as an owner and
+// in its turn: whichever comes second finds it unchanged, and what the other did counts.
 func (e *exporter) done(k *kind, path string, outcome Outcome) bool {
 	e.mu.Lock()
-	first := !e.seen[path]
-	e.seen[path] = true
-	e.mu.Unlock()
-	if first {
-		e.summary.count(k.Plural, outcome)
+	defer e.mu.Unlock()
+	before, again := e.seen[path]
+	if again && (before != Unchanged || outcome == Unchanged) {
+		return false
 	}
-	return first
+	e.seen[path] = outcome
+	if again {
+		e.summary.replace(k.Plural, before, outcome)
+		return false
+	}
+	e.summary.count(k.Plural, outcome)
+	return true
 }
 
 func (e *exporter) isDone(path string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.seen[path]
+	_, done := e.seen[path]
+	return done
 }
 
 // one brings one object to the target, its owners first. owned has the objects on whose behalf it is brought.
@@ -214,97 +222,6 @@ func (e *exporter) remember(ctx context.Context, o *object, written string) erro
 		return nil // there is something newer here that has not been brought
 	}
 	return err
-}
-
-// owners changes the uids of owners to those that they have in the target. The target's garbage collector deletes what
-// names an owner that is not there, so references to what was not brought are dropped.
-func (e *exporter) owners(ctx context.Context, o *object, owned []string) error {
-	references, _ := metadata(o.content)["ownerReferences"].([]any)
-	keep := make([]any, 0, len(references))
-	for _, one := range references {
-		reference, ok := one.(map[string]any)
-		if !ok {
-			keep = append(keep, one)
-			continue
-		}
-		apiVersion, _ := reference["apiVersion"].(string)
-		name, _ := reference["kind"].(string)
-		owner, _ := reference["name"].(string)
-		k := e.kinds.byGVK(schema.FromAPIVersionAndKind(apiVersion, name))
-		if k == nil || k.core && e.serves != standalone {
-			// Its uid is the cluster's own, but for a standalone server, whose other kinds are not moved.
-			if e.serves == standalone {
-				e.ownerless(o, name, owner)
-				continue
-			}
-			keep = append(keep, one)
-			continue
-		}
-		uid, _ := reference["uid"].(string)
-		there, err := e.target(ctx, k, o.namespace, owner, uid, owned)
-		if err != nil {
-			return err
-		}
-		if there == "" {
-			e.ownerless(o, name, owner)
-			continue
-		}
-		reference["uid"] = there
-		keep = append(keep, one)
-	}
-	if len(keep) < len(references) {
-		metadata(o.content)["ownerReferences"] = keep
-	}
-	return nil
-}
-
-func (e *exporter) ownerless(o *object, kind, owner string) {
-	e.options.Reports.line("%s: its owner %s %s is not brought to the target, so the reference to it is dropped", o.title(), kind, owner)
-}
-
-// target is the uid that an owner has in the target, or "" if it has none there. One that does not exist here keeps its
-// uid, and is as missing there.
-func (e *exporter) target(ctx context.Context, k *kind, namespace, name, uid string, owned []string) (string, error) {
-	if k.ClusterScoped {
-		namespace = ""
-	}
-	if there, ok := e.uidThere(uid); ok {
-		return there, nil
-	}
-	path := k.path(namespace, name)
-	for _, on := range owned {
-		if on == path {
-			return uid, nil // it owns itself
-		}
-	}
-	found, err := e.store.look(ctx, path)
-	if err != nil {
-		return "", err
-	}
-	if found.value == nil || uidOf(found.value) != uid {
-		return uid, nil
-	}
-	o, _, err := e.read(k, kept{path: path, value: found.value})
-	if err != nil || o == nil {
-		return "", nil // reported when its turn comes
-	}
-	if err := e.one(ctx, o, owned); err != nil {
-		return "", err
-	}
-	if there, ok := e.uidThere(uid); ok {
-		return there, nil
-	}
-	if !e.isDropped(path) {
-		return uid, nil
-	}
-	return e.recorded(ctx, o)
-}
-
-func (e *exporter) uidThere(uid string) (string, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	there, ok := e.targets[uid]
-	return there, ok
 }
 
 // bring compares an object with the target's, and writes it there where that is due.
@@ -402,16 +319,6 @@ func (e *exporter) finish(ctx context.Context, o *object, want, has halves) erro
 	return nil
 }
 
-func (e *exporter) learn(o *object, there map[string]any) {
-	uid, _ := metadata(there)["uid"].(string)
-	if o.uid == "" {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.targets[o.uid] = uid
-}
-
 // rest looks through the target for what the store has not.
 func (e *exporter) rest(ctx context.Context, items []Item) error {
 	for _, item := range items {
@@ -419,10 +326,7 @@ func (e *exporter) rest(ctx context.Context, items []Item) error {
 		if err != nil {
 			return fmt.Errorf("%s: read its objects: %w", e.to, err)
 		}
-		e.mu.Lock()
-		known := e.seen[o.path()]
-		e.mu.Unlock()
-		if known {
+		if e.isDone(o.path()) {
 			continue
 		}
 		found, err := e.store.look(ctx, o.path())

@@ -1,7 +1,6 @@
 package transfer
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -12,12 +11,6 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apiserver/layout"
 )
-
-// order has the kinds that own others before those: a garbage collector that watches must never see a dependent
-// whose owner is yet to come.
-var order = []string{
-	"arkconfigs", "memories", "models", "mcpservers", "a2aservers", "executionengines", "tools", "agents", "teams", "queries", "a2atasks",
-}
 
 // kind is one kind of the API with its place in the storage.
 type kind struct {
@@ -46,23 +39,13 @@ func newKinds() (*kinds, error) {
 	if all.scheme, err = install.NewScheme(); err != nil {
 		return nil, err
 	}
-	known := map[string]install.Kind{}
+	// A garbage collector that watches must never see a dependent whose owner is yet to come: Kinds has them in that order.
 	for _, k := range install.Kinds() {
-		known[k.Plural] = k
-	}
-	for _, plural := range order {
-		k, ok := known[plural]
-		if !ok {
-			return nil, fmt.Errorf("there is no kind %s to move", plural)
-		}
 		codec, _, err := offline.Codec(k.Resource())
 		if err != nil {
 			return nil, err
 		}
 		all.ark = append(all.ark, &kind{Kind: k, codec: codec, place: offline.ResourcePrefix(k.Resource()) + "/"})
-	}
-	if len(order) != len(known) {
-		return nil, fmt.Errorf("%d kinds are to be moved, but %d are known", len(order), len(known))
 	}
 	// Namespaces come before what is in them, and what Ark's objects refer to before those.
 	all.ordered = append(coreKinds(), all.ark...)

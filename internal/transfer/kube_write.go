@@ -85,6 +85,7 @@ func (k *Kube) write(ctx context.Context, o *object, as verb, body map[string]an
 	}
 	request := k.client.Put().AbsPath(address(o.kind, o.namespace, o.name))
 	switch as {
+	case update, tryUpdate:
 	case create:
 		request = k.client.Post().AbsPath(address(o.kind, o.namespace, ""))
 	case updateStatus:

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"text/tabwriter"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 )
 
 // Outcome is what became of an object.
@@ -61,6 +63,14 @@ func (s *Summary) count(kind string, o Outcome) {
 	}
 	s.counts[kind][o]++
 	s.read++
+}
+
+// replace counts an object otherwise than before.
+func (s *Summary) replace(kind string, before, o Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[kind][before]--
+	s.counts[kind][o]++
 }
 
 // Total is how many objects had one of the outcomes.
@@ -125,7 +135,11 @@ func (s *Summary) progress() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var parts []string
-	for _, plural := range append(slices.Clone(order), coreResources...) {
+	var plurals []string
+	for _, k := range install.Kinds() {
+		plurals = append(plurals, k.Plural)
+	}
+	for _, plural := range append(plurals, coreResources...) {
 		n := 0
 		for _, c := range s.counts[plural] {
 			n += c

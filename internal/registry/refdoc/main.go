@@ -11,12 +11,16 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: refdoc folder")
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: refdoc folder template")
 		os.Exit(2)
 	}
 	if err := write(os.Args[1]); err != nil {
 		fmt.Fprintln(os.Stderr, "refdoc:", err)
+		os.Exit(1)
+	}
+	if err := os.WriteFile(os.Args[2], []byte(template()), 0o644); err != nil {
+		fmt.Fprintln(os.Stderr, "refdoc: write the chart's template:", err)
 		os.Exit(1)
 	}
 }
@@ -74,6 +78,19 @@ func pages() (map[string]string, error) {
 	}
 	out["README.md"] = index.String()
 	return out, nil
+}
+
+// template returns the kinds that the chart's roles name, as a named template of Helm's.
+func template() string {
+	var plurals []string
+	for _, kind := range registry.Kinds() {
+		if !kind.ClusterScoped {
+			plurals = append(plurals, kind.Plural)
+		}
+	}
+	slices.Sort(plurals)
+	return "{{- /* Written by make generate from the registry. Do not edit. */ -}}\n" +
+		"{{- define \"ark.namespacedKinds\" -}}\n" + strings.Join(plurals, ", ") + "\n{{- end -}}\n"
 }
 
 func yesNo(b bool) string {

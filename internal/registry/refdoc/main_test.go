@@ -26,6 +26,14 @@ func TestReferenceIsCurrent(t *testing.T) {
 	}
 }
 
+// So is what the chart says about the kinds.
+func TestTemplateIsCurrent(t *testing.T) {
+	got, err := os.ReadFile("../../../deploy/helm/ark-server/templates/_zz_generated.kinds.tpl")
+	if err != nil || string(got) != template() {
+		t.Errorf("the chart's template is out of date: run make generate (%v)", err)
+	}
+}
+
 func TestPagesSayWhatUsersLookFor(t *testing.T) {
 	all, err := pages()
 	if err != nil {

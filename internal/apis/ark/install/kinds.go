@@ -35,11 +35,11 @@ func (k Kind) GroupVersionKind() schema.GroupVersionKind {
 	return k.GroupVersion.WithKind(k.Name)
 }
 
-// Kinds returns all kinds of the API, in no particular order.
+// Kinds returns all kinds of the API. A kind comes after those that own its objects or that they name: in this order
+// objects can be moved while a garbage collector watches.
 func Kinds() []Kind {
 	return []Kind{
-		Agent(), ArkConfig(), A2ATask(), MCPServer(), Memory(), Model(), Query(), Team(), Tool(),
-		A2AServer(), ExecutionEngine(),
+		ArkConfig(), Memory(), Model(), MCPServer(), A2AServer(), ExecutionEngine(), Tool(), Agent(), Team(), Query(), A2ATask(),
 	}
 }
 

@@ -37,6 +37,7 @@ func takeProvider(model *v1alpha1.Model) {
 		spec.Provider, spec.Type = provider, &completions
 		noteMigration(model, "provider", fmt.Sprintf(
 			"the type '%[1]s' is deprecated and has become the provider: change the manifest to provider: %[1]s and type: completions", provider))
+	case v1alpha1.ModelProviderAnthropic: // see above
 	}
 }
 

@@ -18,6 +18,7 @@ const nextSpeaker = "select-next-speaker"
 func DefaultTeam(team *v1alpha1.Team) {
 	spec := &team.Spec
 	switch spec.Strategy {
+	case v1alpha1.TeamSequential:
 	case v1alpha1.TeamRoundRobin:
 		spec.Strategy, spec.Loops = v1alpha1.TeamSequential, spec.MaxTurns != nil
 		noteMigration(team, "round-robin", roundRobinNote(spec.Loops))

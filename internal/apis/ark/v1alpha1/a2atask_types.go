@@ -28,6 +28,21 @@ type A2ATask struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *A2ATask) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *A2ATask) UnmarshalJSON(text []byte) error { return objectjson.Unmarshal(text, o.Plain()) }
+
+// UnknownFields implements objectjson.Object.
+func (o *A2ATask) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *A2ATask) Plain() any {
+	type plain A2ATask
+	return (*plain)(o)
+}
+
 // A2ATaskSpec describes a task.
 type A2ATaskSpec struct {
 	// The Query that the task serves.

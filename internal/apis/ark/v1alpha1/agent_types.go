@@ -28,6 +28,21 @@ type Agent struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *Agent) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *Agent) UnmarshalJSON(text []byte) error { return objectjson.Unmarshal(text, o.Plain()) }
+
+// UnknownFields implements objectjson.Object.
+func (o *Agent) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *Agent) Plain() any {
+	type plain Agent
+	return (*plain)(o)
+}
+
 // AgentSpec describes an agent.
 type AgentSpec struct {
 	// Instructions to the model. May refer to parameters as {{.name}}.

@@ -29,6 +29,21 @@ type ArkConfig struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *ArkConfig) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *ArkConfig) UnmarshalJSON(text []byte) error { return objectjson.Unmarshal(text, o.Plain()) }
+
+// UnknownFields implements objectjson.Object.
+func (o *ArkConfig) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *ArkConfig) Plain() any {
+	type plain ArkConfig
+	return (*plain)(o)
+}
+
 // ArkConfigSpec holds the settings.
 type ArkConfigSpec struct {
 	// How long queries without a ttl are kept after they have ended.

@@ -28,6 +28,21 @@ type MCPServer struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *MCPServer) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *MCPServer) UnmarshalJSON(text []byte) error { return objectjson.Unmarshal(text, o.Plain()) }
+
+// UnknownFields implements objectjson.Object.
+func (o *MCPServer) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *MCPServer) Plain() any {
+	type plain MCPServer
+	return (*plain)(o)
+}
+
 // MCPTransport is how MCP messages travel.
 //
 // +enum

@@ -28,6 +28,21 @@ type Memory struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *Memory) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *Memory) UnmarshalJSON(text []byte) error { return objectjson.Unmarshal(text, o.Plain()) }
+
+// UnknownFields implements objectjson.Object.
+func (o *Memory) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *Memory) Plain() any {
+	type plain Memory
+	return (*plain)(o)
+}
+
 // MemorySpec describes a memory service.
 type MemorySpec struct {
 	// URL of the service.

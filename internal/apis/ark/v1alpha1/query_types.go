@@ -28,6 +28,21 @@ type Query struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *Query) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *Query) UnmarshalJSON(text []byte) error { return objectjson.Unmarshal(text, o.Plain()) }
+
+// UnknownFields implements objectjson.Object.
+func (o *Query) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *Query) Plain() any {
+	type plain Query
+	return (*plain)(o)
+}
+
 // QueryType is the form of a query's input.
 //
 // +enum

@@ -27,18 +27,28 @@ func Resource(resource string) schema.GroupResource {
 	return SchemeGroupVersion.WithResource(resource).GroupResource()
 }
 
-// kinds lists one object and one list per kind.
-func kinds() []runtime.Object {
-	return []runtime.Object{
-		&A2ATask{}, &A2ATaskList{},
-		&Agent{}, &AgentList{},
-		&ArkConfig{}, &ArkConfigList{},
-		&MCPServer{}, &MCPServerList{},
-		&Memory{}, &MemoryList{},
-		&Model{}, &ModelList{},
-		&Query{}, &QueryList{},
-		&Team{}, &TeamList{},
-		&Tool{}, &ToolList{},
+// registration is what the scheme knows of a kind.
+type registration struct {
+	object, list runtime.Object
+	// clusterScoped kinds have no namespace.
+	clusterScoped bool
+	// fields are those that field selectors accept beside the name and the namespace; status.conditions.X stands for the
+	// status of the condition of type X. A selector works only if the kind's definition in the registry has the same field.
+	fields []string
+}
+
+// kinds has every kind of the version.
+func kinds() []registration {
+	return []registration{
+		{object: &A2ATask{}, list: &A2ATaskList{}, fields: []string{"status.phase", "spec.queryRef.name", "spec.agentRef.name"}},
+		{object: &Agent{}, list: &AgentList{}, fields: []string{"spec.modelRef.name", "spec.executionEngine.name", "status.conditions.Available"}},
+		{object: &ArkConfig{}, list: &ArkConfigList{}, clusterScoped: true},
+		{object: &MCPServer{}, list: &MCPServerList{}, fields: []string{"status.conditions.Available", "status.conditions.Discovering"}},
+		{object: &Memory{}, list: &MemoryList{}, fields: []string{"status.phase"}},
+		{object: &Model{}, list: &ModelList{}, fields: []string{"spec.provider", "spec.type", "status.conditions.ModelAvailable"}},
+		{object: &Query{}, list: &QueryList{}, fields: []string{"status.phase", "spec.target.name", "spec.target.type", "spec.sessionId", "spec.conversationId"}},
+		{object: &Team{}, list: &TeamList{}, fields: []string{"spec.strategy", "status.conditions.Available"}},
+		{object: &Tool{}, list: &ToolList{}, fields: []string{"spec.type"}},
 	}
 }
 
@@ -47,8 +57,10 @@ func kinds() []runtime.Object {
 // conversion, so it is its own hub.
 func addKnownTypes(s *runtime.Scheme) error {
 	internal := schema.GroupVersion{Group: ark.GroupName, Version: runtime.APIVersionInternal}
-	s.AddKnownTypes(SchemeGroupVersion, kinds()...)
-	s.AddKnownTypes(internal, kinds()...)
+	for _, kind := range kinds() {
+		s.AddKnownTypes(SchemeGroupVersion, kind.object, kind.list)
+		s.AddKnownTypes(internal, kind.object, kind.list)
+	}
 	metav1.AddToGroupVersion(s, SchemeGroupVersion)
 	return nil
 }

@@ -30,6 +30,21 @@ type A2AServer struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *A2AServer) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *A2AServer) UnmarshalJSON(text []byte) error { return objectjson.Unmarshal(text, o.Plain()) }
+
+// UnknownFields implements objectjson.Object.
+func (o *A2AServer) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *A2AServer) Plain() any {
+	type plain A2AServer
+	return (*plain)(o)
+}
+
 // EndpointResolution is how the URL for messages is found.
 //
 // +enum

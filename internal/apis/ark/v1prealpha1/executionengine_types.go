@@ -28,6 +28,23 @@ type ExecutionEngine struct {
 	Unknown objectjson.UnknownFields `json:"-"`
 }
 
+// MarshalJSON implements objectjson.Object.
+func (o *ExecutionEngine) MarshalJSON() ([]byte, error) { return objectjson.Marshal(o.Plain()) }
+
+// UnmarshalJSON implements objectjson.Object.
+func (o *ExecutionEngine) UnmarshalJSON(text []byte) error {
+	return objectjson.Unmarshal(text, o.Plain())
+}
+
+// UnknownFields implements objectjson.Object.
+func (o *ExecutionEngine) UnknownFields() *objectjson.UnknownFields { return &o.Unknown }
+
+// Plain implements objectjson.Object.
+func (o *ExecutionEngine) Plain() any {
+	type plain ExecutionEngine
+	return (*plain)(o)
+}
+
 // ExecutionEngineSpec describes an execution engine.
 type ExecutionEngineSpec struct {
 	// URL of the service.

@@ -27,11 +27,21 @@ func Resource(resource string) schema.GroupResource {
 	return SchemeGroupVersion.WithResource(resource).GroupResource()
 }
 
-// kinds lists one object and one list per kind.
-func kinds() []runtime.Object {
-	return []runtime.Object{
-		&A2AServer{}, &A2AServerList{},
-		&ExecutionEngine{}, &ExecutionEngineList{},
+// registration is what the scheme knows of a kind.
+type registration struct {
+	object, list runtime.Object
+	// clusterScoped kinds have no namespace.
+	clusterScoped bool
+	// fields are those that field selectors accept beside the name and the namespace; status.conditions.X stands for the
+	// status of the condition of type X. A selector works only if the kind's definition in the registry has the same field.
+	fields []string
+}
+
+// kinds has every kind of the version.
+func kinds() []registration {
+	return []registration{
+		{object: &A2AServer{}, list: &A2AServerList{}, fields: []string{"status.conditions.Ready", "status.conditions.Discovering"}},
+		{object: &ExecutionEngine{}, list: &ExecutionEngineList{}, fields: []string{"status.phase"}},
 	}
 }
 
@@ -40,8 +50,10 @@ func kinds() []runtime.Object {
 // conversion, so it is its own hub.
 func addKnownTypes(s *runtime.Scheme) error {
 	internal := schema.GroupVersion{Group: ark.GroupName, Version: runtime.APIVersionInternal}
-	s.AddKnownTypes(SchemeGroupVersion, kinds()...)
-	s.AddKnownTypes(internal, kinds()...)
+	for _, kind := range kinds() {
+		s.AddKnownTypes(SchemeGroupVersion, kind.object, kind.list)
+		s.AddKnownTypes(internal, kind.object, kind.list)
+	}
 	metav1.AddToGroupVersion(s, SchemeGroupVersion)
 	return nil
 }
