@@ -113,6 +113,13 @@ e2e-gitops: build ## Sync, heal and prune every kind with the engines of Argo CD
 e2e-matrix: build databases ## Run what depends on a database server on every version of PostgreSQL, MariaDB and MySQL that can be had; writes docs/databases.md
 	e2e/tools/matrix.sh
 
+# How long each target is fuzzed.
+FUZZTIME ?= 30s
+
+.PHONY: fuzz
+fuzz: ## Fuzz each parser and decoder for FUZZTIME=30s; what it finds lands in the package's testdata/fuzz, to be committed
+	.ci/fuzz '$(FUZZTIME)'
+
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
 	e2e/conformance/run.sh
@@ -127,11 +134,13 @@ bench: build ## Measure against real etcd and kine, and the whole server over HT
 	cd e2e && go run ./bench/etcd && go run ./bench/https && go run ./bench/memory
 
 .PHONY: lint
-lint: ## Check formatting, vet, staticcheck, and that generated code is current
+lint: ## Check formatting, vet, staticcheck, golangci-lint, and that generated code is current
 	@test -z "$$(gofmt -l cmd internal deploy e2e)" || { echo "gofmt wants to change:"; gofmt -l cmd internal deploy e2e; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
-	cd e2e && go vet ./...
+	@e2e/tools/build.sh golangci-lint
+	$(ARK_CACHE)/golangci-lint run ./...
+	cd e2e && go vet ./... && $(ARK_CACHE)/golangci-lint run --config=$(CURDIR)/.golangci.yaml ./...
 	cd deploy/image && go vet ./...
 	@git diff --quiet -- '*zz_generated*' docs/reference || { echo "generated files have uncommitted changes"; exit 1; }
 	$(MAKE) generate
@@ -140,7 +149,7 @@ lint: ## Check formatting, vet, staticcheck, and that generated code is current
 .PHONY: generate
 generate: ## Generate deep copies, defaults, validation, OpenAPI and the reference of the Ark kinds
 	internal/apis/ark/generate.sh
-	go run ./internal/registry/refdoc docs/reference
+	go run ./internal/registry/refdoc docs/reference deploy/helm/ark-server/templates/_zz_generated.kinds.tpl
 
 .PHONY: fmt
 fmt: ## Format the Go files
@@ -149,6 +158,14 @@ fmt: ## Format the Go files
 .PHONY: sbom
 sbom: build ## Write bin/ark-server.cdx.json, an SBOM (CycloneDX) of what is in the binary
 	go run ./internal/sbom bin/ark-server > bin/ark-server.cdx.json
+
+.PHONY: release
+release: ## Build what a release consists of into bin/release: a binary for each platform, checksums, SBOM, the notes of CHANGELOG.md
+	.ci/release '$(VERSION)'
+
+.PHONY: bump-kubernetes
+bump-kubernetes: ## Move every module to the Kubernetes release in KUBERNETES=v1.38.0, and say what to look at
+	.ci/bump-kubernetes '$(KUBERNETES)'
 
 .PHONY: vulncheck
 vulncheck: build ## Look for known vulnerabilities in the binary, where Go's database of them can be reached

@@ -129,7 +129,7 @@ func withClusterFix(err error) error {
 
 // permissionErrors returns those in a tree of errors.
 func permissionErrors(err error) []*aggregated.PermissionError {
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case *aggregated.PermissionError:
 		return []*aggregated.PermissionError{e}
 	case interface{ Unwrap() []error }:

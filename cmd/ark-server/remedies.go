@@ -45,7 +45,7 @@ func (e *remediedError) Unwrap() error { return e.error }
 // eachError calls do with every error of a tree of them.
 func eachError(err error, do func(error)) {
 	do(err)
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case interface{ Unwrap() error }:
 		if inner := e.Unwrap(); inner != nil {
 			eachError(inner, do)
@@ -65,7 +65,7 @@ func withRemedy(err error) string {
 	case sqlite.ErrSameFile:
 		return err.Error() + ": leave --from out to move the counter on in place"
 	}
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case *mvcc.RewoundError:
 		return e.Error() + ": stop every replica, run ark-server restore --bump-revision, and start them again"
 	case *servermark.LossError:

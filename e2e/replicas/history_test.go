@@ -84,6 +84,7 @@ func (h *history) holds(c claim) error {
 		if at, ok := h.values[c.value]; ok && c.value != "" {
 			return fmt.Errorf("the write %s=%q was refused, but took effect at revision %d", c.key, c.value, at)
 		}
+	case unknown: // either is right
 	}
 	return nil
 }

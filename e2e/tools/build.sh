@@ -2,7 +2,7 @@
 # Builds the real components that the end-to-end tests and benchmarks run against, from their Go modules.
 #
 #   e2e/tools/build.sh NAME...     NAME: etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm | all
-#                                  or, not in "all": kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before
+#                                  or, not in "all": kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before golangci-lint
 #
 # Binaries land in $ARK_CACHE (default: <repo>/.cache/bin). A binary is built only when it is missing or
 # when its stamp (NAME.version) names another version, so calling this before every run is cheap.
@@ -19,13 +19,14 @@ OLD_KUBE_VERSION=v1.30.14
 OLD_KUBE_BUILD_DATE=2025-06-17T18:28:43Z
 KINE_VERSION=v0.17.5
 HELM_VERSION=v3.22.0
+GOLANGCI_LINT_VERSION=v2.15.0
 # The release of ark-server that databases and clusters are upgraded from.
 BEFORE_COMMIT=adc229ffd23cc0070e1a7fab6303521990676538
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARK_CACHE:-$(cd "$here/../.." && pwd)/.cache/bin}
 known=(etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm)
-rest=(kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before)
+rest=(kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before golangci-lint)
 
 say()  { printf 'tools: %s\n' "$*" >&2; }
 fail() { printf 'tools: error: %s\n' "$*" >&2; exit 1; }
@@ -159,6 +160,20 @@ build_helm() {
   package=helm.sh/helm/v3/cmd/helm compile helm "$HELM_VERSION" -ldflags "$flags"
 }
 
+golangci_lint_module() {
+  go mod init local.test/lintbuild
+  go get -tool "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$GOLANGCI_LINT_VERSION"
+}
+
+build_golangci_lint() {
+  local src=$cache/src/golangci-lint-$GOLANGCI_LINT_VERSION
+  once "$src" golangci_lint_module
+  export CGO_ENABLED=0
+  cd "$src"
+  package=github.com/golangci/golangci-lint/v2/cmd/golangci-lint compile golangci-lint "$GOLANGCI_LINT_VERSION" \
+    -ldflags "-s -w -X main.version=$GOLANGCI_LINT_VERSION"
+}
+
 before_source() {
   git -C "$here/../.." archive "$BEFORE_COMMIT" | tar -x
 }
@@ -181,6 +196,7 @@ build() {
     kube-apiserver-1.30|kube-controller-manager-1.30) current "$1" "$OLD_KUBE_VERSION" || (build_kube "$1" "$OLD_KUBE_VERSION" "$OLD_KUBE_BUILD_DATE" 2) ;;
     kine) current kine "$KINE_VERSION" || (build_kine) ;;
     helm) current helm "$HELM_VERSION" || (build_helm) ;;
+    golangci-lint) current golangci-lint "$GOLANGCI_LINT_VERSION" || (build_golangci_lint) ;;
     ark-server-before) current "$1" "$BEFORE_COMMIT" || (build_before) ;;
     *) fail "unknown component '$1'; known: ${known[*]} ${rest[*]} all" ;;
   esac

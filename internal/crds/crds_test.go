@@ -3,6 +3,7 @@ package crds
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func printed(t *testing.T) [][]byte {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
 	for {
 		document, err := reader.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return documents
 		}
 		if err != nil {

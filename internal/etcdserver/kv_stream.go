@@ -33,7 +33,7 @@ func (k *kvService) RangeStream(r *pb.RangeRequest, stream pb.KV_RangeStreamServ
 // RangeChunks is a RangeStream being read. It needs no closing. Not safe for
 // concurrent use.
 type RangeChunks struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // the life of the stream itself
 	res    *mvcc.RangeResult
 	target int // bytes
 	sent   int // keys

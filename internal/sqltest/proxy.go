@@ -142,6 +142,7 @@ func (l *link) requests() {
 			return
 		}
 		switch l.meddling(buf[:n]) {
+		case Pass:
 		case CutRequest:
 			l.server.Close()
 			return

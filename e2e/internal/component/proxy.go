@@ -1,6 +1,7 @@
 package component
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -107,7 +108,7 @@ func (p *Proxy) copy(to, from net.Conn) {
 				return
 			}
 		}
-		if err != nil && err != io.EOF || n == 0 && err != nil {
+		if err != nil && !errors.Is(err, io.EOF) || n == 0 && err != nil {
 			return
 		}
 	}

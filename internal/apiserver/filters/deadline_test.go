@@ -63,7 +63,7 @@ func TestLateAnswersAre504(t *testing.T) {
 func TestOtherPanicsOfLateAnswersGoOn(t *testing.T) {
 	fault := errors.New("boom")
 	defer func() {
-		if got := recover(); got != fault {
+		if got := recover(); got != fault { //nolint:errorlint // the very value
 			t.Errorf("recovered %v", got)
 		}
 	}()

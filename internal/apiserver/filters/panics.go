@@ -37,7 +37,7 @@ func withPanics(next http.Handler, serializer runtime.NegotiatedSerializer, foun
 			if fault == nil {
 				return
 			}
-			if fault == http.ErrAbortHandler {
+			if fault == http.ErrAbortHandler { //nolint:errorlint // net/http compares so
 				panic(fault)
 			}
 			unlogged, logged := found.NotePanic(limit.TryAccept())

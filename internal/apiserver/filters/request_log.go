@@ -129,7 +129,7 @@ func (a *answerStatus) serve(next http.Handler, r *http.Request) {
 		}
 		fault := recover()
 		switch {
-		case fault != nil && fault != http.ErrAbortHandler:
+		case fault != nil && fault != http.ErrAbortHandler: //nolint:errorlint // net/http compares so
 			panic(fault)
 		case fault != nil || a.late: // nothing has been sent that could be broken off
 			a.status = http.StatusGatewayTimeout

@@ -171,7 +171,7 @@ func (c connector) prepare(ctx context.Context, conn driver.Conn) error {
 	default:
 		return fmt.Errorf("read max_allowed_packet: got %T", v)
 	}
-	if err := rows.Next(row); err != io.EOF {
+	if err := rows.Next(row); err != io.EOF { //nolint:errorlint // driver.Rows returns it bare
 		return fmt.Errorf("read max_allowed_packet: %w", err)
 	}
 	c.maxPacket.Store(size)

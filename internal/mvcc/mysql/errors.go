@@ -150,7 +150,7 @@ func connectError(err error, cfg *mysqldriver.Config) error {
 		return fmt.Errorf("connect to %s: the server has neither TLS nor an RSA key, without which user %q cannot send a password of caching_sha2_password: "+
 			"let it make them (auto_generate_certs=ON, caching_sha2_password_auto_generate_rsa_keys=ON, and a restart), or connect through its Unix socket: %w", where, cfg.User, err)
 	}
-	if down := database.Unreachable(err); down != err {
+	if down := database.Unreachable(err); down != err { //nolint:errorlint // whether it is another one
 		return down
 	}
 	return fmt.Errorf("connect to %s: %w", where, err)
