@@ -43,6 +43,7 @@ func (o StorageOptions) Admin() (_ Admin, ok bool) {
 		return postgresAdmin(o), true
 	case MySQL:
 		return mysqlAdmin(o), true
+	case Etcd:
 	}
 	return nil, false
 }

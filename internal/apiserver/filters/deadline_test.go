@@ -63,7 +63,7 @@ func TestLateAnswersAre504(t *testing.T) {
 func TestOtherPanicsOfLateAnswersGoOn(t *testing.T) {
 	fault := errors.New("boom")
 	defer func() {
-		if got := recover(); got != fault { //nolint:errorlint // the very value
+		if got := recover(); got != fault {
 			t.Errorf("recovered %v", got)
 		}
 	}()

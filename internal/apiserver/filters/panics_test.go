@@ -89,7 +89,7 @@ func TestPanicAfterTheAnswerBegan(t *testing.T) {
 	}), serializer.NewCodecFactory(scheme), nil), deadlines{}, func(string, ...any) {}))
 	defer captureLog(t)()
 	defer func() {
-		if fault := recover(); fault != http.ErrAbortHandler { //nolint:errorlint // net/http compares so
+		if fault := recover(); fault != http.ErrAbortHandler {
 			t.Errorf("the handler ended with %v", fault)
 		}
 	}()
