@@ -17,6 +17,7 @@
 //	serve_cluster.go
 //	            what is printed of one in a cluster
 //	fixes.go    the flags and the remedies for what package server cannot do
+//	remedies.go those for the errors of the layers below
 //	kubeconfig.go, health.go
 //	            what finds a running server: by locate.go, in a container container.go
 //	container.go

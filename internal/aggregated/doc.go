@@ -22,6 +22,6 @@
 // did; the server is ready only once its informers have synced; it is alive
 // whatever the cluster or the database does.
 //
-// The package may import internal/apiserver, internal/apis/ark/rules, k8s.io/apiserver
+// The package may import internal/apiserver/{assembly,findings,storage}, internal/apis/ark/rules, k8s.io/apiserver
 // and k8s.io/client-go, not k8s.io/kubernetes.
 package aggregated

@@ -3,7 +3,9 @@ package etcdserver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -42,7 +44,9 @@ func (f *faulty) Commit(ctx context.Context, b *mvcc.Batch) error {
 
 // startFaulty keeps next to nothing in memory, so that old revisions are read
 // from the engine.
-func startFaulty(t *testing.T) (*endpoint, *faulty) {
+func startFaulty(t *testing.T) (*endpoint, *faulty) { return startFaultyWith(t, quiet) }
+
+func startFaultyWith(t *testing.T, opts etcdserver.Options) (*endpoint, *faulty) {
 	t.Helper()
 	ctx := context.Background()
 	engine, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
@@ -54,7 +58,7 @@ func startFaulty(t *testing.T) (*endpoint, *faulty) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := etcdserver.New(store, quiet)
+	srv := etcdserver.New(store, opts)
 	t.Cleanup(func() {
 		srv.Stop()
 		if err := store.Close(); err != nil {
@@ -133,4 +137,32 @@ func TestFailedCommits(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// What Explain adds to a failure of the storage reaches the clients, and their own faults are left alone.
+func TestExplainedFailures(t *testing.T) {
+	broken := errors.New("gone back")
+	opts := quiet
+	opts.Explain = func(err error) error {
+		if errors.Is(err, broken) {
+			return fmt.Errorf("%w: move it on", err)
+		}
+		return err
+	}
+	e, f := startFaultyWith(t, opts)
+	for range 5 {
+		e.put(t, "k", "v") // 2..6
+	}
+	f.commit.Store(&broken)
+	f.events.Store(&broken)
+	_, put := e.kv.Put(testContext(t), &pb.PutRequest{Key: []byte("k")})
+	_, read := e.kv.Range(testContext(t), &pb.RangeRequest{Key: []byte("k"), Revision: 3})
+	for what, err := range map[string]error{"a write": put, "a read": read} {
+		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "gone back: move it on") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := e.kv.Range(testContext(t), &pb.RangeRequest{Key: []byte("k"), Revision: 99}); err != rpctypes.ErrGRPCFutureRev {
+		t.Errorf("a future revision: %v", err)
+	}
 }
