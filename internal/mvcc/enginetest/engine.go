@@ -250,6 +250,9 @@ func testLeases(t *testing.T, e mvcc.Engine) {
 	m.check(t, e)
 	m.commit(t, e, m.draft().grant(mvcc.Lease{ID: 7, TTL: 60, Deadline: at.Add(time.Hour)}).revoke(8).revoke(9))
 	m.check(t, e)
+	// One that ends and is granted again in the same batch has another TTL.
+	m.commit(t, e, m.draft().grant(mvcc.Lease{ID: 7, TTL: 30, Deadline: at.Add(time.Minute)}))
+	m.check(t, e)
 	// A lease may come back, and go together with its keys.
 	m.commit(t, e, m.draft().grant(mvcc.Lease{ID: 8, TTL: 5, Deadline: at}).
 		revision(change{key: []byte("k"), value: []byte("v"), lease: 8}))

@@ -81,7 +81,7 @@ func (e *Engine) statements(ctx context.Context) error {
 		{&e.appendLog, "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
 		{&e.putState, "INSERT INTO state VALUES (?,?) ON CONFLICT (created) DO UPDATE SET id = excluded.id"},
 		{&e.deleteState, deleteStateQuery},
-		{&e.putLease, "INSERT INTO lease VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET deadline = excluded.deadline, checksum = excluded.checksum"},
+		{&e.putLease, "INSERT INTO lease VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET ttl = excluded.ttl, deadline = excluded.deadline, checksum = excluded.checksum"},
 		{&e.deleteLease, "DELETE FROM lease WHERE id = ?"},
 		{&e.setMeta, "UPDATE meta SET value = ? WHERE name = ?"},
 		{&e.pruneReplaced, pruneReplacedQuery},
