@@ -77,13 +77,14 @@ func (s *Store) lookBy(ctx context.Context, read func() (Reading, error)) (Readi
 	s.reads.succeeded()
 	s.counters.newest.Store(r.Revision)
 	end := s.opts.Now()
-	if took := end.Sub(begin); took < maxClockDoubt {
+	if took := end.Sub(begin); took < maxClockDoubt || !s.clocked.Swap(true) {
 		s.clock.Store(int64(r.Now.Sub(begin.Add(took / 2))))
+		s.clocked.Store(true)
 	}
 	return r, nil
 }
 
-// maxClockDoubt is how long a look may take for its clock to be of use.
+// maxClockDoubt is how long a look may take for its clock to be of use, unless none is known yet.
 const maxClockDoubt = 100 * time.Millisecond
 
 // Now is the clock of leases and log rows: the database's, where replicas share

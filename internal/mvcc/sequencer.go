@@ -142,6 +142,10 @@ func (s *sequencer) run(ctx context.Context) {
 			case <-s.queue.wake:
 			case <-timer.C:
 			}
+			// Watchers wait for what a commit in doubt has done, also while nobody writes.
+			if err := s.settle(ctx); err != nil {
+				s.writes.failed(err)
+			}
 		}
 		s.expireLeases(ctx)
 		if s.shared == nil {
@@ -160,6 +164,9 @@ func (s *sequencer) idle() time.Duration {
 	}
 	if wait, ok := s.prune.next(s.Store); ok && s.shared == nil {
 		d = min(d, wait)
+	}
+	if s.doubt != nil {
+		d = min(d, doubtPause)
 	}
 	return max(d, 0)
 }
@@ -202,6 +209,10 @@ func answer(reqs []*request, err error) {
 		close(r.done)
 	}
 }
+
+// doubtPause is how long a database that could not be asked about a commit in doubt is left alone,
+// while nobody writes.
+const doubtPause = 100 * time.Millisecond
 
 // contention is how many turns the sequencer waits for its turn before it decides,
 // after it has found that another replica wrote meanwhile.

@@ -65,7 +65,7 @@ type Store struct {
 	shared Shared
 	state  atomic.Pointer[state]
 	// publishing is held by whoever replaces state.
-	publishing sync.Mutex
+	publishing turnstile
 	changed    atomic.Pointer[chan struct{}]
 	ring       *ring
 	leases     *leases
@@ -77,6 +77,7 @@ type Store struct {
 	writes, reads outage
 	goneBack      atomic.Pointer[RewoundError]
 	clock         atomic.Int64  // nanoseconds to add to opts.Now
+	clocked       atomic.Bool   // clock has been set
 	leads         atomic.Bool   // Shared only: this replica maintains the database
 	ended         chan struct{} // closed when the sequencer has returned
 	stop          context.CancelFunc
@@ -84,6 +85,14 @@ type Store struct {
 	close         sync.Once
 	closeErr      error
 }
+
+// turnstile is a mutex that is held while the engine is called. It is a channel because those that
+// wait for a channel let the clock of a testing/synctest bubble go on, as those that wait for a
+// sync.Mutex do not: the simulation needs that.
+type turnstile chan struct{}
+
+func (t turnstile) Lock()   { t <- struct{}{} }
+func (t turnstile) Unlock() { <-t }
 
 // state is what has been published. Immutable.
 type state struct {
@@ -110,15 +119,16 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s := &Store{
-		opts:   opts,
-		engine: engine,
-		ring:   newRing(opts.RingCommits, opts.RingBytes, st.Revision+1),
-		leases: ls,
-		queue:  queue{wake: make(chan struct{}, 1)},
-		ended:  make(chan struct{}),
-		stop:   stop,
-		writes: outage{log: opts.Log, fails: "the database takes no writes", works: "the database takes writes again", now: time.Now},
-		reads:  outage{log: opts.Log, fails: "the database does not answer reads", works: "the database answers reads again", now: time.Now},
+		opts:       opts,
+		engine:     engine,
+		publishing: make(turnstile, 1),
+		ring:       newRing(opts.RingCommits, opts.RingBytes, st.Revision+1),
+		leases:     ls,
+		queue:      queue{wake: make(chan struct{}, 1)},
+		ended:      make(chan struct{}),
+		stop:       stop,
+		writes:     outage{log: opts.Log, fails: "the database takes no writes", works: "the database takes writes again", now: time.Now},
+		reads:      outage{log: opts.Log, fails: "the database does not answer reads", works: "the database answers reads again", now: time.Now},
 	}
 	s.shared, _ = engine.(Shared)
 	s.counters.current.Store(time.Now().UnixNano())
@@ -126,6 +136,12 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 	ch := make(chan struct{})
 	s.changed.Store(&ch)
 	if s.shared != nil {
+		// Leases go by the database's clock from the first one on.
+		if _, err := s.look(ctx); err != nil {
+			stop()
+			_ = engine.Close() // the look's error says more
+			return nil, fmt.Errorf("load the store: %w", err)
+		}
 		s.looks.wake = make(chan struct{}, 1)
 		s.running.Go(func() { s.looks.run(run, s) })
 		s.running.Go(func() { s.follow(run) })

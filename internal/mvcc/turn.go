@@ -38,6 +38,12 @@ func KeepTurn(say func() error, decide func() (*Batch, error)) (*Batch, error) {
 				ended <- nil
 				return
 			case <-ticker.C:
+				select {
+				case <-over: // the batch need not wait for another answer
+					ended <- nil
+					return
+				default:
+				}
 				if err := spoke(); err != nil {
 					ended <- err
 					return
