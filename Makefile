@@ -52,6 +52,18 @@ databases: ## See that PostgreSQL and MariaDB are installed, for tests; install 
 race: databases ## Run the tests of the store and its endpoint under the race detector
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/... ./internal/metrics ./internal/tracing
 
+# How many seeds "make simulate" takes, from which on.
+SEEDS ?= 20000
+FIRST ?= 1
+
+.PHONY: simulate
+simulate: ## Run the simulation of the store with SEEDS=20000 seeds from FIRST=1 on, about 50 a second; the tests take 160
+	go test -count=1 -v $(TESTFLAGS) -timeout=0 -run='^TestSimulation$$' ./internal/mvcc -sim.first=$(FIRST) -sim.seeds=$(SEEDS)
+
+.PHONY: mutations
+mutations: ## See that the simulation of the store fails with every patch in internal/mvcc/testdata/mutations
+	go test -count=1 -v $(TESTFLAGS) -run='^TestMutations$$' ./internal/mvcc -mutations
+
 .PHONY: e2e-tools
 e2e-tools: ## Build the real components that the end-to-end tests run against
 	e2e/tools/build.sh etcd etcdctl kubectl kine helm

@@ -41,6 +41,9 @@
 //  6. Leases survive restarts with their exact deadline. Expiry is a
 //     transaction like any other.
 //
+// TestSimulation holds the store against these invariants, on the engine in memory that
+// memengine holds; testdata/mutations are changes of the store that it must notice.
+//
 // The package may import the standard library only: it knows no SQL, no gRPC and no
 // Kubernetes.
 package mvcc
