@@ -14,7 +14,7 @@ const (
 		(SELECT value FROM ark_meta WHERE name = 'compacted'),
 		(SELECT value FROM ark_meta WHERE name = 'pruned'),
 		clock_timestamp()`
-	readQuery  = "SELECT " + reading
+	readQuery  = "SELECT " + reading + newest
 	storeQuery = "SELECT coalesce((SELECT value FROM ark_meta WHERE name = 'store'), 0)" // 0 in a schema from before
 	// What is known of two points, each by its first row, and by its writer where that has gone.
 	findQuery = "SELECT " + reading + `,
@@ -23,7 +23,7 @@ const (
 		coalesce((SELECT batch FROM ark_log WHERE id >= $3::bigint << 20 AND id < ($3::bigint + 1) << 20 ORDER BY id LIMIT 1), 0),
 		coalesce((SELECT value FROM ark_meta WHERE name = $4::text), 0),
 		(SELECT value FROM ark_meta WHERE name = 'witnessed'),
-		(SELECT value FROM ark_meta WHERE name = 'unwitnessed')`
+		(SELECT value FROM ark_meta WHERE name = 'unwitnessed')` + newest
 	leasesQuery = "SELECT id, ttl, deadline FROM ark_lease WHERE gone IS NULL"
 	// Which row a change replaces is found by a probe of its own, whatever
 	// the planner believes about the log's size.

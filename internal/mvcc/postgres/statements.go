@@ -10,12 +10,16 @@ const takeCounter = "SELECT pg_advisory_xact_lock($1)"
 // position is where the database is. Rows up to the compacted revision may have
 // been deleted, the newest of them too.
 const position = `
-	greatest(1, (SELECT value FROM ark_meta WHERE name = 'compacted'), (SELECT max(id) >> 20 FROM ark_log))`
+	greatest(1, (SELECT value FROM ark_meta WHERE name = 'compacted'), newest.id >> 20)`
+
+// newest is the log's newest row, or one of NULLs.
+const newest = `
+	FROM (VALUES (1)) AS one LEFT JOIN (SELECT id, batch FROM ark_log ORDER BY id DESC LIMIT 1) newest ON true`
 
 // newestBatch wrote the revision of the position: 0 where it has no row, as when the counter
 // was moved on by hand.
 const newestBatch = `
-	coalesce((SELECT batch FROM ark_log WHERE id >= (SELECT value FROM ark_meta WHERE name = 'compacted') << 20 ORDER BY id DESC LIMIT 1), 0)`
+	CASE WHEN newest.id >> 20 >= (SELECT value FROM ark_meta WHERE name = 'compacted') THEN newest.batch ELSE 0 END`
 
 const change = `(SELECT value FROM ark_meta WHERE name = 'change')`
 
@@ -27,7 +31,7 @@ const (
 	WITH turn AS MATERIALIZED (
 		SELECT fit, fit AND NOT moved AS ok, moved FROM (SELECT
 			current_setting('transaction_isolation') = 'read committed' AND current_setting('synchronous_commit') <> 'off' AS fit,
-			(` + position + `) <> $1::bigint OR ` + change + ` <> $2::bigint OR $26::bigint <> 0 AND ` + newestBatch + ` NOT IN (0, $26::bigint) AS moved) t
+			(` + position + `) <> $1::bigint OR ` + change + ` <> $2::bigint OR $26::bigint <> 0 AND coalesce(newest.batch, 0) NOT IN (0, $26::bigint) AS moved ` + newest + `) t
 	)`
 
 	// The log's rows, and what they make of the state. A key may be deleted and created anew, so
