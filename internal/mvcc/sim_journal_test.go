@@ -58,9 +58,11 @@ func (j *journal) restore(c *journal, by int64) {
 		j.live(id, l, there)
 	}
 	last := j.contents[j.revision]
-	j.revision += by
-	j.compacted = j.revision
-	j.contents[j.revision] = last
+	if by > 0 {
+		j.revision += by
+		j.compacted = j.revision
+		j.contents[j.revision] = last
+	}
 	j.newest = max(newest, j.revision)
 }
 

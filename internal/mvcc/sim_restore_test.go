@@ -26,10 +26,19 @@ func (w *simulation) restore() {
 	w.note("the database goes back from revision %d to %d", w.journal.revision, w.backedUp.revision)
 	w.db.Restore(w.backup)
 	at := w.db.Reading()
-	by := w.journal.newest - at.Revision + 10
+	acked, newest := w.acked, w.journal.newest
 	w.journal.restore(w.backedUp, 0)
+	var ahead []*replica
 	for _, r := range w.replicas {
 		if r.ready() && r.store.Revision() > at.Revision {
+			ahead = append(ahead, r)
+		}
+	}
+	if w.rnd.IntN(2) == 0 {
+		w.fork(newest + w.rnd.Int64N(4))
+	}
+	for _, r := range ahead {
+		if r.ready() {
 			w.refuses(r, at)
 		}
 	}
@@ -43,7 +52,9 @@ func (w *simulation) restore() {
 	if w.failed() {
 		return
 	}
-	w.db.Restore(w.backup) // leases may have expired since
+	w.db.Restore(w.backup) // it may have been written since
+	w.acked, newest = max(acked, w.acked), max(newest, w.journal.newest)
+	by := newest - at.Revision + 10
 	w.note("restored: the revision is moved on by %d", by)
 	w.db.Bump(by)
 	w.journal.restore(w.backedUp, by)
@@ -53,6 +64,22 @@ func (w *simulation) restore() {
 	}
 	w.drain()
 	w.faults = faults
+}
+
+// fork starts a replica anew on a database that has gone back, and lets it write up to a revision:
+// from then on the counter alone does not show the others that they have published what was lost.
+func (w *simulation) fork(upTo int64) {
+	place := w.rnd.IntN(len(w.replicas))
+	if !w.replicas[place].dead {
+		w.kill(w.replicas[place])
+	}
+	w.acked = w.journal.revision
+	w.open(place)
+	w.drain()
+	for tries := 0; w.journal.revision < upTo && tries < 200 && !w.failed(); tries++ {
+		w.txn(w.replicas[place])
+		w.drain()
+	}
 }
 
 // refuses checks that a replica which has published more than the database has answers nobody.
