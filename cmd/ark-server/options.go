@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
@@ -61,6 +62,9 @@ type options struct {
 	logLevel  string
 	logFormat string
 	verbosity int
+
+	withoutHooks string
+	hooksOff     hooks.Off
 }
 
 func newOptions() *options {
@@ -117,6 +121,8 @@ func (o *options) flagGroups() []flagGroup {
 			fs.IntVar(&o.maxConnectionsPerAddress, "max-connections-per-address", o.maxConnectionsPerAddress, "most connections from one IP address (IPv6: /64 network) on which no user has authenticated; the oldest goes first; 0 for no bound")
 			fs.StringSliceVar(&o.tlsSANs, "tls-san", nil, "further `names` and IP addresses at which clients reach the server, for its certificate")
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to add the admin's cluster, user and context to, as kind and minikube do; the rest of it is kept (default admin.kubeconfig, or NAME.admin.kubeconfig for a database NAME, next to the database)")
+			fs.StringVar(&o.withoutHooks, "without-hooks", "", "`names` of hooks into the Kubernetes libraries to do without, or all: to find out whose fault something is; docs/upstream.md lists them")
+			fs.Lookup("without-hooks").Hidden = true
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
 		group("Models", o.modelURLs.add),
@@ -168,6 +174,11 @@ func (o *options) validate() error {
 	oneOf := func(flag, value string, allowed ...string) {
 		errs = append(errs, checkValue(flag, value, allowed...))
 	}
+	off, err := hooks.Parse(o.withoutHooks)
+	if err != nil {
+		fault("without-hooks", o.withoutHooks, "%v", err)
+	}
+	o.hooksOff = off
 	oneOf("storage", o.storage, storageSQLite, storagePostgres, storageMySQL, storageEtcd)
 	errs = append(errs, o.validateDatabase()...)
 	oneOf("db-synchronous", o.dbSynchronous, "full", "normal")

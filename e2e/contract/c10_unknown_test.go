@@ -54,7 +54,7 @@ func unknownField(t *testing.T, p place) {
 	p.do(t, request{method: "POST", path: p.collection() + "?fieldValidation=Strict", body: duplicate}).
 		refused(t, 400, metav1.StatusReasonBadRequest, `duplicate field "spec"`)
 	// Upstream answers 500 to an apply that does not fit the schema.
-	if a := p.apply(t, "tester", misspelt("applied")); !p.system.reference {
+	if a := p.apply(t, "tester", misspelt("applied")); !p.system.asUpstream() {
 		a.refused(t, 400, metav1.StatusReasonBadRequest, ".spec.mistake: field not declared in schema")
 	}
 	p.post(t, p.sample("x"), "fieldValidation=Perhaps").refused(t, 422, metav1.StatusReasonInvalid, "fieldValidation", "Perhaps")

@@ -23,6 +23,8 @@ type system struct {
 	heavy bool
 	// reference is set for the CRDs, which differ from the promise in a few places that the tests name.
 	reference bool
+	// stock is set where the server does without its hooks into the Kubernetes libraries.
+	stock bool
 	// restarts is set where servers are replaced all the time: clients come again when they are told to, and resume watches that
 	// have ended.
 	restarts bool
@@ -30,10 +32,14 @@ type system struct {
 	start func(t *testing.T, y *system, dir string) *server
 }
 
+// asUpstream says that clients' faults get the answers that upstream's handlers give them, 500 among them.
+func (y *system) asUpstream() bool { return y.reference || y.stock }
+
 func systems() []*system {
 	return []*system{
 		{name: "sqlite", title: "standalone, SQLite", start: startSQLite},
 		{name: "etcd", title: "standalone, external etcd", heavy: true, start: startOnEtcd},
+		{name: "stock", title: "standalone, external etcd, without the hooks of docs/upstream.md", heavy: true, stock: true, start: startOnEtcd},
 		{name: "postgresql", title: "standalone, PostgreSQL", start: startOnServer(engine.PostgreSQL)},
 		{name: "mysql", title: "standalone, MySQL/MariaDB", start: startOnServer(engine.MySQL)},
 		{name: "aggregated", title: "aggregated, SQLite", heavy: true, start: startAggregated(engine.SQLite)},
@@ -139,6 +145,9 @@ func startOnEtcd(t *testing.T, y *system, dir string) *server {
 	t.Cleanup(func() { e.Kill() })
 	l := newLink(t, strings.TrimPrefix(e.URL, "http://"))
 	options := component.ArkOptions{Dir: dir, EtcdServers: fmt.Sprintf("http://127.0.0.1:%d", l.port())}
+	if y.stock {
+		options.Args = append(options.Args, "--without-hooks=all")
+	}
 	s := startArk(t, y, options)
 	s.etcd, s.database, s.link = e.URL, e, l
 	s.replica = func(t *testing.T) *server {

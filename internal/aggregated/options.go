@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
@@ -47,6 +48,8 @@ type Options struct {
 	// Findings counts what is found in objects and handlers; nil for not at all.
 	Findings *findings.Findings
 
+	// Off are the hooks into the stock server to do without.
+	Off hooks.Off
 	// MaxObjectBytes and MaxObjectAdvice are those of assembly.Options.
 	MaxObjectBytes  int
 	MaxObjectAdvice string

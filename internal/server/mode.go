@@ -48,6 +48,7 @@ func (m Standalone) assemble(_ context.Context, o Options, listener net.Listener
 		Tune: func(common *assembly.Options) {
 			common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, data.findings
 			common.MaxObjectBytes, common.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
+			common.Off = o.Off
 		},
 	}, data)
 	if err != nil {
@@ -78,6 +79,7 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	settings := m.Server
 	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.TracingFile
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
+	settings.Off = o.Off
 	settings.ModelURLs, settings.Findings = o.ModelURLs, data.findings
 	made, err := aggregated.New(ctx, settings, data)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
@@ -31,6 +32,8 @@ type Options struct {
 	// TracingFile is a TracingConfiguration: where OpenTelemetry spans go, and of how
 	// many requests; "" for none.
 	TracingFile string
+	// Off are the hooks into the stock server to do without.
+	Off hooks.Off
 	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
 	Explain func(error) error
 	// NoReport is what who asks for a report of the storage is told where it is an external etcd.

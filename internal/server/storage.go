@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
@@ -53,7 +54,7 @@ func (s *data) Close() error {
 func open(ctx context.Context, o Options) (*data, error) {
 	admin, ok := o.Storage.Admin()
 	if !ok {
-		return openEtcd(ctx, o.Storage)
+		return openEtcd(ctx, o.Storage, o.Off)
 	}
 	engine, err := openEngine(ctx, admin, o.Storage.TakesOver)
 	if err != nil {
@@ -62,12 +63,12 @@ func open(ctx context.Context, o Options) (*data, error) {
 	return openEmbedded(ctx, o, admin, engine)
 }
 
-func openEtcd(ctx context.Context, o StorageOptions) (*data, error) {
+func openEtcd(ctx context.Context, o StorageOptions, off hooks.Off) (*data, error) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	found := findings.New()
 	options := o.etcd()
-	options.Findings = found
+	options.Findings, options.Off = found, off
 	backend, err := storage.NewEtcd(ctx, options)
 	if err != nil {
 		return nil, about(SettingEtcd, err)

@@ -20,6 +20,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/encoding"
 	"github.com/mckinsey/ark-server/internal/apiserver/filters"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/version"
 )
@@ -46,6 +47,7 @@ type Config struct {
 	scheme  *runtime.Scheme
 	codecs  serializer.CodecFactory
 	json    *encoding.Codecs
+	off     hooks.Off
 	// stopping is closed when the server begins to stop.
 	stopping chan struct{}
 
@@ -58,12 +60,15 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("check the server's options: %w", err)
 	}
+	if err := storage.SetFeatureGates(o.Off); err != nil {
+		return nil, err
+	}
 	scheme, err := install.NewScheme()
 	if err != nil {
 		return nil, err
 	}
 	codecs := serializer.NewCodecFactory(scheme)
-	json, err := encoding.NewCodecs(install.Kinds())
+	json, err := encoding.NewCodecs(install.Kinds(), o.Off)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +117,7 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, stopping: stopping, findings: o.Findings}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, stopping: stopping, findings: o.Findings, off: o.Off}, nil
 }
 
 // logFailure logs a request that failed, unless it is one of the server's own that its end cut short.
@@ -138,10 +143,10 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		return filters.Chain(api, config, filters.Options{Kinds: install.Kinds(), Serializer: c.codecs, Findings: c.findings, LogFailure: c.logFailure})
+		return filters.Chain(api, config, filters.Options{Kinds: install.Kinds(), Serializer: c.codecs, Findings: c.findings, LogFailure: c.logFailure, Off: c.off})
 	}
 	if c.Generic.Authentication.Authenticator != nil {
-		c.Generic.Authentication.Authenticator = filters.Authenticator(c.Generic.Authentication.Authenticator)
+		c.Generic.Authentication.Authenticator = filters.Authenticator(c.Generic.Authentication.Authenticator, c.off)
 	}
 	c.Generic.RESTOptionsGetter = c.arkStorage()
 	return CompletedConfig{generic: c.Generic.Complete(c.Informers), Config: c}

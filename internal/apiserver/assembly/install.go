@@ -17,16 +17,22 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apiserver/encoding"
 	"github.com/mckinsey/ark-server/internal/apiserver/filters"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 )
 
 // installArk serves the Ark group as GenericAPIServer.InstallAPIGroup would, but
 // for the type converter, which cannot be given to that.
 func (c CompletedConfig) installArk(server *genericapiserver.GenericAPIServer, storage map[string]map[string]rest.Storage) error {
+	if !c.off.Has(hooks.Routes) {
+		server.Handler.GoRestfulContainer.Router(newRememberedRoutes())
+	}
+	if c.off.Has(hooks.Install) {
+		return c.installStock(server, storage)
+	}
 	converter, err := encoding.NewTypeConverter(c.Generic.OpenAPIV3Config, install.Kinds())
 	if err != nil {
 		return err
 	}
-	server.Handler.GoRestfulContainer.Router(newRememberedRoutes())
 	common := c.inEveryVersion(server, storage)
 	common.TypeConverter = converter
 	versions := c.scheme.PrioritizedVersionsForGroup(ark.GroupName)
@@ -56,6 +62,18 @@ func (c CompletedConfig) installArk(server *genericapiserver.GenericAPIServer, s
 	served.PreferredVersion = served.Versions[0]
 	server.DiscoveryGroupManager.AddGroup(served)
 	server.Handler.GoRestfulContainer.Add(discovery.NewAPIGroupHandler(server.Serializer, served).WebService())
+	return nil
+}
+
+// installStock serves the group as any stock server serves its own. Only the check of unknown fields before admission is left to the
+// registry, which makes it anyway.
+func (c CompletedConfig) installStock(server *genericapiserver.GenericAPIServer, storage map[string]map[string]rest.Storage) error {
+	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
+	group.NegotiatedSerializer = c.json.Negotiated(group.NegotiatedSerializer)
+	group.VersionedResourcesStorageMap = storage
+	if err := server.InstallAPIGroup(&group); err != nil {
+		return fmt.Errorf("install %s: %w", ark.GroupName, err)
+	}
 	return nil
 }
 

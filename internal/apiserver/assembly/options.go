@@ -8,6 +8,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
@@ -43,6 +44,8 @@ type Options struct {
 	TracingFile string
 	// Findings counts what is found in objects and handlers; nil for not at all.
 	Findings *findings.Findings
+	// Off are the hooks to do without.
+	Off hooks.Off
 	// SendRetryAfter answers requests that come after ShutdownDelay with 429 and
 	// Connection: close until those in flight are done. Without it the server stops
 	// to listen.

@@ -88,7 +88,7 @@ func (s *Server) serve(ctx, serving context.Context) error {
 // Storage returns the options with which a mode builds the storage of further
 // groups, in a layout made from the backend's base configuration.
 func (c *Config) Storage(layout storage.Layout) generic.RESTOptionsGetter {
-	return storage.RESTOptions(c.backend, layout, c.Generic.StorageObjectCountTracker, c.maxObject)
+	return storage.RESTOptions(c.backend, layout, c.Generic.StorageObjectCountTracker, c.maxObject, c.off)
 }
 
 func (c *Config) arkStorage() generic.RESTOptionsGetter {

@@ -17,6 +17,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 )
 
 // serializers returns the stock serializers of the Ark group, and ours.
@@ -27,7 +28,7 @@ func serializers(t *testing.T) (stock, ours runtime.SerializerInfo) {
 		t.Fatal(err)
 	}
 	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, scheme, runtime.NewParameterCodec(scheme), serializer.NewCodecFactory(scheme))
-	codecs, err := NewCodecs(install.Kinds())
+	codecs, err := NewCodecs(install.Kinds(), hooks.Off{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/stack"
 	"github.com/mckinsey/ark-server/internal/objectjson"
 )
@@ -29,9 +30,10 @@ type storageCodec struct {
 	kind          schema.GroupVersionKind
 	newObject     func() runtime.Object
 	defaulter     runtime.ObjectDefaulter
-	json          *objectjson.Codec
+	json          *objectjson.Codec // nil for none
 	resource      schema.GroupResource
 	findings      *findings.Findings // nil for none
+	grow          bool               // the stack
 }
 
 // ForStorage returns the codec of what is stored of a kind. It decodes any release's objects, fills in
@@ -53,6 +55,7 @@ func (c *Codecs) ForStorage(kind install.Kind, stock serializer.CodecFactory, de
 		json:      c.objects[reflect.TypeOf(kind.New())].Codec,
 		resource:  kind.Resource(),
 		findings:  found,
+		grow:      !c.off.Has(hooks.Stacks),
 	}
 }
 
@@ -61,8 +64,10 @@ func (c storageCodec) Decode(data []byte, defaults *schema.GroupVersionKind, int
 	if into == nil {
 		into = c.newObject()
 	}
-	stack.GrowForDecoder()
-	if !c.json.Decode(unchanging(data), into) {
+	if c.grow {
+		stack.GrowForDecoder()
+	}
+	if c.json == nil || !c.json.Decode(unchanging(data), into) {
 		if err := c.stockDecode(data, into); err != nil {
 			return nil, nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
@@ -21,7 +22,7 @@ func TestStorageCodecDecodesLikeTheStockOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	factory := serializer.NewCodecFactory(scheme)
-	codecs, err := NewCodecs(install.Kinds())
+	codecs, err := NewCodecs(install.Kinds(), hooks.Off{})
 	if err != nil {
 		t.Fatal(err)
 	}

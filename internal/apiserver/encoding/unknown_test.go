@@ -10,6 +10,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/objectjson"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
@@ -22,7 +23,7 @@ func TestStoredUnknownFieldsComeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	codecs := serializer.NewCodecFactory(scheme)
-	all, err := NewCodecs(install.Kinds())
+	all, err := NewCodecs(install.Kinds(), hooks.Off{})
 	if err != nil {
 		t.Fatal(err)
 	}

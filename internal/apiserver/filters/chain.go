@@ -9,6 +9,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 )
 
 // Options are what the filters have to know of their server.
@@ -21,20 +22,29 @@ type Options struct {
 	Findings *findings.Findings
 	// LogFailure logs a request that failed, with keys and values as slog has them.
 	LogFailure func(message string, keysAndValues ...any)
+	// Off are the hooks to do without.
+	Off hooks.Off
 }
 
 // Chain returns the handler of a whole server: the stock chain, with filters inside it, where a
 // request has its user and its verb, and around it. The authenticator of the configuration must be one
 // that Authenticator returned.
 func Chain(api http.Handler, config *genericapiserver.Config, o Options) http.Handler {
-	api = withPanics(withSort(withTraceID(withRequestActor(withPatchFaults(withApplyFaults(withApplied(api, o.Kinds, config.MaxRequestBodyBytes), o.Serializer), o.Serializer)))), o.Serializer, o.Findings)
+	api = withApplied(api, o.Kinds, config.MaxRequestBodyBytes)
+	if !o.Off.Has(hooks.Faults) {
+		api = withPatchFaults(withApplyFaults(api, o.Serializer), o.Serializer)
+	}
+	api = withSort(withTraceID(withRequestActor(api)))
+	if !o.Off.Has(hooks.Panics) {
+		api = withPanics(api, o.Serializer, o.Findings)
+	}
 	chain := genericapiserver.DefaultBuildHandlerChain(withMediaTypes(api, o.Serializer), config)
 	limits := deadlines{longest: config.RequestTimeout, resolver: config.RequestInfoResolver, longRunning: config.LongRunningFunc}
-	chain = withDrain(config.MaxRequestBodyBytes, withSender(withFailureLog(chain, limits, o.LogFailure)))
+	chain = withDrain(config.MaxRequestBodyBytes, o.Off, withSender(withFailureLog(chain, limits, o.LogFailure)))
 	return withConnections(config.RequestTimeout, frontProxy(config.Authentication.RequestHeaderConfig), chain)
 }
 
 // Authenticator returns an authenticator that tells the chain whom another one finds.
-func Authenticator(next authenticator.Request) authenticator.Request {
-	return proveConnection(rememberSender(next))
+func Authenticator(next authenticator.Request, off hooks.Off) authenticator.Request {
+	return proveConnection(rememberSender(next, off))
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/stack"
 )
 
@@ -26,9 +27,11 @@ func (zeros) Read(p []byte) (int, error) {
 // limit, after a handler has refused them unread. Over HTTP/2 many clients lose
 // the answer if the server hangs up on their upload, and show a broken connection
 // in place of 413.
-func withDrain(limit int64, next http.Handler) http.Handler {
+func withDrain(limit int64, off hooks.Off, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stack.GrowForHandlers()
+		if !off.Has(hooks.Stacks) {
+			stack.GrowForHandlers()
+		}
 		if r.ContentLength <= limit {
 			next.ServeHTTP(w, r)
 			return

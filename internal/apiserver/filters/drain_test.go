@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 )
 
 // A client that has not finished its upload still gets the answer.
@@ -16,7 +18,7 @@ func TestDrain(t *testing.T) {
 		_ = r.Body.Close()
 		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
 	})
-	server := httptest.NewUnstartedServer(withDrain(limit, refuse))
+	server := httptest.NewUnstartedServer(withDrain(limit, hooks.Off{}, refuse))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()

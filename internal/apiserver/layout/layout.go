@@ -10,6 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apiserver/encoding"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 )
 
 // KeyPrefix is the first part of every key, as in a stock cluster.
@@ -43,7 +44,7 @@ func NewOffline() (Layout, error) {
 	if err != nil {
 		return Layout{}, err
 	}
-	json, err := encoding.NewCodecs(install.Kinds())
+	json, err := encoding.NewCodecs(install.Kinds(), hooks.Off{})
 	if err != nil {
 		return Layout{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	flowcontrolrequest "k8s.io/apiserver/pkg/util/flowcontrol/request"
 
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/layout"
 )
 
@@ -28,8 +29,8 @@ type Backend interface {
 
 // RESTOptions returns the options with which a registry builds its stores on a
 // backend, for resources that lie in the given layout.
-func RESTOptions(backend Backend, layout Layout, tracker flowcontrolrequest.StorageObjectCountTracker, limit ObjectLimit) generic.RESTOptionsGetter {
-	return restOptions{backend: backend, layout: layout, tracker: tracker, limit: limit}
+func RESTOptions(backend Backend, layout Layout, tracker flowcontrolrequest.StorageObjectCountTracker, limit ObjectLimit, off hooks.Off) generic.RESTOptionsGetter {
+	return restOptions{backend: backend, layout: layout, tracker: tracker, limit: limit, off: off}
 }
 
 type restOptions struct {
@@ -37,6 +38,7 @@ type restOptions struct {
 	layout  Layout
 	tracker flowcontrolrequest.StorageObjectCountTracker
 	limit   ObjectLimit
+	off     hooks.Off
 }
 
 func (o restOptions) GetRESTOptions(resource schema.GroupResource, example runtime.Object) (generic.RESTOptions, error) {
@@ -46,7 +48,7 @@ func (o restOptions) GetRESTOptions(resource schema.GroupResource, example runti
 	}
 	return generic.RESTOptions{
 		StorageConfig:             config,
-		Decorator:                 withSizeAware(o.backend.Decorator(), o.limit),
+		Decorator:                 withSizeAware(o.backend.Decorator(), o.limit, o.off),
 		DeleteCollectionWorkers:   deleteCollectionWorkers,
 		EnableGarbageCollection:   true,
 		ResourcePrefix:            o.layout.ResourcePrefix(resource),

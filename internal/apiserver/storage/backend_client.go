@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/features"
 	"k8s.io/apiserver/pkg/registry/generic"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/storage"
 	cacherstorage "k8s.io/apiserver/pkg/storage/cacher"
 	"k8s.io/apiserver/pkg/storage/etcd3"
@@ -41,6 +42,9 @@ type ClientOptions struct {
 	Annotate func(context.Context) context.Context
 	// Findings counts stored objects that cannot be decoded; nil for not at all.
 	Findings *findings.Findings
+	// Stock is where the stock storage factory finds the etcd, and has it make the storages; nil for our own. The stock ones know
+	// nothing of Annotate and Findings, and one object that they cannot decode spoils its kind's lists.
+	Stock *storagebackend.TransportConfig
 }
 
 // Client is a Backend on etcd clients that it is given, such as clients of an
@@ -106,6 +110,9 @@ func (b *Client) Close() error {
 
 // Decorator implements Backend.
 func (b *Client) Decorator() generic.StorageDecorator {
+	if b.options.Stock != nil {
+		return b.stockDecorator
+	}
 	return func(
 		config *storagebackend.ConfigForResource,
 		resourcePrefix string,
@@ -146,6 +153,21 @@ func (b *Client) Decorator() generic.StorageDecorator {
 		})
 		return withActor{Interface: delegator, annotate: b.options.Annotate}, destroy, nil
 	}
+}
+
+// stockDecorator builds the storage as a stock server does.
+func (b *Client) stockDecorator(
+	config *storagebackend.ConfigForResource,
+	resourcePrefix string,
+	keyFunc func(obj runtime.Object) (string, error),
+	newFunc, newListFunc func() runtime.Object,
+	attrs storage.AttrFunc,
+	triggers storage.IndexerFuncs,
+	indexers *cache.Indexers,
+) (storage.Interface, storagefactory.DestroyFunc, error) {
+	stock := *config
+	stock.Transport = *b.options.Stock
+	return genericregistry.StorageWithCacher()(&stock, resourcePrefix, keyFunc, newFunc, newListFunc, attrs, triggers, indexers)
 }
 
 // newStorage is the stock etcd3 storage of one resource on a client of its own.

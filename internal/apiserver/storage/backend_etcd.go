@@ -23,6 +23,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/layout"
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
@@ -42,6 +43,8 @@ type EtcdOptions struct {
 	CompactionInterval time.Duration
 	// Findings is as for ClientOptions.
 	Findings *findings.Findings
+	// Off are the hooks to do without.
+	Off hooks.Off
 }
 
 // etcdPatience bounds one call to an external etcd.
@@ -55,7 +58,12 @@ func NewEtcd(ctx context.Context, o EtcdOptions) (*Client, error) {
 		return nil, err
 	}
 	config.DialOptions = append(config.DialOptions, grpc.WithChainUnaryInterceptor(failFast))
+	var stock *storagebackend.TransportConfig
+	if o.Off.Has(hooks.Factory) {
+		stock = &storagebackend.TransportConfig{ServerList: o.Servers, KeyFile: o.KeyFile, CertFile: o.CertFile, TrustedCAFile: o.CAFile}
+	}
 	backend, err := NewClient(ctx, ClientOptions{
+		Stock:              stock,
 		CompactionInterval: o.CompactionInterval,
 		Findings:           o.Findings,
 		NewClient:          func() (*kubernetes.Client, error) { return kubernetes.New(config) },

@@ -18,6 +18,7 @@ import (
 	storagefactory "k8s.io/apiserver/pkg/storage/storagebackend/factory"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/stack"
 )
 
@@ -77,23 +78,30 @@ func (l ObjectLimit) explain(err error) error {
 type sizeAware struct {
 	storage.Interface
 	limit ObjectLimit
+	grow  bool // the stacks of writes, whose goroutines are their own
+}
+
+func (s sizeAware) growStack() {
+	if s.grow {
+		stack.GrowForHandlers()
+	}
 }
 
 // Create implements storage.Interface.
 func (s sizeAware) Create(ctx context.Context, key string, obj, out runtime.Object, ttl uint64) error {
-	stack.GrowForHandlers() // this is a goroutine of its own
+	s.growStack()
 	return explainWrite(s.limit.explain(s.Interface.Create(ctx, key, obj, out, ttl)))
 }
 
 // GuaranteedUpdate implements storage.Interface.
 func (s sizeAware) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool, preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
-	stack.GrowForHandlers()
+	s.growStack()
 	return explainWrite(s.limit.explain(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached)))
 }
 
 // Delete implements storage.Interface.
 func (s sizeAware) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions, validate storage.ValidateObjectFunc, cached runtime.Object, opts storage.DeleteOptions) error {
-	stack.GrowForHandlers()
+	s.growStack()
 	return explainWrite(s.Interface.Delete(ctx, key, out, preconditions, validate, cached, opts))
 }
 
@@ -108,7 +116,7 @@ func (s sizeAware) GetList(ctx context.Context, key string, opts storage.ListOpt
 }
 
 // withSizeAware makes what a decorator builds explain its refusals.
-func withSizeAware(next generic.StorageDecorator, limit ObjectLimit) generic.StorageDecorator {
+func withSizeAware(next generic.StorageDecorator, limit ObjectLimit, off hooks.Off) generic.StorageDecorator {
 	return func(config *storagebackend.ConfigForResource, resourcePrefix string, keyFunc func(runtime.Object) (string, error),
 		newFunc, newListFunc func() runtime.Object, attrs storage.AttrFunc, triggers storage.IndexerFuncs, indexers *cache.Indexers,
 	) (storage.Interface, storagefactory.DestroyFunc, error) {
@@ -116,6 +124,6 @@ func withSizeAware(next generic.StorageDecorator, limit ObjectLimit) generic.Sto
 		if err != nil {
 			return nil, destroy, err
 		}
-		return sizeAware{s, limit}, destroy, nil
+		return sizeAware{s, limit, !off.Has(hooks.Stacks)}, destroy, nil
 	}
 }
