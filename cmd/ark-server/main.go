@@ -32,6 +32,15 @@
 //	logging.go  where logs go
 //	object_size.go
 //	            how large an object may be
+//
+// The package may import internal/aggregated, internal/apis/ark/rules,
+// internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault,
+// internal/connections, internal/crds, internal/database, internal/etcdserver,
+// internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
+// internal/mvcc/sqlite, internal/privatefile, internal/runas, internal/server,
+// internal/standalone, internal/transfer, internal/version, github.com/spf13/cobra,
+// github.com/spf13/pflag, golang.org/x/term, k8s.io/apimachinery, k8s.io/apiserver,
+// k8s.io/client-go and k8s.io/klog/v2.
 package main
 
 import (

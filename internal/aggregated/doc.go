@@ -22,6 +22,8 @@
 // did; the server is ready only once its informers have synced; it is alive
 // whatever the cluster or the database does.
 //
-// The package may import internal/apiserver/{assembly,findings,storage}, internal/apis/ark/rules, k8s.io/apiserver
-// and k8s.io/client-go, not k8s.io/kubernetes.
+// The package may import internal/apis/ark/rules, internal/apiserver/assembly,
+// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/storage,
+// internal/version, golang.org/x/sync, k8s.io/api, k8s.io/apimachinery,
+// k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package aggregated

@@ -4,4 +4,6 @@
 //
 // The Kubernetes libraries log such mistakes as errors. Handler recognises their records by the message; one that it does
 // not know is logged, so a new release of the libraries can make the log louder, not quieter.
+//
+// The package may import k8s.io/apimachinery and k8s.io/component-base.
 package clientfault

@@ -7,6 +7,8 @@
 // for nobody; at the bound of all connections the next one is refused. An exempt connection, that
 // of the proxy in front of the server, is subject to no bound.
 //
-// A handler finds the connection of its request by the local address that net/http puts into the
-// context. The package knows nothing of Kubernetes; it imports the standard library only.
+// A handler finds the connection of its request by the local address that net/http puts
+// into the context.
+//
+// The package may import the standard library only.
 package connections

@@ -3,5 +3,6 @@
 // serve the kinds themselves: the way back from ark-server, and tests beside a
 // real kube-apiserver.
 //
-// It may import the registry and the published OpenAPI definitions.
+// The package may import internal/apis/ark/openapi, internal/registry,
+// k8s.io/kube-openapi and sigs.k8s.io/yaml.
 package crds

@@ -29,6 +29,6 @@
 // are legal: a client cannot tell them from a periodic notification. They spare
 // the readers of the API server's watch cache its 100 ms polling.
 //
-// The package may import internal/mvcc, etcd's api and client protocol
-// packages, grpc and the standard library; it knows no SQL and no Kubernetes.
+// The package may import internal/mvcc, internal/privatefile, go.etcd.io/etcd/api/v3,
+// google.golang.org/grpc and google.golang.org/protobuf.
 package etcdserver

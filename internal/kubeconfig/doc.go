@@ -8,4 +8,6 @@
 //   - path.go: which file kubectl uses.
 //
 // Entries of the same name that belong to another server are never replaced.
+//
+// The package may import internal/privatefile and go.yaml.in/yaml/v3.
 package kubeconfig

@@ -10,6 +10,7 @@
 // The table of families in families.go is all there is; docs/operations/metrics.md is
 // written from it, and a test holds the two together.
 //
-// The package may import internal/mvcc, internal/etcdserver, k8s.io/component-base/metrics
-// and what that is made of.
+// The package may import internal/connections, internal/etcdserver, internal/mvcc,
+// github.com/prometheus/client_golang, github.com/prometheus/client_model and
+// k8s.io/component-base.
 package metrics

@@ -44,6 +44,5 @@
 // TestSimulation holds the store against these invariants, on the engine in memory that
 // memengine holds; testdata/mutations are changes of the store that it must notice.
 //
-// The package may import the standard library only: it knows no SQL, no gRPC and no
-// Kubernetes.
+// The package may import the standard library only.
 package mvcc

@@ -10,6 +10,7 @@
 // value of another type, a syntax error, a Marshaler's failure) it leaves to the
 // caller, who asks the stock code instead and so gets the stock code's answer.
 //
-// It may import the standard library and, for what is in the metadata of every object, metav1. Codecs are
-// immutable and safe for concurrent use.
+// Codecs are immutable and safe for concurrent use.
+//
+// The package may import k8s.io/apimachinery and sigs.k8s.io/json.
 package objectjson

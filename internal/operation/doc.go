@@ -8,5 +8,6 @@
 // must be allowed to, as a non-resource URL; the API server sees to that. None of it
 // holds values of objects.
 //
-// The package may import internal/mvcc, internal/etcdserver and k8s.io/apiserver.
+// The package may import internal/etcdserver, internal/mvcc, k8s.io/apiserver and
+// k8s.io/component-base.
 package operation

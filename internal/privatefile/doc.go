@@ -39,5 +39,5 @@
 //     folder, as Kubernetes does for a volume with fsGroup (files of that group in that
 //     folder included).
 //
-// The package may import the standard library and golang.org/x/sys/unix.
+// The package may import golang.org/x/sys.
 package privatefile

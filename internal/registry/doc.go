@@ -46,6 +46,10 @@
 // it nothing is read, and the fault is the same whatever exists.
 //
 // The package keeps no state and knows neither where objects are stored (a
-// generic.RESTOptionsGetter says so) nor who may use them. It may import
-// internal/apis/ark and k8s.io/apiserver.
+// generic.RESTOptionsGetter says so) nor who may use them.
+//
+// The package may import internal/apis/ark, internal/apis/ark/install,
+// internal/apis/ark/rules, internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
+// internal/apis/ark/validation, internal/objectjson, k8s.io/apimachinery,
+// k8s.io/apiserver, k8s.io/client-go and sigs.k8s.io/structured-merge-diff/v6.
 package registry

@@ -4,4 +4,6 @@
 //
 // The image asks for it by environment variables. Outside the image they are not set, and with --user the process
 // is not root's; then nothing happens.
+//
+// The package may import golang.org/x/sys.
 package runas

@@ -3,6 +3,8 @@
 // in the binary and not what a go.mod asks for.
 //
 //	go run ./internal/sbom bin/ark-server > sbom.json
+//
+// The package may import the standard library only.
 package main
 
 import (

@@ -9,5 +9,13 @@
 // Invariants: what a start has opened is closed again if the start fails; the storage is closed
 // after the server on it has ended; the endpoint of the etcd protocol ends with the storage.
 //
-// The package may import anything in internal but what tests alone use. Nothing but cmd imports it.
+// The package may import internal/aggregated, internal/apis/ark/rules,
+// internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/findings,
+// internal/apiserver/hooks, internal/apiserver/storage, internal/connections,
+// internal/database, internal/etcdserver, internal/etcdserver/direct,
+// internal/memlimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
+// internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
+// internal/mvcc/sqlite, internal/operation, internal/standalone, internal/tracing,
+// internal/version, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/apiserver and
+// k8s.io/component-base.
 package server

@@ -21,5 +21,8 @@
 // Servers keep their promise to be on disk (fsync) unless told otherwise, and
 // die with the process that started them.
 //
-// The package is for tests only. It may import database and the drivers.
+// The package is for tests only.
+//
+// The package may import internal/database, github.com/go-sql-driver/mysql and
+// github.com/jackc/pgx/v5.
 package sqltest

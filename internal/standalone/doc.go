@@ -17,7 +17,7 @@
 //   - Secrets and ConfigMaps (core.go), which Ark objects refer to. They lie in
 //     the database as they are, not encrypted.
 //
-// This is the only package that may import k8s.io/kubernetes, and it imports few
+// This is the only package with k8s.io/kubernetes in it, and it takes few
 // of its packages:
 //
 //	pkg/api/legacyscheme, pkg/apis/core, pkg/apis/core/install
@@ -29,4 +29,10 @@
 //	pkg/controller/garbagecollector deletes what a deleted owner leaves behind
 //
 // Everything else is k8s.io/apiserver and k8s.io/client-go.
+//
+// The package may import internal/apis/ark, internal/apis/ark/rules,
+// internal/apiserver/assembly, internal/apiserver/storage, internal/kubeconfig,
+// internal/privatefile, internal/registry, k8s.io/api, k8s.io/apiextensions-apiserver,
+// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and
+// k8s.io/kubernetes.
 package standalone

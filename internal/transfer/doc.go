@@ -28,6 +28,9 @@
 //     in one (serves.go). Of its own objects an export changes only what an earlier one made there (export_core.go).
 //  8. Reports name objects and the paths of fields, never values: specs may hold secrets.
 //
-// The package may import internal/apiserver/layout, internal/apis/ark, k8s.io/api, client-go and
-// etcd's client, not k8s.io/apiserver: a program that moves objects is no API server.
+// The package may import internal/apis/ark, internal/apis/ark/install,
+// internal/apis/ark/validation, internal/apiserver/layout, internal/objectjson,
+// internal/privatefile, internal/version, go.etcd.io/etcd/api/v3,
+// go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/api, k8s.io/apimachinery,
+// k8s.io/client-go and sigs.k8s.io/yaml.
 package transfer

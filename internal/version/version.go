@@ -1,5 +1,7 @@
-// Package version tells which ark-server this is and which Kubernetes it was
-// built from. It imports nothing but the standard library.
+// Package version tells which ark-server this is and which Kubernetes it was built
+// from.
+//
+// The package may import the standard library only.
 package version
 
 import (

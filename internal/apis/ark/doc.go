@@ -7,7 +7,5 @@
 //   - openapi: the generated OpenAPI definitions of both versions;
 //   - install: the list of the kinds, and the scheme of both versions.
 //
-// The group's packages import k8s.io/apimachinery (and k8s.io/kube-openapi for
-// the definitions) and nothing else, so a client can use them without the
-// server.
+// The package may import the standard library only.
 package ark

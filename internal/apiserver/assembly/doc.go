@@ -15,7 +15,10 @@
 // converter (install.go), and routed as by the stock router (routes.go); /version can be parsed
 // (version.go); the server is ready only once its caches and its storage are (server.go).
 //
-// The package may import the packages beside it, internal/registry, internal/apis/ark,
-// internal/version, k8s.io/apiserver and client-go, not k8s.io/kubernetes, internal/mvcc or
-// internal/etcdserver.
+// The package may import internal/apis/ark, internal/apis/ark/install,
+// internal/apis/ark/openapi, internal/apis/ark/rules, internal/apiserver/encoding,
+// internal/apiserver/filters, internal/apiserver/findings, internal/apiserver/hooks,
+// internal/apiserver/layout, internal/apiserver/storage, internal/registry,
+// internal/version, github.com/emicklei/go-restful/v3, go.opentelemetry.io/otel, k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver,
+// k8s.io/client-go, k8s.io/component-base, k8s.io/klog/v2 and k8s.io/kube-openapi.
 package assembly

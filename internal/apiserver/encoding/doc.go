@@ -8,7 +8,8 @@
 // Invariants: unknown fields of an object come out as they went in; a decoded object's strings are
 // parts of what was stored, which nobody writes to.
 //
-// The package may import internal/objectjson, internal/apis/ark,
-// internal/apiserver/{findings,stack} and k8s.io/apimachinery, not k8s.io/apiserver: what reads
-// stored objects without a server uses it too.
+// The package may import internal/apis/ark/install, internal/apiserver/findings,
+// internal/apiserver/hooks, internal/apiserver/stack, internal/objectjson,
+// k8s.io/apimachinery, k8s.io/kube-openapi, sigs.k8s.io/json and
+// sigs.k8s.io/structured-merge-diff/v6.
 package encoding

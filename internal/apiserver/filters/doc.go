@@ -8,7 +8,11 @@
 // (actor.go); Ark kinds have the media types of custom resources (media.go); a client stays within the
 // bounds of its connection (connections.go).
 //
-// The package may import internal/registry, internal/apis/ark, internal/objectjson,
-// internal/connections, internal/clientfault, internal/apiserver/{findings,stack} and
-// k8s.io/apiserver. It must not know where objects are stored.
+// It must not know where objects are stored.
+//
+// The package may import internal/apis/ark, internal/apis/ark/install,
+// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/stack,
+// internal/clientfault, internal/connections, internal/objectjson, internal/registry,
+// go.opentelemetry.io/otel/trace, k8s.io/apimachinery, k8s.io/apiserver,
+// k8s.io/client-go, k8s.io/klog/v2 and sigs.k8s.io/yaml.
 package filters

@@ -5,5 +5,6 @@
 // Invariants: clients choose the names of fields, so what is kept is bounded; a log line names
 // fields and keys, never values.
 //
-// The package may import internal/objectjson, internal/apis/ark and k8s.io/apimachinery.
+// The package may import internal/apis/ark/install, internal/objectjson,
+// k8s.io/apimachinery and k8s.io/klog/v2.
 package findings

@@ -4,6 +4,6 @@
 // Invariants: the keys are those that custom resources have in a stock cluster; a kind has one
 // stored version; the codecs decode what any release has written.
 //
-// The package may import internal/apiserver/{encoding,findings}, internal/apis/ark and
-// k8s.io/apimachinery, not k8s.io/apiserver: what moves objects without a server builds on it.
+// The package may import internal/apis/ark/install, internal/apiserver/encoding,
+// internal/apiserver/findings, internal/apiserver/hooks and k8s.io/apimachinery.
 package layout

@@ -10,5 +10,5 @@
 //
 // The room is never used, and so never cleared: it is in the frame either way.
 //
-// The package imports nothing.
+// The package may import the standard library only.
 package stack

@@ -14,6 +14,9 @@
 // to try again; one object that cannot be decoded hides no other; nothing is sent to a socket that
 // another user has put in the place of the server's (backend_etcd.go).
 //
-// The package may import internal/apiserver/{findings,layout,stack}, internal/privatefile, etcd's
-// client and k8s.io/apiserver, not internal/mvcc or internal/etcdserver, which are below the seam.
+// The package may import internal/apiserver/findings, internal/apiserver/hooks,
+// internal/apiserver/layout, internal/apiserver/stack, internal/privatefile,
+// go.etcd.io/etcd/api/v3, go.etcd.io/etcd/client/v3, go.uber.org/zap,
+// google.golang.org/grpc, k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and
+// k8s.io/utils.
 package storage

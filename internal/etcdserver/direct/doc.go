@@ -31,6 +31,6 @@
 //
 // Writes are recorded with the actor of etcdserver.WithActor on their context.
 //
-// The package may import internal/etcdserver, etcd's api and client packages
-// and grpc's interfaces.
+// The package may import internal/etcdserver, go.etcd.io/etcd/api/v3,
+// go.etcd.io/etcd/client/v3 and google.golang.org/grpc.
 package direct

@@ -5,5 +5,7 @@
 // engine against it. What an engine owes when its server dies or the network fails is
 // tested by functions of their own, which need a server to kill or a proxy.
 //
-// The package is for tests only. It may import mvcc, sqltest and testing.
+// The package is for tests only.
+//
+// The package may import internal/mvcc, internal/sqltest and golang.org/x/sync.
 package enginetest

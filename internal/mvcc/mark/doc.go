@@ -6,6 +6,7 @@
 // A mark is a lower bound. It is written after the commit that it describes, so it never
 // runs ahead of the database; losing a mark loses nothing but the means to notice.
 //
-// The package knows files, but no database: the engine of any database can use it. It may
-// import the standard library.
+// The package knows files, but no database: the engine of any database can use it.
+//
+// The package may import the standard library only.
 package mark

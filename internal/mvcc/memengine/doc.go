@@ -15,5 +15,7 @@
 //     so on a channel or a timer, so a testing/synctest bubble can stand still meanwhile.
 //   - A transaction that has been sent is carried out even if its caller has gone.
 //
-// The package is for tests only. It may import mvcc and the standard library.
+// The package is for tests only.
+//
+// The package may import internal/mvcc.
 package memengine

@@ -41,5 +41,5 @@
 // The role needs SELECT, INSERT, UPDATE and DELETE on the tables. Migrating needs
 // CREATE on the schema, and may be left to another role.
 //
-// The package may import mvcc, database, pgx and golang.org/x/sync.
+// The package may import internal/database, internal/mvcc and github.com/jackc/pgx/v5.
 package postgres

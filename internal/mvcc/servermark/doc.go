@@ -3,5 +3,5 @@
 // fail-over that lost commits or a restored dump, must not serve, also where other replicas have
 // written to that copy since.
 //
-// It may import mvcc, mark and privatefile; it knows no database.
+// The package may import internal/mvcc, internal/mvcc/mark and internal/privatefile.
 package servermark

@@ -22,5 +22,6 @@
 // A lock file beside the database keeps a second process out: the store's
 // memory would not see what another writes.
 //
-// The package may import mvcc and mark below it, privatefile, the driver and golang.org/x/sys.
+// The package may import internal/mvcc, internal/mvcc/mark, internal/privatefile,
+// golang.org/x/sys and modernc.org/sqlite.
 package sqlite

@@ -6,4 +6,7 @@
 //	go run ./internal/registry/refdoc docs/reference
 //
 // Files of that folder that it does not write are removed.
+//
+// The package may import internal/apis/ark/openapi, internal/registry and
+// k8s.io/kube-openapi.
 package main

@@ -1,6 +1,7 @@
-// Package registrytest has one realistic object for every Ark kind, for tests
-// that go over all kinds, and what helps to compare them. It imports nothing of the
-// server.
+// Package registrytest has one realistic object for every Ark kind, for tests that go
+// over all kinds, and what helps to compare them.
+//
+// The package may import the standard library only.
 package registrytest
 
 import (

@@ -2,6 +2,8 @@
 // with metav1.Duration, and with plain fields that are left out when they are
 // empty. Such a client cannot write what these types cannot hold: an explicit
 // false, 0 or "", an empty list or map, another spelling of a duration.
+//
+// The package may import k8s.io/api and k8s.io/apimachinery.
 package clienttypes
 
 import (

@@ -5,6 +5,8 @@
 // kinds/<plural>.yaml has one line for each field. In a path, [] stands for the
 // items of a list and {} for the values of a map. A line has the keywords of the
 // schema, and required: true for a field that its parent requires.
+//
+// The package may import sigs.k8s.io/yaml.
 package facts
 
 import (

@@ -5,6 +5,6 @@
 // one version; a type is its own internal version, and a scheme for publication (External)
 // does not have that version.
 //
-// The package may import internal/apis/ark and k8s.io/apimachinery. It must not import
-// k8s.io/apiserver: what reads or writes stored objects without a server builds on it.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1 and
+// k8s.io/apimachinery.
 package install

@@ -17,5 +17,6 @@
 // Other objects are read through Objects; the rules never write, and never
 // put a value that they read (a Secret's, say) into an error.
 //
-// The package imports the group's types and apimachinery only.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1 and
+// k8s.io/apimachinery.
 package rules

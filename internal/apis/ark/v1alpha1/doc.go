@@ -19,12 +19,13 @@
 // Two normalisations remain: an absent spec is the same as an empty one, and
 // times come back in the canonical form of RFC 3339.
 //
-// The package imports apimachinery, and kube-openapi for the schema of JSON.
-//
 // Comments starting with +k8s: are read by validation-gen, +k8s:validation:,
 // +enum, +default, +required and +listType by openapi-gen; both are needed to
 // enforce a rule and to publish it. The linter of validation-gen is off: it
 // wants +k8s:required on required lists, which would refuse empty ones.
+//
+// The package may import internal/apis/ark, internal/objectjson, k8s.io/apimachinery
+// and k8s.io/kube-openapi.
 //
 // +k8s:deepcopy-gen=package
 // +k8s:defaulter-gen=TypeMeta

@@ -2,6 +2,9 @@
 // group ark.mckinsey.com. It follows the rules of package v1alpha1, whose
 // headers, references, durations and conditions it shares.
 //
+// The package may import internal/apis/ark, internal/apis/ark/v1alpha1,
+// internal/objectjson and k8s.io/apimachinery.
+//
 // +k8s:deepcopy-gen=package
 // +k8s:defaulter-gen=TypeMeta
 // +k8s:validation-gen=TypesWithField=TypeMeta

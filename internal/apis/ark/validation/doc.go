@@ -7,5 +7,6 @@
 // The rules look at one object alone. Rules across fields and references to
 // other objects belong to admission.
 //
-// The package imports the group's types and apimachinery only.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1 and
+// k8s.io/apimachinery.
 package validation
