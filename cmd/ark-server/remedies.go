@@ -59,7 +59,7 @@ func eachError(err error, do func(error)) {
 
 // withRemedy returns the text of one error with its remedy, "" for an error without.
 func withRemedy(err error) string {
-	switch err {
+	switch err { //nolint:errorlint // this error of the tree itself
 	case transfer.ErrTooLarge:
 		return err.Error() + ": raise --max-object-size here and where it is served (with --storage=etcd that server's limit decides)"
 	case sqlite.ErrSameFile:
@@ -128,6 +128,7 @@ func remediedFinding(f sqlite.Finding) string {
 		return "put back what was removed or replaced, or " + restore + ", or --accept-data-loss=" + f.Store.String()
 	case sqlite.StartServer:
 		return "start ark-server: it writes the mark again"
+	case sqlite.NoRemedy:
 	}
 	return ""
 }

@@ -261,7 +261,7 @@ func (c *cluster) testDelete(t *testing.T) {
 			}
 		}
 	}
-	if out := c.run(t, "get", everyKind(), "-A", "-o", "name"); out != "" {
+	if out := c.run(t, "get", everyKind(), "-n", "default", "-o", "name"); out != "" {
 		t.Errorf("left after delete:\n%s", out)
 	}
 }

@@ -80,6 +80,7 @@ func (g *gate) count(r *replica, op memengine.Op, by int) {
 		if g.w.shared {
 			return // a store that has its database to itself prunes between two batches
 		}
+	default:
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()

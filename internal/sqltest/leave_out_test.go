@@ -15,6 +15,7 @@ func TestLeaveOut(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "left-out")
 	t.Setenv(LeaveOut, "PostgreSQL,MariaDB,PgBouncer")
 	t.Setenv(LeftOut, file)
+	t.Setenv(MySQLProgram, "") // another server in MariaDB's place is not left out
 	for name, use := range map[string]func(t *testing.T){
 		"shared PostgreSQL": func(t *testing.T) { new(Postgres).Database(t) },
 		"shared MariaDB":    func(t *testing.T) { new(MySQL).Database(t) },

@@ -12,10 +12,11 @@ import (
 func addFieldLabelConversions(s *runtime.Scheme) error {
 	for _, kind := range kinds() {
 		name := reflect.TypeOf(kind.object).Elem().Name()
-		fields := append([]string{"metadata.name"}, kind.fields...)
+		fields := []string{"metadata.name"}
 		if !kind.clusterScoped {
 			fields = append(fields, "metadata.namespace")
 		}
+		fields = append(fields, kind.fields...)
 		if err := s.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind(name), acceptFields(name, fields)); err != nil {
 			return fmt.Errorf("register field selectors of %s: %w", name, err)
 		}
