@@ -59,8 +59,8 @@ func eachError(err error, do func(error)) {
 
 // withRemedy returns the text of one error with its remedy, "" for an error without.
 func withRemedy(err error) string {
-	switch err { //nolint:errorlint // this error of the tree itself
-	case transfer.ErrTooLarge:
+	switch err {
+	case transfer.ErrTooLarge: //nolint:errorlint // this error of the tree itself
 		return err.Error() + ": raise --max-object-size here and where it is served (with --storage=etcd that server's limit decides)"
 	case sqlite.ErrSameFile:
 		return err.Error() + ": leave --from out to move the counter on in place"
