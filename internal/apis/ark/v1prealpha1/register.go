@@ -28,6 +28,8 @@ func Resource(resource string) schema.GroupResource {
 }
 
 // registration is what the scheme knows of a kind.
+//
+// +k8s:openapi-gen=false
 type registration struct {
 	object, list runtime.Object
 	// clusterScoped kinds have no namespace.
