@@ -99,8 +99,9 @@ func withSender(next http.Handler) http.Handler {
 
 // rememberSender notes whom an authenticator found.
 func rememberSender(next authenticator.Request, off hooks.Off) authenticator.Request {
+	grow := !off.Has(hooks.Stacks)
 	return authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
-		if !off.Has(hooks.Stacks) {
+		if grow {
 			stack.GrowForHandlers() // this is a goroutine of the timeout filter's
 		}
 		response, ok, err := next.AuthenticateRequest(r)

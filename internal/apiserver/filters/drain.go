@@ -28,8 +28,9 @@ func (zeros) Read(p []byte) (int, error) {
 // the answer if the server hangs up on their upload, and show a broken connection
 // in place of 413.
 func withDrain(limit int64, off hooks.Off, next http.Handler) http.Handler {
+	grow := !off.Has(hooks.Stacks)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !off.Has(hooks.Stacks) {
+		if grow {
 			stack.GrowForHandlers()
 		}
 		if r.ContentLength <= limit {

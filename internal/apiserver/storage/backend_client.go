@@ -110,9 +110,6 @@ func (b *Client) Close() error {
 
 // Decorator implements Backend.
 func (b *Client) Decorator() generic.StorageDecorator {
-	if b.options.Stock != nil {
-		return b.stockDecorator
-	}
 	return func(
 		config *storagebackend.ConfigForResource,
 		resourcePrefix string,
@@ -122,6 +119,11 @@ func (b *Client) Decorator() generic.StorageDecorator {
 		triggers storage.IndexerFuncs,
 		indexers *cache.Indexers,
 	) (storage.Interface, storagefactory.DestroyFunc, error) {
+		if b.options.Stock != nil { // as a stock server builds it
+			stock := *config
+			stock.Transport = *b.options.Stock
+			return genericregistry.StorageWithCacher()(&stock, resourcePrefix, keyFunc, newFunc, newListFunc, attrs, triggers, indexers)
+		}
 		history := newHistory(config.EventsHistoryWindow)
 		raw, destroyRaw, err := b.newStorage(config, history, resourcePrefix, newFunc, newListFunc)
 		if err != nil {
@@ -153,21 +155,6 @@ func (b *Client) Decorator() generic.StorageDecorator {
 		})
 		return withActor{Interface: delegator, annotate: b.options.Annotate}, destroy, nil
 	}
-}
-
-// stockDecorator builds the storage as a stock server does.
-func (b *Client) stockDecorator(
-	config *storagebackend.ConfigForResource,
-	resourcePrefix string,
-	keyFunc func(obj runtime.Object) (string, error),
-	newFunc, newListFunc func() runtime.Object,
-	attrs storage.AttrFunc,
-	triggers storage.IndexerFuncs,
-	indexers *cache.Indexers,
-) (storage.Interface, storagefactory.DestroyFunc, error) {
-	stock := *config
-	stock.Transport = *b.options.Stock
-	return genericregistry.StorageWithCacher()(&stock, resourcePrefix, keyFunc, newFunc, newListFunc, attrs, triggers, indexers)
 }
 
 // newStorage is the stock etcd3 storage of one resource on a client of its own.
