@@ -24,7 +24,8 @@
 // enforce a rule and to publish it. The linter of validation-gen is off: it
 // wants +k8s:required on required lists, which would refuse empty ones.
 //
-// The package may import internal/apis/ark, internal/objectjson, k8s.io/apimachinery
+// The package may import internal/apis/ark,
+// internal/apis/ark/registration, internal/objectjson, k8s.io/apimachinery
 // and k8s.io/kube-openapi.
 //
 // +k8s:deepcopy-gen=package

@@ -2,7 +2,8 @@
 // group ark.mckinsey.com. It follows the rules of package v1alpha1, whose
 // headers, references, durations and conditions it shares.
 //
-// The package may import internal/apis/ark, internal/apis/ark/v1alpha1,
+// The package may import internal/apis/ark,
+// internal/apis/ark/registration, internal/apis/ark/v1alpha1,
 // internal/objectjson and k8s.io/apimachinery.
 //
 // +k8s:deepcopy-gen=package

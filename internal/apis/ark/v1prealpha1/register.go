@@ -1,11 +1,11 @@
 package v1prealpha1
 
 import (
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/apis/ark/registration"
 )
 
 // SchemeGroupVersion is the group and version of the kinds in this package.
@@ -27,37 +27,21 @@ func Resource(resource string) schema.GroupResource {
 	return SchemeGroupVersion.WithResource(resource).GroupResource()
 }
 
-// registration is what the scheme knows of a kind.
-//
-// +k8s:openapi-gen=false
-type registration struct {
-	object, list runtime.Object
-	// clusterScoped kinds have no namespace.
-	clusterScoped bool
-	// fields are those that field selectors accept beside the name and the namespace; status.conditions.X stands for the
-	// status of the condition of type X. A selector works only if the kind's definition in the registry has the same field.
-	fields []string
-}
-
 // kinds has every kind of the version.
-func kinds() []registration {
-	return []registration{
-		{object: &A2AServer{}, list: &A2AServerList{}, fields: []string{"status.conditions.Ready", "status.conditions.Discovering"}},
-		{object: &ExecutionEngine{}, list: &ExecutionEngineList{}, fields: []string{"status.phase"}},
+func kinds() []registration.Kind {
+	return []registration.Kind{
+		{Object: &A2AServer{}, List: &A2AServerList{}, Fields: []string{"status.conditions.Ready", "status.conditions.Discovering"}},
+		{Object: &ExecutionEngine{}, List: &ExecutionEngineList{}, Fields: []string{"status.phase"}},
 	}
 }
 
-// addKnownTypes registers every Go type twice: under its version, and under
-// the internal version that the API machinery decodes to. One version needs no
-// conversion, so it is its own hub.
 func addKnownTypes(s *runtime.Scheme) error {
-	internal := schema.GroupVersion{Group: ark.GroupName, Version: runtime.APIVersionInternal}
-	for _, kind := range kinds() {
-		s.AddKnownTypes(SchemeGroupVersion, kind.object, kind.list)
-		s.AddKnownTypes(internal, kind.object, kind.list)
-	}
-	metav1.AddToGroupVersion(s, SchemeGroupVersion)
+	registration.AddTypes(s, SchemeGroupVersion, kinds())
 	return nil
+}
+
+func addFieldLabelConversions(s *runtime.Scheme) error {
+	return registration.AddFieldSelectors(s, SchemeGroupVersion, kinds())
 }
 
 func addDefaultingFuncs(s *runtime.Scheme) error {
