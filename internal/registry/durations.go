@@ -17,6 +17,17 @@ import (
 // object does not have. All objects of a kind have their places in one order.
 type place = **v1alpha1.Duration
 
+// places returns where the spec, or the status, of an object holds durations. It is
+// nil for a kind that has none there.
+type places func(runtime.Object) []place
+
+func (p places) of(obj runtime.Object) []place {
+	if p == nil || obj == nil {
+		return nil
+	}
+	return p(obj)
+}
+
 // respelled reports whether two places hold the same span of time in different
 // spellings, such as 5m and 5m0s.
 func respelled(a, b place) bool {
@@ -35,14 +46,13 @@ func respelled(a, b place) bool {
 // span of time as in old keeps the text that old has. Any other is written as
 // Go writes it, if goForm says so. old is nil on create.
 func (k Kind) spellDurations(obj, old runtime.Object, goForm bool) {
-	if k.parts.durations == nil {
-		return
-	}
-	var was []place
-	if old != nil {
-		was = k.parts.durations(old)
-	}
-	for i, is := range k.parts.durations(obj) {
+	k.parts.durations.spell(obj, old, goForm)
+	k.parts.statusDurations.spell(obj, old, goForm)
+}
+
+func (p places) spell(obj, old runtime.Object, goForm bool) {
+	was := p.of(old)
+	for i, is := range p.of(obj) {
 		if is == nil || *is == nil {
 			continue
 		}
@@ -64,29 +74,21 @@ func (k Kind) spellDurations(obj, old runtime.Object, goForm bool) {
 
 // withSpellingOf returns a copy of old in which every duration that obj only
 // spells otherwise has the spelling of obj. It returns nil if there is none.
-func (k Kind) withSpellingOf(obj, old runtime.Object) runtime.Object {
+func (p places) withSpellingOf(obj, old runtime.Object) runtime.Object {
 	var out runtime.Object
-	var places []place
-	is := k.places(obj)
-	for i, was := range k.places(old) {
+	var changed []place
+	is := p.of(obj)
+	for i, was := range p.of(old) {
 		if i >= len(is) || !respelled(was, is[i]) {
 			continue
 		}
 		if out == nil {
 			out = old.DeepCopyObject()
-			places = k.places(out)
+			changed = p.of(out)
 		}
-		*places[i] = *is[i]
+		*changed[i] = *is[i]
 	}
 	return out
-}
-
-// places returns where obj holds durations.
-func (k Kind) places(obj runtime.Object) []place {
-	if k.parts.durations == nil {
-		return nil
-	}
-	return k.parts.durations(obj)
 }
 
 // spelling is an update for which another spelling of a duration is no change.
@@ -98,6 +100,9 @@ func (k Kind) places(obj runtime.Object) []place {
 type spelling struct {
 	rest.UpdatedObjectInfo
 	kind Kind
+	// places are those that the request can change: nobody comes to own a field of the
+	// spec by a write of the status.
+	places places
 }
 
 // UpdatedObject implements rest.UpdatedObjectInfo. It makes the object twice, with
@@ -111,12 +116,12 @@ func (s spelling) UpdatedObject(ctx context.Context, old runtime.Object) (runtim
 		if seen == nil {
 			return obj, err
 		}
-		alike := s.kind.withSpellingOf(seen, old)
+		alike := s.places.withSpellingOf(seen, old)
 		if alike == nil {
 			alike = old
 		}
 		if applied := s.kind.lastApplied(old); applied != nil {
-			if both := s.kind.withSpellingOf(applied, alike); both != nil {
+			if both := s.places.withSpellingOf(applied, alike); both != nil {
 				alike = both
 			}
 		}
@@ -124,7 +129,7 @@ func (s spelling) UpdatedObject(ctx context.Context, old runtime.Object) (runtim
 			return s.UpdatedObjectInfo.UpdatedObject(ctx, alike)
 		}
 	case err == nil:
-		if alike := s.kind.withSpellingOf(obj, old); alike != nil {
+		if alike := s.places.withSpellingOf(obj, old); alike != nil {
 			return s.UpdatedObjectInfo.UpdatedObject(ctx, alike)
 		}
 	}
@@ -156,7 +161,7 @@ func (k Kind) lastApplied(old runtime.Object) runtime.Object {
 // withoutConflicts returns what an apply would make of old if nobody owned a field
 // of it, or nil. There is no other way to see what is applied.
 func (s spelling) withoutConflicts(ctx context.Context, old runtime.Object) runtime.Object {
-	if len(s.kind.places(old)) == 0 {
+	if len(s.places.of(old)) == 0 {
 		return nil
 	}
 	free := old.DeepCopyObject()

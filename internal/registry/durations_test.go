@@ -1,10 +1,13 @@
 package registry
 
 import (
+	"context"
 	"reflect"
+	"slices"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
@@ -17,7 +20,7 @@ func TestEveryDurationHasItsPlace(t *testing.T) {
 		want := 0
 		fill(reflect.ValueOf(obj).Elem(), &want)
 		got := map[place]bool{}
-		for _, p := range kind.places(obj) {
+		for _, p := range slices.Concat(kind.parts.durations.of(obj), kind.parts.statusDurations.of(obj)) {
 			if p == nil || *p == nil {
 				t.Errorf("%s has a place without a duration in a full object", kind.Name)
 				continue
@@ -98,6 +101,44 @@ func TestSpellDurations(t *testing.T) {
 				if got := textOf(obj.Spec.TTL); got != want {
 					t.Errorf("in Go's form %t: %q, want %q", goForm, got, want)
 				}
+			}
+		})
+	}
+}
+
+// An update is made twice only where the other spelling could give its manager a field:
+// controllers that write the status send the spec along, as they know it.
+func TestUpdatesMadeTwice(t *testing.T) {
+	spell := func(ttl, duration v1alpha1.Duration) *v1alpha1.Query {
+		return &v1alpha1.Query{Spec: v1alpha1.QuerySpec{TTL: &ttl}, Status: &v1alpha1.QueryStatus{Duration: &duration}}
+	}
+	stored := spell("5m0s", "1.5s")
+	parts := query().parts
+	for _, c := range []struct {
+		name  string
+		sent  *v1alpha1.Query
+		where places
+		want  int
+	}{
+		{"spec as stored", spell("5m0s", "1.5s"), parts.durations, 1},
+		{"spec respelled", spell("5m", "1.5s"), parts.durations, 2},
+		{"spec changed", spell("6m", "1.5s"), parts.durations, 1},
+		{"spec, the status respelled", spell("5m0s", "1500ms"), parts.durations, 1},
+		{"status as stored", spell("5m0s", "1.5s"), parts.statusDurations, 1},
+		{"status, the spec respelled", spell("5m", "1.5s"), parts.statusDurations, 1},
+		{"status respelled", spell("5m0s", "1500ms"), parts.statusDurations, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			made := 0
+			info := rest.DefaultUpdatedObjectInfo(c.sent, func(_ context.Context, obj, _ runtime.Object) (runtime.Object, error) {
+				made++
+				return obj, nil
+			})
+			if _, err := (spelling{info, query(), c.where}).UpdatedObject(t.Context(), stored); err != nil {
+				t.Fatal(err)
+			}
+			if made != c.want {
+				t.Errorf("made %d times, want %d", made, c.want)
 			}
 		})
 	}

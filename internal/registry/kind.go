@@ -47,8 +47,9 @@ type parts struct {
 	copyStatus func(dst, src runtime.Object)
 	// keepOnlyStatus makes dst a copy of src in everything but its status.
 	keepOnlyStatus func(dst, src runtime.Object)
-	// durations returns where the object holds durations; nil without any.
-	durations func(runtime.Object) []place
+	// durations and statusDurations return where the object's spec and its status hold
+	// durations; nil without any.
+	durations, statusDurations places
 }
 
 // Kinds returns all kinds of the API, in the order of install.Kinds.
@@ -68,10 +69,10 @@ type definition[T, S, U any] struct {
 	status  func(*T) *U
 	columns []column[T]
 	fields  []selectable[T]
-	// durations returns where an object holds durations, in a fixed order, with
-	// nil for what this object does not have.
-	durations func(*T) []place
-	hooks     hooks[*T]
+	// durations and statusDurations return where an object's spec and its status hold
+	// durations, in a fixed order, with nil for what this object does not have.
+	durations, statusDurations func(*T) []place
+	hooks                      hooks[*T]
 }
 
 // column is a Column before its cell function forgets the object's type.
@@ -114,6 +115,9 @@ func define[T, S, U any, P object[T]](d definition[T, S, U]) Kind {
 	}
 	if d.durations != nil {
 		k.parts.durations = func(obj runtime.Object) []place { return d.durations(typed(obj)) }
+	}
+	if d.statusDurations != nil {
+		k.parts.statusDurations = func(obj runtime.Object) []place { return d.statusDurations(typed(obj)) }
 	}
 	for _, c := range d.columns {
 		k.Columns = append(k.Columns, Column{

@@ -49,12 +49,12 @@ func query() Kind {
 			{path: "spec.sessionId", value: func(o *v1alpha1.Query) string { return textOf(o.Spec.SessionID) }},
 			{path: "spec.conversationId", value: func(o *v1alpha1.Query) string { return textOf(o.Spec.ConversationID) }},
 		},
-		durations: func(o *v1alpha1.Query) []place {
-			places := []place{&o.Spec.TTL, &o.Spec.Timeout, nil}
-			if o.Status != nil {
-				places[2] = &o.Status.Duration
+		durations: func(o *v1alpha1.Query) []place { return []place{&o.Spec.TTL, &o.Spec.Timeout} },
+		statusDurations: func(o *v1alpha1.Query) []place {
+			if o.Status == nil {
+				return []place{nil}
 			}
-			return places
+			return []place{&o.Status.Duration}
 		},
 		hooks: hooks[*v1alpha1.Query]{
 			goDurations: true,

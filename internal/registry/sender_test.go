@@ -211,7 +211,7 @@ func TestReferencesTellNothingToUsersWithoutTheRight(t *testing.T) {
 func TestReferencesAreAllInTheTable(t *testing.T) {
 	want := map[string]bool{}
 	for _, kind := range Kinds() {
-		for _, place := range places(reflect.TypeOf(kind.New()).Elem(), kind.Name, nil) {
+		for _, place := range secretKeyRefs(reflect.TypeOf(kind.New()).Elem(), kind.Name, nil) {
 			want[strings.Replace(place, ".spec", "", 1)] = true
 		}
 	}
@@ -231,11 +231,11 @@ func TestReferencesAreAllInTheTable(t *testing.T) {
 	}
 }
 
-// places returns the paths of the fields in a type whose values have a secretKeyRef with a key.
-func places(t reflect.Type, path string, above []reflect.Type) []string {
+// secretKeyRefs returns the paths of the fields in a type whose values have a secretKeyRef with a key.
+func secretKeyRefs(t reflect.Type, path string, above []reflect.Type) []string {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
-		return places(t.Elem(), path, above)
+		return secretKeyRefs(t.Elem(), path, above)
 	case reflect.Struct:
 	default:
 		return nil
@@ -255,9 +255,9 @@ func places(t reflect.Type, path string, above []reflect.Type) []string {
 				return []string{strings.TrimSuffix(path, ".value")}
 			}
 		case name == "valueFrom" || name == "":
-			out = append(out, places(f.Type, path, above)...)
+			out = append(out, secretKeyRefs(f.Type, path, above)...)
 		default:
-			out = append(out, places(f.Type, path+"."+name, above)...)
+			out = append(out, secretKeyRefs(f.Type, path+"."+name, above)...)
 		}
 	}
 	return out

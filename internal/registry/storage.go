@@ -46,7 +46,7 @@ func Categories() []string { return []string{"ark"} }
 
 // Update changes an object. Another spelling of a duration is no change.
 func (r *REST) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc, updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return r.Store.Update(ctx, name, checkedUpdate{spelling{obj, r.kind}, r.kind.GroupVersionKind(), false, options.FieldValidation}, createValidation, updateValidation, forceAllowCreate, options)
+	return r.Store.Update(ctx, name, checkedUpdate{spelling{obj, r.kind, r.kind.parts.durations}, r.kind.GroupVersionKind(), false, options.FieldValidation}, createValidation, updateValidation, forceAllowCreate, options)
 }
 
 // newStorage makes the storage of one kind. Both results share one store, which
@@ -118,7 +118,7 @@ func (r *StatusREST) Get(ctx context.Context, name string, options *metav1.GetOp
 
 // Update changes the status of an object that exists; it never creates one.
 func (r *StatusREST) Update(ctx context.Context, name string, obj rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc, updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	obj = checkedUpdate{spelling{obj, r.kind}, r.kind.GroupVersionKind(), true, options.FieldValidation}
+	obj = checkedUpdate{spelling{obj, r.kind, r.kind.parts.statusDurations}, r.kind.GroupVersionKind(), true, options.FieldValidation}
 	return r.store.Update(ctx, name, obj, createValidation, updateValidation, false, options)
 }
 
