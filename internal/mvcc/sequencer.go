@@ -5,108 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"time"
 )
-
-// request is one caller's turn with the sequencer.
-type request struct {
-	// decide works out the caller's answer on the batch.
-	decide func(*batch)
-	// err is set, instead of the answer, when the batch was not committed.
-	err  error
-	done chan struct{}
-	// state goes from 0 to taken or withdrawn, once.
-	state atomic.Int32
-	// caller is the caller's trace, nil if it has none.
-	caller any
-}
-
-const (
-	taken     = 1
-	withdrawn = 2
-)
-
-// submit lets decide have its turn and returns its answer once the batch that it
-// took part in is durable and published. If ctx ends first, a request that
-// has not had its turn is withdrawn.
-func submit[T any](ctx context.Context, s *Store, decide func(*batch) (T, error)) (T, error) {
-	var res, zero T
-	var err error
-	r := &request{done: make(chan struct{}), caller: s.caller(ctx)}
-	r.decide = func(b *batch) { res, err = decide(b) }
-	if !s.queue.add(r) {
-		return zero, ErrClosed
-	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(0, withdrawn) {
-			return zero, ctx.Err()
-		}
-		return zero, fmt.Errorf("%w: %w", ErrUnknownOutcome, ctx.Err())
-	}
-	if r.err != nil {
-		return zero, r.err
-	}
-	if err != nil {
-		return zero, err
-	}
-	return res, nil
-}
-
-// queue holds the requests that wait for the next batch.
-type queue struct {
-	mu      sync.Mutex
-	waiting []*request
-	closed  bool
-	// wake holds a token when there may be something to take.
-	wake chan struct{}
-}
-
-func (q *queue) add(r *request) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return false
-	}
-	q.waiting = append(q.waiting, r)
-	if len(q.waiting) == 1 {
-		q.rouse()
-	}
-	return true
-}
-
-// take returns all that waits, and whether the queue has been closed.
-func (q *queue) take() ([]*request, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	reqs := q.waiting
-	q.waiting = nil
-	return reqs, q.closed
-}
-
-func (q *queue) close() {
-	q.mu.Lock()
-	q.closed = true
-	q.mu.Unlock()
-	q.rouse()
-}
-
-func (q *queue) len() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return len(q.waiting)
-}
-
-// rouse makes the sequencer look at what there is to do.
-func (q *queue) rouse() {
-	select {
-	case q.wake <- struct{}{}:
-	default:
-	}
-}
 
 // sequencer is the goroutine that decides every write, in one order.
 type sequencer struct {
@@ -196,23 +96,6 @@ func (s *sequencer) runBatch(ctx context.Context, reqs []*request) []*request {
 	answer(reqs[:n], err)
 	return reqs[n:]
 }
-
-// take says whether the request is to be decided: it has not been withdrawn. One that
-// has been decided on a batch that came to nothing is decided again.
-func (r *request) take() bool {
-	return r.state.CompareAndSwap(0, taken) || r.state.Load() == taken
-}
-
-func answer(reqs []*request, err error) {
-	for _, r := range reqs {
-		r.err = err
-		close(r.done)
-	}
-}
-
-// doubtPause is how long a database that could not be asked about a commit in doubt is left alone,
-// while nobody writes.
-const doubtPause = 100 * time.Millisecond
 
 // contention is how many turns the sequencer waits for its turn before it decides,
 // after it has found that another replica wrote meanwhile.
@@ -340,73 +223,4 @@ func (s *sequencer) committed(ctx context.Context, b *batch, err error) error {
 	default:
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-}
-
-// settle finds out what became of the batch in doubt, if there is one, before
-// anything else is decided.
-func (s *sequencer) settle(ctx context.Context) error {
-	b := s.doubt
-	if b == nil {
-		return nil
-	}
-	var err error
-	if s.shared != nil {
-		b.landed, err = s.shared.Settle(ctx, &b.Batch)
-	} else {
-		b.landed, err = s.readBack(ctx, b)
-	}
-	if err != nil {
-		return fmt.Errorf("read back an unknown commit: %w", err)
-	}
-	if b.landed {
-		s.publish(b)
-		s.counters.landed.Add(1)
-	} else {
-		s.ids.lost()
-		s.counters.lost.Add(1)
-	}
-	s.doubt = nil
-	s.counters.doubt.Store(false)
-	return nil
-}
-
-// readBack looks for a batch in a database that nobody else writes: a transaction
-// is there as a whole or not at all.
-func (s *sequencer) readBack(ctx context.Context, b *batch) (bool, error) {
-	st, err := s.engine.State(ctx)
-	switch {
-	case err != nil:
-		return false, err
-	case st.Revision == b.revision() && b.reflected(st):
-		return true, nil
-	case st.Revision != b.Base.Revision:
-		return false, fmt.Errorf("the log is at revision %d, expected %d or %d", st.Revision, b.Base.Revision, b.revision())
-	}
-	return false, nil
-}
-
-// reflected says whether a state read back shows the batch's effects that no
-// revision tells of.
-func (b *batch) reflected(st State) bool {
-	if len(b.Commits) > 0 {
-		return true // the revision tells
-	}
-	if st.Compacted < b.Compacted {
-		return false
-	}
-	have := map[LeaseID]Lease{}
-	for _, l := range st.Leases {
-		have[l.ID] = l
-	}
-	for _, l := range b.Leases {
-		if h, ok := have[l.ID]; !ok || h.Deadline.Before(l.Deadline.Truncate(time.Millisecond)) {
-			return false
-		}
-	}
-	for _, id := range b.RevokedLeases {
-		if _, ok := have[id]; ok {
-			return false
-		}
-	}
-	return true
 }
