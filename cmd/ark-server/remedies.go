@@ -76,7 +76,10 @@ func withRemedy(err error) string {
 	case *sqlite.LossError:
 		return e.Error() + " (ark-server restore), or go on without what is missing: --accept-data-loss=" + e.Store.String()
 	case *sqlite.DamageError:
-		return e.Error() + " (ark-server restore), or go on without these rows: --accept-data-loss=" + e.Store.String()
+		text := strings.Replace(e.Error(), ", and more", ", and more (ark-server check lists them)", 1)
+		return text + " (ark-server restore), or go on without these rows: --accept-data-loss=" + e.Store.String()
+	case *sqlite.CorruptError:
+		return strings.Replace(e.Error(), "restore a backup", "restore a backup (ark-server restore)", 1)
 	case *database.LimitError:
 		if e.Limit == database.LimitValue {
 			return e.Error() + ", or lower --max-object-size"

@@ -32,6 +32,7 @@ func TestRemedies(t *testing.T) {
 		{&servermark.LossError{Store: 10, Other: true}, (&servermark.LossError{Other: true}).Error()},
 		{&sqlite.LossError{Store: 10}, "acknowledged writes are missing: : put back what was removed or replaced, or restore a backup (ark-server restore), or go on without what is missing: --accept-data-loss=000000000000000a"},
 		{&sqlite.DamageError{Store: 10}, "the database is damaged: : restore a backup (ark-server restore), or go on without these rows: --accept-data-loss=000000000000000a"},
+		{&sqlite.CorruptError{What: "it is damaged: restore a backup, or move it away"}, "it is damaged: restore a backup (ark-server restore), or move it away"},
 		{fmt.Errorf("--db-path=a: %w", sqlite.ErrSameFile), "--db-path=a: the backup and the database are the same file: leave --from out to move the counter on in place"},
 		{&database.LimitError{Problem: "p", Least: 5}, "p, or lower --db-max-connections (at least 5)"},
 		{&database.LimitError{Limit: database.LimitValue, Problem: "p"}, "p, or lower --max-object-size"},

@@ -279,7 +279,7 @@ func TestFlippedBitOfALease(t *testing.T) {
 		s.Close()
 		t.Fatal("the start takes it for what was written")
 	}
-	for _, want := range []string{"lease 7", "checksum", "ark-server restore"} {
+	for _, want := range []string{"lease 7", "checksum", "restore a backup"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: does not say %q", err, want)
 		}

@@ -49,11 +49,19 @@ func (d *DamageError) Error() string {
 		b.WriteString(r.String())
 	}
 	if len(d.Rows) > namedRows {
-		b.WriteString(", and more (ark-server check lists them)")
+		b.WriteString(", and more")
 	}
 	b.WriteString(": restore a backup")
 	return b.String()
 }
+
+// CorruptError says that the file is damaged in more than some rows of the log.
+type CorruptError struct {
+	// What says what is damaged, and to restore a backup.
+	What string
+}
+
+func (c *CorruptError) Error() string { return c.What }
 
 // damage reports damage that was met in use.
 func (e *Engine) damage(r damagedRow) error {

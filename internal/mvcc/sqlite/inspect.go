@@ -108,10 +108,10 @@ func (c *connection) checkStructure(ctx context.Context, path string) error {
 }
 
 // structureFix is for damage that is more than some rows.
-const structureFix = "put back what was replaced, restore a backup (ark-server restore), or move the database and its -wal away to begin without them"
+const structureFix = "put back what was replaced, restore a backup, or move the database and its -wal away to begin without them"
 
 func structureError(verdict string) error {
-	return fmt.Errorf("it is damaged (%s): %s", verdict, structureFix)
+	return &CorruptError{What: fmt.Sprintf("it is damaged (%s): %s", verdict, structureFix)}
 }
 
 // LossError is Open's answer where writes that were acknowledged are missing. Options.AcceptDataLoss goes on without them.

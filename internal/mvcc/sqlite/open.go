@@ -171,7 +171,7 @@ func explain(err error) error {
 	case code == sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("it is not an SQLite database: choose another path, or move that file away: %w", err)
 	case code == sqlite3.SQLITE_CORRUPT:
-		return fmt.Errorf("it is damaged: %s: %w", structureFix, err)
+		return fmt.Errorf("%w: %w", &CorruptError{What: "it is damaged: " + structureFix}, err)
 	}
 	return err
 }

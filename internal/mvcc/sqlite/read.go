@@ -37,7 +37,7 @@ func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
 		return st, err
 	}
 	if st.Pruned > st.Compacted || st.Pruned < 0 {
-		return st, fmt.Errorf("the database is damaged: rows are gone up to revision %d, compacted is %d: restore a backup (ark-server restore)", st.Pruned, st.Compacted)
+		return st, &CorruptError{What: fmt.Sprintf("the database is damaged: rows are gone up to revision %d, compacted is %d: restore a backup", st.Pruned, st.Compacted)}
 	}
 	rows, err := tx.QueryContext(ctx, "SELECT id, ttl, deadline, checksum FROM lease ORDER BY id")
 	if err != nil {
@@ -51,7 +51,7 @@ func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
 			return st, err
 		}
 		if sum != 0 && sum != leaseSum(int64(l.ID), l.TTL, deadline) {
-			return st, fmt.Errorf("the database is damaged: lease %d does not match its checksum: restore a backup (ark-server restore)", l.ID)
+			return st, &CorruptError{What: fmt.Sprintf("the database is damaged: lease %d does not match its checksum: restore a backup", l.ID)}
 		}
 		l.Deadline = time.UnixMilli(deadline)
 		st.Leases = append(st.Leases, l)

@@ -52,7 +52,7 @@ func startScrubber(e *Engine) *scrubber {
 	s.running.Go(func() {
 		for wait := scrubDelay; pause(ctx, wait); wait = scrubEvery {
 			if err := s.pass(ctx, scrubPause); err != nil && ctx.Err() == nil {
-				e.log.Error("the check of the database in the background has failed: run ark-server check", "error", err)
+				e.log.Error("the check of the database in the background has failed: have the whole database checked", "error", err)
 			}
 		}
 	})
@@ -120,7 +120,7 @@ func (s *scrubber) met(r damagedRow) {
 	s.damaged[r.id] = true
 	s.mu.Unlock()
 	if !known {
-		s.e.log.Error("the database is damaged: "+r.String()+": restore a backup (ark-server restore); ark-server check lists all damage",
+		s.e.log.Error("the database is damaged: "+r.String()+": restore a backup; a check of the whole database lists all damage",
 			"database", s.e.path, "key", string(r.key), "revision", r.id/positions)
 	}
 }
