@@ -138,15 +138,11 @@ func (r refused) check(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := component.Start(c)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p, err := component.RunToEnd(ctx, c)
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer p.Kill()
-	select {
-	case <-p.Done():
-	case <-time.After(patience):
-		t.Fatalf("the server started, or goes on trying:\n%s%s", p.Stdout(), p.Stderr())
 	}
 	if code := p.ExitCode(); code != r.code {
 		t.Errorf("exit code %d, want %d", code, r.code)

@@ -1,11 +1,11 @@
 package badinput
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
@@ -21,15 +21,11 @@ func arkServer(t *testing.T, wrap func(component.Command) component.Command, cod
 	if wrap != nil {
 		c = wrap(c)
 	}
-	p, err := component.Start(c)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p, err := component.RunToEnd(ctx, c)
 	if err != nil {
 		t.Fatal(err)
-	}
-	defer p.Kill()
-	select {
-	case <-p.Done():
-	case <-time.After(patience):
-		t.Fatalf("goes on and on:\n%s%s", p.Stdout(), p.Stderr())
 	}
 	if got := p.ExitCode(); got != code {
 		t.Errorf("ark-server %s: exit code %d, want %d:\n%s%s", strings.Join(args, " "), got, code, p.Stdout(), p.Stderr())

@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/e2e/internal/fleet"
 	"github.com/mckinsey/ark-server/e2e/internal/journal"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 	"github.com/mckinsey/ark-server/internal/sqltest"
@@ -24,10 +24,7 @@ import (
 
 var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the moments of the fail-over")
 
-const (
-	writers  = 6
-	patience = time.Minute
-)
+const patience = time.Minute
 
 // pair is a primary, its standby, and two ark-servers that use whichever takes writes.
 type pair struct {
@@ -39,21 +36,14 @@ type pair struct {
 	// promote makes the standby the primary, and leads the servers to it.
 	promote func() error
 	storage []string // flags
-	options [2]component.ArkOptions
-	servers [2]*component.ArkServer
-	clients [2]*rest.RESTClient
+	*fleet.Fleet
 }
 
 func start(t *testing.T, storage string) *pair {
 	t.Helper()
 	p := map[string]func(*testing.T) *pair{engine.PostgreSQL: startPostgres, engine.MySQL: startMySQL}[storage](t)
-	for i := range p.options {
-		p.options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: p.storage}
-	}
-	p.startServers(t)
-	if err := query.EnsureNamespace(t.Context(), p.clients[0], journal.Namespace); err != nil {
-		t.Fatal(err)
-	}
+	p.Fleet = fleet.On(t, 2, p.storage)
+	p.Start(t, journal.Namespace)
 	return p
 }
 
@@ -118,42 +108,6 @@ func (p *pair) stream(t *testing.T, start func(port int) (*sqltest.Server, error
 	})
 }
 
-func (p *pair) startServers(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	for i := range p.options {
-		s, err := component.StartArk(ctx, p.options[i])
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Kill)
-		p.servers[i] = s
-		if p.clients[i], err = component.RawClient(s.Config); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-func (p *pair) any() *rest.RESTClient { return p.clients[rand.IntN(len(p.clients))] }
-
-// write has writers at work until stop is called, which waits for them.
-func (p *pair) write(t *testing.T, j *journal.Journal, name string) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	var g errgroup.Group
-	for w := range writers {
-		g.Go(func() error { return j.Write(ctx, fmt.Sprintf("%s-%d", name, w), p.any) })
-	}
-	return func() {
-		t.Helper()
-		cancel()
-		if err := g.Wait(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func between(r *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(r.Int64N(int64(most-least)))
 }
@@ -173,7 +127,7 @@ func synchronous(t *testing.T, storage string) {
 		t.Fatal(err)
 	}
 	j := journal.New()
-	stop := p.write(t, j, "writer")
+	stop := p.Write(t, j, "writer")
 	time.Sleep(between(r, time.Second, 4*time.Second))
 	p.primary.Kill()
 	died := time.Now()
@@ -181,16 +135,16 @@ func synchronous(t *testing.T, storage string) {
 	if err := p.promote(); err != nil {
 		t.Fatal(err)
 	}
-	for i := range p.clients {
+	for i, c := range p.Clients() {
 		eventually(t, func() error {
-			return query.Create(t.Context(), p.clients[i], journal.Namespace, fmt.Sprint("probe-", i), query.Spec(10))
+			return query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("probe-", i), query.Spec(10))
 		})
 	}
 	t.Logf("%s after the primary's death both servers write again", time.Since(died).Round(time.Millisecond))
 	time.Sleep(time.Second)
 	stop()
 	t.Logf("%d writes acknowledged, %d attempts were not", j.Writes, j.Refused)
-	for i, c := range p.clients {
+	for i, c := range p.Clients() {
 		missing, _, err := j.Missing(t.Context(), c)
 		if err != nil || len(missing) > 0 {
 			t.Errorf("server %d: %d acknowledged writes are missing or older: %v; %v", i, len(missing), missing[:min(5, len(missing))], err)
@@ -211,13 +165,13 @@ func lostCommits(t *testing.T, storage string) {
 	t.Logf("-seed=%d", *seed)
 	p := start(t, storage)
 	j := journal.New()
-	stop := p.write(t, j, "writer")
+	stop := p.Write(t, j, "writer")
 	time.Sleep(between(r, time.Second, 3*time.Second))
 	p.wire.Stall(true)
 	time.Sleep(between(r, 300*time.Millisecond, 2*time.Second))
 	stop()
-	last := newest(t, p.clients[0])
-	if other := newest(t, p.clients[1]); other != last {
+	last := newest(t, p.Client(0))
+	if other := newest(t, p.Client(1)); other != last {
 		t.Fatalf("the servers are at %s and %s while nobody writes", last, other)
 	}
 	p.primary.Kill()
@@ -227,13 +181,13 @@ func lostCommits(t *testing.T, storage string) {
 	if err := p.promote(); err != nil {
 		t.Fatal(err)
 	}
-	for i, c := range p.clients {
+	for i, c := range p.Clients() {
 		eventually(t, func() error {
 			err := query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("lost-", i), query.Spec(10))
 			if err == nil {
 				t.Fatalf("server %d goes on with a database that lacks acknowledged writes", i)
 			}
-			if log := p.servers[i].Stderr(); !strings.Contains(log, "the database has gone back from revision") {
+			if log := p.Server(i).Stderr(); !strings.Contains(log, "the database has gone back from revision") {
 				return fmt.Errorf("it does not say why: %w", err)
 			}
 			return nil
@@ -243,22 +197,18 @@ func lostCommits(t *testing.T, storage string) {
 		}
 	}
 	// A server that starts only now knows by the mark in the folder that it shares with the first one.
-	late := component.ArkOptions{Dir: t.TempDir(), Storage: p.options[0].Storage, Args: []string{"--keys-dir=" + filepath.Join(p.options[0].Dir, "keys")}}
+	late := component.ArkOptions{Dir: t.TempDir(), Storage: p.storage, Args: []string{"--keys-dir=" + filepath.Join(p.Options(0).Dir, "keys")}}
 	refusesToStart(t, late, "it is at revision")
 	// One without a mark cannot know. It leads the standby past what was lost.
 	p.leadPast(t, last)
 	refusesToStart(t, late, "it has another revision")
-	for i, c := range p.clients {
+	for i, c := range p.Clients() {
 		if err := query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("late-", i), query.Spec(10)); err == nil {
 			t.Errorf("server %d goes on with another history", i)
 		}
 	}
-	for _, s := range p.servers {
-		if err := s.Stop(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	refusesToStart(t, p.options[1], "it has another revision")
+	p.Stop(t)
+	refusesToStart(t, p.Options(1), "it has another revision")
 	binary, err := component.ServerBinary()
 	if err != nil {
 		t.Fatal(err)
@@ -266,8 +216,8 @@ func lostCommits(t *testing.T, storage string) {
 	if out, err := exec.CommandContext(t.Context(), binary, append([]string{"restore", "--bump-revision"}, p.storage...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	p.startServers(t)
-	for i, c := range p.clients {
+	p.Start(t)
+	for i, c := range p.Clients() {
 		missing, unknown, err := j.Missing(t.Context(), c)
 		if err != nil || len(missing) == 0 {
 			t.Errorf("server %d: %d are missing, %d unknown, %v: the fail-over lost nothing, so this shows nothing", i, len(missing), unknown, err)
@@ -277,7 +227,7 @@ func lostCommits(t *testing.T, storage string) {
 			t.Errorf("server %d is at %s, before %s, which was there before", i, now, last)
 		}
 	}
-	for i, c := range p.clients {
+	for i, c := range p.Clients() {
 		if err := query.Create(t.Context(), c, journal.Namespace, fmt.Sprint("again-", i), query.Spec(10)); err != nil {
 			t.Error(err)
 		}
@@ -291,15 +241,11 @@ func refusesToStart(t *testing.T, o component.ArkOptions, why string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := component.Start(command)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	p, err := component.RunToEnd(ctx, command)
 	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Kill()
-	select {
-	case <-p.Done():
-	case <-time.After(patience):
-		t.Fatalf("a server that starts after the fail-over goes on: %s%s", p.Stdout(), p.Stderr())
+		t.Fatalf("a server that starts after the fail-over goes on: %v", err)
 	}
 	for _, want := range []string{"acknowledged writes are missing", why, "restore --bump-revision", "--accept-data-loss="} {
 		if !strings.Contains(p.Stderr(), want) {
@@ -313,7 +259,7 @@ func (p *pair) leadPast(t *testing.T, last string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s, err := component.StartArk(ctx, component.ArkOptions{Dir: t.TempDir(), Storage: p.options[0].Storage})
+	s, err := component.StartArk(ctx, component.ArkOptions{Dir: t.TempDir(), Storage: p.storage})
 	if err != nil {
 		t.Fatal(err)
 	}

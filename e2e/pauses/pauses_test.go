@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
+	"github.com/mckinsey/ark-server/e2e/internal/fleet"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
@@ -36,12 +36,11 @@ const (
 	giveUp  = 90 * time.Second
 )
 
-// fleet is three replicas on one database, the first of which fails.
-type fleet struct {
+// deployment is three replicas on one database, the first of which fails.
+type deployment struct {
+	*fleet.Fleet
 	database *sqltest.Server
 	wire     *component.Proxy // between the first replica and the database
-	servers  [replicas]*component.ArkServer
-	clients  [replicas]*rest.RESTClient
 
 	mu       sync.Mutex
 	answered time.Time // when a writer at another replica was last acknowledged
@@ -52,23 +51,23 @@ type fleet struct {
 // fault happens to the first replica or the database; the function that it returns ends it.
 type fault struct {
 	name string
-	do   func(*testing.T, *fleet) (end func())
+	do   func(*testing.T, *deployment) (end func())
 }
 
 var faults = []fault{
-	{"a replica is frozen", func(_ *testing.T, f *fleet) func() {
-		f.servers[0].Signal(syscall.SIGSTOP)
-		return func() { f.servers[0].Signal(syscall.SIGCONT) }
+	{"a replica is frozen", func(_ *testing.T, d *deployment) func() {
+		d.Server(0).Signal(syscall.SIGSTOP)
+		return func() { d.Server(0).Signal(syscall.SIGCONT) }
 	}},
-	{"a replica is cut off", func(_ *testing.T, f *fleet) func() {
-		f.wire.Stall(true)
-		return func() { f.wire.Stall(false) }
+	{"a replica is cut off", func(_ *testing.T, d *deployment) func() {
+		d.wire.Stall(true)
+		return func() { d.wire.Stall(false) }
 	}},
-	{"the database is restarted", func(t *testing.T, f *fleet) func() {
-		if err := f.database.Halt(); err != nil {
+	{"the database is restarted", func(t *testing.T, d *deployment) func() {
+		if err := d.database.Halt(); err != nil {
 			t.Fatal(err)
 		}
-		if err := f.database.Restart(t.Context()); err != nil {
+		if err := d.database.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return func() {}
@@ -78,21 +77,21 @@ var faults = []fault{
 func TestPauses(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {
-			f := start(t, storage)
+			d := start(t, storage)
 			ctx, stop := context.WithCancel(t.Context())
 			var g errgroup.Group
-			for i := range f.clients {
+			for i := range replicas {
 				for w := range writers {
-					g.Go(func() error { f.write(ctx, i, w); return nil })
+					g.Go(func() error { d.write(ctx, i, w); return nil })
 				}
 			}
 			for _, fault := range faults {
 				worst := time.Duration(0)
 				for range *trials {
 					time.Sleep(time.Second + time.Duration(rand.Int64N(int64(time.Second))))
-					f.watch()
-					end := fault.do(t, f)
-					pause := f.pause(t)
+					d.watch()
+					end := fault.do(t, d)
+					pause := d.pause(t)
 					end()
 					worst = max(worst, pause)
 				}
@@ -109,91 +108,77 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-func start(t *testing.T, storage string) *fleet {
+func start(t *testing.T, storage string) *deployment {
 	t.Helper()
-	f := &fleet{}
+	d := &deployment{}
 	var place engine.Place
-	f.database, place = engine.Start(t, storage)
+	d.database, place = engine.Start(t, storage)
 	var err error
-	if f.wire, err = component.StartProxy(f.database.Address()); err != nil {
+	if d.wire, err = component.StartProxy(d.database.Address()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(f.wire.Close)
-	for i := range f.servers {
+	t.Cleanup(d.wire.Close)
+	options := make([]component.ArkOptions, replicas)
+	for i := range options {
 		at := place
 		if i == 0 {
-			at.Config.Host, at.Config.Port = "127.0.0.1", f.wire.Port()
+			at.Config.Host, at.Config.Port = "127.0.0.1", d.wire.Port()
 		}
-		options := component.ArkOptions{Dir: t.TempDir(), Storage: at.Flags()}
+		options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: at.Flags()}
 		if *binary != "" {
-			options.Wrap = func(c component.Command) component.Command {
+			options[i].Wrap = func(c component.Command) component.Command {
 				c.Path = *binary
 				return c
 			}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-		s, err := component.StartArk(ctx, options)
-		cancel()
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			s.Signal(syscall.SIGCONT)
-			s.Kill()
-		})
-		f.servers[i] = s
-		if f.clients[i], err = component.RawClient(s.Config); err != nil {
-			t.Fatal(err)
-		}
 	}
-	if err := query.EnsureNamespace(t.Context(), f.clients[1], namespace); err != nil {
-		t.Fatal(err)
-	}
-	return f
+	d.Fleet = fleet.New(options...)
+	d.Start(t, namespace)
+	return d
 }
 
 // write creates objects at a replica until ctx ends, whatever the answers are.
-func (f *fleet) write(ctx context.Context, replica, writer int) {
+func (d *deployment) write(ctx context.Context, replica, writer int) {
 	for n := 0; ctx.Err() == nil; n++ {
 		try, cancel := context.WithTimeout(ctx, giveUp)
-		err := query.Create(try, f.clients[replica], namespace, fmt.Sprintf("w-%d-%d-%d", replica, writer, n), query.Spec(100))
+		err := query.Create(try, d.Client(replica), namespace, fmt.Sprintf("w-%d-%d-%d", replica, writer, n), query.Spec(100))
 		cancel()
 		if err != nil {
 			time.Sleep(20 * time.Millisecond)
 			continue
 		}
 		if replica > 0 {
-			f.acknowledged()
+			d.acknowledged()
 		}
 	}
 }
 
-func (f *fleet) acknowledged() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+func (d *deployment) acknowledged() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	now := time.Now()
-	if f.watching {
-		f.longest = max(f.longest, now.Sub(f.answered))
+	if d.watching {
+		d.longest = max(d.longest, now.Sub(d.answered))
 	}
-	f.answered = now
+	d.answered = now
 }
 
 // watch begins to look for the longest time without an answer.
-func (f *fleet) watch() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.watching, f.longest, f.answered = true, 0, time.Now()
+func (d *deployment) watch() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.watching, d.longest, d.answered = true, 0, time.Now()
 }
 
 // pause returns the longest time without an answer since watch, once answers have come steadily for two seconds.
-func (f *fleet) pause(t *testing.T) time.Duration {
+func (d *deployment) pause(t *testing.T) time.Duration {
 	t.Helper()
 	limit := time.Now().Add(giveUp)
 	for calm := 0; calm < 40; {
 		time.Sleep(50 * time.Millisecond)
-		f.mu.Lock()
-		since := time.Since(f.answered)
-		f.mu.Unlock()
+		d.mu.Lock()
+		since := time.Since(d.answered)
+		d.mu.Unlock()
 		if since < 500*time.Millisecond {
 			calm++
 		} else {
@@ -204,10 +189,10 @@ func (f *fleet) pause(t *testing.T) time.Duration {
 			break
 		}
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.watching = false
-	return f.longest
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.watching = false
+	return d.longest
 }
 
 func TestMain(m *testing.M) {

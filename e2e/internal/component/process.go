@@ -57,6 +57,22 @@ func Start(c Command) (*Process, error) {
 	return p, nil
 }
 
+// RunToEnd runs a command that ends by itself and returns it with its whole output. One that still runs when the context ends
+// is killed, which is an error.
+func RunToEnd(ctx context.Context, c Command) (*Process, error) {
+	p, err := Start(c)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-p.done:
+		return p, nil
+	case <-ctx.Done():
+		p.Kill()
+		return nil, p.explain(fmt.Errorf("%s has not ended by itself: %w", c.Name, ctx.Err()))
+	}
+}
+
 // PID is the child's process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
