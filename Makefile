@@ -159,8 +159,9 @@ lint: ## Check formatting, vet, staticcheck, golangci-lint, and that generated c
 	@git diff --exit-code --stat -- '*zz_generated*' docs/reference || { echo "generated code was out of date: commit what make generate wrote"; exit 1; }
 
 .PHONY: generate
-generate: ## Generate deep copies, defaults, validation, OpenAPI and the reference of the Ark kinds
+generate: ## Generate deep copies, defaults, validation, OpenAPI, lists and the reference of the Ark kinds
 	internal/apis/ark/generate.sh
+	go run ./internal/registry/kindlist internal/registry/zz_generated.kinds.go
 	go run ./internal/registry/refdoc docs/reference deploy/helm/ark-server/templates/_zz_generated.kinds.tpl
 
 .PHONY: fmt

@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/crds"
 )
 
-const aboutCRDs = `Print the CustomResourceDefinitions of the eleven Ark kinds, as YAML.
+const aboutCRDs = `Print the CustomResourceDefinitions of the Ark kinds, as YAML.
 
 A cluster that serves the kinds itself needs them: on the way back from
 ark-server, and for tools that look for them. They hold the same schemas,

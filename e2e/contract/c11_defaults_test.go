@@ -9,50 +9,33 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// defaulted are fields that the samples leave out, with the values that the CRDs give them.
-func defaulted() map[string]map[string]any {
-	return map[string]map[string]any{
-		"Model":     {"spec.type": "completions", "spec.pollInterval": "1m"},
-		"Query":     {"spec.type": "user"},
-		"Tool":      {"spec.http.method": "GET"},
-		"MCPServer": {"spec.timeout": "30s", "spec.pollInterval": "1m"},
-		"A2ATask":   {"spec.timeout": "12h", "spec.ttl": "720h", "spec.pollInterval": "5s"},
-		"A2AServer": {"spec.timeout": "5m", "spec.pollInterval": "1m"},
+// defaulted are the fields of the spec that a sample leaves out, with the values that its CRD gives them.
+func defaulted(kind registrytest.Sample) map[string]any {
+	fields := map[string]any{}
+	sample := &unstructured.Unstructured{Object: kind.Object("", "sample")}
+	for path, schema := range kind.Facts.Fields {
+		parts := strings.Split(path, ".")
+		_, isText := schema["default"].(string)
+		if !isText || parts[0] != "spec" || strings.ContainsAny(path, "[{") || field(sample, parts...) != nil {
+			continue
+		}
+		if _, hasParent := field(sample, parts[:len(parts)-1]...).(map[string]any); hasParent {
+			fields[path] = schema["default"]
+		}
 	}
-}
-
-// invalid are changes to the samples that break a rule, and the field that the refusal must name.
-func invalid() map[string]struct {
-	path  string
-	value any
-} {
-	type wrong = struct {
-		path  string
-		value any
-	}
-	return map[string]wrong{
-		"Agent":           {"spec.tools[0].type", "hammer"},
-		"Model":           {"spec.provider", "nobody"},
-		"Query":           {"spec.target.type", "robot"},
-		"Team":            {"spec.members[1].type", "crowd"},
-		"Tool":            {"spec.type", "hammer"},
-		"MCPServer":       {"spec.transport", "pigeon"},
-		"Memory":          {"spec.address", nil},
-		"A2ATask":         {"spec.taskId", ""},
-		"ArkConfig":       {"metadata.labels", map[string]any{"not a label!": "x"}},
-		"A2AServer":       {"spec.address", nil},
-		"ExecutionEngine": {"spec.address", nil},
-	}
+	return fields
 }
 
 func defaults(t *testing.T, p place) {
 	created := p.create(t, "one")
-	for path, want := range defaulted()[p.kind.Kind] {
+	for path, want := range defaulted(p.kind) {
 		parts := strings.Split(path, ".")
 		stored := want
-		if durations()[p.kind.Kind][strings.TrimPrefix(path, "spec.")] && !p.system.reference {
+		if durations(p.kind)[strings.TrimPrefix(path, "spec.")] && !p.system.reference {
 			stored = inGoForm(t, want)
 		}
 		if got := field(created, parts...); got != stored {
@@ -66,9 +49,9 @@ func defaults(t *testing.T, p place) {
 		// An object that an older server has stored without them.
 		eventually(t, "the rewritten object is read with its defaults", func() bool {
 			o := p.read(t, "one")
-			return o.GetLabels()["rewritten"] != "" || len(defaulted()[p.kind.Kind]) == 0
+			return o.GetLabels()["rewritten"] != "" || len(defaulted(p.kind)) == 0
 		})
-		for path, want := range defaulted()[p.kind.Kind] {
+		for path, want := range defaulted(p.kind) {
 			parts := strings.Split(path, ".")
 			if got := field(p.read(t, "one"), parts...); got != want {
 				t.Errorf("%s of an older object: %v, want %v", path, got, want)
@@ -79,15 +62,15 @@ func defaults(t *testing.T, p place) {
 		}
 	}
 
-	wrong := invalid()[p.kind.Kind]
-	broken := p.sample("broken", func(o object) { breakField(o, wrong.path, wrong.value) })
+	wrong := p.kind.Facts.Sample.Invalid
+	broken := p.sample("broken", func(o object) { breakField(o, wrong.Field, wrong.Value) })
 	a := p.post(t, broken)
-	p.refusedAt(t, a, wrong.path)
+	p.refusedAt(t, a, wrong.Field)
 	p.gone(t, "broken")
 	two := p.create(t, "two")
-	breakField(two, wrong.path, wrong.value)
-	p.refusedAt(t, p.put(t, two), wrong.path)
-	p.refusedAt(t, p.apply(t, "tester", broken), wrong.path)
+	breakField(two, wrong.Field, wrong.Value)
+	p.refusedAt(t, p.put(t, two), wrong.Field)
+	p.refusedAt(t, p.apply(t, "tester", broken), wrong.Field)
 	p.post(t, p.sample("x", func(o object) { o.SetName(p.name("Not_A_Name")) })).refused(t, 422, metav1.StatusReasonInvalid, "metadata.name")
 	p.post(t, p.sample("x", func(o object) { o.SetName("") })).refused(t, 422, metav1.StatusReasonInvalid, "name or generateName is required")
 }

@@ -6,20 +6,16 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// selectable are the fields beyond metadata by which each kind's objects may be selected.
-func selectable() map[string][]string {
-	return map[string][]string{
-		"Query":           {"status.phase", "spec.target.name", "spec.target.type", "spec.sessionId", "spec.conversationId"},
-		"Agent":           {"spec.modelRef.name", "spec.executionEngine.name"},
-		"Model":           {"spec.provider", "spec.type"},
-		"Tool":            {"spec.type"},
-		"A2ATask":         {"status.phase", "spec.queryRef.name", "spec.agentRef.name"},
-		"Team":            {"spec.strategy"},
-		"Memory":          {"status.phase"},
-		"ExecutionEngine": {"status.phase"},
-	}
+// selectable are the fields beyond metadata by which a kind's objects may be selected, but for conditions.
+func selectable(kind registrytest.Sample) []string {
+	all := install.Kinds()
+	at := slices.IndexFunc(all, func(k install.Kind) bool { return k.Name == kind.Kind })
+	return slices.DeleteFunc(slices.Clone(all[at].Selectable), func(path string) bool { return strings.HasPrefix(path, "status.conditions.") })
 }
 
 func fieldSelectors(t *testing.T, p place) {
@@ -60,7 +56,7 @@ func fieldSelectors(t *testing.T, p place) {
 	if got := len(p.list(t)); got != 2 {
 		t.Errorf("after refused deletes there are %d objects", got)
 	}
-	for _, path := range selectable()[p.kind.Kind] {
+	for _, path := range selectable(p.kind) {
 		if p.system.reference { // These CRDs declare no selectableFields.
 			p.get(t, p.query("fieldSelector="+path+"=x")).refused(t, 400, metav1.StatusReasonBadRequest)
 			continue

@@ -1,24 +1,24 @@
 package contract
 
 import (
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/clienttypes"
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// durations are fields that hold a duration, by kind, with what users write there. Those that are true are stored as Go writes them.
-func durations() map[string]map[string]bool {
-	return map[string]map[string]bool{
-		"Agent":     {},
-		"Model":     {"pollInterval": true},
-		"Query":     {"ttl": true, "timeout": true},
-		"MCPServer": {"pollInterval": false},
-		"A2ATask":   {"ttl": false, "timeout": false, "pollInterval": false},
-		"ArkConfig": {"queryTTL": false},
-		"A2AServer": {"pollInterval": false},
+// durations are the fields of a kind's spec that hold a duration. Those that are true are stored as Go writes them, the others as users do.
+func durations(kind registrytest.Sample) map[string]bool {
+	fields := map[string]bool{}
+	for _, path := range kind.Facts.Durations() {
+		if name, inSpec := strings.CutPrefix(path, "spec."); inSpec && !strings.ContainsAny(name, ".[{") {
+			fields[name] = kind.Facts.Mutated
+		}
 	}
+	return fields
 }
 
 // spellings are what a user writes, and what Go clients write back.
@@ -42,7 +42,7 @@ func goClients(t *testing.T, p place) {
 	if p.system.reference {
 		// Definitions keep durations as they are written, and Ark's webhooks are not installed: only Go's own spelling holds.
 		spelled := func(o object) {
-			for name := range durations()[p.kind.Kind] {
+			for name := range durations(p.kind) {
 				set(t, o, "5m0s", "spec", name)
 			}
 		}
@@ -53,12 +53,12 @@ func goClients(t *testing.T, p place) {
 	writeBack(t, p.putStatus(t, p.withStatus(p.create(t, "with-status"))).want(t, 200).object(t))
 	for written, goForm := range spellings {
 		spelled := p.sample("spelled-"+written, func(o object) {
-			for name := range durations()[p.kind.Kind] {
+			for name := range durations(p.kind) {
 				set(t, o, written, "spec", name)
 			}
 		})
 		stored := p.apply(t, "user", spelled).want(t, 201).object(t)
-		for name, rewritten := range durations()[p.kind.Kind] {
+		for name, rewritten := range durations(p.kind) {
 			want := written
 			if rewritten {
 				want = goForm

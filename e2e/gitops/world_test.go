@@ -28,22 +28,21 @@ type world struct {
 	manifests []*unstructured.Unstructured
 }
 
-// more are fields of manifests with durations that Go writes in another form, and with values that are defaults.
-var more = map[string]string{
-	"Model":     `{"pollInterval":"5m","type":"completions"}`,
-	"Query":     `{"ttl":"48h","timeout":"90s","type":"user"}`,
-	"MCPServer": `{"pollInterval":"2m","timeout":"45s"}`,
-	"A2AServer": `{"pollInterval":"1h"}`,
-	"ArkConfig": `{"queryTTL":"36h"}`,
-	"A2ATask":   `{"timeout":"2h"}`,
-}
-
-// drifts are changes that somebody makes by hand to what the repository says.
-var drifts = map[string]string{
-	"Agent": `{"prompt":"Drifted."}`, "Model": `{"model":{"value":"drifted"}}`, "Query": `{"input":"Drifted."}`,
-	"Team": `{"members":[{"name":"writer","type":"agent"}]}`, "Tool": `{"description":"Drifted."}`, "A2ATask": `{"taskId":"drifted"}`, "ArkConfig": `{"queryTTL":"1h"}`,
-	"MCPServer": `{"address":{"value":"http://drifted.example.com"}}`, "Memory": `{"address":{"value":"http://drifted.example.com"}}`,
-	"A2AServer": `{"address":{"value":"http://drifted.example.com"}}`, "ExecutionEngine": `{"address":{"value":"http://drifted.example.com"}}`,
+// more returns a sample with durations that Go writes in another form, and with values that are defaults.
+func more(kind registrytest.Sample) map[string]any {
+	fields := map[string]any{}
+	for path, schema := range kind.Facts.Fields {
+		name, inSpec := strings.CutPrefix(path, "spec.")
+		if !inSpec || strings.ContainsAny(name, ".[{") {
+			continue
+		}
+		if schema["go"] == "duration" {
+			fields[name] = "5m"
+		} else if text, ok := schema["default"].(string); ok {
+			fields[name] = text
+		}
+	}
+	return fields
 }
 
 func newWorld(t *testing.T, config *rest.Config) *world {
@@ -76,14 +75,8 @@ func newWorld(t *testing.T, config *rest.Config) *world {
 			add(needed)
 		}
 		object := kind.Object(namespace, "sample")
-		if text, found := more[kind.Kind]; found {
-			var fields map[string]any
-			if err := json.Unmarshal([]byte(text), &fields); err != nil {
-				t.Fatal(err)
-			}
-			for field, value := range fields {
-				object["spec"].(map[string]any)[field] = value
-			}
+		for field, value := range more(kind) {
+			object["spec"].(map[string]any)[field] = value
 		}
 		add(object)
 	}
@@ -197,7 +190,7 @@ func (w *world) drift(t *testing.T) {
 			}
 			return
 		}
-		body := []byte(`{"spec":` + drifts[kind.Kind] + `}`)
+		body := []byte(`{"spec":` + kind.Changed + `}`)
 		if _, err := w.resource(m).Patch(t.Context(), m.GetName(), types.MergePatchType, body, metav1.PatchOptions{FieldManager: "somebody"}); err != nil {
 			t.Errorf("change %s: %v", m.GetKind(), err)
 		}
@@ -214,7 +207,7 @@ func (w *world) healed(t *testing.T) error {
 			return
 		}
 		var drifted map[string]any
-		if err := json.Unmarshal([]byte(drifts[kind.Kind]), &drifted); err != nil {
+		if err := json.Unmarshal([]byte(kind.Changed), &drifted); err != nil {
 			t.Fatal(err)
 		}
 		want, have := m.Object["spec"].(map[string]any), live.Object["spec"].(map[string]any)

@@ -11,102 +11,22 @@ import (
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/golden"
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
 var update = flag.Bool("update", false, "write the golden files of TestGolden anew")
-
-// goldenCase is a kind's session: which example, what it refers to, and how it is changed.
-type goldenCase struct {
-	plural string
-	// example is the file in docs/examples; needs are the files that its object refers to.
-	example string
-	needs   []string
-	// old and changed are texts of the example, for diff and apply; edit is what sed does to it in an editor.
-	old, changed, edit string
-	// waits is what kubectl waits for while the status is written.
-	waits string
-}
-
-func goldenCases() []goldenCase {
-	return []goldenCase{
-		{
-			plural: "agents", example: "08-agent.yaml", needs: []string{"00-secrets.yaml", "02-model.yaml", "05-tool.yaml"},
-			old: "about the weather\n", changed: "about the weather and the tides\n", edit: "s/value: English/value: Portuguese/",
-			waits: "condition=Available",
-		},
-		{
-			plural: "models", example: "02-model.yaml", needs: []string{"00-secrets.yaml"},
-			old: "gpt-4.1-mini", changed: "gpt-4.1", edit: `s/value: "0.2"/value: "0.7"/`,
-			waits: "condition=ModelAvailable",
-		},
-		{
-			plural: "queries", example: "10-query.yaml", needs: []string{"00-secrets.yaml", "02-model.yaml", "05-tool.yaml", "08-agent.yaml", "09-team.yaml"},
-			old: "timeout: 5m", changed: "timeout: 7m", edit: "s/value: Lisbon/value: Porto/",
-			waits: "condition=Completed",
-		},
-		{
-			plural: "teams", example: "09-team.yaml", needs: []string{"00-secrets.yaml", "02-model.yaml", "05-tool.yaml", "08-agent.yaml"},
-			old: "Advises on trips", changed: "Advises on journeys", edit: "s/description: Advises/description: Gives advice/",
-			waits: "condition=Available=True",
-		},
-		{
-			plural: "tools", example: "05-tool.yaml",
-			old: "of the next days", changed: "of the next five days", edit: "s/timeout: 10s/timeout: 20s/",
-			waits: "jsonpath={.status.state}=Ready",
-		},
-		{
-			plural: "mcpservers", example: "04-mcpserver.yaml",
-			old: "timeout: 30s", changed: "timeout: 45s", edit: "s/path: .mcp/path: \\/tools/",
-			waits: "condition=Available",
-		},
-		{
-			plural: "memories", example: "03-memory.yaml",
-			old: "port: http", changed: "port: https", edit: "s/name: ark-broker/name: ark-memory/",
-			waits: "jsonpath={.status.phase}=ready",
-		},
-		{
-			plural: "a2atasks", example: "11-a2atask.yaml",
-			old: "priority: 1", changed: "priority: 2", edit: "s/currency: EUR/currency: CHF/",
-			waits: "jsonpath={.status.phase}=running",
-		},
-		{
-			plural: "arkconfigs", example: "01-arkconfig.yaml",
-			old: "queryTTL: 168h", changed: "queryTTL: 240h", edit: "s/queryTTL: 240h/queryTTL: 336h/",
-			waits: "jsonpath={.spec.queryTTL}", // Its status has no fields.
-		},
-		{
-			plural: "a2aservers", example: "07-a2aserver.yaml",
-			old: "flights and hotels", changed: "flights, trains and hotels", edit: "s/value: https:..agents/value: https:\\/\\/agents2/",
-			waits: "condition=Ready",
-		},
-		{
-			plural: "executionengines", example: "06-executionengine.yaml",
-			old: "with LangChain", changed: "with LangChain and LangGraph", edit: "s/port: http/port: grpc/",
-			waits: "jsonpath={.status.phase}=ready",
-		},
-	}
-}
 
 // TestGolden holds what a user sees of each kind, in a session from apply to delete, to the files in testdata: one server, the kinds
 // beside each other. Ages, uids, times and versions are replaced (normalize_test.go). Write the files with -update, and read the
 // difference before you commit it.
 func TestGolden(t *testing.T) {
 	c := newCluster(t, component.ArkOptions{})
-	seen := map[string]bool{}
-	for _, g := range goldenCases() {
-		seen[g.plural] = true
-	}
-	for _, sample := range registrytest.Samples() {
-		if !seen[sample.Plural] {
-			t.Errorf("%s have no session", sample.Plural)
-		}
-	}
 	t.Run("kinds", func(t *testing.T) { // Returns when all of them have ended.
-		for _, g := range goldenCases() {
-			t.Run(g.plural, func(t *testing.T) {
+		for _, sample := range registrytest.Samples() {
+			t.Run(sample.Plural, func(t *testing.T) {
 				t.Parallel()
-				newSession(t, c, g).run(t)
+				newSession(t, c, sample).run(t)
 			})
 		}
 	})
@@ -115,35 +35,35 @@ func TestGolden(t *testing.T) {
 // session is a kind's transcript as it grows.
 type session struct {
 	*cluster
-	goldenCase
+	facts.Session
 	sample registrytest.Sample
+	plural string
 	// object is kind/name, namespace where the session takes place.
 	object, name, namespace string
 	manifest                string
 	text                    strings.Builder
 }
 
-func newSession(t *testing.T, c *cluster, g goldenCase) *session {
+func newSession(t *testing.T, c *cluster, sample registrytest.Sample) *session {
 	t.Helper()
-	s := &session{cluster: c, goldenCase: g, namespace: "golden-" + g.plural}
-	for _, sample := range registrytest.Samples() {
-		if sample.Plural == g.plural {
-			s.sample = sample
-		}
+	s := &session{cluster: c, Session: sample.Facts.Session, sample: sample, plural: sample.Plural, namespace: "golden-" + sample.Plural}
+	examples, err := filepath.Glob(filepath.Join(s.root, "docs", "examples", "*-"+strings.ToLower(sample.Kind)+".yaml"))
+	if err != nil || len(examples) != 1 {
+		t.Fatalf("want one example of %s, have %q, %v", sample.Kind, examples, err)
 	}
-	s.manifest = s.read(t, g.example)
+	s.manifest = s.read(t, examples[0])
 	_, after, _ := strings.Cut(s.manifest, "\n  name: ")
 	s.name, _, _ = strings.Cut(after, "\n")
-	s.object = g.plural + "/" + s.name
-	if !strings.Contains(s.manifest, g.old) {
-		t.Fatalf("no %q in %s", g.old, g.example)
+	s.object = s.plural + "/" + s.name
+	if s.Old == "" || !strings.Contains(s.manifest, s.Old) {
+		t.Fatalf("no %q, which the session in the facts changes, in %s", s.Old, examples[0])
 	}
 	return s
 }
 
-func (s *session) read(t *testing.T, example string) string {
+func (s *session) read(t *testing.T, file string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(s.root, "docs", "examples", example))
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,9 +72,9 @@ func (s *session) read(t *testing.T, example string) string {
 
 func (s *session) run(t *testing.T) {
 	s.cluster.namespace(t, s.namespace)
-	if len(s.needs) > 0 {
+	if len(s.Needs) > 0 {
 		args := []string{"apply", "-n", s.namespace}
-		for _, file := range s.needs {
+		for _, file := range s.Needs {
 			args = append(args, "-f", filepath.Join(s.root, "docs", "examples", file))
 		}
 		s.cluster.run(t, args...)
@@ -188,7 +108,7 @@ func (s *session) applies(t *testing.T) {
 
 // status has somebody wait for a status while it is written, and shows it.
 func (s *session) status(t *testing.T) {
-	args := s.args("wait", s.object, "--for="+s.waits, "--timeout="+patience.String())
+	args := s.args("wait", s.object, "--for="+s.Waits, "--timeout="+patience.String())
 	waiter, err := s.kubectl.Start(args...)
 	if err != nil {
 		t.Fatal(err)
@@ -207,11 +127,11 @@ func (s *session) status(t *testing.T) {
 
 // changes has the object changed in each of the ways that kubectl knows.
 func (s *session) changes(t *testing.T) {
-	changed := strings.Replace(s.manifest, s.old, s.changed, 1)
-	s.comment("in the file, " + quote(s.old) + " becomes " + quote(s.changed))
+	changed := strings.Replace(s.manifest, s.Old, s.Changed, 1)
+	s.comment("in the file, " + quote(s.Old) + " becomes " + quote(s.Changed))
 	s.do(t, failed, changed, "diff", "-f", "-")
 	s.do(t, ok, changed, "apply", "-f", "-")
-	s.comment("the editor: sed -i '" + s.edit + "'")
+	s.comment("the editor: sed -i '" + s.Edit + "'")
 	s.edits(t, "edit", s.object)
 	s.comment("the first file again, server side: somebody has edited what it says")
 	s.do(t, failed, s.manifest, "apply", "--server-side", "-f", "-")
@@ -225,7 +145,7 @@ func (s *session) changes(t *testing.T) {
 func (s *session) edits(t *testing.T, args ...string) {
 	t.Helper()
 	editor := filepath.Join(t.TempDir(), "editor")
-	if err := os.WriteFile(editor, []byte("#!/bin/sh\nexec sed -i '"+s.edit+"' \"$1\"\n"), 0o700); err != nil {
+	if err := os.WriteFile(editor, []byte("#!/bin/sh\nexec sed -i '"+s.Edit+"' \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	s.with(t, s.kubectl.With("KUBE_EDITOR="+editor), ok, "", args...)

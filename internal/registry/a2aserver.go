@@ -3,14 +3,12 @@ package registry
 import (
 	"context"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
-func a2aServer() Kind {
+func defineA2AServer() Kind {
 	return define(definition[v1prealpha1.A2AServer, v1prealpha1.A2AServerSpec, *v1prealpha1.A2AServerStatus]{
-		kind:   install.A2AServer(),
 		spec:   func(o *v1prealpha1.A2AServer) *v1prealpha1.A2AServerSpec { return &o.Spec },
 		status: func(o *v1prealpha1.A2AServer) **v1prealpha1.A2AServerStatus { return &o.Status },
 		columns: []column[v1prealpha1.A2AServer]{

@@ -1,13 +1,11 @@
 package registry
 
 import (
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func a2aTask() Kind {
+func defineA2ATask() Kind {
 	return define(definition[v1alpha1.A2ATask, v1alpha1.A2ATaskSpec, *v1alpha1.A2ATaskStatus]{
-		kind:   install.A2ATask(),
 		spec:   func(o *v1alpha1.A2ATask) *v1alpha1.A2ATaskSpec { return &o.Spec },
 		status: func(o *v1alpha1.A2ATask) **v1alpha1.A2ATaskStatus { return &o.Status },
 		columns: []column[v1alpha1.A2ATask]{

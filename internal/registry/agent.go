@@ -3,14 +3,12 @@ package registry
 import (
 	"context"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func agent() Kind {
+func defineAgent() Kind {
 	return define(definition[v1alpha1.Agent, v1alpha1.AgentSpec, *v1alpha1.AgentStatus]{
-		kind:   install.Agent(),
 		spec:   func(o *v1alpha1.Agent) *v1alpha1.AgentSpec { return &o.Spec },
 		status: func(o *v1alpha1.Agent) **v1alpha1.AgentStatus { return &o.Status },
 		columns: []column[v1alpha1.Agent]{

@@ -5,14 +5,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func arkConfig() Kind {
+func defineArkConfig() Kind {
 	return define(definition[v1alpha1.ArkConfig, v1alpha1.ArkConfigSpec, *v1alpha1.ArkConfigStatus]{
-		kind:   install.ArkConfig(),
 		spec:   func(o *v1alpha1.ArkConfig) *v1alpha1.ArkConfigSpec { return &o.Spec },
 		status: func(o *v1alpha1.ArkConfig) **v1alpha1.ArkConfigStatus { return &o.Status },
 		columns: []column[v1alpha1.ArkConfig]{

@@ -97,7 +97,7 @@ func TestSpellDurations(t *testing.T) {
 					old = &v1alpha1.Query{Spec: v1alpha1.QuerySpec{TTL: duration(c.was)}}
 				}
 				obj := &v1alpha1.Query{Spec: v1alpha1.QuerySpec{TTL: duration(c.is)}}
-				query().spellDurations(obj, old, goForm)
+				defineQuery().spellDurations(obj, old, goForm)
 				if got := textOf(obj.Spec.TTL); got != want {
 					t.Errorf("in Go's form %t: %q, want %q", goForm, got, want)
 				}

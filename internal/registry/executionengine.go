@@ -1,14 +1,12 @@
 package registry
 
 import (
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
-func executionEngine() Kind {
+func defineExecutionEngine() Kind {
 	return define(definition[v1prealpha1.ExecutionEngine, v1prealpha1.ExecutionEngineSpec, *v1prealpha1.ExecutionEngineStatus]{
-		kind:   install.ExecutionEngine(),
 		spec:   func(o *v1prealpha1.ExecutionEngine) *v1prealpha1.ExecutionEngineSpec { return &o.Spec },
 		status: func(o *v1prealpha1.ExecutionEngine) **v1prealpha1.ExecutionEngineStatus { return &o.Status },
 		columns: []column[v1prealpha1.ExecutionEngine]{

@@ -52,19 +52,14 @@ type parts struct {
 	durations, statusDurations places
 }
 
-// Kinds returns all kinds of the API, in the order of install.Kinds.
-func Kinds() []Kind {
-	return []Kind{
-		arkConfig(), memory(), model(), mcpServer(), a2aServer(), executionEngine(), tool(), agent(), team(), query(), a2aTask(),
-	}
-}
+// Kinds returns all kinds of the API, in the order of install.Kinds. Each kind's definition is the function
+// define<Kind> in its own file; make generate lists them.
+func Kinds() []Kind { return definitions() }
 
 // definition is what a kind's own file says about it.
 //
-// T is the object's type, which kind makes; S and U are the types of its spec
-// and status fields.
+// T is the object's type; S and U are the types of its spec and status fields.
 type definition[T, S, U any] struct {
-	kind    install.Kind
 	spec    func(*T) *S
 	status  func(*T) *U
 	columns []column[T]
@@ -95,7 +90,7 @@ type object[T any] interface {
 func define[T, S, U any, P object[T]](d definition[T, S, U]) Kind {
 	typed := func(obj runtime.Object) *T { return (*T)(obj.(P)) }
 	k := Kind{
-		Kind: d.kind,
+		Kind: install.Of[T](),
 		parts: parts{
 			specOf:   func(obj runtime.Object) any { return d.spec(typed(obj)) },
 			statusOf: func(obj runtime.Object) any { return d.status(typed(obj)) },

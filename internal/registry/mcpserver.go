@@ -1,14 +1,12 @@
 package registry
 
 import (
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func mcpServer() Kind {
+func defineMCPServer() Kind {
 	return define(definition[v1alpha1.MCPServer, v1alpha1.MCPServerSpec, *v1alpha1.MCPServerStatus]{
-		kind:   install.MCPServer(),
 		spec:   func(o *v1alpha1.MCPServer) *v1alpha1.MCPServerSpec { return &o.Spec },
 		status: func(o *v1alpha1.MCPServer) **v1alpha1.MCPServerStatus { return &o.Status },
 		columns: []column[v1alpha1.MCPServer]{

@@ -1,13 +1,11 @@
 package registry
 
 import (
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func memory() Kind {
+func defineMemory() Kind {
 	return define(definition[v1alpha1.Memory, v1alpha1.MemorySpec, *v1alpha1.MemoryStatus]{
-		kind:   install.Memory(),
 		spec:   func(o *v1alpha1.Memory) *v1alpha1.MemorySpec { return &o.Spec },
 		status: func(o *v1alpha1.Memory) **v1alpha1.MemoryStatus { return &o.Status },
 		columns: []column[v1alpha1.Memory]{

@@ -3,14 +3,12 @@ package registry
 import (
 	"context"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func model() Kind {
+func defineModel() Kind {
 	return define(definition[v1alpha1.Model, v1alpha1.ModelSpec, *v1alpha1.ModelStatus]{
-		kind:   install.Model(),
 		spec:   func(o *v1alpha1.Model) *v1alpha1.ModelSpec { return &o.Spec },
 		status: func(o *v1alpha1.Model) **v1alpha1.ModelStatus { return &o.Status },
 		columns: []column[v1alpha1.Model]{

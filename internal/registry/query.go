@@ -3,14 +3,12 @@ package registry
 import (
 	"context"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func query() Kind {
+func defineQuery() Kind {
 	return define(definition[v1alpha1.Query, v1alpha1.QuerySpec, *v1alpha1.QueryStatus]{
-		kind:   install.Query(),
 		spec:   func(o *v1alpha1.Query) *v1alpha1.QuerySpec { return &o.Spec },
 		status: func(o *v1alpha1.Query) **v1alpha1.QueryStatus { return &o.Status },
 		columns: []column[v1alpha1.Query]{

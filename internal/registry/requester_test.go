@@ -50,7 +50,7 @@ func as(name string) context.Context {
 }
 
 func TestServiceAccountNeedsImpersonation(t *testing.T) {
-	s := strategyFor(query(), rights{"ann impersonate serviceaccounts team-a/runner": true})
+	s := strategyFor(defineQuery(), rights{"ann impersonate serviceaccounts team-a/runner": true})
 	account := "runner"
 	q := &v1alpha1.Query{
 		ObjectMeta: metav1.ObjectMeta{Name: "q", Namespace: "team-a"},
@@ -81,7 +81,7 @@ func TestServiceAccountNeedsImpersonation(t *testing.T) {
 }
 
 func TestInlineToolsNeedTheirAuthorsPermission(t *testing.T) {
-	s := strategyFor(tool(), rights{"ann use inlinetools team-a/csv": true})
+	s := strategyFor(defineTool(), rights{"ann use inlinetools team-a/csv": true})
 	fresh := func() *v1alpha1.Tool {
 		return &v1alpha1.Tool{
 			ObjectMeta: metav1.ObjectMeta{Name: "csv", Namespace: "team-a", Labels: map[string]string{rules.SkipLabel: "true"}},
@@ -114,7 +114,7 @@ func TestInlineToolsNeedTheirAuthorsPermission(t *testing.T) {
 }
 
 func TestToolsDoNotBecomeInline(t *testing.T) {
-	s := strategyFor(tool(), rights{"ann use inlinetools team-a/csv": true})
+	s := strategyFor(defineTool(), rights{"ann use inlinetools team-a/csv": true})
 	old := &v1alpha1.Tool{ObjectMeta: metav1.ObjectMeta{Name: "csv", Namespace: "team-a"},
 		Spec: v1alpha1.ToolSpec{Type: v1alpha1.ToolAgent, Agent: &v1alpha1.LocalReference{Name: "a"}}}
 	tool := old.DeepCopy()

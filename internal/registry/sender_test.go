@@ -21,6 +21,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
 // keyed holds the data of one Secret and one ConfigMap, both named held in team-a, or nil for none.
@@ -54,62 +55,24 @@ func (k *keyed) ConfigMap(_ context.Context, namespace, name, _ string) (map[str
 	return k.get(namespace, name)
 }
 
-const (
-	modelOf = `{"model":%s,"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"}}}}`
-	openAI  = `{"model":{"value":"m"},"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},%s}}}`
-	bedrock = `{"model":{"value":"m"},"provider":"bedrock","config":{"bedrock":{%s}}}`
-	azure   = `{"model":{"value":"m"},"provider":"azure","config":{"azure":{"baseUrl":{"value":"https://a.example"},%s}}}`
-)
-
-// references are all the places of all kinds that can refer to a Secret or a ConfigMap. The spec has
-// one %s for a value source.
-var references = []struct {
-	place string
+// referencePlace is a place where a kind's spec may refer to a Secret or a ConfigMap.
+type referencePlace struct {
+	place string // the kind and the path
 	kind  Kind
-	spec  string
-}{
-	{"Query.parameters", query(), `{"input":"x","selector":{},"parameters":[{"name":"p",%s}]}`},
-	{"Query.overrides.headers", query(), `{"input":"x","selector":{},"overrides":[{"resourceType":"model","headers":[{"name":"h","value":%s}]}]}`},
-	{"Agent.parameters", agent(), `{"parameters":[{"name":"p",%s}]}`},
-	{"Agent.overrides.headers", agent(), `{"overrides":[{"resourceType":"model","headers":[{"name":"h","value":%s}]}]}`},
-	{"Agent.tools.functions", agent(), `{"tools":[{"type":"mcp","name":"t","functions":[{"name":"f",%s}]}]}`},
-	{"Agent.tools.partial.parameters", agent(), `{"tools":[{"type":"mcp","name":"t","partial":{"name":"t","parameters":[{"name":"f",%s}]}}]}`},
-	{"Model.model", model(), modelOf},
-	{"Model.config.openai.baseUrl", model(), `{"model":{"value":"m"},"provider":"openai","config":{"openai":{"baseUrl":%s,"apiKey":{"value":"x"}}}}`},
-	{"Model.config.openai.apiKey", model(), `{"model":{"value":"m"},"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://a.example"},"apiKey":%s}}}`},
-	{"Model.config.openai.headers", model(), strings.Replace(openAI, "%s", `"headers":[{"name":"h","value":%s}]`, 1)},
-	{"Model.config.openai.properties", model(), strings.Replace(openAI, "%s", `"properties":{"p":%s}`, 1)},
-	{"Model.config.anthropic.baseUrl", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":%s,"apiKey":{"value":"x"}}}}`},
-	{"Model.config.anthropic.apiKey", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":%s}}}`},
-	{"Model.config.anthropic.version", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},"version":%s}}}`},
-	{"Model.config.anthropic.headers", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},"headers":[{"name":"h","value":%s}]}}}`},
-	{"Model.config.anthropic.properties", model(), `{"model":{"value":"m"},"provider":"anthropic","config":{"anthropic":{"baseUrl":{"value":"https://a.example"},"apiKey":{"value":"x"},"properties":{"p":%s}}}}`},
-	{"Model.config.bedrock.baseUrl", model(), strings.Replace(bedrock, "%s", `"baseUrl":%s`, 1)},
-	{"Model.config.bedrock.region", model(), strings.Replace(bedrock, "%s", `"region":%s`, 1)},
-	{"Model.config.bedrock.accessKeyId", model(), strings.Replace(bedrock, "%s", `"accessKeyId":%s`, 1)},
-	{"Model.config.bedrock.secretAccessKey", model(), strings.Replace(bedrock, "%s", `"secretAccessKey":%s`, 1)},
-	{"Model.config.bedrock.sessionToken", model(), strings.Replace(bedrock, "%s", `"sessionToken":%s`, 1)},
-	{"Model.config.bedrock.apiKey", model(), strings.Replace(bedrock, "%s", `"apiKey":%s`, 1)},
-	{"Model.config.bedrock.modelArn", model(), strings.Replace(bedrock, "%s", `"modelArn":%s`, 1)},
-	{"Model.config.bedrock.properties", model(), strings.Replace(bedrock, "%s", `"properties":{"p":%s}`, 1)},
-	{"Model.config.azure.baseUrl", model(), `{"model":{"value":"m"},"provider":"azure","config":{"azure":{"baseUrl":%s,"apiKey":{"value":"x"}}}}`},
-	{"Model.config.azure.apiKey", model(), strings.Replace(azure, "%s", `"apiKey":%s`, 1)},
-	{"Model.config.azure.apiVersion", model(), strings.Replace(azure, "%s", `"apiKey":{"value":"x"},"apiVersion":%s`, 1)},
-	{"Model.config.azure.headers", model(), strings.Replace(azure, "%s", `"apiKey":{"value":"x"},"headers":[{"name":"h","value":%s}]`, 1)},
-	{"Model.config.azure.properties", model(), strings.Replace(azure, "%s", `"apiKey":{"value":"x"},"properties":{"p":%s}`, 1)},
-	{"Model.config.azure.auth.apiKey", model(), strings.Replace(azure, "%s", `"auth":{"apiKey":%s}`, 1)},
-	{"Model.config.azure.auth.managedIdentity.clientId", model(), strings.Replace(azure, "%s", `"auth":{"managedIdentity":{"clientId":%s}}`, 1)},
-	{"Model.config.azure.auth.workloadIdentity.clientId", model(), strings.Replace(azure, "%s", `"auth":{"workloadIdentity":{"clientId":%s,"tenantId":{"value":"x"}}}`, 1)},
-	{"Model.config.azure.auth.workloadIdentity.tenantId", model(), strings.Replace(azure, "%s", `"auth":{"workloadIdentity":{"clientId":{"value":"x"},"tenantId":%s}}`, 1)},
-	{"MCPServer.address", mcpServer(), `{"transport":"http","address":%s}`},
-	{"MCPServer.headers", mcpServer(), `{"transport":"http","address":{"value":"http://a"},"headers":[{"name":"h","value":%s}]}`},
-	{"A2AServer.address", a2aServer(), `{"address":%s}`},
-	{"A2AServer.headers", a2aServer(), `{"address":{"value":"http://a"},"headers":[{"name":"h","value":%s}]}`},
-	{"ExecutionEngine.address", executionEngine(), `{"address":%s}`},
-	{"Memory.address", memory(), `{"address":%s}`},
-	{"Memory.headers", memory(), `{"address":{"value":"http://a"},"headers":[{"name":"h","value":%s}]}`},
-	{"Tool.http.bodyParameters", tool(), `{"type":"http","http":{"url":"http://a","bodyParameters":[{"name":"p",%s}]}}`},
-	{"Tool.http.headers", tool(), `{"type":"http","http":{"url":"http://a","headers":[{"name":"h","value":%s}]}}`},
+	// spec has a verb in the place of the value, or, in an element of a list, of the value's source.
+	spec string
+}
+
+// references returns every such place, as the facts have them.
+func references(t *testing.T) []referencePlace {
+	t.Helper()
+	var all []referencePlace
+	for _, kind := range Kinds() {
+		for _, r := range registrytest.Of(kind.Name).Facts.References {
+			all = append(all, referencePlace{kind.Name + "." + r.Place, kind, r.Spec})
+		}
+	}
+	return all
 }
 
 // outcomes are what a reference may find. The content is no URL that a policy allows.
@@ -152,6 +115,9 @@ func objectOf(t *testing.T, kind Kind, spec, source string) runtime.Object {
 	return obj
 }
 
+// parameters is the spec of a Query with a parameter that has a source.
+const parameters = `{"input":"x","selector":{},"parameters":[{"name":"p",%s}]}`
+
 const secretSource = `"valueFrom":{"secretKeyRef":{"name":"held","key":"token"}}`
 
 // A user learns of Secrets and ConfigMaps what the right to get them allows: who lacks it gets the
@@ -159,7 +125,7 @@ const secretSource = `"valueFrom":{"secretKeyRef":{"name":"held","key":"token"}}
 func TestReferencesTellNothingToUsersWithoutTheRight(t *testing.T) {
 	allow := rights{"ann get secrets team-a/held": true, "ann get configmaps team-a/held": true}
 	checked := map[string]bool{}
-	for _, r := range references {
+	for _, r := range references(t) {
 		for _, source := range []struct{ kind, text string }{
 			{"secret", secretSource},
 			{"configMap", strings.Replace(secretSource, "secretKeyRef", "configMapKeyRef", 1)},
@@ -207,8 +173,9 @@ func TestReferencesTellNothingToUsersWithoutTheRight(t *testing.T) {
 	}
 }
 
-// Every place of every kind that can hold a reference is in the table.
-func TestReferencesAreAllInTheTable(t *testing.T) {
+// Every place of every kind that can hold a reference is in the facts.
+func TestReferencesAreAllInTheFacts(t *testing.T) {
+	listed := references(t)
 	want := map[string]bool{}
 	for _, kind := range Kinds() {
 		for _, place := range secretKeyRefs(reflect.TypeOf(kind.New()).Elem(), kind.Name, nil) {
@@ -216,18 +183,12 @@ func TestReferencesAreAllInTheTable(t *testing.T) {
 		}
 	}
 	for place := range want {
-		if !slices.ContainsFunc(references, func(r struct {
-			place string
-			kind  Kind
-			spec  string
-		}) bool {
-			return r.place == place
-		}) {
-			t.Errorf("%s may refer to a Secret and is not in the table", place)
+		if !slices.ContainsFunc(listed, func(r referencePlace) bool { return r.place == place }) {
+			t.Errorf("%s may refer to a Secret and is not in the facts", place)
 		}
 	}
-	if len(want) != len(references) {
-		t.Errorf("%d places, %d in the table", len(want), len(references))
+	if len(want) != len(listed) {
+		t.Errorf("%d places, %d in the facts", len(want), len(listed))
 	}
 }
 
@@ -266,16 +227,16 @@ func secretKeyRefs(t reflect.Type, path string, above []reflect.Type) []string {
 // What somebody else has put into an object stays there when a user without the right edits it, also
 // if it moves; the user cannot add another key of it.
 func TestReferencesOfOthersStay(t *testing.T) {
-	rules := rulesWith(query(), &keyed{data: map[string]string{"token": "x"}}, rights{})
+	rules := rulesWith(defineQuery(), &keyed{data: map[string]string{"token": "x"}}, rights{})
 	const spec = `{"input":"x","selector":{},"parameters":[%s]}`
 	update := func(before, after string) field.ErrorList {
-		obj := objectOf(t, query(), strings.Replace(spec, "%s", after, 1), "")
+		obj := objectOf(t, defineQuery(), strings.Replace(spec, "%s", after, 1), "")
 		m, err := meta.Accessor(obj)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m.SetGeneration(2)
-		return rules.check(as("bob"), obj, objectOf(t, query(), strings.Replace(spec, "%s", before, 1), ""))
+		return rules.check(as("bob"), obj, objectOf(t, defineQuery(), strings.Replace(spec, "%s", before, 1), ""))
 	}
 	mine, theirs, another := `{"name":"a","value":"x"}`, `{"name":"b",`+secretSource+`}`, `{"name":"c",`+strings.Replace(secretSource, "token", "other", 1)+`}`
 	if errs := update(mine+","+theirs, theirs); len(errs) > 0 {
@@ -289,7 +250,7 @@ func TestReferencesOfOthersStay(t *testing.T) {
 // Requests without a user come from the server itself.
 func TestReferencesOfTheServerItself(t *testing.T) {
 	objects := &keyed{data: map[string]string{"token": "x"}}
-	if errs := faultsFor(t, context.Background(), query(), references[0].spec, secretSource, objects, rights{}); len(errs) > 0 || objects.reads != 1 {
+	if errs := faultsFor(t, context.Background(), defineQuery(), parameters, secretSource, objects, rights{}); len(errs) > 0 || objects.reads != 1 {
 		t.Errorf("%d reads, %v", objects.reads, errs)
 	}
 }
@@ -298,7 +259,7 @@ func TestReferencesOfTheServerItself(t *testing.T) {
 func TestReferencesThatCannotBeRead(t *testing.T) {
 	allow := rights{"ann get secrets team-a/held": true}
 	objects := &keyed{err: errors.New("unexpected character in secret-content")}
-	errs := faultsFor(t, as("ann"), query(), references[0].spec, secretSource, objects, allow)
+	errs := faultsFor(t, as("ann"), defineQuery(), parameters, secretSource, objects, allow)
 	if len(errs) != 1 || errs[0].Type != field.ErrorTypeInternal || strings.Contains(errs[0].Error(), "content") {
 		t.Errorf("got %v", errs)
 	}
@@ -343,7 +304,7 @@ func TestReferencesAskBoundedly(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			allow, objects := &asking{rights: rights{}, err: c.err}, &keyed{}
-			errs := faultsFor(t, ctx, query(), c.spec, "", objects, allow)
+			errs := faultsFor(t, ctx, defineQuery(), c.spec, "", objects, allow)
 			if allow.asked != c.want || objects.reads != 0 || len(errs) != 2*maxReferencesAsked {
 				t.Errorf("asked %d times, read %d times, %d faults; want %d questions and no read", allow.asked, objects.reads, len(errs), c.want)
 			}

@@ -167,7 +167,7 @@ func TestResetFields(t *testing.T) {
 }
 
 func TestUpdateRules(t *testing.T) {
-	s := newStrategy(agent(), nil)
+	s := newStrategy(defineAgent(), nil)
 	if s.AllowCreateOnUpdate(context.Background()) {
 		t.Error("a PUT creates objects")
 	}

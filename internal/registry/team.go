@@ -4,14 +4,12 @@ import (
 	"context"
 	"strings"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func team() Kind {
+func defineTeam() Kind {
 	return define(definition[v1alpha1.Team, v1alpha1.TeamSpec, *v1alpha1.TeamStatus]{
-		kind:   install.Team(),
 		spec:   func(o *v1alpha1.Team) *v1alpha1.TeamSpec { return &o.Spec },
 		status: func(o *v1alpha1.Team) **v1alpha1.TeamStatus { return &o.Status },
 		columns: []column[v1alpha1.Team]{

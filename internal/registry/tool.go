@@ -6,14 +6,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-func tool() Kind {
+func defineTool() Kind {
 	return define(definition[v1alpha1.Tool, v1alpha1.ToolSpec, *v1alpha1.ToolStatus]{
-		kind:   install.Tool(),
 		spec:   func(o *v1alpha1.Tool) *v1alpha1.ToolSpec { return &o.Spec },
 		status: func(o *v1alpha1.Tool) **v1alpha1.ToolStatus { return &o.Status },
 		columns: []column[v1alpha1.Tool]{

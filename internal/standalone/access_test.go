@@ -110,7 +110,7 @@ func TestActor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sample := registrytest.Samples()[0]
+	sample := registrytest.Of("Agent")
 	obj := &unstructured.Unstructured{Object: sample.Object("default", "one")}
 	if _, err := client.Resource(agents).Namespace("default").Create(context.Background(), obj, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestNamespaces(t *testing.T) {
 		}
 	}
 
-	sample := registrytest.Samples()[0]
+	sample := registrytest.Of("Agent")
 	create := func(namespace string) error {
 		obj := &unstructured.Unstructured{Object: sample.Object(namespace, "one")}
 		_, err := r.objects.Resource(agents).Namespace(namespace).Create(ctx, obj, metav1.CreateOptions{})
@@ -187,7 +187,7 @@ func TestDataOutlivesTheServer(t *testing.T) {
 	var first *running
 	t.Run("first", func(t *testing.T) {
 		first = start(t, dir)
-		obj := &unstructured.Unstructured{Object: registrytest.Samples()[0].Object("default", "one")}
+		obj := &unstructured.Unstructured{Object: registrytest.Of("Agent").Object("default", "one")}
 		if _, err := first.objects.Resource(agents).Namespace("default").Create(context.Background(), obj, metav1.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}

@@ -5,8 +5,9 @@
 //     defaults and the validation that is generated from field tags;
 //   - validation: the schema rules that tags cannot express;
 //   - openapi: the generated OpenAPI definitions of both versions;
-//   - registration: how a version registers its kinds in a scheme;
-//   - install: the list of the kinds, and the scheme of both versions.
+//   - registration: what describes a kind, and how a version registers its kinds in a scheme;
+//   - install: the kinds of both versions, and their scheme;
+//   - facts: the test data of each kind.
 //
 // The package may import the standard library only.
 package ark

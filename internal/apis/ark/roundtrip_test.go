@@ -3,42 +3,46 @@ package ark_test
 import (
 	"encoding/json"
 	"math/rand"
+	"reflect"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"sigs.k8s.io/randfill"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
-	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
 // fuzzerFuncs fill the types whose Go form admits values that JSON cannot
-// carry, such as invalid JSON text, and the kinds with defaults, which decoding
+// carry, such as invalid JSON text, and the kinds with their defaults, which decoding
 // would otherwise fill in.
-func fuzzerFuncs(serializer.CodecFactory) []any {
-	return []any{
-		defaulted(v1alpha1.SetObjectDefaults_A2ATask),
-		defaulted(v1alpha1.SetObjectDefaults_Agent),
-		defaulted(v1alpha1.SetObjectDefaults_MCPServer),
-		defaulted(v1alpha1.SetObjectDefaults_Model),
-		defaulted(v1alpha1.SetObjectDefaults_Query),
-		defaulted(v1alpha1.SetObjectDefaults_Tool),
-		defaulted(v1prealpha1.SetObjectDefaults_A2AServer),
+func fuzzerFuncs(scheme *runtime.Scheme) func(serializer.CodecFactory) []any {
+	funcs := []any{
 		func(j *v1alpha1.JSON, c randfill.Continue) { fillJSON(j, randomJSON(c, 3)) },
 		func(j *v1alpha1.JSONObject, c randfill.Continue) {
 			fillJSON(j, map[string]any{c.String(8): randomJSON(c, 2)})
 		},
 	}
+	for _, kind := range install.Kinds() {
+		funcs = append(funcs, defaulted(scheme, kind))
+	}
+	return func(serializer.CodecFactory) []any { return funcs }
 }
 
-func defaulted[T any](setDefaults func(*T)) func(*T, randfill.Continue) {
-	return func(object *T, c randfill.Continue) {
+// defaulted returns a func(*T, randfill.Continue) for the type T of a kind's objects.
+func defaulted(scheme *runtime.Scheme, kind install.Kind) any {
+	arguments := []reflect.Type{reflect.TypeOf(kind.New()), reflect.TypeFor[randfill.Continue]()}
+	fill := func(values []reflect.Value) []reflect.Value {
+		object, c := values[0].Interface().(runtime.Object), values[1].Interface().(randfill.Continue)
 		c.FillNoCustom(object)
-		setDefaults(object)
+		scheme.Default(object)
+		return nil
 	}
+	return reflect.MakeFunc(reflect.FuncOf(arguments, nil, false), fill).Interface()
 }
 
 func fillJSON(target json.Unmarshaler, value any) {
@@ -79,7 +83,7 @@ func randomJSON(c randfill.Continue, depth int) any {
 func TestRoundTrip(t *testing.T) {
 	scheme := newScheme(t)
 	codecs := serializer.NewCodecFactory(scheme)
-	funcs := fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, fuzzerFuncs)
+	funcs := fuzzer.MergeFuzzerFuncs(metafuzzer.Funcs, fuzzerFuncs(scheme))
 	filler := fuzzer.FuzzerFor(funcs, rand.NewSource(1), codecs)
 	roundtrip.RoundTripTypesWithoutProtobuf(t, scheme, codecs, filler, nil)
 }

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
@@ -38,12 +39,15 @@ func kinds(scheme *runtime.Scheme) (gvks []schema.GroupVersionKind) {
 	return gvks
 }
 
-func TestSchemeHoldsElevenKinds(t *testing.T) {
+func TestSchemeHoldsTheKindsOfArk(t *testing.T) {
 	scheme := newScheme(t)
-	want := map[string]string{
-		"A2AServer": "v1prealpha1", "A2ATask": "v1alpha1", "Agent": "v1alpha1", "ArkConfig": "v1alpha1",
-		"ExecutionEngine": "v1prealpha1", "MCPServer": "v1alpha1", "Memory": "v1alpha1", "Model": "v1alpha1",
-		"Query": "v1alpha1", "Team": "v1alpha1", "Tool": "v1alpha1",
+	want := map[string]string{}
+	all, err := facts.Kinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range all {
+		want[kind.Kind] = kind.Version
 	}
 	got := map[string]string{}
 	for _, gvk := range kinds(scheme) {
@@ -88,9 +92,17 @@ func TestEveryKindHasGeneratedValidation(t *testing.T) {
 
 func TestFieldSelectors(t *testing.T) {
 	scheme := newScheme(t)
+	clusterScoped := map[string]bool{}
+	all, err := facts.Kinds()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range all {
+		clusterScoped[kind.Kind] = kind.ClusterScoped
+	}
 	for _, gvk := range kinds(scheme) {
 		for label, supported := range map[string]bool{
-			"metadata.name": true, "metadata.namespace": gvk.Kind != "ArkConfig", "spec.nonsense": false,
+			"metadata.name": true, "metadata.namespace": !clusterScoped[gvk.Kind], "spec.nonsense": false,
 		} {
 			gotLabel, gotValue, err := scheme.ConvertFieldLabel(gvk, label, "x")
 			if supported && (err != nil || gotLabel != label || gotValue != "x") {

@@ -1,12 +1,14 @@
 // Package registrytest has one realistic object for every Ark kind, for tests that go
 // over all kinds, and what helps to compare them.
 //
-// The package may import the standard library only.
+// The package may import internal/apis/ark/facts.
 package registrytest
 
 import (
 	"encoding/json"
 	"fmt"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 )
 
 // Sample is what a test needs to know to exercise a kind.
@@ -16,31 +18,51 @@ type Sample struct {
 	Plural  string
 	// ClusterScoped kinds have no namespace.
 	ClusterScoped bool
-	// Spec is valid; Changed is a JSON merge patch to it that changes it.
+	// Spec is valid; Changed is a JSON merge patch to it that changes a field which it sets.
 	Spec, Changed string
 	// Status is a valid status with a value for every printed column.
 	Status string
-	// Needs are the objects that the spec refers to, as JSON without a namespace.
-	Needs []string
+	// Facts are all that is known about the kind.
+	Facts facts.Kind
+}
+
+// Samples returns one sample for every kind of the API, ordered by plural.
+func Samples() []Sample {
+	kinds, err := facts.Kinds()
+	if err != nil {
+		panic(err) // the facts are a part of the program
+	}
+	var samples []Sample
+	for _, kind := range kinds {
+		samples = append(samples, Sample{
+			Kind: kind.Kind, Version: kind.Version, Plural: kind.Plural, ClusterScoped: kind.ClusterScoped,
+			Spec: string(kind.Sample.Spec), Changed: string(kind.Sample.Changed), Status: status(kind.Sample), Facts: kind,
+		})
+	}
+	return samples
+}
+
+// Of returns the sample of a kind.
+func Of(kind string) Sample {
+	for _, sample := range Samples() {
+		if sample.Kind == kind {
+			return sample
+		}
+	}
+	panic("there is no sample of the kind " + kind) // a name in a test
 }
 
 // NeededObjects returns the objects that must exist in the namespace before the
 // sample can be created.
 func (s Sample) NeededObjects(namespace string) []map[string]any {
 	var out []map[string]any
-	for _, text := range s.Needs {
-		obj := decode(text)
+	for _, text := range s.Facts.Sample.Needs {
+		obj := decode(string(text))
 		obj["metadata"].(map[string]any)["namespace"] = namespace
 		out = append(out, obj)
 	}
 	return out
 }
-
-const (
-	secretKeys      = `{"apiVersion":"v1","kind":"Secret","metadata":{"name":"keys"},"stringData":{"openai":"sk-sample"}}`
-	agentResearcher = `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"researcher"},"spec":{}}`
-	agentWriter     = `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"writer"},"spec":{}}`
-)
 
 // Object returns the sample as JSON, without a status.
 func (s Sample) Object(namespace, name string) map[string]any {
@@ -59,98 +81,30 @@ func (s Sample) Object(namespace, name string) map[string]any {
 // StatusValue returns the status as JSON.
 func (s Sample) StatusValue() map[string]any { return decode(s.Status) }
 
+// status returns a sample's status with its conditions.
+func status(s facts.Sample) string {
+	content := decode(string(s.Status))
+	var conditions []any
+	for _, kind := range s.Conditions {
+		conditions = append(conditions, map[string]any{
+			"type": kind, "status": "True", "reason": "Fine", "message": "all is well",
+			"lastTransitionTime": "2026-01-02T03:04:05Z", "observedGeneration": 1,
+		})
+	}
+	if conditions != nil {
+		content["conditions"] = conditions
+	}
+	text, err := json.Marshal(content)
+	if err != nil {
+		panic(err) // it was JSON before
+	}
+	return string(text)
+}
+
 func decode(text string) map[string]any {
 	var value map[string]any
 	if err := json.Unmarshal([]byte(text), &value); err != nil {
-		panic(fmt.Sprintf("a sample is not JSON: %v: %s", err, text)) // the samples are constants
+		panic(fmt.Sprintf("a sample is not JSON: %v: %s", err, text)) // the samples are a part of the program
 	}
 	return value
-}
-
-const condition = `{"type":%q,"status":"True","reason":"Fine","message":"all is well","lastTransitionTime":"2026-01-02T03:04:05Z","observedGeneration":1}`
-
-func conditions(types ...string) string {
-	text := ""
-	for i, t := range types {
-		if i > 0 {
-			text += ","
-		}
-		text += fmt.Sprintf(condition, t)
-	}
-	return "[" + text + "]"
-}
-
-// Samples returns one sample for every kind of the API.
-func Samples() []Sample {
-	return []Sample{
-		{
-			Kind: "Agent", Version: "v1alpha1", Plural: "agents",
-			Spec:    `{"prompt":"You find sources.","modelRef":{"name":"gpt"},"tools":[{"type":"mcp","name":"web-search"}]}`,
-			Changed: `{"prompt":"You find good sources."}`,
-			Status:  `{"conditions":` + conditions("Other", "Available") + `}`,
-		},
-		{
-			Kind: "Model", Version: "v1alpha1", Plural: "models",
-			Spec:    `{"model":{"value":"gpt-5"},"provider":"openai","config":{"openai":{"baseUrl":{"value":"https://api.example.com/v1"},"apiKey":{"valueFrom":{"secretKeyRef":{"name":"keys","key":"openai"}}}}}}`,
-			Changed: `{"model":{"value":"gpt-6"}}`,
-			Status:  `{"resolvedAddress":"https://api.example.com/v1","conditions":` + conditions("ModelAvailable") + `}`,
-			Needs:   []string{secretKeys},
-		},
-		{
-			Kind: "Query", Version: "v1alpha1", Plural: "queries",
-			Spec:    `{"input":"What is new?","target":{"type":"agent","name":"researcher"}}`,
-			Changed: `{"cancel":true}`,
-			Status:  `{"phase":"done","duration":"1m30s","response":{"content":"Nothing."},"conditions":` + conditions("Completed") + `}`,
-			Needs:   []string{agentResearcher},
-		},
-		{
-			Kind: "Team", Version: "v1alpha1", Plural: "teams",
-			Spec:    `{"strategy":"sequential","members":[{"name":"researcher","type":"agent"},{"name":"writer","type":"agent"}]}`,
-			Changed: `{"description":"Finds and writes."}`,
-			Status:  `{"conditions":` + conditions("Available") + `}`,
-			Needs:   []string{agentResearcher, agentWriter},
-		},
-		{
-			Kind: "Tool", Version: "v1alpha1", Plural: "tools",
-			Spec:    `{"type":"http","description":"Looks up the weather.","http":{"url":"https://weather.example.com"},"inputSchema":{"type":"object","properties":{"city":{"type":"string"}}}}`,
-			Changed: `{"description":"Looks up the weather of a city."}`,
-			Status:  `{"state":"Ready","message":"ready"}`,
-		},
-		{
-			Kind: "MCPServer", Version: "v1alpha1", Plural: "mcpservers",
-			Spec:    `{"address":{"value":"http://mcp.example.com"},"transport":"http"}`,
-			Changed: `{"description":"Searches the web."}`,
-			Status:  `{"resolvedAddress":"http://mcp.example.com","toolCount":3,"authorization":{"state":"Authorized"},"conditions":` + conditions("Available", "Discovering") + `}`,
-		},
-		{
-			Kind: "Memory", Version: "v1alpha1", Plural: "memories",
-			Spec:    `{"address":{"value":"http://memory.example.com"}}`,
-			Changed: `{"address":{"value":"http://memory2.example.com"}}`,
-			Status:  `{"phase":"ready","lastResolvedAddress":"http://memory.example.com"}`,
-		},
-		{
-			Kind: "A2ATask", Version: "v1alpha1", Plural: "a2atasks",
-			Spec:    `{"taskId":"t-1","queryRef":{"name":"q"},"a2aServerRef":{"name":"s"},"agentRef":{"name":"a"}}`,
-			Changed: `{"priority":3}`,
-			Status:  `{"phase":"running","contextId":"c-1"}`,
-		},
-		{
-			Kind: "ArkConfig", Version: "v1alpha1", Plural: "arkconfigs", ClusterScoped: true,
-			Spec:    `{"queryTTL":"720h"}`,
-			Changed: `{"queryTTL":"24h"}`,
-			Status:  `{}`,
-		},
-		{
-			Kind: "A2AServer", Version: "v1prealpha1", Plural: "a2aservers",
-			Spec:    `{"address":{"value":"http://a2a.example.com"}}`,
-			Changed: `{"description":"Translates."}`,
-			Status:  `{"lastResolvedAddress":"http://a2a.example.com","lastResolvedEndpoint":"http://a2a.example.com/rpc","conditions":` + conditions("Ready", "Discovering") + `}`,
-		},
-		{
-			Kind: "ExecutionEngine", Version: "v1prealpha1", Plural: "executionengines",
-			Spec:    `{"address":{"value":"http://engine.example.com"}}`,
-			Changed: `{"description":"Runs agents."}`,
-			Status:  `{"phase":"ready","lastResolvedAddress":"http://engine.example.com"}`,
-		},
-	}
 }

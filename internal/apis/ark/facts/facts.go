@@ -1,10 +1,15 @@
-// Package facts holds what Ark's own custom resource definitions say about each
-// kind, as test data: names, columns, and for every field its type, default and
-// rules. Tests compare the server with it. The server itself does not use it.
+// Package facts holds the test data of each kind in one file: what Ark's own custom
+// resource definition says about it (names, columns, and for every field its type,
+// default and rules), how Ark's Go clients declare the fields, a sample, and the texts
+// of a kubectl session. Tests compare the server with it, and go over all kinds by it.
+// The server itself does not use it.
 //
 // kinds/<plural>.yaml has one line for each field. In a path, [] stands for the
 // items of a list and {} for the values of a map. A line has the keywords of the
-// schema, and required: true for a field that its parent requires.
+// schema, and two more: required: true for a field that its parent requires, and go:
+// for one whose Go type does not follow from the schema. With go: duration it is a
+// metav1.Duration, with go: pointer a scalar behind a pointer, so that Go clients can
+// write its zero value, with go: omitempty left out when empty although it is required.
 //
 // The package may import sigs.k8s.io/yaml.
 package facts
@@ -28,10 +33,18 @@ type Kind struct {
 	Kind, Version, Plural, Singular string
 	// ClusterScoped kinds have no namespace.
 	ClusterScoped bool
+	// Mutated kinds have a mutating webhook in Ark. It writes the whole object, durations as Go spells them.
+	Mutated bool
 	// Columns are the printer columns. Without any, tables show the age.
 	Columns []Column
 	// Fields maps a path such as spec.tools[].name to the keywords of its schema.
 	Fields map[string]map[string]any
+	// Sample is a realistic object of the kind.
+	Sample Sample
+	// References are the places where a spec may refer to a Secret or a ConfigMap.
+	References []Reference
+	// Session is what a user does to the kind's example with kubectl.
+	Session Session
 }
 
 // Column is a printer column.
@@ -73,6 +86,7 @@ func (k Kind) Schema() (map[string]any, error) {
 	for _, path := range slices.Sorted(maps.Keys(k.Fields)) {
 		node := maps.Clone(k.Fields[path])
 		delete(node, "required")
+		delete(node, "go")
 		nodes[path] = node
 		above, name, keyword := split(path)
 		parent, found := nodes[above]

@@ -2,7 +2,6 @@ package registration
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -13,24 +12,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 )
 
-// Kind is what a scheme knows of a kind.
-type Kind struct {
-	Object, List runtime.Object
-	// ClusterScoped kinds have no namespace.
-	ClusterScoped bool
-	// Fields are those that field selectors accept beside the name and the namespace; status.conditions.X stands for the
-	// status of the condition of type X. A selector works only if the kind's definition in the registry has the same field.
-	Fields []string
-}
-
 // AddTypes registers every Go type twice: under its version, and under
 // the internal version that the API machinery decodes to. One version needs no
 // conversion, so it is its own hub.
 func AddTypes(s *runtime.Scheme, version schema.GroupVersion, kinds []Kind) {
 	internal := schema.GroupVersion{Group: ark.GroupName, Version: runtime.APIVersionInternal}
 	for _, kind := range kinds {
-		s.AddKnownTypes(version, kind.Object, kind.List)
-		s.AddKnownTypes(internal, kind.Object, kind.List)
+		s.AddKnownTypes(version, kind.New(), kind.NewList())
+		s.AddKnownTypes(internal, kind.New(), kind.NewList())
 	}
 	metav1.AddToGroupVersion(s, version)
 }
@@ -38,14 +27,13 @@ func AddTypes(s *runtime.Scheme, version schema.GroupVersion, kinds []Kind) {
 // AddFieldSelectors registers which fields selectors accept of each kind.
 func AddFieldSelectors(s *runtime.Scheme, version schema.GroupVersion, kinds []Kind) error {
 	for _, kind := range kinds {
-		name := reflect.TypeOf(kind.Object).Elem().Name()
 		fields := []string{"metadata.name"}
 		if !kind.ClusterScoped {
 			fields = append(fields, "metadata.namespace")
 		}
-		fields = append(fields, kind.Fields...)
-		if err := s.AddFieldLabelConversionFunc(version.WithKind(name), acceptFields(name, fields)); err != nil {
-			return fmt.Errorf("register field selectors of %s: %w", name, err)
+		fields = append(fields, kind.Selectable...)
+		if err := s.AddFieldLabelConversionFunc(version.WithKind(kind.Name), acceptFields(kind.Name, fields)); err != nil {
+			return fmt.Errorf("register field selectors of %s: %w", kind.Name, err)
 		}
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Package v1alpha1 holds the kinds Agent, Model, Query, Team, Tool, MCPServer,
-// Memory, A2ATask and ArkConfig of the group ark.mckinsey.com.
+// Package v1alpha1 holds the kinds of this version of the group ark.mckinsey.com.
+// Kinds lists them.
 //
 // The types lose nothing: what a client stores comes back, field by field.
 //

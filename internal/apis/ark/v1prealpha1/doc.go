@@ -1,6 +1,5 @@
-// Package v1prealpha1 holds the kinds A2AServer and ExecutionEngine of the
-// group ark.mckinsey.com. It follows the rules of package v1alpha1, whose
-// headers, references, durations and conditions it shares.
+// Package v1prealpha1 holds the kinds of this version of the group ark.mckinsey.com.
+// Kinds lists them.
 //
 // The package may import internal/apis/ark,
 // internal/apis/ark/registration, internal/apis/ark/v1alpha1,

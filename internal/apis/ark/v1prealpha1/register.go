@@ -27,21 +27,28 @@ func Resource(resource string) schema.GroupResource {
 	return SchemeGroupVersion.WithResource(resource).GroupResource()
 }
 
-// kinds has every kind of the version.
-func kinds() []registration.Kind {
+// Kinds returns every kind of the version. A kind comes after those that own its objects or
+// that they name.
+func Kinds() []registration.Kind {
 	return []registration.Kind{
-		{Object: &A2AServer{}, List: &A2AServerList{}, Fields: []string{"status.conditions.Ready", "status.conditions.Discovering"}},
-		{Object: &ExecutionEngine{}, List: &ExecutionEngineList{}, Fields: []string{"status.phase"}},
+		registration.Of[A2AServer, A2AServerList](SchemeGroupVersion, registration.Kind{
+			Plural: "a2aservers", ShortNames: []string{"a2as"},
+			Selectable: []string{"status.conditions.Ready", "status.conditions.Discovering"},
+		}),
+		registration.Of[ExecutionEngine, ExecutionEngineList](SchemeGroupVersion, registration.Kind{
+			Plural: "executionengines", ShortNames: []string{"ee"},
+			Selectable: []string{"status.phase"},
+		}),
 	}
 }
 
 func addKnownTypes(s *runtime.Scheme) error {
-	registration.AddTypes(s, SchemeGroupVersion, kinds())
+	registration.AddTypes(s, SchemeGroupVersion, Kinds())
 	return nil
 }
 
 func addFieldLabelConversions(s *runtime.Scheme) error {
-	return registration.AddFieldSelectors(s, SchemeGroupVersion, kinds())
+	return registration.AddFieldSelectors(s, SchemeGroupVersion, Kinds())
 }
 
 func addDefaultingFuncs(s *runtime.Scheme) error {

@@ -10,9 +10,8 @@ import (
 
 // Validate returns the violations of the schema in obj's spec and status that
 // the generated validation does not find. obj is a defaulted object of any
-// kind of the group; for other objects, and for the kinds whose schema the
-// generated validation covers (ExecutionEngine, Memory), it returns nil. It only
-// reads obj.
+// kind of the group; for other objects, and for kinds whose schema the generated
+// validation covers, it returns nil. It only reads obj.
 func Validate(obj runtime.Object) field.ErrorList {
 	spec, status := field.NewPath("spec"), field.NewPath("status")
 	switch obj := obj.(type) {
