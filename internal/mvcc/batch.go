@@ -50,13 +50,8 @@ func (b *batch) add(events []Event, a Actor) {
 	b.bytes += c.size()
 }
 
-// changes says that the batch does something that its revisions do not tell of.
-func (b *batch) changes() bool { return len(b.leases) > 0 || b.Compacted > 0 }
-
-// empty says that there is nothing to make durable.
-func (b *batch) empty() bool {
-	return len(b.Commits) == 0 && !b.changes()
-}
+// empty is Empty before the batch has been sealed.
+func (b *batch) empty() bool { return len(b.leases) == 0 && b.Empty() }
 
 // seal fills in what the engine is to write.
 func (b *batch) seal() {

@@ -82,6 +82,24 @@ type Batch struct {
 	Compacted int64
 }
 
+// AdvancesChange reports whether the batch does something that its revisions do not tell of.
+func (b *Batch) AdvancesChange() bool {
+	return len(b.Leases)+len(b.RevokedLeases) > 0 || b.Compacted > 0
+}
+
+// Empty reports whether there is nothing to make durable.
+func (b *Batch) Empty() bool { return len(b.Commits) == 0 && !b.AdvancesChange() }
+
+// After is the position that the batch leads to.
+func (b *Batch) After() Position {
+	p := b.Base
+	p.Revision += int64(len(b.Commits))
+	if b.AdvancesChange() {
+		p.Change++
+	}
+	return p
+}
+
 // Commit is one revision: what one transaction changed. Immutable.
 type Commit struct {
 	Revision int64

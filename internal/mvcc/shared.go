@@ -17,8 +17,7 @@ var ErrMoved = errors.New("another replica has written meanwhile")
 //
 // Commit checks that the database is at b.Base, and, where both are known, that b.BaseBatch wrote
 // the revision there, and answers ErrMoved if not. It
-// leaves the counter at the last of b.Commits' revisions, or b.Base.Revision if there are
-// none, and at b.Base.Change+1 if the batch has leases or a compaction.
+// leaves the counter at b.After().
 //
 // Every method gives up within a time that the engine bounds, whatever the
 // database does, and replaces connections that have broken. All but Commit and

@@ -224,11 +224,8 @@ func (s *Store) publish(b *batch) {
 	s.publishing.Lock()
 	defer s.publishing.Unlock()
 	st := *s.state.Load()
-	change := b.Base.Change + 1
-	if !b.changes() {
-		change = b.Base.Change
-	}
-	if st.Revision >= b.revision() && st.Change >= change {
+	to := b.After()
+	if st.Revision >= to.Revision && st.Change >= to.Change {
 		return
 	}
 	known := int(st.Revision - b.Base.Revision)
@@ -252,7 +249,7 @@ func (s *Store) publish(b *batch) {
 	if b.revision() > st.Revision {
 		st.Revision, st.batch = b.revision(), b.ID
 	}
-	st.Change = max(st.Change, change)
+	st.Change = max(st.Change, to.Change)
 	st.compacted = max(st.compacted, b.Compacted)
 	st.tree = e.tree
 	s.replace(&st)

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
-
-// positions is how many row ids a revision has: id = revision*positions + position.
-const positions = mvcc.MaxEventsPerRevision
 
 // row is one event in the log.
 type row struct {
@@ -53,7 +51,7 @@ func (c *contents) copy() contents {
 
 // batch returns the batch that wrote a revision, 0 where the log has no row of it.
 func (c *contents) batch(revision int64) int64 {
-	if i := c.from(revision * positions); i < len(c.log) && c.log[i].id < (revision+1)*positions {
+	if i := c.from(rows.ID(revision, 0)); i < len(c.log) && rows.Revision(c.log[i].id) == revision {
 		return c.log[i].batch
 	}
 	return 0
@@ -82,7 +80,7 @@ func (c *contents) row(id int64) *row {
 // apply carries a batch out as a whole, or not at all. changes counts those of leases and
 // compaction, where replicas share the database.
 func (c *contents) apply(b *mvcc.Batch, changes bool, now time.Time) error {
-	var rows []row
+	var added []row
 	live := map[string]int64{} // as the batch leaves it; 0 is deleted
 	for _, commit := range b.Commits {
 		for i, ev := range commit.Events {
@@ -91,7 +89,7 @@ func (c *contents) apply(b *mvcc.Batch, changes bool, now time.Time) error {
 			if !changed {
 				prev = c.live[key]
 			}
-			r := row{id: commit.Revision*positions + int64(i), batch: b.ID, gone: ev.Type == mvcc.EventDelete, kv: ev.KV}
+			r := row{id: rows.ID(commit.Revision, i), batch: b.ID, gone: ev.Type == mvcc.EventDelete, kv: ev.KV}
 			switch {
 			case ev.Prev != nil:
 				r.prev = prev
@@ -102,10 +100,10 @@ func (c *contents) apply(b *mvcc.Batch, changes bool, now time.Time) error {
 			if r.gone {
 				live[key] = 0
 			}
-			rows = append(rows, r)
+			added = append(added, r)
 		}
 	}
-	c.log = append(c.log, rows...)
+	c.log = append(c.log, added...)
 	for key, id := range live {
 		if id == 0 {
 			delete(c.live, key)
@@ -115,7 +113,7 @@ func (c *contents) apply(b *mvcc.Batch, changes bool, now time.Time) error {
 	}
 	c.Revision += int64(len(b.Commits))
 	c.compacted = max(c.compacted, b.Compacted)
-	if changes && (len(b.Leases) > 0 || len(b.RevokedLeases) > 0 || b.Compacted > 0) {
+	if changes && b.AdvancesChange() {
 		c.Change++
 	}
 	for _, l := range b.Leases {
@@ -193,7 +191,8 @@ func copyOf(kv *mvcc.KeyValue) *mvcc.KeyValue {
 // prune deletes the rows that revisions after from up to to have replaced, and their deletes.
 func (c *contents) prune(from, to int64) int64 {
 	gone := map[int64]bool{}
-	for i := c.from((from + 1) * positions); i < len(c.log) && c.log[i].id < (to+1)*positions; i++ {
+	first, end := rows.Span(from, to)
+	for i := c.from(first); i < len(c.log) && c.log[i].id < end; i++ {
 		r := &c.log[i]
 		gone[r.prev] = true
 		gone[r.id] = gone[r.id] || r.gone

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // Database is what engines keep their data in. Safe for concurrent use.
@@ -116,8 +118,8 @@ func (d *Database) ForgetLeases() {
 func (d *Database) Damage(revision int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	first, end := d.from(revision*positions), d.from((revision+1)*positions)
-	d.log = append(d.log[:first:first], d.log[end:]...)
+	first, end := rows.Span(revision-1, revision)
+	d.log = slices.Concat(d.log[:d.from(first)], d.log[d.from(end):])
 }
 
 // commit carries a batch out. The caller holds mu.

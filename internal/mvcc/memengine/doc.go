@@ -17,5 +17,5 @@
 //
 // The package is for tests only.
 //
-// The package may import internal/mvcc.
+// The package may import internal/mvcc and internal/mvcc/rows.
 package memengine

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // client is what both engines have in common.
@@ -73,10 +74,10 @@ func (c *client) State(ctx context.Context) (mvcc.State, error) {
 // may be pruned in between.
 func (c *client) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
 	r := mvcc.ReadCommits(after, maxBytes, each)
-	next, end := (after+1)*positions, (last+1)*positions
+	next, end := rows.Span(after, last)
 	for next < end && !r.Enough() {
 		var page []event
-		err := c.locked(ctx, Call{Op: OpEvents, After: next/positions - 1, Last: last}, func(d *Database) error {
+		err := c.locked(ctx, Call{Op: OpEvents, After: rows.Revision(next) - 1, Last: last}, func(d *Database) error {
 			page = d.events(next, end, d.opts.Page)
 			return nil
 		})

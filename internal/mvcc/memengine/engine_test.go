@@ -5,6 +5,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 func TestEngine(t *testing.T) {
@@ -26,10 +27,10 @@ func TestGoneBack(t *testing.T) {
 		return func() mvcc.Shared { return d.Replica(nil) }, func(first int64) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			for _, r := range d.log[d.from(first*positions):] {
+			for _, r := range d.log[d.from(rows.ID(first, 0)):] {
 				delete(d.live, string(r.kv.Key))
 			}
-			d.log = d.log[:d.from(first*positions)]
+			d.log = d.log[:d.from(rows.ID(first, 0))]
 			d.Revision = first - 1
 		}
 	})

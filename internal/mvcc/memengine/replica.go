@@ -94,7 +94,7 @@ func (r *Replica) InTurn(ctx context.Context, decide func(context.Context, mvcc.
 	b, err := mvcc.KeepTurn(
 		func() error { return r.call(ctx, Call{Op: OpSay}, func() error { return d.speak(s) }) },
 		func() (*mvcc.Batch, error) { return decide(ctx, at) })
-	if err != nil || b == nil || len(b.Commits)+len(b.Leases)+len(b.RevokedLeases) == 0 && b.Compacted == 0 {
+	if err != nil || b == nil || b.Empty() {
 		d.endSession(s)
 		return err
 	}
