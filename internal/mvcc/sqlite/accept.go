@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // acceptBump is by how much an accepted loss moves the counter on beyond all that is known:
@@ -33,7 +35,7 @@ func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
 	for _, m := range e.remembered {
 		newest = max(newest, m.Revision)
 	}
-	target := min(newest+acceptBump, maxRevision)
+	target := min(newest+acceptBump, rows.MaxRevision)
 	if target <= newest {
 		return fmt.Errorf("revision %d cannot be moved on: restore a backup", newest)
 	}
@@ -44,15 +46,15 @@ func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
 	store := int64(binary.LittleEndian.Uint64(random[:]))
 	err = e.write(ctx, func() error {
 		for _, bad := range live.damaged {
-			if _, err := e.deleteState.Exec(bad.created); err != nil {
+			if _, err := e.deleteState.exec(named.Arg("created", bad.created)); err != nil {
 				return err
 			}
 		}
 		if _, err := e.writer.ExecContext(ctx, "DELETE FROM log WHERE id NOT IN (SELECT id FROM state)"); err != nil {
 			return err
 		}
-		for name, value := range map[string]int64{"compacted": target, "pruned": target, metaStore: store, metaQuiet: 0} {
-			if _, err := e.setMeta.Exec(value, name); err != nil {
+		for name, value := range map[string]int64{metaCompacted: target, metaPruned: target, metaStore: store, metaQuiet: 0} {
+			if err := e.set(name, value); err != nil {
 				return err
 			}
 		}

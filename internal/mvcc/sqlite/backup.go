@@ -123,6 +123,5 @@ func check(ctx context.Context, path string) (mvcc.State, error) {
 			return st, err
 		}
 	}
-	err = conn.QueryRowContext(ctx, stateQuery).Scan(&st.Revision, &st.Compacted, &st.Pruned)
-	return st, err
+	return readState(ctx, conn)
 }

@@ -3,6 +3,10 @@ package sqlite
 import (
 	"encoding/binary"
 	"hash/crc32"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // Each row of the log has a checksum: in its upper 32 bits the CRC-32C of all that the store
@@ -14,36 +18,40 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// row is a row of the log as its checksum sees it.
+// row is a row of the log with its checksum, 0 where it has none.
 type row struct {
-	id                            int64
-	key, value                    []byte
-	created, version, lease, prev int64
+	rows.Row
+	sum int64
+}
+
+// columns are those of the row but who wrote it.
+func (r *row) columns(table string) named.Columns {
+	return append(r.Columns(table), named.Of(table, "prev", &r.Prev), named.Of(table, "checksum", &r.sum))
 }
 
 // dataSum is the upper half.
 func (r *row) dataSum() uint32 {
 	var head [7 * 8]byte
-	for i, n := range [...]int64{r.id, r.created, r.version, r.lease, r.prev, int64(len(r.key)), int64(len(r.value))} {
+	for i, n := range [...]int64{r.ID, r.Created, r.Version, r.Lease, r.Prev, int64(len(r.Key)), int64(len(r.Value))} {
 		binary.LittleEndian.PutUint64(head[i*8:], uint64(n))
 	}
 	sum := crc32.Update(0, castagnoli, head[:])
-	sum = crc32.Update(sum, castagnoli, r.key)
-	return crc32.Update(sum, castagnoli, r.value)
+	sum = crc32.Update(sum, castagnoli, r.Key)
+	return crc32.Update(sum, castagnoli, r.Value)
 }
 
 // writer is who wrote a row, and when.
 type writer struct {
 	at    int64
-	actor [7]string // in the order of the columns
+	actor mvcc.Actor
 }
 
-// sum is the lower half.
-func (w *writer) sum(buffer *[]byte) uint32 {
+// crc is the lower half.
+func (w *writer) crc(buffer *[]byte) uint32 {
 	b := binary.LittleEndian.AppendUint64((*buffer)[:0], uint64(w.at))
-	for _, s := range w.actor {
-		b = binary.LittleEndian.AppendUint32(b, uint32(len(s)))
-		b = append(b, s...)
+	for _, t := range rows.Actor(&w.actor) {
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(*t.Value)))
+		b = append(b, *t.Value...)
 	}
 	*buffer = b
 	return crc32.Checksum(b, castagnoli)
@@ -52,14 +60,24 @@ func (w *writer) sum(buffer *[]byte) uint32 {
 func checksum(data, writer uint32) int64 { return int64(uint64(data)<<32 | uint64(writer)) }
 
 // intact reports whether a row matches its checksum as far as the store reads it.
-func (r *row) intact(checksum int64) bool {
-	return checksum == 0 || uint32(uint64(checksum)>>32) == r.dataSum()
+func (r *row) intact() bool {
+	return r.sum == 0 || uint32(uint64(r.sum)>>32) == r.dataSum()
 }
 
-func leaseSum(id, ttl, deadline int64) int64 {
+// lease is a row of the leases with its checksum.
+type lease struct {
+	rows.Lease
+	sum int64
+}
+
+func (l *lease) columns() named.Columns {
+	return append(l.Columns("l"), named.Of("l", "checksum", &l.sum))
+}
+
+func leaseSum(l rows.Lease) int64 {
 	var b [24]byte
-	binary.LittleEndian.PutUint64(b[:], uint64(id))
-	binary.LittleEndian.PutUint64(b[8:], uint64(ttl))
-	binary.LittleEndian.PutUint64(b[16:], uint64(deadline))
+	binary.LittleEndian.PutUint64(b[:], uint64(l.ID))
+	binary.LittleEndian.PutUint64(b[8:], uint64(l.TTL))
+	binary.LittleEndian.PutUint64(b[16:], uint64(l.Deadline))
 	return int64(crc32.Checksum(b[:], castagnoli))
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // damagedRow is a row of the log that is not what was written.
@@ -17,12 +18,12 @@ type damagedRow struct {
 
 func (r damagedRow) String() string {
 	if r.last > 0 {
-		return fmt.Sprintf("revisions %d to %d are missing", r.id/positions, r.last)
+		return fmt.Sprintf("revisions %d to %d are missing", rows.Revision(r.id), r.last)
 	}
 	if r.key == nil {
-		return fmt.Sprintf("the row of revision %d %s", r.id/positions, r.why)
+		return fmt.Sprintf("the row of revision %d %s", rows.Revision(r.id), r.why)
 	}
-	return fmt.Sprintf("the row of key %q at revision %d %s", r.key, r.id/positions, r.why)
+	return fmt.Sprintf("the row of key %q at revision %d %s", r.key, rows.Revision(r.id), r.why)
 }
 
 // DamageError says which rows are not what was written. Options.AcceptDataLoss goes on without them.

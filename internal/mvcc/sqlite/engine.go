@@ -13,6 +13,8 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 	sqlitelib "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -50,53 +52,16 @@ type Engine struct {
 	// be missing.
 	newest, pruned atomic.Int64
 
-	begin, commit, rollback  *sql.Stmt
-	appendLog                *sql.Stmt
-	putState, deleteState    *sql.Stmt
-	putLease, deleteLease    *sql.Stmt
-	setMeta                  *sql.Stmt
-	pruneReplaced, pruneGone *sql.Stmt
-	sealRow                  *sql.Stmt
+	begin, commit, rollback  statement
+	appendLog                statement
+	putState, deleteState    statement
+	putLease, deleteLease    statement
+	setMeta                  statement
+	pruneReplaced, pruneGone statement
+	sealRow                  statement
 }
 
 var _ mvcc.Engine = (*Engine)(nil)
-
-const (
-	deleteStateQuery   = "DELETE FROM state WHERE created = ?"
-	pruneReplacedQuery = `DELETE FROM log WHERE id IN (
-		SELECT p.id FROM log l CROSS JOIN log p
-		ON p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key
-		WHERE l.id >= ? AND l.id < ? AND l.prev > 0)`
-	pruneGoneQuery = "DELETE FROM log WHERE id >= ? AND id < ? AND version = 0"
-)
-
-func (e *Engine) statements(ctx context.Context) error {
-	for _, s := range []struct {
-		into *(*sql.Stmt)
-		text string
-	}{
-		{&e.begin, "BEGIN IMMEDIATE"},
-		{&e.commit, "COMMIT"},
-		{&e.rollback, "ROLLBACK"},
-		{&e.appendLog, "INSERT INTO log VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"},
-		{&e.putState, "INSERT INTO state VALUES (?,?) ON CONFLICT (created) DO UPDATE SET id = excluded.id"},
-		{&e.deleteState, deleteStateQuery},
-		{&e.putLease, "INSERT INTO lease VALUES (?,?,?,?) ON CONFLICT (id) DO UPDATE SET ttl = excluded.ttl, deadline = excluded.deadline, checksum = excluded.checksum"},
-		{&e.deleteLease, "DELETE FROM lease WHERE id = ?"},
-		{&e.setMeta, "UPDATE meta SET value = ? WHERE name = ?"},
-		{&e.pruneReplaced, pruneReplacedQuery},
-		{&e.pruneGone, pruneGoneQuery},
-		{&e.sealRow, sealQuery},
-	} {
-		stmt, err := e.writer.PrepareContext(ctx, s.text)
-		if err != nil {
-			return fmt.Errorf("prepare %q: %w", s.text, err)
-		}
-		*s.into = stmt
-		e.prepared = append(e.prepared, stmt)
-	}
-	return nil
-}
 
 // system is how OpenTelemetry calls the database.
 var system = mvcc.Attribute{Key: "db.system.name", Value: "sqlite"}
@@ -105,21 +70,21 @@ var system = mvcc.Attribute{Key: "db.system.name", Value: "sqlite"}
 // to the driver: it would pay for that with every statement, and none of them
 // waits for anything but the disk.
 func (e *Engine) write(ctx context.Context, do func() error) error {
-	if _, err := e.begin.Exec(); err != nil {
+	if _, err := e.begin.exec(); err != nil {
 		return classify(fmt.Errorf("begin a transaction: %w", err), false)
 	}
 	_, end := mvcc.StartSpan(ctx, "INSERT log, state", system)
 	err := do()
 	end(err)
 	if err != nil {
-		_, _ = e.rollback.Exec() // the first error says more
+		_, _ = e.rollback.exec() // the first error says more
 		return classify(err, false)
 	}
 	_, end = mvcc.StartSpan(ctx, "COMMIT", system)
-	_, err = e.commit.Exec()
+	_, err = e.commit.exec()
 	end(err)
 	if err != nil {
-		_, _ = e.rollback.Exec() // fails if the commit ended the transaction
+		_, _ = e.rollback.exec() // fails if the commit ended the transaction
 		return classify(fmt.Errorf("commit: %w", err), true)
 	}
 	return nil
@@ -163,21 +128,26 @@ func (e *Engine) writeBatch(b *mvcc.Batch) error {
 		}
 	}
 	for _, l := range b.Leases {
-		id, deadline := int64(l.ID), l.Deadline.UnixMilli()
-		if _, err := e.putLease.Exec(id, l.TTL, deadline, leaseSum(id, l.TTL, deadline)); err != nil {
+		r := rows.LeaseOf(l)
+		if _, err := e.putLease.exec(named.Arg("id", r.ID), named.Arg("ttl", r.TTL), named.Arg("deadline", r.Deadline), named.Arg("checksum", leaseSum(r))); err != nil {
 			return fmt.Errorf("write a lease: %w", err)
 		}
 	}
 	for _, id := range b.RevokedLeases {
-		if _, err := e.deleteLease.Exec(int64(id)); err != nil {
+		if _, err := e.deleteLease.exec(named.Arg("id", int64(id))); err != nil {
 			return fmt.Errorf("delete a lease: %w", err)
 		}
 	}
 	if b.Compacted == 0 {
 		return nil
 	}
-	if _, err := e.setMeta.Exec(b.Compacted, "compacted"); err != nil {
-		return fmt.Errorf("write the compacted revision: %w", err)
+	return e.set(metaCompacted, b.Compacted)
+}
+
+// set writes a number.
+func (e *Engine) set(name string, value int64) error {
+	if _, err := e.setMeta.exec(named.Arg("value", value), named.Arg("name", name)); err != nil {
+		return fmt.Errorf("set %s to %d: %w", name, value, err)
 	}
 	return nil
 }
@@ -187,10 +157,7 @@ func (e *Engine) revokeQuiet() error {
 	if !e.quiet {
 		return nil
 	}
-	if _, err := e.setMeta.Exec(0, metaQuiet); err != nil {
-		return fmt.Errorf("note that the database is being written: %w", err)
-	}
-	return nil
+	return e.set(metaQuiet, 0)
 }
 
 // setQuiet notes in the database that the file holds everything as soon as the
@@ -201,51 +168,39 @@ func (e *Engine) setQuiet() error {
 	if e.quiet {
 		return nil
 	}
-	err := e.write(context.Background(), func() error {
-		_, err := e.setMeta.Exec(1, metaQuiet)
-		return err
-	})
+	err := e.write(context.Background(), func() error { return e.set(metaQuiet, 1) })
 	e.quiet = err == nil
 	return err
 }
 
 func (e *Engine) append(c *mvcc.Commit) error {
-	w := writer{at: c.Time.UnixMilli(), actor: [...]string{c.Actor.User, c.Actor.Groups, c.Actor.Impersonator,
-		c.Actor.UserAgent, c.Actor.FieldManager, c.Actor.AuditID, c.Actor.Verb}}
-	writerSum := w.sum(&e.buffer)
-	for i, ev := range c.Events {
-		id := c.Revision*positions + int64(i)
-		kv := ev.KV
-		prev := int64(0)
-		if ev.Prev != nil {
-			prev = ev.Prev.ModRevision
-		}
-		created := createdID(kv)
-		if ev.Type == mvcc.EventDelete {
-			created = createdID(ev.Prev)
-		}
-		r := row{id: id, key: kv.Key, value: kv.Value, created: created, version: kv.Version, lease: int64(kv.Lease), prev: prev}
-		if _, err := e.appendLog.Exec(id, kv.Key, kv.Value, created, kv.Version, int64(kv.Lease), prev, w.at,
-			text(c.Actor.User), text(c.Actor.Groups), text(c.Actor.Impersonator), text(c.Actor.UserAgent),
-			text(c.Actor.FieldManager), text(c.Actor.AuditID), text(c.Actor.Verb), checksum(r.dataSum(), writerSum)); err != nil {
+	w := writer{at: c.Time.UnixMilli(), actor: c.Actor}
+	writerSum := w.crc(&e.buffer)
+	var who [rows.Texts]named.Argument
+	for i, t := range rows.Actor(&c.Actor) {
+		who[i] = named.Arg(t.Name, text(*t.Value))
+	}
+	args := make([]named.Argument, 0, logColumns)
+	for i := range c.Events {
+		r := row{Row: rows.Of(c, i)}
+		args = append(args[:0], named.Arg("id", r.ID), named.Arg("key", r.Key), named.Arg("value", r.Value), named.Arg("created", r.Created),
+			named.Arg("version", r.Version), named.Arg("lease", r.Lease), named.Arg("prev", r.Prev), named.Arg("at", w.at))
+		args = append(args, who[:]...)
+		args = append(args, named.Arg("checksum", checksum(r.dataSum(), writerSum)))
+		if _, err := e.appendLog.exec(args...); err != nil {
 			return fmt.Errorf("append revision %d to the log: %w", c.Revision, err)
 		}
 		var err error
-		if ev.Type == mvcc.EventPut {
-			_, err = e.putState.Exec(created, id)
+		if c.Events[i].Type == mvcc.EventPut {
+			_, err = e.putState.exec(named.Arg("created", r.Created), named.Arg("id", r.ID))
 		} else {
-			_, err = e.deleteState.Exec(created)
+			_, err = e.deleteState.exec(named.Arg("created", r.Created))
 		}
 		if err != nil {
 			return fmt.Errorf("write the state of revision %d: %w", c.Revision, err)
 		}
 	}
 	return nil
-}
-
-// createdID is the id of the row that created a key.
-func createdID(kv *mvcc.KeyValue) int64 {
-	return kv.CreateRevision*positions + int64(kv.CreatePosition)
 }
 
 // text is NULL where nothing is known, which takes no room.
@@ -260,7 +215,6 @@ func text(s string) any {
 func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	e.writing.Lock()
 	defer e.writing.Unlock()
-	first, end := (from+1)*positions, (to+1)*positions
 	// Readers may miss rows from now on, not only once they are gone.
 	before := e.pruned.Load()
 	e.pruned.Store(max(before, to))
@@ -268,7 +222,7 @@ func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	err := e.withRoom(true, func() error {
 		return e.write(ctx, func() error {
 			var err error
-			gone, err = e.prune(first, end, to)
+			gone, err = e.prune(from, to)
 			return err
 		})
 	})
@@ -284,9 +238,10 @@ func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 }
 
 // prune is the transaction of Prune.
-func (e *Engine) prune(first, end, to int64) (gone int64, err error) {
-	for _, stmt := range []*sql.Stmt{e.pruneReplaced, e.pruneGone} {
-		res, err := stmt.Exec(first, end)
+func (e *Engine) prune(from, to int64) (gone int64, err error) {
+	first, end := rows.Span(from, to)
+	for _, s := range []*statement{&e.pruneReplaced, &e.pruneGone} {
+		res, err := s.exec(named.Arg("first", first), named.Arg("end", end))
 		if err != nil {
 			return 0, fmt.Errorf("delete rows up to revision %d: %w", to, err)
 		}
@@ -296,8 +251,8 @@ func (e *Engine) prune(first, end, to int64) (gone int64, err error) {
 		}
 		gone += n
 	}
-	if _, err := e.setMeta.Exec(to, "pruned"); err != nil {
-		return 0, fmt.Errorf("write the pruned revision: %w", err)
+	if err := e.set(metaPruned, to); err != nil {
+		return 0, err
 	}
 	return gone, e.revokeQuiet()
 }

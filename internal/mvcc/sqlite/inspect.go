@@ -11,8 +11,6 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
 
-const identityQuery = "SELECT s.value, q.value FROM meta s, meta q WHERE s.name = '" + metaStore + "' AND q.name = '" + metaQuiet + "'"
-
 // The structure of the file is checked at the start where that takes less than a second:
 // up to this size on usual machines, and for that time on others.
 const (
@@ -76,13 +74,15 @@ func (c *connection) find(ctx context.Context) (have finding, err error) {
 		return have, err
 	}
 	have.present = true
-	var compacted, store int64
-	if err := c.QueryRowContext(ctx, stateQuery).Scan(&have.revision, &compacted, &have.pruned); err != nil {
+	st, err := readState(ctx, c)
+	if err != nil {
 		return have, err
 	}
+	have.revision, have.pruned = st.Revision, st.Pruned
 	if have.version >= markedVersion {
-		err = c.QueryRowContext(ctx, identityQuery).Scan(&store, &have.quiet)
-		have.store = mark.StoreID(store)
+		var id identity
+		id, err = readIdentity(ctx, c)
+		have.store, have.quiet = mark.StoreID(id.store), id.quiet
 	}
 	return have, err
 }

@@ -8,16 +8,8 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
-)
-
-const (
-	countStateQuery = "SELECT count(*) FROM state"
-	splitStateQuery = "SELECT created FROM state ORDER BY created LIMIT 1 OFFSET ?"
-	loadQuery       = `
-		SELECT s.created, l.id, l.key, l.value, l.created, l.version, l.lease, l.prev, l.checksum
-		FROM state s CROSS JOIN log l ON l.id = s.id
-		WHERE s.created >= ? AND s.created < ?`
-	missingQuery = "SELECT created, id FROM state WHERE id NOT IN (SELECT id FROM log) LIMIT 1000"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // fewKeys are not worth more than one connection.
@@ -95,7 +87,11 @@ func (e *Engine) scanLive(ctx context.Context, each func(*mvcc.KeyValue) error) 
 	if err := e.readers.QueryRowContext(ctx, countStateQuery).Scan(&want); err != nil {
 		return nil, err
 	}
-	bounds, err := e.split(ctx, want, min(runtime.GOMAXPROCS(0), 4))
+	parallel := 1
+	if want > fewKeys {
+		parallel = min(runtime.GOMAXPROCS(0), 4)
+	}
+	bounds, err := e.split(ctx, want, parallel)
 	if err != nil {
 		return nil, err
 	}
@@ -121,57 +117,62 @@ func (e *Engine) scanLive(ctx context.Context, each func(*mvcc.KeyValue) error) 
 
 // addMissing finds the keys that have no row in the log.
 func (e *Engine) addMissing(ctx context.Context, live *liveKeys) error {
-	rows, err := e.readers.QueryContext(ctx, missingQuery)
+	var l rows.Live
+	into := l.Columns("s").Into()
+	found, err := e.readers.QueryContext(ctx, missingQuery)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		bad := damagedRow{why: "is missing"}
-		if err := rows.Scan(&bad.created, &bad.id); err != nil {
+	defer found.Close()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return err
 		}
-		live.damaged = append(live.damaged, bad)
+		live.damaged = append(live.damaged, damagedRow{created: l.Created, id: l.Newest, why: "is missing"})
 	}
-	return rows.Err()
+	return found.Err()
 }
 
-// split cuts the state table into parts of about equal size: part i is from
-// bound i to below bound i+1.
+// split cuts the table of live keys into parts.
 func (e *Engine) split(ctx context.Context, keys, parts int) ([]int64, error) {
-	bounds := []int64{-1 << 63}
-	for i := 1; i < parts && keys > fewKeys; i++ {
-		var at int64
-		if err := e.readers.QueryRowContext(ctx, splitStateQuery, keys*i/parts).Scan(&at); err != nil {
-			return nil, err
-		}
-		bounds = append(bounds, at)
-	}
-	return append(bounds, 1<<63-1), nil
+	return rows.Bounds(keys, parts, func(offset int) (at int64, err error) {
+		err = e.readers.QueryRowContext(ctx, splitStateQuery.Text, splitStateQuery.Args(named.Arg("offset", offset))...).Scan(&at)
+		return at, err
+	})
 }
 
-func (e *Engine) loadPart(ctx context.Context, from, to int64, live *liveKeys, send func(*mvcc.KeyValue) error) error {
-	rows, err := e.readers.QueryContext(ctx, loadQuery, from, to)
+// loaded is a row of the log as that of a live key.
+type loaded struct {
+	row
+	creating int64 // the id of the row that created the key, as the table of live keys has it
+}
+
+func (r *loaded) columns() named.Columns {
+	return append(r.row.columns("l"), named.Of("s", "created", &r.creating))
+}
+
+func (e *Engine) loadPart(ctx context.Context, first, end int64, live *liveKeys, send func(*mvcc.KeyValue) error) error {
+	found, err := e.readers.QueryContext(ctx, loadQuery.Text, loadQuery.Args(named.Arg("first", first), named.Arg("end", end))...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
+	defer found.Close()
 	n, digest := 0, uint64(0)
-	for rows.Next() {
-		var created, sum int64
-		var r row
-		if err := rows.Scan(&created, &r.id, &r.key, &r.value, &r.created, &r.version, &r.lease, &r.prev, &sum); err != nil {
+	var r loaded
+	into := r.columns().Into()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return err
 		}
-		if !r.intact(sum) || r.created != created || r.version <= 0 {
+		if !r.intact() || r.Created != r.creating || r.Version <= 0 {
 			live.mu.Lock()
-			live.damaged = append(live.damaged, damagedRow{created: created, id: r.id, key: r.key, why: "does not match its checksum"})
+			live.damaged = append(live.damaged, damagedRow{created: r.creating, id: r.ID, key: r.Key, why: "does not match its checksum"})
 			live.mu.Unlock()
 			continue
 		}
 		n++
-		digest += mark.Digest(r.created, r.id/positions)
-		if err := send(r.keyValue()); err != nil {
+		digest += mark.Digest(r.Created, rows.Revision(r.ID))
+		if err := send(r.KeyValue()); err != nil {
 			return err
 		}
 	}
@@ -179,5 +180,5 @@ func (e *Engine) loadPart(ctx context.Context, from, to int64, live *liveKeys, s
 	live.n += n
 	live.digest += digest
 	live.mu.Unlock()
-	return rows.Err()
+	return found.Err()
 }

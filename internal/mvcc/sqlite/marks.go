@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
@@ -67,11 +68,11 @@ func (m *marks) committed(b *mvcc.Batch) {
 		m.now.Revision = c.Revision
 		for _, ev := range c.Events {
 			if ev.Prev != nil && ev.Prev.Version > 0 {
-				m.now.Digest -= mark.Digest(createdID(ev.Prev), ev.Prev.ModRevision)
+				m.now.Digest -= mark.Digest(rows.Created(ev.Prev), ev.Prev.ModRevision)
 				m.now.Keys--
 			}
 			if ev.Type == mvcc.EventPut {
-				m.now.Digest += mark.Digest(createdID(ev.KV), c.Revision)
+				m.now.Digest += mark.Digest(rows.Created(ev.KV), c.Revision)
 				m.now.Keys++
 			}
 		}

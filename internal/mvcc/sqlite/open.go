@@ -202,14 +202,14 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 	if err := migrate(ctx, e.writer, version); err != nil {
 		return err
 	}
-	if err := e.statements(ctx); err != nil {
+	if err := e.prepare(ctx); err != nil {
 		return err
 	}
-	var store int64
-	if err := e.writer.QueryRowContext(ctx, identityQuery).Scan(&store, &e.quiet); err != nil {
+	id, err := readIdentity(ctx, e.writer)
+	if err != nil {
 		return fmt.Errorf("read the store id: %w", err)
 	}
-	e.store = mark.StoreID(store)
+	e.store, e.quiet = mark.StoreID(id.store), id.quiet
 	if e.readers, err = sql.Open("sqlite", dsn(e.path, "query_only(1)", "temp_store(MEMORY)")); err != nil {
 		return err
 	}

@@ -179,7 +179,7 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	}
 	defer e.Close()
 	for _, query := range []string{
-		eventsQuery, pruneReplacedQuery, pruneGoneQuery, deleteStateQuery, stateQuery, loadQuery,
+		eventsQuery.Text, pruneReplacedStatement.Text, pruneGoneStatement.Text, deleteStateStatement.Text, stateQuery, loadQuery.Text,
 	} {
 		n := strings.Count(query, "?")
 		rows, err := e.readers.Query("EXPLAIN QUERY PLAN "+query, make([]any, n)...)

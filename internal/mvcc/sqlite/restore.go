@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
@@ -130,9 +131,6 @@ func remember(paths []string, store mark.StoreID, revision int64) error {
 	return err
 }
 
-// maxRevision is the greatest that row ids have room for.
-const maxRevision = (1<<63 - 1) / positions
-
 // bumpFile moves the counter on, past a revision at least. The revisions left out count as compacted and pruned;
 // rows that pruning would have deleted go first.
 func bumpFile(ctx context.Context, path string, by, past int64, onlyNew bool) (mvcc.State, mark.StoreID, error) {
@@ -144,19 +142,20 @@ func bumpFile(ctx context.Context, path string, by, past int64, onlyNew bool) (m
 	if err == nil && onlyNew && st.Revision > 1 {
 		return st, e.store, e.Close()
 	}
-	if err == nil && (by < 1 || by > maxRevision-st.Revision) {
-		err = fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
+	var next int64
+	if err == nil {
+		next, err = rows.MoveOn(st.Revision, by)
 	}
 	if err == nil {
 		_, err = e.Prune(ctx, st.Pruned, st.Revision)
 	}
 	if err == nil {
-		st.Revision = max(st.Revision+by, past+1)
+		st.Revision = max(next, past+1)
 		st.Compacted, st.Pruned = st.Revision, st.Revision
 		e.changed = true
 		err = e.write(ctx, func() error {
-			for _, name := range []string{"compacted", "pruned"} {
-				if _, err := e.setMeta.Exec(st.Revision, name); err != nil {
+			for _, name := range []string{metaCompacted, metaPruned} {
+				if err := e.set(name, st.Revision); err != nil {
 					return err
 				}
 			}

@@ -11,10 +11,6 @@ import (
 // applicationID marks our files ("ARKs").
 const applicationID = 0x41524b73
 
-// positions is how many row ids a revision has: id = revision*positions +
-// position.
-const positions = 1 << 20
-
 // migrations lead from each schema version to the next; version n has had the
 // first n. Once released they never change.
 var migrations = []string{`
@@ -56,11 +52,13 @@ INSERT INTO meta VALUES ('store', random()); -- what marks remember the database
 INSERT INTO meta VALUES ('quiet', 1);        -- 1 where the file, without its write-ahead log, has everything
 `}
 
-// metaQuiet and metaStore name rows of the table meta.
+// Rows of the table meta.
 const (
-	metaQuiet = "quiet"
-	metaStore = "store"
-	// markedVersion is the first schema version with those.
+	metaCompacted = "compacted"
+	metaPruned    = "pruned"
+	metaQuiet     = "quiet"
+	metaStore     = "store"
+	// markedVersion is the first schema version with the last two.
 	markedVersion = 2
 )
 

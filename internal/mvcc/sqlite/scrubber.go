@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -10,6 +9,8 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // The scrubber reads a few rows at a time, with a pause after each step that bounds what it
@@ -22,14 +23,6 @@ const (
 	// next begins.
 	scrubDelay = 15 * time.Second
 	scrubEvery = 24 * time.Hour
-)
-
-const (
-	scrubQuery = `
-		SELECT id, key, value, created, version, lease, prev, checksum,
-		       at, user, groups, impersonator, user_agent, field_manager, audit_id, verb
-		FROM log WHERE id > ? ORDER BY id LIMIT ?`
-	sealQuery = "UPDATE log SET checksum = ? WHERE id = ? AND checksum = 0"
 )
 
 // scrubber reads the whole log in the background, slowly, and again every day: it
@@ -76,31 +69,31 @@ func (s *scrubber) pass(ctx context.Context, between time.Duration) error {
 	s.progress.Store(0)
 	for at := int64(0); ; {
 		newest := s.e.newest.Load()
-		rows, err := readRows(ctx, s.e.readers, at, scrubRows)
+		read, err := readRows(ctx, s.e.readers, at, scrubRows)
 		if err != nil {
 			return err
 		}
 		var bare []fullRow
-		for i := range rows {
-			r := &rows[i]
+		for i := range read {
+			r := &read[i]
 			switch {
 			case r.sum == 0:
 				bare = append(bare, *r)
 			case r.sum != r.want():
-				s.met(damagedRow{id: r.id, key: r.key, why: "does not match its checksum"})
+				s.met(damagedRow{id: r.ID, key: r.Key, why: "does not match its checksum"})
 			}
-			at = r.id
+			at = r.ID
 		}
 		if len(bare) > 0 {
 			if err := s.e.seal(ctx, bare); err != nil {
 				return err
 			}
 		}
-		s.rows.Add(int64(len(rows)))
-		if len(rows) == 0 {
+		s.rows.Add(int64(len(read)))
+		if len(read) == 0 {
 			break
 		}
-		s.progress.Store(min(at/positions*1000/max(newest, 1), 1000))
+		s.progress.Store(min(rows.Revision(at)*1000/max(newest, 1), 1000))
 		if !pause(ctx, between) {
 			return ctx.Err()
 		}
@@ -121,7 +114,7 @@ func (s *scrubber) met(r damagedRow) {
 	s.mu.Unlock()
 	if !known {
 		s.e.log.Error("the database is damaged: "+r.String()+": restore a backup; a check of the whole database lists all damage",
-			"database", s.e.path, "key", string(r.key), "revision", r.id/positions)
+			"database", s.e.path, "key", string(r.key), "revision", rows.Revision(r.id))
 	}
 }
 
@@ -146,13 +139,14 @@ func (e *Engine) CheckStats() mvcc.CheckStats {
 }
 
 // seal adds the checksums of rows that have none.
-func (e *Engine) seal(ctx context.Context, rows []fullRow) error {
+func (e *Engine) seal(ctx context.Context, bare []fullRow) error {
 	e.writing.Lock()
 	defer e.writing.Unlock()
 	err := e.write(ctx, func() error {
-		for i := range rows {
-			if _, err := e.sealRow.Exec(rows[i].want(), rows[i].id); err != nil {
-				return fmt.Errorf("add a checksum to revision %d: %w", rows[i].id/positions, err)
+		for i := range bare {
+			r := &bare[i]
+			if _, err := e.sealRow.exec(named.Arg("checksum", r.want()), named.Arg("id", r.ID)); err != nil {
+				return fmt.Errorf("add a checksum to revision %d: %w", rows.Revision(r.ID), err)
 			}
 		}
 		return e.revokeQuiet()
@@ -161,7 +155,7 @@ func (e *Engine) seal(ctx context.Context, rows []fullRow) error {
 		return nil // the next pass tries again
 	}
 	if err == nil {
-		e.checkpointer.changed(int64(len(rows)))
+		e.checkpointer.changed(int64(len(bare)))
 	}
 	return err
 }
@@ -170,39 +164,38 @@ func (e *Engine) seal(ctx context.Context, rows []fullRow) error {
 type fullRow struct {
 	row
 	writer
-	sum int64
+}
+
+func (r *fullRow) columns() named.Columns {
+	list := append(r.row.columns("l"), named.Of("l", "at", &r.at))
+	for _, t := range rows.Actor(&r.actor) {
+		list = append(list, named.Col("coalesce(l."+t.Name+", '')", t.Value))
+	}
+	return list
 }
 
 // want is the checksum that the row should have.
 func (r *fullRow) want() int64 {
 	var buffer []byte
-	return checksum(r.dataSum(), r.writer.sum(&buffer))
-}
-
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	return checksum(r.dataSum(), r.writer.crc(&buffer))
 }
 
 // readRows reads some rows of the log after an id, none if there are none.
 func readRows(ctx context.Context, db querier, after int64, limit int) ([]fullRow, error) {
-	rows, err := db.QueryContext(ctx, scrubQuery, after, limit)
+	found, err := db.QueryContext(ctx, scrubQuery.Text, scrubQuery.Args(named.Arg("after", after), named.Arg("most", limit))...)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer found.Close()
 	var read []fullRow
-	for bytes := 0; bytes < scrubBytes && rows.Next(); {
-		var r fullRow
-		var actor [7]sql.NullString
-		if err := rows.Scan(&r.id, &r.key, &r.value, &r.created, &r.version, &r.lease, &r.prev, &r.sum,
-			&r.at, &actor[0], &actor[1], &actor[2], &actor[3], &actor[4], &actor[5], &actor[6]); err != nil {
+	var r fullRow
+	into := r.columns().Into()
+	for bytes := 0; bytes < scrubBytes && found.Next(); {
+		if err := found.Scan(into...); err != nil {
 			return nil, err
 		}
-		for i, s := range actor {
-			r.actor[i] = s.String
-		}
 		read = append(read, r)
-		bytes += len(r.value)
+		bytes += len(r.Value)
 	}
-	return read, rows.Err()
+	return read, found.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // verifier reads the whole log and compares it with itself and with the table of live keys.
@@ -35,37 +36,38 @@ func (v *verifier) run(ctx context.Context, db querier, revision int64) error {
 	live := map[int64]liveRow{} // by the row that created the key, what the log says
 	seen := max(v.pruned, 1)
 	for at := int64(0); ; {
-		rows, err := readRows(ctx, db, at, 1000)
+		read, err := readRows(ctx, db, at, 1000)
 		if err != nil {
-			return fmt.Errorf("read the log after revision %d: %w", at/positions, err)
+			return fmt.Errorf("read the log after revision %d: %w", rows.Revision(at), err)
 		}
-		if len(rows) == 0 {
+		if len(read) == 0 {
 			break
 		}
-		for i := range rows {
-			r := &rows[i]
-			at = r.id
+		for i := range read {
+			r := &read[i]
+			at = r.ID
+			of := rows.Revision(r.ID)
 			v.rows++
 			switch r.sum {
 			case 0:
 				v.bare++
 			case r.want():
 			default:
-				v.bad(damagedRow{id: r.id, key: r.key, why: "does not match its checksum"})
+				v.bad(damagedRow{id: r.ID, key: r.Key, why: "does not match its checksum"})
 			}
-			if r.id/positions > seen+1 {
-				v.bad(damagedRow{id: (seen + 1) * positions, last: r.id/positions - 1})
+			if of > seen+1 {
+				v.bad(damagedRow{id: rows.ID(seen+1, 0), last: of - 1})
 			}
-			seen = max(seen, r.id/positions)
-			if r.version > 0 {
-				live[r.created] = liveRow{r.id, string(r.key)}
+			seen = max(seen, of)
+			if r.Version > 0 {
+				live[r.Created] = liveRow{r.ID, string(r.Key)}
 			} else {
-				delete(live, r.created)
+				delete(live, r.Created)
 			}
 		}
 	}
 	if seen < revision {
-		v.bad(damagedRow{id: (seen + 1) * positions, last: revision})
+		v.bad(damagedRow{id: rows.ID(seen+1, 0), last: revision})
 	}
 	return v.compare(ctx, db, live)
 }
@@ -77,22 +79,23 @@ type liveRow struct {
 
 // compare compares the live keys of the log with the table.
 func (v *verifier) compare(ctx context.Context, db querier, live map[int64]liveRow) error {
-	rows, err := db.QueryContext(ctx, "SELECT created, id FROM state")
+	found, err := db.QueryContext(ctx, liveQuery)
 	if err != nil {
 		return fmt.Errorf("read the live keys: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var created, id int64
-		if err := rows.Scan(&created, &id); err != nil {
+	defer found.Close()
+	var l rows.Live
+	into := l.Columns("s").Into()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return fmt.Errorf("read the live keys: %w", err)
 		}
 		v.keys++
-		v.digest += mark.Digest(created, id/positions)
-		r, ok := live[created]
-		delete(live, created)
-		if !ok || r.id != id {
-			bad := damagedRow{id: id, why: "is not the newest of its key"}
+		v.digest += mark.Digest(l.Created, rows.Revision(l.Newest))
+		r, ok := live[l.Created]
+		delete(live, l.Created)
+		if !ok || r.id != l.Newest {
+			bad := damagedRow{id: l.Newest, why: "is not the newest of its key"}
 			if ok {
 				bad.key = []byte(r.key)
 			} else {
@@ -104,5 +107,5 @@ func (v *verifier) compare(ctx context.Context, db querier, live map[int64]liveR
 	for created, r := range live {
 		v.bad(damagedRow{created: created, id: r.id, key: []byte(r.key), why: "does not count as that of a live key"})
 	}
-	return rows.Err()
+	return found.Err()
 }

@@ -164,22 +164,12 @@ func (r *Report) read(ctx context.Context, conn *connection, have finding, marks
 
 // checkRows returns an error for the first damaged rows.
 func checkRows(ctx context.Context, db querier) error {
-	var revision int64
-	v := verifier{}
-	rows, err := db.QueryContext(ctx, stateQuery)
+	st, err := readState(ctx, db)
 	if err != nil {
 		return err
 	}
-	for rows.Next() {
-		var compacted int64
-		if err := rows.Scan(&revision, &compacted, &v.pruned); err != nil {
-			return err
-		}
-	}
-	if err := rows.Close(); err != nil {
-		return err
-	}
-	if err := v.run(ctx, db, revision); err != nil {
+	v := verifier{pruned: st.Pruned}
+	if err := v.run(ctx, db, st.Revision); err != nil {
 		return err
 	}
 	if len(v.damaged) > 0 {
