@@ -8,16 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
-
-// maxRevision is the greatest that row ids have room for.
-const maxRevision = (1<<63 - 1) / positions
 
 // skipStatement moves the counter on. The revisions left out count as compacted
 // and pruned, as do all before them.
-const skipStatement = `
-	UPDATE ark_meta SET value = CASE WHEN name IN ('change', 'store') THEN value + 1 ELSE $1::bigint END
-	WHERE name IN ('compacted', 'pruned', 'witnessed', 'unwitnessed', 'change', 'store')`
+var skipStatement = named.Dollars(`
+	UPDATE ark_meta SET value = CASE WHEN name IN ('change', 'store') THEN value + 1 ELSE :revision::bigint END
+	WHERE name IN ('compacted', 'pruned', 'witnessed', 'unwitnessed', 'change', 'store')`)
 
 // Bump moves the revision on by a number, for a database restored from an older
 // backup: what clients have seen of later revisions must not come again with
@@ -75,21 +74,22 @@ func (s server) bump(ctx context.Context, by int64, onlyNew bool) (mvcc.State, e
 		if onlyNew && st.Revision > 1 {
 			return nil
 		}
-		if by < 1 || by > maxRevision-st.Revision {
-			return fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
+		next, err := rows.MoveOn(st.Revision, by)
+		if err != nil {
+			return err
 		}
-		first, end := (st.Pruned+1)*positions, (st.Revision+1)*positions
-		for _, statement := range []string{pruneReplacedStatement, pruneGoneStatement} {
-			if _, err := tx.Exec(ctx, statement, first, end); err != nil {
+		first, end := rows.Span(st.Pruned, st.Revision)
+		for _, s := range []named.Statement{pruneReplacedStatement, pruneGoneStatement} {
+			if _, err := tx.Exec(ctx, s.Text, s.Args(named.Arg("first", first), named.Arg("end", end))...); err != nil {
 				return err
 			}
 		}
-		st.Revision += by
+		st.Revision = next
 		st.Change++
 		st.Store++
 		st.Batch = 0
 		st.Compacted, st.Pruned = st.Revision, st.Revision
-		_, err = tx.Exec(ctx, skipStatement, st.Revision)
+		_, err = tx.Exec(ctx, skipStatement.Text, skipStatement.Args(named.Arg("revision", st.Revision))...)
 		return err
 	})
 	return st, err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 var farFuture = time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -34,7 +35,7 @@ func TestBump(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, by := range []int64{0, -1, maxRevision} {
+	for _, by := range []int64{0, -1, rows.MaxRevision} {
 		if _, err := Bump(t.Context(), cfg, by); err == nil {
 			t.Errorf("moved on by %d", by)
 		}

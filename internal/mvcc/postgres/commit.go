@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // Commit implements mvcc.Shared: one round trip. The statements go out together
@@ -79,7 +81,7 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	if errors.Is(err, mvcc.ErrTurnLost) {
 		_ = conn.Conn().Close(ctx) // it has ended
 	}
-	if err != nil || b == nil || len(b.Commits) == 0 && !changes(b) {
+	if err != nil || b == nil || b.Empty() {
 		e.rollback(ctx, conn)
 		return err
 	}
@@ -155,7 +157,7 @@ func (e *Engine) evict(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
 	defer cancel()
 	var n int
-	err := e.upkeep.QueryRow(ctx, evictQuery, e.lock, e.lockWait().Milliseconds()).Scan(&n)
+	err := e.upkeep.QueryRow(ctx, evictQuery.Text, evictQuery.Args(named.Arg("lock", e.lock), named.Arg("milliseconds", e.lockWait().Milliseconds()))...).Scan(&n)
 	if err == nil && n > 0 {
 		e.log.Warn("ended a session that held the counter without using it", "sessions", n)
 	}
@@ -172,12 +174,13 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 	}
 	defer conn.Release()
 	var there bool
+	first, end := rows.Span(b.Base.Revision, b.After().Revision)
+	settle := settleStatement.Args(named.Arg("first", first), named.Arg("end", end), named.Arg("batch", b.ID))
 	err = e.withCounter(ctx, func() error {
 		send := &pgx.Batch{}
 		send.Queue(beginStatement)
 		send.Queue(takeCounter, e.lock)
-		send.Queue(settleStatement, (b.Base.Revision+1)*positions, (b.Base.Revision+int64(len(b.Commits))+1)*positions, b.ID).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
+		send.Queue(settleStatement.Text, settle...).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
 		queueCommit(send)
 		err := conn.SendBatch(ctx, send).Close()
 		if err != nil {
@@ -189,40 +192,4 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 		return false, fmt.Errorf("find a batch: %w", err)
 	}
 	return there, nil
-}
-
-// verdict is what the server says of a write.
-type verdict struct{ fit, moved bool }
-
-func (v verdict) err() error {
-	switch {
-	case !v.fit:
-		return errUnfit
-	case v.moved:
-		return mvcc.ErrMoved
-	}
-	return nil
-}
-
-// changes says whether the batch advances Change.
-func changes(b *mvcc.Batch) bool {
-	return len(b.Leases) > 0 || len(b.RevokedLeases) > 0 || b.Compacted > 0
-}
-
-// queueWrite adds the statement that writes a batch. The shorter one serves most.
-func (e *Engine) queueWrite(send *pgx.Batch, b *mvcc.Batch, wrote *verdict) {
-	r := rowsOf(b)
-	args := []any{
-		b.Base.Revision, b.Base.Change, e.channel, e.listener.payload, e.listener.wanted(),
-		b.ID, r.id, r.key, r.value, r.created, r.version, r.lease, r.prev, r.at,
-		r.user, r.groups, r.impersonator, r.userAgent, r.fieldManager, r.auditID, r.verb,
-		r.dead, r.live, r.newest, r.hash, b.BaseBatch,
-	}
-	statement := writeRevisions
-	if changes(b) {
-		statement = writeAll
-		l := leasesOf(b)
-		args = append(args, l.id, l.ttl, l.deadline, l.revoked, b.Compacted, time.Now().UnixMilli())
-	}
-	send.Queue(statement, args...).QueryRow(func(row pgx.Row) error { return row.Scan(&wrote.fit, &wrote.moved) })
 }

@@ -7,15 +7,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 const (
 	countStateQuery = "SELECT count(*) FROM ark_state"
 	splitStateQuery = "SELECT created FROM ark_state ORDER BY created LIMIT 1 OFFSET $1"
-	loadQuery       = `
-		SELECT l.id, l.key, l.value, l.created, l.version, l.lease
-		FROM ark_state s JOIN ark_log l ON l.id = s.id
-		WHERE s.created >= $1 AND s.created < $2`
 	// Where most of the log is live, reading it in one go is the best plan, so the
 	// planner is free to choose here. Loading may take as long as it takes, and who is
 	// done with a part waits for the others.
@@ -24,6 +22,10 @@ const (
 		set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true),
 		set_config('plan_cache_mode', 'force_custom_plan', true)`
 )
+
+var loadQuery = named.Dollars("SELECT " + new(rows.Row).Columns("l").String() + `
+	FROM ark_state s JOIN ark_log l ON l.id = s.id
+	WHERE s.created >= :first AND s.created < :end`)
 
 // fewKeys are not worth more than one connection.
 const fewKeys = 1024
@@ -69,15 +71,13 @@ func (e *Engine) loadAll(ctx context.Context, tx pgx.Tx, want int, each func(*mv
 	if exported == "" {
 		parts = 1
 	}
-	bounds := []int64{0}
-	for i := 1; i < parts; i++ {
-		var at int64
-		if err := tx.QueryRow(ctx, splitStateQuery, want*i/parts).Scan(&at); err != nil {
-			return 0, fmt.Errorf("divide the keys: %w", err)
-		}
-		bounds = append(bounds, at)
+	bounds, err := rows.Bounds(want, parts, func(offset int) (at int64, err error) {
+		err = tx.QueryRow(ctx, splitStateQuery, offset).Scan(&at)
+		return at, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("divide the keys: %w", err)
 	}
-	bounds = append(bounds, 1<<63-1)
 	all := []mvcc.LoadPart{func(ctx context.Context, send func(*mvcc.KeyValue) error) error {
 		return loadPart(ctx, tx, bounds[0], bounds[1], send)
 	}}
@@ -97,25 +97,23 @@ func (e *Engine) loadAll(ctx context.Context, tx pgx.Tx, want int, each func(*mv
 	return mvcc.LoadParts(ctx, all, each)
 }
 
-func loadPart(ctx context.Context, tx pgx.Tx, from, to int64, send func(*mvcc.KeyValue) error) error {
-	rows, err := tx.Query(ctx, loadQuery, from, to)
+func loadPart(ctx context.Context, tx pgx.Tx, first, end int64, send func(*mvcc.KeyValue) error) error {
+	found, err := tx.Query(ctx, loadQuery.Text, loadQuery.Args(named.Arg("first", first), named.Arg("end", end))...)
 	if err != nil {
 		return fmt.Errorf("read the keys: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		kv := &mvcc.KeyValue{}
-		var id, created int64
-		if err := rows.Scan(&id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease)); err != nil {
+	defer found.Close()
+	var r rows.Row
+	into := r.Columns("l").Into()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return fmt.Errorf("read a key: %w", err)
 		}
-		kv.ModRevision = id / positions
-		setCreated(kv, created)
-		if err := send(kv); err != nil {
+		if err := send(r.KeyValue()); err != nil {
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
+	if err := found.Err(); err != nil {
 		return fmt.Errorf("read the keys: %w", err)
 	}
 	return nil

@@ -7,47 +7,49 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-const (
-	maintainStatement = `
-		UPDATE ark_maintainer SET holder = $1, until = clock_timestamp() + $2::bigint * interval '1 microsecond'
-		WHERE name = 'maintainer' AND (holder = $1 OR until < clock_timestamp())`
-	resignStatement = "UPDATE ark_maintainer SET until = '-infinity' WHERE name = 'maintainer' AND holder = $1"
+var (
+	maintainStatement = named.Dollars(`
+		UPDATE ark_maintainer SET holder = :replica, until = clock_timestamp() + :microseconds::bigint * interval '1 microsecond'
+		WHERE name = 'maintainer' AND (holder = :replica OR until < clock_timestamp())`)
+	resignStatement = named.Dollars("UPDATE ark_maintainer SET until = '-infinity' WHERE name = 'maintainer' AND holder = :replica")
 
 	// Two replicas may take themselves for the maintainer for a moment: they prune one
 	// after the other, for they would lock rows in different orders.
 	pruneTurn = "SELECT value FROM ark_meta WHERE name = 'pruned' FOR UPDATE"
 
-	pruneReplacedStatement = `
+	pruneReplacedStatement = named.Dollars(`
 		DELETE FROM ark_log WHERE id IN (
 			SELECT p.id FROM ark_log l CROSS JOIN LATERAL (
 				SELECT id FROM ark_log p
-				WHERE p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key LIMIT 1
+				WHERE ` + rows.InRevision("p.id", "l.prev") + ` AND p.key = l.key LIMIT 1
 			) p
-			WHERE l.id >= $1 AND l.id < $2 AND l.prev > 0)`
-	pruneGoneStatement = "DELETE FROM ark_log WHERE id >= $1 AND id < $2 AND version = 0"
-	prunedStatement    = `
-		UPDATE ark_meta SET value = greatest($1, (SELECT value FROM ark_meta WHERE name = 'pruned'))
-		WHERE name IN ('pruned', 'witnessed')`
+			WHERE l.id >= :first AND l.id < :end AND l.prev > 0)`)
+	pruneGoneStatement = named.Dollars("DELETE FROM ark_log WHERE id >= :first AND id < :end AND version = 0")
+	prunedStatement    = named.Dollars(`
+		UPDATE ark_meta SET value = greatest(:revision, ` + pruned + `)
+		WHERE name IN ('pruned', 'witnessed')`)
 
 	// A release that records no writers may have pruned since.
 	witnessGapStatement = `
-		UPDATE ark_meta SET value = (SELECT value FROM ark_meta WHERE name = 'pruned')
-		WHERE name = 'unwitnessed' AND (SELECT value FROM ark_meta WHERE name = 'pruned') <> (SELECT value FROM ark_meta WHERE name = 'witnessed')`
+		UPDATE ark_meta SET value = ` + pruned + `
+		WHERE name = 'unwitnessed' AND ` + pruned + ` <> ` + witnessed
 	// The newest batch of each writer, before its rows go: see mvcc.Found.
-	witnessStatement = `
+	witnessStatement = named.Dollars(`
 		INSERT INTO ark_meta (name, value)
-		SELECT 'writer ' || (batch >> 31), max(batch) FROM ark_log WHERE id >= $1 AND id < $2 AND batch < 0 GROUP BY 1
-		ON CONFLICT (name) DO UPDATE SET value = greatest(ark_meta.value, excluded.value)`
+		SELECT 'writer ' || (batch >> 31), max(batch) FROM ark_log WHERE id >= :first AND id < :end AND batch < 0 GROUP BY 1
+		ON CONFLICT (name) DO UPDATE SET value = greatest(ark_meta.value, excluded.value)`)
 
 	// Ended leases are kept for a while for the replicas that have yet to hear
 	// of them.
-	forgetStatement = `
+	forgetStatement = named.Dollars(`
 		WITH old AS (
-			DELETE FROM ark_lease WHERE gone < $1 RETURNING change
+			DELETE FROM ark_lease WHERE gone < :before RETURNING change
 		)
-		UPDATE ark_meta SET value = greatest(value, (SELECT max(change) FROM old)) WHERE name = 'forgotten' AND EXISTS (SELECT FROM old)`
+		UPDATE ark_meta SET value = greatest(value, (SELECT max(change) FROM old)) WHERE name = 'forgotten' AND EXISTS (SELECT FROM old)`)
 )
 
 const (
@@ -62,7 +64,7 @@ func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error)
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
 	e.holds.Store(true)
-	tag, err := e.upkeep.Exec(ctx, maintainStatement, e.replica, hold.Microseconds())
+	tag, err := e.upkeep.Exec(ctx, maintainStatement.Text, maintainStatement.Args(named.Arg("replica", e.replica), named.Arg("microseconds", hold.Microseconds()))...)
 	if err != nil {
 		return false, fmt.Errorf("ask to be the maintainer: %w", err)
 	}
@@ -88,7 +90,7 @@ func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error)
 func (e *Engine) forget(ctx context.Context, before time.Time) error {
 	send := &pgx.Batch{}
 	send.Queue(takeCounter, e.lock)
-	send.Queue(forgetStatement, before.UnixMilli())
+	send.Queue(forgetStatement.Text, forgetStatement.Args(named.Arg("before", before.UnixMilli()))...)
 	if err := e.upkeep.SendBatch(ctx, send).Close(); err != nil {
 		return fmt.Errorf("delete ended leases: %w", err)
 	}
@@ -102,23 +104,24 @@ func (e *Engine) resign() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), min(e.timeout, 2*time.Second))
 	defer cancel()
-	_, _ = e.upkeep.Exec(ctx, resignStatement, e.replica)
+	_, _ = e.upkeep.Exec(ctx, resignStatement.Text, resignStatement.Args(named.Arg("replica", e.replica))...)
 }
 
 // Prune implements mvcc.Engine: one round trip.
 func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
-	first, end := (from+1)*positions, (to+1)*positions
+	first, end := rows.Span(from, to)
+	span := []named.Argument{named.Arg("first", first), named.Arg("end", end)}
 	send := &pgx.Batch{}
 	var gone int64
 	count := func(tag pgconn.CommandTag) error { gone += tag.RowsAffected(); return nil }
 	send.Queue(pruneTurn)
 	send.Queue(witnessGapStatement)
-	send.Queue(witnessStatement, first, end)
-	send.Queue(pruneReplacedStatement, first, end).Exec(count)
-	send.Queue(pruneGoneStatement, first, end).Exec(count)
-	send.Queue(prunedStatement, to)
+	send.Queue(witnessStatement.Text, witnessStatement.Args(span...)...)
+	send.Queue(pruneReplacedStatement.Text, pruneReplacedStatement.Args(span...)...).Exec(count)
+	send.Queue(pruneGoneStatement.Text, pruneGoneStatement.Args(span...)...).Exec(count)
+	send.Queue(prunedStatement.Text, prunedStatement.Args(named.Arg("revision", to))...)
 	if err := e.upkeep.SendBatch(ctx, send).Close(); err != nil {
 		return 0, fmt.Errorf("delete rows up to revision %d: %w", to, err)
 	}

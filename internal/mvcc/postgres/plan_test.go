@@ -16,9 +16,10 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	defer e.Close()
 	fill(t, e)
 	for name, query := range map[string]string{
-		"write revisions": writeRevisions, "write all": writeAll, "read": readQuery, "find": findQuery, "events": eventsQuery,
-		"lease changes": leaseChangesQuery, "settle": settleStatement, "maintain": maintainStatement,
-		"prune turn": pruneTurn, "witness gap": witnessGapStatement, "witness": witnessStatement, "prune replaced": pruneReplacedStatement, "prune gone": pruneGoneStatement, "pruned": prunedStatement,
+		"write revisions": writeRevisions.Text, "write all": writeAll.Text, "read": readQuery, "find": findQuery.Text, "events": eventsQuery.Text,
+		"lease changes": leaseChangesQuery.Text, "settle": settleStatement.Text, "maintain": maintainStatement.Text,
+		"prune turn": pruneTurn, "witness gap": witnessGapStatement, "witness": witnessStatement.Text,
+		"prune replaced": pruneReplacedStatement.Text, "prune gone": pruneGoneStatement.Text, "pruned": prunedStatement.Text,
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := e.readers.Acquire(t.Context())

@@ -3,54 +3,91 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-const (
-	reading = position + `, ` + change + `, ` + newestBatch + `,
-		(SELECT value FROM ark_meta WHERE name = 'compacted'),
-		(SELECT value FROM ark_meta WHERE name = 'pruned'),
-		clock_timestamp()`
-	readQuery  = "SELECT " + reading + newest
-	storeQuery = "SELECT coalesce((SELECT value FROM ark_meta WHERE name = 'store'), 0)" // 0 in a schema from before
+var (
+	readQuery  = "SELECT " + named.Columns(noReading[:]).String() + newest
+	noReading  = readingColumns(&mvcc.Reading{})
+	storeQuery = "SELECT coalesce(" + meta("store") + ", 0)" // 0 in a schema from before
+
 	// What is known of two points, each by its first row, and by its writer where that has gone.
-	findQuery = "SELECT " + reading + `,
-		coalesce((SELECT batch FROM ark_log WHERE id >= $1::bigint << 20 AND id < ($1::bigint + 1) << 20 ORDER BY id LIMIT 1), 0),
-		coalesce((SELECT value FROM ark_meta WHERE name = $2::text), 0),
-		coalesce((SELECT batch FROM ark_log WHERE id >= $3::bigint << 20 AND id < ($3::bigint + 1) << 20 ORDER BY id LIMIT 1), 0),
-		coalesce((SELECT value FROM ark_meta WHERE name = $4::text), 0),
-		(SELECT value FROM ark_meta WHERE name = 'witnessed'),
-		(SELECT value FROM ark_meta WHERE name = 'unwitnessed')` + newest
-	leasesQuery = "SELECT id, ttl, deadline FROM ark_lease WHERE gone IS NULL"
+	findQuery              = named.Dollars("SELECT " + new(finding).columns().String() + newest)
+	fromBatch, fromWriter  = firstBatch(":from"), writer(":from_writer")
+	toBatch, toWriter      = firstBatch(":to"), writer(":to_writer")
+	witnessed, unwitnessed = meta("witnessed"), meta("unwitnessed")
+
+	leasesQuery = "SELECT " + new(rows.Lease).Columns("l").String() + " FROM ark_lease l WHERE l.gone IS NULL"
+
 	// Which row a change replaces is found by a probe of its own, whatever
 	// the planner believes about the log's size.
-	eventsQuery = `
-		SELECT l.id, l.key, l.value, l.created, l.version, l.lease, l.batch,
-		       p.id, p.value, p.created, p.version, p.lease
+	eventsQuery = named.Dollars("SELECT " + new(event).columns().String() + `
 		FROM (
 			SELECT id, key, value, created, version, lease, prev, batch,
 			       sum(octet_length(key) + coalesce(octet_length(value), 0)) OVER (ORDER BY id)
 			       - (octet_length(key) + coalesce(octet_length(value), 0)) AS before
-			FROM ark_log WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3
+			FROM ark_log WHERE id >= :first AND id < :end ORDER BY id LIMIT :most
 		) l LEFT JOIN LATERAL (
 			SELECT id, value, created, version, lease FROM ark_log p
-			WHERE l.prev > 0 AND p.id >= l.prev << 20 AND p.id < (l.prev + 1) << 20 AND p.key = l.key LIMIT 1
+			WHERE l.prev > 0 AND ` + rows.InRevision("p.id", "l.prev") + ` AND p.key = l.key LIMIT 1
 		) p ON true
-		WHERE l.before < $4 ORDER BY l.id`
-	leaseChangesQuery = `
-		SELECT m.value, l.id, l.ttl, l.deadline, l.gone IS NOT NULL
+		WHERE l.before < :bytes ORDER BY l.id`)
+
+	leaseChangesQuery = named.Dollars("SELECT " + new(leaseChange).columns().String() + `
 		FROM ark_meta m LEFT JOIN LATERAL (
 			SELECT id, ttl, deadline, gone FROM ark_lease
-			WHERE change > CASE WHEN $1 < m.value THEN -1 ELSE $1 END
+			WHERE change > CASE WHEN :after < m.value THEN -1 ELSE :after END
 		) l ON true
-		WHERE m.name = 'forgotten'`
+		WHERE m.name = 'forgotten'`)
 )
 
-func scanReading(row pgx.Row, r *mvcc.Reading, more ...any) error {
-	return row.Scan(append([]any{&r.Revision, &r.Change, &r.Batch, &r.Compacted, &r.Pruned, &r.Now}, more...)...)
+// readingColumns is an array because it need not be allocated for each look at the counter.
+func readingColumns(r *mvcc.Reading) [6]named.Column {
+	return [...]named.Column{
+		named.Col(position, &r.Revision),
+		named.Col(change, &r.Change),
+		named.Col(newestBatch, &r.Batch),
+		named.Col(compacted, &r.Compacted),
+		named.Col(pruned, &r.Pruned),
+		named.Col("clock_timestamp()", &r.Now),
+	}
+}
+
+func scanReading(row pgx.Row, r *mvcc.Reading) error {
+	columns := readingColumns(r)
+	return row.Scan(named.Columns(columns[:]).Into()...)
+}
+
+// finding is a reading with what the database holds of two points.
+type finding struct {
+	mvcc.Reading
+	rows.Witnesses
+	from, to mvcc.Found
+}
+
+func (f *finding) columns() named.Columns {
+	reading := readingColumns(&f.Reading)
+	return append(reading[:],
+		named.Col(fromBatch, &f.from.Batch),
+		named.Col(fromWriter, &f.from.Writer),
+		named.Col(toBatch, &f.to.Batch),
+		named.Col(toWriter, &f.to.Writer),
+		named.Col(witnessed, &f.Witnessed),
+		named.Col(unwitnessed, &f.Unwitnessed))
+}
+
+// firstBatch is that of a revision's first row, 0 where it has none.
+func firstBatch(revision string) string {
+	return "coalesce((SELECT batch FROM ark_log WHERE " + rows.InRevision("id", revision+"::bigint") + " ORDER BY id LIMIT 1), 0)"
+}
+
+// writer is the newest batch of one, 0 where none is recorded; name is the row of ark_meta.
+func writer(name string) string {
+	return "coalesce((SELECT value FROM ark_meta WHERE name = " + name + "::text), 0)"
 }
 
 // Read implements mvcc.Shared: one round trip.
@@ -69,16 +106,15 @@ func (e *Engine) Read(ctx context.Context) (mvcc.Reading, error) {
 func (e *Engine) Find(ctx context.Context, from, to mvcc.Point) (r mvcc.Reading, found [2]mvcc.Found, err error) {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
-	var witnessed, unwitnessed int64
-	row := e.readers.QueryRow(ctx, findQuery, from.Revision, writerName(from.Batch), to.Revision, writerName(to.Batch))
-	if err := scanReading(row, &r, &found[0].Batch, &found[0].Writer, &found[1].Batch, &found[1].Writer, &witnessed, &unwitnessed); err != nil {
+	args := findQuery.Args(named.Arg("from", from.Revision), named.Arg("from_writer", writerName(from.Batch)),
+		named.Arg("to", to.Revision), named.Arg("to_writer", writerName(to.Batch)))
+	var f finding
+	if err := e.readers.QueryRow(ctx, findQuery.Text, args...).Scan(f.columns().Into()...); err != nil {
 		return r, found, fmt.Errorf("read what the log holds of revisions %d and %d: %w", from.Revision, to.Revision, err)
 	}
-	for i, p := range []mvcc.Point{from, to} {
-		found[i].Recorded = witnessed == r.Pruned && p.Revision > unwitnessed
-	}
-	e.newest.Store(r.Revision + r.Change)
-	return r, found, nil
+	f.from.Recorded, f.to.Recorded = f.Recorded(f.Reading, from), f.Recorded(f.Reading, to)
+	e.newest.Store(f.Revision + f.Change)
+	return f.Reading, [...]mvcc.Found{f.from, f.to}, nil
 }
 
 // writerName names the row of ark_meta for a batch's writer.
@@ -109,15 +145,13 @@ func state(ctx context.Context, tx pgx.Tx) (mvcc.State, error) {
 	send := &pgx.Batch{}
 	send.Queue(readQuery).QueryRow(func(row pgx.Row) error { return scanReading(row, &r) })
 	send.Queue(storeQuery).QueryRow(func(row pgx.Row) error { return row.Scan(&st.Store) })
-	send.Queue(leasesQuery).Query(func(rows pgx.Rows) error {
-		for rows.Next() {
-			l, err := scanLease(rows)
-			if err != nil {
-				return err
-			}
-			st.Leases = append(st.Leases, l)
-		}
-		return rows.Err()
+	send.Queue(leasesQuery).Query(func(found pgx.Rows) error {
+		var l rows.Lease
+		_, err := pgx.ForEachRow(found, l.Columns("l").Into(), func() error {
+			st.Leases = append(st.Leases, l.Lease())
+			return nil
+		})
+		return err
 	})
 	if err := tx.SendBatch(ctx, send).Close(); err != nil {
 		return st, fmt.Errorf("read the state: %w", err)
@@ -126,12 +160,15 @@ func state(ctx context.Context, tx pgx.Tx) (mvcc.State, error) {
 	return st, nil
 }
 
-func scanLease(row pgx.Row, more ...any) (mvcc.Lease, error) {
-	var l mvcc.Lease
-	var deadline int64
-	err := row.Scan(append([]any{(*int64)(&l.ID), &l.TTL, &deadline}, more...)...)
-	l.Deadline = time.UnixMilli(deadline)
-	return l, err
+// leaseChange is a lease that has changed, or has ended; its ID is 0 where there is none.
+type leaseChange struct {
+	rows.Lease
+	gone      bool
+	forgotten int64 // ended leases are deleted up to this change
+}
+
+func (l *leaseChange) columns() named.Columns {
+	return append(l.Columns("l").OrZero(), named.Col("l.gone IS NOT NULL", &l.gone), named.Of("m", "value", &l.forgotten))
 }
 
 // LeaseChanges implements mvcc.Shared.
@@ -139,28 +176,23 @@ func (e *Engine) LeaseChanges(ctx context.Context, after int64) (mvcc.LeaseChang
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
 	var lc mvcc.LeaseChanges
-	rows, err := e.readers.Query(ctx, leaseChangesQuery, after)
+	found, err := e.readers.Query(ctx, leaseChangesQuery.Text, leaseChangesQuery.Args(named.Arg("after", after))...)
 	if err != nil {
 		return lc, fmt.Errorf("read lease changes: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var forgotten int64
-		var id, ttl, deadline *int64
-		var gone bool
-		if err := rows.Scan(&forgotten, &id, &ttl, &deadline, &gone); err != nil {
-			return lc, fmt.Errorf("read lease changes: %w", err)
-		}
-		lc.All = after < forgotten
+	var l leaseChange
+	_, err = pgx.ForEachRow(found, l.columns().Into(), func() error {
+		lc.All = after < l.forgotten
 		switch {
-		case id == nil:
-		case !gone:
-			lc.Set = append(lc.Set, mvcc.Lease{ID: mvcc.LeaseID(*id), TTL: *ttl, Deadline: time.UnixMilli(*deadline)})
+		case l.ID == 0:
+		case !l.gone:
+			lc.Set = append(lc.Set, l.Lease.Lease())
 		case !lc.All:
-			lc.Gone = append(lc.Gone, mvcc.LeaseID(*id))
+			lc.Gone = append(lc.Gone, mvcc.LeaseID(l.ID))
 		}
-	}
-	if err := rows.Err(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return lc, fmt.Errorf("read lease changes: %w", err)
 	}
 	return lc, nil
@@ -185,28 +217,33 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	}
 	defer conn.Release()
 	r := mvcc.ReadCommits(after, maxBytes, each)
-	next, end := (after+1)*positions, (last+1)*positions
+	next, end := rows.Span(after, last)
+	var c event
+	into := c.columns().Into()
 	for next < end && !r.Enough() {
 		n, bytes := 0, 0
 		limit := max(r.Left(), eventsBytes)
-		rows, err := conn.Query(ctx, eventsQuery, next, end, eventsPage, limit)
+		page, err := conn.Query(ctx, eventsQuery.Text, eventsQuery.Args(named.Arg("first", next), named.Arg("end", end),
+			named.Arg("most", eventsPage), named.Arg("bytes", limit))...)
 		if err != nil {
 			return r.After(), fmt.Errorf("read events: %w", err)
 		}
-		for rows.Next() {
-			id, ev, batch, err := scanEvent(rows)
-			if err == nil {
-				next = id + 1
+		for page.Next() {
+			err := page.Scan(into...)
+			if err != nil {
+				err = fmt.Errorf("read an event: %w", err)
+			} else {
+				next = c.ID + 1
 				n++
-				bytes += len(ev.KV.Key) + len(ev.KV.Value)
-				err = r.Add(ev, batch)
+				bytes += len(c.Key) + len(c.Value)
+				err = r.Add(c.Event(&c.prev), c.batch)
 			}
 			if err != nil {
-				rows.Close()
+				page.Close()
 				return r.After(), err
 			}
 		}
-		if err := rows.Err(); err != nil {
+		if err := page.Err(); err != nil {
 			return r.After(), fmt.Errorf("read events: %w", err)
 		}
 		if n < eventsPage && bytes < limit {
@@ -216,26 +253,13 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	return r.Finish()
 }
 
-func scanEvent(row pgx.Row) (id int64, ev mvcc.Event, batch int64, err error) {
-	kv := &mvcc.KeyValue{}
-	var created int64
-	var prevID, prevCreated, prevVersion, prevLease *int64
-	var prevValue []byte
-	if err := row.Scan(&id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease), &batch,
-		&prevID, &prevValue, &prevCreated, &prevVersion, &prevLease); err != nil {
-		return 0, ev, 0, fmt.Errorf("read an event: %w", err)
-	}
-	kv.ModRevision = id / positions
-	ev.KV = kv
-	if kv.Version == 0 {
-		ev.Type = mvcc.EventDelete
-	} else {
-		setCreated(kv, created)
-	}
-	if prevID != nil {
-		ev.Prev = &mvcc.KeyValue{Key: kv.Key, Value: prevValue, ModRevision: *prevID / positions,
-			Version: *prevVersion, Lease: mvcc.LeaseID(*prevLease)}
-		setCreated(ev.Prev, *prevCreated)
-	}
-	return id, ev, batch, nil
+// event is a row of the log with the one that it replaces, if that is there.
+type event struct {
+	rows.Row
+	batch int64
+	prev  rows.Row
+}
+
+func (e *event) columns() named.Columns {
+	return append(append(e.Columns("l"), named.Of("l", "batch", &e.batch)), e.prev.Columns("p").Without(&e.prev.Key).OrZero()...)
 }

@@ -9,10 +9,6 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// positions is how many row ids a revision has: id = revision*positions +
-// position.
-const positions = 1 << 20
-
 // migration leads from one schema version to the next; version n has had the first
 // n. Once released it never changes.
 type migration struct {
