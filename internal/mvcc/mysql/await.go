@@ -82,6 +82,6 @@ func (e *Engine) Await(ctx context.Context) {
 func (e *Engine) poll(ctx context.Context) (at mvcc.Position, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	err = e.looks.QueryRowContext(ctx, pollQuery).Scan(&at.Revision, &at.Change)
+	err = e.looks.QueryRowContext(ctx, pollQuery).Scan(positionColumns(&at).Into()...)
 	return at, err
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // BenchmarkInsert compares ways to write a batch of so many revisions, each of which
@@ -111,10 +112,10 @@ func newInserter(b *testing.B, n int) *inserter {
 		b.Fatal(err)
 	}
 	for into, text := range map[**sql.Stmt]string{
-		&in.logRows:   insertLog + strings.TrimSuffix(strings.Repeat(logMarks+",", n), ","),
-		&in.stateRows: insertState + strings.TrimSuffix(strings.Repeat(stateMarks+",", n), ",") + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
-		&in.logRow:    insertLog + logMarks,
-		&in.stateRow:  insertState + stateMarks + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
+		&in.logRows:   insertLog.head + strings.TrimSuffix(strings.Repeat(logMarks+",", n), ","),
+		&in.stateRows: moveState.head + strings.TrimSuffix(strings.Repeat(stateMarks+",", n), ",") + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
+		&in.logRow:    insertLog.head + logMarks,
+		&in.stateRow:  moveState.head + stateMarks + " ON DUPLICATE KEY UPDATE id=VALUES(id)",
 	} {
 		if *into, err = in.conn.PrepareContext(b.Context(), text); err != nil {
 			b.Fatal(err)
@@ -137,7 +138,7 @@ func (in *inserter) next() *mvcc.Batch {
 
 func (in *inserter) onePacket(b *mvcc.Batch) error {
 	s := newScript(int(in.engine.maxPacket.Load()))
-	s.statement("START TRANSACTION")
+	s.text(startTransaction)
 	s.batch(b)
 	return in.engine.send(in.ctx, in.conn, s)
 }
@@ -162,7 +163,7 @@ func (in *inserter) counter(b *mvcc.Batch) error {
 func args(b *mvcc.Batch) (log, state []any) {
 	for _, c := range b.Commits {
 		kv := c.Events[0].KV
-		id := c.Revision * positions
+		id := rows.ID(c.Revision, 0)
 		log = append(log, id, kv.Key, kv.Value, id, kv.Version, 0, 0, c.Time.UnixMilli(), b.ID, c.Actor.User, nil, nil, c.Actor.UserAgent, nil, nil, c.Actor.Verb)
 		state = append(state, id, id)
 	}
@@ -208,13 +209,13 @@ func (in *inserter) jsonTable(b *mvcc.Batch) error {
 		K, V, U, A   string
 		W            string
 	}
-	var rows []row
+	var list []row
 	for _, c := range b.Commits {
 		kv := c.Events[0].KV
-		rows = append(rows, row{c.Revision * positions, c.Time.UnixMilli(), b.ID, base64.StdEncoding.EncodeToString(kv.Key),
+		list = append(list, row{rows.ID(c.Revision, 0), c.Time.UnixMilli(), b.ID, base64.StdEncoding.EncodeToString(kv.Key),
 			base64.StdEncoding.EncodeToString(kv.Value), c.Actor.User, c.Actor.UserAgent, c.Actor.Verb})
 	}
-	text, err := json.Marshal(rows)
+	text, err := json.Marshal(list)
 	if err != nil {
 		return err
 	}

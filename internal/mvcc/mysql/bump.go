@@ -9,17 +9,17 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-// maxRevision is the greatest that row ids have room for.
-const maxRevision = (1<<63 - 1) / positions
-
-const (
+var (
 	// compactStatement compacts up to the newest revision.
-	compactStatement = "UPDATE ark_counter SET compacted=revision, changes=changes+1 WHERE one=1 AND revision=? AND changes=?"
+	compactStatement = named.Questions("UPDATE ark_counter SET compacted=revision, changes=changes+1 WHERE one=1 AND revision=:revision AND changes=:change")
 	// skipStatement moves the counter on. The revisions left out count as compacted
 	// and pruned, as do all before them.
-	skipStatement = "UPDATE ark_counter c JOIN ark_pruning p ON p.one=1 SET c.revision=?, c.compacted=?, c.changes=c.changes+1, c.batch=0, c.newest=0, c.store=c.store+1, p.pruned=?, p.witnessed=?, p.unwitnessed=? WHERE c.one=1 AND c.revision=? AND c.changes=?"
+	skipStatement = named.Questions("UPDATE ark_counter c JOIN ark_pruning p ON p.one=1 SET c.revision=:next, c.compacted=:next, c.changes=c.changes+1, c.batch=0, c.newest=0, c.store=c.store+1," +
+		" p.pruned=:next, p.witnessed=:next, p.unwitnessed=:next WHERE c.one=1 AND c.revision=:revision AND c.changes=:change")
 )
 
 // Bump moves the revision on by a number, for a database restored from an older
@@ -68,10 +68,14 @@ func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64, on
 	if onlyNew && st.Revision > 1 {
 		return st, nil
 	}
-	if by < 1 || by > maxRevision-st.Revision {
-		return st, fmt.Errorf("revision %d cannot be moved on by %d: choose 1 to %d", st.Revision, by, maxRevision-st.Revision)
+	next, err := rows.MoveOn(st.Revision, by)
+	if err != nil {
+		return st, err
 	}
-	if err := exactly(conn.ExecContext(ctx, compactStatement, st.Revision, st.Change)); err != nil {
+	at := func() []named.Argument {
+		return []named.Argument{named.Arg("revision", st.Revision), named.Arg("change", st.Change)}
+	}
+	if err := exactly(conn.ExecContext(ctx, compactStatement.Text, compactStatement.Args(at()...)...)); err != nil {
 		return st, err
 	}
 	st.Change++
@@ -82,8 +86,7 @@ func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64, on
 	if err := errors.Join(err, e.pruner.Close()); err != nil {
 		return st, err
 	}
-	next := st.Revision + by
-	if err := exactly(conn.ExecContext(ctx, skipStatement, next, next, next, next, next, st.Revision, st.Change)); err != nil {
+	if err := exactly(conn.ExecContext(ctx, skipStatement.Text, skipStatement.Args(append(at(), named.Arg("next", next))...)...)); err != nil {
 		return st, err
 	}
 	st.Change++

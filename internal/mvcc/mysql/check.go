@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
 
 // minPacket is the least max_allowed_packet, in bytes, that a value of the greatest size
@@ -146,7 +147,7 @@ func checkTables(ctx context.Context, conn *sql.Conn) error {
 // the server runs. To explain a statement takes the right to carry it out.
 func checkRights(ctx context.Context, conn *sql.Conn) error {
 	for _, statement := range []string{
-		insertState + "(0,0)", fenceStatement, fmt.Sprintf(deleteStateStatement, "0"),
+		moveState.head + "(0,0)", fenceStatement, string(deleteStateStatement.Append(nil, literal, named.Arg("created", int64(0)))),
 	} {
 		rows, err := conn.QueryContext(ctx, "EXPLAIN "+statement)
 		if err == nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // deadlockTries is how often a batch is sent that the server gives up for
@@ -18,7 +20,7 @@ const deadlockTries = 3
 // Commit implements mvcc.Engine. It takes one round trip, unless the batch exceeds
 // what the server takes in one packet.
 func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
-	e.seen.expect(target(b))
+	e.seen.expect(b.After())
 	var err error
 	for range deadlockTries {
 		if err = e.commit(ctx, b); number(err) != errDeadlock || errors.Is(err, mvcc.ErrUnknownOutcome) {
@@ -31,16 +33,6 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	return err
 }
 
-// target is where a batch leaves the counter.
-func target(b *mvcc.Batch) mvcc.Position {
-	p := b.Base
-	p.Revision += int64(len(b.Commits))
-	if len(b.Leases)+len(b.RevokedLeases) > 0 || b.Compacted > 0 {
-		p.Change++
-	}
-	return p
-}
-
 func (e *Engine) commit(ctx context.Context, b *mvcc.Batch) error {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
@@ -50,11 +42,11 @@ func (e *Engine) commit(ctx context.Context, b *mvcc.Batch) error {
 	}
 	defer conn.Close()
 	s := newScript(int(e.maxPacket.Load()))
-	s.statement("START TRANSACTION")
+	s.text(startTransaction)
 	s.batch(b)
 	if len(s.packets) > 0 {
 		// The server waits for further packets while the batch holds the counter.
-		s.statement("%s", e.endTurn())
+		s.text([]byte(e.endTurn()))
 		if _, err := conn.ExecContext(ctx, holdTurn); err != nil {
 			e.rollback(conn, err)
 			return classify(fmt.Errorf("write to the database: %w", err), false)
@@ -134,29 +126,29 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 	if errors.Is(err, mvcc.ErrTurnLost) {
 		discard(conn)
 	}
-	if err != nil || b == nil || len(b.Commits)+len(b.Leases)+len(b.RevokedLeases) == 0 && b.Compacted == 0 {
+	if err != nil || b == nil || b.Empty() {
 		e.rollback(conn, nil)
 		return err
 	}
-	e.seen.expect(target(b))
+	e.seen.expect(b.After())
 	ctx, cancel = context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	s := newScript(int(e.maxPacket.Load()))
 	s.batch(b)
-	s.statement("%s", e.endTurn())
+	s.text([]byte(e.endTurn()))
 	return e.send(ctx, conn, s)
 }
 
 // takeTurn waits for the counter, and locks it.
 func (e *Engine) takeTurn(ctx context.Context, conn *sql.Conn) (at mvcc.Position, err error) {
-	rows, err := conn.QueryContext(ctx, holdTurn+"; START TRANSACTION; "+turnQuery)
+	found, err := conn.QueryContext(ctx, holdTurn+"; START TRANSACTION; "+turnQuery)
 	if err != nil {
 		return at, err
 	}
-	return at, scanOne(rows, &at.Revision, &at.Change)
+	return at, scanOne(found, positionColumns(&at).Into()...)
 }
 
-const turnQuery = "SELECT revision, changes FROM ark_counter WHERE one=1 FOR UPDATE"
+var turnQuery = "SELECT " + positionColumns(&mvcc.Position{}).String() + " FROM ark_counter c WHERE c.one=1 FOR UPDATE"
 
 // Settle implements mvcc.Shared. It waits for the transaction in doubt, if that
 // still runs, because it holds the counter.
@@ -170,11 +162,13 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 		return false, err
 	}
 	defer conn.Close()
-	first, end := (b.Base.Revision+1)*positions, (b.Base.Revision+int64(len(b.Commits))+1)*positions
-	rows, err := conn.QueryContext(ctx, fmt.Sprintf("START TRANSACTION; %s; %s; COMMIT", fenceStatement, settleQuery(first, end, b.ID)))
+	first, end := rows.Span(b.Base.Revision, b.After().Revision)
+	text := settleQuery.Append([]byte("START TRANSACTION; "+fenceStatement+"; "), literal,
+		named.Arg("batch", b.ID), named.Arg("first", first), named.Arg("end", end))
+	answer, err := conn.QueryContext(ctx, string(text)+"; COMMIT")
 	found := false
 	if err == nil {
-		err = scanOne(rows, &found)
+		err = scanOne(answer, &found)
 	}
 	if err != nil {
 		e.rollback(conn, err)
@@ -185,22 +179,21 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 
 const fenceStatement = "UPDATE ark_counter SET changes=changes+1 WHERE one=1"
 
-func settleQuery(first, end, id int64) string {
-	return fmt.Sprintf("SELECT (SELECT batch=%d FROM ark_counter WHERE one=1) OR EXISTS(SELECT 1 FROM ark_log WHERE id>=%d AND id<%d AND batch=%d)", id, first, end, id)
-}
+var settleQuery = named.Questions("SELECT (SELECT batch=:batch FROM ark_counter WHERE one=1)" +
+	" OR EXISTS(SELECT 1 FROM ark_log WHERE id>=:first AND id<:end AND batch=:batch)")
 
 // scanOne reads the one row of a result, and to the end of what follows.
-func scanOne(rows *sql.Rows, into ...any) error {
-	defer rows.Close()
-	if !rows.Next() {
-		return errors.Join(rows.Err(), errNoRow)
+func scanOne(found *sql.Rows, into ...any) error {
+	defer found.Close()
+	if !found.Next() {
+		return errors.Join(found.Err(), errNoRow)
 	}
-	if err := rows.Scan(into...); err != nil {
+	if err := found.Scan(into...); err != nil {
 		return err
 	}
-	for rows.Next() || rows.NextResultSet() {
+	for found.Next() || found.NextResultSet() {
 	}
-	return rows.Err()
+	return found.Err()
 }
 
 // errNoRow: a table that has one row has none.

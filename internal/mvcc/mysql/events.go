@@ -7,10 +7,22 @@ import (
 	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-const eventsQuery = `SELECT id, ` + "`key`" + `, value, created, version, lease, prev, batch
-	FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?`
+var eventsQuery = named.Questions("SELECT " + new(written).columns().String() +
+	" FROM ark_log l WHERE l.id>=:first AND l.id<:end ORDER BY l.id LIMIT :most")
+
+// written is a row of the log.
+type written struct {
+	rows.Row
+	batch int64
+}
+
+func (r *written) columns() named.Columns {
+	return append(r.Columns("l"), named.Of("l", "prev", &r.Prev), named.Of("l", "batch", &r.batch))
+}
 
 // A page is how many rows of the log are read at a time.
 const (
@@ -23,7 +35,7 @@ const (
 // Events implements mvcc.Engine. It takes two round trips a page: the rows, and those
 // that they replaced.
 func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, each func(*mvcc.Commit) error) (int64, error) {
-	next, end := (after+1)*positions, (last+1)*positions
+	next, end := rows.Span(after, last)
 	page := firstPage
 	r := mvcc.ReadCommits(after, maxBytes, each)
 	// One connection, so that all of it is of one server's log.
@@ -35,11 +47,11 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	}
 	defer conn.Close()
 	for next < end && !r.Enough() {
-		rows, bytes, more, err := e.eventRows(ctx, conn, next, end, page, max(r.Left(), leastRoom))
+		read, bytes, more, err := e.eventRows(ctx, conn, next, end, page, max(r.Left(), leastRoom))
 		if err != nil {
 			return r.After(), fmt.Errorf("read the log after revision %d: %w", r.After(), err)
 		}
-		for _, row := range rows {
+		for _, row := range read {
 			if err := r.Add(row.event, row.batch); err != nil {
 				return r.After(), err
 			}
@@ -47,9 +59,9 @@ func (e *Engine) Events(ctx context.Context, after, last int64, maxBytes int, ea
 		if !more {
 			break
 		}
-		next = rows[len(rows)-1].id + 1
+		next = read[len(read)-1].id + 1
 		// As many as are likely to fill what is left.
-		page = min(max(1, max(r.Left(), leastRoom)*len(rows)/max(bytes, 1)), maxPage)
+		page = min(max(1, max(r.Left(), leastRoom)*len(read)/max(bytes, 1)), maxPage)
 	}
 	return r.Finish()
 }
@@ -67,17 +79,19 @@ type eventRow struct {
 func (e *Engine) eventRows(ctx context.Context, conn *sql.Conn, first, end int64, limit, room int) (page []*eventRow, bytes int, more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	rows, err := conn.QueryContext(ctx, eventsQuery, first, end, limit)
+	found, err := conn.QueryContext(ctx, eventsQuery.Text, eventsQuery.Args(named.Arg("first", first), named.Arg("end", end), named.Arg("most", limit))...)
 	if err != nil {
 		return nil, 0, false, err
 	}
-	defer rows.Close()
+	defer found.Close()
 	here := map[rowRef]*mvcc.KeyValue{}
-	for rows.Next() {
-		r, err := scanEvent(rows)
-		if err != nil {
+	var w written
+	into := w.columns().Into()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return nil, 0, false, err
 		}
+		r := &eventRow{w.ID, w.Prev, w.batch, w.Event(nil)}
 		kv := r.event.KV
 		here[rowRef{kv.ModRevision, string(kv.Key)}] = kv
 		bytes += len(kv.Key) + len(kv.Value)
@@ -87,7 +101,7 @@ func (e *Engine) eventRows(ctx context.Context, conn *sql.Conn, first, end int64
 			break
 		}
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := errors.Join(found.Err(), found.Close()); err != nil {
 		return nil, 0, false, err
 	}
 	var missing []rowRef
@@ -100,7 +114,7 @@ func (e *Engine) eventRows(ctx context.Context, conn *sql.Conn, first, end int64
 			missing = append(missing, ref)
 		}
 	}
-	found, err := e.find(ctx, conn, missing, true)
+	replaced, err := e.find(ctx, conn, missing, true)
 	if err != nil {
 		return nil, 0, false, err
 	}
@@ -108,31 +122,10 @@ func (e *Engine) eventRows(ctx context.Context, conn *sql.Conn, first, end int64
 		if r.prev == 0 || r.event.Prev != nil {
 			continue
 		}
-		if row, ok := found[rowRef{r.prev, string(r.event.KV.Key)}]; ok {
+		if row, ok := replaced[rowRef{r.prev, string(r.event.KV.Key)}]; ok {
 			r.event.Prev = row.kv
 			bytes += len(row.kv.Value)
 		}
 	}
 	return page, bytes, more || len(page) == limit, nil
-}
-
-func scanEvent(rows *sql.Rows) (*eventRow, error) {
-	kv := &mvcc.KeyValue{}
-	r := &eventRow{event: mvcc.Event{KV: kv}}
-	var created int64
-	if err := rows.Scan(&r.id, &kv.Key, &kv.Value, &created, &kv.Version, (*int64)(&kv.Lease), &r.prev, &r.batch); err != nil {
-		return nil, err
-	}
-	kv.ModRevision = r.id / positions
-	if kv.Version == 0 {
-		r.event.Type = mvcc.EventDelete
-	} else {
-		setCreated(kv, created)
-	}
-	return r, nil
-}
-
-// setCreated is the inverse of createdOf.
-func setCreated(kv *mvcc.KeyValue, id int64) {
-	kv.CreateRevision, kv.CreatePosition = id/positions, int(id%positions)
 }

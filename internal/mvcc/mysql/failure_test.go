@@ -10,6 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
@@ -146,7 +147,7 @@ func TestRefusals(t *testing.T) {
 	enginetest.CommitNext(t, e, "k")
 	at := enginetest.PositionOf(t, e)
 	// The row is there already, as only a damaged database has it.
-	if _, err := e.pruner.ExecContext(t.Context(), "INSERT INTO ark_log (id,`key`,created,version,lease,prev,at,batch) VALUES (?,'x',0,0,0,0,0,0)", (at.Revision+1)*positions); err != nil {
+	if _, err := e.pruner.ExecContext(t.Context(), "INSERT INTO ark_log (id,`key`,created,version,lease,prev,at,batch) VALUES (?,'x',0,0,0,0,0,0)", rows.ID(at.Revision+1, 0)); err != nil {
 		t.Fatal(err)
 	}
 	err := e.Commit(t.Context(), enginetest.PutBatch(at, "y", "v"))
@@ -159,7 +160,7 @@ func TestRefusals(t *testing.T) {
 	if open := e.writer.Stats().OpenConnections; open != 1 {
 		t.Errorf("%d connections", open)
 	}
-	if _, err := e.pruner.ExecContext(t.Context(), "DELETE FROM ark_log WHERE id>?", at.Revision*positions); err != nil {
+	if _, err := e.pruner.ExecContext(t.Context(), "DELETE FROM ark_log WHERE id>?", rows.ID(at.Revision, 0)); err != nil {
 		t.Fatal(err)
 	}
 	enginetest.CommitNext(t, e, "z")

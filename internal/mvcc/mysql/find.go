@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // rowRef names a row of the log by its revision and key. The rows that replaced it
@@ -27,11 +29,24 @@ type foundRow struct {
 // such statements force the key.
 const findMany = 500
 
-const (
-	findColumns     = "id, `key`, created, version, lease"
-	findFirstQuery  = "SELECT " + findColumns + ", %s FROM ark_log FORCE INDEX (PRIMARY) WHERE id IN (%s)"
-	findOthersQuery = "SELECT " + findColumns + ", %s FROM ark_log WHERE id>%d AND id<%d"
+// Queries for some rows of the log, with their values and without.
+var (
+	withValues    = findQueries(new(rows.Row).Columns("l"))
+	withoutValues = findQueries(keyColumns(&rows.Row{}))
 )
+
+func keyColumns(r *rows.Row) named.Columns { return r.Columns("l").Without(&r.Value) }
+
+// finder is a pair of queries: for rows by their ids, and for those of a revision but the first.
+type finder struct{ firsts, others named.Statement }
+
+func findQueries(columns named.Columns) finder {
+	list := columns.String()
+	return finder{
+		named.Questions("SELECT " + list + " FROM ark_log l FORCE INDEX (PRIMARY) WHERE l.id IN (:ids)"),
+		named.Questions("SELECT " + list + " FROM ark_log l WHERE l.id>:first AND l.id<:end"),
+	}
+}
 
 // querier is a pool, connection or transaction.
 type querier interface {
@@ -43,60 +58,64 @@ type querier interface {
 // the revisions whose rows were not there. A join would do it in one query, but no
 // server plans a range that depends on a row otherwise than row by row.
 func (e *Engine) find(ctx context.Context, q querier, refs []rowRef, values bool) (map[rowRef]foundRow, error) {
-	found := make(map[rowRef]foundRow, len(refs))
-	value := "NULL"
-	if values {
-		value = "value"
+	if len(refs) == 0 {
+		return nil, nil
 	}
-	wanted := make(map[rowRef]bool, len(refs))
+	c := collection{found: make(map[rowRef]foundRow, len(refs)), wanted: make(map[rowRef]bool, len(refs))}
+	queries := withoutValues
+	columns := keyColumns(&c.row)
+	if values {
+		queries, columns = withValues, c.row.Columns("l")
+	}
+	c.into = columns.Into()
 	var firsts []int64
 	for _, r := range refs {
-		wanted[r] = true
-		firsts = append(firsts, r.revision*positions)
+		c.wanted[r] = true
+		firsts = append(firsts, rows.ID(r.revision, 0))
 	}
 	slices.Sort(firsts)
 	firsts = slices.Compact(firsts)
-	there := map[int64]bool{}
 	for part := range slices.Chunk(firsts, findMany) {
-		rows, err := q.QueryContext(ctx, fmt.Sprintf(findFirstQuery, value, list(part)))
-		if err := collect(rows, err, wanted, found, there); err != nil {
+		text := queries.firsts.Append(nil, literal, named.Arg("ids", part))
+		if err := c.add(q.QueryContext(ctx, string(text))); err != nil {
 			return nil, fmt.Errorf("read replaced rows: %w", err)
 		}
 	}
 	done := map[int64]bool{}
 	for _, r := range refs {
-		if _, ok := found[r]; ok || done[r.revision] {
+		if _, ok := c.found[r]; ok || done[r.revision] {
 			continue
 		}
 		done[r.revision] = true
-		rows, err := q.QueryContext(ctx, fmt.Sprintf(findOthersQuery, value, r.revision*positions, (r.revision+1)*positions))
-		if err := collect(rows, err, wanted, found, there); err != nil {
+		first, end := rows.Span(r.revision-1, r.revision)
+		if err := c.add(q.QueryContext(ctx, queries.others.Text, queries.others.Args(named.Arg("first", first), named.Arg("end", end))...)); err != nil {
 			return nil, fmt.Errorf("read replaced rows of revision %d: %w", r.revision, err)
 		}
 	}
-	return found, nil
+	return c.found, nil
 }
 
-// collect keeps the rows wanted.
-func collect(rows *sql.Rows, err error, wanted map[rowRef]bool, found map[rowRef]foundRow, there map[int64]bool) error {
+// collection keeps the rows wanted.
+type collection struct {
+	wanted map[rowRef]bool
+	found  map[rowRef]foundRow
+	row    rows.Row
+	into   []any
+}
+
+// add takes the answer to a query.
+func (c *collection) add(answer *sql.Rows, err error) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		kv := &mvcc.KeyValue{}
-		var id, created int64
-		if err := rows.Scan(&id, &kv.Key, &created, &kv.Version, (*int64)(&kv.Lease), &kv.Value); err != nil {
+	defer answer.Close()
+	for answer.Next() {
+		if err := answer.Scan(c.into...); err != nil {
 			return err
 		}
-		there[id] = true
-		kv.ModRevision = id / positions
-		ref := rowRef{kv.ModRevision, string(kv.Key)}
-		if !wanted[ref] {
-			continue
+		if ref := (rowRef{rows.Revision(c.row.ID), string(c.row.Key)}); c.wanted[ref] {
+			c.found[ref] = foundRow{c.row.ID, c.row.KeyValue()}
 		}
-		setCreated(kv, created)
-		found[ref] = foundRow{id, kv}
 	}
-	return rows.Err()
+	return answer.Err()
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 func TestGoneBack(t *testing.T) {
@@ -16,7 +17,7 @@ func TestGoneBack(t *testing.T) {
 			e := open(t, cfg)
 			defer e.Close()
 			exec(t, session(t, e),
-				fmt.Sprintf("DELETE FROM ark_log WHERE id>=%d", first*positions), fmt.Sprintf("DELETE FROM ark_state WHERE id>=%d", first*positions),
+				fmt.Sprintf("DELETE FROM ark_log WHERE id>=%d", rows.ID(first, 0)), fmt.Sprintf("DELETE FROM ark_state WHERE id>=%d", rows.ID(first, 0)),
 				"SET @batch=(SELECT batch FROM ark_log ORDER BY id DESC LIMIT 1)",
 				fmt.Sprintf("UPDATE ark_counter SET revision=%d, batch=@batch, newest=@batch", first-1))
 		}

@@ -7,13 +7,22 @@ import (
 	"runtime"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-const (
-	boundsQuery = "SELECT COALESCE(MIN(created),0), COALESCE(MAX(created),0), COUNT(*) FROM ark_state"
-	loadQuery   = `SELECT s.id, l.id IS NOT NULL, l.` + "`key`" + `, l.value, s.created, l.version, l.lease
-		FROM ark_state s LEFT JOIN ark_log l ON l.id=s.id WHERE s.created>=? AND s.created<?`
-)
+var loadQuery = named.Questions("SELECT " + new(loaded).columns().String() +
+	" FROM ark_state s LEFT JOIN ark_log l ON l.id=s.id WHERE s.created>=:first AND s.created<:end")
+
+// loaded is the row of a live key; its ID is 0 where it is missing.
+type loaded struct {
+	rows.Row
+	newest int64 // its id, as the table of live keys has it
+}
+
+func (r *loaded) columns() named.Columns {
+	return append(r.Columns("l").OrZero(), named.Of("s", "id", &r.newest))
+}
 
 // loadSpans is how many spans the keys are read in, more than there are connections since
 // they differ in size.
@@ -104,39 +113,40 @@ func (e *Engine) snapshots(ctx context.Context, n int) (conns []*sql.Conn, st mv
 func split(ctx context.Context, conn *sql.Conn) ([]int64, int, error) {
 	var least, most int64
 	var keys int
-	if err := conn.QueryRowContext(ctx, boundsQuery).Scan(&least, &most, &keys); err != nil {
+	bounds := named.Columns{
+		named.Col("COALESCE(MIN(created),0)", &least),
+		named.Col("COALESCE(MAX(created),0)", &most),
+		named.Col("COUNT(*)", &keys),
+	}
+	if err := conn.QueryRowContext(ctx, "SELECT "+bounds.String()+" FROM ark_state").Scan(bounds.Into()...); err != nil {
 		return nil, 0, err
 	}
-	bounds := []int64{least}
+	spans := []int64{least}
 	step := (most-least)/loadSpans + 1
 	for at := least + step; at <= most; at += step {
-		bounds = append(bounds, at)
+		spans = append(spans, at)
 	}
-	return append(bounds, most+1), keys, nil
+	return append(spans, most+1), keys, nil
 }
 
-func loadSpan(ctx context.Context, conn *sql.Conn, from, to int64, send func(*mvcc.KeyValue) error) error {
-	rows, err := conn.QueryContext(ctx, loadQuery, from, to)
+func loadSpan(ctx context.Context, conn *sql.Conn, first, end int64, send func(*mvcc.KeyValue) error) error {
+	found, err := conn.QueryContext(ctx, loadQuery.Text, loadQuery.Args(named.Arg("first", first), named.Arg("end", end))...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		kv := &mvcc.KeyValue{}
-		var id, created int64
-		var there bool
-		var version, lease sql.NullInt64
-		if err := rows.Scan(&id, &there, &kv.Key, &kv.Value, &created, &version, &lease); err != nil {
+	defer found.Close()
+	var r loaded
+	into := r.columns().Into()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return err
 		}
-		if !there {
-			return fmt.Errorf("row %d of the log is missing, the newest of a key: the database is damaged: restore a backup", id)
+		if r.ID == 0 {
+			return fmt.Errorf("row %d of the log is missing, the newest of a key: the database is damaged: restore a backup", r.newest)
 		}
-		kv.ModRevision, kv.Version, kv.Lease = id/positions, version.Int64, mvcc.LeaseID(lease.Int64)
-		setCreated(kv, created)
-		if err := send(kv); err != nil {
+		if err := send(r.KeyValue()); err != nil {
 			return err
 		}
 	}
-	return rows.Err()
+	return found.Err()
 }

@@ -4,18 +4,20 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
 
-const (
-	maintainStatement = "UPDATE ark_maintainer SET holder=?, until=" + nowMicros + "+? WHERE one=1 AND (holder=? OR until<" + nowMicros + ")"
-	releaseStatement  = "UPDATE ark_maintainer SET until=0 WHERE one=1 AND holder=?"
+var (
+	maintainStatement = named.Questions("UPDATE ark_maintainer SET holder=:replica, until=" + nowMicros + "+:microseconds WHERE one=1 AND (holder=:replica OR until<" + nowMicros + ")")
+	releaseStatement  = named.Questions("UPDATE ark_maintainer SET until=0 WHERE one=1 AND holder=:replica")
 )
 
 // Maintain implements mvcc.Shared.
 func (e *Engine) Maintain(ctx context.Context, hold time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	res, err := e.looks.ExecContext(ctx, maintainStatement, e.replica, hold.Microseconds(), e.replica)
+	res, err := e.looks.ExecContext(ctx, maintainStatement.Text, maintainStatement.Args(named.Arg("replica", e.replica), named.Arg("microseconds", hold.Microseconds()))...)
 	if err != nil {
 		return false, fmt.Errorf("claim the maintenance: %w", err)
 	}
@@ -34,5 +36,5 @@ func (e *Engine) release() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), min(e.timeout, 2*time.Second))
 	defer cancel()
-	_, _ = e.looks.ExecContext(ctx, releaseStatement, e.replica)
+	_, _ = e.looks.ExecContext(ctx, releaseStatement.Text, releaseStatement.Args(named.Arg("replica", e.replica))...)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 	"golang.org/x/sync/errgroup"
 )
@@ -274,7 +275,7 @@ func TestBump(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, by := range []int64{0, -1, maxRevision} {
+	for _, by := range []int64{0, -1, rows.MaxRevision} {
 		_, err := Bump(t.Context(), cfg, by)
 		must(t, err, "revision 4", "choose 1 to")
 	}

@@ -2,11 +2,12 @@ package mysql
 
 import (
 	"database/sql"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
 // fill makes large tables, whose size the server knows.
@@ -30,9 +31,11 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	conn := session(t, e)
 	var ids []int64
 	for i := range int64(findMany) {
-		ids = append(ids, (i*4+2)*positions)
+		ids = append(ids, rows.ID(i*4+2, 0))
 	}
-	first, end := int64(4000*positions), int64(4100*positions)
+	first, end := rows.Span(3999, 4099)
+	span := []named.Argument{named.Arg("first", first), named.Arg("end", end)}
+	with := func(s named.Statement, args ...named.Argument) string { return string(s.Append(nil, literal, args...)) }
 	for _, tc := range []struct {
 		query string
 		args  []any
@@ -40,24 +43,26 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	}{
 		{turnQuery, nil, "PRIMARY"},
 		{fenceStatement, nil, "PRIMARY"},
-		{settleQuery(first, end, 1), nil, "PRIMARY PRIMARY"},
+		{with(settleQuery, append(span, named.Arg("batch", int64(1)))...), nil, "PRIMARY PRIMARY"},
 		{readQuery, nil, "PRIMARY PRIMARY PRIMARY"},
-		{findQuery, []any{first, first + positions, 1, end, end + positions, 1}, "PRIMARY PRIMARY PRIMARY PRIMARY PRIMARY"},
+		{findQuery.Text, findQuery.Args(named.Arg("from", 4000), named.Arg("from_writer", 1), named.Arg("to", 4100), named.Arg("to_writer", 1)), "PRIMARY PRIMARY PRIMARY PRIMARY PRIMARY"},
 		{pollQuery, nil, "PRIMARY"},
 		{stateQuery, nil, "PRIMARY PRIMARY PRIMARY"},
-		{leaseChangesQuery, []any{4}, "changes"},
+		{leaseChangesQuery.Text, []any{4}, "changes"},
 		{forgottenQuery, nil, "PRIMARY"},
-		{eventsQuery, []any{first, end, maxPage}, "PRIMARY"},
-		{fmt.Sprintf(findFirstQuery, "value", list(ids)), nil, "PRIMARY"},
-		{fmt.Sprintf(findOthersQuery, "value", first, first+positions), nil, "PRIMARY"},
-		{loadQuery, []any{first, end}, "PRIMARY PRIMARY"},
-		{pruneQuery, []any{first, end, pruneRows}, "PRIMARY"},
-		{fmt.Sprintf(deleteStatement, list(ids)), nil, "PRIMARY"},
-		{fmt.Sprintf(pruneStatement, 1), nil, "PRIMARY"},
-		{goneQuery, []any{rememberGone, findMany}, "changes"},
-		{fmt.Sprintf(goneStatement, list(ids[:10]), 5), nil, "PRIMARY"},
-		{fmt.Sprintf(deleteStateStatement, list(ids)), nil, "PRIMARY"},
-		{maintainStatement, []any{1, 1, 1}, "PRIMARY"},
+		{eventsQuery.Text, eventsQuery.Args(append(span, named.Arg("most", maxPage))...), "PRIMARY"},
+		{with(withValues.firsts, named.Arg("ids", ids)), nil, "PRIMARY"},
+		{with(withValues.others, named.Arg("first", first), named.Arg("end", rows.ID(4001, 0))), nil, "PRIMARY"},
+		{loadQuery.Text, loadQuery.Args(span...), "PRIMARY PRIMARY"},
+		{pruneQuery.Text, pruneQuery.Args(append(span, named.Arg("most", pruneRows))...), "PRIMARY"},
+		{with(deleteStatement, named.Arg("ids", ids)), nil, "PRIMARY"},
+		{with(pruneStatement, named.Arg("revision", int64(1))), nil, "PRIMARY"},
+		{goneQuery.Text, goneQuery.Args(named.Arg("age", rememberGone), named.Arg("most", findMany)), "changes"},
+		{with(goneStatement, named.Arg("ids", ids[:10]), named.Arg("change", int64(5))), nil, "PRIMARY"},
+		{with(deleteStateStatement, named.Arg("created", ids)), nil, "PRIMARY"},
+		{with(advanceStatement, named.Arg("base_revision", int64(1)), named.Arg("base_change", int64(1)), named.Arg("base_batch", int64(1)), named.Arg("batch", int64(1)),
+			named.Arg("newest", int64(1)), named.Arg("revision", int64(1)), named.Arg("change", int64(1)), named.Arg("compacted", int64(1))), nil, "PRIMARY"},
+		{maintainStatement.Text, maintainStatement.Args(named.Arg("replica", 1), named.Arg("microseconds", 1)), "PRIMARY"},
 	} {
 		explain(t, conn, tc.keys, tc.query, tc.args...)
 	}

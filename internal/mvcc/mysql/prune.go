@@ -7,22 +7,54 @@ import (
 	"slices"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-const (
-	pruneQuery = "SELECT id, prev, `key`, version, batch FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT ?"
-	// gone rows count for replicas that have not looked for rememberGone.
-	goneQuery    = "SELECT id, changed FROM ark_lease FORCE INDEX (changes) WHERE gone=1 AND deadline<" + nowMillis + "-? ORDER BY changed LIMIT ?"
-	rememberGone = 10 * 60 * 1000 // milliseconds
+var (
+	pruneQuery = named.Questions("SELECT " + new(passed).columns().String() + " FROM ark_log l WHERE l.id>=:first AND l.id<:end ORDER BY l.id LIMIT :most")
+	goneQuery  = named.Questions("SELECT " + new(goneLease).columns().String() + " FROM ark_lease l FORCE INDEX (changes)" +
+		" WHERE l.gone=1 AND l.deadline<" + nowMillis + "-:age ORDER BY l.changed LIMIT :most")
 
 	// A release that records no writers may have pruned since.
-	pruneStatement = "UPDATE ark_pruning SET unwitnessed=IF(witnessed<>pruned,pruned,unwitnessed), witnessed=GREATEST(pruned,%[1]d), pruned=GREATEST(pruned,%[1]d) WHERE one=1"
+	pruneStatement = named.Questions("UPDATE ark_pruning SET unwitnessed=IF(witnessed<>pruned,pruned,unwitnessed)," +
+		" witnessed=GREATEST(pruned,:revision), pruned=GREATEST(pruned,:revision) WHERE one=1")
+	deleteStatement = named.Questions("DELETE l FROM ark_log l FORCE INDEX (PRIMARY) WHERE l.id IN (:ids)")
+	forgetStatement = named.Questions("UPDATE ark_pruning SET forgotten=GREATEST(forgotten,:change) WHERE one=1")
+	goneStatement   = named.Questions("DELETE l FROM ark_lease l FORCE INDEX (PRIMARY) WHERE l.id IN (:ids) AND l.gone=1 AND l.changed<=:change")
 	// The newest batch of each writer, before its rows go: see mvcc.Found.
-	insertWriter    = "INSERT INTO ark_writer (writer,batch) VALUES "
-	deleteStatement = "DELETE l FROM ark_log l FORCE INDEX (PRIMARY) WHERE l.id IN (%s)"
-	forgetStatement = "UPDATE ark_pruning SET forgotten=GREATEST(forgotten,%d) WHERE one=1"
-	goneStatement   = "DELETE l FROM ark_lease l FORCE INDEX (PRIMARY) WHERE l.id IN (%s) AND l.gone=1 AND l.changed<=%d"
+	insertWriter = insert("ark_writer", " ON DUPLICATE KEY UPDATE batch=GREATEST(batch,VALUES(batch))",
+		integer("writer", func(w *writerRow) int64 { return w.writer }),
+		integer("batch", func(w *writerRow) int64 { return w.batch }))
 )
+
+// Rows of leases that have gone count for replicas that have not looked for rememberGone.
+const rememberGone = 10 * 60 * 1000 // milliseconds
+
+type writerRow struct{ writer, batch int64 }
+
+// passed is a row of the log that pruning passes.
+type passed struct {
+	rows.Row
+	batch int64
+}
+
+func (r *passed) columns() named.Columns {
+	return named.Columns{
+		named.Of("l", "id", &r.ID),
+		named.Of("l", "prev", &r.Prev),
+		named.Of("l", "key", &r.Key),
+		named.Of("l", "version", &r.Version),
+		named.Of("l", "batch", &r.batch),
+	}
+}
+
+// goneLease is the row of a lease that has gone.
+type goneLease struct{ id, changed int64 }
+
+func (l *goneLease) columns() named.Columns {
+	return named.Columns{named.Of("l", "id", &l.id), named.Of("l", "changed", &l.changed)}
+}
 
 // pruneRows is how many rows of the log one transaction follows. Each deletes rows by
 // their primary keys, so it locks nothing that a writer wants.
@@ -31,86 +63,85 @@ const pruneRows = 1000
 // Prune implements mvcc.Engine. It commits in steps, each with the revision up to
 // which it has come: who reads rows can tell that some of them may be gone.
 func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
-	rows := int64(0)
-	next, end := (from+1)*positions, (to+1)*positions
+	count := int64(0)
+	next, end := rows.Span(from, to)
 	for done := from; done < to; {
 		step, cancel := context.WithTimeout(ctx, e.timeout)
 		at, gone, err := e.pruneStep(step, &next, end, to)
 		cancel()
 		if err != nil {
-			return rows, fmt.Errorf("delete rows up to revision %d: %w", to, classify(err, false))
+			return count, fmt.Errorf("delete rows up to revision %d: %w", to, classify(err, false))
 		}
 		done = max(done, at)
-		rows += int64(gone)
+		count += int64(gone)
 	}
 	if err := e.forget(ctx); err != nil {
-		return rows, err
+		return count, err
 	}
 	// Replicas of an earlier release may still be writing.
 	_, err := e.hashSome(ctx)
-	return rows, err
+	return count, err
 }
 
 // pruneStep deletes what the next rows of the log make needless, and returns the
 // revision up to which that is complete, and how many rows went.
 func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int64, int, error) {
-	rows, err := e.pruner.QueryContext(ctx, pruneQuery, *next, end, pruneRows)
+	answer, err := e.pruner.QueryContext(ctx, pruneQuery.Text, pruneQuery.Args(named.Arg("first", *next), named.Arg("end", end), named.Arg("most", pruneRows))...)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer rows.Close()
+	defer answer.Close()
 	var gone []int64
 	var replaced []rowRef
 	newest := map[int64]int64{}
-	n, last := 0, int64(0)
-	for rows.Next() {
-		var prev, version, batch int64
-		var key []byte
-		if err := rows.Scan(&last, &prev, &key, &version, &batch); err != nil {
+	n := 0
+	var r passed
+	into := r.columns().Into()
+	for answer.Next() {
+		if err := answer.Scan(into...); err != nil {
 			return 0, 0, err
 		}
 		n++
-		if writer, ok := mvcc.WriterOf(batch); ok {
-			if have, seen := newest[writer]; !seen || batch > have {
-				newest[writer] = batch
+		if writer, ok := mvcc.WriterOf(r.batch); ok {
+			if have, seen := newest[writer]; !seen || r.batch > have {
+				newest[writer] = r.batch
 			}
 		}
-		if prev > 0 {
-			replaced = append(replaced, rowRef{prev, string(key)})
+		if r.Prev > 0 {
+			replaced = append(replaced, rowRef{r.Prev, string(r.Key)})
 		}
-		if version == 0 {
-			gone = append(gone, last)
+		if r.Version == 0 {
+			gone = append(gone, r.ID)
 		}
 	}
-	if err := rows.Err(); err != nil {
+	if err := answer.Err(); err != nil {
 		return 0, 0, err
 	}
-	done := to
+	done, last := to, rows.Revision(r.ID)
 	if n == pruneRows {
-		*next = last + 1
+		*next = r.ID + 1
 		// The last revision may go on. Its rows may go all the same, for it is compacted.
-		done = last/positions - 1
+		done = last - 1
 	}
 	found, err := e.find(ctx, e.pruner, replaced, false)
 	if err != nil {
 		return 0, 0, err
 	}
-	for _, r := range found {
-		gone = append(gone, r.id)
+	for _, row := range found {
+		gone = append(gone, row.id)
 	}
 	slices.Sort(gone)
 	gone = slices.Compact(gone)
 	// The marker goes first, so that of two replicas which prune one waits.
 	s := newScript(int(e.maxPacket.Load()))
-	s.statement("START TRANSACTION")
-	s.statement(pruneStatement, max(done, last/positions))
-	s.insert(insertWriter, " ON DUPLICATE KEY UPDATE batch=GREATEST(batch,VALUES(batch))")
+	s.text(startTransaction)
+	s.statement(pruneStatement, named.Arg("revision", max(done, last)))
+	insertWriter.begin(s)
 	for _, writer := range slices.Sorted(maps.Keys(newest)) {
-		s.row(func(buf []byte) []byte { return append(appendPair(buf, writer, newest[writer]), ')') })
+		insertWriter.add(s, &writerRow{writer, newest[writer]})
 	}
-	s.end()
 	for part := range slices.Chunk(gone, findMany) {
-		s.statement(deleteStatement, list(part))
+		s.statement(deleteStatement, named.Arg("ids", part))
 	}
 	conn, err := e.pruner.Conn(ctx)
 	if err != nil {
@@ -124,21 +155,21 @@ func (e *Engine) pruneStep(ctx context.Context, next *int64, end, to int64) (int
 func (e *Engine) forget(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	rows, err := e.pruner.QueryContext(ctx, goneQuery, rememberGone, findMany)
+	answer, err := e.pruner.QueryContext(ctx, goneQuery.Text, goneQuery.Args(named.Arg("age", rememberGone), named.Arg("most", findMany))...)
 	if err != nil {
 		return fmt.Errorf("look for leases to forget: %w", err)
 	}
-	defer rows.Close()
+	defer answer.Close()
 	var ids []int64
-	last := int64(0)
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id, &last); err != nil {
+	var l goneLease
+	into := l.columns().Into()
+	for answer.Next() {
+		if err := answer.Scan(into...); err != nil {
 			return fmt.Errorf("look for leases to forget: %w", err)
 		}
-		ids = append(ids, id)
+		ids = append(ids, l.id)
 	}
-	if err := rows.Err(); err != nil {
+	if err := answer.Err(); err != nil {
 		return fmt.Errorf("look for leases to forget: %w", err)
 	}
 	if len(ids) == 0 {
@@ -146,9 +177,9 @@ func (e *Engine) forget(ctx context.Context) error {
 	}
 	slices.Sort(ids)
 	s := newScript(int(e.maxPacket.Load()))
-	s.statement("START TRANSACTION")
-	s.statement(forgetStatement, last)
-	s.statement(goneStatement, list(ids), last)
+	s.text(startTransaction)
+	s.statement(forgetStatement, named.Arg("change", l.changed))
+	s.statement(goneStatement, named.Arg("ids", ids), named.Arg("change", l.changed))
 	conn, err := e.pruner.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("forget leases: %w", err)

@@ -8,93 +8,135 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-const (
-	// A server that takes no writes may be behind the one that does.
-	reading = `c.revision, c.changes, ` + newestBatch + `, c.compacted, p.pruned, ` + nowMicros + `,
-		@@global.read_only, @@global.innodb_read_only`
+var (
 	readFrom  = " FROM ark_counter c JOIN ark_pruning p ON p.one=1 WHERE c.one=1"
-	readQuery = "SELECT " + reading + readFrom
+	readQuery = "SELECT " + new(reading).columns().String() + readFrom
 	// newestBatch wrote the counter's revision: 0 where that has no row, as when the counter was
 	// moved on by hand.
-	newestBatch = "COALESCE((SELECT batch FROM ark_log WHERE id>=c.revision<<20 ORDER BY id LIMIT 1),0)"
+	newestBatch = "COALESCE((SELECT batch FROM ark_log WHERE id>=" + rows.FirstID("c.revision") + " ORDER BY id LIMIT 1),0)"
+
 	// What is known of two points, each by its first row, and by its writer where that has gone.
-	findQuery = "SELECT " + reading + `,
-		COALESCE((SELECT batch FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT 1),0),
-		COALESCE((SELECT batch FROM ark_writer WHERE writer=?),0),
-		COALESCE((SELECT batch FROM ark_log WHERE id>=? AND id<? ORDER BY id LIMIT 1),0),
-		COALESCE((SELECT batch FROM ark_writer WHERE writer=?),0),
-		p.witnessed, p.unwitnessed` + readFrom
-	stateQuery        = "SELECT c.revision, c.changes, " + newestBatch + ", c.store, c.compacted, p.pruned" + readFrom
-	leasesQuery       = "SELECT id, ttl, deadline FROM ark_lease WHERE gone=0"
+	findQuery             = named.Questions("SELECT " + new(finding).columns().String() + readFrom)
+	fromBatch, fromWriter = firstBatch(":from"), newestOf(":from_writer")
+	toBatch, toWriter     = firstBatch(":to"), newestOf(":to_writer")
+
+	stateQuery        = "SELECT " + stateColumns(&mvcc.State{}).String() + readFrom
+	leasesQuery       = "SELECT " + new(rows.Lease).Columns("l").String() + " FROM ark_lease l WHERE l.gone=0"
 	countLeasesQuery  = "SELECT COUNT(*) FROM ark_lease WHERE gone=0"
-	leaseChangesQuery = "SELECT id, ttl, deadline, gone FROM ark_lease FORCE INDEX (changes) WHERE gone IN (0,1) AND changed>?"
+	leaseChangesQuery = named.Questions("SELECT " + new(leaseChange).columns().String() + " FROM ark_lease l FORCE INDEX (changes) WHERE l.gone IN (0,1) AND l.changed>:after")
 	forgottenQuery    = "SELECT forgotten FROM ark_pruning WHERE one=1"
-	pollQuery         = "SELECT revision, changes FROM ark_counter WHERE one=1"
+	pollQuery         = "SELECT " + positionColumns(&mvcc.Position{}).String() + " FROM ark_counter c WHERE c.one=1"
 	sizeQuery         = `SELECT COALESCE(SUM(data_length+index_length),0) FROM information_schema.tables
 		WHERE table_schema=DATABASE() AND LEFT(table_name,4)='ark_'`
 	// beginSnapshot makes everything up to the next COMMIT read one state of the database.
 	beginSnapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT"
 )
 
-// Read implements mvcc.Shared.
-func (e *Engine) Read(ctx context.Context) (mvcc.Reading, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
-	defer cancel()
-	var r mvcc.Reading
-	conn, err := e.looks.Conn(ctx)
-	if err != nil {
-		return r, err
-	}
-	defer conn.Close()
-	if err := scanReading(conn.QueryRowContext(ctx, readQuery), &r); err != nil {
-		e.suspect(conn, err)
-		return r, fmt.Errorf("read the revision counter: %w", err)
-	}
-	return r, nil
+func positionColumns(p *mvcc.Position) named.Columns {
+	return named.Columns{named.Of("c", "revision", &p.Revision), named.Of("c", "changes", &p.Change)}
 }
 
-// scanReading reads the columns of reading, and more.
-func scanReading(row *sql.Row, r *mvcc.Reading, more ...any) error {
-	var now int64
-	var readOnly, innodbReadOnly string
-	into := []any{&r.Revision, &r.Change, &r.Batch, &r.Compacted, &r.Pruned, &now, &readOnly, &innodbReadOnly}
-	if err := row.Scan(append(into, more...)...); err != nil {
-		return err
+// reading is what is read of the counter. A server that takes no writes may be behind the one that
+// does.
+type reading struct {
+	mvcc.Reading
+	now                      int64 // microseconds since 1970
+	readOnly, innodbReadOnly string
+}
+
+func (r *reading) columns() named.Columns {
+	return append(positionColumns(&r.Position),
+		named.Col(newestBatch, &r.Batch),
+		named.Of("c", "compacted", &r.Compacted),
+		named.Of("p", "pruned", &r.Pruned),
+		named.Col(nowMicros, &r.now),
+		named.Col("@@global.read_only", &r.readOnly),
+		named.Col("@@global.innodb_read_only", &r.innodbReadOnly))
+}
+
+// finding is a reading with what the database holds of two points.
+type finding struct {
+	reading
+	rows.Witnesses
+	from, to mvcc.Found
+}
+
+func (f *finding) columns() named.Columns {
+	return append(f.reading.columns(),
+		named.Col(fromBatch, &f.from.Batch),
+		named.Col(fromWriter, &f.from.Writer),
+		named.Col(toBatch, &f.to.Batch),
+		named.Col(toWriter, &f.to.Writer),
+		named.Of("p", "witnessed", &f.Witnessed),
+		named.Of("p", "unwitnessed", &f.Unwitnessed))
+}
+
+// firstBatch is that of a revision's first row, 0 where it has none.
+func firstBatch(revision string) string {
+	return "COALESCE((SELECT batch FROM ark_log WHERE " + rows.InRevision("id", revision) + " ORDER BY id LIMIT 1),0)"
+}
+
+// newestOf is the newest batch of a writer, 0 where none is recorded.
+func newestOf(writer string) string {
+	return "COALESCE((SELECT batch FROM ark_writer WHERE writer=" + writer + "),0)"
+}
+
+// stateColumns are those of a state, but for the leases.
+func stateColumns(st *mvcc.State) named.Columns {
+	return append(positionColumns(&st.Position),
+		named.Col(newestBatch, &st.Batch),
+		named.Of("c", "store", &st.Store),
+		named.Of("c", "compacted", &st.Compacted),
+		named.Of("p", "pruned", &st.Pruned))
+}
+
+// Read implements mvcc.Shared.
+func (e *Engine) Read(ctx context.Context) (mvcc.Reading, error) {
+	var r reading
+	if err := e.look(ctx, &r, readQuery, r.columns().Into()); err != nil {
+		return mvcc.Reading{}, fmt.Errorf("read the revision counter: %w", err)
 	}
-	r.Now = time.UnixMicro(now)
-	if isOn(readOnly) || isOn(innodbReadOnly) {
-		return errReplica
-	}
-	return nil
+	return r.Reading, nil
 }
 
 // Find implements mvcc.Shared.
-func (e *Engine) Find(ctx context.Context, from, to mvcc.Point) (r mvcc.Reading, found [2]mvcc.Found, err error) {
+func (e *Engine) Find(ctx context.Context, from, to mvcc.Point) (mvcc.Reading, [2]mvcc.Found, error) {
+	fromWriter, _ := mvcc.WriterOf(from.Batch)
+	toWriter, _ := mvcc.WriterOf(to.Batch)
+	args := findQuery.Args(named.Arg("from", from.Revision), named.Arg("from_writer", fromWriter),
+		named.Arg("to", to.Revision), named.Arg("to_writer", toWriter))
+	var f finding
+	if err := e.look(ctx, &f.reading, findQuery.Text, f.columns().Into(), args...); err != nil {
+		return mvcc.Reading{}, [2]mvcc.Found{}, fmt.Errorf("read what the log holds of revisions %d and %d: %w", from.Revision, to.Revision, err)
+	}
+	f.from.Recorded, f.to.Recorded = f.Recorded(f.Reading, from), f.Recorded(f.Reading, to)
+	return f.Reading, [...]mvcc.Found{f.from, f.to}, nil
+}
+
+// look reads one row, which has the columns of a reading among others, from a server that takes
+// writes.
+func (e *Engine) look(ctx context.Context, r *reading, query string, into []any, args ...any) error {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
 	conn, err := e.looks.Conn(ctx)
 	if err != nil {
-		return r, found, err
+		return err
 	}
 	defer conn.Close()
-	points := [2]mvcc.Point{from, to}
-	var args []any
-	for _, p := range points {
-		writer, _ := mvcc.WriterOf(p.Batch)
-		args = append(args, p.Revision*positions, (p.Revision+1)*positions, writer)
+	err = conn.QueryRowContext(ctx, query, args...).Scan(into...)
+	if err == nil && (isOn(r.readOnly) || isOn(r.innodbReadOnly)) {
+		err = errReplica
 	}
-	var witnessed, unwitnessed int64
-	if err := scanReading(conn.QueryRowContext(ctx, findQuery, args...), &r,
-		&found[0].Batch, &found[0].Writer, &found[1].Batch, &found[1].Writer, &witnessed, &unwitnessed); err != nil {
+	if err != nil {
 		e.suspect(conn, err)
-		return r, found, fmt.Errorf("read what the log holds of revisions %d and %d: %w", from.Revision, to.Revision, err)
+		return err
 	}
-	for i, p := range points {
-		found[i].Recorded = witnessed == r.Pruned && p.Revision > unwitnessed
-	}
-	return r, found, nil
+	r.Now = time.UnixMicro(r.now)
+	return nil
 }
 
 // isOn reads a system variable. Newer servers name degrees of read-only.
@@ -135,37 +177,36 @@ func snapshotState(ctx context.Context, conn *sql.Conn) (st mvcc.State, err erro
 			discard(conn)
 		}
 	}()
-	rows, err := conn.QueryContext(ctx, beginSnapshot+"; "+stateQuery+"; "+countLeasesQuery+"; "+leasesQuery)
+	found, err := conn.QueryContext(ctx, beginSnapshot+"; "+stateQuery+"; "+countLeasesQuery+"; "+leasesQuery)
 	if err != nil {
 		return st, err
 	}
-	defer rows.Close()
-	if !rows.Next() {
-		return st, errors.Join(rows.Err(), errNoRow)
+	defer found.Close()
+	if !found.Next() {
+		return st, errors.Join(found.Err(), errNoRow)
 	}
-	if err := rows.Scan(&st.Revision, &st.Change, &st.Batch, &st.Store, &st.Compacted, &st.Pruned); err != nil {
+	if err := found.Scan(stateColumns(&st).Into()...); err != nil {
 		return st, err
 	}
 	var leases int
-	if !rows.NextResultSet() || !rows.Next() {
-		return st, errors.Join(rows.Err(), errors.New("the answer ends early"))
+	if !found.NextResultSet() || !found.Next() {
+		return st, errors.Join(found.Err(), errors.New("the answer ends early"))
 	}
-	if err := rows.Scan(&leases); err != nil {
+	if err := found.Scan(&leases); err != nil {
 		return st, err
 	}
-	if !rows.NextResultSet() {
-		return st, errors.Join(rows.Err(), errors.New("the answer ends early"))
+	if !found.NextResultSet() {
+		return st, errors.Join(found.Err(), errors.New("the answer ends early"))
 	}
-	for rows.Next() {
-		var l mvcc.Lease
-		var deadline int64
-		if err := rows.Scan((*int64)(&l.ID), &l.TTL, &deadline); err != nil {
+	var l rows.Lease
+	into := l.Columns("l").Into()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return st, err
 		}
-		l.Deadline = time.UnixMilli(deadline)
-		st.Leases = append(st.Leases, l)
+		st.Leases = append(st.Leases, l.Lease())
 	}
-	if err := rows.Err(); err != nil {
+	if err := found.Err(); err != nil {
 		return st, err
 	}
 	if len(st.Leases) != leases {
@@ -199,27 +240,41 @@ func (e *Engine) LeaseChanges(ctx context.Context, after int64) (mvcc.LeaseChang
 }
 
 func (e *Engine) leaseChanges(ctx context.Context, after int64) (lc mvcc.LeaseChanges, err error) {
-	rows, err := e.looks.QueryContext(ctx, leaseChangesQuery, after)
+	found, err := e.looks.QueryContext(ctx, leaseChangesQuery.Text, leaseChangesQuery.Args(named.Arg("after", after))...)
 	if err != nil {
 		return lc, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var l mvcc.Lease
-		var deadline int64
-		var gone bool
-		if err := rows.Scan((*int64)(&l.ID), &l.TTL, &deadline, &gone); err != nil {
+	defer found.Close()
+	var l leaseChange
+	into := l.columns().Into()
+	for found.Next() {
+		if err := found.Scan(into...); err != nil {
 			return lc, err
 		}
-		l.Deadline = time.UnixMilli(deadline)
-		if gone {
-			lc.Gone = append(lc.Gone, l.ID)
+		if l.gone {
+			lc.Gone = append(lc.Gone, mvcc.LeaseID(l.ID))
 		} else {
-			lc.Set = append(lc.Set, l)
+			lc.Set = append(lc.Set, l.Lease.Lease())
 		}
 	}
-	return lc, rows.Err()
+	return lc, found.Err()
 }
+
+// leaseChange is a lease that has changed, or has gone.
+type leaseChange struct {
+	rows.Lease
+	gone bool
+}
+
+func (l *leaseChange) columns() named.Columns {
+	return append(l.Columns("l"), named.Of("l", "gone", &l.gone))
+}
+
+// The server's clock, whatever its time zone.
+const (
+	nowMicros = "TIMESTAMPDIFF(MICROSECOND,'1970-01-01',UTC_TIMESTAMP(6))"
+	nowMillis = nowMicros + " DIV 1000"
+)
 
 // Size implements mvcc.Engine.
 func (e *Engine) Size(ctx context.Context) (int64, error) {
