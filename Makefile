@@ -132,6 +132,10 @@ FUZZTIME ?= 30s
 fuzz: ## Fuzz each parser and decoder for FUZZTIME=30s; what it finds lands in the package's testdata/fuzz, to be committed
 	.ci/fuzz '$(FUZZTIME)'
 
+.PHONY: fuzz-keep
+fuzz-keep: ## Add what "make fuzz" has found and what reaches new code to the corpus in testdata/fuzz, which every go test runs
+	.ci/fuzz keep
+
 .PHONY: storage-conformance
 storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our endpoint
 	e2e/conformance/run.sh
