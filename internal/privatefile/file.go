@@ -35,11 +35,11 @@ func New(path string) (*File, error) {
 	if f := nameless(filepath.Dir(path)); f != nil {
 		return &File{File: f, path: path}, errors.Join(RemoveStale(path), protect(f))
 	}
-	return NewNamed(path)
+	return newNamed(path)
 }
 
-// NewNamed is New for a file that others have to open by its name, File.Temp.
-func NewNamed(path string) (*File, error) {
+// newNamed is New where a file has to have a name.
+func newNamed(path string) (*File, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -70,17 +70,6 @@ func NewNamed(path string) (*File, error) {
 
 // protect is for a umask that takes rights from the owner.
 func protect(f *os.File) error { return f.Chmod(fileMode) }
-
-// Temp is the name that the file has while it is written; empty if it has none.
-func (f *File) Temp() string { return f.temp }
-
-// Unlink takes the temporary name away. What is open stays open; the file can no longer
-// get a name.
-func (f *File) Unlink() error {
-	temp := f.temp
-	f.temp = ""
-	return os.Remove(temp)
-}
 
 // Link makes the file durable and gives it its path, where nothing may be: the error is
 // fs.ErrExist then, and nothing is changed.

@@ -72,7 +72,7 @@ func TestModesWhateverTheUmask(t *testing.T) {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "file")
 			withUmask(t, mask)
-			for _, begin := range []func(string) (*File, error){New, NewNamed} {
+			for _, begin := range []func(string) (*File, error){New, newNamed} {
 				f, err := begin(path)
 				if err != nil {
 					t.Fatal(err)
@@ -134,7 +134,7 @@ func TestModesWhateverTheUmask(t *testing.T) {
 func TestLinkReplacesNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
-	for _, begin := range []func(string) (*File, error){New, NewNamed} {
+	for _, begin := range []func(string) (*File, error){New, newNamed} {
 		f, err := begin(path)
 		if err != nil {
 			t.Fatal(err)
@@ -222,17 +222,17 @@ func TestKilled(t *testing.T) {
 func TestStale(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "db")
-	inUse, err := NewNamed(path)
+	inUse, err := newNamed(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer inUse.Close()
-	other, err := NewNamed(filepath.Join(dir, "other"))
+	other, err := newNamed(filepath.Join(dir, "other"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	keep := []string{filepath.Base(other.Temp()), filepath.Base(inUse.Temp()), filepath.Base(inUse.Temp()) + "-wal",
+	keep := []string{filepath.Base(other.temp), filepath.Base(inUse.temp), filepath.Base(inUse.temp) + "-wal",
 		".db.ark-AAAAAAAAAAAA.tmp.d", ".db.ark-AAAA.tmp", ".db.ark-aaaaaaaaaaaa.tmp", "db.ark-AAAAAAAAAAAA.tmp"}
 	const folder = 3
 	gone := []string{".db.ark-AAAAAAAAAAA2.tmp", ".db.ark-AAAAAAAAAAA2.tmp-wal", ".db.ark-BBBBBBBBBBBB.tmp-shm", ".other.ark-CCCCCCCCCCCC.tmp", ".it's.db.ark-CCCCCCCCCCCC.tmp"}

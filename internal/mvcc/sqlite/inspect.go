@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -84,7 +85,18 @@ func (c *connection) find(ctx context.Context) (have finding, err error) {
 		id, err = readIdentity(ctx, c)
 		have.store, have.quiet = mark.StoreID(id.store), id.quiet
 	}
+	if err == nil && !have.quiet && have.version >= markedVersion {
+		have.quiet, err = needsNoLog(ctx, c.Conn)
+	}
 	return have, err
+}
+
+// needsNoLog reports whether the file is complete by itself, as a backup is: a database in
+// use has the mode of write-ahead logs.
+func needsNoLog(ctx context.Context, conn *sql.Conn) (bool, error) {
+	var page []byte
+	err := conn.QueryRowContext(ctx, "SELECT data FROM sqlite_dbpage WHERE pgno = 1").Scan(&page)
+	return err == nil && page[headerReadMode] == modeRollback, err
 }
 
 // checkStructure looks for damage of the file's structure, for a second at most.

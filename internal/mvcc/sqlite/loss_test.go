@@ -51,6 +51,14 @@ func crashed(t *testing.T) (dir, before string) {
 func awaitQuiet(t *testing.T, e *Engine) {
 	t.Helper()
 	for range 2000 {
+		// Before, the file may hold some pages of a checkpoint and older ones beside them.
+		e.writing.Lock()
+		quiet := e.quiet
+		e.writing.Unlock()
+		if !quiet {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
 		// Without the write-ahead log.
 		db, conn, err := connectTo(t.Context(), dsn(e.path)+"&immutable=1")
 		if err != nil {

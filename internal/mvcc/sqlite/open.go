@@ -191,6 +191,16 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 	if err != nil {
 		return err
 	}
+	// With its write-ahead log, what is complete by itself would look as if it lacked one.
+	if version >= markedVersion {
+		complete, err := needsNoLog(ctx, e.writer)
+		if err == nil && complete {
+			_, err = e.writer.ExecContext(ctx, "UPDATE meta SET value = 1 WHERE name = ?", metaQuiet)
+		}
+		if err != nil {
+			return fmt.Errorf("note that the file is complete: %w", err)
+		}
+	}
 	// The page size must be set before the first page is written, and before
 	// the journal mode. Rows of two to three kilobytes, as queries have, would
 	// waste nearly half of SQLite's usual pages of four.

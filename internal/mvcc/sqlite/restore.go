@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -35,41 +34,51 @@ func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st
 	if same(from, path) {
 		return st, "", ErrSameFile
 	}
-	held, err := lock(path)
+	locked, err := lock(path)
 	if err != nil {
 		return st, "", explain(err)
 	}
-	defer held.Close()
+	defer locked.Close()
 	if err := trust(path); err != nil {
 		return st, "", err
 	}
-	restored, err := privatefile.NewNamed(path)
+	restored, err := privatefile.New(path)
 	if err != nil {
 		return st, "", explain(err)
 	}
 	defer restored.Close()
-	partial := restored.Temp()
-	defer func() {
-		for _, suffix := range family[1:] {
-			_ = os.Remove(partial + suffix) // the next run removes what this cannot
-		}
-	}()
-	if err := copyFile(from, restored.File); err != nil {
+	// Pages, not bytes: what a write-ahead log beside the backup holds is part of it.
+	conn, err := connectReadOnly(ctx, from)
+	if err != nil {
+		return st, "", fmt.Errorf("the backup: %w", explain(err))
+	}
+	err = copyPages(ctx, conn, restored.File, nil)
+	if err := errors.Join(err, conn.close()); err != nil {
 		return st, "", explain(fmt.Errorf("copy the backup: %w", err))
 	}
-	if _, err := check(ctx, partial); err != nil {
+	held, store, err := checkCopy(ctx, restored.File)
+	if err != nil {
 		return st, "", fmt.Errorf("the backup cannot be used: %w", err)
 	}
-	paths := markPaths(path, secondMark)
-	var store mark.StoreID
-	if st, store, err = bumpFile(ctx, partial, bump, newestMark(paths), false); err != nil {
-		return st, "", fmt.Errorf("move the counter on: %w", explain(err))
+	next, err := rows.MoveOn(held.Revision, bump)
+	if err != nil {
+		return st, "", err
 	}
+	paths := markPaths(path, secondMark)
+	past := newestMark(paths)
 	if aside, err = moveAside(path); err != nil {
 		return st, "", fmt.Errorf("move the old database aside: %w", err)
 	}
-	if err := restored.Replace(); err != nil {
+	// Until the counter has moved on, the marks keep a server from what is there: whatever
+	// ends the process now, Restore can be run again.
+	if err := remember(paths, store, max(next, past+1)); err != nil {
+		return st, aside, fmt.Errorf("note where the counter is to go: %w", explain(err))
+	}
+	if err := restored.Link(); err != nil {
 		return st, aside, explain(err)
+	}
+	if st, store, err = bumpFile(ctx, path, bump, past, false); err != nil {
+		return st, aside, fmt.Errorf("move the counter on: %w", explain(err))
 	}
 	return st, aside, remember(paths, store, st.Revision)
 }
@@ -170,16 +179,6 @@ func same(a, b string) bool {
 	x, errX := os.Stat(a)
 	y, errY := os.Stat(b)
 	return errX == nil && errY == nil && os.SameFile(x, y)
-}
-
-func copyFile(from string, to *os.File) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	_, err = io.Copy(to, in)
-	return errors.Join(err, to.Sync())
 }
 
 // moveAside renames a database with what belongs to it, so that nothing of it can be

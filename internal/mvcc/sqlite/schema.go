@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	sqlitelib "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // applicationID marks our files ("ARKs").
@@ -63,17 +66,42 @@ const (
 )
 
 // identify returns the file's schema version, 0 for a file that is new, empty or not
-// there, or says why it must not be touched. It changes nothing.
+// there, or says why it must not be touched. It changes nothing, but rolls back what a killed process had
+// begun.
 func identify(ctx context.Context, path string) (int, error) {
 	if fileSize(path) == 0 {
 		return 0, nil // SQLite would delete the write-ahead log of an empty file
 	}
+	version, err := identifyOnce(ctx, path)
+	var se *sqlitelib.Error
+	if errors.As(err, &se) && se.Code() == sqlite3.SQLITE_READONLY_ROLLBACK {
+		if err := rollBack(ctx, path); err != nil {
+			return 0, fmt.Errorf("roll back what a killed process had begun: %w", err)
+		}
+		version, err = identifyOnce(ctx, path)
+	}
+	return version, err
+}
+
+func identifyOnce(ctx context.Context, path string) (int, error) {
 	c, err := connectReadOnly(ctx, path)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { _ = c.close() }() // it only reads
 	return c.identify(ctx)
+}
+
+// rollBack undoes the transaction of a process that is gone, whose journal a connection
+// that only reads cannot use. SQLite does it before the first read.
+func rollBack(ctx context.Context, path string) error {
+	db, conn, err := connect(ctx, path)
+	if err != nil {
+		return err
+	}
+	var tables int
+	err = conn.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
+	return errors.Join(err, conn.Close(), db.Close())
 }
 
 func (c *connection) identify(ctx context.Context) (int, error) {

@@ -1,0 +1,176 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	sqlitevfs "modernc.org/sqlite/vfs"
+)
+
+// Copies are made and judged through their open files: a file that has no name yet cannot
+// be left behind by a process that is killed (https://www.sqlite.org/dbpage.html,
+// https://www.sqlite.org/fileformat2.html).
+
+// copyPages writes the database that conn reads to a new file, as it is in one transaction.
+// Free pages become holes. progress, if not nil, hears every second how many bytes there are.
+func copyPages(ctx context.Context, conn *connection, to *os.File, progress func(int64)) error {
+	var size int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size); err != nil {
+		return err
+	}
+	// A read makes the snapshot of the transaction.
+	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	free, err := freePages(ctx, conn)
+	if err != nil {
+		return err
+	}
+	pages, err := conn.QueryContext(ctx, "SELECT pgno, data FROM sqlite_dbpage")
+	if err != nil {
+		return err
+	}
+	defer pages.Close()
+	end, told := int64(0), time.Now()
+	for pages.Next() {
+		var number uint32
+		var page []byte
+		if err := pages.Scan(&number, &page); err != nil {
+			return err
+		}
+		end = int64(number) * size
+		if keep, ok := free[number]; ok {
+			clear(page[keep:]) // what has been deleted
+			if keep == 0 {
+				continue
+			}
+		}
+		if number == 1 {
+			// The copy is complete without a write-ahead log: its header names no such mode.
+			page[headerWriteMode], page[headerReadMode] = modeRollback, modeRollback
+		}
+		if _, err := to.WriteAt(page, end-size); err != nil {
+			return err
+		}
+		if progress != nil && time.Since(told) >= time.Second {
+			told = time.Now()
+			progress(end)
+		}
+	}
+	return errors.Join(pages.Err(), to.Truncate(end))
+}
+
+// Offsets in the header of a database, and values there.
+const (
+	headerWriteMode = 18
+	headerReadMode  = 19
+	headerFreelist  = 32
+
+	modeRollback = 1
+)
+
+// freePages returns the pages of the free list, with how many bytes of each mean something:
+// those that hold the list, and those that it names.
+func freePages(ctx context.Context, conn *connection) (map[uint32]int, error) {
+	free := map[uint32]int{}
+	read := func(number uint32) ([]byte, error) {
+		var page []byte
+		err := conn.QueryRowContext(ctx, "SELECT data FROM sqlite_dbpage WHERE pgno = ?", number).Scan(&page)
+		if err != nil {
+			err = fmt.Errorf("read page %d: %w", number, err)
+		}
+		return page, err
+	}
+	first, err := read(1)
+	if err != nil {
+		return nil, err
+	}
+	for at := binary.BigEndian.Uint32(first[headerFreelist:]); at != 0; {
+		if _, seen := free[at]; seen {
+			return nil, structureError("its free list goes in a circle")
+		}
+		page, err := read(at)
+		if err != nil {
+			return nil, err
+		}
+		leaves := int(binary.BigEndian.Uint32(page[4:]))
+		if leaves > len(page)/4-2 {
+			return nil, structureError("its free list names more pages than there is room for")
+		}
+		free[at] = 8 + 4*leaves
+		for i := range leaves {
+			free[binary.BigEndian.Uint32(page[8+4*i:])] = 0
+		}
+		at = binary.BigEndian.Uint32(page)
+	}
+	return free, nil
+}
+
+// checkCopy reads a copy from end to end, whether it has a name or not.
+func checkCopy(ctx context.Context, file *os.File) (st mvcc.State, store mark.StoreID, err error) {
+	name, files, err := sqlitevfs.New(onlyFile{file})
+	if err != nil {
+		return st, 0, err
+	}
+	defer func() { err = errors.Join(err, files.Close()) }()
+	db, sqlConn, err := connectTo(ctx, dsn(copyName, "query_only(1)")+"&immutable=1&vfs="+name)
+	if err != nil {
+		return st, 0, err
+	}
+	conn := &connection{db, sqlConn}
+	defer func() { err = errors.Join(err, conn.close()) }()
+	var verdict string
+	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+		return st, 0, err
+	}
+	if verdict != "ok" {
+		return st, 0, fmt.Errorf("it is damaged: %s", verdict)
+	}
+	have, err := conn.find(ctx)
+	if err != nil {
+		return st, 0, err
+	}
+	if have.version >= markedVersion {
+		if err := checkRows(ctx, conn.Conn); err != nil {
+			return st, 0, err
+		}
+	}
+	st, err = readState(ctx, conn.Conn)
+	return st, have.store, err
+}
+
+// onlyFile is a file system of one open file, whatever its name.
+type onlyFile struct{ file *os.File }
+
+const copyName = "copy"
+
+// Open implements fs.FS.
+func (o onlyFile) Open(name string) (fs.File, error) {
+	if name != copyName {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	info, err := o.file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return openCopy{io.NewSectionReader(o.file, 0, info.Size()), info}, nil
+}
+
+type openCopy struct {
+	*io.SectionReader
+	info fs.FileInfo
+}
+
+// Stat implements fs.File.
+func (c openCopy) Stat() (fs.FileInfo, error) { return c.info, nil }
+
+// Close implements fs.File. The file stays open for its owner.
+func (openCopy) Close() error { return nil }
