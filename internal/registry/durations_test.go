@@ -113,7 +113,7 @@ func TestUpdatesMadeTwice(t *testing.T) {
 		return &v1alpha1.Query{Spec: v1alpha1.QuerySpec{TTL: &ttl}, Status: &v1alpha1.QueryStatus{Duration: &duration}}
 	}
 	stored := spell("5m0s", "1.5s")
-	parts := query().parts
+	parts := defineQuery().parts
 	for _, c := range []struct {
 		name  string
 		sent  *v1alpha1.Query
@@ -134,7 +134,7 @@ func TestUpdatesMadeTwice(t *testing.T) {
 				made++
 				return obj, nil
 			})
-			if _, err := (spelling{info, query(), c.where}).UpdatedObject(t.Context(), stored); err != nil {
+			if _, err := (spelling{info, defineQuery(), c.where}).UpdatedObject(t.Context(), stored); err != nil {
 				t.Fatal(err)
 			}
 			if made != c.want {
