@@ -39,12 +39,13 @@ func Begin(ctx context.Context, cfg database.Config, by int64) (mvcc.State, erro
 func skip(ctx context.Context, cfg database.Config, by int64, onlyNew bool) (mvcc.State, error) {
 	var st mvcc.State
 	err := withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
-		now, err := status(ctx, conn, migrations)
+		s := &migrator{conn: conn}
+		now, err := ours.Status(ctx, s)
 		if err == nil && now.Version == 0 {
 			err = errors.New("the database holds no store: name the one that was restored")
 		}
 		if err == nil && len(now.Pending) > 0 { // of a release before
-			_, err = migrate(ctx, conn, migrations)
+			_, err = ours.Migrate(ctx, s)
 		}
 		if err != nil {
 			return err

@@ -43,6 +43,6 @@
 // backslash means nothing), so values travel as they are. A server that has turned
 // read-only is left, and the next connection goes to whoever answers at the address.
 //
-// The package may import internal/database, internal/mvcc, internal/mvcc/named, internal/mvcc/rows and
-// github.com/go-sql-driver/mysql.
+// The package may import internal/database, internal/mvcc, internal/mvcc/named, internal/mvcc/rows,
+// internal/mvcc/schema and github.com/go-sql-driver/mysql.
 package mysql

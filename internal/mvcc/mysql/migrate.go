@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/md5"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/schema"
 )
 
 // Grants is what the user that the server runs as needs, once another has
@@ -20,10 +21,9 @@ const Grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON"
 
 // migrateLock keeps migrations of one database apart. The server drops the lock with the
 // session.
-const (
-	migrateLock   = "SELECT GET_LOCK(?, ?)"
-	migrateUnlock = "SELECT RELEASE_LOCK(?)"
-)
+var migrateLock = named.Questions("SELECT GET_LOCK(:name, :seconds)")
+
+const migrateUnlock = "SELECT RELEASE_LOCK(?)"
 
 // migrateLockName returns the name of the lock: at most 64 characters, whatever the
 // database's name. The digest is computed here because MySQL has no MD5() since 9.6; it
@@ -39,11 +39,14 @@ func migrateLockName(ctx context.Context, conn *sql.Conn) (string, error) {
 // migrateWait is how long a migration waits for another one.
 const migrateWait = time.Minute
 
+// ours is the schema that the engine works with.
+var ours = schema.Schema{Migrations: migrations, Who: "a user who may create and alter tables", Grant: Grants + " the database TO the user of the server"}
+
 // Status compares the schema of a database with this program's. It changes
 // nothing, and needs no more than the server itself.
 func Status(ctx context.Context, cfg database.Config) (st database.SchemaStatus, err error) {
 	err = withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) (err error) {
-		st, err = status(ctx, conn, migrations)
+		st, err = ours.Status(ctx, &migrator{conn: conn})
 		return err
 	})
 	return st, err
@@ -54,7 +57,7 @@ func Status(ctx context.Context, cfg database.Config) (st database.SchemaStatus,
 // create tables, and goes on where one that was interrupted has ended.
 func Migrate(ctx context.Context, cfg database.Config) (before database.SchemaStatus, err error) {
 	err = withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) (err error) {
-		before, err = migrate(ctx, conn, migrations)
+		before, err = ours.Migrate(ctx, &migrator{conn: conn})
 		return err
 	})
 	return before, err
@@ -76,27 +79,29 @@ func withSession(ctx context.Context, cfg database.Config, do func(context.Conte
 	return do(ctx, conn)
 }
 
-// status reads the schema version, which steps are to lead on.
-func status(ctx context.Context, conn *sql.Conn, steps []migration) (database.SchemaStatus, error) {
-	st := database.SchemaStatus{Known: len(steps)}
-	have, err := tables(ctx, conn)
+// migrator is a schema.Session.
+type migrator struct {
+	conn *sql.Conn
+	lock string // held by a migration
+}
+
+// Version implements schema.Session.
+func (s *migrator) Version(ctx context.Context) (version, demands int, err error) {
+	have, err := tables(ctx, s.conn)
 	if err != nil {
-		return st, err
+		return 0, 0, err
 	}
-	if slices.Contains(have, "ark_schema") {
-		err := conn.QueryRowContext(ctx, "SELECT COALESCE(MAX(version),0), COALESCE(MAX(demands),0) FROM ark_schema").Scan(&st.Version, &st.Demands)
-		if err != nil {
-			return st, fmt.Errorf("read the schema version: %w", err)
+	if !slices.Contains(have, "ark_schema") {
+		if len(have) > 0 {
+			err = schema.Foreign(have[0])
 		}
-	} else {
-		for _, name := range have {
-			return st, fmt.Errorf("the database has a table %s but no ark_schema, so it is not ours: name another database", name)
-		}
+		return 0, 0, err
 	}
-	for i := st.Version; i < len(steps); i++ {
-		st.Pending = append(st.Pending, steps[i].title)
+	columns := named.Columns{named.Col("COALESCE(MAX(version),0)", &version), named.Col("COALESCE(MAX(demands),0)", &demands)}
+	if err := s.conn.QueryRowContext(ctx, "SELECT "+columns.String()+" FROM ark_schema").Scan(columns.Into()...); err != nil {
+		return 0, 0, fmt.Errorf("read the schema version: %w", err)
 	}
-	return st, st.Check()
+	return version, demands, nil
 }
 
 // tables lists those with names of ours.
@@ -121,76 +126,70 @@ func tables(ctx context.Context, conn *sql.Conn) ([]string, error) {
 	return names, nil
 }
 
-func migrate(ctx context.Context, conn *sql.Conn, steps []migration) (before database.SchemaStatus, err error) {
-	if before, err = status(ctx, conn, steps); err != nil || len(before.Pending) == 0 {
-		return before, err
-	}
-	lock, err := migrateLockName(ctx, conn)
+// Begin implements schema.Session.
+func (s *migrator) Begin(ctx context.Context) error {
+	lock, err := migrateLockName(ctx, s.conn)
 	if err != nil {
-		return before, fmt.Errorf("read the database's name: %w", err)
+		return fmt.Errorf("read the database's name: %w", err)
 	}
 	var got sql.NullInt64
-	if err := conn.QueryRowContext(ctx, migrateLock, lock, int(migrateWait/time.Second)).Scan(&got); err != nil {
-		return before, fmt.Errorf("wait for another migration: %w", err)
+	if err := s.conn.QueryRowContext(ctx, migrateLock.Text, migrateLock.Args(named.Arg("name", lock), named.Arg("seconds", int(migrateWait/time.Second)))...).Scan(&got); err != nil {
+		return err
 	}
 	if got.Int64 != 1 {
-		return before, fmt.Errorf("another ark-server has been migrating this database for %s: wait for it, or look for its session in SHOW PROCESSLIST", migrateWait)
+		return fmt.Errorf("another ark-server has been migrating this database for %s: wait for it, or look for its session in SHOW PROCESSLIST", migrateWait)
 	}
-	defer func() {
-		if _, unlockErr := conn.ExecContext(context.WithoutCancel(ctx), migrateUnlock, lock); unlockErr != nil {
-			discard(conn) // the lock goes with the session
-		}
-	}()
-	// Somebody else may have done it meanwhile.
-	if before, err = status(ctx, conn, steps); err != nil || len(before.Pending) == 0 {
-		return before, err
-	}
-	if _, err := conn.ExecContext(ctx, ddl(schemaTable)); err != nil {
-		return before, ddlError(fmt.Errorf("create the table of schema versions: %w", err))
-	}
-	for i := before.Version; i < len(steps); i++ {
-		m := steps[i]
-		for _, statement := range m.split() {
-			if _, err := conn.ExecContext(ctx, statement); err != nil && number(err) != errDuplicateColumn {
-				return before, ddlError(fmt.Errorf("migrate to schema version %d (%s): %w", i+1, m.title, err))
-			}
-		}
-		if _, err := conn.ExecContext(ctx, "INSERT INTO ark_schema (version,demands,title,at) VALUES (?,?,?,"+nowMillis+")", i+1, m.demands, m.title); err != nil {
-			return before, fmt.Errorf("record schema version %d: %w", i+1, err)
-		}
-	}
-	return before, nil
+	s.lock = lock
+	return nil
 }
 
-// byHand says that somebody else has to migrate.
-func byHand(problem string) error {
-	return &database.MigrationError{Problem: problem, As: "a user who may create and alter tables", Grant: Grants + " the database TO the user of the server"}
-}
-
-// ddlError says what is missing for a migration.
-func ddlError(err error) error {
-	switch {
-	case number(err) == errTableDenied || number(err) == errAccessDB:
-		return errors.Join(byHand("the user may not migrate the database"), err)
-	case isReadOnly(err):
+// End implements schema.Session.
+func (s *migrator) End(ctx context.Context, err error) error {
+	if _, unlockErr := s.conn.ExecContext(context.WithoutCancel(ctx), migrateUnlock, s.lock); unlockErr != nil {
+		discard(s.conn) // the lock goes with the session
+	}
+	if isReadOnly(err) {
 		return fmt.Errorf("%w: %w", errReplica, err)
 	}
 	return err
+}
+
+// Create implements schema.Session.
+func (s *migrator) Create(ctx context.Context) error {
+	_, err := s.conn.ExecContext(ctx, ddl(schemaTable))
+	return err
+}
+
+// Apply implements schema.Session.
+func (s *migrator) Apply(ctx context.Context, _ int, m schema.Migration) error {
+	for _, statement := range statementsOf(m) {
+		if _, err := s.conn.ExecContext(ctx, statement); err != nil && number(err) != errDuplicateColumn {
+			return err
+		}
+	}
+	return nil
+}
+
+var recordStatement = named.Questions("INSERT INTO ark_schema (version,demands,title,at) VALUES (:version,:demands,:title," + nowMillis + ")")
+
+// Record implements schema.Session.
+func (s *migrator) Record(ctx context.Context, version int, m schema.Migration) error {
+	_, err := s.conn.ExecContext(ctx, recordStatement.Text, recordStatement.Args(named.Arg("version", version), named.Arg("demands", m.Demands), named.Arg("title", m.Title))...)
+	return err
+}
+
+// Denied implements schema.Session.
+func (s *migrator) Denied(err error) bool {
+	return number(err) == errTableDenied || number(err) == errAccessDB
 }
 
 // usable sees to it that the database has a schema that the engine can work with,
 // and migrates if it may.
 func usable(ctx context.Context, cfg database.Config, mayMigrate bool, log *slog.Logger) error {
 	return withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
-		st, err := status(ctx, conn, migrations)
-		if err != nil || len(st.Pending) == 0 {
-			return err
-		}
-		if !mayMigrate {
-			return byHand(fmt.Sprintf("the database has schema version %d, version %d is needed", st.Version, st.Known))
-		}
-		if st, err = migrate(ctx, conn, migrations); err == nil && len(st.Pending) > 0 {
-			log.Info("migrated the database", "from", st.Version, "to", st.Known)
+		before, err := ours.Ensure(ctx, &migrator{conn: conn}, mayMigrate)
+		if err == nil && len(before.Pending) > 0 {
+			log.Info("migrated the database", "from", before.Version, "to", before.Known)
 		}
 		return err
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
+	"github.com/mckinsey/ark-server/internal/mvcc/schema"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 	"golang.org/x/sync/errgroup"
 )
@@ -135,7 +136,7 @@ func TestInterruptedMigration(t *testing.T) {
 	t.Parallel()
 	var all []string
 	for _, m := range migrations {
-		all = append(all, m.split()...)
+		all = append(all, statementsOf(m)...)
 	}
 	cfg := server.Database(t)
 	e := open(t, cfg)
@@ -178,11 +179,11 @@ func TestNextSchema(t *testing.T) {
 	defer e.Close()
 	enginetest.CommitNext(t, e, "k")
 	conn := session(t, e)
-	compatible := append(slices.Clone(migrations), migration{"add columns", len(migrations), "CREATE TABLE IF NOT EXISTS ark_note (id INT PRIMARY KEY) §table§"})
+	compatible := append(slices.Clone(migrations), schema.Migration{Title: "add columns", Demands: len(migrations), SQL: "CREATE TABLE IF NOT EXISTS ark_note (id INT PRIMARY KEY) §table§"})
 	for _, table := range ourTables {
-		compatible[len(migrations)].statements += ";\nALTER TABLE " + table + " ADD COLUMN note TEXT FIRST"
+		compatible[len(migrations)].SQL += ";\nALTER TABLE " + table + " ADD COLUMN note TEXT FIRST"
 	}
-	if before, err := migrate(t.Context(), conn, compatible); err != nil || len(before.Pending) != 1 || before.Pending[0] != "add columns" {
+	if before, err := (schema.Schema{Migrations: compatible}).Migrate(t.Context(), &migrator{conn: conn}); err != nil || len(before.Pending) != 1 || before.Pending[0] != "add columns" {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	// All that writes goes on: puts, leases, compaction and pruning.
@@ -202,8 +203,8 @@ func TestNextSchema(t *testing.T) {
 	if st, err := Status(t.Context(), cfg); err != nil || st.Version != len(migrations)+1 || st.Demands != len(migrations) {
 		t.Errorf("%+v, %v", st, err)
 	}
-	breaking := append(slices.Clone(compatible), migration{"break", len(migrations) + 2, "ALTER TABLE ark_note COMMENT 'x'"})
-	if _, err := migrate(t.Context(), conn, breaking); err != nil {
+	breaking := append(slices.Clone(compatible), schema.Migration{Title: "break", Demands: len(migrations) + 2, SQL: "ALTER TABLE ark_note COMMENT 'x'"})
+	if _, err := (schema.Schema{Migrations: breaking}).Migrate(t.Context(), &migrator{conn: conn}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"newer ark-server", fmt.Sprintf("schema version %d", len(migrations)+2), "run that release"}

@@ -1,21 +1,15 @@
 package mysql
 
-import "strings"
+import (
+	"strings"
 
-// migration leads to a schema version from the one before. Released ones never
-// change.
-//
+	"github.com/mckinsey/ark-server/internal/mvcc/schema"
+)
+
 // A statement of MySQL that changes a table commits by itself, so a migration
 // that is interrupted leaves part of itself behind: every statement must do
 // no harm a second time. One that adds a column may fail, for it is there.
-type migration struct {
-	title string
-	// demands is the lowest version that a program must know to use the result.
-	demands    int
-	statements string
-}
-
-var migrations = []migration{{"create the tables", 1, `
+var migrations = []schema.Migration{{Title: "create the tables", Demands: 1, SQL: `
 CREATE TABLE IF NOT EXISTS ark_log (
 	id            BIGINT     NOT NULL PRIMARY KEY COMMENT 'revision << 20 | position in it',
 	§key§         MEDIUMBLOB NOT NULL,
@@ -65,8 +59,8 @@ CREATE TABLE IF NOT EXISTS ark_maintainer (
 	holder BIGINT  NOT NULL,
 	until  BIGINT  NOT NULL COMMENT 'microseconds since 1970'
 ) §table§ COMMENT 'the replica that expires leases and prunes';
-INSERT IGNORE INTO ark_maintainer VALUES (1, 0, 0)`}, {"let a key live once", 1, `
-ALTER TABLE ark_state ADD COLUMN key_hash BINARY(16) COMMENT 'mvcc.KeyHash; NULL where a release without it wrote the row', ADD UNIQUE KEY live_key (key_hash)`}, {"know a history by its batches", 1, `
+INSERT IGNORE INTO ark_maintainer VALUES (1, 0, 0)`}, {Title: "let a key live once", Demands: 1, SQL: `
+ALTER TABLE ark_state ADD COLUMN key_hash BINARY(16) COMMENT 'mvcc.KeyHash; NULL where a release without it wrote the row', ADD UNIQUE KEY live_key (key_hash)`}, {Title: "know a history by its batches", Demands: 1, SQL: `
 ALTER TABLE ark_counter ADD COLUMN store BIGINT NOT NULL DEFAULT 0 COMMENT 'mvcc.State.Store';
 UPDATE ark_counter SET store=CAST(CONV(HEX(RANDOM_BYTES(5)),16,10) AS SIGNED)*65536+65536 WHERE store=0;
 ALTER TABLE ark_counter ADD COLUMN newest BIGINT NOT NULL DEFAULT 0 COMMENT 'the batch that wrote the revision, where batch is below 0; 0 where it is not known';
@@ -95,10 +89,10 @@ func ddl(text string) string {
 	return strings.ReplaceAll(text, "§", "`")
 }
 
-// split returns the single statements.
-func (m migration) split() []string {
+// statementsOf returns the single statements of a migration.
+func statementsOf(m schema.Migration) []string {
 	var list []string
-	for _, s := range strings.Split(ddl(m.statements), ";\n") {
+	for _, s := range strings.Split(ddl(m.SQL), ";\n") {
 		list = append(list, strings.TrimSpace(s))
 	}
 	return list

@@ -48,7 +48,7 @@ func (s server) bump(ctx context.Context, by int64, onlyNew bool) (mvcc.State, e
 		return st, err
 	}
 	defer closeSession(ctx, conn)
-	now, err := s.status(ctx, conn)
+	now, err := ours.Status(ctx, &migrator{server: s, conn: conn})
 	if err == nil && now.Version == 0 {
 		err = errors.New("the database holds no store: name the one that was restored")
 	}

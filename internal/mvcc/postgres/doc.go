@@ -41,6 +41,6 @@
 // The role needs SELECT, INSERT, UPDATE and DELETE on the tables. Migrating needs
 // CREATE on the schema, and may be left to another role.
 //
-// The package may import internal/database, internal/mvcc, internal/mvcc/named, internal/mvcc/rows and
-// github.com/jackc/pgx/v5.
+// The package may import internal/database, internal/mvcc, internal/mvcc/named, internal/mvcc/rows,
+// internal/mvcc/schema and github.com/jackc/pgx/v5.
 package postgres

@@ -2,23 +2,15 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/mckinsey/ark-server/internal/database"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
+	"github.com/mckinsey/ark-server/internal/mvcc/schema"
 )
 
-// migration leads from one schema version to the next; version n has had the first
-// n. Once released it never changes.
-type migration struct {
-	title string
-	// demands is the lowest version that a program must know to use the result.
-	demands int
-	sql     string
-}
-
-var migrations = []migration{{"create the tables", 1, `
+var migrations = []schema.Migration{{Title: "create the tables", Demands: 1, SQL: `
 CREATE TABLE ark_log (
 	id            bigint PRIMARY KEY,    -- revision << 20 | position in it
 	key           bytea  NOT NULL,
@@ -64,10 +56,10 @@ CREATE TABLE ark_maintainer (
 	until  timestamptz NOT NULL
 );
 INSERT INTO ark_maintainer VALUES ('maintainer', 0, '-infinity');
-`}, {"let a key live once", 1, `
+`}, {Title: "let a key live once", Demands: 1, SQL: `
 ALTER TABLE ark_state ADD COLUMN key_hash bytea; -- mvcc.KeyHash; NULL where a release without it wrote the row
 CREATE UNIQUE INDEX ark_state_key ON ark_state (key_hash);
-`}, {"know a history by its batches", 1, `
+`}, {Title: "know a history by its batches", Demands: 1, SQL: `
 INSERT INTO ark_meta VALUES             -- besides rows 'writer N': the newest batch of a writer up to 'witnessed'
 	('store', ('x' || left(replace(gen_random_uuid()::text, '-', ''), 12) || '0000')::bit(64)::bigint), -- mvcc.State.Store
 	('witnessed', 0),                    -- what 'pruned' was when writers were last recorded
@@ -78,147 +70,148 @@ ON CONFLICT DO NOTHING;
 // migrateLock keeps migrations apart: a transaction-level advisory lock.
 const migrateLock = 0x41524b_73_00000001
 
+// ourTables are those that the migrations make.
+var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_meta", "ark_maintainer"}
+
 // Grants is what the role that the server runs as needs, once another has
 // migrated. The role's name follows.
 const Grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON ark_log, ark_state, ark_lease, ark_meta, ark_maintainer TO"
 
+// ours is the schema that the engine works with.
+var ours = schema.Schema{Migrations: migrations, Who: "a role that may create tables", Grant: Grants + " the role of the server"}
+
 // Status compares the schema of a database with this program's. It changes
 // nothing, and needs no more than the server itself.
-func Status(ctx context.Context, cfg database.Config) (database.SchemaStatus, error) {
-	s := newServer(cfg)
-	conn, err := s.connect(ctx)
-	if err != nil {
-		return database.SchemaStatus{}, err
-	}
-	defer closeSession(ctx, conn)
-	return s.status(ctx, conn)
+func Status(ctx context.Context, cfg database.Config) (st database.SchemaStatus, err error) {
+	err = withSession(ctx, cfg, func(s *migrator) (err error) {
+		st, err = ours.Status(ctx, s)
+		return err
+	})
+	return st, err
 }
 
 // Migrate leads the database to the newest schema that this program knows, and
 // returns what there was before. Several may run at a time. It needs the right to
 // create tables in the first schema of the search path.
-func Migrate(ctx context.Context, cfg database.Config) (database.SchemaStatus, error) {
+func Migrate(ctx context.Context, cfg database.Config) (before database.SchemaStatus, err error) {
+	err = withSession(ctx, cfg, func(s *migrator) (err error) {
+		before, err = ours.Migrate(ctx, s)
+		return err
+	})
+	return before, err
+}
+
+func withSession(ctx context.Context, cfg database.Config, do func(*migrator) error) error {
 	s := newServer(cfg)
 	conn, err := s.connect(ctx)
 	if err != nil {
-		return database.SchemaStatus{}, err
+		return err
 	}
 	defer closeSession(ctx, conn)
-	before, err := s.migrate(ctx, conn, migrations)
-	if err != nil {
-		return before, s.explain(err)
+	if err := do(&migrator{server: s, conn: conn}); err != nil {
+		return s.explain(err)
 	}
-	return before, nil
+	return nil
 }
 
-// status reads the schema version, within a transaction or without.
-func (s server) status(ctx context.Context, q interface {
-	QueryRow(context.Context, string, ...any) pgx.Row
-}) (database.SchemaStatus, error) {
+// migrator is a schema.Session. A migration is one transaction.
+type migrator struct {
+	server
+	conn *pgx.Conn
+}
+
+// Version implements schema.Session.
+func (s *migrator) Version(ctx context.Context) (version, demands int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience())
 	defer cancel()
-	st := database.SchemaStatus{Known: len(migrations)}
 	var exists bool
 	// That it reads a table makes the session hear of tables created since it looked
 	// last, while it waited for another migration.
-	if err := q.QueryRow(ctx, "SELECT to_regclass('ark_schema') IS NOT NULL FROM pg_namespace LIMIT 1").Scan(&exists); err != nil {
-		return st, fmt.Errorf("read the schema version: %w", err)
+	err = s.conn.QueryRow(ctx, "SELECT to_regclass('ark_schema') IS NOT NULL FROM pg_namespace LIMIT 1").Scan(&exists)
+	if err != nil {
+		return 0, 0, fmt.Errorf("read the schema version: %w", err)
 	}
-	if exists {
-		if err := q.QueryRow(ctx, "SELECT coalesce(max(version), 0), coalesce(max(demands), 0) FROM ark_schema").Scan(&st.Version, &st.Demands); err != nil {
-			return st, s.explain(fmt.Errorf("read the schema version: %w", err))
-		}
+	if !exists {
+		return 0, 0, nil
 	}
-	for i := st.Version; i < len(migrations); i++ {
-		st.Pending = append(st.Pending, migrations[i].title)
+	columns := named.Columns{named.Col("coalesce(max(version), 0)", &version), named.Col("coalesce(max(demands), 0)", &demands)}
+	if err := s.conn.QueryRow(ctx, "SELECT "+columns.String()+" FROM ark_schema").Scan(columns.Into()...); err != nil {
+		return 0, 0, fmt.Errorf("read the schema version: %w", err)
 	}
-	return st, st.Check()
+	return version, demands, nil
 }
 
-// migrate applies what is missing of steps, all in one transaction.
-func (s server) migrate(ctx context.Context, conn *pgx.Conn, steps []migration) (database.SchemaStatus, error) {
-	var before database.SchemaStatus
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
-	if err != nil {
-		return before, fmt.Errorf("begin to migrate: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // after the commit it does nothing
+// Begin implements schema.Session.
+func (s *migrator) Begin(ctx context.Context) error {
 	// A migration may take long, and others wait for it.
-	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '5min'"); err != nil {
-		return before, fmt.Errorf("begin to migrate: %w", err)
-	}
-	if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(migrateLock)); err != nil {
-		return before, fmt.Errorf("wait for another migration: %w", err)
-	}
-	if before, err = s.status(ctx, tx); err != nil || before.Version >= len(steps) {
-		return before, err
-	}
-	if before.Version == 0 {
-		if err := unclaimed(ctx, tx); err != nil {
-			return before, err
+	for _, statement := range []string{beginStatement, "SET LOCAL statement_timeout = 0", "SET LOCAL lock_timeout = '5min'", fmt.Sprintf("SELECT pg_advisory_xact_lock(%d)", migrateLock)} {
+		if _, err := s.conn.Exec(ctx, statement); err != nil {
+			return s.End(ctx, err)
 		}
-		if _, err := tx.Exec(ctx, `CREATE TABLE ark_schema (
-			version int PRIMARY KEY,
-			demands int NOT NULL,       -- the version that a program must know
-			title   text NOT NULL,
-			at      timestamptz NOT NULL DEFAULT clock_timestamp())`); err != nil {
-			return before, fmt.Errorf("create the table of schema versions: %w", err)
-		}
-		// Whoever may use the database may see how old its schema is.
-		if _, err := tx.Exec(ctx, "GRANT SELECT ON ark_schema TO PUBLIC"); err != nil {
-			return before, fmt.Errorf("let others read the schema version: %w", err)
-		}
-	}
-	for i := before.Version; i < len(steps); i++ {
-		m := steps[i]
-		if _, err := tx.Exec(ctx, m.sql); err != nil {
-			return before, fmt.Errorf("migrate to schema version %d (%s): %w", i+1, m.title, err)
-		}
-		if _, err := tx.Exec(ctx, "INSERT INTO ark_schema (version, demands, title) VALUES ($1, $2, $3)", i+1, m.demands, m.title); err != nil {
-			return before, fmt.Errorf("record schema version %d: %w", i+1, err)
-		}
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return before, fmt.Errorf("commit the migration: %w", err)
-	}
-	return before, nil
-}
-
-// unclaimed sees to it that none of our tables is another program's.
-func unclaimed(ctx context.Context, tx pgx.Tx) error {
-	var table *string
-	err := tx.QueryRow(ctx, `SELECT min(n) FROM unnest(ARRAY['ark_log','ark_state','ark_lease','ark_meta','ark_maintainer']) n
-		WHERE to_regclass(n) IS NOT NULL`).Scan(&table)
-	if err != nil {
-		return fmt.Errorf("look for tables: %w", err)
-	}
-	if table != nil {
-		return fmt.Errorf("the database has a table %s but no ark_schema, so it is not ours: name another database or schema", *table)
 	}
 	return nil
+}
+
+// End implements schema.Session.
+func (s *migrator) End(ctx context.Context, err error) error {
+	if err != nil {
+		_, _ = s.conn.Exec(context.WithoutCancel(ctx), "ROLLBACK") // the first error says more
+		return err
+	}
+	if _, err := s.conn.Exec(ctx, "COMMIT"); err != nil {
+		return fmt.Errorf("commit the migration: %w", err)
+	}
+	return nil
+}
+
+// Create implements schema.Session.
+func (s *migrator) Create(ctx context.Context) error {
+	var table *string
+	err := s.conn.QueryRow(ctx, "SELECT min(n) FROM unnest($1::text[]) n WHERE to_regclass(n) IS NOT NULL", ourTables).Scan(&table)
+	if err == nil && table != nil {
+		err = schema.Foreign(*table)
+	}
+	if err != nil {
+		return err
+	}
+	// Whoever may use the database may see how old its schema is.
+	_, err = s.conn.Exec(ctx, `CREATE TABLE ark_schema (
+		version int PRIMARY KEY,
+		demands int NOT NULL,       -- the version that a program must know
+		title   text NOT NULL,
+		at      timestamptz NOT NULL DEFAULT clock_timestamp());
+	GRANT SELECT ON ark_schema TO PUBLIC`)
+	return err
+}
+
+// Apply implements schema.Session.
+func (s *migrator) Apply(ctx context.Context, _ int, m schema.Migration) error {
+	_, err := s.conn.Exec(ctx, m.SQL)
+	return err
+}
+
+var recordStatement = named.Dollars("INSERT INTO ark_schema (version, demands, title) VALUES (:version, :demands, :title)")
+
+// Record implements schema.Session.
+func (s *migrator) Record(ctx context.Context, version int, m schema.Migration) error {
+	_, err := s.conn.Exec(ctx, recordStatement.Text, recordStatement.Args(named.Arg("version", version), named.Arg("demands", m.Demands), named.Arg("title", m.Title))...)
+	return err
+}
+
+// Denied implements schema.Session.
+func (s *migrator) Denied(err error) bool {
+	c := code(err)
+	return c == codeNoPrivilege || c == codeNoSchema
 }
 
 // usable sees to it that the database has a schema that the engine can work with,
 // and migrates if it may.
 func (s server) usable(ctx context.Context, conn *pgx.Conn, mayMigrate bool) error {
-	st, err := s.status(ctx, conn)
-	if err != nil {
+	before, err := ours.Ensure(ctx, &migrator{server: s, conn: conn}, mayMigrate)
+	if err != nil || len(before.Pending) > 0 {
 		return err
 	}
-	if len(st.Pending) == 0 {
-		return s.privileged(ctx, conn)
-	}
-	byHand := func(problem string) error {
-		return &database.MigrationError{Problem: problem, As: "a role that may create tables", Grant: Grants + " the role of the server"}
-	}
-	if !mayMigrate {
-		return byHand(fmt.Sprintf("the database has schema version %d, version %d is needed", st.Version, st.Known))
-	}
-	_, err = s.migrate(ctx, conn, migrations)
-	if c := code(err); c == codeNoPrivilege || c == codeNoSchema {
-		return errors.Join(byHand("the role may not migrate the database"), err)
-	}
-	return err
+	return s.privileged(ctx, conn)
 }
 
 // privileged sees to it that the role may read and write: without, all but reads would fail
@@ -228,8 +221,8 @@ func (s server) privileged(ctx context.Context, conn *pgx.Conn) error {
 	defer cancel()
 	var role string
 	var lacks *string
-	if err := conn.QueryRow(ctx, `SELECT current_user, string_agg(p || ' on ' || t, ', ') FROM unnest(ARRAY['ark_log','ark_state','ark_lease','ark_meta','ark_maintainer']) t
-		JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) p ON NOT has_table_privilege(t, p)`).Scan(&role, &lacks); err != nil {
+	if err := conn.QueryRow(ctx, `SELECT current_user, string_agg(p || ' on ' || t, ', ') FROM unnest($1::text[]) t
+		JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) p ON NOT has_table_privilege(t, p)`, ourTables).Scan(&role, &lacks); err != nil {
 		return fmt.Errorf("read the role's privileges: %w", err)
 	}
 	if lacks != nil {

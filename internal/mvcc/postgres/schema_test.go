@@ -15,6 +15,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
+	"github.com/mckinsey/ark-server/internal/mvcc/schema"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 	"golang.org/x/sync/errgroup"
 )
@@ -104,14 +105,14 @@ func TestNewerSchema(t *testing.T) {
 	for _, table := range []string{"ark_log", "ark_state", "ark_lease", "ark_meta", "ark_maintainer"} {
 		add += "ALTER TABLE " + table + " ADD COLUMN note text;"
 	}
-	future := append(slices.Clone(migrations), migration{"add columns", known, add})
-	if _, err := newServer(cfg).migrate(t.Context(), conn, future); err != nil {
+	future := append(slices.Clone(migrations), schema.Migration{Title: "add columns", Demands: known, SQL: add})
+	if _, err := (schema.Schema{Migrations: future}).Migrate(t.Context(), &migrator{server: newServer(cfg), conn: conn}); err != nil {
 		t.Fatal(err)
 	}
 	everything()
 	open(t, cfg).Close()
-	future = append(future, migration{"drop a column", known + 2, "ALTER TABLE ark_log DROP COLUMN at"})
-	if _, err := newServer(cfg).migrate(t.Context(), conn, future); err != nil {
+	future = append(future, schema.Migration{Title: "drop a column", Demands: known + 2, SQL: "ALTER TABLE ark_log DROP COLUMN at"})
+	if _, err := (schema.Schema{Migrations: future}).Migrate(t.Context(), &migrator{server: newServer(cfg), conn: conn}); err != nil {
 		t.Fatal(err)
 	}
 	for name, try := range map[string]func() error{
@@ -137,8 +138,8 @@ func TestFailedMigration(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	bad := append(slices.Clone(migrations), migration{"fail", 1, "SELECT 1/0"})
-	if _, err := newServer(cfg).migrate(t.Context(), conn, bad); err == nil || !strings.Contains(err.Error(), "(fail)") {
+	bad := append(slices.Clone(migrations), schema.Migration{Title: "fail", Demands: 1, SQL: "SELECT 1/0"})
+	if _, err := (schema.Schema{Migrations: bad}).Migrate(t.Context(), &migrator{server: newServer(cfg), conn: conn}); err == nil || !strings.Contains(err.Error(), "(fail)") {
 		t.Fatalf("got %v", err)
 	}
 	if st, err := Status(t.Context(), cfg); err != nil || st.Version != 0 {

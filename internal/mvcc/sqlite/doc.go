@@ -23,5 +23,5 @@
 // memory would not see what another writes.
 //
 // The package may import internal/mvcc, internal/mvcc/mark, internal/mvcc/named, internal/mvcc/rows,
-// internal/privatefile, golang.org/x/sys and modernc.org/sqlite.
+// internal/mvcc/schema, internal/privatefile, golang.org/x/sys and modernc.org/sqlite.
 package sqlite

@@ -209,7 +209,7 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 			return fmt.Errorf("set %s: %w", pragma, err)
 		}
 	}
-	if err := migrate(ctx, e.writer, version); err != nil {
+	if _, err := ours.Migrate(ctx, migrator{e.writer}); err != nil {
 		return err
 	}
 	if err := e.prepare(ctx); err != nil {

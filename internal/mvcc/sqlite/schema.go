@@ -5,8 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
+	"github.com/mckinsey/ark-server/internal/mvcc/schema"
 	sqlitelib "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -14,9 +14,8 @@ import (
 // applicationID marks our files ("ARKs").
 const applicationID = 0x41524b73
 
-// migrations lead from each schema version to the next; version n has had the
-// first n. Once released they never change.
-var migrations = []string{`
+// ours is the schema that the engine works with.
+var ours = schema.Schema{Migrations: []schema.Migration{{Title: "create the tables", Demands: 1, SQL: `
 CREATE TABLE log (
 	id            INTEGER PRIMARY KEY,        -- revision << 20 | position in it
 	key           BLOB    NOT NULL,
@@ -48,12 +47,12 @@ CREATE TABLE meta (
 	value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('compacted', 0), ('pruned', 0);
-`, `
+`}, {Title: "tell damaged and missing rows", Demands: 2, SQL: `
 ALTER TABLE log   ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0; -- checksum.go; 0 for a row without
 ALTER TABLE lease ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 INSERT INTO meta VALUES ('store', random()); -- what marks remember the database by
 INSERT INTO meta VALUES ('quiet', 1);        -- 1 where the file, without its write-ahead log, has everything
-`}
+`}}}
 
 // Rows of the table meta.
 const (
@@ -105,38 +104,64 @@ func rollBack(ctx context.Context, path string) error {
 }
 
 func (c *connection) identify(ctx context.Context) (int, error) {
-	var app, version, tables int
+	st, err := ours.Status(ctx, migrator{c.Conn})
+	return st.Version, err
+}
+
+// migrator is a schema.Session. A migration is one transaction.
+type migrator struct{ *sql.Conn }
+
+// Version implements schema.Session. A file demands what has been made of it.
+func (m migrator) Version(ctx context.Context) (version, demands int, err error) {
+	var app, tables int
 	for query, into := range map[string]*int{
 		"PRAGMA application_id":              &app,
 		"PRAGMA user_version":                &version,
 		"SELECT count(*) FROM sqlite_schema": &tables,
 	} {
-		if err := c.QueryRowContext(ctx, query).Scan(into); err != nil {
-			return 0, err
+		if err := m.QueryRowContext(ctx, query).Scan(into); err != nil {
+			return 0, 0, err
 		}
 	}
-	switch {
-	case app != applicationID && (tables > 0 || app != 0 || version != 0):
-		return 0, errors.New("it is an SQLite database of another program: choose another path")
-	case version > len(migrations):
-		return 0, fmt.Errorf("a newer ark-server wrote it (schema version %d, this one knows up to %d): run that release or a later one, or choose another path", version, len(migrations))
+	if app != applicationID && (tables > 0 || app != 0 || version != 0) {
+		return 0, 0, errors.New("it is an SQLite database of another program: choose another path")
 	}
-	return version, nil
+	return version, version, nil
 }
 
-// migrate leads the file from a schema version to the newest.
-func migrate(ctx context.Context, db *sql.Conn, version int) error {
-	if version == len(migrations) {
-		return nil
-	}
-	steps := append([]string{"BEGIN IMMEDIATE"}, migrations[version:]...)
-	steps = append(steps,
-		fmt.Sprintf("PRAGMA application_id = %d", applicationID),
-		fmt.Sprintf("PRAGMA user_version = %d", len(migrations)),
-		"COMMIT")
-	if _, err := db.ExecContext(ctx, strings.Join(steps, ";\n")); err != nil {
-		_, _ = db.ExecContext(ctx, "ROLLBACK") // the first error says more
-		return fmt.Errorf("migrate from schema version %d to %d: %w", version, len(migrations), err)
-	}
-	return nil
+func (m migrator) exec(ctx context.Context, statement string) error {
+	_, err := m.ExecContext(ctx, statement)
+	return err
 }
+
+// Begin implements schema.Session.
+func (m migrator) Begin(ctx context.Context) error { return m.exec(ctx, "BEGIN IMMEDIATE") }
+
+// End implements schema.Session.
+func (m migrator) End(ctx context.Context, err error) error {
+	if err == nil {
+		err = m.exec(ctx, "COMMIT")
+	}
+	if err != nil {
+		_ = m.exec(context.WithoutCancel(ctx), "ROLLBACK") // the first error says more
+	}
+	return err
+}
+
+// Create implements schema.Session.
+func (m migrator) Create(ctx context.Context) error {
+	return m.exec(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+}
+
+// Apply implements schema.Session.
+func (m migrator) Apply(ctx context.Context, _ int, step schema.Migration) error {
+	return m.exec(ctx, step.SQL)
+}
+
+// Record implements schema.Session.
+func (m migrator) Record(ctx context.Context, version int, _ schema.Migration) error {
+	return m.exec(ctx, fmt.Sprintf("PRAGMA user_version = %d", version))
+}
+
+// Denied implements schema.Session.
+func (m migrator) Denied(error) bool { return false }
