@@ -1,4 +1,4 @@
-// Package database says how to reach a database server and with which
+// Package database says how to reach a database server, also one that comes later, and with which
 // credentials: what --db-host and its neighbours tell the engines that have one.
 //
 // Secrets are read from their files at the time of use, so that a rotated

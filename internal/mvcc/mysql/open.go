@@ -68,7 +68,7 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if connections < leastConnections {
 		return nil, fmt.Errorf("%d connections are too few: ark-server needs at least %d", connections, leastConnections)
 	}
-	if err := await(ctx, opts.Wait, log, func() error { return usable(ctx, cfg, !opts.NoMigrate, log) }); err != nil {
+	if err := database.Await(ctx, opts.Wait, log, unreachable, func() error { return usable(ctx, cfg, !opts.NoMigrate, log) }); err != nil {
 		return nil, err
 	}
 	c := newConnector(cfg, log)
@@ -91,30 +91,6 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 func (c connector) readLimit() string {
 	return fmt.Sprintf(" /*M!100300 , max_statement_time = %d */ /*!80000 , max_execution_time = %d, information_schema_stats_expiry = 0 */",
 		max(1, int(c.timeout/time.Second)), c.timeout.Milliseconds())
-}
-
-// await tries, and tries again for some time while the server cannot be reached.
-func await(ctx context.Context, wait time.Duration, log *slog.Logger, try func() error) error {
-	deadline := time.Now().Add(wait)
-	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 5*time.Second) {
-		err := try()
-		left := time.Until(deadline)
-		switch {
-		case err == nil || !unreachable(err) || wait == 0:
-			return err
-		case ctx.Err() != nil: // a stop, which is no fault of the database
-			return errors.Join(err, ctx.Err())
-		case left <= 0:
-			return fmt.Errorf("%w (tried for %s)", err, wait)
-		}
-		pause = min(pause, left)
-		log.Warn("waiting for the database", "retryIn", pause.Round(time.Millisecond).String(), "givingUpIn", left.Round(time.Second).String(), "err", err)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return errors.Join(err, ctx.Err())
-		}
-	}
 }
 
 // Close implements mvcc.Engine.

@@ -70,7 +70,11 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if connections < leastConnections {
 		return nil, fmt.Errorf("%d connections are too few: ark-server needs at least %d", connections, leastConnections)
 	}
-	conn, err := e.await(ctx, opts.Wait)
+	var conn *pgx.Conn
+	err := database.Await(ctx, opts.Wait, e.log, func(err error) bool { return !hopeless(err) }, func() (err error) {
+		conn, err = e.connect(ctx)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -183,37 +187,6 @@ func checkDurability(ctx context.Context, conn *pgx.Conn, log *slog.Logger) erro
 		log.Warn("the database's pages have no checksums (data_checksums=off): what its disk damages is read as if it had been written: stop the database server and run pg_checksums --enable")
 	}
 	return nil
-}
-
-// await connects, and tries again for some time while the database cannot be
-// reached.
-func (e *Engine) await(ctx context.Context, wait time.Duration) (*pgx.Conn, error) {
-	deadline := time.Now().Add(wait)
-	pause := 100 * time.Millisecond
-	for {
-		conn, err := e.connect(ctx)
-		if err == nil {
-			return conn, nil
-		}
-		if ctx.Err() != nil { // a stop, which is no fault of the database
-			return nil, errors.Join(ctx.Err(), err)
-		}
-		left := time.Until(deadline)
-		if left <= 0 || hopeless(err) {
-			if wait > 0 && !hopeless(err) {
-				return nil, fmt.Errorf("%w (tried for %s)", err, wait)
-			}
-			return nil, err
-		}
-		pause = min(pause, left)
-		e.log.Warn("waiting for the database", "retryIn", pause.Round(time.Millisecond).String(), "givingUpIn", left.Round(time.Second).String(), "err", err)
-		select {
-		case <-time.After(pause):
-			pause = min(2*pause, 5*time.Second)
-		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), err)
-		}
-	}
 }
 
 // Close implements mvcc.Engine.
