@@ -69,7 +69,8 @@ func (e *Engine) check(ctx context.Context, maxValue int) error {
 // checkCapacity refuses limits that leave a replica fewer connections than its pools open.
 func checkCapacity(ctx context.Context, conn *sql.Conn, wanted int) error {
 	var user, server int // the user's own limit, or the server's for each user; 0 is none
-	if err := conn.QueryRowContext(ctx, "SELECT @@session.max_user_connections, @@global.max_connections").Scan(&user, &server); err != nil {
+	columns := named.Columns{named.Col("@@session.max_user_connections", &user), named.Col("@@global.max_connections", &server)}
+	if err := conn.QueryRowContext(ctx, "SELECT "+columns.String()).Scan(columns.Into()...); err != nil {
 		return fmt.Errorf("read the limits of connections: %w", err)
 	}
 	tooFew := func(format string, args ...any) error {
@@ -131,9 +132,10 @@ func checkVersion(version string) error {
 // checkTables sees that all tables can do transactions.
 func checkTables(ctx context.Context, conn *sql.Conn) error {
 	var table, engine string
-	err := conn.QueryRowContext(ctx, `SELECT table_name, COALESCE(engine,'none') FROM information_schema.tables
+	columns := named.Columns{named.Col("table_name", &table), named.Col("COALESCE(engine,'none')", &engine)}
+	err := conn.QueryRowContext(ctx, "SELECT "+columns.String()+` FROM information_schema.tables
 		WHERE table_schema=DATABASE() AND table_type='BASE TABLE' AND COALESCE(engine,'')<>'InnoDB'
-		AND table_name IN ('ark_schema','ark_log','ark_state','ark_lease','ark_counter','ark_pruning','ark_maintainer','ark_writer') LIMIT 1`).Scan(&table, &engine)
+		AND table_name IN (`+tableList+`) LIMIT 1`).Scan(columns.Into()...)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil

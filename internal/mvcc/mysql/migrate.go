@@ -106,8 +106,7 @@ func (s *migrator) Version(ctx context.Context) (version, demands int, err error
 
 // tables lists those with names of ours.
 func tables(ctx context.Context, conn *sql.Conn) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema=DATABASE() AND table_name IN ('ark_schema','"+
-		strings.Join(ourTables, "','")+"') ORDER BY table_name")
+	rows, err := conn.QueryContext(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema=DATABASE() AND table_name IN ("+tableList+") ORDER BY table_name")
 	if err != nil {
 		return nil, fmt.Errorf("list the tables: %w", err)
 	}

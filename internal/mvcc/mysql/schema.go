@@ -74,6 +74,9 @@ CREATE TABLE IF NOT EXISTS ark_writer (
 // ourTables are those that the migrations make.
 var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_counter", "ark_pruning", "ark_maintainer", "ark_writer"}
 
+// tableList names them and the one that lists the migrations, in SQL.
+var tableList = "'ark_schema','" + strings.Join(ourTables, "','") + "'"
+
 // schemaTable lists the migrations that the database has had. It is made first: a
 // database with other tables of ours and without it is another program's.
 const schemaTable = `CREATE TABLE IF NOT EXISTS ark_schema (

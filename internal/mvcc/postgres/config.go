@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
 
 // Defaults for what database.Config leaves open.
@@ -134,13 +135,13 @@ func (s server) dsn() (string, error) {
 //
 // Limits of time that not every version has are set through the list of those that this one
 // has; each would end sessions that we need, or loads once there is enough to load.
-const sessionSettings = `SELECT
+var sessionSettings = named.Dollars(`SELECT
 	(SELECT count(set_config(name, '0', false)) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')),
 	set_config('default_transaction_isolation', 'read committed', false),
 	set_config('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),
-	set_config('statement_timeout', $1, false),
-	set_config('lock_timeout', $2, false),
-	set_config('idle_in_transaction_session_timeout', $3, false),
+	set_config('statement_timeout', :whole, false),
+	set_config('lock_timeout', :lock, false),
+	set_config('idle_in_transaction_session_timeout', :idle, false),
 	set_config('default_transaction_deferrable', 'off', false),
 	set_config('client_encoding', 'UTF8', false),
 	set_config('transform_null_equals', 'off', false),
@@ -158,7 +159,7 @@ const sessionSettings = `SELECT
 	set_config('enable_indexscan', 'on', false),
 	set_config('enable_indexonlyscan', 'on', false),
 	set_config('enable_nestloop', 'on', false),
-	set_config('enable_sort', 'on', false)`
+	set_config('enable_sort', 'on', false)`)
 
 // lockWait is how long a statement waits for a lock. Writers wait for the counter again as long as
 // they have time, after they have looked who holds it.
@@ -168,9 +169,11 @@ func (s server) lockWait() time.Duration {
 
 // prepare makes a new connection fit for the engine.
 func (s server) prepare(ctx context.Context, conn *pgx.Conn) error {
-	whole, lock := fmt.Sprint(s.timeout.Milliseconds()), fmt.Sprint(s.lockWait().Milliseconds())
-	idle := fmt.Sprint(mvcc.TurnIdle.Milliseconds())
-	if _, err := conn.Exec(ctx, sessionSettings, whole, lock, idle); err != nil {
+	milliseconds := func(name string, d time.Duration) named.Argument {
+		return named.Arg(name, fmt.Sprint(d.Milliseconds()))
+	}
+	if _, err := conn.Exec(ctx, sessionSettings.Text, sessionSettings.Args(
+		milliseconds("whole", s.timeout), milliseconds("lock", s.lockWait()), milliseconds("idle", mvcc.TurnIdle))...); err != nil {
 		return fmt.Errorf("set up the session: %w", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
 
 // A replica says hello on the channel every helloEvery, from another connection than
@@ -130,7 +131,7 @@ func (l *listener) listen(ctx context.Context) (heard bool, err error) {
 		if time.Since(hello) >= helloEvery {
 			hello = time.Now()
 			call, cancel := context.WithTimeout(ctx, l.patience())
-			_, err := l.speaker.Exec(call, "SELECT pg_notify($1, $2)", l.channel, helloPrefix+l.payload)
+			_, err := l.speaker.Exec(call, helloStatement.Text, helloStatement.Args(named.Arg("channel", l.channel), named.Arg("payload", helloPrefix+l.payload))...)
 			cancel()
 			if err != nil {
 				return heard, fmt.Errorf("say hello: %w", err)
@@ -157,6 +158,8 @@ func (l *listener) listen(ctx context.Context) (heard bool, err error) {
 }
 
 const helloPrefix = "hello "
+
+var helloStatement = named.Dollars("SELECT pg_notify(:channel, :payload)")
 
 // hear takes in a notification, and reports whether it is this replica's hello.
 func (l *listener) hear(payload string) bool {

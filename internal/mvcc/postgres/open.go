@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
 
 // Options of an Engine; the zero value is ready.
@@ -133,17 +134,18 @@ func (e *Engine) identify(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-const capacityQuery = `SELECT current_user,
-	(SELECT CASE WHEN rolconnlimit < 0 THEN 1000000 ELSE rolconnlimit END FROM pg_roles WHERE rolname = current_user),
-	(SELECT CASE WHEN datconnlimit < 0 THEN 1000000 ELSE datconnlimit END FROM pg_database WHERE datname = current_database()),
-	current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`
-
 // checkCapacity refuses limits that leave a replica fewer connections than its pools open: with one
 // more request at a time than connections it would never become ready.
 func checkCapacity(ctx context.Context, conn *pgx.Conn, wanted int) error {
 	var user string
 	var role, db, server int
-	if err := conn.QueryRow(ctx, capacityQuery).Scan(&user, &role, &db, &server); err != nil {
+	columns := named.Columns{
+		named.Col("current_user", &user),
+		named.Col("(SELECT CASE WHEN rolconnlimit < 0 THEN 1000000 ELSE rolconnlimit END FROM pg_roles WHERE rolname = current_user)", &role),
+		named.Col("(SELECT CASE WHEN datconnlimit < 0 THEN 1000000 ELSE datconnlimit END FROM pg_database WHERE datname = current_database())", &db),
+		named.Col("current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int", &server),
+	}
+	if err := conn.QueryRow(ctx, "SELECT "+columns.String()).Scan(columns.Into()...); err != nil {
 		return fmt.Errorf("read the limits of connections: %w", err)
 	}
 	for _, limit := range []struct {
@@ -167,11 +169,14 @@ func checkCapacity(ctx context.Context, conn *pgx.Conn, wanted int) error {
 func checkDurability(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
 	var damage []string
 	var fsync, fullPages, checksums string
-	err := conn.QueryRow(ctx, `SELECT
-		(SELECT coalesce(array_agg(name), '{}') FROM pg_settings WHERE setting = 'on'
-			AND name IN ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_invalid_pages', 'ignore_system_indexes')),
-		current_setting('fsync'), current_setting('full_page_writes'), current_setting('data_checksums')`).Scan(&damage, &fsync, &fullPages, &checksums)
-	if err != nil {
+	columns := named.Columns{
+		named.Col(`(SELECT coalesce(array_agg(name), '{}') FROM pg_settings WHERE setting = 'on'
+			AND name IN ('zero_damaged_pages', 'ignore_checksum_failure', 'ignore_invalid_pages', 'ignore_system_indexes'))`, &damage),
+		named.Col("current_setting('fsync')", &fsync),
+		named.Col("current_setting('full_page_writes')", &fullPages),
+		named.Col("current_setting('data_checksums')", &checksums),
+	}
+	if err := conn.QueryRow(ctx, "SELECT "+columns.String()).Scan(columns.Into()...); err != nil {
 		return fmt.Errorf("read the server's settings: %w", err)
 	}
 	if len(damage) > 0 {

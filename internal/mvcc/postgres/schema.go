@@ -221,8 +221,9 @@ func (s server) privileged(ctx context.Context, conn *pgx.Conn) error {
 	defer cancel()
 	var role string
 	var lacks *string
-	if err := conn.QueryRow(ctx, `SELECT current_user, string_agg(p || ' on ' || t, ', ') FROM unnest($1::text[]) t
-		JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) p ON NOT has_table_privilege(t, p)`, ourTables).Scan(&role, &lacks); err != nil {
+	columns := named.Columns{named.Col("current_user", &role), named.Col("string_agg(p || ' on ' || t, ', ')", &lacks)}
+	if err := conn.QueryRow(ctx, "SELECT "+columns.String()+` FROM unnest($1::text[]) t
+		JOIN unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) p ON NOT has_table_privilege(t, p)`, ourTables).Scan(columns.Into()...); err != nil {
 		return fmt.Errorf("read the role's privileges: %w", err)
 	}
 	if lacks != nil {
