@@ -17,9 +17,13 @@ import (
 // what requests leave behind.
 const garbageFloor = 512 << 20
 
-// quiet is how long after the last collection a server counts as idle. It gives its garbage
-// back then: Go collects every two minutes in any case, and keeps what the floor would allow.
+// quiet is how long after the last collection a server counts as idle. It gives back to the
+// system then what it does not use: Go collects every two minutes in any case, but keeps what
+// the floor would allow, and gives the rest back over many minutes.
 const quiet = time.Minute
+
+// worthwhile is how much memory there must be to give back for another collection to be made.
+const worthwhile = 64 << 20
 
 // TuneMemory fits the heap into what there is, for the life of the process: root is the root of the
 // file system, where a container's limits are. It is to be called once, at the start.
@@ -67,11 +71,27 @@ type collection struct {
 // afterCollection sets the proportion from what the last collection found live,
 // and leaves an object for the next one to find.
 func afterCollection(last collection) {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
+	heap := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"}, {Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(heap)
+	live, held := max(heap[0].Value.Uint64(), 1), uint64(0)
+	for _, part := range heap[1:] {
+		held += part.Value.Uint64()
+	}
 	now := time.Now()
-	debug.SetGCPercent(garbagePercent(max(live[0].Value.Uint64(), 1), last.floor, now.Sub(last.at)))
+	since := now.Sub(last.at)
+	debug.SetGCPercent(garbagePercent(live, last.floor, since))
 	runtime.AddCleanup(new([16]byte), afterCollection, collection{last.floor, now})
+	if givesBack(live, held, since) {
+		go debug.FreeOSMemory() // collects once more, after which there is nothing to give back
+	}
+}
+
+// givesBack reports whether an idle server holds much more memory than it uses.
+func givesBack(live, held uint64, since time.Duration) bool {
+	return since >= quiet && held > 2*live+worthwhile
 }
 
 // garbagePercent is how much garbage may be beside what is live.

@@ -51,3 +51,22 @@ func TestGarbagePercent(t *testing.T) {
 		}
 	}
 }
+
+func TestGivesBack(t *testing.T) {
+	const mebibyte = 1 << 20
+	for _, c := range []struct {
+		name       string
+		live, held uint64
+		since      time.Duration
+		want       bool
+	}{
+		{"busy", 140 * mebibyte, 900 * mebibyte, time.Second, false},
+		{"idle with garbage", 140 * mebibyte, 900 * mebibyte, 2 * time.Minute, true},
+		{"idle", 140 * mebibyte, 300 * mebibyte, 2 * time.Minute, false},
+		{"idle and large", 10240 * mebibyte, 15000 * mebibyte, 2 * time.Minute, false},
+	} {
+		if got := givesBack(c.live, c.held, c.since); got != c.want {
+			t.Errorf("%s: %t", c.name, got)
+		}
+	}
+}
