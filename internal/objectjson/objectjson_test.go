@@ -346,3 +346,13 @@ func BenchmarkDecodeStock(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDecodeEncodingJSON is version 2 of encoding/json under GOEXPERIMENT=jsonv2.
+func BenchmarkDecodeEncodingJSON(b *testing.B) {
+	_, _, text := benchmarkQuery(b)
+	for b.Loop() {
+		if err := json.Unmarshal(text, &v1alpha1.Query{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
