@@ -41,12 +41,7 @@ func Backup(ctx context.Context, path, to string, progress func(int64)) (mvcc.St
 		return st, explain(err)
 	}
 	defer copied.Close()
-	conn, err := connectReadOnly(ctx, path)
-	if err != nil {
-		return st, explain(err)
-	}
-	err = copyPages(ctx, conn, copied.File, progress)
-	if err := errors.Join(err, conn.close()); err != nil {
+	if err := copyPages(ctx, path, copied.File, progress); err != nil {
 		return st, explain(err)
 	}
 	if st, _, err = checkCopy(ctx, copied.File); err != nil {

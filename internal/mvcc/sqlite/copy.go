@@ -19,13 +19,15 @@ import (
 // be left behind by a process that is killed (https://www.sqlite.org/dbpage.html,
 // https://www.sqlite.org/fileformat2.html).
 
-// copyPages writes the database that conn reads to a new file, as it is in one transaction.
-// Free pages become holes. progress, if not nil, hears every second how many bytes there are.
-func copyPages(ctx context.Context, conn *connection, to *os.File, progress func(int64)) error {
-	var size int64
-	if err := conn.QueryRowContext(ctx, "PRAGMA page_size").Scan(&size); err != nil {
+// copyPages writes the database at path to a new file, as it is in one transaction, with what
+// its write-ahead log holds. Free pages become holes. progress, if not nil, hears every second
+// how many bytes there are.
+func copyPages(ctx context.Context, path string, to *os.File, progress func(int64)) (err error) {
+	conn, err := connectReadOnly(ctx, path)
+	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, conn.close()) }()
 	// A read makes the snapshot of the transaction.
 	if _, err := conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
@@ -34,19 +36,20 @@ func copyPages(ctx context.Context, conn *connection, to *os.File, progress func
 	if err != nil {
 		return err
 	}
-	pages, err := conn.QueryContext(ctx, "SELECT pgno, data FROM sqlite_dbpage")
+	pages, err := conn.QueryContext(ctx, "SELECT pgno, data FROM sqlite_dbpage ORDER BY pgno")
 	if err != nil {
 		return err
 	}
 	defer pages.Close()
 	end, told := int64(0), time.Now()
 	for pages.Next() {
-		var number uint32
+		var number uint32 // they come in order
 		var page []byte
 		if err := pages.Scan(&number, &page); err != nil {
 			return err
 		}
-		end = int64(number) * size
+		begin := end
+		end += int64(len(page))
 		if keep, ok := free[number]; ok {
 			clear(page[keep:]) // what has been deleted
 			if keep == 0 {
@@ -57,7 +60,7 @@ func copyPages(ctx context.Context, conn *connection, to *os.File, progress func
 			// The copy is complete without a write-ahead log: its header names no such mode.
 			page[headerWriteMode], page[headerReadMode] = modeRollback, modeRollback
 		}
-		if _, err := to.WriteAt(page, end-size); err != nil {
+		if _, err := to.WriteAt(page, begin); err != nil {
 			return err
 		}
 		if progress != nil && time.Since(told) >= time.Second {
@@ -81,15 +84,7 @@ const (
 // those that hold the list, and those that it names.
 func freePages(ctx context.Context, conn *connection) (map[uint32]int, error) {
 	free := map[uint32]int{}
-	read := func(number uint32) ([]byte, error) {
-		var page []byte
-		err := conn.QueryRowContext(ctx, "SELECT data FROM sqlite_dbpage WHERE pgno = ?", number).Scan(&page)
-		if err != nil {
-			err = fmt.Errorf("read page %d: %w", number, err)
-		}
-		return page, err
-	}
-	first, err := read(1)
+	first, err := readPage(ctx, conn, 1)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +92,7 @@ func freePages(ctx context.Context, conn *connection) (map[uint32]int, error) {
 		if _, seen := free[at]; seen {
 			return nil, structureError("its free list goes in a circle")
 		}
-		page, err := read(at)
+		page, err := readPage(ctx, conn, at)
 		if err != nil {
 			return nil, err
 		}
@@ -114,6 +109,14 @@ func freePages(ctx context.Context, conn *connection) (map[uint32]int, error) {
 	return free, nil
 }
 
+func readPage(ctx context.Context, db querier, number uint32) (page []byte, err error) {
+	err = db.QueryRowContext(ctx, "SELECT data FROM sqlite_dbpage WHERE pgno = ?", number).Scan(&page)
+	if err != nil {
+		err = fmt.Errorf("read page %d: %w", number, err)
+	}
+	return page, err
+}
+
 // checkCopy reads a copy from end to end, whether it has a name or not.
 func checkCopy(ctx context.Context, file *os.File) (st mvcc.State, store mark.StoreID, err error) {
 	name, files, err := sqlitevfs.New(onlyFile{file})
@@ -127,11 +130,11 @@ func checkCopy(ctx context.Context, file *os.File) (st mvcc.State, store mark.St
 	}
 	conn := &connection{db, sqlConn}
 	defer func() { err = errors.Join(err, conn.close()) }()
-	var verdict string
-	if err := conn.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
+	verdict, err := conn.quickCheck(ctx)
+	if err != nil {
 		return st, 0, err
 	}
-	if verdict != "ok" {
+	if verdict != sound {
 		return st, 0, fmt.Errorf("it is damaged: %s", verdict)
 	}
 	have, err := conn.find(ctx)

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -84,19 +83,27 @@ func (c *connection) find(ctx context.Context) (have finding, err error) {
 		var id identity
 		id, err = readIdentity(ctx, c)
 		have.store, have.quiet = mark.StoreID(id.store), id.quiet
-	}
-	if err == nil && !have.quiet && have.version >= markedVersion {
-		have.quiet, err = needsNoLog(ctx, c.Conn)
+		if err == nil && !have.quiet {
+			have.quiet, err = needsNoLog(ctx, c)
+		}
 	}
 	return have, err
 }
 
 // needsNoLog reports whether the file is complete by itself, as a backup is: a database in
 // use has the mode of write-ahead logs.
-func needsNoLog(ctx context.Context, conn *sql.Conn) (bool, error) {
-	var page []byte
-	err := conn.QueryRowContext(ctx, "SELECT data FROM sqlite_dbpage WHERE pgno = 1").Scan(&page)
+func needsNoLog(ctx context.Context, db querier) (bool, error) {
+	page, err := readPage(ctx, db, 1)
 	return err == nil && page[headerReadMode] == modeRollback, err
+}
+
+// sound is quickCheck's verdict of a file whose structure is as it should be.
+const sound = "ok"
+
+// quickCheck looks for the first damage of the file's structure.
+func (c *connection) quickCheck(ctx context.Context) (verdict string, err error) {
+	err = c.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict)
+	return verdict, err
 }
 
 // checkStructure looks for damage of the file's structure, for a second at most.
@@ -106,14 +113,13 @@ func (c *connection) checkStructure(ctx context.Context, path string) error {
 	}
 	within, cancel := context.WithTimeout(ctx, structureTime)
 	defer cancel()
-	var verdict string
-	err := c.QueryRowContext(within, "PRAGMA quick_check(1)").Scan(&verdict)
+	verdict, err := c.quickCheck(within)
 	switch {
 	case err != nil && within.Err() != nil && ctx.Err() == nil:
 		return nil // the machine is slow
 	case err != nil:
 		return err
-	case verdict != "ok":
+	case verdict != sound:
 		return structureError(verdict)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
 	"github.com/mckinsey/ark-server/internal/privatefile"
 	sqlitelib "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -195,7 +196,7 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 	if version >= markedVersion {
 		complete, err := needsNoLog(ctx, e.writer)
 		if err == nil && complete {
-			_, err = e.writer.ExecContext(ctx, "UPDATE meta SET value = 1 WHERE name = ?", metaQuiet)
+			_, err = e.writer.ExecContext(ctx, setMetaStatement.Text, setMetaStatement.Args(named.Arg("value", 1), named.Arg("name", metaQuiet))...)
 		}
 		if err != nil {
 			return fmt.Errorf("note that the file is complete: %w", err)

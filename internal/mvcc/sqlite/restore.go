@@ -48,12 +48,7 @@ func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st
 	}
 	defer restored.Close()
 	// Pages, not bytes: what a write-ahead log beside the backup holds is part of it.
-	conn, err := connectReadOnly(ctx, from)
-	if err != nil {
-		return st, "", fmt.Errorf("the backup: %w", explain(err))
-	}
-	err = copyPages(ctx, conn, restored.File, nil)
-	if err := errors.Join(err, conn.close()); err != nil {
+	if err := copyPages(ctx, from, restored.File, nil); err != nil {
 		return st, "", explain(fmt.Errorf("copy the backup: %w", err))
 	}
 	held, store, err := checkCopy(ctx, restored.File)

@@ -129,7 +129,7 @@ func (r *Report) read(ctx context.Context, conn *connection, have finding, marks
 		if err := rows.Scan(&verdict); err != nil {
 			return err
 		}
-		r.add("structure", verdict == "ok", "%s", verdict)
+		r.add("structure", verdict == sound, "%s", verdict)
 	}
 	if err := rows.Err(); err != nil {
 		r.add("structure", false, "%v", err)
