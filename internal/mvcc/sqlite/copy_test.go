@@ -245,3 +245,16 @@ func TestHotJournal(t *testing.T) {
 		t.Errorf("%v, %v", res, err)
 	}
 }
+
+func TestRestoreWithoutBackup(t *testing.T) {
+	dir := t.TempDir()
+	none, empty := filepath.Join(dir, "none.db"), filepath.Join(dir, "empty.db")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for from, want := range map[string]string{none: "there is no backup", empty: "the backup is empty"} {
+		if _, _, err := Restore(t.Context(), from, filepath.Join(dir, "ark.db"), "", 10); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}

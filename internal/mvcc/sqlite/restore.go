@@ -26,6 +26,9 @@ var ErrSameFile = errors.New("the backup and the database are the same file")
 //
 // secondMark is that of Options. Revisions that the marks know are passed too.
 func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st mvcc.State, aside string, err error) {
+	if _, err := os.Stat(from); err != nil {
+		return st, "", fmt.Errorf("there is no backup: %w", err)
+	}
 	if version, err := identify(ctx, from); err != nil {
 		return st, "", fmt.Errorf("the backup: %w", explain(err))
 	} else if version == 0 {
