@@ -2,6 +2,7 @@ package mvcc_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -49,18 +50,21 @@ func TestMemoryIsBounded(t *testing.T) {
 
 	took := func(what string, most int, do func() error) {
 		t.Helper()
-		if err := do(); err != nil { // a first time, for what is made once
-			t.Fatalf("%s: %v", what, err)
+		// The least of several: what runs beside, such as the check of old rows, only adds. The
+		// first makes what is made once.
+		least := math.MaxInt
+		for range 6 {
+			var a, b runtime.MemStats
+			runtime.ReadMemStats(&a)
+			err := do()
+			runtime.ReadMemStats(&b)
+			if err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+			least = min(least, int(b.TotalAlloc-a.TotalAlloc))
 		}
-		var a, b runtime.MemStats
-		runtime.ReadMemStats(&a)
-		err := do()
-		runtime.ReadMemStats(&b)
-		if err != nil {
-			t.Fatalf("%s: %v", what, err)
-		}
-		if bytes := int(b.TotalAlloc - a.TotalAlloc); bytes > most {
-			t.Errorf("%s took %d KiB, want at most %d", what, bytes>>10, most>>10)
+		if least > most {
+			t.Errorf("%s took %d KiB, want at most %d", what, least>>10, most>>10)
 		}
 	}
 	list := func(r mvcc.Range, want int) func() error {
@@ -73,7 +77,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			return err
 		}
 	}
-	const slack = 64 << 10 // whatever runs beside
+	const slack = 64 << 10
 	took("a page of ten", slack, list(mvcc.Range{Limit: 10}, 10))
 	took("a count", slack, list(mvcc.Range{CountOnly: true}, 0))
 	// Values are shared with the store: a list of all takes pointers only.
