@@ -144,6 +144,10 @@ storage-conformance: ## Run k8s.io/apiserver's own etcd3 storage suite on our en
 storage-conformance-servers: databases ## Run that suite on PostgreSQL and MariaDB
 	cd e2e && go run ./conformance -storage postgresql -transport direct && go run ./conformance -storage mysql -transport direct
 
+.PHONY: e2e-mysql
+e2e-mysql: databases ## Run the engine's tests and that suite on MySQL itself, where its packages can be fetched; says so where not
+	e2e/tools/mysql.sh $(TESTFLAGS)
+
 .PHONY: bench
 bench: build ## Measure against real etcd and kine, and the whole server over HTTPS
 	e2e/tools/build.sh etcd kine

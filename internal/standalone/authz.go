@@ -20,13 +20,13 @@ var publicPaths = []string{
 // (the server's own loopback client is in it), everybody the public paths. Who
 // is not allowed by any of the union's members is refused, so rules for other
 // users are one more member.
-func newAuthorizer() (authorizer.Authorizer, error) {
+func newAuthorizer(allowed []string) (authorizer.Authorizer, error) {
 	public, err := path.NewAuthorizer(publicPaths)
 	if err != nil {
 		return nil, fmt.Errorf("allow the public paths: %w", err)
 	}
 	all, err := union.New(
-		union.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)},
+		union.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(append([]string{user.SystemPrivilegedGroup}, allowed...)...)},
 		union.NamedAuthorizer{AuthorizerName: "public-paths", Authorizer: public},
 	)
 	if err != nil {

@@ -12,6 +12,8 @@
 //     that is being deleted.
 //   - Garbage (garbage.go): the upstream collector, which deletes what its owners
 //     have left behind and carries out foreground and orphan deletions.
+//   - Fairness (fairness.go): upstream's Priority and Fairness with its API, by which every
+//     user has queues of their own.
 //   - An empty list of CustomResourceDefinitions (definitions.go), which kubectl
 //     asks for before it says that a kind does not exist.
 //   - Secrets and ConfigMaps (core.go), which Ark objects refer to. They lie in
@@ -24,7 +26,9 @@
 //	                                the core types, their versions and defaults
 //	pkg/registry/core/{namespace,secret,configmap}/storage
 //	                                core objects as kube-apiserver serves them
-//	pkg/generated/openapi           the schemas of the core types
+//	pkg/apis/flowcontrol/install    the types of Priority and Fairness
+//	pkg/registry/flowcontrol        their objects, and what keeps the default ones
+//	pkg/generated/openapi           the schemas of these types
 //	pkg/controller/namespace        deletes what a deleted namespace holds
 //	pkg/controller/garbagecollector deletes what a deleted owner leaves behind
 //

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
@@ -34,6 +35,10 @@ type Options struct {
 	Kubeconfig string
 	// Name is what the server is called there; empty for "ark".
 	Name string
+	// allowed are groups that may do anything, beside those whom the server itself allows, and seats
+	// bounds the requests that are served at a time; both are for tests.
+	allowed []string
+	seats   int
 	// Tune changes the common options before they are used; may be nil.
 	Tune func(*assembly.Options)
 }
@@ -89,24 +94,33 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	if err := applyAuthentication(config.Generic, keys); err != nil {
 		return nil, err
 	}
-	if config.Generic.Authorization.Authorizer, err = newAuthorizer(); err != nil {
+	if config.Generic.Authorization.Authorizer, err = newAuthorizer(o.allowed); err != nil {
 		return nil, err
 	}
+	applyFairness(config.Generic, client, config.Informers, cmp.Or(o.seats, seats()))
 	if err := applyAdmission(config.Generic, client, config.Informers); err != nil {
 		return nil, err
 	}
 
-	core, err := newCore(config.Storage(coreLayout(backend.StorageConfig())))
+	upstream := config.Storage(coreLayout(backend.StorageConfig()))
+	core, err := newCore(upstream)
 	if err != nil {
 		return nil, err
 	}
 	config.Core = core
+	fairness, err := fairnessStorage(upstream)
+	if err != nil {
+		return nil, err
+	}
 
 	server, err := config.Complete().New()
 	if err != nil {
 		return nil, err
 	}
 	if err := core.install(server.Generic); err != nil {
+		return nil, err
+	}
+	if err := installFairness(server.Generic, fairness); err != nil {
 		return nil, err
 	}
 	if err := installDefinitions(server.Generic, definitionsScheme); err != nil {
@@ -118,6 +132,7 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 		stored.add(schema.GroupVersion{Group: ark.GroupName, Version: version}, paths)
 	}
 	stored.add(corev1.SchemeGroupVersion, core.resources)
+	stored.add(flowcontrolv1.SchemeGroupVersion, fairness)
 	return s, s.addHooks(client, config.Informers, stored)
 }
 
@@ -129,6 +144,9 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 	return errors.Join(
 		s.Generic.AddPostStartHook("ark-system-namespaces", func(hook genericapiserver.PostStartHookContext) error {
 			return ignoreCanceled(ensureNamespaces(hook, client))
+		}),
+		s.Generic.AddPostStartHook("ark-fairness", func(hook genericapiserver.PostStartHookContext) error {
+			return ignoreCanceled(s.keepFairness(hook, client, informers))
 		}),
 		s.Generic.AddPostStartHook("ark-controllers", func(hook genericapiserver.PostStartHookContext) error {
 			controller, err := newNamespaceController(hook, hook.LoopbackClientConfig, client, informers)

@@ -63,7 +63,8 @@ func openStore(t testing.TB, dir string) *mvcc.Store {
 	return store
 }
 
-func start(t testing.TB, dir string) *running {
+// start starts a server; tune changes its options.
+func start(t testing.TB, dir string, tune ...func(*Options)) *running {
 	t.Helper()
 	store := openStore(t, dir)
 	ctx, stop := context.WithCancel(context.Background())
@@ -91,7 +92,11 @@ func start(t testing.TB, dir string) *running {
 		t.Fatal(err)
 	}
 	kubeconfig := filepath.Join(dir, "admin.kubeconfig")
-	server, err := New(Options{Listener: listener, KeysDir: filepath.Join(dir, "keys"), Kubeconfig: kubeconfig}, backend)
+	options := Options{Listener: listener, KeysDir: filepath.Join(dir, "keys"), Kubeconfig: kubeconfig}
+	for _, change := range tune {
+		change(&options)
+	}
+	server, err := New(options, backend)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,8 +83,8 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	generic.ShutdownWatchTerminationGracePeriod = o.WatchGrace
 	generic.ShutdownDelayDuration = o.ShutdownDelay
 	generic.ShutdownSendRetryAfter = o.SendRetryAfter
-	// Priority and fairness stays off: its rules are objects that nothing serves
-	// here. The limits above stand in for it.
+	// Priority and fairness is a mode's to turn on: its rules are objects, which not every mode can
+	// read. The limits above stand in for it.
 	generic.FlowControl = nil
 	generic.EnableIndex = true
 	generic.EnableProfiling = true
@@ -146,7 +146,7 @@ func (c *Config) Complete() CompletedConfig {
 		return filters.Chain(api, config, filters.Options{Kinds: install.Kinds(), Serializer: c.codecs, Findings: c.findings, LogFailure: c.logFailure, Off: c.off})
 	}
 	if c.Generic.Authentication.Authenticator != nil {
-		c.Generic.Authentication.Authenticator = filters.Authenticator(c.Generic.Authentication.Authenticator, c.off)
+		c.Generic.Authentication.Authenticator = filters.Authenticator(c.Generic, c.off)
 	}
 	c.Generic.RESTOptionsGetter = c.arkStorage()
 	return CompletedConfig{generic: c.Generic.Complete(c.Informers), Config: c}

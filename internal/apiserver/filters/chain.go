@@ -44,7 +44,11 @@ func Chain(api http.Handler, config *genericapiserver.Config, o Options) http.Ha
 	return withConnections(config.RequestTimeout, frontProxy(config.Authentication.RequestHeaderConfig), chain)
 }
 
-// Authenticator returns an authenticator that tells the chain whom another one finds.
-func Authenticator(next authenticator.Request, off hooks.Off) authenticator.Request {
-	return proveConnection(rememberSender(next, off))
+// Authenticator returns an authenticator that tells the chain whom the one of a configuration finds.
+func Authenticator(config *genericapiserver.Config, off hooks.Off) authenticator.Request {
+	known := proveConnection(rememberSender(config.Authentication.Authenticator, off))
+	if config.FlowControl == nil {
+		return known
+	}
+	return newBodiesAhead(config.MaxRequestBodyBytes).authenticator(known)
 }
