@@ -24,6 +24,6 @@
 //
 // The package may import internal/apis/ark/rules, internal/apiserver/assembly,
 // internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/storage,
-// internal/version, golang.org/x/sync, k8s.io/api, k8s.io/apimachinery,
-// k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
+// internal/inprocess, internal/version, golang.org/x/sync, k8s.io/api,
+// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package aggregated

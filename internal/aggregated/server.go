@@ -11,12 +11,15 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
 // Server is an Ark API server in a cluster.
 type Server struct {
 	// Generic is the API server underneath.
 	Generic *genericapiserver.GenericAPIServer
+	// InProcess makes clients of the server for other parts of the process.
+	InProcess *inprocess.Transport
 
 	server *assembly.Server
 }
@@ -66,7 +69,7 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Generic: server.Generic, server: server}, nil
+	return &Server{Generic: server.Generic, InProcess: server.InProcess, server: server}, nil
 }
 
 // Run serves until the context ends, then turns unready, drains what is in flight

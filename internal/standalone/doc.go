@@ -35,8 +35,8 @@
 // Everything else is k8s.io/apiserver and k8s.io/client-go.
 //
 // The package may import internal/apis/ark, internal/apis/ark/rules,
-// internal/apiserver/assembly, internal/apiserver/storage, internal/kubeconfig,
-// internal/privatefile, internal/registry, k8s.io/api, k8s.io/apiextensions-apiserver,
-// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and
-// k8s.io/kubernetes.
+// internal/apiserver/assembly, internal/apiserver/storage, internal/inprocess,
+// internal/kubeconfig, internal/privatefile, internal/registry, k8s.io/api,
+// k8s.io/apiextensions-apiserver, k8s.io/apimachinery, k8s.io/apiserver,
+// k8s.io/client-go, k8s.io/klog/v2 and k8s.io/kubernetes.
 package standalone

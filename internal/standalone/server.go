@@ -19,6 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
 // Options configure a standalone server.
@@ -49,6 +50,8 @@ type Server struct {
 	URL string
 	// Generic is the API server underneath.
 	Generic *genericapiserver.GenericAPIServer
+	// InProcess makes clients of the server for other parts of the process.
+	InProcess *inprocess.Transport
 
 	server     *assembly.Server
 	keys       *Keys
@@ -126,7 +129,7 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	if err := installDefinitions(server.Generic, definitionsScheme); err != nil {
 		return nil, err
 	}
-	s := &Server{URL: url, Generic: server.Generic, server: server, keys: keys}
+	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, server: server, keys: keys}
 	stored := storages{}
 	for version, paths := range server.Storage {
 		stored.add(schema.GroupVersion{Group: ark.GroupName, Version: version}, paths)

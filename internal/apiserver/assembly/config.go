@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/authentication/user"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
@@ -22,6 +23,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/inprocess"
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
@@ -33,6 +35,8 @@ type Config struct {
 	// Informers feed admission plugins and the like; they are started with the
 	// server, which is not ready before they have synced.
 	Informers informers.SharedInformerFactory
+	// InProcess makes clients of the server for other parts of the process. Their calls wait until it serves.
+	InProcess *inprocess.Transport
 	// OpenAPI describes the types that the mode serves beyond Ark's.
 	OpenAPI []OpenAPISource
 	// Core reads the Secrets and ConfigMaps that Ark objects refer to; nil leaves
@@ -48,8 +52,6 @@ type Config struct {
 	codecs  serializer.CodecFactory
 	json    *encoding.Codecs
 	off     hooks.Off
-	// stopping is closed when the server begins to stop.
-	stopping chan struct{}
 
 	findings *findings.Findings
 }
@@ -93,18 +95,16 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	serving.Listener = o.Listener
 	serving.ServerCert.CertKey = genericoptions.CertKey{CertFile: o.CertFile, KeyFile: o.KeyFile}
 	serving.HTTP2MaxStreamsPerConnection = filters.StreamsPerConnection(o.FrontProxy)
-	if err := serving.WithLoopback().ApplyToConfig(generic); err != nil {
+	if err := serving.ApplyTo(&generic.SecureServing); err != nil {
 		return nil, fmt.Errorf("set up TLS serving: %w", err)
 	}
 	generic.PublicAddress = serving.BindAddress
-	// The loopback client speaks to this process only; compressing is a waste.
-	generic.LoopbackClientConfig.DisableCompression = true
-	generic.LoopbackClientConfig.QPS = -1
-	generic.LoopbackClientConfig.UserAgent = version.UserAgent()
-	stopping := make(chan struct{})
-	generic.LoopbackClientConfig.Wrap(func(next http.RoundTripper) http.RoundTripper {
-		return loopback{next: next, stopping: stopping}
-	})
+	// The stock loopback client is one with TLS and a token that may do anything. This one has neither.
+	local := inprocess.New(version.UserAgent())
+	generic.LoopbackClientConfig, err = local.Config(&user.DefaultInfo{Name: user.APIServerUser, Groups: []string{user.SystemPrivilegedGroup}})
+	if err != nil {
+		return nil, err
+	}
 
 	if o.TracingFile != "" {
 		if err := applyTracing(o.TracingFile, generic); err != nil {
@@ -117,7 +117,7 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, stopping: stopping, findings: o.Findings, off: o.Off}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, InProcess: local, findings: o.Findings, off: o.Off}, nil
 }
 
 // logFailure logs a request that failed, unless it is one of the server's own that its end cut short.
@@ -126,7 +126,7 @@ func (c *Config) logFailure(message string, keysAndValues ...any) {
 		text, ok := value.(string)
 		return ok && strings.HasPrefix(text, version.UserAgent())
 	}
-	if isClosed(c.stopping) && slices.ContainsFunc(keysAndValues, own) {
+	if c.InProcess.Refuses() && slices.ContainsFunc(keysAndValues, own) {
 		return
 	}
 	klog.ErrorS(nil, message, keysAndValues...)
@@ -146,6 +146,7 @@ func (c *Config) Complete() CompletedConfig {
 		return filters.Chain(api, config, filters.Options{Kinds: install.Kinds(), Serializer: c.codecs, Findings: c.findings, LogFailure: c.logFailure, Off: c.off})
 	}
 	if c.Generic.Authentication.Authenticator != nil {
+		c.Generic.Authentication.Authenticator = c.InProcess.Authenticator(c.Generic.Authentication.Authenticator)
 		c.Generic.Authentication.Authenticator = filters.Authenticator(c.Generic, c.off)
 	}
 	c.Generic.RESTOptionsGetter = c.arkStorage()

@@ -8,10 +8,10 @@ import (
 	"k8s.io/apiserver/pkg/registry/generic"
 	registryrest "k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
-	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apiserver/layout"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/inprocess"
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
@@ -23,8 +23,10 @@ type Server struct {
 	// v1alpha1, for parts of the process that use them without HTTP.
 	Storage map[string]map[string]registryrest.Storage
 
-	ready    atomic.Bool   // as WaitReady found it
-	stopping chan struct{} // closed when the server begins to stop
+	// InProcess makes clients of the server for other parts of the process.
+	InProcess *inprocess.Transport
+
+	ready atomic.Bool // as WaitReady found it
 }
 
 // New makes the server and its storage, and installs the Ark group.
@@ -32,6 +34,15 @@ func (c CompletedConfig) New() (*Server, error) {
 	server, err := c.generic.New("ark-server", genericapiserver.NewEmptyDelegate())
 	if err != nil {
 		return nil, fmt.Errorf("set up the API server: %w", err)
+	}
+	// The first to be destroyed: what the clients in the process have under way uses the rest.
+	server.RegisterDestroyFunc(c.InProcess.Close)
+	err = server.AddPostStartHook("in-process-clients", func(genericapiserver.PostStartHookContext) error {
+		c.InProcess.Serve(server.Handler)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("serve the clients in the process: %w", err)
 	}
 	// The generic server collects the storages to wait for, but leaves it to
 	// its users to wait. Without the hook it would be ready before its caches.
@@ -49,7 +60,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err := c.installArk(server, resources); err != nil {
 		return nil, err
 	}
-	return &Server{Generic: server, Storage: resources, stopping: c.stopping}, nil
+	return &Server{Generic: server, Storage: resources, InProcess: c.InProcess}, nil
 }
 
 // Run serves until the context ends, drains what is in flight, and releases the
@@ -57,10 +68,6 @@ func (c CompletedConfig) New() (*Server, error) {
 // yet (WaitReady has not succeeded) has no clients to be kind to, and stops without the
 // delay and the grace of one that was. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
-	own, err := rest.TransportFor(s.Generic.LoopbackClientConfig)
-	if err != nil {
-		return fmt.Errorf("find the connections of the server's own clients: %w", err)
-	}
 	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	unregister := context.AfterFunc(ctx, func() {
@@ -68,8 +75,8 @@ func (s *Server) Run(ctx context.Context) error {
 			// The stock server reads these only after it was stopped.
 			s.Generic.ShutdownDelayDuration, s.Generic.ShutdownWatchTerminationGracePeriod = 0, 0
 		}
-		close(s.stopping)
-		closeIdle(own)
+		// A client whose call takes no context would try again for ten seconds after a 503, and the end wait for it.
+		s.InProcess.Refuse()
 		stop(context.Cause(ctx))
 	})
 	defer unregister()
