@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"sync"
 
 	"k8s.io/klog/v2"
@@ -181,7 +182,7 @@ func (x *exchange) response(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-func statusLine(code int) string { return fmt.Sprintf("%03d %s", code, http.StatusText(code)) }
+func statusLine(code int) string { return strconv.Itoa(code) + " " + http.StatusText(code) }
 
 func bodyAllowed(status int) bool {
 	return status >= http.StatusOK && status != http.StatusNoContent && status != http.StatusNotModified

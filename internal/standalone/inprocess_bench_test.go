@@ -1,13 +1,16 @@
 package standalone
 
 import (
-	"context"
+	"bufio"
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 )
 
@@ -18,10 +21,12 @@ func BenchmarkInProcess(b *testing.B) {
 	ctx := b.Context()
 	port := rest.CopyConfig(r.config)
 	port.DisableCompression = true
-	configs := []*rest.Config{port, r.as(b, master)}
+	configs := []*rest.Config{port, r.inside(b, master)}
 	seed := objectsOf(b, configs[1]).Resource(agents).Namespace("default")
+	agent := newAgent("")
 	for i := range 100 {
-		if _, err := seed.Create(ctx, newAgent(fmt.Sprint("a", i)), metav1.CreateOptions{}); err != nil {
+		agent.SetName(fmt.Sprint("a", i))
+		if _, err := seed.Create(ctx, agent, metav1.CreateOptions{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -54,25 +59,36 @@ func BenchmarkInProcess(b *testing.B) {
 		}},
 		{"list of 100", get(path)},
 		{"update", func(config *rest.Config) func() error {
-			client := objectsOf(b, config).Resource(agents).Namespace("default")
-			object, err := client.Get(ctx, "a2", metav1.GetOptions{})
+			client := raw(config)
+			object, err := seed.Get(ctx, "a2", metav1.GetOptions{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			object.SetResourceVersion("")
+			object.SetAnnotations(map[string]string{"n": "number"})
+			text, err := object.MarshalJSON()
 			if err != nil {
 				b.Fatal(err)
 			}
 			n := 0
 			return func() error {
 				n++
-				object.SetResourceVersion("")
-				object.SetAnnotations(map[string]string{"n": fmt.Sprint(config.Host, n)})
-				var err error
-				object, err = client.Update(ctx, object, metav1.UpdateOptions{})
-				return err
+				body := bytes.Replace(text, []byte(`"number"`), fmt.Appendf(nil, `"%s %d"`, config.Host, n), 1)
+				return client.Put().AbsPath(path + "/a2").Body(body).Do(ctx).Error()
 			}
 		}},
 	} {
 		b.Run(c.name, func(b *testing.B) { inTurns(b, 50, c.make(configs[0]), c.make(configs[1])) })
 	}
-	b.Run("watch event", func(b *testing.B) { watchEvents(b, configs, seed) })
+	b.Run("watch event", func(b *testing.B) {
+		watchEvents(b, configs, func(config *rest.Config, from string) io.ReadCloser {
+			stream, err := raw(config).Get().AbsPath(path).Param("watch", "true").Param("fieldSelector", "metadata.name=a3").Param("resourceVersion", from).Stream(ctx)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return stream
+		}, seed)
+	})
 }
 
 // inTurns calls two functions, so many times in each turn, and reports what they took of the processors.
@@ -108,10 +124,7 @@ func reportRatio(b *testing.B, spent []time.Duration, n int) {
 	b.ReportMetric(float64(spent[1])/float64(spent[0]), "ratio")
 }
 
-func watchEvents(b *testing.B, configs []*rest.Config, writer interface {
-	Update(context.Context, *unstructured.Unstructured, metav1.UpdateOptions, ...string) (*unstructured.Unstructured, error)
-	Get(context.Context, string, metav1.GetOptions, ...string) (*unstructured.Unstructured, error)
-}) {
+func watchEvents(b *testing.B, configs []*rest.Config, open func(config *rest.Config, from string) io.ReadCloser, writer dynamic.ResourceInterface) {
 	const watches, writes = 50, 20
 	object, err := writer.Get(b.Context(), "a3", metav1.GetOptions{})
 	if err != nil {
@@ -120,18 +133,19 @@ func watchEvents(b *testing.B, configs []*rest.Config, writer interface {
 	written := 0
 	// round writes, and returns the processor time until all watches have all events.
 	round := func(config *rest.Config) time.Duration {
-		ctx, cancel := context.WithCancel(b.Context())
-		defer cancel()
 		seen := make(chan struct{}, watches*writes)
 		if config != nil {
 			for range watches {
-				w, err := objectsOf(b, config).Resource(agents).Namespace("default").Watch(ctx, metav1.ListOptions{ResourceVersion: object.GetResourceVersion(), FieldSelector: "metadata.name=a3"})
-				if err != nil {
-					b.Fatal(err)
-				}
+				stream := open(config, object.GetResourceVersion())
+				defer stream.Close()
 				go func() {
-					for range w.ResultChan() {
-						seen <- struct{}{}
+					events := bufio.NewReader(stream)
+					for {
+						if _, err := events.ReadSlice('\n'); err == nil {
+							seen <- struct{}{}
+						} else if !errors.Is(err, bufio.ErrBufferFull) {
+							return
+						}
 					}
 				}()
 			}

@@ -43,8 +43,8 @@ var (
 	nobody = &user.DefaultInfo{Name: "bob"}
 )
 
-// as returns the configuration of a client in the process.
-func (r *running) as(t testing.TB, who user.Info) *rest.Config {
+// inside returns the configuration of a client in the process.
+func (r *running) inside(t testing.TB, who user.Info) *rest.Config {
 	t.Helper()
 	config, err := r.server.InProcess.Config(who)
 	if err != nil {
@@ -70,19 +70,19 @@ func newAgent(name string) *unstructured.Unstructured {
 func TestInProcess(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := t.Context()
-	objects := objectsOf(t, r.as(t, master)).Resource(agents).Namespace("default")
+	objects := objectsOf(t, r.inside(t, master)).Resource(agents).Namespace("default")
 	if _, err := objects.Create(ctx, newAgent("one"), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
 
 	t.Run("authorization", func(t *testing.T) {
 		impersonating := func(who user.Info) *rest.Config {
-			config := r.as(t, who)
+			config := r.inside(t, who)
 			config.Impersonate = rest.ImpersonationConfig{UserName: "alice"}
 			return config
 		}
 		for name, config := range map[string]*rest.Config{
-			"nobody": r.as(t, nobody), "nobody as alice": impersonating(nobody), "a master as alice": impersonating(master),
+			"nobody": r.inside(t, nobody), "nobody as alice": impersonating(nobody), "a master as alice": impersonating(master),
 		} {
 			_, err := objectsOf(t, config).Resource(agents).Namespace("default").Get(ctx, "one", metav1.GetOptions{})
 			if !apierrors.IsForbidden(err) {
@@ -93,7 +93,7 @@ func TestInProcess(t *testing.T) {
 	t.Run("admission", func(t *testing.T) {
 		in := newAgent("one")
 		in.SetNamespace("missing")
-		_, err := objectsOf(t, r.as(t, master)).Resource(agents).Namespace("missing").Create(ctx, in, metav1.CreateOptions{})
+		_, err := objectsOf(t, r.inside(t, master)).Resource(agents).Namespace("missing").Create(ctx, in, metav1.CreateOptions{})
 		if !apierrors.IsNotFound(err) {
 			t.Errorf("a missing namespace: got %v, want 404", err)
 		}
@@ -112,7 +112,7 @@ func TestInProcess(t *testing.T) {
 		for len(r.actors) > 0 {
 			<-r.actors
 		}
-		config := r.as(t, master)
+		config := r.inside(t, master)
 		config.Impersonate = rest.ImpersonationConfig{UserName: "alice", Groups: []string{user.SystemPrivilegedGroup}}
 		config.UserAgent = "robot/1.0"
 		if _, err := objectsOf(t, config).Resource(agents).Namespace("default").Create(ctx, newAgent("actor"), metav1.CreateOptions{}); err != nil {
@@ -147,7 +147,7 @@ func TestInProcess(t *testing.T) {
 		t.Error("the watch ended")
 	})
 	t.Run("informers", func(t *testing.T) {
-		core, err := clientset.NewForConfig(r.as(t, master))
+		core, err := clientset.NewForConfig(r.inside(t, master))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,7 +201,7 @@ func watchByWebsocket(t *testing.T, r *running) {
 	for name, value := range map[string]string{"Connection": "Upgrade", "Upgrade": "websocket", "Origin": inprocess.Host, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="} {
 		request.Header.Set(name, value)
 	}
-	answer, err := r.as(t, master).Transport.RoundTrip(request)
+	answer, err := r.inside(t, master).Transport.RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func watchByWebsocket(t *testing.T, r *running) {
 
 // leakWatches has watches end in the ways that they do, and counts goroutines.
 func leakWatches(t *testing.T, r *running) {
-	objects := objectsOf(t, r.as(t, master)).Resource(agents)
+	objects := objectsOf(t, r.inside(t, master)).Resource(agents)
 	round := func() {
 		var all sync.WaitGroup
 		for i := range 200 {
