@@ -24,6 +24,10 @@
 // counter, together, and publish up to it before they answer; a follower does the
 // same whenever the engine says that something may have come.
 //
+// Side tables are a port of their own, on the same database: rows without revisions that
+// are not held in memory. Their writer is another goroutine with a queue like the
+// sequencer's.
+//
 // # Invariants
 //
 //  1. Revisions are dense from 1 (the empty store) and are published in commit

@@ -9,6 +9,8 @@ import (
 // State come from one goroutine, one at a time; the other methods may run beside
 // them and each other.
 type Engine interface {
+	SideEngine
+
 	// Load reads the present state: it passes every live key to each, in any
 	// order, and returns the rest.
 	Load(ctx context.Context, each func(*KeyValue) error) (State, error)

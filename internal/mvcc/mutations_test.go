@@ -35,7 +35,7 @@ func TestMutations(t *testing.T) {
 			}
 		})
 	}
-	for invariant := 1; invariant <= 8; invariant++ {
+	for _, invariant := range []int{1, 2, 3, 4, 5, 6, 7, 8, 10} {
 		if !broken[invariant] {
 			t.Errorf("no patch breaks invariant %d", invariant)
 		}

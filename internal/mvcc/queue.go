@@ -11,6 +11,8 @@ import (
 type request struct {
 	// decide works out the caller's answer on the batch.
 	decide func(*batch)
+	// side is what to change of the side tables instead, for a sideWriter.
+	side *SideOp
 	// err is set, instead of the answer, when the batch was not committed.
 	err  error
 	done chan struct{}
@@ -39,26 +41,14 @@ func answer(reqs []*request, err error) {
 }
 
 // submit lets decide have its turn and returns its answer once the batch that it
-// took part in is durable and published. If ctx ends first, a request that
-// has not had its turn is withdrawn.
+// took part in is durable and published.
 func submit[T any](ctx context.Context, s *Store, decide func(*batch) (T, error)) (T, error) {
 	var res, zero T
 	var err error
 	r := &request{done: make(chan struct{}), caller: s.caller(ctx)}
 	r.decide = func(b *batch) { res, err = decide(b) }
-	if !s.queue.add(r) {
-		return zero, ErrClosed
-	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
-		if r.state.CompareAndSwap(0, withdrawn) {
-			return zero, ctx.Err()
-		}
-		return zero, fmt.Errorf("%w: %w", ErrUnknownOutcome, ctx.Err())
-	}
-	if r.err != nil {
-		return zero, r.err
+	if err := s.queue.submit(ctx, r); err != nil {
+		return zero, err
 	}
 	if err != nil {
 		return zero, err
@@ -73,6 +63,23 @@ type queue struct {
 	closed  bool
 	// wake holds a token when there may be something to take.
 	wake chan struct{}
+}
+
+// submit adds a request and returns once it has been answered, with its err. If ctx ends first, a
+// request that has not had its turn is withdrawn.
+func (q *queue) submit(ctx context.Context, r *request) error {
+	if !q.add(r) {
+		return ErrClosed
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-ctx.Done():
+		if r.state.CompareAndSwap(0, withdrawn) {
+			return ctx.Err()
+		}
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ctx.Err())
+	}
 }
 
 func (q *queue) add(r *request) bool {
@@ -110,7 +117,7 @@ func (q *queue) len() int {
 	return len(q.waiting)
 }
 
-// rouse makes the sequencer look at what there is to do.
+// rouse makes the goroutine that takes requests look at what there is to do.
 func (q *queue) rouse() {
 	select {
 	case q.wake <- struct{}{}:

@@ -49,7 +49,7 @@ func (p *parked) String() string {
 
 // commits reports whether losing the reply leaves a transaction's outcome unknown.
 func (p *parked) commits() bool {
-	return p.call.Op == memengine.OpCommit || p.call.Op == memengine.OpTurnCommit
+	return p.call.Op == memengine.OpCommit || p.call.Op == memengine.OpTurnCommit || p.call.Op == memengine.OpSideCommit
 }
 
 // intercept is r's memengine.Intercept.

@@ -20,6 +20,7 @@ type journal struct {
 	lives     map[mvcc.LeaseID][]leaseLife
 	// newest is the greatest revision there has ever been, before a restore too.
 	newest int64
+	side   sideJournal
 }
 
 // leaseLife is how a lease has been from a step on.
@@ -37,6 +38,7 @@ func newJournal(w *simulation) *journal {
 		commits:  map[int64]*mvcc.Commit{},
 		leases:   map[mvcc.LeaseID]mvcc.Lease{},
 		lives:    map[mvcc.LeaseID][]leaseLife{},
+		side:     sideJournal{done: map[int]*mvcc.SideOp{}},
 	}
 }
 
@@ -45,14 +47,15 @@ func (j *journal) copy() *journal {
 	c := *j
 	c.contents, c.commits = maps.Clone(j.contents), maps.Clone(j.commits)
 	c.leases = maps.Clone(j.leases)
+	c.side = j.side.copy()
 	return &c
 }
 
 // restore goes back to a copy, and then on by a number of revisions.
 func (j *journal) restore(c *journal, by int64) {
-	newest, lives := j.newest, j.lives
+	newest, lives, sides := j.newest, j.lives, j.side.newest
 	*j = *c.copy()
-	j.lives = lives
+	j.lives, j.side.newest = lives, sides
 	for id := range lives {
 		l, there := j.leases[id]
 		j.live(id, l, there)

@@ -32,6 +32,7 @@ type op struct {
 	revokes  bool
 	compacts int64
 	physical bool // it waits until rows have been deleted
+	side     bool // it is about side tables, and may wait until a batch in doubt can be asked for again
 	ended    bool // the lease has ended by it
 	// serializable is content with what its replica knows.
 	serializable bool

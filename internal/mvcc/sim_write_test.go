@@ -9,7 +9,9 @@ import (
 
 // request starts a random operation.
 func (w *simulation) request(r *replica) {
-	switch n := w.rnd.IntN(100); {
+	switch n := w.rnd.IntN(120); {
+	case n >= 100:
+		w.sides(r)
 	case n < 45:
 		w.txn(r)
 	case n < 62:

@@ -40,6 +40,8 @@ var (
 //  6. What is acknowledged is in the database, and in every store opened later.
 //  7. Without the database requests fail with retryable errors, in time, and never with less.
 //  8. A database that has gone back is noticed; after a restore revisions go on.
+//  10. What is acknowledged of side rows is in their tables, once; ids grow in the order of commits; pages and
+//     counts cover what was acknowledged before, deletes too.
 //
 // That a list takes no more memory than it returns (9) is for TestMemoryIsBounded.
 func TestSimulation(t *testing.T) {
@@ -155,7 +157,8 @@ func newSimulation(seed uint64) *simulation {
 	}
 	w.gate.w = w
 	w.journal = newJournal(w)
-	w.db = memengine.New(memengine.Options{Page: []int{1, 3, 1024}[rnd.IntN(3)], Committed: w.journal.committed})
+	w.db = memengine.New(memengine.Options{Page: []int{1, 3, 1024}[rnd.IntN(3)], Committed: w.journal.committed,
+		SideOps: []int{1, 2, 0}[rnd.IntN(3)], SideCommitted: w.journal.sideCommitted})
 	n := 1
 	if w.shared {
 		n = 2 + rnd.IntN(2)
@@ -285,7 +288,7 @@ func (w *simulation) waits(o *op) {
 	w.gate.mu.Lock()
 	idle := o.r.underWay == 0
 	w.gate.mu.Unlock()
-	if idle && !o.physical && o.what != "close" && o.what != "open" && !o.abandoned {
+	if idle && !o.physical && !o.side && o.what != "close" && o.what != "open" && !o.abandoned {
 		w.fail(4, "%s waits, though its replica asks nothing of the database but to prune", o)
 	}
 	if since := time.Since(later(o.began, o.r.cutAt)); o.r.cut.Load() && !o.physical && !o.abandoned && since > time.Minute {

@@ -39,8 +39,10 @@ type Stats struct {
 	// load the whole state again.
 	Reloads int64
 	// Writes and Reads are the outages of committing and, where the database is shared, of
-	// reading its counter.
-	Writes, Reads Outage
+	// reading its counter; SideWrites those of committing to the side tables.
+	Writes, Reads, SideWrites Outage
+	// SideQueue is how many calls wait to write to the side tables.
+	SideQueue int
 	// Pools are the engine's connections, if it tells.
 	Pools []Pool
 	// Check is how far the engine's own check of its data has come, nil where it has none.
@@ -110,7 +112,8 @@ func (s *Store) Stats() Stats {
 		Looks: n.looks.Load(), FailedLooks: n.failedLooks.Load(),
 		LogReads: n.logReads.Load(), Reloads: n.reloads.Load(),
 	}
-	stats.Writes, stats.Reads = s.writes.get(), s.reads.get()
+	stats.Writes, stats.Reads, stats.SideWrites = s.writes.get(), s.reads.get(), s.side.outage.get()
+	stats.SideQueue = s.side.queue.len()
 	if s.shared != nil {
 		stats.Behind = max(0, time.Since(time.Unix(0, n.current.Load())))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,8 @@ type Options struct {
 	// Published is called with each newest revision, once it is durable and before anybody is
 	// answered with it, from one goroutine at a time. It must be quick. Default: nothing.
 	Published func(Point)
+	// SidePublished is Published for the batches of this store in the side tables. Default: nothing.
+	SidePublished func(SidePoint)
 	// Log gets the causes of failed writes and reads of the counter. Default: slog.Default.
 	Log *slog.Logger
 }
@@ -70,6 +73,7 @@ type Store struct {
 	ring       *ring
 	leases     *leases
 	queue      queue
+	side       sideWriter
 	snapshots  snapshots
 	looks      looks
 	counters   counters
@@ -127,8 +131,12 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 		queue:      queue{wake: make(chan struct{}, 1)},
 		ended:      make(chan struct{}),
 		stop:       stop,
-		writes:     outage{log: opts.Log, fails: "the database takes no writes", works: "the database takes writes again", now: time.Now},
-		reads:      outage{log: opts.Log, fails: "the database does not answer reads", works: "the database answers reads again", now: time.Now},
+		side: sideWriter{
+			queue: queue{wake: make(chan struct{}, 1)}, ended: make(chan struct{}), writer: rand.Int64(),
+			outage: outage{log: opts.Log, fails: "the side tables take no writes", works: "the side tables take writes again", now: time.Now},
+		},
+		writes: outage{log: opts.Log, fails: "the database takes no writes", works: "the database takes writes again", now: time.Now},
+		reads:  outage{log: opts.Log, fails: "the database does not answer reads", works: "the database answers reads again", now: time.Now},
 	}
 	s.shared, _ = engine.(Shared)
 	s.counters.current.Store(time.Now().UnixNano())
@@ -147,6 +155,11 @@ func Open(ctx context.Context, engine Engine, opts Options) (*Store, error) {
 		s.running.Go(func() { s.follow(run) })
 		s.running.Go(func() { s.maintain(run) })
 	}
+	s.side.store = s
+	go func() {
+		defer close(s.side.ended)
+		s.side.run(run)
+	}()
 	seq := &sequencer{Store: s}
 	go func() {
 		defer close(s.ended)
@@ -189,6 +202,7 @@ func (s *Store) Close() error {
 	s.close.Do(func() {
 		s.queue.close()
 		<-s.ended
+		s.side.close()
 		s.stop()
 		s.running.Wait()
 		s.broadcast()

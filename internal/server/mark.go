@@ -26,7 +26,7 @@ func openStore(ctx context.Context, o StorageOptions, admin Admin, engine mvcc.E
 	if err != nil {
 		return nil, nil, errors.Join(about(SettingMark, err), engine.Close())
 	}
-	opts.Published = keeper.Published
+	opts.Published, opts.SidePublished = keeper.Published, keeper.SidePublished
 	opts.Loaded = func(ctx context.Context, st mvcc.State) error { return keeper.Check(ctx, shared, st) }
 	store, err := mvcc.Open(ctx, engine, opts)
 	var loss *servermark.LossError

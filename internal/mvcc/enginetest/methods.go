@@ -55,7 +55,18 @@ var storeMethods = map[string]func(ctx context.Context, s *mvcc.Store, i int64) 
 		return second(s.Range(ctx, r))
 	},
 	"Revision": func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Revision()); return nil },
-	"Size":     func(ctx context.Context, s *mvcc.Store, _ int64) error { return second(s.Size(ctx)) },
+	"Side": func(ctx context.Context, s *mvcc.Store, i int64) error {
+		key := fmt.Appendf(nil, "k%d", i%3)
+		switch i % 4 {
+		case 0, 1:
+			return second(s.Side().Append(ctx, mvcc.SideRow{Table: "methods", Key: key, Data: key}))
+		case 2:
+			_, _, err := s.Side().Delete(ctx, mvcc.SideKey("methods", key), time.Time{}, 3)
+			return errors.Join(err, second(s.Side().Count(ctx, mvcc.SideKey("methods", key))))
+		}
+		return second(s.Side().Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SidePrefix("methods", nil), Backward: i%8 == 3}))
+	},
+	"Size": func(ctx context.Context, s *mvcc.Store, _ int64) error { return second(s.Size(ctx)) },
 	"Snapshot": func(ctx context.Context, s *mvcc.Store, i int64) error {
 		sn, err := s.Snapshot(ctx, max(s.Revision()-i%40, 1))
 		if err == nil {

@@ -45,7 +45,7 @@ func Read(path string) (Mark, error) {
 func read(f *os.File) (newest Mark, sequence uint64, err error) {
 	found := false
 	for slot := range int64(2) {
-		line := make([]byte, slotSize)
+		line := make([]byte, slotSize+sideSize)
 		if _, err := f.ReadAt(line, slot*slotOffset); err != nil && !errors.Is(err, io.EOF) {
 			return newest, 0, err
 		}

@@ -36,6 +36,9 @@ type Mark struct {
 	// batch that wrote Revision instead, and Keys Unknown.
 	Keys   int64
 	Digest uint64
+	// Side is the newest id of the side tables that is known to be durable, and Writer who took it; 0
+	// where that is not known. Releases before do not write them.
+	Side, Writer int64
 }
 
 // Digest is what one live key adds to Mark.Digest: a hash of the row that created it and
@@ -51,10 +54,10 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Contradicts returns why a database that holds the store at the revision has lost
-// something that the mark says it held; "" if it has not. store is 0 where there is no
+// Contradicts returns why a database that holds the store at the revision, and side rows up to the id
+// side, has lost something that the mark says it held; "" if it has not. store is 0 where there is no
 // database.
-func (m Mark) Contradicts(store StoreID, revision int64) string {
+func (m Mark) Contradicts(store StoreID, revision, side int64) string {
 	switch {
 	case store == 0:
 		return fmt.Sprintf("there is no database, but store %s was at revision %d", m.Store, m.Revision)
@@ -62,11 +65,13 @@ func (m Mark) Contradicts(store StoreID, revision int64) string {
 		return fmt.Sprintf("it is store %s, but store %s was here, at revision %d", store, m.Store, m.Revision)
 	case revision < m.Revision:
 		return fmt.Sprintf("it is at revision %d, but revision %d had been acknowledged", revision, m.Revision)
+	case side < m.Side:
+		return fmt.Sprintf("its side tables end at id %d, but id %d had been acknowledged", side, m.Side)
 	}
 	return ""
 }
 
-// A slot is one line of fixed length that people can read: labels, each with a number of
+// A slot begins with one line of fixed length that people can read: labels, each with a number of
 // 16 hexadecimal digits, and a checksum of what is before it.
 var slotLabels = [...]string{"ark-server mark 1 sequence ", " store ", " revision ", " keys ", " digest "}
 
@@ -76,17 +81,32 @@ const (
 	slotSize   = slotText + 8 + 1 // the checksum and a newline
 )
 
+// A second line follows, which releases before neither read nor write: the sequence says whether it
+// belongs to the first.
+var sideLabels = [...]string{"sequence ", " side ", " writer "}
+
+const (
+	sideFormat = "sequence %016x side %016x writer %016x "
+	sideText   = len("sequence  side  writer  ") + len(sideLabels)*16
+	sideSize   = sideText + 8 + 1
+)
+
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // encode is on the path of every commit: it does without fmt.
 func (m Mark) encode(line []byte, sequence uint64) []byte {
-	line = line[:0]
-	for i, n := range [...]uint64{sequence, uint64(m.Store), uint64(m.Revision), uint64(m.Keys), m.Digest} {
-		line = append(line, slotLabels[i]...)
+	line = appendLine(line[:0], slotLabels[:], sequence, uint64(m.Store), uint64(m.Revision), uint64(m.Keys), m.Digest)
+	return appendLine(line, sideLabels[:], sequence, uint64(m.Side), uint64(m.Writer))
+}
+
+func appendLine(line []byte, labels []string, numbers ...uint64) []byte {
+	begin := len(line)
+	for i, n := range numbers {
+		line = append(line, labels[i]...)
 		line = appendHex(line, n, 16)
 	}
 	line = append(line, ' ')
-	line = appendHex(line, uint64(crc32.Checksum(line, castagnoli)), 8)
+	line = appendHex(line, uint64(crc32.Checksum(line[begin:], castagnoli)), 8)
 	return append(line, '\n')
 }
 
@@ -99,9 +119,10 @@ func appendHex(line []byte, n uint64, digits int) []byte {
 
 // decode returns false for a slot that was never or not completely written, or has changed.
 func decode(line []byte) (m Mark, sequence uint64, ok bool) {
-	if len(line) != slotSize {
+	if len(line) < slotSize {
 		return m, 0, false
 	}
+	line, side := line[:slotSize], line[slotSize:]
 	var store, revision, keys uint64
 	var sum uint32
 	if _, err := fmt.Sscanf(string(line), slotFormat+"%08x\n", &sequence, &store, &revision, &keys, &m.Digest, &sum); err != nil {
@@ -111,5 +132,19 @@ func decode(line []byte) (m Mark, sequence uint64, ok bool) {
 		return m, 0, false
 	}
 	m.Store, m.Revision, m.Keys = StoreID(store), int64(revision), int64(keys)
+	m.Side, m.Writer = decodeSide(side, sequence)
 	return m, sequence, true
+}
+
+// decodeSide returns 0 for a line that does not belong to a sequence.
+func decodeSide(line []byte, sequence uint64) (side, writer int64) {
+	var of, id, by uint64
+	var sum uint32
+	if len(line) != sideSize {
+		return 0, 0
+	}
+	if _, err := fmt.Sscanf(string(line), sideFormat+"%08x\n", &of, &id, &by, &sum); err != nil || of != sequence || sum != crc32.Checksum(line[:sideText], castagnoli) {
+		return 0, 0
+	}
+	return int64(id), int64(by)
 }

@@ -19,7 +19,7 @@ func TestFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for revision := range int64(5) {
-		want := Mark{Store: 0xfedcba9876543210, Revision: revision, Keys: Unknown, Digest: 1<<63 + 7}
+		want := Mark{Store: 0xfedcba9876543210, Revision: revision, Keys: Unknown, Digest: 1<<63 + 7, Side: 1 << 50, Writer: -revision}
 		if err := f.Put(want); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for revision := int64(1); revision <= 3; revision++ {
-		if err := f.Put(Mark{Store: 5, Revision: revision, Keys: 1, Digest: 2}); err != nil {
+		if err := f.Put(Mark{Store: 5, Revision: revision, Keys: 1, Digest: 2, Side: 3, Writer: 4}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,25 +70,30 @@ func TestDamage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	damaged, older := 0, 0
+	damaged, older, unknown := 0, 0, 0
 	check := func(content []byte) {
 		t.Helper()
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		switch m, err := Read(path); {
+		m, err := Read(path)
+		if m.Side == 0 && m.Writer == 0 && err == nil {
+			m.Side, m.Writer = 3, 4 // its line is damaged, and so not known
+			unknown++
+		}
+		switch {
 		case errors.Is(err, ErrDamaged):
 			damaged++
 		case err != nil:
 			t.Fatal(err)
-		case m == Mark{Store: 5, Revision: 2, Keys: 1, Digest: 2}:
+		case m == Mark{Store: 5, Revision: 2, Keys: 1, Digest: 2, Side: 3, Writer: 4}:
 			older++
-		case m != Mark{Store: 5, Revision: 3, Keys: 1, Digest: 2}:
+		case m != Mark{Store: 5, Revision: 3, Keys: 1, Digest: 2, Side: 3, Writer: 4}:
 			t.Fatalf("read %+v", m)
 		}
 	}
 	for i := range whole {
-		if i > slotSize && i < slotOffset {
+		if i > slotSize+sideSize && i < slotOffset {
 			continue
 		}
 		for _, flip := range []byte{1, 0x80, 0xff} {
@@ -98,8 +103,43 @@ func TestDamage(t *testing.T) {
 		}
 		check(whole[:i])
 	}
-	if damaged == 0 || older == 0 {
-		t.Errorf("%d damaged, %d older: the test shows nothing", damaged, older)
+	if damaged == 0 || older == 0 || unknown == 0 {
+		t.Errorf("%d damaged, %d older, %d without side tables: the test shows nothing", damaged, older, unknown)
+	}
+}
+
+// TestReleaseBefore: a slot that a release without side tables wrote is read, and leaves open what the
+// side tables hold; also where this release wrote the slot before.
+func TestReleaseBefore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "mark")
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for range 2 {
+		if err := f.Put(Mark{Store: 5, Revision: 2, Side: 9, Writer: 4}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.sequence++
+	line := Mark{Store: 5, Revision: 3}.encode(nil, f.sequence)[:slotSize]
+	if _, err := f.f.WriteAt(line, int64(f.sequence%2)*slotOffset); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(path); err != nil || got != (Mark{Store: 5, Revision: 3}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	// And a file that ends with such a slot.
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content[:int(f.sequence%2)*slotOffset+slotSize], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(path); err != nil || got.Revision != 3 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
@@ -126,18 +166,19 @@ func TestOpenRefuses(t *testing.T) {
 }
 
 func TestContradicts(t *testing.T) {
-	m := Mark{Store: 7, Revision: 10}
+	m := Mark{Store: 7, Revision: 10, Side: 20}
 	for _, tc := range []struct {
-		store    StoreID
-		revision int64
-		want     string
+		store          StoreID
+		revision, side int64
+		want           string
 	}{
-		{7, 10, ""}, {7, 11, ""},
-		{7, 9, "revision 10 had been acknowledged"},
-		{8, 11, "it is store 0000000000000008, but store 0000000000000007"},
-		{0, 0, "there is no database"},
+		{7, 10, 20, ""}, {7, 11, 21, ""},
+		{7, 9, 21, "revision 10 had been acknowledged"},
+		{7, 11, 19, "its side tables end at id 19, but id 20 had been acknowledged"},
+		{8, 11, 21, "it is store 0000000000000008, but store 0000000000000007"},
+		{0, 0, 0, "there is no database"},
 	} {
-		if got := m.Contradicts(tc.store, tc.revision); (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
+		if got := m.Contradicts(tc.store, tc.revision, tc.side); (tc.want == "") != (got == "") || !strings.Contains(got, tc.want) {
 			t.Errorf("%+v: %q", tc, got)
 		}
 	}

@@ -29,13 +29,20 @@ const (
 	OpAwait        Op = "await"
 	OpMaintain     Op = "maintain"
 	OpResign       Op = "resign"
+	OpSideCommit   Op = "side commit"
+	OpSideSettle   Op = "side settle"
+	OpSidePage     Op = "side page"
+	OpSideCount    Op = "side count"
+	OpSideFind     Op = "side find"
 )
 
 // Call describes a request. Batch is set for OpCommit, OpTurnCommit and OpSettle. After and Last
-// bound OpEvents and OpPrune; After is also that of OpLeaseChanges.
+// bound OpEvents and OpPrune; After is also that of OpLeaseChanges. Side is set for OpSideCommit and
+// OpSideSettle.
 type Call struct {
 	Op          Op
 	Batch       *mvcc.Batch
+	Side        *mvcc.SideBatch
 	After, Last int64
 }
 
@@ -45,6 +52,8 @@ func (c Call) String() string {
 		b := c.Batch
 		return fmt.Sprintf("%s at %d/%d: %d revisions, %d leases, %d revoked, compacted %d",
 			c.Op, b.Base.Revision, b.Base.Change, len(b.Commits), len(b.Leases), len(b.RevokedLeases), b.Compacted)
+	case c.Side != nil:
+		return fmt.Sprintf("%s %d: %d ops", c.Op, c.Side.Sequence, len(c.Side.Ops))
 	case c.Last > 0:
 		return fmt.Sprintf("%s after %d up to %d", c.Op, c.After, c.Last)
 	}

@@ -41,11 +41,13 @@ type contents struct {
 	// unrecorded.
 	writers    map[int64]int64
 	unrecorded int64
+	side
 }
 
 func (c *contents) copy() contents {
 	d := *c
 	d.log, d.live, d.leases, d.writers = slices.Clone(c.log), maps.Clone(c.live), maps.Clone(c.leases), maps.Clone(c.writers)
+	d.side = c.side.copy()
 	return d
 }
 

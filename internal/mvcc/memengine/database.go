@@ -37,6 +37,10 @@ type Options struct {
 	// Committed is called with each batch when it takes effect, in the order of commits, while
 	// the database is locked. Default: none.
 	Committed func(*mvcc.Batch)
+	// SideCommitted is the same for batches of the side tables, with their results.
+	SideCommitted func(*mvcc.SideBatch)
+	// SideOps is how many ops of a batch go in one transaction of the side tables. Default: all.
+	SideOps int
 }
 
 // patience is how long a request waits for the counter.
@@ -57,6 +61,7 @@ func New(opts Options) *Database {
 			Position: mvcc.Position{Revision: 1},
 			store:    (1 + rand.Int64N(1<<40)) << 16,
 			live:     map[string]int64{}, leases: map[mvcc.LeaseID]lease{}, writers: map[int64]int64{},
+			side: side{batches: map[int64]sideRecord{}},
 		},
 		changed: make(chan struct{}),
 	}
@@ -104,6 +109,7 @@ func (d *Database) Bump(by int64) {
 	d.Change++
 	d.store++
 	d.compacted, d.pruned, d.unrecorded = d.Revision, d.Revision, d.Revision
+	d.side.newest = mvcc.SideID(d.side.newest, d.opts.Now()) + mvcc.SideBump
 }
 
 // ForgetLeases deletes what is remembered of leases that have ended: a replica that has not

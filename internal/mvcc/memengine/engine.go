@@ -117,6 +117,9 @@ func (c *client) Size(ctx context.Context) (int64, error) {
 		for _, r := range d.log {
 			size += int64(rowSize + len(r.kv.Key) + len(r.kv.Value))
 		}
+		for _, r := range d.side.rows {
+			size += int64(rowSize + len(r.Key) + len(r.Data))
+		}
 		return nil
 	})
 	return size, err

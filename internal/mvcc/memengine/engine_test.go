@@ -20,6 +20,13 @@ func TestShared(t *testing.T) {
 	})
 }
 
+func TestSide(t *testing.T) {
+	enginetest.Side(t, func(*testing.T) func() mvcc.Engine {
+		d := New(Options{SideOps: 2})
+		return func() mvcc.Engine { return d.Replica(nil) }
+	})
+}
+
 // TestGoneBack: a replica notices what the database has lost.
 func TestGoneBack(t *testing.T) {
 	enginetest.GoneBack(t, func(*testing.T) (open func() mvcc.Shared, lose func(first int64)) {

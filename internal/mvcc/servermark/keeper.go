@@ -3,6 +3,7 @@ package servermark
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -73,16 +74,20 @@ func (k *Keeper) Check(ctx context.Context, engine mvcc.Shared, st mvcc.State) e
 			return err
 		}
 	}
+	newest, _, err := engine.SideFind(ctx, mvcc.SidePoint{})
+	if err != nil {
+		return fmt.Errorf("read the newest id of the side tables: %w", err)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.now = markOf(mark.StoreID(st.Store), mvcc.Point{Revision: st.Revision, Batch: st.Batch})
+	k.now = markOf(mark.StoreID(st.Store), mvcc.Point{Revision: st.Revision, Batch: st.Batch}, newest)
 	k.changed = true
 	k.put()
 	return nil
 }
 
-func markOf(store mark.StoreID, p mvcc.Point) mark.Mark {
-	return mark.Mark{Store: store, Revision: p.Revision, Keys: mark.Unknown, Digest: uint64(p.Batch)}
+func markOf(store mark.StoreID, p mvcc.Point, s mvcc.SidePoint) mark.Mark {
+	return mark.Mark{Store: store, Revision: p.Revision, Keys: mark.Unknown, Digest: uint64(p.Batch), Side: s.Newest, Writer: s.Writer}
 }
 
 // Published notes a revision that the database holds: what Options.Published of a store is for.
@@ -92,8 +97,25 @@ func (k *Keeper) Published(p mvcc.Point) {
 	if k.now.Store == 0 {
 		return
 	}
-	k.now = markOf(k.now.Store, p)
-	k.changed = true
+	k.note(markOf(k.now.Store, p, mvcc.SidePoint{Newest: k.now.Side, Writer: k.now.Writer}))
+}
+
+// SidePublished notes a batch of the side tables that the database holds: what Options.SidePublished of a store
+// is for.
+func (k *Keeper) SidePublished(p mvcc.SidePoint) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.now.Store == 0 {
+		return
+	}
+	now := k.now
+	now.Side, now.Writer = p.Newest, p.Writer
+	k.note(now)
+}
+
+// note replaces the mark. The caller holds mu.
+func (k *Keeper) note(now mark.Mark) {
+	k.now, k.changed = now, true
 	if k.file != nil {
 		k.failed(k.file.Put(k.now))
 	}

@@ -43,7 +43,7 @@ func compare(ctx context.Context, engine mvcc.Shared, m mark.Mark, st mvcc.State
 	switch {
 	case store/generations != m.Store/generations:
 		loss.Other = true
-		return lost("%s", m.Contradicts(store, st.Revision))
+		return lost("%s", m.Contradicts(store, st.Revision, m.Side))
 	case st.Revision < m.Revision:
 		return lost("it is at revision %d, but revision %d had been acknowledged", st.Revision, m.Revision)
 	case store < m.Store:
@@ -59,6 +59,14 @@ func compare(ctx context.Context, engine mvcc.Shared, m mark.Mark, st mvcc.State
 	}
 	if !there {
 		return lost("it has another revision %d than the one that had been acknowledged, and is at revision %d", m.Revision, st.Revision)
+	}
+	sides := mvcc.SidePoint{Newest: m.Side, Writer: m.Writer}
+	newest, held, err := engine.SideFind(ctx, sides)
+	if err != nil {
+		return fmt.Errorf("compare the side tables with the mark %s: %w", file, err)
+	}
+	if m.Side != 0 && !held {
+		return lost("its side tables lack what had been acknowledged up to id %d, and end at id %d", m.Side, newest.Newest)
 	}
 	return nil
 }

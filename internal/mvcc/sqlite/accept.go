@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"time"
 
+	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 	"github.com/mckinsey/ark-server/internal/mvcc/named"
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
@@ -24,7 +26,11 @@ func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
 	if err != nil {
 		return err
 	}
-	if len(losses) == 0 && live.complete(e.remembered) == nil {
+	damagedSide, err := e.damagedSide(ctx)
+	if err != nil {
+		return err
+	}
+	if len(losses) == 0 && live.complete(e.remembered) == nil && len(damagedSide) == 0 {
 		return nil
 	}
 	st, err := e.State(ctx)
@@ -34,7 +40,9 @@ func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
 	newest := st.Revision
 	for _, m := range e.remembered {
 		newest = max(newest, m.Revision)
+		e.side.newest = max(e.side.newest, m.Side)
 	}
+	e.side.newest = mvcc.SideID(e.side.newest, time.Now()) + mvcc.SideBump
 	target := min(newest+acceptBump, rows.MaxRevision)
 	if target <= newest {
 		return fmt.Errorf("revision %d cannot be moved on: restore a backup", newest)
@@ -53,12 +61,15 @@ func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
 		if _, err := e.writer.ExecContext(ctx, "DELETE FROM log WHERE id NOT IN (SELECT id FROM state)"); err != nil {
 			return err
 		}
-		for name, value := range map[string]int64{metaCompacted: target, metaPruned: target, metaStore: store, metaQuiet: 0} {
+		for name, value := range map[string]int64{metaCompacted: target, metaPruned: target, metaStore: store, metaQuiet: 0, metaSide: e.side.newest} {
 			if err := e.set(name, value); err != nil {
 				return err
 			}
 		}
-		return nil
+		if len(damagedSide) == 0 {
+			return nil
+		}
+		return e.removeSide(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("accept the loss: %w", err)
@@ -71,8 +82,12 @@ func (e *Engine) accept(ctx context.Context, losses []*LossError) error {
 	}
 	e.log.Warn("a loss of data has been accepted: what accepts it is used up, leave it out from now on",
 		"found", what, "keysRemoved", len(live.damaged), "revision", target, "store", e.store.String())
-	for _, bad := range live.damaged {
-		e.log.Warn("the damaged row of a key has been removed", "row", bad.String())
+	for _, bad := range append(live.damaged, damagedSide...) {
+		if bad.table != "" {
+			e.log.Warn("a side table that lacks rows is used as it is", "table", bad.String())
+			continue
+		}
+		e.log.Warn("a damaged row has been removed", "row", bad.String())
 	}
 	return nil
 }

@@ -57,6 +57,18 @@ func (w *writer) crc(buffer *[]byte) uint32 {
 	return crc32.Checksum(b, castagnoli)
 }
 
+// sum is the checksum of a side row: the CRC-32C of all its columns.
+func (r *sideRow) sum() int64 {
+	var head [5 * 8]byte
+	for i, n := range [...]int64{r.ID, r.at, int64(len(r.Table)), int64(len(r.Key)), int64(len(r.Data))} {
+		binary.LittleEndian.PutUint64(head[i*8:], uint64(n))
+	}
+	sum := crc32.Update(0, castagnoli, head[:])
+	sum = crc32.Update(sum, castagnoli, []byte(r.Table))
+	sum = crc32.Update(sum, castagnoli, r.Key)
+	return int64(crc32.Update(sum, castagnoli, r.Data))
+}
+
 func checksum(data, writer uint32) int64 { return int64(uint64(data)<<32 | uint64(writer)) }
 
 // intact reports whether a row matches its checksum as far as the store reads it.

@@ -142,7 +142,7 @@ func checkCopy(ctx context.Context, file *os.File) (st mvcc.State, store mark.St
 		return st, 0, err
 	}
 	if have.version >= markedVersion {
-		if err := checkRows(ctx, conn.Conn); err != nil {
+		if err := checkRows(ctx, conn.Conn, have.version); err != nil {
 			return st, 0, err
 		}
 	}

@@ -8,8 +8,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-// damagedRow is a row of the log that is not what was written.
+// damagedRow is a row of the log, or of a side table, that is not what was written.
 type damagedRow struct {
+	side        string // the side table; created is not set then
+	table       string // what is wrong with the whole side table
 	created, id int64
 	key         []byte // nil where the row is missing
 	why         string
@@ -17,6 +19,12 @@ type damagedRow struct {
 }
 
 func (r damagedRow) String() string {
+	if r.table != "" {
+		return fmt.Sprintf("the side table %s %s", r.side, r.table)
+	}
+	if r.side != "" {
+		return fmt.Sprintf("the row %d of key %q in the side table %s %s", r.id, r.key, r.side, r.why)
+	}
 	if r.last > 0 {
 		return fmt.Sprintf("revisions %d to %d are missing", rows.Revision(r.id), r.last)
 	}

@@ -10,11 +10,14 @@
 //	       Two numbers a key, appended by creates and close together for keys of
 //	       about the same age, so that a batch of writes touches few pages.
 //	lease  the leases with their deadlines.
-//	meta   the compacted revision and how far rows have been deleted.
+//	side   the rows of side tables, by ids that only grow, so that they are appended
+//	       too. Indexes find them by table and key, and by table and time.
+//	meta   the compacted revision, how far rows have been deleted, and the newest id of
+//	       side rows.
 //
 // # Connections
 //
-// One connection writes: for the sequencer, and now and then for upkeep. Others read, and
+// One connection writes: for the sequencer, for side tables, and now and then for upkeep. Others read, and
 // one copies the write-ahead log back into the file beside the writer, so
 // that commits seldom wait for that. With the default synchronous=FULL a commit
 // returns once it is on disk.

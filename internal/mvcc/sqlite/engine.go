@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
@@ -52,6 +53,8 @@ type Engine struct {
 	// be missing.
 	newest, pruned atomic.Int64
 
+	side side
+
 	begin, commit, rollback  statement
 	appendLog                statement
 	putState, deleteState    statement
@@ -59,6 +62,8 @@ type Engine struct {
 	setMeta                  statement
 	pruneReplaced, pruneGone statement
 	sealRow                  statement
+	appendSide, putSideTable statement
+	deleteSide               map[bool]*statement // by whether in the order of time
 }
 
 var _ mvcc.Engine = (*Engine)(nil)
@@ -70,10 +75,15 @@ var system = mvcc.Attribute{Key: "db.system.name", Value: "sqlite"}
 // to the driver: it would pay for that with every statement, and none of them
 // waits for anything but the disk.
 func (e *Engine) write(ctx context.Context, do func() error) error {
+	return e.transact(ctx, "INSERT log, state", do)
+}
+
+// transact is write, with a name for what do does.
+func (e *Engine) transact(ctx context.Context, name string, do func() error) error {
 	if _, err := e.begin.exec(); err != nil {
 		return classify(fmt.Errorf("begin a transaction: %w", err), false)
 	}
-	_, end := mvcc.StartSpan(ctx, "INSERT log, state", system)
+	_, end := mvcc.StartSpan(ctx, name, system)
 	err := do()
 	end(err)
 	if err != nil {
@@ -92,19 +102,32 @@ func (e *Engine) write(ctx context.Context, do func() error) error {
 
 // Commit implements mvcc.Engine.
 func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
+	e.side.storeWaits.Add(1)
 	e.writing.Lock()
+	e.side.storeWaits.Add(-1)
 	defer e.writing.Unlock()
 	if err := e.checkpointer.restart(e.writer); err != nil {
 		return classify(err, false)
 	}
+	begin := time.Now()
+	defer func() { e.side.stored(begin) }()
+	if joined, err := e.commitWithSide(ctx, b); joined {
+		return err
+	}
 	err := e.withRoom(shrinks(b), func() error {
 		return e.write(ctx, func() error { return e.writeBatch(b) })
 	})
+	e.committed(b, err)
+	return err
+}
+
+// committed notes what became of a batch.
+func (e *Engine) committed(b *mvcc.Batch, err error) {
 	if errors.Is(err, mvcc.ErrUnknownOutcome) {
 		e.marks.doubt()
 	}
 	if err != nil {
-		return err
+		return
 	}
 	first := e.quiet
 	e.quiet, e.changed = false, true
@@ -113,7 +136,6 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	}
 	e.marks.committed(b)
 	e.checkpointer.wrote(b, e.marks.now.Keys, first)
-	return nil
 }
 
 // writeBatch is the transaction of a batch. The first one since everything was in

@@ -26,3 +26,16 @@ func TestMethods(t *testing.T) {
 	}
 	enginetest.Methods(t, e)
 }
+
+func TestSide(t *testing.T) {
+	enginetest.Side(t, func(t *testing.T) func() mvcc.Engine {
+		path := filepath.Join(t.TempDir(), "ark.db")
+		return func() mvcc.Engine {
+			e, err := Open(t.Context(), path, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		}
+	})
+}

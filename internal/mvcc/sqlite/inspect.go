@@ -28,6 +28,8 @@ type finding struct {
 	quiet bool
 	// revision is the newest; rows may be missing up to pruned.
 	revision, pruned int64
+	// side is the newest id of the side tables.
+	side int64
 }
 
 // remembered is a mark with the name of its file.
@@ -86,6 +88,9 @@ func (c *connection) find(ctx context.Context) (have finding, err error) {
 		if err == nil && !have.quiet {
 			have.quiet, err = needsNoLog(ctx, c)
 		}
+	}
+	if err == nil && have.version >= sideVersion {
+		have.side, err = readSideNewest(ctx, c)
 	}
 	return have, err
 }
@@ -160,7 +165,7 @@ func (have finding) losses(path string, marks []remembered) []*LossError {
 	}
 	known := false
 	for _, m := range marks {
-		switch why := m.Contradicts(have.store, have.revision); {
+		switch why := m.Contradicts(have.store, have.revision, have.side); {
 		case have.present && have.version < markedVersion:
 			add(m.Store, "it is of an older release than the database that was here, store %s at revision %d", m.Store, m.Revision)
 		case why == "":

@@ -42,7 +42,7 @@ func (e *Engine) found(st mvcc.State, live *liveKeys) {
 		return
 	}
 	e.loaded, e.remembered = true, nil
-	e.marks.start(mark.Mark{Store: e.store, Revision: st.Revision, Keys: int64(live.n), Digest: live.digest})
+	e.marks.start(mark.Mark{Store: e.store, Revision: st.Revision, Keys: int64(live.n), Digest: live.digest, Side: e.side.now()})
 	e.reserve.take()
 	e.writing.Lock()
 	if !e.quiet {

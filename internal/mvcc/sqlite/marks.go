@@ -87,10 +87,27 @@ func (m *marks) committed(b *mvcc.Batch) {
 	}
 }
 
+// sideCommitted notes the newest id of side rows that are in the database.
+func (m *marks) sideCommitted(newest int64) {
+	if !m.started() {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.now.Side, m.changed = newest, true
+	if m.relaxed {
+		return
+	}
+	m.durable = m.now
+	if f := m.files[0]; f != nil {
+		m.failed(f.Put(m.mark()))
+	}
+}
+
 // mark is what to write. A digest that is not known is not written.
 func (m *marks) mark() mark.Mark {
 	if m.durable.Keys < 0 {
-		return mark.Mark{Store: m.durable.Store, Revision: m.durable.Revision, Keys: mark.Unknown}
+		return mark.Mark{Store: m.durable.Store, Revision: m.durable.Revision, Keys: mark.Unknown, Side: m.durable.Side}
 	}
 	return m.durable
 }
@@ -111,7 +128,7 @@ func (m *marks) checkpointing() func() {
 	return func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if m.relaxed && now.Revision > m.durable.Revision {
+		if m.relaxed && (now.Revision > m.durable.Revision || now.Side > m.durable.Side) {
 			m.durable, m.changed = now, true
 		}
 	}

@@ -221,6 +221,9 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 		return fmt.Errorf("read the store id: %w", err)
 	}
 	e.store, e.quiet = mark.StoreID(id.store), id.quiet
+	if err := e.loadSide(ctx); err != nil {
+		return fmt.Errorf("read the side tables' counters: %w", err)
+	}
 	if e.readers, err = sql.Open("sqlite", dsn(e.path, "query_only(1)", "temp_store(MEMORY)")); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
@@ -64,21 +65,22 @@ func Restore(ctx context.Context, from, path, secondMark string, bump int64) (st
 	}
 	paths := markPaths(path, secondMark)
 	past := newestMark(paths)
+	at := mark.Mark{Store: store, Revision: max(next, past.Revision+1), Keys: mark.Unknown}
 	if aside, err = moveAside(path); err != nil {
 		return st, "", fmt.Errorf("move the old database aside: %w", err)
 	}
 	// Until the counter has moved on, the marks keep a server from what is there: whatever
 	// ends the process now, Restore can be run again.
-	if err := remember(paths, store, max(next, past+1)); err != nil {
+	if err := remember(paths, at); err != nil {
 		return st, aside, fmt.Errorf("note where the counter is to go: %w", explain(err))
 	}
 	if err := restored.Link(); err != nil {
 		return st, aside, explain(err)
 	}
-	if st, store, err = bumpFile(ctx, path, bump, past, false); err != nil {
+	if st, at, err = bumpFile(ctx, path, bump, past, false); err != nil {
 		return st, aside, fmt.Errorf("move the counter on: %w", explain(err))
 	}
-	return st, aside, remember(paths, store, st.Revision)
+	return st, aside, remember(paths, at)
 }
 
 // Bump moves the counter of a database that no server has open on by some
@@ -111,43 +113,45 @@ func skip(ctx context.Context, path, secondMark string, by int64, onlyNew bool) 
 	}
 	defer held.Close()
 	paths := markPaths(path, secondMark)
-	st, store, err := bumpFile(ctx, path, by, newestMark(paths), onlyNew)
+	st, at, err := bumpFile(ctx, path, by, newestMark(paths), onlyNew)
 	if err != nil {
 		return st, explain(err)
 	}
-	return st, remember(paths, store, st.Revision)
+	return st, remember(paths, at)
 }
 
-// newestMark is the newest revision that marks know.
-func newestMark(paths []string) int64 {
-	newest := int64(0)
+// newestMark is the newest revision, and the newest id of the side tables, that marks know.
+func newestMark(paths []string) (newest mark.Mark) {
 	for _, path := range paths {
 		if m, err := mark.Read(path); err == nil {
-			newest = max(newest, m.Revision)
+			newest.Revision, newest.Side = max(newest.Revision, m.Revision), max(newest.Side, m.Side)
 		}
 	}
 	return newest
 }
 
 // remember writes marks that were not kept up to date by an engine.
-func remember(paths []string, store mark.StoreID, revision int64) error {
+func remember(paths []string, at mark.Mark) error {
 	m := marks{paths: paths, log: slog.Default()}
-	m.start(mark.Mark{Store: store, Revision: revision, Keys: mark.Unknown})
+	m.start(at)
 	err := m.written()
 	m.close()
 	return err
 }
 
-// bumpFile moves the counter on, past a revision at least. The revisions left out count as compacted and pruned;
+// bumpFile moves the counter on, past a mark at least, and the ids of the side tables too. The revisions left out count as compacted and pruned;
 // rows that pruning would have deleted go first.
-func bumpFile(ctx context.Context, path string, by, past int64, onlyNew bool) (mvcc.State, mark.StoreID, error) {
+func bumpFile(ctx context.Context, path string, by int64, past mark.Mark, onlyNew bool) (mvcc.State, mark.Mark, error) {
 	e := newEngine(path, Options{})
 	if err := e.open(ctx, Options{}); err != nil {
-		return mvcc.State{}, 0, errors.Join(err, e.Close())
+		return mvcc.State{}, mark.Mark{}, errors.Join(err, e.Close())
 	}
 	st, err := e.State(ctx)
+	at := func() mark.Mark {
+		return mark.Mark{Store: e.store, Revision: st.Revision, Keys: mark.Unknown, Side: e.side.newest}
+	}
 	if err == nil && onlyNew && st.Revision > 1 {
-		return st, e.store, e.Close()
+		return st, at(), e.Close()
 	}
 	var next int64
 	if err == nil {
@@ -157,7 +161,7 @@ func bumpFile(ctx context.Context, path string, by, past int64, onlyNew bool) (m
 		_, err = e.Prune(ctx, st.Pruned, st.Revision)
 	}
 	if err == nil {
-		st.Revision = max(next, past+1)
+		st.Revision = max(next, past.Revision+1)
 		st.Compacted, st.Pruned = st.Revision, st.Revision
 		e.changed = true
 		err = e.write(ctx, func() error {
@@ -166,11 +170,12 @@ func bumpFile(ctx context.Context, path string, by, past int64, onlyNew bool) (m
 					return err
 				}
 			}
-			return e.revokeQuiet()
+			e.side.newest = mvcc.SideID(max(e.side.newest, past.Side), time.Now()) + mvcc.SideBump
+			return errors.Join(e.set(metaSide, e.side.newest), e.revokeQuiet())
 		})
 		e.quiet = false
 	}
-	return st, e.store, errors.Join(err, e.Close())
+	return st, at(), errors.Join(err, e.Close())
 }
 
 func same(a, b string) bool {

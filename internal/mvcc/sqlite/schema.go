@@ -52,6 +52,24 @@ ALTER TABLE log   ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0; -- checksum.go
 ALTER TABLE lease ADD COLUMN checksum INTEGER NOT NULL DEFAULT 0;
 INSERT INTO meta VALUES ('store', random()); -- what marks remember the database by
 INSERT INTO meta VALUES ('quiet', 1);        -- 1 where the file, without its write-ahead log, has everything
+`}, {Title: "add side tables", Demands: 1, SQL: `
+CREATE TABLE side (
+	id       INTEGER PRIMARY KEY,             -- greater than that of every row before, of any table
+	tbl      TEXT    NOT NULL,                -- the name of the side table
+	key      BLOB    NOT NULL,
+	at       INTEGER NOT NULL,                -- milliseconds since 1970
+	data     BLOB    NOT NULL,
+	checksum INTEGER NOT NULL                 -- checksum.go
+) STRICT;
+CREATE INDEX side_key  ON side (tbl, key);    -- both end with the id
+CREATE INDEX side_time ON side (tbl, at);
+CREATE TABLE side_table (
+	name   TEXT    NOT NULL PRIMARY KEY,
+	rows   INTEGER NOT NULL,
+	bytes  INTEGER NOT NULL,                  -- of keys and data
+	digest INTEGER NOT NULL                   -- the sum of its rows' digests, by which missing rows show
+) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('side', 0);          -- the newest id that was assigned
 `}}}
 
 // Rows of the table meta.
@@ -60,8 +78,10 @@ const (
 	metaPruned    = "pruned"
 	metaQuiet     = "quiet"
 	metaStore     = "store"
-	// markedVersion is the first schema version with the last two.
+	metaSide      = "side"
+	// markedVersion is the first schema version with quiet and store, sideVersion that with side.
 	markedVersion = 2
+	sideVersion   = 3
 )
 
 // identify returns the file's schema version, 0 for a file that is new, empty or not

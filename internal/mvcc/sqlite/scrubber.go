@@ -25,7 +25,7 @@ const (
 	scrubEvery = 24 * time.Hour
 )
 
-// scrubber reads the whole log in the background, slowly, and again every day: it
+// scrubber reads the whole log and all side rows in the background, slowly, and again every day: it
 // compares each row with its checksum, and adds one to rows that have none yet.
 type scrubber struct {
 	e       *Engine
@@ -36,12 +36,12 @@ type scrubber struct {
 	progress  atomic.Int64 // of the pass, in thousandths
 	completed atomic.Int64 // Unix seconds
 	mu        sync.Mutex
-	damaged   map[int64]bool // rows, as they were met
+	damaged   map[string]bool // rows, as they were met
 }
 
 func startScrubber(e *Engine) *scrubber {
 	ctx, end := context.WithCancel(context.Background())
-	s := &scrubber{e: e, end: end, damaged: map[int64]bool{}}
+	s := &scrubber{e: e, end: end, damaged: map[string]bool{}}
 	s.running.Go(func() {
 		for wait := scrubDelay; pause(ctx, wait); wait = scrubEvery {
 			if err := s.pass(ctx, scrubPause); err != nil && ctx.Err() == nil {
@@ -98,9 +98,33 @@ func (s *scrubber) pass(ctx context.Context, between time.Duration) error {
 			return ctx.Err()
 		}
 	}
+	if err := s.passSide(ctx, between); err != nil {
+		return err
+	}
 	s.progress.Store(1000)
 	s.completed.Store(time.Now().Unix())
 	return nil
+}
+
+// passSide checks every side row once.
+func (s *scrubber) passSide(ctx context.Context, between time.Duration) error {
+	for at := int64(0); ; {
+		read, err := readSide(ctx, s.e.readers, at, scrubRows)
+		if err != nil || len(read) == 0 {
+			return err
+		}
+		for i := range read {
+			r := &read[i]
+			if !r.intact() {
+				s.met(r.damaged())
+			}
+			at = r.ID
+		}
+		s.rows.Add(int64(len(read)))
+		if !pause(ctx, between) {
+			return ctx.Err()
+		}
+	}
 }
 
 // met counts and logs a damaged row, once.
@@ -109,13 +133,20 @@ func (s *scrubber) met(r damagedRow) {
 		return
 	}
 	s.mu.Lock()
-	known := s.damaged[r.id]
-	s.damaged[r.id] = true
+	text := r.String()
+	known := s.damaged[text]
+	s.damaged[text] = true
 	s.mu.Unlock()
-	if !known {
-		s.e.log.Error("the database is damaged: "+r.String()+": restore a backup; a check of the whole database lists all damage",
-			"database", s.e.path, "key", string(r.key), "revision", rows.Revision(r.id))
+	if known {
+		return
 	}
+	where := []any{"database", s.e.path, "key", string(r.key)}
+	if r.side != "" {
+		where = append(where, "table", r.side, "row", r.id)
+	} else {
+		where = append(where, "revision", rows.Revision(r.id))
+	}
+	s.e.log.Error("the database is damaged: "+text+": restore a backup; a check of the whole database lists all damage", where...)
 }
 
 func (s *scrubber) stop() {

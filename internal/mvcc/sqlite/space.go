@@ -206,3 +206,7 @@ func fileSize(path string) int64 {
 	}
 	return info.Size()
 }
+
+// sideBytes is about what side rows add to the write-ahead log: pages at the end of their table and of
+// the index by time, and one of the index by key for each row.
+func sideBytes(rows, bytes int64) int64 { return (4 + bytes/pageSize + rows + rows/100) * frameSize }

@@ -29,6 +29,48 @@ var (
 	sealStatement      = named.Questions("UPDATE log SET checksum = :checksum WHERE id = :id AND checksum = 0")
 )
 
+// What is done to side tables.
+var (
+	appendSideStatement   = named.Questions(insert("side", "id", "tbl", "key", "at", "data", "checksum"))
+	putSideTableStatement = named.Questions(insert("side_table", "name", "rows", "bytes", "digest") +
+		" ON CONFLICT (name) DO UPDATE SET rows = excluded.rows, bytes = excluded.bytes, digest = excluded.digest")
+	// The index is named, because the planner has no statistics.
+	deleteSideStatement = map[bool]named.Statement{
+		false: named.Questions(deleteSide("side_key", "key, id")),
+		true:  named.Questions(deleteSide("side_time", "at, id")),
+	}
+	countSideQuery  = named.Questions("SELECT count(*) FROM side INDEXED BY side_key WHERE tbl = :table AND key >= :first AND key < :end")
+	pageSideQuery   = map[bool]named.Statement{false: named.Questions(pageSide(">", "<", "ASC")), true: named.Questions(pageSide("<", ">=", "DESC"))}
+	scrubSideQuery  = named.Questions("SELECT " + new(sideRow).columns().String() + " FROM side s WHERE s.id > :after ORDER BY s.id LIMIT :most")
+	sideNewestQuery = "SELECT value FROM meta WHERE name = '" + metaSide + "'"
+	sideTablesQuery = "SELECT " + new(sideTable).columns().String() + " FROM side_table t"
+	missingSide     = named.Questions("SELECT i.id, i.key FROM side i INDEXED BY side_key WHERE i.tbl = :table AND NOT EXISTS (SELECT 1 FROM side s NOT INDEXED WHERE s.id = i.id) LIMIT 1000")
+)
+
+func deleteSide(index, order string) string {
+	return "DELETE FROM side WHERE id IN (SELECT id FROM side INDEXED BY " + index +
+		" WHERE tbl = :table AND key >= :first AND key < :end AND at < :until ORDER BY " + order + " LIMIT :most)" +
+		" RETURNING id, checksum, length(key) + length(data)"
+}
+
+// pageSide reads rows beyond a place up to the other end of their span. Keys and lengths are read
+// first, so that the data is read of those rows only that fit. The rest of the place's key is a part of its own: SQLite
+// looks for a pair of key and id in an index by its first half only. The result is not ordered, for which SQLite would
+// copy all data.
+func pageSide(beyond, within, direction string) string {
+	part := func(where, order string) string {
+		return "SELECT * FROM (SELECT key, id, length(key) + length(data) AS size FROM side INDEXED BY side_key WHERE tbl = :table AND " +
+			where + " AND key " + within + " :end ORDER BY " + order + " " + direction + " LIMIT :most + 1)"
+	}
+	order := "ORDER BY key " + direction + ", id " + direction
+	return "SELECT " + new(sideRow).columns().String() + `, p.n FROM (
+		SELECT id, size, count(*) OVER () AS n, row_number() OVER (` + order + `) AS place, sum(size) OVER (` + order + ` ROWS UNBOUNDED PRECEDING) AS total FROM (
+			` + part("key = :key AND id "+beyond+" :id", "id") + `
+			UNION ALL ` + part("key "+beyond+" :key", "key "+direction+", id") + `
+			LIMIT :most + 1)
+	) p CROSS JOIN side s ON s.id = p.id WHERE p.place <= :most AND p.total - p.size < :bytes`
+}
+
 func insertLog() string {
 	columns := []string{"id", "key", "value", "created", "version", "lease", "prev", "at"}
 	for _, t := range rows.Actor(&mvcc.Actor{}) {
@@ -107,6 +149,12 @@ type statement struct {
 	values   []any // one execution's after the other
 }
 
+func (s *statement) query(args ...named.Argument) (*sql.Rows, error) {
+	s.values = s.AppendArgs(s.values[:0], args...)
+	defer clear(s.values)
+	return s.prepared.Query(s.values...)
+}
+
 func (s *statement) exec(args ...named.Argument) (sql.Result, error) {
 	s.values = s.AppendArgs(s.values[:0], args...)
 	defer clear(s.values)
@@ -115,6 +163,7 @@ func (s *statement) exec(args ...named.Argument) (sql.Result, error) {
 
 // prepare prepares the writer's statements.
 func (e *Engine) prepare(ctx context.Context) error {
+	e.deleteSide = map[bool]*statement{false: {}, true: {}}
 	for _, s := range []struct {
 		into *statement
 		is   named.Statement
@@ -131,6 +180,10 @@ func (e *Engine) prepare(ctx context.Context) error {
 		{&e.pruneReplaced, pruneReplacedStatement},
 		{&e.pruneGone, pruneGoneStatement},
 		{&e.sealRow, sealStatement},
+		{&e.appendSide, appendSideStatement},
+		{&e.putSideTable, putSideTableStatement},
+		{e.deleteSide[false], deleteSideStatement[false]},
+		{e.deleteSide[true], deleteSideStatement[true]},
 	} {
 		stmt, err := e.writer.PrepareContext(ctx, s.is.Text)
 		if err != nil {

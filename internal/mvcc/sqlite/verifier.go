@@ -5,10 +5,12 @@ import (
 	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
+	"github.com/mckinsey/ark-server/internal/mvcc/named"
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-// verifier reads the whole log and compares it with itself and with the table of live keys.
+// verifier reads the whole log and compares it with itself and with the table of live keys, and the side
+// tables with what was noted of them.
 type verifier struct {
 	// pruned is the revision up to which rows may be missing.
 	pruned int64
@@ -18,6 +20,7 @@ type verifier struct {
 	more       int
 	keys       int
 	digest     uint64
+	sideRows   int64
 }
 
 // keptRows bounds the memory that a file full of damage takes.
@@ -70,6 +73,78 @@ func (v *verifier) run(ctx context.Context, db querier, revision int64) error {
 		v.bad(damagedRow{id: rows.ID(seen+1, 0), last: revision})
 	}
 	return v.compare(ctx, db, live)
+}
+
+// scanSide reads all side rows.
+func (v *verifier) scanSide(ctx context.Context, db querier) (have map[string]sideTable, err error) {
+	have = map[string]sideTable{}
+	for at := int64(0); ; {
+		read, err := readSide(ctx, db, at, 1000)
+		if err != nil {
+			return nil, fmt.Errorf("read the side tables after id %d: %w", at, err)
+		}
+		if len(read) == 0 {
+			return have, nil
+		}
+		for i := range read {
+			r := &read[i]
+			at = r.ID
+			v.sideRows++
+			if !r.intact() {
+				v.bad(r.damaged())
+			}
+			t := have[r.Table]
+			t.add(r.ID, r.checksum, int64(len(r.Key)+len(r.Data)), 1)
+			have[r.Table] = t
+		}
+	}
+}
+
+// runSide is scanSide, and compares the tables with what was noted of them.
+func (v *verifier) runSide(ctx context.Context, db querier) error {
+	have, err := v.scanSide(ctx, db)
+	if err != nil {
+		return err
+	}
+	want, err := readSideTables(ctx, db)
+	if err != nil {
+		return fmt.Errorf("read the list of side tables: %w", err)
+	}
+	for name := range have {
+		if _, ok := want[name]; !ok {
+			want[name] = sideTable{}
+		}
+	}
+	for name, t := range want {
+		if h := have[name]; h.rows != t.rows || h.bytes != t.bytes || h.digest != t.digest {
+			if err := v.sideDiffers(ctx, db, name, h, t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sideDiffers names the rows of a side table that are missing, as far as its index knows them.
+func (v *verifier) sideDiffers(ctx context.Context, db querier, name string, have, want sideTable) error {
+	what := fmt.Sprintf("has %d rows of %d bytes, and %d of %d bytes were written", have.rows, have.bytes, want.rows, want.bytes)
+	if have.rows == want.rows && have.bytes == want.bytes {
+		what = "has other rows than those that were written"
+	}
+	v.bad(damagedRow{side: name, table: what})
+	found, err := db.QueryContext(ctx, missingSide.Text, missingSide.Args(named.Arg("table", name))...)
+	if err != nil {
+		return fmt.Errorf("look for missing rows of the side table %s: %w", name, err)
+	}
+	defer found.Close()
+	for found.Next() {
+		r := damagedRow{side: name, why: "is missing"}
+		if err := found.Scan(&r.id, &r.key); err != nil {
+			return err
+		}
+		v.bad(r)
+	}
+	return found.Err()
 }
 
 type liveRow struct {

@@ -141,7 +141,10 @@ func (r *Report) read(ctx context.Context, conn *connection, have finding, marks
 	}
 	v := verifier{pruned: have.pruned}
 	err = v.run(ctx, conn, have.revision)
-	r.Rows = v.rows
+	if err == nil && have.version >= sideVersion {
+		err = v.runSide(ctx, conn)
+	}
+	r.Rows = v.rows + v.sideRows
 	for _, bad := range v.damaged {
 		r.add("rows", false, "%s", bad.String())
 	}
@@ -158,12 +161,13 @@ func (r *Report) read(ctx context.Context, conn *connection, have finding, marks
 	}
 	if r.OK() {
 		r.add("rows", true, "%d rows, %d of live keys; %d have no checksum yet", v.rows, v.keys, v.bare)
+		r.add("side tables", true, "%d rows", v.sideRows)
 	}
 	return nil
 }
 
 // checkRows returns an error for the first damaged rows.
-func checkRows(ctx context.Context, db querier) error {
+func checkRows(ctx context.Context, db querier, version int) error {
 	st, err := readState(ctx, db)
 	if err != nil {
 		return err
@@ -171,6 +175,11 @@ func checkRows(ctx context.Context, db querier) error {
 	v := verifier{pruned: st.Pruned}
 	if err := v.run(ctx, db, st.Revision); err != nil {
 		return err
+	}
+	if version >= sideVersion {
+		if err := v.runSide(ctx, db); err != nil {
+			return err
+		}
 	}
 	if len(v.damaged) > 0 {
 		return &DamageError{Rows: v.damaged}
