@@ -39,11 +39,14 @@ func child(place engine.Place) error {
 		return err
 	}
 	start := store.Revision()
-	failed := make(chan error, writers+2)
+	failed := make(chan error, writers+sideWriters+2)
 	report("%s %d", kindReady, start)
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() { failed <- write(ctx, store, w) })
+	}
+	for w := range sideWriters {
+		wg.Go(func() { failed <- writeSide(ctx, store.Side(), w) })
 	}
 	wg.Go(func() { failed <- watch(ctx, store, start) })
 	// The parent watches from start on, so everything up to it may be compacted away.

@@ -1,6 +1,6 @@
 // Package crash kills a process in the middle of its writes, many times, and checks what it left on disk.
 //
-// The test binary starts itself as a child that opens the revisioned store on SQLite, PostgreSQL or MariaDB and lets 32 writers write to it. The child
+// The test binary starts itself as a child that opens the revisioned store on SQLite, PostgreSQL or MariaDB and lets 32 writers write to it, and 4 to its side tables. The child
 // reports each acknowledged write, and each event a watcher of it saw, on a pipe; the parent kills it with SIGKILL at a random
 // moment, opens what is there (of SQLite a copy of the files as they are) and holds it against all that was reported. The next child goes on with the
 // original, so that crashes follow on crashes without a clean close between them.

@@ -15,9 +15,12 @@ type model struct {
 	revision int64
 	live     map[string]*mvcc.KeyValue
 	leases   []int64
+	sides    map[string][]sideChange // by key: its rows
 }
 
-func newModel() *model { return &model{revision: 1, live: map[string]*mvcc.KeyValue{}} }
+func newModel() *model {
+	return &model{revision: 1, live: map[string]*mvcc.KeyValue{}, sides: map[string][]sideChange{}}
+}
 
 // check opens the database left by a crash, holds it against the child's reports and the model, and moves the model on.
 func (m *model) check(ctx context.Context, place engine.Place, r reports) error {
@@ -30,6 +33,9 @@ func (m *model) check(ctx context.Context, place engine.Place, r reports) error 
 		// The server may still be carrying out what it got from the dead child. Whatever is written after it, in turn, ends that.
 		if _, err := store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("/crash/checked")}}}, mvcc.Actor{}); err != nil {
 			return fmt.Errorf("write after the crash: %w", err)
+		}
+		if _, err := store.Side().Append(ctx, mvcc.SideRow{Table: sideTable, Key: []byte("checked")}); err != nil {
+			return fmt.Errorf("append after the crash: %w", err)
 		}
 	}
 	if r.ready && r.start != m.revision {
@@ -45,6 +51,9 @@ func (m *model) check(ctx context.Context, place engine.Place, r reports) error 
 		return err
 	}
 	if err := checkCompaction(ctx, store, r.compacted); err != nil {
+		return err
+	}
+	if err := m.checkSides(ctx, store.Side(), r.sides); err != nil {
 		return err
 	}
 	m.leases = append(m.leases, r.leases...)

@@ -15,6 +15,8 @@ const (
 	kindSaw       = "saw"       // revision
 	kindLease     = "lease"     // id
 	kindCompacted = "compacted" // revision
+	kindAppended  = "appended"  // id key data
+	kindDeleted   = "deleted"   // number key
 )
 
 // reports is all that one child told before it died.
@@ -25,6 +27,7 @@ type reports struct {
 	saw       int64            // newest revision acknowledged or watched
 	leases    []int64
 	compacted int64
+	sides     []sideChange // in the order of each key's
 }
 
 // change is one write; an empty value is a delete.
@@ -58,6 +61,11 @@ func readReports(pipe io.Reader, ready func()) (reports, error) {
 			r.leases = append(r.leases, n)
 		case kindCompacted:
 			r.compacted = n
+		case kindAppended:
+			key, data, _ := strings.Cut(rest, " ")
+			r.sides = append(r.sides, sideChange{key: key, id: n, data: data})
+		case kindDeleted:
+			r.sides = append(r.sides, sideChange{key: rest, deleted: int(n)})
 		}
 	}
 	return r, lines.Err()
