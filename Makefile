@@ -50,7 +50,7 @@ databases: ## See that PostgreSQL and MariaDB are installed, for tests; install 
 
 .PHONY: race
 race: databases ## Run the tests of the store and its endpoint under the race detector
-	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/... ./internal/metrics ./internal/tracing
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/... ./internal/metrics ./internal/tracing ./internal/peer
 
 # How many seeds "make simulate" takes, from which on.
 SEEDS ?= 20000

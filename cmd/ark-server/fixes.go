@@ -53,6 +53,8 @@ func (o *options) withFlag(e *server.Error) error {
 		return withClusterFix(withStandaloneFlag(err))
 	case server.SettingEndpointAddress:
 		return fmt.Errorf("--etcd-listen=%s: %w", o.etcdListen, err)
+	case server.SettingPeers:
+		return fmt.Errorf("--peer-listen=%s: %w", o.peerListen, err)
 	case server.SettingCluster:
 		if errors.Is(err, aggregated.ErrNotInCluster) {
 			return errors.New("--mode=aggregated: not running in a pod: name the cluster with --kubeconfig=file, or serve without one with --mode=standalone")

@@ -42,6 +42,9 @@ type options struct {
 	etcdListenKeyFile      string
 	etcdListenClientCAFile string
 
+	peerListen  string
+	peerAddress string
+
 	compactionInterval time.Duration
 	maxObjectSize      byteSize
 
@@ -134,6 +137,10 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.etcdListenKeyFile, "etcd-listen-key-file", "", "PEM `file` of that certificate's key")
 			fs.StringVar(&o.etcdListenClientCAFile, "etcd-listen-client-ca-file", "", "PEM `file` of the authority whose client certificates are accepted; needed beyond loopback")
 		}),
+		group("Replicas (PostgreSQL, MySQL, MariaDB)", func(fs *pflag.FlagSet) {
+			fs.StringVar(&o.peerListen, "peer-listen", "", "let the other replicas of the database find and call this one, at this `host:port`, over TLS with keys that they tell each other through the database; port 0 picks a free one")
+			fs.StringVar(&o.peerAddress, "peer-address", "", "`host:port` at which the others reach it (default that of --peer-listen)")
+		}),
 		group("Logging", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.logLevel, "log-level", o.logLevel, "`error|warn|info|debug`: the least severity that is logged")
 			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`: one record a line, as key=value or as a JSON object")
@@ -217,6 +224,7 @@ func (o *options) validate() error {
 	if o.etcdListenClientCAFile != "" && o.etcdListenCertFile == "" {
 		fault("etcd-listen-client-ca-file", o.etcdListenClientCAFile, "needs --etcd-listen-cert-file and --etcd-listen-key-file")
 	}
+	errs = append(errs, o.validatePeers())
 	if net.ParseIP(o.bindAddress) == nil {
 		fault("bind-address", o.bindAddress, "not an IP address; use 127.0.0.1, 0.0.0.0 for all of IPv4, or :: for all")
 	}

@@ -57,6 +57,7 @@ func (o *options) server(logs *logging) server.Options {
 		Mode:    server.Standalone{Names: o.tlsSANs, KeysDir: o.keys(), Kubeconfig: o.kubeconfig(), Name: o.serverName()},
 		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff,
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
+		Peers:     server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
 		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
 	}
 	if o.mode == modeAggregated {

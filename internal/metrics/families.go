@@ -31,6 +31,7 @@ type families struct {
 
 	build, certificate                  *family
 	httpConnections, connectionsRefused *family
+	peerMember, peerOthers, peerCalls   *family
 
 	unknownFields, undecodable, panics *family
 
@@ -47,7 +48,7 @@ type families struct {
 
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
-	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics}
+	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls}
 }
 
 func newFamilies() *families {
@@ -65,6 +66,9 @@ func newFamilies() *families {
 
 	f.httpConnections = add("ark_http_connections", gauge, "Connections of clients: unproven, on which no request has named a user yet; proven; and exempt, which are those of the front proxy.", "state")
 	f.connectionsRefused = add("ark_http_refused_total", counter, "Connections closed and requests refused to protect the server: total, there were --max-connections; address, there were --max-connections-per-address unproven ones; silent, no request came in time; requests, there were too many on one connection.", "reason")
+	f.peerMember = add("ark_peer_member", gauge, "1 while the other replicas can call this one. Only with --peer-listen.")
+	f.peerOthers = add("ark_peer_others", gauge, "Other replicas of the database that this one can call. Only with --peer-listen.")
+	f.peerCalls = add("ark_peer_calls_total", counter, "Calls of other replicas that have ended, by kind, call or stream, and result: ok; refused by the other's handler; gone, the other had left or this one; canceled by whoever waited; failed, the connection did not work. Only with --peer-listen.", "kind", "result")
 	f.unknownFields = add("ark_api_unknown_fields_total", counter, "How often an object was decoded with a field that this release does not know and keeps as it is, by the path of the field; other for those beyond the first hundred. The log names each once.", "resource", "field")
 
 	f.undecodable = add("ark_api_undecodable_objects_total", counter, "How often a stored object could not be decoded, by resource. The log names the key and what to do; the other objects are served.", "resource")

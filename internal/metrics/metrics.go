@@ -13,6 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/peer"
 )
 
 // Metrics are those of one server. Its methods may be called from any goroutine.
@@ -141,6 +142,21 @@ func (m *Metrics) Connections(stats func() connections.Stats) {
 		put(f.httpConnections, float64(s.Exempt), "exempt")
 		for _, r := range connections.Reasons {
 			put(f.connectionsRefused, float64(s.Refused[r]), string(r))
+		}
+	})
+}
+
+// Peers adds what this replica knows of the others.
+func (m *Metrics) Peers(stats func() peer.Stats) {
+	f := m.families
+	collect(m.registry, []*family{f.peerMember, f.peerOthers, f.peerCalls}, func(put putter) {
+		st := stats()
+		put(f.peerMember, boolean(st.Member))
+		put(f.peerOthers, float64(st.Others))
+		for k, kind := range peer.Kinds {
+			for r, result := range peer.Results {
+				put(f.peerCalls, float64(st.Calls[k][r]), kind, result)
+			}
 		}
 	})
 }

@@ -74,6 +74,22 @@ type Replica struct {
 	Reloads    int64   `json:"reloads"`
 	Looks      int64   `json:"looks"`
 	Failed     int64   `json:"looksFailed"`
+	// Peers are missing where the replicas do not call each other.
+	Peers *Peers `json:"peers,omitempty"`
+}
+
+// Peers are the replicas that can call each other. Self is missing while the others cannot call this one.
+type Peers struct {
+	Self   *Peer  `json:"self,omitempty"`
+	Others []Peer `json:"others"`
+}
+
+// Peer is one of them.
+type Peer struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name,omitempty"`
+	Address string    `json:"address"`
+	Joined  time.Time `json:"joined"`
 }
 
 // Commits are those with an unknown outcome.

@@ -15,7 +15,7 @@
 // internal/database, internal/etcdserver, internal/etcdserver/direct,
 // internal/memlimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
-// internal/mvcc/sqlite, internal/operation, internal/standalone, internal/tracing,
+// internal/mvcc/sqlite, internal/operation, internal/peer, internal/standalone, internal/tracing,
 // internal/version, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/apiserver and
 // k8s.io/component-base.
 package server

@@ -21,6 +21,8 @@ const (
 	SettingEndpointCertificate
 	SettingEndpointClientCA
 	SettingEndpointAddress
+	// SettingPeers is Options.Peers.
+	SettingPeers
 	// SettingCluster is Aggregated.Kubeconfig.
 	SettingCluster
 	// SettingMode is Options.Mode as a whole: the error is one of package standalone or aggregated.

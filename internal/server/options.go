@@ -24,6 +24,8 @@ type Options struct {
 	// Mode is Standalone or Aggregated, with the settings of that mode.
 	Mode    Mode
 	Storage StorageOptions
+	// Peers say how the replicas of one database reach each other.
+	Peers PeerOptions
 	// MaxObjectAdvice is how a user can have an object larger than Storage.MaxObjectBytes, as a
 	// clause with a verb.
 	MaxObjectAdvice string
@@ -42,6 +44,10 @@ type Options struct {
 	Verbosity    func() int
 	SetVerbosity func(string) error
 }
+
+// PeerOptions say where a replica listens for the others, as host:port, and at which address they reach
+// it, "" for the same; without a Listen there are no others.
+type PeerOptions struct{ Listen, Address string }
 
 // Kind is what keeps the data.
 type Kind string

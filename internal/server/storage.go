@@ -114,6 +114,16 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	s.metrics.Store(store, endpoint)
 	s.report = reporter(summary, store, endpoint)
 	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })
+	if o.Peers.Listen != "" {
+		group, err := joinPeers(ctx, o.Peers, store)
+		if err != nil {
+			return nil, about(SettingPeers, err)
+		}
+		s.closers = append(s.closers, group.Close)
+		s.metrics.Peers(group.Stats)
+		alone := s.report
+		s.report = func() operation.Report { return withPeers(alone(), group) }
+	}
 	s.etcd = func() error { return nil }
 	if address := o.Storage.Endpoint.Address; address != "" {
 		listener, err := etcdserver.Listen(address, config)

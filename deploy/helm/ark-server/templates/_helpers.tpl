@@ -166,6 +166,7 @@ containers:
       - --db-migrate={{ $s.migrate }}
       # The volume outlives containers, so one that starts again notices an older copy of the database.
       - --mark-dir=/tmp
+      - --peer-listen=[$(POD_IP)]:6444
       {{- end }}
       - --compaction-interval={{ .Values.ark.compactionInterval }}
       - --shutdown-delay-duration={{ .Values.ark.shutdown.delay }}
@@ -185,12 +186,24 @@ containers:
       {{- with .Values.ark.extraArgs }}
       {{- toYaml . | nindent 6 }}
       {{- end }}
-    {{- with .Values.ark.extraEnv }}
-    env: {{- toYaml . | nindent 6 }}
+    {{- if or (ne $s.driver "sqlite") .Values.ark.extraEnv }}
+    env:
+      {{- if ne $s.driver "sqlite" }}
+      - name: POD_IP
+        valueFrom: {fieldRef: {fieldPath: status.podIP}}
+      {{- end }}
+      {{- with .Values.ark.extraEnv }}
+      {{- toYaml . | nindent 6 }}
+      {{- end }}
     {{- end }}
     ports:
       - name: https
         containerPort: 6443
+      {{- if ne $s.driver "sqlite" }}
+      # Where the replicas call each other.
+      - name: peers
+        containerPort: 6444
+      {{- end }}
     # Whatever the database does, a restart would not help: liveness does not ask it.
     startupProbe:
       httpGet: {path: /livez, port: https, scheme: HTTPS}

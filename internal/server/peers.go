@@ -1,0 +1,39 @@
+package server
+
+import (
+	"context"
+	"net"
+	"os"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/operation"
+	"github.com/mckinsey/ark-server/internal/peer"
+)
+
+// joinPeers makes this process one of the replicas of its database.
+func joinPeers(ctx context.Context, o PeerOptions, store *mvcc.Store) (*peer.Group, error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	listener, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return nil, err
+	}
+	name, _ := os.Hostname() // a pod's is its name; without one the address has to do
+	return peer.Join(ctx, peer.Options{Store: store, Listener: listener, Address: o.Address, Name: name})
+}
+
+// withPeers adds the replicas to a report.
+func withPeers(r operation.Report, group *peer.Group) operation.Report {
+	of := func(m peer.Member) operation.Peer {
+		return operation.Peer{ID: m.ID, Name: m.Name, Address: m.Address, Joined: m.Joined}
+	}
+	r.Replica.Peers = &operation.Peers{Others: []operation.Peer{}}
+	if self, ok := group.Self(); ok {
+		own := of(self)
+		r.Replica.Peers.Self = &own
+	}
+	for _, m := range group.Others() {
+		r.Replica.Peers.Others = append(r.Replica.Peers.Others, of(m))
+	}
+	return r
+}
