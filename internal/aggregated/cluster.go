@@ -27,6 +27,9 @@ const (
 	// SubjectAccessReview for every user, verb and object not asked about lately.
 	clusterQPS   = 200
 	clusterBurst = 400
+	// accessQPS and accessBurst bound those about many rows at once, which must not hold up the others.
+	accessQPS   = 500
+	accessBurst = 1000
 	// reviewTimeout bounds one TokenReview or SubjectAccessReview.
 	reviewTimeout = 10 * time.Second
 	connectPoll   = time.Second

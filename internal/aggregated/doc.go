@@ -22,7 +22,7 @@
 // did; the server is ready only once its informers have synced; it is alive
 // whatever the cluster or the database does.
 //
-// The package may import internal/apis/ark/rules, internal/apiserver/assembly,
+// The package may import internal/access, internal/apis/ark/rules, internal/apiserver/assembly,
 // internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/storage,
 // internal/inprocess, internal/version, golang.org/x/sync, k8s.io/api,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.

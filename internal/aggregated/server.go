@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/mckinsey/ark-server/internal/access"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/inprocess"
@@ -20,6 +21,8 @@ type Server struct {
 	Generic *genericapiserver.GenericAPIServer
 	// InProcess makes clients of the server for other parts of the process.
 	InProcess *inprocess.Transport
+	// Access answers which rows users may see.
+	Access *access.Resolver
 
 	server *assembly.Server
 }
@@ -59,6 +62,10 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	if config.Generic.Authorization.Authorizer, err = newAuthorizer(client, o.AllowTTL, o.DenyTTL); err != nil {
 		return nil, err
 	}
+	rights, err := NewAccess(o.Cluster, o.AllowTTL, o.DenyTTL)
+	if err != nil {
+		return nil, err
+	}
 	if err := o.Audit.ApplyTo(config.Generic); err != nil {
 		return nil, fmt.Errorf("set up the audit log: %w", err)
 	}
@@ -69,7 +76,7 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Generic: server.Generic, InProcess: server.InProcess, server: server}, nil
+	return &Server{Generic: server.Generic, InProcess: server.InProcess, Access: rights, server: server}, nil
 }
 
 // Run serves until the context ends, then turns unready, drains what is in flight

@@ -17,7 +17,7 @@ var publicPaths = []string{
 }
 
 // newAuthorizer says who may do what: the group system:masters everything
-// (the server's own loopback client is in it), everybody the public paths. Who
+// (the server's own clients are in it), everybody the public paths. Who
 // is not allowed by any of the union's members is refused, so rules for other
 // users are one more member.
 func newAuthorizer(allowed []string) (authorizer.Authorizer, error) {

@@ -29,12 +29,13 @@
 //	pkg/apis/flowcontrol/install    the types of Priority and Fairness
 //	pkg/registry/flowcontrol        their objects, and what keeps the default ones
 //	pkg/generated/openapi           the schemas of these types
+//	pkg/registry/rbac/validation    the rules that roles grant
 //	pkg/controller/namespace        deletes what a deleted namespace holds
 //	pkg/controller/garbagecollector deletes what a deleted owner leaves behind
 //
 // Everything else is k8s.io/apiserver and k8s.io/client-go.
 //
-// The package may import internal/apis/ark, internal/apis/ark/rules,
+// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules,
 // internal/apiserver/assembly, internal/apiserver/storage, internal/inprocess,
 // internal/kubeconfig, internal/privatefile, internal/registry, k8s.io/api,
 // k8s.io/apiextensions-apiserver, k8s.io/apimachinery, k8s.io/apiserver,

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
+	"github.com/mckinsey/ark-server/internal/access"
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
@@ -52,6 +53,8 @@ type Server struct {
 	Generic *genericapiserver.GenericAPIServer
 	// InProcess makes clients of the server for other parts of the process.
 	InProcess *inprocess.Transport
+	// Access answers which rows users may see. A change of rights counts at once.
+	Access *access.Resolver
 
 	server     *assembly.Server
 	keys       *Keys
@@ -100,6 +103,10 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	if config.Generic.Authorization.Authorizer, err = newAuthorizer(o.allowed); err != nil {
 		return nil, err
 	}
+	rights, err := access.New(access.Options{Authorizer: config.Generic.Authorization.Authorizer})
+	if err != nil {
+		return nil, err
+	}
 	applyFairness(config.Generic, client, config.Informers, cmp.Or(o.seats, seats()))
 	if err := applyAdmission(config.Generic, client, config.Informers); err != nil {
 		return nil, err
@@ -129,7 +136,7 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	if err := installDefinitions(server.Generic, definitionsScheme); err != nil {
 		return nil, err
 	}
-	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, server: server, keys: keys}
+	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, Access: rights, server: server, keys: keys}
 	stored := storages{}
 	for version, paths := range server.Storage {
 		stored.add(schema.GroupVersion{Group: ark.GroupName, Version: version}, paths)
