@@ -50,7 +50,7 @@ databases: ## See that PostgreSQL and MariaDB are installed, for tests; install 
 
 .PHONY: race
 race: databases ## Run the tests of the store and its endpoint under the race detector
-	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/... ./internal/metrics ./internal/tracing ./internal/peer
+	CGO_ENABLED=1 go test -race $(TESTFLAGS) ./internal/mvcc/... ./internal/etcdserver/... ./internal/metrics ./internal/tracing ./internal/peer ./internal/inprocess ./internal/access
 
 # How many seeds "make simulate" takes, from which on.
 SEEDS ?= 20000
@@ -107,7 +107,7 @@ e2e-damage: ## Damage SQLite databases 400 times, and see that nothing acknowled
 .PHONY: e2e-heavy
 e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, which takes 20 minutes of processor time to build, once
 	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm kine
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./losses
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./access ./losses
 	cd e2e && go test $(TESTFLAGS) ./stop -run=TestStopBeforeAHungCluster -cluster
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
 

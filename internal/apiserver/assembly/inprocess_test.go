@@ -1,4 +1,4 @@
-package inprocess
+package assembly
 
 import (
 	"bytes"
@@ -21,6 +21,8 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	auditlog "k8s.io/apiserver/plugin/pkg/audit/log"
+
+	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
 // lines is what an audit log writes to.
@@ -66,7 +68,7 @@ func (l *lines) events(t *testing.T) []event {
 }
 
 // stockChain is the handler chain of a stock server around a handler, with an audit log.
-func stockChain(transport *Transport, log *lines, api http.Handler) http.Handler {
+func stockChain(transport *inprocess.Transport, log *lines, api http.Handler) http.Handler {
 	config := genericapiserver.NewConfig(serializer.NewCodecFactory(runtime.NewScheme()))
 	config.FeatureGate = utilfeature.DefaultFeatureGate
 	config.RequestInfoResolver = &apirequest.RequestInfoFactory{APIPrefixes: sets.NewString("apis", "api"), GrouplessAPIPrefixes: sets.NewString("api")}
@@ -82,13 +84,13 @@ func stockChain(transport *Transport, log *lines, api http.Handler) http.Handler
 // The audit log has a call as it has any other request: who, from this machine, with which program, and for whom a call was made that
 // is made while another is served.
 func TestAudit(t *testing.T) {
-	transport, log := New("ark-server/1"), &lines{}
+	transport, log := inprocess.New("ark-server/1"), &lines{}
 	defer transport.Close()
 	root, err := transport.As(&user.DefaultInfo{Name: "root", Groups: []string{user.SystemPrivilegedGroup}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	as, err := transport.As(alice)
+	as, err := transport.As(&user.DefaultInfo{Name: "alice", Groups: []string{"staff"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +113,7 @@ func TestAudit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	transport.ended.Wait() // the log is written at the end
+	transport.Close() // waits for the handlers, which write the log at their end
 	byURI := map[string]event{}
 	for _, e := range log.events(t) {
 		byURI[e.RequestURI] = e
@@ -137,7 +139,7 @@ func newGet(t *testing.T, outer *http.Request, path string) *http.Request {
 	if outer != nil {
 		ctx = outer.Context()
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, Host+path, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, inprocess.Host+path, nil)
 	if err != nil {
 		t.Error(err)
 	}
@@ -146,7 +148,7 @@ func newGet(t *testing.T, outer *http.Request, path string) *http.Request {
 
 // The stock limits hold.
 func TestLimits(t *testing.T) {
-	transport := New("test")
+	transport := inprocess.New("test")
 	defer transport.Close()
 	config := genericapiserver.NewConfig(serializer.NewCodecFactory(runtime.NewScheme()))
 	config.FeatureGate = utilfeature.DefaultFeatureGate
@@ -162,7 +164,7 @@ func TestLimits(t *testing.T) {
 		entered <- struct{}{}
 		<-release
 	}), config))
-	as, err := transport.As(alice)
+	as, err := transport.As(&user.DefaultInfo{Name: "alice", Groups: []string{"staff"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,5 @@
+// Package access asks a real kube-apiserver, by SubjectAccessReviews, which rows a thousand users with random roles may see: once
+// by internal/access, in bulk, and once for each row. It also takes rights away and gives new ones, and kills the kube-apiserver.
+//
+//	go test ./access -v
+package access
