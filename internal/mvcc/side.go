@@ -1,7 +1,10 @@
 package mvcc
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -117,4 +120,15 @@ type SidePage struct {
 	Rows []SideRow
 	// More says that there are rows beyond the last one.
 	More bool
+}
+
+// Sort brings the rows into the order of a page.
+func (p *SidePage) Sort(backward bool) {
+	slices.SortFunc(p.Rows, func(a, b SideRow) int {
+		order := cmp.Or(bytes.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID))
+		if backward {
+			return -order
+		}
+		return order
+	})
 }

@@ -84,6 +84,22 @@ func (m *marked) write(key string) {
 	}
 }
 
+// append opens the store, appends a side row, and closes it again. The mark knows it.
+func (m *marked) append(key string) {
+	m.t.Helper()
+	if err := m.open(); err != nil {
+		m.t.Fatal(err)
+	}
+	defer m.close()
+	ids, err := m.store.Side().Append(m.t.Context(), mvcc.SideRow{Table: "marked", Key: []byte(key)})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if have := m.mark(); have.Side != ids[0] || have.Writer == 0 {
+		m.t.Fatalf("the mark is %+v after id %d", have, ids[0])
+	}
+}
+
 func (m *marked) accept(store mark.StoreID) { m.AcceptDataLoss = &store }
 
 // bump moves the counter on by hand.
@@ -154,6 +170,18 @@ func TestServerMark(t *testing.T) {
 			m.refused("from before its counter was moved on")
 			m.change(func(have *mark.Mark) { have.Store-- })
 			m.write("f")
+
+			// Side rows have been lost, though no revision.
+			m.append("g")
+			m.change(func(have *mark.Mark) { have.Side++ })
+			m.refused("its side tables lack what had been acknowledged")
+			m.change(func(have *mark.Mark) { have.Side--; have.Writer++ })
+			m.refused("its side tables lack what had been acknowledged")
+			m.bump()
+			m.append("h")
+			// A release before knows nothing of them.
+			m.change(func(have *mark.Mark) { have.Side, have.Writer = 0, 0 })
+			m.write("i")
 
 			// Another database is no loss that can be accepted.
 			m.accept(written.Store + 1<<20)

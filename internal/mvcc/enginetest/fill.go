@@ -29,4 +29,13 @@ func Fill(t *testing.T, e mvcc.Engine) {
 		}
 		pos.Change++
 	}
+	for i := range 5 {
+		var rows []mvcc.SideRow
+		for j := range mvcc.MaxSideRows {
+			rows = append(rows, mvcc.SideRow{Table: "filled", Key: fmt.Appendf(nil, "k%d", j%100), Data: []byte("d"), Time: time.Now()})
+		}
+		if err := e.SideCommit(t.Context(), &mvcc.SideBatch{Writer: 1, Sequence: int64(i) + 1, Previous: int64(i), Ops: []*mvcc.SideOp{{Rows: rows}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -43,6 +43,17 @@ func TestGoneBack(t *testing.T) {
 	})
 }
 
+// TestSideGoneBack: what the side tables have lost is known.
+func TestSideGoneBack(t *testing.T) {
+	d := New(Options{})
+	enginetest.SideGoneBack(t, func() mvcc.Shared { return d.Replica(nil) }, func(after int64) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		clear(d.side.batches)
+		d.side.rows, d.side.newest = d.side.rows[:1], after
+	})
+}
+
 // TestMethods: every method of a store may be called beside every other one.
 func TestMethods(t *testing.T) {
 	enginetest.Methods(t, New(Options{}).Engine(nil))

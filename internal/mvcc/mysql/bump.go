@@ -90,6 +90,9 @@ func bump(ctx context.Context, cfg database.Config, conn *sql.Conn, by int64, on
 	if err := exactly(conn.ExecContext(ctx, skipStatement.Text, skipStatement.Args(append(at(), named.Arg("next", next))...)...)); err != nil {
 		return st, err
 	}
+	if _, err := conn.ExecContext(ctx, sideSkipStatement); err != nil {
+		return st, err
+	}
 	st.Change++
 	st.Store++
 	st.Batch = 0

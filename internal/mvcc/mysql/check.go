@@ -150,6 +150,7 @@ func checkTables(ctx context.Context, conn *sql.Conn) error {
 func checkRights(ctx context.Context, conn *sql.Conn) error {
 	for _, statement := range []string{
 		moveState.head + "(0,0)", fenceStatement, string(deleteStateStatement.Append(nil, literal, named.Arg("created", int64(0)))),
+		sideSkipStatement, insertSide.head + "(0,'','',0,0,'')",
 	} {
 		rows, err := conn.QueryContext(ctx, "EXPLAIN "+statement)
 		if err == nil {

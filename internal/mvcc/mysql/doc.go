@@ -10,6 +10,8 @@
 //	ark_lease       the leases, and for a while those that have gone.
 //	ark_counter     one row: the position, the compacted revision, the last batch.
 //	ark_pruning     one row: how far rows have been deleted.
+//	ark_side        the rows of side tables, by ids that only grow; ark_side_counter
+//	                has the newest, and ark_side_batch the newest batch of each writer.
 //	ark_maintainer  one row: the replica that expires leases and prunes.
 //	ark_schema      the migrations that the database has had.
 //
@@ -29,6 +31,10 @@
 // another row first and deletes rows that no writer touches. So there are no deadlocks
 // between replicas, and reads, which lock nothing, wait for nobody.
 //
+// Batches of side rows take turns at a counter of their own. Each inserts a record under its writer
+// and number: one whose number is not above its writer's newest is refused, so a batch that
+// was given up takes no effect; and a writer finds out what became of it.
+//
 // # Time
 //
 // Connecting and each statement are bounded by the configured timeout, waiting
@@ -38,7 +44,7 @@
 //
 // # Connections
 //
-// One writes, one prunes, two look at the counter and the leases, the others read the
+// One writes, one prunes and writes side tables, two look at the counter and the leases, the others read the
 // log. Each begins by reading the credentials anew, with binary quoting set (a
 // backslash means nothing), so values travel as they are. A server that has turned
 // read-only is left, and the next connection goes to whoever answers at the address.

@@ -97,6 +97,7 @@ func TestLimitedUser(t *testing.T) {
 	if size, err := store.Size(t.Context()); err != nil || size == 0 {
 		t.Error(size, err)
 	}
+	enginetest.SideWorks(t, e)
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -199,6 +200,7 @@ func TestNextSchema(t *testing.T) {
 	if mine, err := e.Maintain(t.Context(), time.Minute); err != nil || !mine {
 		t.Fatal(mine, err)
 	}
+	enginetest.SideWorks(t, e)
 	open(t, cfg).Close()
 	if st, err := Status(t.Context(), cfg); err != nil || st.Version != len(migrations)+1 || st.Demands != len(migrations) {
 		t.Errorf("%+v, %v", st, err)

@@ -36,6 +36,8 @@ func TestHotStatementsUseKeys(t *testing.T) {
 	first, end := rows.Span(3999, 4099)
 	span := []named.Argument{named.Arg("first", first), named.Arg("end", end)}
 	with := func(s named.Statement, args ...named.Argument) string { return string(s.Append(nil, literal, args...)) }
+	sideOf := []named.Argument{named.Arg("writer", int64(1)), named.Arg("seq", int64(5))}
+	sideSpan := []named.Argument{named.Arg("tbl", []byte("filled")), named.Arg("first", []byte("k5")), named.Arg("end", []byte("k6"))}
 	for _, tc := range []struct {
 		query string
 		args  []any
@@ -63,6 +65,10 @@ func TestHotStatementsUseKeys(t *testing.T) {
 		{with(advanceStatement, named.Arg("base_revision", int64(1)), named.Arg("base_change", int64(1)), named.Arg("base_batch", int64(1)), named.Arg("batch", int64(1)),
 			named.Arg("newest", int64(1)), named.Arg("revision", int64(1)), named.Arg("change", int64(1)), named.Arg("compacted", int64(1))), nil, "PRIMARY"},
 		{maintainStatement.Text, maintainStatement.Args(named.Arg("replica", 1), named.Arg("microseconds", 1)), "PRIMARY"},
+		{with(sideForget, append(sideOf, named.Arg("previous", int64(1)))...), nil, "PRIMARY"},
+		{with(sideResult, sideOf...), nil, "PRIMARY"},
+		{with(sideDeleted, sideOf...), nil, "PRIMARY"},
+		{with(sideCountQuery, sideSpan...), nil, "side_key"},
 	} {
 		explain(t, conn, tc.keys, tc.query, tc.args...)
 	}

@@ -69,10 +69,33 @@ ALTER TABLE ark_pruning ADD COLUMN unwitnessed BIGINT NOT NULL DEFAULT 0 COMMENT
 CREATE TABLE IF NOT EXISTS ark_writer (
 	writer BIGINT NOT NULL PRIMARY KEY COMMENT 'mvcc.WriterOf',
 	batch  BIGINT NOT NULL COMMENT 'its newest one up to the pruned revision'
-) §table§ COMMENT 'who wrote what has been pruned'`}}
+) §table§ COMMENT 'who wrote what has been pruned'`}, {Title: "add side tables", Demands: 1, SQL: `
+CREATE TABLE IF NOT EXISTS ark_side (
+	id    BIGINT         NOT NULL PRIMARY KEY COMMENT 'greater than that of every row before, of any table',
+	tbl   VARBINARY(32)  NOT NULL COMMENT 'the name of the side table',
+	§key§ VARBINARY(512) NOT NULL,
+	at    BIGINT         NOT NULL COMMENT 'milliseconds since 1970',
+	size  INT            NOT NULL COMMENT 'bytes of key and data',
+	data  LONGBLOB       NOT NULL,
+	KEY side_key (tbl, §key§, id),
+	KEY side_time (tbl, at, id)
+) §table§ COMMENT 'the rows of side tables';
+CREATE TABLE IF NOT EXISTS ark_side_counter (
+	one    TINYINT NOT NULL PRIMARY KEY,
+	newest BIGINT  NOT NULL COMMENT 'the newest id that was assigned'
+) §table§ COMMENT 'each batch of side rows begins here';
+INSERT IGNORE INTO ark_side_counter (one, newest) VALUES (1, 0);
+CREATE TABLE IF NOT EXISTS ark_side_batch (
+	writer  BIGINT NOT NULL,
+	seq     BIGINT NOT NULL COMMENT 'counts the attempts of the writer',
+	newest  BIGINT NOT NULL COMMENT 'the newest id that was assigned by then; 0 where the batch was given up',
+	deleted TEXT   NOT NULL COMMENT 'how many rows each of its deletes took, with a space behind each number',
+	PRIMARY KEY (writer, seq),
+	KEY newest (newest)
+) §table§ COMMENT 'the newest batch of each writer of side rows'`}}
 
 // ourTables are those that the migrations make.
-var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_counter", "ark_pruning", "ark_maintainer", "ark_writer"}
+var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_counter", "ark_pruning", "ark_maintainer", "ark_writer", "ark_side", "ark_side_counter", "ark_side_batch"}
 
 // tableList names them and the one that lists the migrations, in SQL.
 var tableList = "'ark_schema','" + strings.Join(ourTables, "','") + "'"

@@ -165,6 +165,7 @@ func TestHostileSettings(t *testing.T) {
 	if lc, err := e.LeaseChanges(t.Context(), -1); err != nil || len(lc.Set) != 20 {
 		t.Errorf("%d leases: %v", len(lc.Set), err)
 	}
+	enginetest.SideWorks(t, e)
 }
 
 // TestStatementBinlog: a server that cannot log our writes is refused at the start with the fix,

@@ -89,7 +89,13 @@ func (s server) bump(ctx context.Context, by int64, onlyNew bool) (mvcc.State, e
 		st.Store++
 		st.Batch = 0
 		st.Compacted, st.Pruned = st.Revision, st.Revision
-		_, err = tx.Exec(ctx, skipStatement.Text, skipStatement.Args(named.Arg("revision", st.Revision))...)
+		if _, err = tx.Exec(ctx, skipStatement.Text, skipStatement.Args(named.Arg("revision", st.Revision))...); err != nil || now.Version < sideVersion {
+			return err
+		}
+		if _, err = tx.Exec(ctx, takeCounter, e.side); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, sideSkipStatement.Text, sideSkipStatement.Args(named.Arg("by", mvcc.SideBump))...)
 		return err
 	})
 	return st, err

@@ -26,7 +26,7 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	}
 	defer conn.Release()
 	var wrote verdict
-	err = e.withCounter(ctx, func() error {
+	err = e.withLock(ctx, e.lock, func() error {
 		send := &pgx.Batch{}
 		send.Queue(takeCounter, e.lock)
 		e.queueWrite(send, b, &wrote)
@@ -38,15 +38,15 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	return wrote.err()
 }
 
-// withCounter calls take, which waits for the counter first, until it has not waited in vain or
-// there is no time left. A refusal of the lock means that nothing was done.
-func (e *Engine) withCounter(ctx context.Context, take func() error) error {
+// withLock calls take, which waits for an advisory lock first, such as the counter's, until it has not
+// waited in vain or there is no time left. A refusal of the lock means that nothing was done.
+func (e *Engine) withLock(ctx context.Context, lock int64, take func() error) error {
 	for {
 		err := take()
 		if code(err) != codeLockTimeout {
 			return err
 		}
-		e.evict(ctx)
+		e.evict(ctx, lock)
 		deadline, ok := ctx.Deadline()
 		if ctx.Err() != nil || ok && time.Until(deadline) < e.lockWait() {
 			return err
@@ -98,7 +98,7 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 // takeTurn begins a transaction that holds the counter, and says where it is.
 func (e *Engine) takeTurn(ctx context.Context, conn *pgxpool.Conn) (mvcc.Position, error) {
 	var r mvcc.Reading
-	err := e.withCounter(ctx, func() error {
+	err := e.withLock(ctx, e.lock, func() error {
 		send := &pgx.Batch{}
 		send.Queue(beginStatement)
 		send.Queue(takeCounter, e.lock)
@@ -150,14 +150,14 @@ func (e *Engine) failed(ctx context.Context, conn *pgxpool.Conn, err error) erro
 	return outcome(err)
 }
 
-// evict frees the counter of a session that holds it while its replica does not
+// evict frees a lock of a session that holds it while its replica does not
 // speak, such as one whose machine is frozen. It is called when the
-// counter could not be had in time.
-func (e *Engine) evict(ctx context.Context) {
+// lock could not be had in time.
+func (e *Engine) evict(ctx context.Context, lock int64) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
 	defer cancel()
 	var n int
-	err := e.upkeep.QueryRow(ctx, evictQuery.Text, evictQuery.Args(named.Arg("lock", e.lock), named.Arg("milliseconds", e.lockWait().Milliseconds()))...).Scan(&n)
+	err := e.upkeep.QueryRow(ctx, evictQuery.Text, evictQuery.Args(named.Arg("lock", lock), named.Arg("milliseconds", e.lockWait().Milliseconds()))...).Scan(&n)
 	if err == nil && n > 0 {
 		e.log.Warn("ended a session that held the counter without using it", "sessions", n)
 	}
@@ -176,7 +176,7 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 	var there bool
 	first, end := rows.Span(b.Base.Revision, b.After().Revision)
 	settle := settleStatement.Args(named.Arg("first", first), named.Arg("end", end), named.Arg("batch", b.ID))
-	err = e.withCounter(ctx, func() error {
+	err = e.withLock(ctx, e.lock, func() error {
 		send := &pgx.Batch{}
 		send.Queue(beginStatement)
 		send.Queue(takeCounter, e.lock)

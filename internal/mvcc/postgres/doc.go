@@ -11,6 +11,8 @@
 //	ark_meta        numbers: Change, the compacted revision, how far rows have
 //	                been deleted, and how far ended leases.
 //	ark_maintainer  the replica that expires leases and prunes.
+//	ark_side        the rows of side tables, by ids that only grow.
+//	ark_side_batch  the newest batch of each writer of side tables.
 //	ark_schema      the migrations that the database has had.
 //
 // Keys and values are bytea: exact bytes, compared bytewise whatever the
@@ -28,10 +30,16 @@
 //	InTurn        2, and what the caller reads in between
 //	Settle, Read  1
 //
+// Batches of side rows take turns by an advisory lock of their own, so ids grow in
+// the order of commits. Each inserts a record under its writer and number: one whose
+// number is not above its writer's newest is refused, so a batch that was given up takes no
+// effect; and a writer finds out what became of it. The record of
+// the batch before goes; one that all batches updated would leave a dead version each time.
+//
 // # Connections
 //
 // One writes, one listens, two look after the rest (pruning, the maintainer's hold,
-// unknown commits), and the others read. Credentials are read from their files for
+// unknown commits, writes to side tables), and the others read. Credentials are read from their files for
 // each new connection. Sessions set what the engine relies on, so the
 // server's defaults do not matter; only a pooler that changes servers between
 // transactions brings them back, and a batch is refused if they are unfit.

@@ -38,6 +38,13 @@ func TestShared(t *testing.T) {
 	})
 }
 
+func TestSide(t *testing.T) {
+	enginetest.Side(t, func(t *testing.T) func() mvcc.Engine {
+		cfg := shared.Database(t)
+		return func() mvcc.Engine { return open(t, cfg) }
+	})
+}
+
 // TestMethods: every method of two replicas may be called beside every other one.
 func TestMethods(t *testing.T) {
 	cfg := shared.Database(t)

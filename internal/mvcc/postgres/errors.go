@@ -14,6 +14,7 @@ import (
 // SQLSTATE codes, from PostgreSQL's appendix A.
 const (
 	codeReadOnly         = "25006"
+	codeDivision         = "22012"
 	codeBadAuthorization = "28000"
 	codeBadPassword      = "28P01"
 	codeNoDatabase       = "3D000"

@@ -51,8 +51,24 @@ func proxied(t *testing.T) (*Engine, *sqltest.Proxy) {
 	return e, p
 }
 
-// TestFrozenReplica: one that stops while it has the counter does not keep it.
+// TestFrozenReplica: one that stops while it has the counter, or the lock of the side tables, does not keep it.
 func TestFrozenReplica(t *testing.T) {
+	for name, tc := range map[string]struct {
+		lock  func(*Engine) int64
+		write func(*testing.T, *Engine) error
+	}{
+		"counter": {func(e *Engine) int64 { return e.lock }, func(t *testing.T, e *Engine) error {
+			return e.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v"))
+		}},
+		"side tables": {func(e *Engine) int64 { return e.side }, func(t *testing.T, e *Engine) error {
+			return e.SideCommit(t.Context(), &mvcc.SideBatch{Writer: 1, Sequence: 1, Ops: []*mvcc.SideOp{{Rows: []mvcc.SideRow{{Table: "frozen"}}}}})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { testFrozenReplica(t, tc.lock, tc.write) })
+	}
+}
+
+func testFrozenReplica(t *testing.T, lock func(*Engine) int64, write func(*testing.T, *Engine) error) {
 	cfg := shared.Database(t)
 	cfg.Timeout = 3 * time.Second
 	e := open(t, cfg)
@@ -64,7 +80,7 @@ func TestFrozenReplica(t *testing.T) {
 	defer frozen.Close(context.WithoutCancel(t.Context()))
 	// Half a batch: the server has taken the counter and waits for the rest.
 	pipeline := frozen.PgConn().StartPipeline(t.Context())
-	pipeline.SendQueryParams("SELECT pg_advisory_xact_lock("+strconv.FormatInt(e.lock, 10)+")", nil, nil, nil, nil)
+	pipeline.SendQueryParams("SELECT pg_advisory_xact_lock("+strconv.FormatInt(lock(e), 10)+")", nil, nil, nil, nil)
 	pipeline.SendFlushRequest()
 	if err := pipeline.Flush(); err != nil {
 		t.Fatal(err)
@@ -72,7 +88,7 @@ func TestFrozenReplica(t *testing.T) {
 	if _, err := pipeline.GetResults(); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Commit(t.Context(), enginetest.PutBatch(mvcc.Position{Revision: 1}, "k", "v")); err != nil {
+	if err := write(t, e); err != nil {
 		t.Fatal(err)
 	}
 	pipeline.SendPipelineSync()

@@ -41,7 +41,7 @@ func (e *Engine) hashSome(ctx context.Context) (int, error) {
 	}); err != nil || len(ids) == 0 {
 		return 0, err
 	}
-	err = e.withCounter(ctx, func() error {
+	err = e.withLock(ctx, e.lock, func() error {
 		send := &pgx.Batch{}
 		send.Queue(takeCounter, e.lock)
 		send.Queue(hashStatement.Text, hashStatement.Args(arguments(nil, hashed(ids, hashes))...)...)

@@ -129,7 +129,8 @@ func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 }
 
 const sizeQuery = `SELECT pg_total_relation_size('ark_log') + pg_total_relation_size('ark_state')
-	+ pg_total_relation_size('ark_lease') + pg_total_relation_size('ark_meta')`
+	+ pg_total_relation_size('ark_lease') + pg_total_relation_size('ark_meta')
+	+ pg_total_relation_size('ark_side') + pg_total_relation_size('ark_side_batch')`
 
 // Size implements mvcc.Engine.
 func (e *Engine) Size(ctx context.Context) (int64, error) {

@@ -35,10 +35,11 @@ type Engine struct {
 	log     *slog.Logger
 	replica int64 // tells this engine from the others
 	lock    int64 // the advisory lock that is the counter's
+	side    int64 // that of the side tables
 	channel string
 
 	writer  *pgxpool.Pool // Commit and InTurn; one connection
-	upkeep  *pgxpool.Pool // Prune, Maintain and Settle
+	upkeep  *pgxpool.Pool // Prune, Maintain, Settle, and writes to side tables
 	readers *pgxpool.Pool
 
 	listener *listener
@@ -123,13 +124,17 @@ func closeSession(ctx context.Context, conn *pgx.Conn) {
 func (e *Engine) identify(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, e.patience())
 	defer cancel()
-	var table int64
-	if err := conn.QueryRow(ctx, "SELECT 'ark_log'::regclass::oid::bigint").Scan(&table); err != nil {
+	var table, side int64
+	columns := named.Columns{
+		named.Col("'ark_log'::regclass::oid::bigint", &table),
+		named.Col("coalesce(to_regclass('ark_side')::oid::bigint, 0)", &side), // before a migration there is none
+	}
+	if err := conn.QueryRow(ctx, "SELECT "+columns.String()).Scan(columns.Into()...); err != nil {
 		return fmt.Errorf("find the log: %w", err)
 	}
 	// Advisory locks and channels are the database's own; several logs may
 	// share it in schemas of their own.
-	e.lock = 0x41524b73<<32 | table
+	e.lock, e.side = 0x41524b73<<32|table, 0x41524b73<<32|side
 	e.channel = fmt.Sprintf("ark_log_%d", table)
 	return nil
 }

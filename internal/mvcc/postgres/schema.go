@@ -65,17 +65,47 @@ INSERT INTO ark_meta VALUES             -- besides rows 'writer N': the newest b
 	('witnessed', 0),                    -- what 'pruned' was when writers were last recorded
 	('unwitnessed', 0)                   -- the writers of revisions up to this one are not recorded
 ON CONFLICT DO NOTHING;
+`}, {Title: "add side tables", Demands: 1, SQL: `
+CREATE TABLE ark_side (
+	id   bigint PRIMARY KEY,             -- greater than that of every row before, of any table
+	tbl  text   COLLATE "C" NOT NULL,    -- the name of the side table
+	key  bytea  NOT NULL,
+	at   bigint NOT NULL,                -- milliseconds since 1970
+	data bytea  NOT NULL
+);
+CREATE INDEX ark_side_key ON ark_side (tbl, key, id);
+CREATE INDEX ark_side_time ON ark_side (tbl, at, id);
+CREATE TABLE ark_side_batch (            -- the newest batch of each writer
+	writer  bigint NOT NULL,
+	seq     bigint NOT NULL,             -- counts its attempts
+	newest  bigint NOT NULL,             -- the newest id that was assigned by then; 0 where the batch was given up
+	deleted text   NOT NULL,             -- how many rows each of its deletes took, with a space behind each number
+	PRIMARY KEY (writer, seq)
+);
+CREATE INDEX ark_side_batch_newest ON ark_side_batch (newest);
+DO $$                                    -- who may use the log may use these
+DECLARE role text;
+BEGIN
+	FOR role IN SELECT DISTINCT a.grantee::regrole::text FROM pg_class c, aclexplode(c.relacl) a
+		WHERE c.oid = 'ark_log'::regclass AND a.privilege_type = 'INSERT' AND a.grantee NOT IN (0, c.relowner)
+	LOOP
+		EXECUTE 'GRANT SELECT, INSERT, UPDATE, DELETE ON ark_side, ark_side_batch TO ' || role;
+	END LOOP;
+END $$;
 `}}
+
+// sideVersion is the first schema version with side tables.
+const sideVersion = 4
 
 // migrateLock keeps migrations apart: a transaction-level advisory lock.
 const migrateLock = 0x41524b_73_00000001
 
 // ourTables are those that the migrations make.
-var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_meta", "ark_maintainer"}
+var ourTables = []string{"ark_log", "ark_state", "ark_lease", "ark_meta", "ark_maintainer", "ark_side", "ark_side_batch"}
 
 // Grants is what the role that the server runs as needs, once another has
 // migrated. The role's name follows.
-const Grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON ark_log, ark_state, ark_lease, ark_meta, ark_maintainer TO"
+const Grants = "GRANT SELECT, INSERT, UPDATE, DELETE ON ark_log, ark_state, ark_lease, ark_meta, ark_maintainer, ark_side, ark_side_batch TO"
 
 // ours is the schema that the engine works with.
 var ours = schema.Schema{Migrations: migrations, Who: "a role that may create tables", Grant: Grants + " the role of the server"}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/enginetest"
@@ -93,6 +94,7 @@ func TestNewerSchema(t *testing.T) {
 		if mine, err := e.Maintain(t.Context(), time.Minute); err != nil || !mine {
 			t.Fatal(mine, err)
 		}
+		enginetest.SideWorks(t, e)
 	}
 	everything()
 	conn, err := newServer(cfg).connect(t.Context())
@@ -102,7 +104,7 @@ func TestNewerSchema(t *testing.T) {
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	known := len(migrations)
 	add := ""
-	for _, table := range []string{"ark_log", "ark_state", "ark_lease", "ark_meta", "ark_maintainer"} {
+	for _, table := range ourTables {
 		add += "ALTER TABLE " + table + " ADD COLUMN note text;"
 	}
 	future := append(slices.Clone(migrations), schema.Migration{Title: "add columns", Demands: known, SQL: add})
@@ -177,6 +179,7 @@ func TestLimitedRole(t *testing.T) {
 	a, b := open(t, cfg), open(t, cfg)
 	defer a.Close()
 	defer b.Close()
+	enginetest.SideWorks(t, a)
 	at := mvcc.Position{Revision: 1}
 	batch := enginetest.PutBatch(at, "k", "v")
 	batch.Leases = []mvcc.Lease{{ID: 1, TTL: 1}}
@@ -339,6 +342,7 @@ func TestServerDefaults(t *testing.T) {
 	if err := e.Commit(t.Context(), enginetest.PutBatch(at, "k", "v")); err != nil {
 		t.Fatal(err)
 	}
+	enginetest.SideWorks(t, e)
 	// As after a pooler has changed servers.
 	conn, err = e.writer.Acquire(t.Context())
 	if err != nil {
@@ -354,6 +358,27 @@ func TestServerDefaults(t *testing.T) {
 	}
 	if now := enginetest.PositionOf(t, e); now != at {
 		t.Errorf("at %+v, want %+v", now, at)
+	}
+	var unfit []*pgxpool.Conn
+	for range upkeepConnections {
+		conn, err := e.upkeep.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		unfit = append(unfit, conn)
+		if _, err := conn.Exec(t.Context(), "RESET default_transaction_isolation"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, conn := range unfit {
+		conn.Release()
+	}
+	row := &mvcc.SideBatch{Writer: 1, Sequence: 1, Ops: []*mvcc.SideOp{{Rows: []mvcc.SideRow{{Table: "unfit"}}}}}
+	if err := e.SideCommit(t.Context(), row); !errors.Is(err, errUnfit) || errors.Is(err, mvcc.ErrUnknownOutcome) {
+		t.Errorf("side rows: got %v, want a refusal", err)
+	}
+	if n, err := e.SideCount(t.Context(), mvcc.SidePrefix("unfit", nil)); err != nil || n != 0 {
+		t.Errorf("%d side rows, %v", n, err)
 	}
 }
 

@@ -1,11 +1,8 @@
 package sqlite
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -83,13 +80,7 @@ func (e *Engine) SidePage(ctx context.Context, q *mvcc.SideQuery) (page mvcc.Sid
 	if err := found.Err(); err != nil {
 		return page, fmt.Errorf("read the side table %s: %w", q.Table, err)
 	}
-	slices.SortFunc(page.Rows, func(a, b mvcc.SideRow) int {
-		order := cmp.Or(bytes.Compare(a.Key, b.Key), cmp.Compare(a.ID, b.ID))
-		if q.Backward {
-			return -order
-		}
-		return order
-	})
+	page.Sort(q.Backward)
 	page.More = len(page.Rows) < there
 	return page, nil
 }
