@@ -18,8 +18,8 @@ import (
 // name no other storage.
 type serving struct {
 	admin *rest.Config
-	// stop ends the server and waits for that. It may be called twice.
-	stop func()
+	// stop ends the server, waits for that and returns what it logged. It may be called twice.
+	stop func() string
 }
 
 func startServing(t *testing.T, args ...string) *serving {
@@ -40,14 +40,15 @@ func startServing(t *testing.T, args ...string) *serving {
 		defer close(ended)
 		code = run(ctx, args, stdout, &stderr)
 	}()
-	s := &serving{stop: func() {
+	s := &serving{stop: func() string {
 		cancel()
 		<-ended
 		if code != 0 {
 			t.Errorf("exit code %d: %s", code, stderr.String())
 		}
+		return stderr.String()
 	}}
-	t.Cleanup(s.stop)
+	t.Cleanup(func() { s.stop() })
 	select {
 	case <-seen:
 	case <-ended:
@@ -60,6 +61,17 @@ func startServing(t *testing.T, args ...string) *serving {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// A server that starts, serves and stops has nothing to warn of.
+func TestNothingToWarnOf(t *testing.T) {
+	s := startServing(t)
+	if code, body := request(t, s.admin, "GET", "/apis/ark.mckinsey.com/v1alpha1/agents", ""); code != 200 {
+		t.Errorf("%d %s", code, body)
+	}
+	if logged := s.stop(); logged != "" {
+		t.Errorf("it logged:\n%s", logged)
+	}
 }
 
 // request sends one request and returns the status and the body.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
 	"k8s.io/apiserver/pkg/registry/generic"
@@ -71,6 +72,7 @@ func fairnessStorage(options generic.RESTOptionsGetter) (map[string]rest.Storage
 
 func installFairness(server *genericapiserver.GenericAPIServer, resources map[string]rest.Storage) error {
 	group := genericapiserver.NewDefaultAPIGroupInfo(flowcontrolv1.GroupName, legacyscheme.Scheme, legacyscheme.ParameterCodec, legacyscheme.Codecs)
+	group.PrioritizedVersions = []schema.GroupVersion{flowcontrolv1.SchemeGroupVersion} // the scheme has older ones, too
 	group.VersionedResourcesStorageMap = map[string]map[string]rest.Storage{flowcontrolv1.SchemeGroupVersion.Version: resources}
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return fmt.Errorf("install %s: %w", flowcontrolv1.GroupName, err)
