@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,40 +11,25 @@ import (
 // TestLibrariesLog: what the Kubernetes libraries log keeps its severity, and so is seen or not
 // as what the server itself logs.
 func TestLibrariesLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "log")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	stderr, ours := os.Stderr, slog.Default()
-	os.Stderr = f
-	defer func() {
-		os.Stderr = stderr
-		slog.SetDefault(ours)
-		klog.ClearLogger()
-		f.Close()
-	}()
-	o := newOptions()
-	o.logLevel = "warn"
-	if _, err := setUpLogging(o); err != nil {
-		t.Fatal(err)
-	}
-	klog.Infof("not %s", "shown")
-	klog.V(4).Info("not shown")
-	klog.InfoS("not shown")
-	klog.Warningf("a [warning] %d", 1)
-	klog.Warningln("with", "two words")
-	klog.Errorf("an %s", "error")
-	klog.ErrorS(errors.New("cause"), "structured", "key", "value")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := logged(t, func() {
+		o := newOptions()
+		o.logLevel = "warn"
+		if _, err := setUpLogging(o); err != nil {
+			t.Fatal(err)
+		}
+		klog.Infof("not %s", "shown")
+		klog.V(4).Info("not shown")
+		klog.InfoS("not shown")
+		klog.Warningf("a [warning] %d", 1)
+		klog.Warningln("with", "two words")
+		klog.Errorf("an %s", "error")
+		klog.ErrorS(errors.New("cause"), "structured", "key", "value")
+	})
 	want := []string{
 		`level=WARN msg="a [warning] 1"`, `level=WARN msg="with two words"`,
 		`level=ERROR msg="an error"`, `level=ERROR msg=structured err=cause key=value`,
 	}
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) != len(want) {
 		t.Fatalf("got\n%s", text)
 	}

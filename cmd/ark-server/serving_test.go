@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,14 +14,15 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 )
 
 // serving is a whole server, standalone, on SQLite in a temporary folder where the arguments
 // name no other storage.
 type serving struct {
 	admin *rest.Config
-	// stop ends the server, waits for that and returns what it logged. It may be called twice.
-	stop func() string
+	// stop ends the server and waits for that. It may be called twice.
+	stop func()
 }
 
 func startServing(t *testing.T, args ...string) *serving {
@@ -40,15 +43,14 @@ func startServing(t *testing.T, args ...string) *serving {
 		defer close(ended)
 		code = run(ctx, args, stdout, &stderr)
 	}()
-	s := &serving{stop: func() string {
+	s := &serving{stop: func() {
 		cancel()
 		<-ended
 		if code != 0 {
 			t.Errorf("exit code %d: %s", code, stderr.String())
 		}
-		return stderr.String()
 	}}
-	t.Cleanup(func() { s.stop() })
+	t.Cleanup(s.stop)
 	select {
 	case <-seen:
 	case <-ended:
@@ -65,13 +67,40 @@ func startServing(t *testing.T, args ...string) *serving {
 
 // A server that starts, serves and stops has nothing to warn of.
 func TestNothingToWarnOf(t *testing.T) {
-	s := startServing(t)
-	if code, body := request(t, s.admin, "GET", "/apis/ark.mckinsey.com/v1alpha1/agents", ""); code != 200 {
-		t.Errorf("%d %s", code, body)
-	}
-	if logged := s.stop(); logged != "" {
+	logged := logged(t, func() {
+		s := startServing(t)
+		if code, body := request(t, s.admin, "GET", "/apis/ark.mckinsey.com/v1alpha1/agents", ""); code != 200 {
+			t.Errorf("%d %s", code, body)
+		}
+		s.stop()
+	})
+	if logged != "" {
 		t.Errorf("it logged:\n%s", logged)
 	}
+}
+
+// logged returns what goes into the log, which is the process's.
+func logged(t *testing.T, do func()) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "log")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, ours := os.Stderr, slog.Default()
+	os.Stderr = f
+	defer func() {
+		os.Stderr = stderr
+		slog.SetDefault(ours)
+		klog.ClearLogger()
+		f.Close()
+	}()
+	do()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // request sends one request and returns the status and the body.
