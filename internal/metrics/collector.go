@@ -90,6 +90,7 @@ func (c *storeCollector) collectStore(put putter, st mvcc.Stats) {
 	put(f.queue, float64(st.Queue))
 	put(f.maintainer, boolean(st.Maintains))
 	put(f.failing, boolean(!st.Writes.Since.IsZero()), "write")
+	put(f.failing, boolean(!st.SideWrites.Since.IsZero()), "side_write")
 	put(f.failing, boolean(!st.Reads.Since.IsZero()), "read")
 	for r, name := range resultNames {
 		put(f.batches, float64(c.batches[r].Load()), name)

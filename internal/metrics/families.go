@@ -95,7 +95,7 @@ func newFamilies() *families {
 	f.batchRevisions = add("ark_store_batch_revisions", histogram, "Revisions in a committed batch.")
 	f.unknown = add("ark_store_unknown_commits_total", counter, "Commits whose outcome was unknown and has been looked up: landed or lost.", "outcome")
 	f.doubt = add("ark_store_commit_in_doubt", gauge, "1 while there is a commit with an unknown outcome, and so nothing can be written.")
-	f.failing = add("ark_store_failing", gauge, "1 from a failure of the database until the next success: write, which is committing, or read, which is reading the counter of a shared database. The log and /debug/store name the cause.", "operation")
+	f.failing = add("ark_store_failing", gauge, "1 from a failure of the database until the next success: write, which is committing, side_write, which is committing rows of side tables, or read, which is reading the counter of a shared database. The log and /debug/store name the cause.", "operation")
 	f.looks = add("ark_store_looks_total", counter, "Looks at the counter of a shared database: ok or failed.", "result")
 	f.reloads = add("ark_store_reloads_total", counter, "How often this replica had been away for so long that it had to load the whole state again.")
 

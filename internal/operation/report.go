@@ -16,16 +16,18 @@ type Report struct {
 	Replica  Replica  `json:"replica"`
 	// Keys is the number of live keys, LogRows an upper estimate of the rows in the log, Queue the
 	// number of writes that wait.
-	Writes   Outage             `json:"writes"`
-	Reads    Outage             `json:"reads"`
-	Keys     int                `json:"keys"`
-	LogRows  int64              `json:"logRows"`
-	Queue    int                `json:"queue"`
-	Commits  Commits            `json:"commits"`
-	Pools    []Pool             `json:"pools"`
-	Leases   Leases             `json:"leases"`
-	Watches  Watches            `json:"watches"`
-	Requests map[string]Results `json:"requests"`
+	Writes Outage `json:"writes"`
+	// SideWrites is the outage of committing rows of side tables.
+	SideWrites Outage             `json:"sideWrites"`
+	Reads      Outage             `json:"reads"`
+	Keys       int                `json:"keys"`
+	LogRows    int64              `json:"logRows"`
+	Queue      int                `json:"queue"`
+	Commits    Commits            `json:"commits"`
+	Pools      []Pool             `json:"pools"`
+	Leases     Leases             `json:"leases"`
+	Watches    Watches            `json:"watches"`
+	Requests   map[string]Results `json:"requests"`
 }
 
 // Outage says whether the database does one kind of work, and what its last failure was.
@@ -161,7 +163,7 @@ func NewReport(build Build, storage string, store *mvcc.Store, endpoint *etcdser
 			Shared: st.Shared, Maintainer: st.Maintains, Behind: st.Behind.Seconds(),
 			Reloads: st.Reloads, Looks: st.Looks, Failed: st.FailedLooks,
 		},
-		Writes: newOutage(st.Writes), Reads: newOutage(st.Reads),
+		Writes: newOutage(st.Writes), SideWrites: newOutage(st.SideWrites), Reads: newOutage(st.Reads),
 		Keys: st.Keys, LogRows: st.LogRows(), Queue: st.Queue,
 		Commits:  Commits{InDoubt: st.Doubt, Landed: st.Landed, Lost: st.Lost},
 		Pools:    []Pool{},

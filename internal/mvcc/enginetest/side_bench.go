@@ -1,7 +1,6 @@
 package enginetest
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"slices"
@@ -15,107 +14,152 @@ import (
 
 var sideBenchRows = flag.Int("side.rows", 100_000, "how many side rows BenchmarkSide writes, pages and deletes")
 
-// BenchSide measures the writers of a store by themselves, then while side rows are written, paged and deleted,
-// and by themselves again. It reports how many times as long the 99th percentile of their writes becomes, and
-// the median.
+// sideSlice is how long the writers are measured by themselves, and then beside side rows, in turn: so what else the
+// machine does bears on both.
+const sideSlice = 2 * time.Second
+
+// BenchSide measures the writers of a store by themselves and while side rows are written, paged and deleted. It
+// reports how many times as long the 99th percentile of their writes becomes, and the median.
 func BenchSide(b *testing.B, e mvcc.Engine) {
 	s, err := mvcc.Open(b.Context(), e, mvcc.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	// measure runs the writers until stop is closed.
-	next := atomic.Int64{}
-	measure := func(stop <-chan struct{}) []time.Duration {
-		var mu sync.Mutex
-		var took []time.Duration
-		var writing sync.WaitGroup
-		for w := range 8 {
-			writing.Go(func() {
-				var mine []time.Duration
-				value := make([]byte, 1024)
-				for i := 0; ; i++ {
-					select {
-					case <-stop:
-						mu.Lock()
-						took = append(took, mine...)
-						mu.Unlock()
-						return
-					default:
-					}
-					begin := time.Now()
-					key := fmt.Appendf(nil, "/bench/%d/%d", w, next.Add(1)%1000)
-					if _, err := s.Txn(b.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: key, Value: value}}}, mvcc.Actor{}); err != nil {
-						b.Error(err)
-						return
-					}
-					mine = append(mine, time.Since(begin))
-				}
-			})
-		}
-		writing.Wait()
-		slices.Sort(took)
-		return took
-	}
-	alone := func() []time.Duration {
-		stop := make(chan struct{})
-		time.AfterFunc(4*time.Second, func() { close(stop) })
-		return measure(stop)
-	}
-	p := func(took []time.Duration, percent int) float64 { return float64(took[len(took)*percent/100]) }
 	for range b.N {
-		before := alone()
-		stop := make(chan struct{})
-		var sideTook time.Duration
+		load := &sideLoad{b: b, s: s.Side(), total: *sideBenchRows}
+		load.gate.Lock()
+		done := make(chan struct{})
 		go func() {
-			defer close(stop)
-			begin := time.Now()
-			sideLoad(b, s.Side(), *sideBenchRows)
-			sideTook = time.Since(begin)
+			defer close(done)
+			load.run()
 		}()
-		during := measure(stop)
-		after := alone()
-		base := func(percent int) float64 { return (p(before, percent) + p(after, percent)) / 2 }
-		b.Logf("alone p50 %.2f and %.2f ms, p99 %.2f and %.2f ms; beside %d side rows in %s p50 %.2f ms, p99 %.2f ms",
-			p(before, 50)/1e6, p(after, 50)/1e6, p(before, 99)/1e6, p(after, 99)/1e6, *sideBenchRows, sideTook.Round(time.Millisecond), p(during, 50)/1e6, p(during, 99)/1e6)
-		b.ReportMetric(p(during, 99)/base(99), "p99-ratio")
-		b.ReportMetric(p(during, 50)/base(50), "p50-ratio")
-		b.ReportMetric(float64(*sideBenchRows)/sideTook.Seconds(), "side-rows/s")
+		m := &storeLoad{b: b, s: s}
+		m.start()
+		var busy time.Duration
+		for running := true; running; {
+			time.Sleep(sideSlice)
+			begin := time.Now()
+			m.beside.Store(true)
+			load.gate.Unlock()
+			select {
+			case <-done:
+				running = false
+			case <-time.After(sideSlice):
+				load.gate.Lock()
+			}
+			m.beside.Store(false)
+			busy += time.Since(begin)
+		}
+		m.stop()
+		p := func(beside bool, percent int) float64 {
+			return float64(m.took[beside][len(m.took[beside])*percent/100]) / 1e6
+		}
+		b.Logf("alone p50 %.2f ms, p99 %.2f ms in %d writes; beside %d side rows in %s p50 %.2f ms, p99 %.2f ms in %d writes",
+			p(false, 50), p(false, 99), len(m.took[false]), *sideBenchRows, busy.Round(time.Millisecond), p(true, 50), p(true, 99), len(m.took[true]))
+		b.ReportMetric(p(true, 99)/p(false, 99), "p99-ratio")
+		b.ReportMetric(p(true, 50)/p(false, 50), "p50-ratio")
+		b.ReportMetric(float64(*sideBenchRows)/busy.Seconds(), "side-rows/s")
 	}
 }
 
-// sideLoad appends rows, pages through them meanwhile, and deletes them, each to the end.
-func sideLoad(b *testing.B, s mvcc.SideTables, total int) {
+// storeLoad is eight writers of a store.
+type storeLoad struct {
+	b       *testing.B
+	s       *mvcc.Store
+	beside  atomic.Bool // side rows are written now
+	end     chan struct{}
+	writing sync.WaitGroup
+	mu      sync.Mutex
+	took    map[bool][]time.Duration // by beside
+}
+
+func (m *storeLoad) start() {
+	m.end, m.took = make(chan struct{}), map[bool][]time.Duration{}
+	for w := range 8 {
+		m.writing.Go(func() {
+			took := map[bool][]time.Duration{}
+			value := make([]byte, 1024)
+			for i := 0; ; i++ {
+				select {
+				case <-m.end:
+					m.mu.Lock()
+					defer m.mu.Unlock()
+					for beside, mine := range took {
+						m.took[beside] = append(m.took[beside], mine...)
+					}
+					return
+				default:
+				}
+				begin, beside := time.Now(), m.beside.Load()
+				if _, err := m.s.Txn(m.b.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: fmt.Appendf(nil, "/bench/%d/%d", w, i%1000), Value: value}}}, mvcc.Actor{}); err != nil {
+					m.b.Error(err)
+					return
+				}
+				took[beside] = append(took[beside], time.Since(begin))
+			}
+		})
+	}
+}
+
+func (m *storeLoad) stop() {
+	close(m.end)
+	m.writing.Wait()
+	for beside := range m.took {
+		slices.Sort(m.took[beside])
+	}
+}
+
+// sideLoad appends rows, pages through them meanwhile, and deletes them, each to the end. It stops while the gate is
+// locked.
+type sideLoad struct {
+	b     *testing.B
+	s     mvcc.SideTables
+	total int
+	gate  sync.RWMutex
+}
+
+// pass waits for the gate, and does one thing.
+func (l *sideLoad) pass(do func() error) bool {
+	l.gate.RLock()
+	defer l.gate.RUnlock()
+	if err := do(); err != nil {
+		l.b.Error(err)
+		return false
+	}
+	return true
+}
+
+func (l *sideLoad) run() {
 	const writers, call, keys = 8, 20, 100
-	ctx, cancel := context.WithCancel(b.Context())
-	defer cancel()
+	ctx, end := l.b.Context(), make(chan struct{})
 	var paging, writing, deleting sync.WaitGroup
 	paging.Go(func() {
-		q := mvcc.SideQuery{SideSpan: mvcc.SidePrefix("bench", nil)}
-		for ctx.Err() == nil {
-			page, err := s.Page(ctx, q)
-			if err != nil {
-				if ctx.Err() == nil {
-					b.Error(err)
-				}
+		q := mvcc.SideQuery{SideSpan: mvcc.SidePrefix("bench", nil), Limit: 100}
+		for {
+			select {
+			case <-end:
 				return
+			case <-time.After(10 * time.Millisecond):
 			}
-			q.After = nil
-			if page.More {
-				q.After = page.Rows[len(page.Rows)-1].Cursor()
-			}
-			time.Sleep(5 * time.Millisecond)
+			l.pass(func() error {
+				page, err := l.s.Page(ctx, q)
+				q.After = nil
+				if page.More {
+					q.After = page.Rows[len(page.Rows)-1].Cursor()
+				}
+				return err
+			})
 		}
 	})
 	for w := range writers {
 		writing.Go(func() {
-			for i := range total / writers / call {
+			for i := range l.total / writers / call {
 				var rows []mvcc.SideRow
 				for j := range call {
 					rows = append(rows, mvcc.SideRow{Table: "bench", Key: fmt.Appendf(nil, "ns\x00c%d", (i+w*7)%keys), Data: fmt.Appendf(nil, "%0500d", j)})
 				}
-				if _, err := s.Append(ctx, rows...); err != nil {
-					b.Error(err)
+				if !l.pass(func() error { return second(l.s.Append(ctx, rows...)) }) {
 					return
 				}
 			}
@@ -125,14 +169,18 @@ func sideLoad(b *testing.B, s mvcc.SideTables, total int) {
 	for k := range writers {
 		deleting.Go(func() {
 			for i := k; i < keys; i += writers {
-				if _, _, err := deleteAll(ctx, s, mvcc.SideKey("bench", fmt.Appendf(nil, "ns\x00c%d", i)), time.Time{}, 100); err != nil {
-					b.Error(err)
-					return
+				for more := true; more; {
+					if !l.pass(func() (err error) {
+						_, more, err = l.s.Delete(ctx, mvcc.SideKey("bench", fmt.Appendf(nil, "ns\x00c%d", i)), time.Time{}, 100)
+						return err
+					}) {
+						return
+					}
 				}
 			}
 		})
 	}
 	deleting.Wait()
-	cancel()
+	close(end)
 	paging.Wait()
 }

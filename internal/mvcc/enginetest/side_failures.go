@@ -17,16 +17,6 @@ import (
 // sideMarker is what a proxy looks for.
 const sideMarker = "marker-key"
 
-// sideCount is how many rows a key has.
-func sideCount(t *testing.T, s mvcc.SideTables, key string) int {
-	t.Helper()
-	n, err := s.Count(t.Context(), mvcc.SideKey("cut", []byte(key)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return int(n)
-}
-
 // SideCutConnection: what is lost on the way to the server or back is found out, and sent again where it was lost on
 // its way: each call succeeds, once. The engine reaches its server through the proxy.
 func SideCutConnection(t *testing.T, p *sqltest.Proxy, e mvcc.Shared) {

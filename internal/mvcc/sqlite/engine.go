@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
@@ -64,6 +63,7 @@ type Engine struct {
 	sealRow                  statement
 	appendSide, putSideTable statement
 	deleteSide               map[bool]*statement // by whether in the order of time
+	pageSide                 map[bool]*sql.Stmt  // of the readers, by whether backward
 }
 
 var _ mvcc.Engine = (*Engine)(nil)
@@ -109,8 +109,7 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	if err := e.checkpointer.restart(e.writer); err != nil {
 		return classify(err, false)
 	}
-	begin := time.Now()
-	defer func() { e.side.stored(begin) }()
+	defer e.side.join.stored()
 	if joined, err := e.commitWithSide(ctx, b); joined {
 		return err
 	}
@@ -315,6 +314,9 @@ func (e *Engine) Close() error {
 	}
 	if inUse {
 		errs = append(errs, e.guard.close())
+	}
+	for _, stmt := range e.pageSide {
+		errs = append(errs, stmt.Close())
 	}
 	if e.readers != nil {
 		errs = append(errs, e.readers.Close())

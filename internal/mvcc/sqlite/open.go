@@ -228,6 +228,14 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 		return err
 	}
 	e.readers.SetMaxOpenConns(8)
+	e.pageSide = map[bool]*sql.Stmt{}
+	for backward, query := range pageSideQuery {
+		// To prepare it takes longer than to read a page.
+		if e.pageSide[backward], err = e.readers.PrepareContext(ctx, query.Text); err != nil {
+			delete(e.pageSide, backward)
+			return fmt.Errorf("prepare to read side tables: %w", err)
+		}
+	}
 	e.checkpointer, err = startCheckpointer(ctx, e, synchronous)
 	return err
 }

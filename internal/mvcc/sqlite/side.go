@@ -96,7 +96,7 @@ func (e *Engine) SideCommit(ctx context.Context, b *mvcc.SideBatch) error {
 // commitWithSide is Commit in one transaction with the side batch that waits, if any. joined is false
 // where nothing has been written, because there is none or because they cannot be written together.
 func (e *Engine) commitWithSide(ctx context.Context, b *mvcc.Batch) (joined bool, err error) {
-	job := e.side.join.take()
+	job := e.side.join.take(time.Now())
 	if job == nil {
 		return false, nil
 	}
@@ -109,8 +109,9 @@ func (e *Engine) commitWithSide(ctx context.Context, b *mvcc.Batch) (joined bool
 		if err := e.writeBatch(b); err != nil {
 			return err
 		}
-		deadline := time.Now().Add(e.side.join.budget())
-		w.enough = func() bool { return time.Now().After(deadline) }
+		begin := time.Now()
+		w.enough = func() bool { return time.Since(begin) > joinBudget }
+		defer func() { e.side.join.debt += time.Since(begin) }()
 		return w.run()
 	})
 	if err != nil && !errors.Is(err, mvcc.ErrUnknownOutcome) {

@@ -9,13 +9,13 @@ import (
 )
 
 const (
-	// joinWithin is how recently the store must have written for a side batch to wait for its next
-	// batch, and how long it waits at most.
+	// joinWithin is how recently the store must have written for a side batch to wait for one of its
+	// transactions.
 	joinWithin = 10 * time.Millisecond
-	// A side batch may make a transaction of the store longer by a joinShare-th of what those take, but
-	// has leastBudget: one call is always carried out.
-	joinShare   = 8
-	leastBudget = 100 * time.Microsecond
+	// While the store writes, side rows take a joinShare-th of the writer's time, however many wait. One
+	// transaction of the store becomes longer by no more than joinBudget, or by one call.
+	joinShare  = 8
+	joinBudget = 200 * time.Microsecond
 	// joinedStep is how many rows a delete takes in a transaction of the store.
 	joinedStep = 16
 )
@@ -27,8 +27,11 @@ var errAlone = errors.New("not written together with a batch")
 // no batch waits for one.
 type joining struct {
 	offered atomic.Pointer[sideJob]
-	// last is when the store wrote last, took about how long its transactions take; nanoseconds.
-	last, took atomic.Int64
+	last    atomic.Int64 // when the store wrote last, Unix nanoseconds
+	// debt is how much of the writer's time side rows have had beyond their share by the time at. Guarded
+	// by writing.
+	debt time.Duration
+	at   time.Time
 }
 
 // sideJob is a side batch that waits to be joined.
@@ -37,23 +40,33 @@ type sideJob struct {
 	done chan error
 }
 
-// offer waits for a batch of the store that takes the side batch along. joined is false where nothing has been
-// written.
+// busy reports whether the store writes so often that waiting for it takes little time.
+func (j *joining) busy() bool { return time.Since(time.Unix(0, j.last.Load())) <= joinWithin }
+
+// offer waits for a transaction of the store that takes the side batch along, as long as the store writes. joined is
+// false where nothing has been written.
 func (j *joining) offer(b *mvcc.SideBatch) (joined bool, err error) {
-	if time.Since(time.Unix(0, j.last.Load())) > joinWithin {
+	if !j.busy() {
 		return false, nil
 	}
 	job := &sideJob{b, make(chan error, 1)}
 	j.offered.Store(job)
-	timer := time.NewTimer(joinWithin)
-	defer timer.Stop()
-	select {
-	case err = <-job.done:
-	case <-timer.C:
-		if j.offered.CompareAndSwap(job, nil) {
-			return false, nil
+	tick := time.NewTicker(joinWithin)
+	defer tick.Stop()
+	for waiting := true; waiting; {
+		select {
+		case err = <-job.done:
+			waiting = false
+		case <-tick.C:
+			if j.busy() {
+				continue
+			}
+			if j.offered.CompareAndSwap(job, nil) {
+				return false, nil
+			}
+			err = <-job.done
+			waiting = false
 		}
-		err = <-job.done
 	}
 	if err == errAlone { //nolint:errorlint // as it is
 		return false, nil
@@ -61,18 +74,16 @@ func (j *joining) offer(b *mvcc.SideBatch) (joined bool, err error) {
 	return true, err
 }
 
-// take returns the side batch that waits, nil for none. Whoever takes it answers on done.
-func (j *joining) take() *sideJob { return j.offered.Swap(nil) }
-
-// stored notes that a batch of the store has been written since begin.
-func (s *side) stored(begin time.Time) {
-	now := time.Now()
-	took := s.join.took.Load()
-	s.join.took.Store(took + (int64(now.Sub(begin))-took)/16)
-	s.join.last.Store(now.UnixNano())
+// take returns the side batch that waits, nil where there is none or side rows have had their share. Whoever
+// takes it answers on done.
+func (j *joining) take(now time.Time) *sideJob {
+	j.debt = max(0, j.debt-now.Sub(j.at)/joinShare)
+	j.at = now
+	if j.debt > 0 {
+		return nil
+	}
+	return j.offered.Swap(nil)
 }
 
-// budget is how much longer the present transaction of the store may take.
-func (j *joining) budget() time.Duration {
-	return max(time.Duration(j.took.Load())/joinShare, leastBudget)
-}
+// stored notes that the store has written.
+func (j *joining) stored() { j.last.Store(time.Now().UnixNano()) }

@@ -57,8 +57,7 @@ func (e *Engine) SidePage(ctx context.Context, q *mvcc.SideQuery) (page mvcc.Sid
 		end = first
 	}
 	begin := q.Begin()
-	query := pageSideQuery[q.Backward]
-	found, err := e.readers.QueryContext(ctx, query.Text, query.Args(named.Arg("table", q.Table), named.Arg("key", begin.Key), named.Arg("id", begin.ID),
+	found, err := e.pageSide[q.Backward].QueryContext(ctx, pageSideQuery[q.Backward].Args(named.Arg("table", q.Table), named.Arg("key", begin.Key), named.Arg("id", begin.ID),
 		named.Arg("end", end), named.Arg("most", q.Limit), named.Arg("bytes", q.MaxBytes))...)
 	if err != nil {
 		return page, fmt.Errorf("read the side table %s: %w", q.Table, err)
