@@ -140,7 +140,7 @@ func (l *sideLoad) run() {
 			select {
 			case <-end:
 				return
-			case <-time.After(10 * time.Millisecond):
+			case <-time.After(50 * time.Millisecond):
 			}
 			l.pass(func() error {
 				page, err := l.s.Page(ctx, q)

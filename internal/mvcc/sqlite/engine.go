@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
@@ -113,9 +114,11 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	if joined, err := e.commitWithSide(ctx, b); joined {
 		return err
 	}
+	begin := time.Now()
 	err := e.withRoom(shrinks(b), func() error {
 		return e.write(ctx, func() error { return e.writeBatch(b) })
 	})
+	e.side.join.without(time.Since(begin))
 	e.committed(b, err)
 	return err
 }

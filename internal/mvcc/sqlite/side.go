@@ -105,13 +105,14 @@ func (e *Engine) commitWithSide(ctx context.Context, b *mvcc.Batch) (joined bool
 		return false, nil
 	}
 	w := sideWrite{e: e, b: job.b, step: joinedStep}
+	started := time.Now()
+	defer func() { e.side.join.with(time.Since(started)) }()
 	err = e.transact(ctx, "INSERT log, state, side", func() error {
 		if err := e.writeBatch(b); err != nil {
 			return err
 		}
 		begin := time.Now()
 		w.enough = func() bool { return time.Since(begin) > joinBudget }
-		defer func() { e.side.join.debt += time.Since(begin) }()
 		return w.run()
 	})
 	if err != nil && !errors.Is(err, mvcc.ErrUnknownOutcome) {

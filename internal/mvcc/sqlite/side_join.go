@@ -28,11 +28,17 @@ var errAlone = errors.New("not written together with a batch")
 type joining struct {
 	offered atomic.Pointer[sideJob]
 	last    atomic.Int64 // when the store wrote last, Unix nanoseconds
-	// debt is how much of the writer's time side rows have had beyond their share by the time at. Guarded
-	// by writing.
-	debt time.Duration
-	at   time.Time
+	// debt is how much of the writer's time side rows have had beyond their share by the time at, usual
+	// about how long a transaction of the store takes without them. Guarded by writing.
+	debt, usual time.Duration
+	at          time.Time
 }
+
+// without notes a transaction of the store without side rows, which took so long.
+func (j *joining) without(took time.Duration) { j.usual += (took - j.usual) / 16 }
+
+// with notes one with side rows: what it took longer than usual, its commit too, is their time.
+func (j *joining) with(took time.Duration) { j.debt += max(0, took-j.usual) }
 
 // sideJob is a side batch that waits to be joined.
 type sideJob struct {
