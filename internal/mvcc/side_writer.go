@@ -139,7 +139,7 @@ func (w *sideWriter) commit(ctx context.Context, reqs []*request) (int, error) {
 			err = nil
 			break
 		}
-		err = fmt.Errorf("the connection was lost: %v", err) // and nothing was written
+		err = fmt.Errorf("the connection was lost: %v", err) //nolint:errorlint // nothing was written, so the outcome is known
 	}
 	switch {
 	case err == nil:
