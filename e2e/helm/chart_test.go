@@ -78,7 +78,7 @@ func check(t *testing.T, file, got string) {
 var (
 	postgres = []string{"ark.storage.driver=postgresql", "ark.storage.host=db.example.com", "ark.storage.passwordSecret.name=ark-db"}
 	full     = append([]string{
-		"ark.storage.tls.caSecret.name=db-ca", "ark.storage.tls.clientSecret=db-client", "ark.storage.port=5433", "tls.source=certManager", "autoscaling.enabled=true",
+		"ark.storage.tls.caSecret.name=db-ca", "ark.storage.tls.clientSecret=db-client", "ark.storage.port=5433", "ark.storage.markClaim=ark-mark", "tls.source=certManager", "autoscaling.enabled=true",
 		"networkPolicy.enabled=true", "metrics.serviceMonitor.enabled=true", "metrics.prometheusRule.enabled=true", "metrics.dashboard.enabled=true", "ark.tracing.enabled=true", "ark.audit.enabled=true",
 		"rbac.aggregateToDefaultRoles=true", "rbac.references.scope=namespaces", "rbac.references.namespaces={team-a}", "ark.disableAdmissionPlugins={MutatingAdmissionPolicy}",
 	}, postgres...)

@@ -164,8 +164,8 @@ containers:
       {{- end }}
       - --db-max-connections={{ $s.maxConnections }}
       - --db-migrate={{ $s.migrate }}
-      # The volume outlives containers, so one that starts again notices an older copy of the database.
-      - --mark-dir=/tmp
+      # What is there outlives the container, so one that starts again notices an older copy of the database.
+      - --mark-dir={{ ternary "/mark" "/tmp" (ne $s.markClaim "") }}
       - --peer-listen=[$(POD_IP)]:6444
       {{- end }}
       - --compaction-interval={{ .Values.ark.compactionInterval }}
@@ -231,6 +231,10 @@ containers:
         readOnly: true
       - name: tmp
         mountPath: /tmp
+      {{- if and (ne $s.driver "sqlite") $s.markClaim }}
+      - name: mark
+        mountPath: /mark
+      {{- end }}
       {{- if eq $s.driver "sqlite" }}
       - name: data
         mountPath: {{ dir $s.path }}
@@ -270,6 +274,11 @@ volumes:
         - {key: tls.key, path: tls.key}
   - name: tmp
     emptyDir: {}
+  {{- if and (ne $s.driver "sqlite") $s.markClaim }}
+  - name: mark
+    persistentVolumeClaim:
+      claimName: {{ $s.markClaim }}
+  {{- end }}
   {{- if and (eq $s.driver "sqlite") .Values.persistence.existingClaim }}
   - name: data
     persistentVolumeClaim:
