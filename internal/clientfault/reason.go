@@ -33,7 +33,7 @@ func reason(message string, err error) Reason {
 	switch {
 	case message == "Unable to authenticate the request" && err != nil && !isServers(err):
 		return Credentials
-	case message == "Couldn't parse request", strings.HasPrefix(message, "Error - invalid timeout specified"):
+	case message == "Couldn't parse request", message == "Failed to convert options while estimating work for the list request", strings.HasPrefix(message, "Error - invalid timeout specified"):
 		return Query
 	case message == "Post-timeout activity", message == "Timeout or abort while handling":
 		// The request itself is logged if it failed for another reason than that its client went away.

@@ -37,7 +37,7 @@ func Import(ctx context.Context, from Source, into *Store, o ImportOptions) (*Su
 	if err != nil {
 		return nil, err
 	}
-	i := &importer{kinds: all, from: from, store: into, options: o, summary: newSummary(), seen: map[string]bool{}, in: map[string]bool{}}
+	i := &importer{kinds: all, from: from, store: into, options: o, summary: newSummary(), seen: map[string]bool{}, in: map[string]bool{}, done: map[string]bool{}}
 	if err := i.begin(ctx); err != nil {
 		return nil, err
 	}
@@ -91,6 +91,8 @@ type importer struct {
 	mu sync.Mutex
 	// seen are the paths of the source's objects, and in the namespaces of those that are taken.
 	seen, in map[string]bool
+	// done are the paths of those that have come, whatever became of them.
+	done map[string]bool
 	// arks says that one of them is Ark's.
 	arks bool
 
@@ -99,7 +101,7 @@ type importer struct {
 	fromCluster bool
 	left        leftOut
 
-	// held are objects of the core group until their owners have come, and released that those have.
+	// held are objects until their owners have come, and released that no more will come.
 	held     []Item
 	released bool
 	// owners has the titles of the objects that were written, by an owner that they name.
@@ -153,6 +155,7 @@ func (i *importer) one(ctx context.Context, item Item) error {
 	if !i.takes(o) || i.holds(o, item) {
 		return nil
 	}
+	defer i.settled(o)
 	again := !i.came(o)
 	for {
 		found, err := i.store.look(ctx, o.path())

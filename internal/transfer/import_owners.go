@@ -7,22 +7,39 @@ import (
 	"strings"
 )
 
-// holds keeps an object that one of Ark's owns until that has come: a garbage collector that watches deletes an object
-// whose owner is not there.
+// holds keeps an object back until its owners of the Ark API have come: a garbage collector that watches deletes an
+// object whose owner is not there. Those of the core group come before, or are not moved at all.
 func (i *importer) holds(o *object, item Item) bool {
+	owners := i.kinds.ownersOf(o)
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.released || !i.kinds.ownedByArk(o) {
+	yetToCome := func(by owner) bool { return !by.kind.core && !i.done[by.path()] && by.path() != o.path() }
+	if i.released || !slices.ContainsFunc(owners, yetToCome) {
 		return false
 	}
 	i.held = append(i.held, item)
 	return true
 }
 
-// release imports what was held.
+// settled notes that an object has come, whatever became of it.
+func (i *importer) settled(o *object) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.done[o.path()] = true
+}
+
+// release imports what was held, owners before what they own. In the end come those whose owners do not come, and those that own
+// each other.
 func (i *importer) release(ctx context.Context) error {
-	i.released = true
-	return i.batch(ctx, i.held)
+	for len(i.held) > 0 {
+		held := i.held
+		i.held = nil
+		if err := i.batch(ctx, held); err != nil {
+			return err
+		}
+		i.released = len(i.held) == len(held)
+	}
+	return nil
 }
 
 // owned notes whom a written object names as its owners.

@@ -28,6 +28,10 @@ func TestOwnersComeFirst(t *testing.T) {
 	if err := os.WriteFile(path, bytes.Join([][]byte{
 		object("ConfigMap", "v1", "result", "u-result", owned("Agent", v1alpha1, "a", "u-a")),
 		object("Agent", v1alpha1, "a", "u-a"),
+		object("Agent", v1alpha1, "c", "u-c", owned("Agent", v1alpha1, "b", "u-b"), owned("Agent", v1alpha1, "c", "u-c")),
+		object("Agent", v1alpha1, "b", "u-b", owned("Agent", v1alpha1, "a", "u-a")),
+		object("Agent", v1alpha1, "x", "u-x", owned("Agent", v1alpha1, "y", "u-y")),
+		object("Agent", v1alpha1, "y", "u-y", owned("Agent", v1alpha1, "x", "u-x")),
 		object("Agent", v1alpha1, "orphan", "u-orphan", owned("Team", v1alpha1, "gone", "u-gone")),
 		object("Agent", v1alpha1, "other", "u-other", owned("Agent", v1alpha1, "a", "of-another")),
 	}, []byte("\n")), 0o600); err != nil {
@@ -39,9 +43,17 @@ func TestOwnersComeFirst(t *testing.T) {
 	}
 	var told said
 	s := mustImport(t, files, f, ImportOptions{Reports: told.reports()})
-	wantCounts(t, s, map[Outcome]int{Created: 5}) // and the namespace
+	wantCounts(t, s, map[Outcome]int{Created: 9}) // and the namespace
 	told.want(t, "warning: Agent team-b/orphan: its owner Team team-b/gone is not here", "warning: Agent team-b/other: its owner Agent team-b/a is not here under the uid",
 		"Namespace team-b: created")
+	_, before := f.object(t, "ark.mckinsey.com/agents/team-b/a")
+	for _, path := range []string{"ark.mckinsey.com/agents/team-b/b", "ark.mckinsey.com/agents/team-b/c"} {
+		_, revision := f.object(t, path)
+		if before == 0 || revision <= before {
+			t.Errorf("%s came at revision %d, its owner at %d", path, revision, before)
+		}
+		before = revision
+	}
 	_, agent := f.object(t, "ark.mckinsey.com/agents/team-b/a")
 	if _, configMap := f.object(t, "configmaps/team-b/result"); agent == 0 || configMap <= agent {
 		t.Errorf("the ConfigMap came at revision %d, its owner at %d", configMap, agent)
