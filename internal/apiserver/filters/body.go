@@ -45,12 +45,21 @@ func (b *bodiesAhead) authenticator(next authenticator.Request) authenticator.Re
 	})
 }
 
+// hasBody reports whether a handler is going to read a body.
 func hasBody(r *http.Request, limit int64) bool {
-	return r.Body != nil && r.ContentLength != 0 && r.ContentLength <= limit && r.Header.Get("Upgrade") == ""
+	switch r.Method {
+	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return r.Body != nil && r.ContentLength != 0 && r.ContentLength <= limit && r.Header.Get("Upgrade") == ""
+	}
+	return false
 }
 
-// needsSeat reports whether a request may have to queue.
+// needsSeat reports whether a request may hold a seat while its body is read. One of nobody does not: it is refused
+// before.
 func needsSeat(r *http.Request, sender user.Info) bool {
+	if sender.GetName() == user.Anonymous {
+		return false
+	}
 	return !slices.Contains(sender.GetGroups(), user.SystemPrivilegedGroup) || r.Header.Get(authenticationv1.ImpersonateUserHeader) != ""
 }
 
