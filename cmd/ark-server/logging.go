@@ -87,7 +87,8 @@ const unhandled = "UnhandledError"
 
 func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
 	if h.stopping.Load() {
-		dropped := strings.HasSuffix(r.Message, context.Canceled.Error())
+		// Several errors in one message have brackets around them.
+		dropped := strings.HasSuffix(strings.TrimRight(r.Message, "]"), context.Canceled.Error())
 		r.Attrs(func(a slog.Attr) bool {
 			err, _ := a.Value.Any().(error)
 			dropped = dropped || a.Key == "logger" && a.Value.String() == unhandled || errors.Is(err, context.Canceled)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -14,9 +15,14 @@ func TestLibrariesLog(t *testing.T) {
 	text := logged(t, func() {
 		o := newOptions()
 		o.logLevel = "warn"
-		if _, err := setUpLogging(o); err != nil {
+		l, err := setUpLogging(o)
+		if err != nil {
 			t.Fatal(err)
 		}
+		l.stopping.Store(true)
+		klog.Errorf("[a: %v, b: %v]", context.Canceled, context.Canceled)
+		klog.Errorf("c: %v", context.Canceled)
+		l.stopping.Store(false)
 		klog.Infof("not %s", "shown")
 		klog.V(4).Info("not shown")
 		klog.InfoS("not shown")
