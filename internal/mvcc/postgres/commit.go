@@ -103,11 +103,7 @@ func (e *Engine) takeTurn(ctx context.Context, conn *pgxpool.Conn) (mvcc.Positio
 		send.Queue(beginStatement)
 		send.Queue(takeCounter, e.lock)
 		send.Queue(readQuery).QueryRow(func(row pgx.Row) error { return scanReading(row, &r) })
-		err := conn.SendBatch(ctx, send).Close()
-		if err != nil {
-			e.rollback(ctx, conn)
-		}
-		return err
+		return e.sendOrRollback(ctx, conn, send)
 	})
 	if err != nil {
 		return r.Position, fmt.Errorf("wait for the counter: %w", err)
@@ -138,6 +134,15 @@ func (e *Engine) rollback(ctx context.Context, conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.timeout)
 	defer cancel()
 	_, _ = conn.Exec(ctx, "ROLLBACK")
+}
+
+// sendOrRollback sends the statements of a transaction, and ends it where one fails.
+func (e *Engine) sendOrRollback(ctx context.Context, conn *pgxpool.Conn, send *pgx.Batch) error {
+	err := conn.SendBatch(ctx, send).Close()
+	if err != nil {
+		e.rollback(ctx, conn)
+	}
+	return err
 }
 
 // failed sorts out a failure to commit.
@@ -182,11 +187,7 @@ func (e *Engine) Settle(ctx context.Context, b *mvcc.Batch) (bool, error) {
 		send.Queue(takeCounter, e.lock)
 		send.Queue(settleStatement.Text, settle...).QueryRow(func(row pgx.Row) error { return row.Scan(&there) })
 		queueCommit(send)
-		err := conn.SendBatch(ctx, send).Close()
-		if err != nil {
-			e.rollback(ctx, conn)
-		}
-		return err
+		return e.sendOrRollback(ctx, conn, send)
 	})
 	if err != nil {
 		return false, fmt.Errorf("find a batch: %w", err)

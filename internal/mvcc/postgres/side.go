@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
@@ -177,15 +176,6 @@ func (e *Engine) SideSettle(ctx context.Context, b *mvcc.SideBatch) (bool, error
 	}
 	b.Number(newest)
 	return true, b.SetDeleted(deleted)
-}
-
-// sendOrRollback sends the statements of a transaction, and ends it where one fails.
-func (e *Engine) sendOrRollback(ctx context.Context, conn *pgxpool.Conn, send *pgx.Batch) error {
-	err := conn.SendBatch(ctx, send).Close()
-	if err != nil {
-		e.rollback(ctx, conn)
-	}
-	return err
 }
 
 func wrapped(what string, err error) error {
