@@ -1,13 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"sigs.k8s.io/yaml"
 )
 
 // capability is a line of docs/operations/capabilities.md.
@@ -110,17 +107,8 @@ func TestCapabilities(t *testing.T) {
 // dashboardRows returns the queries below each row.
 func dashboardRows(t *testing.T) map[string][]string {
 	t.Helper()
-	var dashboard struct {
-		Panels []struct {
-			Type, Title string
-			Targets     []struct{ Expr string }
-		}
-	}
-	if err := json.Unmarshal([]byte(readFile(t, "..", "..", "deploy", "grafana", "ark-server.json")), &dashboard); err != nil {
-		t.Fatal(err)
-	}
 	rows, row := map[string][]string{}, ""
-	for _, p := range dashboard.Panels {
+	for _, p := range readPanels(t) {
 		if p.Type == "row" {
 			row = p.Title
 			rows[row] = nil
@@ -135,19 +123,9 @@ func dashboardRows(t *testing.T) map[string][]string {
 // alertQueries returns the query of each alert.
 func alertQueries(t *testing.T) map[string]string {
 	t.Helper()
-	var file struct {
-		Groups []struct {
-			Rules []struct{ Alert, Expr string }
-		}
-	}
-	if err := yaml.Unmarshal([]byte(readFile(t, "..", "..", "deploy", "helm", "ark-server", "files", "alerts.yaml")), &file); err != nil {
-		t.Fatal(err)
-	}
 	queries := map[string]string{}
-	for _, g := range file.Groups {
-		for _, r := range g.Rules {
-			queries[r.Alert] = r.Expr
-		}
+	for _, a := range readAlerts(t) {
+		queries[a.Alert] = a.Expr
 	}
 	return queries
 }

@@ -26,19 +26,9 @@ func TestDashboard(t *testing.T) {
 	if text != readFile(t, "..", "..", "deploy", "helm", "ark-server", "files", "dashboard.json") {
 		t.Error("the chart's dashboard is another one than deploy/grafana/ark-server.json: copy the one to the other")
 	}
-	var dashboard struct {
-		Title  string
-		Panels []struct {
-			Type, Title string
-			Targets     []struct{ Expr string }
-		}
-	}
-	if err := json.Unmarshal([]byte(text), &dashboard); err != nil {
-		t.Fatal(err)
-	}
 	metrics := scrapeAll(t)
 	n := 0
-	for _, panel := range dashboard.Panels {
+	for _, panel := range readPanels(t) {
 		if panel.Type != "row" && len(panel.Targets) == 0 {
 			t.Errorf("the panel %s shows nothing", panel.Title)
 		}
@@ -53,34 +43,21 @@ func TestDashboard(t *testing.T) {
 }
 
 func TestAlerts(t *testing.T) {
-	var file struct {
-		Groups []struct {
-			Rules []struct {
-				Alert, Expr         string
-				Labels, Annotations map[string]string
-			}
-		}
-	}
-	if err := yaml.Unmarshal([]byte(readFile(t, "..", "..", "deploy", "helm", "ark-server", "files", "alerts.yaml")), &file); err != nil {
-		t.Fatal(err)
-	}
 	guide := readFile(t, "..", "..", "docs", "operations", "troubleshooting.md")
 	metrics := scrapeAll(t)
 	n := 0
-	for _, group := range file.Groups {
-		for _, rule := range group.Rules {
-			n++
-			metrics.check(t, rule.Alert, rule.Expr)
-			if severity := rule.Labels["severity"]; severity != "critical" && severity != "warning" {
-				t.Errorf("%s has severity %q", rule.Alert, severity)
-			}
-			if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
-				t.Errorf("%s does not say what is the matter", rule.Alert)
-			}
-			anchor := "/docs/operations/troubleshooting.md#" + strings.ToLower(rule.Alert)
-			if !strings.HasSuffix(rule.Annotations["runbook_url"], anchor) || !strings.Contains(guide, "\n### "+rule.Alert+"\n") {
-				t.Errorf("%s has no runbook: want a heading of that name, and runbook_url ending in %s", rule.Alert, anchor)
-			}
+	for _, rule := range readAlerts(t) {
+		n++
+		metrics.check(t, rule.Alert, rule.Expr)
+		if severity := rule.Labels["severity"]; severity != "critical" && severity != "warning" {
+			t.Errorf("%s has severity %q", rule.Alert, severity)
+		}
+		if rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
+			t.Errorf("%s does not say what is the matter", rule.Alert)
+		}
+		anchor := "/docs/operations/troubleshooting.md#" + strings.ToLower(rule.Alert)
+		if !strings.HasSuffix(rule.Annotations["runbook_url"], anchor) || !strings.Contains(guide, "\n### "+rule.Alert+"\n") {
+			t.Errorf("%s has no runbook: want a heading of that name, and runbook_url ending in %s", rule.Alert, anchor)
 		}
 	}
 	if n < 10 {
@@ -91,6 +68,39 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("troubleshooting.md tells of %s, which is no alert", heading[1])
 		}
 	}
+}
+
+// panel is one of the dashboard, or the title of a row of them.
+type panel struct {
+	Type, Title string
+	Targets     []struct{ Expr string }
+}
+
+func readPanels(t *testing.T) []panel {
+	t.Helper()
+	var dashboard struct{ Panels []panel }
+	if err := json.Unmarshal([]byte(readFile(t, "..", "..", "deploy", "grafana", "ark-server.json")), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	return dashboard.Panels
+}
+
+type alert struct {
+	Alert, Expr         string
+	Labels, Annotations map[string]string
+}
+
+func readAlerts(t *testing.T) []alert {
+	t.Helper()
+	var file struct{ Groups []struct{ Rules []alert } }
+	if err := yaml.Unmarshal([]byte(readFile(t, "..", "..", "deploy", "helm", "ark-server", "files", "alerts.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	var all []alert
+	for _, group := range file.Groups {
+		all = append(all, group.Rules...)
+	}
+	return all
 }
 
 func readFile(t *testing.T, parts ...string) string {
