@@ -12,7 +12,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-var sideBenchRows = flag.Int("side.rows", 100_000, "how many side rows BenchmarkSide writes, pages and deletes")
+var (
+	sideBenchRows = flag.Int("side.rows", 100_000, "how many side rows BenchmarkSide writes, pages and deletes")
+	sideBenchCall = flag.Int("side.call", 20, "how many of them a call appends")
+)
 
 // sideSlice is how long the writers are measured by themselves, and then beside side rows, in turn: so what else the
 // machine does bears on both.
@@ -131,7 +134,8 @@ func (l *sideLoad) pass(do func() error) bool {
 }
 
 func (l *sideLoad) run() {
-	const writers, call, keys = 8, 20, 100
+	const writers, keys = 8, 100
+	call := *sideBenchCall
 	ctx, end := l.b.Context(), make(chan struct{})
 	var paging, writing, deleting sync.WaitGroup
 	paging.Go(func() {

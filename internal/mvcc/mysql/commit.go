@@ -21,6 +21,7 @@ const deadlockTries = 3
 // what the server takes in one packet.
 func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	e.seen.expect(b.After())
+	defer e.pace.Stored()
 	var err error
 	for range deadlockTries {
 		if err = e.commit(ctx, b); number(err) != errDeadlock || errors.Is(err, mvcc.ErrUnknownOutcome) {

@@ -44,6 +44,7 @@ type Engine struct {
 	// connections is how many the pools open together.
 	connections int
 	seen        sight
+	pace        mvcc.SidePace
 	holds       atomic.Bool // whether it may be the maintainer
 
 	// Pools of their own, so that nobody waits for a connection that another kind of

@@ -88,13 +88,14 @@ var holdSide = holdTurn + fmt.Sprintf(" /*M!100300 , SESSION idle_transaction_ti
 // SideCommit implements mvcc.SideEngine. It takes one round trip, unless a call exceeds what the server takes
 // in one packet.
 func (e *Engine) SideCommit(ctx context.Context, b *mvcc.SideBatch) error {
-	var err error
-	for range deadlockTries { // only on a Galera cluster: see Commit
-		if err = e.sideCommit(ctx, b); number(err) != errDeadlock || errors.Is(err, mvcc.ErrUnknownOutcome) {
-			break
+	return e.pace.Run(ctx, func() (err error) {
+		for range deadlockTries { // only on a Galera cluster: see Commit
+			if err = e.sideCommit(ctx, b); number(err) != errDeadlock || errors.Is(err, mvcc.ErrUnknownOutcome) {
+				break
+			}
 		}
-	}
-	return err
+		return err
+	})
 }
 
 func (e *Engine) sideCommit(ctx context.Context, b *mvcc.SideBatch) error {

@@ -25,6 +25,7 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 		return fmt.Errorf("connect to write: %w", e.explain(err))
 	}
 	defer conn.Release()
+	defer e.pace.Stored()
 	var wrote verdict
 	err = e.withLock(ctx, e.lock, func() error {
 		send := &pgx.Batch{}

@@ -45,6 +45,7 @@ type Engine struct {
 	listener *listener
 	newest   atomic.Int64 // revision + change, as last read
 	pause    polling
+	pace     mvcc.SidePace
 	holds    atomic.Bool  // whether it may be the maintainer
 	sweep    atomic.Int64 // when to delete ended leases next, Unix seconds
 }

@@ -75,6 +75,10 @@ func sidePage(beyond, within, direction string) named.Statement {
 // SideCommit implements mvcc.SideEngine: one round trip. As in Commit, nothing but the last statement asks the
 // server to commit.
 func (e *Engine) SideCommit(ctx context.Context, b *mvcc.SideBatch) error {
+	return e.pace.Run(ctx, func() error { return e.sideCommit(ctx, b) })
+}
+
+func (e *Engine) sideCommit(ctx context.Context, b *mvcc.SideBatch) error {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
 	conn, err := e.upkeep.Acquire(ctx)

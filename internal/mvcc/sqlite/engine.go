@@ -197,26 +197,27 @@ func (e *Engine) setQuiet() error {
 	return err
 }
 
+// append writes the rows of a commit. It is called for each of them, and names nothing therefore: the
+// values have the order of logColumns.
 func (e *Engine) append(c *mvcc.Commit) error {
 	w := writer{at: c.Time.UnixMilli(), actor: c.Actor}
 	writerSum := w.crc(&e.buffer)
-	var who [rows.Texts]named.Argument
+	at := any(w.at)
+	var who [rows.Texts]any
 	for i, t := range rows.Actor(&c.Actor) {
-		who[i] = named.Arg(t.Name, text(*t.Value))
+		who[i] = text(*t.Value)
 	}
-	args := make([]named.Argument, 0, logColumns)
 	for i := range c.Events {
 		r := row{Row: rows.Of(c, i)}
-		args = append(args[:0], named.Arg("id", r.ID), named.Arg("key", r.Key), named.Arg("value", r.Value), named.Arg("created", r.Created),
-			named.Arg("version", r.Version), named.Arg("lease", r.Lease), named.Arg("prev", r.Prev), named.Arg("at", w.at))
-		args = append(args, who[:]...)
-		args = append(args, named.Arg("checksum", checksum(r.dataSum(), writerSum)))
-		if _, err := e.appendLog.exec(args...); err != nil {
+		id, created := any(r.ID), any(r.Created)
+		values := append(e.appendLog.values[:0], id, r.Key, r.Value, created, r.Version, r.Lease, r.Prev, at)
+		values = append(values, who[:]...)
+		if _, err := e.appendLog.execValues(append(values, checksum(r.dataSum(), writerSum))); err != nil {
 			return fmt.Errorf("append revision %d to the log: %w", c.Revision, err)
 		}
 		var err error
 		if c.Events[i].Type == mvcc.EventPut {
-			_, err = e.putState.exec(named.Arg("created", r.Created), named.Arg("id", r.ID))
+			_, err = e.putState.execValues(append(e.putState.values[:0], created, id))
 		} else {
 			_, err = e.deleteState.exec(named.Arg("created", r.Created))
 		}

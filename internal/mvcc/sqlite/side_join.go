@@ -14,7 +14,7 @@ const (
 	joinWithin = 10 * time.Millisecond
 	// While the store writes, side rows take a joinShare-th of the writer's time, however many wait. One
 	// transaction of the store becomes longer by no more than joinBudget, or by one call.
-	joinShare  = 8
+	joinShare  = 12
 	joinBudget = 200 * time.Microsecond
 	// joinedStep is how many rows a delete takes in a transaction of the store.
 	joinedStep = 16

@@ -11,12 +11,18 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-// logColumns is how many the log has.
-const logColumns = 9 + rows.Texts
+// logColumns are those of the log, in the order in which Engine.append gives their values.
+func logColumns() []string {
+	columns := []string{"id", "key", "value", "created", "version", "lease", "prev", "at"}
+	for _, t := range rows.Actor(&mvcc.Actor{}) {
+		columns = append(columns, t.Name)
+	}
+	return append(columns, "checksum")
+}
 
 // What the writer does.
 var (
-	appendLogStatement     = named.Questions(insertLog())
+	appendLogStatement     = named.Questions(insert("log", logColumns()...))
 	putStateStatement      = named.Questions(insert("state", "created", "id") + " ON CONFLICT (created) DO UPDATE SET id = excluded.id")
 	deleteStateStatement   = named.Questions("DELETE FROM state WHERE created = :created")
 	putLeaseStatement      = named.Questions(insert("lease", "id", "ttl", "deadline", "checksum") + " ON CONFLICT (id) DO UPDATE SET ttl = excluded.ttl, deadline = excluded.deadline, checksum = excluded.checksum")
@@ -69,14 +75,6 @@ func pageSide(beyond, within, direction string) string {
 			UNION ALL ` + part("key "+beyond+" :key", "key "+direction+", id") + `
 			LIMIT :most + 1)
 	) p CROSS JOIN side s ON s.id = p.id WHERE p.place <= :most AND p.total - p.size < :bytes`
-}
-
-func insertLog() string {
-	columns := []string{"id", "key", "value", "created", "version", "lease", "prev", "at"}
-	for _, t := range rows.Actor(&mvcc.Actor{}) {
-		columns = append(columns, t.Name)
-	}
-	return insert("log", append(columns, "checksum")...)
 }
 
 // insert is the statement that inserts a row, with a parameter for each of the columns.
@@ -156,9 +154,14 @@ func (s *statement) query(args ...named.Argument) (*sql.Rows, error) {
 }
 
 func (s *statement) exec(args ...named.Argument) (sql.Result, error) {
-	s.values = s.AppendArgs(s.values[:0], args...)
+	return s.execValues(s.AppendArgs(s.values[:0], args...))
+}
+
+// execValues takes the values in the order of the parameters, appended to s.values[:0].
+func (s *statement) execValues(values []any) (sql.Result, error) {
+	s.values = values
 	defer clear(s.values)
-	return s.prepared.Exec(s.values...)
+	return s.prepared.Exec(values...)
 }
 
 // prepare prepares the writer's statements.
