@@ -34,7 +34,7 @@ func (m *maintenanceService) Status(ctx context.Context, _ *pb.StatusRequest) (_
 		// Still an answer: who asks may only want the version.
 		out.Errors = append(out.Errors, "size of the database: "+err.Error())
 	}
-	out.DbSize, out.DbSizeInUse = size, size
+	out.DbSize, out.DbSizeInUse = size.Total, size.Total
 	return out, nil
 }
 

@@ -84,7 +84,8 @@ func (c *storeCollector) collectStore(put putter, st mvcc.Stats) {
 	put(f.keys, float64(st.Keys))
 	put(f.logRows, float64(st.LogRows()))
 	if bytes, ok := c.size.get(c.store); ok {
-		put(f.size, float64(bytes))
+		put(f.size, float64(bytes.Total))
+		put(f.sideSize, float64(bytes.Side))
 	}
 	put(f.leases, float64(st.Leases))
 	put(f.queue, float64(st.Queue))
@@ -165,11 +166,11 @@ const (
 type cachedSize struct {
 	mu    sync.Mutex
 	at    time.Time
-	bytes int64
+	bytes mvcc.Size
 	known bool
 }
 
-func (s *cachedSize) get(store *mvcc.Store) (int64, bool) {
+func (s *cachedSize) get(store *mvcc.Store) (mvcc.Size, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.at.IsZero() || time.Since(s.at) >= sizeLife {

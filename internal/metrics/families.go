@@ -36,7 +36,7 @@ type families struct {
 	unknownFields, undecodable, panics *family
 
 	revision, newest, compacted, pruned, lagRevisions, lagSeconds    *family
-	keys, logRows, size, leases, queue, maintainer                   *family
+	keys, logRows, size, sideSize, leases, queue, maintainer         *family
 	batches, commitTime, batchRequests, batchRevisions               *family
 	unknown, doubt, failing, looks, reloads                          *family
 	pending, pruneTime, prunedRows, pruneErrors, lastPruned          *family
@@ -85,6 +85,7 @@ func newFamilies() *families {
 	f.keys = add("ark_store_keys", gauge, "Live keys, which is the number of rows in the state table.")
 	f.logRows = add("ark_store_log_rows", gauge, "Upper estimate of the rows in the log: the live keys, and the revisions that have not been pruned. Nothing is counted for it.")
 	f.size = add("ark_store_database_bytes", gauge, "Size of the database on disk, at most half a minute old. Missing while it cannot be measured.")
+	f.sideSize = add("ark_store_side_bytes", gauge, "About how much of the database are rows of side tables (messages and the like), at most half a minute old. Missing while it cannot be measured.")
 	f.leases = add("ark_store_leases", gauge, "Leases that have not expired.")
 	f.queue = add("ark_store_queue_length", gauge, "Writes that wait for the next batch.")
 	f.maintainer = add("ark_store_maintainer", gauge, "1 on the replica that expires leases and deletes old rows, which one at most does.")

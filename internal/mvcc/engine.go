@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// Size is in bytes: Total is what the database takes on disk, Side about how much of that are rows of side tables.
+type Size struct{ Total, Side int64 }
+
 // Engine keeps a Store's data durable. One Store owns it: Commit, Prune and
 // State come from one goroutine, one at a time; the other methods may run beside
 // them and each other.
@@ -36,8 +39,8 @@ type Engine interface {
 	// after some of them.
 	Prune(ctx context.Context, from, to int64) (int64, error)
 
-	// Size is the number of bytes that the database takes on disk.
-	Size(ctx context.Context) (int64, error)
+	// Size is how much room the database takes.
+	Size(ctx context.Context) (Size, error)
 
 	// Close releases everything. No other call may be under way.
 	Close() error

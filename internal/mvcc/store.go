@@ -219,8 +219,8 @@ func (s *Store) Revision() int64 { return s.state.Load().Revision }
 // Compacted is the compacted revision, 0 if there was no compaction yet.
 func (s *Store) Compacted() int64 { return s.state.Load().compacted }
 
-// Size is the number of bytes that the database takes on disk.
-func (s *Store) Size(ctx context.Context) (int64, error) { return s.engine.Size(ctx) }
+// Size is how much room the database takes.
+func (s *Store) Size(ctx context.Context) (Size, error) { return s.engine.Size(ctx) }
 
 // Changed returns a channel that is closed at the next change of the revision
 // or the compacted revision. Take it before looking at either.

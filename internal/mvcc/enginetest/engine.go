@@ -52,8 +52,8 @@ func testEmpty(t *testing.T, e mvcc.Engine) {
 			t.Errorf("events %v of an empty log: %d, %v", span, done, err)
 		}
 	}
-	if size, err := e.Size(t.Context()); err != nil || size <= 0 {
-		t.Errorf("size %d, %v", size, err)
+	if size, err := e.Size(t.Context()); err != nil || size.Total <= 0 {
+		t.Errorf("size %+v, %v", size, err)
 	}
 }
 

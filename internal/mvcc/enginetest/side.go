@@ -172,8 +172,8 @@ func testSideBytes(t *testing.T, s *sides) {
 	if len(got) != len(odd) || !got[0].Time.Equal(sideTime.Add(time.Millisecond)) || got[1].Time.Before(before) || got[1].Time.After(before.Add(2*time.Minute)) {
 		t.Errorf("%+v", got)
 	}
-	if size, err := s.a.Size(t.Context()); err != nil || size <= 0 {
-		t.Errorf("size %d, %v", size, err)
+	if size, err := s.a.Size(t.Context()); err != nil || size.Side <= 0 || size.Total < size.Side {
+		t.Errorf("size %+v, %v", size, err)
 	}
 }
 

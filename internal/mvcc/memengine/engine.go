@@ -111,15 +111,16 @@ func (c *client) Prune(ctx context.Context, from, to int64) (int64, error) {
 const rowSize = 128
 
 // Size implements mvcc.Engine.
-func (c *client) Size(ctx context.Context) (int64, error) {
-	size := int64(rowSize)
+func (c *client) Size(ctx context.Context) (mvcc.Size, error) {
+	size := mvcc.Size{Total: rowSize}
 	err := c.locked(ctx, Call{Op: OpSize}, func(d *Database) error {
 		for _, r := range d.log {
-			size += int64(rowSize + len(r.kv.Key) + len(r.kv.Value))
+			size.Total += int64(rowSize + len(r.kv.Key) + len(r.kv.Value))
 		}
 		for _, r := range d.side.rows {
-			size += int64(rowSize + len(r.Key) + len(r.Data))
+			size.Side += int64(rowSize + len(r.Key) + len(r.Data))
 		}
+		size.Total += size.Side
 		return nil
 	})
 	return size, err

@@ -94,7 +94,7 @@ func TestLimitedUser(t *testing.T) {
 	if err := store.Compact(t.Context(), store.Revision(), true); err != nil {
 		t.Fatal(err)
 	}
-	if size, err := store.Size(t.Context()); err != nil || size == 0 {
+	if size, err := store.Size(t.Context()); err != nil || size.Total == 0 {
 		t.Error(size, err)
 	}
 	enginetest.SideWorks(t, e)

@@ -30,11 +30,18 @@ var (
 	leaseChangesQuery = named.Questions("SELECT " + new(leaseChange).columns().String() + " FROM ark_lease l FORCE INDEX (changes) WHERE l.gone IN (0,1) AND l.changed>:after")
 	forgottenQuery    = "SELECT forgotten FROM ark_pruning WHERE one=1"
 	pollQuery         = "SELECT " + positionColumns(&mvcc.Position{}).String() + " FROM ark_counter c WHERE c.one=1"
-	sizeQuery         = `SELECT COALESCE(SUM(data_length+index_length),0) FROM information_schema.tables
+	sizeQuery         = "SELECT " + sizeColumns(&mvcc.Size{}).String() + ` FROM information_schema.tables
 		WHERE table_schema=DATABASE() AND LEFT(table_name,4)='ark_'`
 	// beginSnapshot makes everything up to the next COMMIT read one state of the database.
 	beginSnapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; START TRANSACTION WITH CONSISTENT SNAPSHOT"
 )
+
+func sizeColumns(s *mvcc.Size) named.Columns {
+	return named.Columns{
+		named.Col("COALESCE(SUM(data_length+index_length),0)", &s.Total),
+		named.Col("COALESCE(SUM(IF(LEFT(table_name,8)='ark_side',data_length+index_length,0)),0)", &s.Side),
+	}
+}
 
 func positionColumns(p *mvcc.Position) named.Columns {
 	return named.Columns{named.Of("c", "revision", &p.Revision), named.Of("c", "changes", &p.Change)}
@@ -277,12 +284,12 @@ const (
 )
 
 // Size implements mvcc.Engine.
-func (e *Engine) Size(ctx context.Context) (int64, error) {
+func (e *Engine) Size(ctx context.Context) (mvcc.Size, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()
-	var n int64
-	if err := e.looks.QueryRowContext(ctx, sizeQuery).Scan(&n); err != nil {
-		return 0, fmt.Errorf("measure the database: %w", err)
+	var size mvcc.Size
+	if err := e.looks.QueryRowContext(ctx, sizeQuery).Scan(sizeColumns(&size).Into()...); err != nil {
+		return mvcc.Size{}, fmt.Errorf("measure the database: %w", err)
 	}
-	return n, nil
+	return size, nil
 }

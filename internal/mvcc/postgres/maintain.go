@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/named"
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
@@ -128,17 +129,22 @@ func (e *Engine) Prune(ctx context.Context, from, to int64) (int64, error) {
 	return gone, nil
 }
 
-const sizeQuery = `SELECT pg_total_relation_size('ark_log') + pg_total_relation_size('ark_state')
-	+ pg_total_relation_size('ark_lease') + pg_total_relation_size('ark_meta')
-	+ pg_total_relation_size('ark_side') + pg_total_relation_size('ark_side_batch')`
+func sizeColumns(s *mvcc.Size) named.Columns {
+	const side = "pg_total_relation_size('ark_side') + pg_total_relation_size('ark_side_batch')"
+	return named.Columns{
+		named.Col("pg_total_relation_size('ark_log') + pg_total_relation_size('ark_state') + pg_total_relation_size('ark_lease') + pg_total_relation_size('ark_meta') + "+side, &s.Total),
+		named.Col(side, &s.Side),
+	}
+}
 
 // Size implements mvcc.Engine.
-func (e *Engine) Size(ctx context.Context) (int64, error) {
+func (e *Engine) Size(ctx context.Context) (mvcc.Size, error) {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
-	var n int64
-	if err := e.readers.QueryRow(ctx, sizeQuery).Scan(&n); err != nil {
-		return 0, fmt.Errorf("measure the database: %w", err)
+	var size mvcc.Size
+	columns := sizeColumns(&size)
+	if err := e.readers.QueryRow(ctx, "SELECT "+columns.String()).Scan(columns.Into()...); err != nil {
+		return mvcc.Size{}, fmt.Errorf("measure the database: %w", err)
 	}
-	return n, nil
+	return size, nil
 }

@@ -283,18 +283,20 @@ func (e *Engine) prune(from, to int64) (gone int64, err error) {
 }
 
 // Size implements mvcc.Engine.
-func (e *Engine) Size(context.Context) (int64, error) {
-	total := int64(0)
+func (e *Engine) Size(ctx context.Context) (size mvcc.Size, err error) {
 	for _, suffix := range []string{"", "-wal"} {
 		info, err := os.Stat(e.path + suffix)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			return 0, fmt.Errorf("measure the database: %w", err)
+			return mvcc.Size{}, fmt.Errorf("measure the database: %w", err)
 		}
 		if err == nil {
-			total += info.Size()
+			size.Total += info.Size()
 		}
 	}
-	return total, nil
+	if err := e.readers.QueryRowContext(ctx, sideBytesQuery).Scan(&size.Side); err != nil {
+		return mvcc.Size{}, classify(fmt.Errorf("measure the side tables: %w", err), false)
+	}
+	return size, nil
 }
 
 // Close implements mvcc.Engine. The last connection to close copies the write-ahead log

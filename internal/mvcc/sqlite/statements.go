@@ -50,6 +50,7 @@ var (
 	scrubSideQuery  = named.Questions("SELECT " + new(sideRow).columns().String() + " FROM side s WHERE s.id > :after ORDER BY s.id LIMIT :most")
 	sideNewestQuery = "SELECT value FROM meta WHERE name = '" + metaSide + "'"
 	sideTablesQuery = "SELECT " + new(sideTable).columns().String() + " FROM side_table t"
+	sideBytesQuery  = "SELECT coalesce(sum(bytes), 0) FROM side_table"
 	missingSide     = named.Questions("SELECT i.id, i.key FROM side i INDEXED BY side_key WHERE i.tbl = :table AND NOT EXISTS (SELECT 1 FROM side s NOT INDEXED WHERE s.id = i.id) LIMIT 1000")
 )
 
