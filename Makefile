@@ -181,8 +181,15 @@ sbom: build ## Write bin/ark-server.cdx.json, an SBOM (CycloneDX) of what is in 
 	go run ./internal/sbom bin/ark-server > bin/ark-server.cdx.json
 
 .PHONY: release
-release: ## Build what a release consists of into bin/release: a binary for each platform, checksums, SBOM, the notes of CHANGELOG.md
+release: ## Build what a release consists of into bin/release: an archive for each platform, deb and rpm, checksums, SBOM, the notes of CHANGELOG.md
 	.ci/release '$(VERSION)'
+
+# The most MiB that the binary may have.
+SIZE ?= 125
+
+.PHONY: size
+size: build ## Say what takes the size of the binary; fails above SIZE=125 MiB
+	go run ./internal/binsize -most='$(SIZE)' bin/ark-server
 
 .PHONY: bump-kubernetes
 bump-kubernetes: ## Move every module to the Kubernetes release in KUBERNETES=v1.38.0, and say what to look at

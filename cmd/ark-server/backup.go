@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,7 @@ func newBackupCommand() *cobra.Command {
 	var to string
 	flags := group("Flags", func(fs *pflag.FlagSet) {
 		fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file` to copy")
+		o.addConfigurationFlags(fs)
 		fs.StringVar(&to, "to", "", "`file` to write, which must not exist yet")
 	})
 	return withFlags(&cobra.Command{
@@ -32,7 +34,7 @@ func newBackupCommand() *cobra.Command {
 		Long:  aboutBackup,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags()); err != nil {
+			if err := o.configure(cmd); err != nil {
 				return err
 			}
 			if to == "" {
@@ -48,6 +50,13 @@ func newBackupCommand() *cobra.Command {
 			size := int64(0)
 			if info, err := os.Stat(to); err == nil {
 				size = info.Size()
+			}
+			whole, err := filepath.Abs(to)
+			if err != nil {
+				whole = to
+			}
+			if err := (backupNote{At: time.Now().UTC().Truncate(time.Second), File: whole, Revision: st.Revision, Bytes: size}).write(o.keys()); err != nil {
+				printWarning(cmd.ErrOrStderr(), fmt.Sprintf("status will not know of this backup: %v", err), cmd)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s holds revision %d of %s: %s in %s\n",
 				to, st.Revision, o.dbPath, megabytes(size), time.Since(begin).Round(time.Millisecond))

@@ -29,6 +29,7 @@ func newCheckCommand() *cobra.Command {
 	flags := group("Flags", func(fs *pflag.FlagSet) {
 		fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file` to check")
 		fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` of the server's keys, which remembers the database too (default the database's name with .keys added)")
+		o.addConfigurationFlags(fs)
 		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
 	})
 	return withFlags(&cobra.Command{
@@ -37,7 +38,7 @@ func newCheckCommand() *cobra.Command {
 		Long:  aboutCheck,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags()); err != nil {
+			if err := o.configure(cmd); err != nil {
 				return err
 			}
 			if output != "text" && output != "json" {

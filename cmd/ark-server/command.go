@@ -20,10 +20,9 @@ Started without a command it serves, keeping its data in ./ark.db.`
 func newCommand() *cobra.Command {
 	o := newOptions()
 	serve := func(cmd *cobra.Command, _ []string) error {
-		if err := fromEnvironment(cmd.Flags()); err != nil {
+		if err := o.configure(cmd); err != nil {
 			return err
 		}
-		o.applyModeDefaults(cmd.Flags())
 		if err := o.validate(); err != nil {
 			return usageError{err}
 		}
@@ -43,6 +42,9 @@ func newCommand() *cobra.Command {
 		withFlags(&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve}, groups...),
 		newHealthCommand(),
 		newKubeconfigCommand(),
+		newStatusCommand(),
+		newDoctorCommand(),
+		newConfigCommand(),
 		newCheckCommand(),
 		newBackupCommand(),
 		newRestoreCommand(),

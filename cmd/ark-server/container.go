@@ -15,7 +15,7 @@ import (
 
 // becomeUser drops root's rights where the image asks for it. Commands that only read leave the data folder as it is.
 func becomeUser(args []string) error {
-	reads := len(args) > 0 && slices.Contains([]string{"health", "kubeconfig", "version", "--version", "help", "--help", "crds", "completion"}, args[0])
+	reads := len(args) > 0 && slices.Contains([]string{"health", "kubeconfig", "status", "doctor", "config", "version", "--version", "help", "--help", "crds", "completion"}, args[0])
 	return runas.Drop(!reads, func(err error) { fmt.Fprintf(os.Stderr, "ark-server: %v\n", err) })
 }
 

@@ -58,7 +58,7 @@ func newExportCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			out.secrets.fs = cmd.Flags()
-			if err := fromEnvironment(cmd.Flags()); err != nil {
+			if err := o.configure(cmd); err != nil {
 				return err
 			}
 			if err := errors.Join(o.validate(), out.validate()); err != nil {

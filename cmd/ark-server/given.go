@@ -17,6 +17,7 @@ type givenFile struct {
 func (o *options) givenFiles() []givenFile {
 	s := o.cluster.server
 	return []givenFile{
+		{"config", o.configFile, false},
 		{"db-dsn-file", o.db.DSNFile, true},
 		{"db-password-file", o.db.PasswordFile, true},
 		{"db-tls-ca-file", o.db.TLS.CAFile, false},

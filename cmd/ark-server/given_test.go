@@ -14,7 +14,7 @@ func TestGivenFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{
-		"db-dsn-file", "db-password-file", "db-tls-ca-file", "db-tls-cert-file", "db-tls-key-file",
+		"config", "db-dsn-file", "db-password-file", "db-tls-ca-file", "db-tls-cert-file", "db-tls-key-file",
 		"etcd-cafile", "etcd-certfile", "etcd-keyfile", "etcd-listen-cert-file", "etcd-listen-key-file", "etcd-listen-client-ca-file",
 		"tracing-config-file", "kubeconfig", "tls-cert-file", "tls-private-key-file", "admission-control-config-file",
 		"audit-policy-file", "audit-webhook-config-file",

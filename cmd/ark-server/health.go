@@ -87,10 +87,15 @@ func askReady(ctx context.Context, url string, config *tls.Config) error {
 		return fmt.Errorf("read the answer of %s: %w", url, err)
 	}
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s is not ready: %s", url, failedChecks(string(body), answer.Status))
+		return notReadyError(fmt.Sprintf("%s is not ready: %s", url, failedChecks(string(body), answer.Status)))
 	}
 	return nil
 }
+
+// notReadyError says what a server lacks that has answered.
+type notReadyError string
+
+func (e notReadyError) Error() string { return string(e) }
 
 const maxReadyAnswer = 64 << 10
 

@@ -22,8 +22,8 @@ var errHelpPrinted = errors.New("the help was printed")
 
 // newcomersFlags are those that the help begins with. The others are in that of --help-all.
 var newcomersFlags = []string{
-	"mode", "storage", "db-path", "db-host", "db-name", "db-user", "db-password-file",
-	"bind-address", "secure-port", "kubeconfig-out",
+	"mode", "config", "data-dir", "storage", "db-host", "db-name", "db-user", "db-password-file",
+	"bind-address", "secure-port",
 }
 
 // ownFlags is the title of a group that belongs to one command, which the help shows whole.
@@ -71,7 +71,7 @@ func helpWith(groups []flagGroup) func(*cobra.Command, []string) {
 			if left > 0 {
 				fmt.Fprintf(out, "%s --%s lists the other %d flags too.\n", cmd.CommandPath(), helpAll, left)
 			}
-			fmt.Fprintf(out, "Every flag can be set in the environment too: --db-path as ARK_DB_PATH.\n")
+			fmt.Fprint(out, wrapped(0, 0, "Every flag can be set in the environment too, --db-path as ARK_DB_PATH, and in the file of --config as db-path."))
 		}
 	}
 }

@@ -100,6 +100,9 @@ func TestCompletion(t *testing.T) {
 		{[]string{"--keys-dir", ""}, []string{":16"}},
 		{[]string{"mig"}, []string{"migrate"}},
 		{[]string{"migrate", ""}, []string{"status", "up"}},
+		{[]string{"--data-dir", ""}, []string{":16"}},
+		{[]string{"--config", ""}, []string{":0"}},
+		{[]string{"config", ""}, []string{"print"}},
 		{[]string{"--db-pa"}, []string{"--db-path", "--db-password-file"}},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -62,7 +62,7 @@ func newImportCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			in.secrets.fs = cmd.Flags()
-			if err := fromEnvironment(cmd.Flags()); err != nil {
+			if err := o.configure(cmd); err != nil {
 				return err
 			}
 			if err := errors.Join(o.validate(), in.validate()); err != nil {

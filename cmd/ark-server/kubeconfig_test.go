@@ -20,6 +20,14 @@ func stdoutOf(t *testing.T, args ...string) string {
 	return stdout.String()
 }
 
+// outputOf runs a command and returns its standard output and exit code.
+func outputOf(t *testing.T, args ...string) (string, int) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), args, &stdout, &stderr)
+	return stdout.String(), code
+}
+
 // The files that follow the database, and what its server is called in them.
 func TestKubeconfigFollowsTheDatabase(t *testing.T) {
 	for _, c := range []struct {

@@ -20,23 +20,21 @@ func (o *options) locationFlags() flagGroup {
 		all.AddFlagSet(g.flags)
 	}
 	return group("Which server, by the flags that it was started with", func(fs *pflag.FlagSet) {
-		for _, name := range []string{"mode", "storage", "db-path", "db-name", "db-dsn-file", "bind-address", "secure-port", "keys-dir", "kubeconfig-out"} {
+		for _, name := range []string{"mode", "config", "data-dir", "storage", "db-path", "db-name", "db-dsn-file", "bind-address", "secure-port", "keys-dir", "kubeconfig-out"} {
 			fs.AddFlag(all.Lookup(name))
 		}
 	})
 }
 
 // locate completes the location flags of a command: from the arguments of the server in the same container,
-// then from the environment.
+// then from the environment and the configuration file.
 func (o *options) locate(cmd *cobra.Command) error {
+	o.sources.note(cmd.Flags(), place(fromCommandLine))
 	if err := fromContainer(cmd.Flags()); err != nil {
 		return err
 	}
-	if err := fromEnvironment(cmd.Flags()); err != nil {
-		return err
-	}
-	o.applyModeDefaults(cmd.Flags())
-	return nil
+	o.sources.note(cmd.Flags(), place(fromServer))
+	return o.configure(cmd)
 }
 
 // url is the address at which this machine reaches the server that has these options.

@@ -6,7 +6,9 @@
 //	options.go  the flags of serve, their checks and groups
 //	options_cluster.go, options_audit.go
 //	            those for a cluster
-//	env.go      flags from the environment
+//	configure.go, env.go, config_file.go
+//	            flags from the environment and the configuration file
+//	config.go   prints them, and where each is from
 //	mistyped.go names that were mistyped: variables, flags, values
 //	errors.go   what a wrong command line is answered with
 //	help.go     what --help prints
@@ -24,6 +26,11 @@
 //	            what is different in a container
 //	names.go    names that follow the database
 //	check.go    looks for damage
+//	status.go, ask.go
+//	            what runs where
+//	doctor.go   looks for what keeps a server from working, in doctor_*.go
+//	backup.go, backup_note.go
+//	            makes a backup, and remembers it for status
 //	import.go, export.go, transfer.go
 //	            move objects in and out of it
 //	crds.go     prints the kinds as CustomResourceDefinitions
@@ -37,10 +44,10 @@
 // internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault,
 // internal/connections, internal/crds, internal/database, internal/etcdserver,
 // internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
-// internal/mvcc/sqlite, internal/privatefile, internal/runas, internal/server,
-// internal/standalone, internal/transfer, internal/version, github.com/spf13/cobra,
-// github.com/spf13/pflag, golang.org/x/term, k8s.io/apimachinery, k8s.io/apiserver,
-// k8s.io/client-go and k8s.io/klog/v2.
+// internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas,
+// internal/server, internal/standalone, internal/transfer, internal/version,
+// github.com/spf13/cobra, github.com/spf13/pflag, go.yaml.in/yaml/v3, golang.org/x/term,
+// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package main
 
 import (

@@ -231,6 +231,8 @@ func TestHelpAndVersion(t *testing.T) {
 		{[]string{"serve", "--help"}, []string{"--secure-port"}},
 		{[]string{"version"}, []string{"ark-server ", "Kubernetes v1."}},
 		{[]string{"completion", "bash"}, []string{"ark-server"}},
+		{[]string{"completion", "zsh"}, []string{"#compdef ark-server"}},
+		{[]string{"completion", "fish"}, []string{"complete -c ark-server"}},
 	} {
 		var stdout, stderr bytes.Buffer
 		if code := run(context.Background(), c.args, &stdout, &stderr); code != 0 || stderr.Len() > 0 {

@@ -45,7 +45,7 @@ func migrateStep(name, short string, do func(context.Context, *options, server.A
 		Long:  aboutMigrate,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags()); err != nil {
+			if err := o.configure(cmd); err != nil {
 				return err
 			}
 			if err := o.validate(); err != nil {

@@ -35,8 +35,8 @@ func (o *options) databaseName() string {
 
 var unfitForName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// kubeconfig is the file that the admin's entry is added to. By default it follows the database: it is in the
-// same folder, or in the working folder for a database elsewhere, and servers on two databases in one folder
+// kubeconfig is the file that the admin's entry is added to. By default it is in the data folder, or follows the
+// database: it is in the same folder, or in the working folder for a database elsewhere, and servers on two databases in one folder
 // have one each.
 func (o *options) kubeconfig() string {
 	if o.kubeconfigOut != "" {
@@ -46,7 +46,10 @@ func (o *options) kubeconfig() string {
 	if name := o.databaseName(); name != "ark" {
 		file = name + "." + file
 	}
-	if o.storage == storageSQLite {
+	switch {
+	case o.dataDir != "":
+		return filepath.Join(o.dataDir, file)
+	case o.storage == storageSQLite:
 		return filepath.Join(filepath.Dir(o.dbPath), file)
 	}
 	return file

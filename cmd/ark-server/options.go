@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,11 @@ import (
 
 // options are the values of the flags of serve.
 type options struct {
+	configFile string
+	dataDir    string
+	// sources say where the flags have their values from.
+	sources sources
+
 	mode    string
 	storage string
 
@@ -72,6 +78,7 @@ type options struct {
 
 func newOptions() *options {
 	return &options{
+		sources:            sources{},
 		mode:               modeStandalone,
 		cluster:            newClusterOptions(),
 		storage:            storageSQLite,
@@ -155,6 +162,7 @@ func (o *options) flagGroups() []flagGroup {
 // storageFlags are those that say where the data is.
 func (o *options) storageFlags() []flagGroup {
 	return []flagGroup{
+		group("Configuration", o.addConfigurationFlags),
 		group("Storage", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.storage, "storage", o.storage, "where the data is kept: `sqlite|postgresql|mysql|etcd`")
 			fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file`; made if missing")
@@ -171,9 +179,11 @@ func (o *options) storageFlags() []flagGroup {
 	}
 }
 
-// validate returns every fault of the flags; each names its flag and a fix. What it reads of their texts it
-// keeps in o.
-func (o *options) validate() error {
+// validate returns every fault of the flags; each names its flag and a fix, and the line of the configuration file
+// that has set it. What it reads of their texts it keeps in o.
+func (o *options) validate() error { return o.sources.locate(o.checkFlags()) }
+
+func (o *options) checkFlags() error {
 	var errs []error
 	fault := func(flag string, value any, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("--%s=%v: %s", flag, value, fmt.Sprintf(format, args...)))
@@ -263,20 +273,25 @@ func (o *options) secondMark() string {
 
 // markFolder is the folder of a database server's mark; "" where there is none.
 func (o *options) markFolder() string {
-	if o.markDir != "" || o.mode == modeAggregated {
+	switch {
+	case o.markDir != "":
 		return o.markDir
+	case o.mode == modeAggregated:
+		return o.dataDir
 	}
 	return o.keys()
 }
 
-// keys default to the neighbourhood of the database, or to the working folder
+// keys default to the data folder, else to the neighbourhood of the database, or to the working folder
 // where the database is elsewhere.
 func (o *options) keys() string {
 	switch {
 	case o.keysDir != "":
 		return o.keysDir
-	case o.storage == storageSQLite:
+	case o.storage == storageSQLite && o.dataDir == "":
 		return o.dbPath + ".keys"
+	case o.storage == storageSQLite:
+		return filepath.Join(o.dataDir, filepath.Base(o.dbPath)+".keys")
 	}
-	return "ark-server.keys"
+	return filepath.Join(o.dataDir, "ark-server.keys")
 }

@@ -47,7 +47,7 @@ func newRestoreCommand() *cobra.Command {
 		Long:  aboutRestore,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags()); err != nil {
+			if err := o.configure(cmd); err != nil {
 				return err
 			}
 			if err := o.validate(); err != nil {
@@ -75,6 +75,9 @@ func newRestoreCommand() *cobra.Command {
 
 func restore(ctx context.Context, o *options, from string, by int64, out io.Writer, shown *progress) error {
 	if err := o.checkGivenFiles(); err != nil {
+		return err
+	}
+	if err := o.makeDataDir(); err != nil {
 		return err
 	}
 	if from == "" {

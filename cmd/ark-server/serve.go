@@ -29,7 +29,7 @@ func serve(ctx context.Context, o *options, out io.Writer) error {
 	})
 	defer context.AfterFunc(ctx, stopping)()
 
-	if err := errors.Join(o.checkGivenFiles(), o.prepareAuditLog()); err != nil {
+	if err := errors.Join(o.checkGivenFiles(), o.makeDataDir(), o.prepareAuditLog()); err != nil {
 		return err
 	}
 	running, err := server.Start(ctx, o.server(logs))
@@ -71,7 +71,7 @@ func (o *options) data() server.StorageOptions {
 	return server.StorageOptions{
 		Kind: server.Kind(o.storage),
 		Path: o.dbPath, Relaxed: o.dbSynchronous == "normal", SecondMark: o.secondMark(), AcceptDataLoss: o.acceptedLoss,
-		Database: o.db, NoMigrate: !o.dbMigrate, Wait: o.dbWait, MarkFolder: o.markFolder(), MarkFolderMade: o.markDir != "",
+		Database: o.db, NoMigrate: !o.dbMigrate, Wait: o.dbWait, MarkFolder: o.markFolder(), MarkFolderMade: o.markDir != "" || o.mode == modeAggregated && o.dataDir != "",
 		Etcd:               server.EtcdOptions{Servers: o.etcdServers, CAFile: o.etcdCAFile, CertFile: o.etcdCertFile, KeyFile: o.etcdKeyFile},
 		Endpoint:           server.EndpointOptions{Address: o.etcdListen, CertFile: o.etcdListenCertFile, KeyFile: o.etcdListenKeyFile, ClientCAFile: o.etcdListenClientCAFile},
 		CompactionInterval: o.compactionInterval, MaxObjectBytes: int(o.maxObjectSize),

@@ -37,6 +37,11 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 			return nil, nil, fmt.Errorf("--db-path=%s: there is no such file", o.dbPath)
 		}
 	}
+	if as != toRead {
+		if err := o.makeDataDir(); err != nil {
+			return nil, nil, err
+		}
+	}
 	data := o.data()
 	data.TakesOver = as == toTakeOver
 	client, err := server.OpenClient(ctx, data)

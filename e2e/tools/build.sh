@@ -2,7 +2,7 @@
 # Builds the real components that the end-to-end tests and benchmarks run against, from their Go modules.
 #
 #   e2e/tools/build.sh NAME...     NAME: etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm | all
-#                                  or, not in "all": kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before golangci-lint
+#                                  or, not in "all": kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before golangci-lint nfpm
 #
 # Binaries land in $ARK_CACHE (default: <repo>/.cache/bin). A binary is built only when it is missing or
 # when its stamp (NAME.version) names another version, so calling this before every run is cheap.
@@ -20,13 +20,14 @@ OLD_KUBE_BUILD_DATE=2025-06-17T18:28:43Z
 KINE_VERSION=v0.17.5
 HELM_VERSION=v3.22.0
 GOLANGCI_LINT_VERSION=v2.15.0
+NFPM_VERSION=v2.45.2
 # The release of ark-server that databases and clusters are upgraded from.
 BEFORE_COMMIT=adc229ffd23cc0070e1a7fab6303521990676538
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=${ARK_CACHE:-$(cd "$here/../.." && pwd)/.cache/bin}
 known=(etcd etcdctl kubectl kube-apiserver kube-controller-manager kine helm)
-rest=(kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before golangci-lint)
+rest=(kube-apiserver-1.30 kube-controller-manager-1.30 ark-server-before golangci-lint nfpm)
 
 say()  { printf 'tools: %s\n' "$*" >&2; }
 fail() { printf 'tools: error: %s\n' "$*" >&2; exit 1; }
@@ -174,6 +175,19 @@ build_golangci_lint() {
     -ldflags "-s -w -X main.version=$GOLANGCI_LINT_VERSION"
 }
 
+nfpm_module() {
+  go mod init local.test/nfpmbuild
+  go get -tool "github.com/goreleaser/nfpm/v2/cmd/nfpm@$NFPM_VERSION"
+}
+
+build_nfpm() {
+  local src=$cache/src/nfpm-$NFPM_VERSION
+  once "$src" nfpm_module
+  export CGO_ENABLED=0
+  cd "$src"
+  package=github.com/goreleaser/nfpm/v2/cmd/nfpm compile nfpm "$NFPM_VERSION" -ldflags "-s -w"
+}
+
 before_source() {
   git -C "$here/../.." archive "$BEFORE_COMMIT" | tar -x
 }
@@ -197,6 +211,7 @@ build() {
     kine) current kine "$KINE_VERSION" || (build_kine) ;;
     helm) current helm "$HELM_VERSION" || (build_helm) ;;
     golangci-lint) current golangci-lint "$GOLANGCI_LINT_VERSION" || (build_golangci_lint) ;;
+    nfpm) current nfpm "$NFPM_VERSION" || (build_nfpm) ;;
     ark-server-before) current "$1" "$BEFORE_COMMIT" || (build_before) ;;
     *) fail "unknown component '$1'; known: ${known[*]} ${rest[*]} all" ;;
   esac

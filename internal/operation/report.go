@@ -57,6 +57,7 @@ type Build struct {
 	Kubernetes string    `json:"kubernetes"`
 	Commit     string    `json:"commit,omitempty"`
 	Started    time.Time `json:"started"`
+	PID        int       `json:"pid"`
 }
 
 // Revision is where the log is: what this replica shows, what is known to have been

@@ -18,6 +18,9 @@ type Admin interface {
 	Open(ctx context.Context) (mvcc.Engine, error)
 	// Status compares the schema of the database with the one that this program knows.
 	Status(ctx context.Context) (database.SchemaStatus, error)
+	// Look returns what there is to know about the database, also while servers run on it, and changes nothing. Its
+	// error is what would keep a start from using it; a migration that is due does not.
+	Look(ctx context.Context) (database.Facts, error)
 	// Migrate carries out the migrations that are due, and returns what Status was before.
 	Migrate(ctx context.Context) (database.SchemaStatus, error)
 	// Bump moves the counter on by some revisions, at least 1: everything before is compacted, and no
@@ -61,6 +64,10 @@ func (a sqliteAdmin) Status(context.Context) (database.SchemaStatus, error) {
 	return database.SchemaStatus{}, ErrMigratesItself
 }
 
+func (a sqliteAdmin) Look(ctx context.Context) (database.Facts, error) {
+	return sqlite.Look(ctx, a.Path, a.SecondMark)
+}
+
 func (a sqliteAdmin) Migrate(context.Context) (database.SchemaStatus, error) {
 	return database.SchemaStatus{}, ErrMigratesItself
 }
@@ -83,6 +90,10 @@ func (a postgresAdmin) Status(ctx context.Context) (database.SchemaStatus, error
 	return postgres.Status(ctx, a.Database)
 }
 
+func (a postgresAdmin) Look(ctx context.Context) (database.Facts, error) {
+	return postgres.Look(ctx, a.Database)
+}
+
 func (a postgresAdmin) Migrate(ctx context.Context) (database.SchemaStatus, error) {
 	return postgres.Migrate(ctx, a.Database)
 }
@@ -103,6 +114,10 @@ func (a mysqlAdmin) Open(ctx context.Context) (mvcc.Engine, error) {
 
 func (a mysqlAdmin) Status(ctx context.Context) (database.SchemaStatus, error) {
 	return mysql.Status(ctx, a.Database)
+}
+
+func (a mysqlAdmin) Look(ctx context.Context) (database.Facts, error) {
+	return mysql.Look(ctx, a.Database, a.MaxObjectBytes)
 }
 
 func (a mysqlAdmin) Migrate(ctx context.Context) (database.SchemaStatus, error) {

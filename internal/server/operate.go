@@ -1,6 +1,7 @@
 package server
 
 import (
+	"os"
 	"time"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -48,7 +49,7 @@ func newTracer(file string) mvcc.Tracer {
 
 // reporter describes a storage on demand.
 func reporter(summary string, store *mvcc.Store, endpoint *etcdserver.Server) func() operation.Report {
-	build := operation.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Commit: version.Commit(), Started: time.Now()}
+	build := operation.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Commit: version.Commit(), Started: time.Now(), PID: os.Getpid()}
 	return func() operation.Report { return operation.NewReport(build, summary, store, endpoint) }
 }
 

@@ -31,28 +31,9 @@ func (e *Engine) check(ctx context.Context, maxValue int) error {
 		return err
 	}
 	defer conn.Close()
-	vars, err := variables(ctx, conn)
+	vars, err := e.checkServer(ctx, conn, maxValue, e.connections)
 	if err != nil {
 		return err
-	}
-	if err := checkVersion(vars["version"]); err != nil {
-		return err
-	}
-	if isSet(vars["read_only"]) || isSet(vars["innodb_read_only"]) {
-		return errReplica
-	}
-	if size, need := e.maxPacket.Load(), minPacket(maxValue); size < need {
-		return &database.LimitError{Limit: database.LimitValue, Problem: fmt.Sprintf("the server takes packets of up to %d bytes (max_allowed_packet), and objects of the largest size need %d: "+
-			"SET GLOBAL max_allowed_packet = 67108864, and set it in the server's configuration", size, need)}
-	}
-	if v := vars["innodb_force_recovery"]; v != "" && v != "0" {
-		return errors.New("the server runs in recovery mode (innodb_force_recovery=" + v + "), in which it skips what it cannot read, or refuses writes: restart it without, or restore a backup where it cannot")
-	}
-	if err := checkCapacity(ctx, conn, e.connections); err != nil {
-		return err
-	}
-	if isSet(vars["log_bin"]) && strings.EqualFold(vars["binlog_format"], "STATEMENT") {
-		return errors.New("the server writes its binary log as statements (binlog_format=STATEMENT), with which it refuses every write of ark-server: SET GLOBAL binlog_format = 'ROW', and in its configuration")
 	}
 	if err := checkTables(ctx, conn); err != nil {
 		return err
@@ -64,6 +45,34 @@ func (e *Engine) check(ctx context.Context, maxValue int) error {
 		e.log.Warn(w)
 	}
 	return nil
+}
+
+// checkServer refuses servers that cannot be used or are set up in a way that cannot work, and returns the settings.
+func (c connector) checkServer(ctx context.Context, conn *sql.Conn, maxValue, connections int) (map[string]string, error) {
+	vars, err := variables(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkVersion(vars["version"]); err != nil {
+		return nil, err
+	}
+	if isSet(vars["read_only"]) || isSet(vars["innodb_read_only"]) {
+		return nil, errReplica
+	}
+	if size, need := c.maxPacket.Load(), minPacket(maxValue); size < need {
+		return nil, &database.LimitError{Limit: database.LimitValue, Problem: fmt.Sprintf("the server takes packets of up to %d bytes (max_allowed_packet), and objects of the largest size need %d: "+
+			"SET GLOBAL max_allowed_packet = 67108864, and set it in the server's configuration", size, need)}
+	}
+	if v := vars["innodb_force_recovery"]; v != "" && v != "0" {
+		return nil, errors.New("the server runs in recovery mode (innodb_force_recovery=" + v + "), in which it skips what it cannot read, or refuses writes: restart it without, or restore a backup where it cannot")
+	}
+	if err := checkCapacity(ctx, conn, connections); err != nil {
+		return nil, err
+	}
+	if isSet(vars["log_bin"]) && strings.EqualFold(vars["binlog_format"], "STATEMENT") {
+		return nil, errors.New("the server writes its binary log as statements (binlog_format=STATEMENT), with which it refuses every write of ark-server: SET GLOBAL binlog_format = 'ROW', and in its configuration")
+	}
+	return vars, nil
 }
 
 // checkCapacity refuses limits that leave a replica fewer connections than its pools open.

@@ -91,8 +91,12 @@ func Open(ctx context.Context, cfg database.Config, opts Options) (*Engine, erro
 	if err := checkCapacity(ctx, conn, connections); err != nil {
 		return nil, e.explain(err)
 	}
-	if err := checkDurability(ctx, conn, e.log); err != nil {
+	warnings, err := durability(ctx, conn)
+	if err != nil {
 		return nil, e.explain(err)
+	}
+	for _, w := range warnings {
+		e.log.Warn(w)
 	}
 	for _, p := range []struct {
 		into *(*pgxpool.Pool)
@@ -170,9 +174,9 @@ func checkCapacity(ctx context.Context, conn *pgx.Conn, wanted int) error {
 	return nil
 }
 
-// checkDurability refuses settings with which damage is read as if it were data, and warns of
+// durability refuses settings with which damage is read as if it were data, and returns warnings of
 // those with which an acknowledged write may be lost.
-func checkDurability(ctx context.Context, conn *pgx.Conn, log *slog.Logger) error {
+func durability(ctx context.Context, conn *pgx.Conn) (warnings []string, err error) {
 	var damage []string
 	var fsync, fullPages, checksums string
 	columns := named.Columns{
@@ -183,21 +187,21 @@ func checkDurability(ctx context.Context, conn *pgx.Conn, log *slog.Logger) erro
 		named.Col("current_setting('data_checksums')", &checksums),
 	}
 	if err := conn.QueryRow(ctx, "SELECT "+columns.String()).Scan(columns.Into()...); err != nil {
-		return fmt.Errorf("read the server's settings: %w", err)
+		return nil, fmt.Errorf("read the server's settings: %w", err)
 	}
 	if len(damage) > 0 {
-		return fmt.Errorf("the server returns damaged pages as if they were not (%s=on): set it off, for the server, the database and the role", strings.Join(damage, "=on, "))
+		return nil, fmt.Errorf("the server returns damaged pages as if they were not (%s=on): set it off, for the server, the database and the role", strings.Join(damage, "=on, "))
 	}
 	if fsync == "off" {
-		log.Warn("the database writes nothing to disk by force (fsync=off): a crash of its machine may damage it, or lose acknowledged writes")
+		warnings = append(warnings, "the database writes nothing to disk by force (fsync=off): a crash of its machine may damage it, or lose acknowledged writes")
 	}
 	if fullPages == "off" {
-		log.Warn("the database does not protect its pages from partial writes (full_page_writes=off): a crash of its machine may damage it unless its file system does")
+		warnings = append(warnings, "the database does not protect its pages from partial writes (full_page_writes=off): a crash of its machine may damage it unless its file system does")
 	}
 	if checksums == "off" {
-		log.Warn("the database's pages have no checksums (data_checksums=off): what its disk damages is read as if it had been written: stop the database server and run pg_checksums --enable")
+		warnings = append(warnings, "the database's pages have no checksums (data_checksums=off): what its disk damages is read as if it had been written: stop the database server and run pg_checksums --enable")
 	}
-	return nil
+	return warnings, nil
 }
 
 // Close implements mvcc.Engine.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/operation"
+)
+
+// ask asks the server that has these options whether it runs, and what it does. The report is nil where this user may not read
+// it. A problem is why the server is not ready.
+func (o *options) ask(ctx context.Context) (url string, running bool, report *operation.Report, problem string) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	url, err := o.url()
+	if err != nil {
+		return "", false, nil, err.Error()
+	}
+	if err := askReady(ctx, url+"/readyz", o.probeTLS()); err != nil {
+		var notReady notReadyError
+		problem = err.Error()
+		running = errors.As(err, &notReady)
+		if isForeignCertificate(err) {
+			problem = fmt.Sprintf("another program answers at %s: %v", url, err)
+		}
+	} else {
+		running = true
+	}
+	if running && o.mode == modeStandalone {
+		// In a cluster only kube-apiserver could say who this user is.
+		report = o.askReport(ctx, url)
+	}
+	return url, running, report, problem
+}
+
+// askTimeout leaves time for other looks where something listens and does not answer.
+const askTimeout = 5 * time.Second
+
+func isForeignCertificate(err error) bool {
+	var unverified *tls.CertificateVerificationError
+	return errors.As(err, &unverified)
+}
+
+// askReport returns nil where there is none, or this user has no right to it.
+func (o *options) askReport(ctx context.Context, url string) *operation.Report {
+	keys, err := o.readKeys()
+	if err != nil {
+		return nil
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(keys.CA()) {
+		return nil // the token is for nobody else
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/debug/store", nil)
+	if err != nil {
+		return nil
+	}
+	request.Header.Set("Authorization", "Bearer "+keys.Token())
+	request.Header.Set("User-Agent", "ark-server-status")
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = answer.Body.Close() }() // it was only read
+	report := &operation.Report{}
+	if answer.StatusCode != http.StatusOK || json.NewDecoder(io.LimitReader(answer.Body, maxReport)).Decode(report) != nil {
+		return nil
+	}
+	return report
+}
+
+// maxReport is far more than a report takes.
+const maxReport = 16 << 20

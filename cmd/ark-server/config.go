@@ -1,0 +1,195 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+)
+
+const aboutConfig = `Print the settings with which a server would start here, and where each is from: the
+command line, the environment, the configuration file or the default. Each wins over those
+after it.
+
+  ark-server config print --config=ark.yaml
+  ark-server config print -o yaml
+
+Without -o the output is a configuration file itself. Passwords are not shown.`
+
+func newConfigCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Print the effective settings, and where each is from",
+		Long:  aboutConfig,
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{errors.New("say what to do: config print (ark-server config --help)")}
+		},
+	}
+	withFlags(cmd).AddCommand(newConfigPrintCommand())
+	return cmd
+}
+
+func newConfigPrintCommand() *cobra.Command {
+	o := newOptions()
+	output := "text"
+	own := group(ownFlags, func(fs *pflag.FlagSet) {
+		fs.StringVarP(&output, "output", "o", output, "`text|yaml|json`: text is a configuration file, the others have a value and a source for each flag")
+	})
+	groups := o.flagGroups()
+	return withFlags(&cobra.Command{
+		Use:   "print",
+		Short: "Print the effective settings, and where each is from",
+		Long:  aboutConfig,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.locate(cmd); err != nil {
+				return err
+			}
+			if err := checkValue("output", output, "text", "yaml", "json"); err != nil {
+				return usageError{err}
+			}
+			// What is wrong with the settings does not keep them from being shown.
+			fault := o.validate()
+			err := printSettings(cmd.OutOrStdout(), o.effective(groups), output)
+			if err == nil && fault != nil {
+				err = usageError{fault}
+			}
+			return err
+		},
+	}, append([]flagGroup{own}, groups...)...)
+}
+
+// setting is the effective value of a flag.
+type setting struct {
+	name   string
+	Value  any    `json:"value"`
+	Source string `json:"source"`
+}
+
+// effective returns the settings of the groups' flags, in their order.
+func (o *options) effective(groups []flagGroup) []setting {
+	var all []setting
+	for _, g := range groups {
+		g.flags.VisitAll(func(f *pflag.Flag) {
+			if f.Hidden && !f.Changed {
+				return
+			}
+			s := setting{f.Name, withoutPasswords(valueOf(f)), fromDefault}
+			if from, ok := o.sources[f.Name]; ok {
+				s.Source = from.place
+			} else if value, why := o.derived(f.Name); why != "" {
+				s.Value, s.Source = value, fromDefault+", "+why
+			}
+			all = append(all, s)
+		})
+	}
+	return all
+}
+
+// derived returns the default of a flag that follows from other flags, and why; "" where there is none.
+func (o *options) derived(flag string) (value, why string) {
+	where := "next to the database"
+	switch {
+	case o.dataDir != "":
+		where = "in --data-dir"
+	case o.storage != storageSQLite:
+		where = "in the working folder"
+	}
+	switch {
+	case flag == "db-path" && o.dataDir != "" && o.storage == storageSQLite:
+		return o.dbPath, where
+	case flag == "bind-address" && o.mode == modeAggregated:
+		return o.bindAddress, "of --mode=" + o.mode
+	case flag == "keys-dir" && o.mode == modeStandalone:
+		return o.keys(), where
+	case flag == "kubeconfig-out" && o.mode == modeStandalone:
+		return o.kubeconfig(), where
+	case flag == "mark-dir" && o.onServer() && o.markFolder() != "":
+		return o.markFolder(), where
+	}
+	return "", ""
+}
+
+// valueOf returns a flag's value as YAML and JSON have it.
+func valueOf(f *pflag.Flag) any {
+	text := f.Value.String()
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return append([]string{}, list.GetSlice()...)
+	}
+	switch f.Value.Type() {
+	case "bool":
+		return text == "true"
+	case "int", "int32", "int64":
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n
+		}
+	case "float32", "float64":
+		if n, err := strconv.ParseFloat(text, 64); err == nil {
+			return n
+		}
+	}
+	return text
+}
+
+// password finds that of a URL or a DSN: nothing of the sort belongs into a flag, and if it is in one it must not be shown.
+var password = regexp.MustCompile(`(^|//|[\s,])([^\s:/@,]*):([^\s@]+)@`)
+
+func withoutPasswords(value any) any {
+	hide := func(text string) string { return password.ReplaceAllString(text, "$1$2:****@") }
+	switch v := value.(type) {
+	case string:
+		return hide(v)
+	case []string:
+		for i := range v {
+			v[i] = hide(v[i])
+		}
+	}
+	return value
+}
+
+func printSettings(out io.Writer, all []setting, output string) error {
+	if output == "json" {
+		byName := map[string]setting{}
+		for _, s := range all {
+			byName[s.name] = s
+		}
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(byName)
+	}
+	root := &yaml.Node{Kind: yaml.MappingNode}
+	for _, s := range all {
+		value := &yaml.Node{}
+		if err := value.Encode(s.Value); err != nil {
+			return fmt.Errorf("print %s: %w", s.name, err)
+		}
+		if value.Kind == yaml.SequenceNode {
+			value.Style = yaml.FlowStyle
+		}
+		key := &yaml.Node{Kind: yaml.ScalarNode, Value: s.name}
+		if output == "text" {
+			value.LineComment = s.Source
+			root.Content = append(root.Content, key, value)
+			continue
+		}
+		from := &yaml.Node{Kind: yaml.ScalarNode, Value: s.Source, Tag: "!!str"}
+		pair := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{
+			{Kind: yaml.ScalarNode, Value: "value"}, value, {Kind: yaml.ScalarNode, Value: "source"}, from,
+		}}
+		root.Content = append(root.Content, key, pair)
+	}
+	if output == "text" && os.Getenv(passwordVariable) != "" {
+		root.FootComment = passwordVariable + " is set in the environment, and not shown"
+	}
+	encoder := yaml.NewEncoder(out)
+	encoder.SetIndent(2)
+	return errors.Join(encoder.Encode(root), encoder.Close())
+}

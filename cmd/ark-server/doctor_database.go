@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/version"
+)
+
+// database looks at it, at its settings, and at the clock beside its.
+func (e *examination) database(ctx context.Context) {
+	if e.storage == storageEtcd {
+		e.clock(time.Time{})
+		e.ok("database", "an external etcd: ask it with etcdctl endpoint status")
+		return
+	}
+	began := time.Now()
+	facts, err := e.look(ctx)
+	if err != nil {
+		e.clock(time.Time{})
+		e.bad("database", e.databaseFix(), "%s", oneLine(err))
+		return
+	}
+	// The server's answer is from about the middle of the call.
+	clock := facts.Clock
+	if !clock.IsZero() {
+		clock = clock.Add(time.Since(began) / 2).Add(e.now.Sub(time.Now()))
+	}
+	e.clock(clock)
+	switch {
+	case facts.Product == "":
+		e.ok("database", "nothing is stored yet")
+	case len(facts.Schema.Pending) > 0 && !e.dbMigrate:
+		e.bad("database", "run ark-server migrate up as a user that may alter tables", "%s: schema version %d, and this release needs %d", facts.Product, facts.Schema.Version, facts.Schema.Known)
+	case len(facts.Schema.Pending) > 0:
+		e.ok("database", "%s: schema version %d, which the next start brings to %d", facts.Product, facts.Schema.Version, facts.Schema.Known)
+	default:
+		e.ok("database", "%s: revision %d, %s", facts.Product, facts.Revision, megabytes(facts.Bytes))
+	}
+	for _, warning := range facts.Warnings {
+		e.bad("database", "change that setting of the database server", "%s", warning)
+	}
+}
+
+// databaseFix is what to look at where the message does not say it.
+func (e *examination) databaseFix() string {
+	if e.storage == storageSQLite {
+		return "do what the message says; ark-server check reads the whole database"
+	}
+	return "do what the message says; see that the database server runs, and that its address, user and password are right"
+}
+
+const (
+	// mostSkew is more than what time synchronization leaves.
+	mostSkew = 5 * time.Second
+	// fileSkew is for files, whose times may be another machine's.
+	fileSkew = 2 * time.Minute
+)
+
+// clock compares it with the database server's, with the newest write, and with the release's date.
+func (e *examination) clock(database time.Time) {
+	const fix = "set it: timedatectl set-ntp true, or the system's settings of date and time"
+	newest, file := e.newestFile()
+	built, _ := time.Parse(time.RFC3339, version.Date()) // the zero time where it is not known
+	skew := e.now.Sub(database)
+	switch {
+	case !database.IsZero() && skew.Abs() > mostSkew:
+		e.bad("clock", fix+"; here or on the database server", "it says %s, the database server's %s", e.now.UTC().Format(time.RFC3339), database.UTC().Format(time.RFC3339))
+	case newest.After(e.now.Add(fileSkew)):
+		e.bad("clock", fix, "it says %s, and %s was written at %s", e.now.UTC().Format(time.RFC3339), file, newest.UTC().Format(time.RFC3339))
+	case built.After(e.now):
+		e.bad("clock", fix, "it says %s, before this release was made (%s)", e.now.UTC().Format(time.RFC3339), built.Format(time.RFC3339))
+	case !database.IsZero():
+		e.ok("clock", "%s, as the database server's to within %s", e.now.UTC().Format(time.RFC3339), mostSkew)
+	default:
+		e.ok("clock", "%s", e.now.UTC().Format(time.RFC3339))
+	}
+}
+
+// newestFile is that of the files that the server writes.
+func (e *examination) newestFile() (newest time.Time, file string) {
+	for _, path := range append(e.privateFiles(), filepath.Join(e.markFolder(), "database-server.mark")) {
+		if info, err := os.Stat(path); err == nil && info.ModTime().After(newest) {
+			newest, file = info.ModTime(), path
+		}
+	}
+	return newest, file
+}

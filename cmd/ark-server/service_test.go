@@ -1,0 +1,131 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+var (
+	root           = filepath.Join("..", "..")
+	serviceUnit    = filepath.Join(root, "deploy", "systemd", "ark-server.service")
+	serviceConfig  = filepath.Join(root, "deploy", "systemd", "config.yaml")
+	composeProject = filepath.Join(root, "deploy", "compose", "compose.yaml")
+)
+
+// The unit runs what there is: a command with flags of ours, and a configuration file whose every key, in comments too, is one.
+func TestServiceUnit(t *testing.T) {
+	unit := readFile(t, serviceUnit)
+	line := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/ark-server (\S+) --config=(\S+)$`).FindStringSubmatch(unit)
+	if line == nil || line[1] != "serve" || line[2] != "/etc/ark-server/config.yaml" {
+		t.Fatalf("ExecStart is %q", line)
+	}
+	config := readFile(t, serviceConfig)
+	wantTexts(t, config, "data-dir: /var/lib/ark-server\n")
+	wantTexts(t, unit, "\nWorkingDirectory=/var/lib/ark-server\n", "\nStateDirectory=ark-server\n")
+	if all := settingsOf(t, "--config="+serviceConfig); all["data-dir"].Value != "/var/lib/ark-server" || all["db-path"].Value != "/var/lib/ark-server/ark.db" {
+		t.Errorf("%+v", all)
+	}
+	// What it offers in comments is right too.
+	offered := regexp.MustCompile(`(?m)^# ([a-z-]+: \S.*)$`).ReplaceAllString(config, "$1")
+	if offered == config {
+		t.Error("nothing is offered")
+	}
+	all := settingsOf(t, "--config="+manifest(t, t.TempDir(), "config.yaml", offered))
+	if all["storage"].Value != "postgresql" || all["bind-address"].Value != "0.0.0.0" {
+		t.Errorf("%+v, %+v", all["storage"], all["bind-address"])
+	}
+}
+
+// systemd itself takes the unit without a complaint, and rates it as well protected.
+func TestServiceUnitBySystemd(t *testing.T) {
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("NOT CHECKED: there is no systemd-analyze")
+	}
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := manifest(t, dir, "ark-server.service", strings.Replace(readFile(t, serviceUnit), "/usr/bin/ark-server", self, 1))
+	if out, err := exec.Command(analyze, "verify", "--man=no", "--recursive-errors=no", unit).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v: %s", err, out)
+	}
+	// 2.0 of 10 at most, where 0 is the best: a daemon without any protection has 9.6.
+	if out, err := exec.Command(analyze, "security", "--offline=true", "--threshold=20", "--no-pager", unit).CombinedOutput(); err != nil {
+		t.Errorf("systemd-analyze security: %v: %s", err, out)
+	}
+}
+
+// The environment of the Compose file is settings of ours, which fit together.
+func TestCompose(t *testing.T) {
+	var project struct {
+		Services map[string]struct {
+			Command     []string
+			Environment map[string]string
+		}
+	}
+	if err := yaml.Unmarshal([]byte(readFile(t, composeProject)), &project); err != nil {
+		t.Fatal(err)
+	}
+	server, database := project.Services["ark-server"], project.Services["postgresql"]
+	if len(server.Environment) < 6 || len(server.Command) != 1 || server.Command[0] != "serve" {
+		t.Fatalf("%+v", server)
+	}
+	var environment []string
+	for name, value := range server.Environment {
+		t.Setenv(name, value)
+		environment = append(environment, name+"="+value)
+	}
+	if warnings, err := checkVariables(newCommand(), environment); err != nil || len(warnings) > 0 {
+		t.Errorf("%v, %v", warnings, err)
+	}
+	all := settingsOf(t)
+	for flag, want := range map[string]string{
+		"db-host": "postgresql", "db-name": database.Environment["POSTGRES_DB"], "db-user": database.Environment["POSTGRES_USER"], "data-dir": "/data",
+	} {
+		if all[flag].Value != want || want == "" {
+			t.Errorf("%s is %v, want %s", flag, all[flag].Value, want)
+		}
+	}
+	if server.Environment[passwordVariable] != database.Environment["POSTGRES_PASSWORD"] {
+		t.Error("the two have different passwords")
+	}
+}
+
+// The packages hold the files that there are.
+func TestPackages(t *testing.T) {
+	var spec struct {
+		Contents []struct{ Src, Dst string }
+		Scripts  map[string]string
+	}
+	if err := yaml.Unmarshal([]byte(readFile(t, root, "deploy", "packages", "nfpm.yaml")), &spec); err != nil {
+		t.Fatal(err)
+	}
+	files := []string{}
+	for _, c := range spec.Contents {
+		if !strings.HasPrefix(c.Src, "${STAGE}/") {
+			files = append(files, c.Src)
+		}
+	}
+	for _, script := range spec.Scripts {
+		files = append(files, script)
+		if out, err := exec.Command("sh", "-n", filepath.Join(root, script)).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", script, err, out)
+		}
+	}
+	if len(files) < 8 {
+		t.Errorf("only %v", files)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(filepath.Join(root, file)); err != nil || !info.Mode().IsRegular() {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
