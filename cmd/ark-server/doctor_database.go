@@ -26,7 +26,7 @@ func (e *examination) database(ctx context.Context) {
 	// The server's answer is from about the middle of the call.
 	clock := facts.Clock
 	if !clock.IsZero() {
-		clock = clock.Add(time.Since(began) / 2).Add(e.now.Sub(time.Now()))
+		clock = clock.Add(time.Since(began)/2 - time.Since(e.now))
 	}
 	e.clock(clock)
 	switch {
