@@ -6,6 +6,8 @@
 //	options.go  the flags of serve, their checks and groups
 //	options_cluster.go, options_audit.go
 //	            those for a cluster
+//	options_engine.go
+//	            those for the execution of queries
 //	configure.go, env.go, config_file.go
 //	            flags from the environment and the configuration file
 //	config.go   prints them, and where each is from

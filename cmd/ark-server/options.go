@@ -64,6 +64,7 @@ type options struct {
 	kubeconfigOut string
 
 	modelURLs modelURLOptions
+	engine    engineOptions
 	cluster   clusterOptions
 
 	tracingFile string
@@ -81,6 +82,7 @@ func newOptions() *options {
 		sources:            sources{},
 		mode:               modeStandalone,
 		cluster:            newClusterOptions(),
+		engine:             newEngineOptions(),
 		storage:            storageSQLite,
 		dbPath:             "./ark.db",
 		dbSynchronous:      "full",
@@ -136,6 +138,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
 		}),
 		group("Models", o.modelURLs.add),
+		group("Queries", o.engine.add),
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
 		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
@@ -259,7 +262,7 @@ func (o *options) checkFlags() error {
 	urls, err := o.modelURLs.policy()
 	errs = append(errs, err)
 	o.modelURLs.urls = urls
-	errs = append(errs, o.validateMode())
+	errs = append(errs, o.validateEngine(), o.validateMode())
 	return errors.Join(errs...)
 }
 

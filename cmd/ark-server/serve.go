@@ -58,6 +58,7 @@ func (o *options) server(logs *logging) server.Options {
 		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff,
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
 		Peers:     server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
+		Engine:    o.embeddedEngine(),
 		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
 	}
 	if o.mode == modeAggregated {

@@ -40,6 +40,7 @@ func (s standaloneAPI) generic() *genericapiserver.GenericAPIServer { return s.G
 
 func (m Standalone) assemble(_ context.Context, o Options, listener net.Listener, data *data, s *Server) (api, error) {
 	made, err := standalone.New(standalone.Options{
+		Grants:     o.Engine.grants(),
 		Listener:   listener,
 		Names:      m.Names,
 		KeysDir:    m.KeysDir,
@@ -55,7 +56,10 @@ func (m Standalone) assemble(_ context.Context, o Options, listener net.Listener
 		return nil, about(SettingMode, err)
 	}
 	s.URL = made.URL
-	return standaloneAPI{made}, nil
+	if o.Engine == nil {
+		return standaloneAPI{made}, nil
+	}
+	return withEngine(standaloneAPI{made}, made.InProcess, *o.Engine, o.ModelURLs)
 }
 
 // Aggregated runs in a cluster, behind its kube-apiserver.

@@ -36,6 +36,8 @@ type Options struct {
 	TracingFile string
 	// Off are the hooks into the stock server to do without.
 	Off hooks.Off
+	// Engine executes Queries in the process; nil leaves them to others.
+	Engine *EngineOptions
 	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
 	Explain func(error) error
 	// NoReport is what who asks for a report of the storage is told where it is an external etcd.

@@ -41,6 +41,8 @@ type Options struct {
 	// bounds the requests that are served at a time; both are for tests.
 	allowed []string
 	seats   int
+	// Grants are the rights of users that are parts of the process.
+	Grants []Grant
 	// Tune changes the common options before they are used; may be nil.
 	Tune func(*assembly.Options)
 }
@@ -103,6 +105,7 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	if config.Generic.Authorization.Authorizer, err = newAuthorizer(o.allowed); err != nil {
 		return nil, err
 	}
+	config.Generic.Authorization.Authorizer = withGrants(config.Generic.Authorization.Authorizer, o.Grants)
 	rights, err := access.New(access.Options{Authorizer: config.Generic.Authorization.Authorizer})
 	if err != nil {
 		return nil, err

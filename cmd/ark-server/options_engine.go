@@ -1,0 +1,82 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/engine"
+	"github.com/mckinsey/ark-server/internal/server"
+)
+
+const (
+	engineEmbedded = "embedded"
+	engineExternal = "external"
+)
+
+// engineOptions say who executes queries, and how.
+type engineOptions struct {
+	engine    string
+	limits    engine.Limits
+	addresses []string
+
+	allowed []netip.Prefix // those, as validateEngine has read them
+}
+
+func newEngineOptions() engineOptions {
+	return engineOptions{engine: engineExternal, limits: engine.Limits{Total: 32}}
+}
+
+func (o *engineOptions) add(fs *pflag.FlagSet) {
+	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; embedded needs --mode=standalone and --storage=sqlite")
+	fs.IntVar(&o.limits.Total, "engine-concurrency", o.limits.Total, "most `queries` that the embedded engine executes at a time; the others wait; 0 for no bound")
+	fs.IntVar(&o.limits.PerNamespace, "engine-concurrency-per-namespace", 0, "most `queries` of one namespace that it executes at a time; 0 for no bound")
+	fs.IntVar(&o.limits.PerModel, "engine-concurrency-per-model", 0, "most `calls` of one Model at a time; 0 for no bound")
+	fs.StringSliceVar(&o.addresses, "engine-allowed-addresses", nil, "`CIDRs` at which models and tools may be although they are refused otherwise: link-local addresses always are, loopback for tools, and for models too unless this server itself listens on loopback alone")
+}
+
+// validateEngine returns every fault of the flags, and reads the addresses.
+func (o *options) validateEngine() error {
+	e := &o.engine
+	errs := []error{checkValue("engine", e.engine, engineEmbedded, engineExternal)}
+	for flag, value := range map[string]int{
+		"engine-concurrency": e.limits.Total, "engine-concurrency-per-namespace": e.limits.PerNamespace, "engine-concurrency-per-model": e.limits.PerModel,
+	} {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("--%s=%d: use a number such as 32, or 0 for no bound", flag, value))
+		}
+	}
+	e.allowed = nil
+	for _, text := range e.addresses {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--engine-allowed-addresses=%s: not a range of addresses: use CIDRs such as 127.0.0.1/32", text))
+			continue
+		}
+		e.allowed = append(e.allowed, prefix)
+	}
+	if e.engine == engineEmbedded {
+		if o.mode == modeAggregated {
+			errs = append(errs, errors.New("--engine=embedded: a server in a cluster cannot execute queries yet: leave it to Ark's controller with --engine=external"))
+		} else if o.storage != storageSQLite {
+			errs = append(errs, fmt.Errorf("--engine=embedded: with --storage=%s several servers may share the database, whose queries they cannot share out yet: use --storage=sqlite, or --engine=external", o.storage))
+		}
+	} else if len(e.addresses) > 0 {
+		errs = append(errs, errors.New("--engine-allowed-addresses is without effect: add --engine=embedded, or leave it out"))
+	}
+	return errors.Join(errs...)
+}
+
+// embeddedEngine returns what the flags say of the engine; nil for none in this process.
+func (o *options) embeddedEngine() *server.EngineOptions {
+	if o.engine.engine != engineEmbedded {
+		return nil
+	}
+	return &server.EngineOptions{
+		Limits: o.engine.limits, Allowed: o.engine.allowed,
+		LoopbackModels: net.ParseIP(o.bindAddress).IsLoopback(),
+	}
+}

@@ -1,0 +1,151 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/execution"
+	"github.com/mckinsey/ark-server/internal/engine/objects"
+)
+
+// Options configure an engine.
+type Options struct {
+	// Client makes requests as the engine's user.
+	Client *objects.Client
+	// Services are what executions use. Their gate is the engine's.
+	Services execution.Services
+	// Limits bound what runs at a time.
+	Limits Limits
+	// Identity tells this process from every other that has run on the database.
+	Identity string
+	// Events says that the API has core Events.
+	Events bool
+}
+
+// Limits are numbers of Queries that run at a time, and of calls of one model; 0 for no bound.
+type Limits struct{ Total, PerNamespace, PerModel int }
+
+// Engine executes Queries. Run may be called once.
+type Engine struct {
+	options Options
+	queue   *queue
+	gate    *gate
+	events  *events
+	expiry  *expiry
+	// ended are all goroutines that Run has started.
+	ended sync.WaitGroup
+
+	mu   sync.Mutex
+	runs map[types.UID]*run
+	// removing are Queries whose finalizer is being taken away.
+	removing map[types.UID]bool
+}
+
+// New returns an engine.
+func New(o Options) *Engine {
+	e := &Engine{options: o, queue: newQueue(o.Limits), gate: newGate(o.Limits.PerModel), runs: map[types.UID]*run{}, removing: map[types.UID]bool{}}
+	e.options.Services.Gate = e.gate.enter
+	e.expiry = newExpiry()
+	return e
+}
+
+// Run executes Queries until the context ends. The API must be ready.
+func (e *Engine) Run(ctx context.Context) {
+	e.events = newEvents(ctx, e.options)
+	defer e.events.stop()
+	e.ended.Go(func() { e.expire(ctx) })
+	e.ended.Go(func() { e.announce(ctx) })
+	e.ended.Go(func() { e.dispatch(ctx) })
+	defer context.AfterFunc(ctx, e.queue.close)()
+	e.follow(ctx)
+	e.ended.Wait()
+}
+
+// dispatch starts whoever is next.
+func (e *Engine) dispatch(ctx context.Context) {
+	for {
+		next, ok := e.queue.next()
+		if !ok {
+			return
+		}
+		e.ended.Go(func() {
+			defer e.queue.done(next)
+			e.execute(ctx, next.query)
+		})
+	}
+}
+
+// observe is called with every state of a Query that is seen.
+func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
+	e.mu.Lock()
+	r := e.runs[q.UID]
+	if r != nil && r.ended.Load() != 0 {
+		if versionOf(q) < r.ended.Load() {
+			e.mu.Unlock()
+			return // the past of a Query that has ended since
+		}
+		delete(e.runs, q.UID)
+		r = nil
+	}
+	e.mu.Unlock()
+	phase := phaseOf(q)
+	switch {
+	case q.DeletionTimestamp != nil:
+		e.queue.remove(q.UID)
+		if r != nil {
+			r.stop(errDeleted)
+		}
+		e.remove(ctx, q)
+	case r != nil:
+		switch {
+		case terminal(phase) && !r.finishing.Load():
+			r.stop(errForeign)
+		case isCanceled(q):
+			r.stop(errCanceled)
+		}
+	case terminal(phase):
+		e.queue.remove(q.UID)
+		e.expiry.add(q)
+	case phase == v1alpha1.QueryInputRequired, phase == v1alpha1.QueryProvisioning:
+		// They wait for somebody else.
+	default:
+		e.queue.add(q)
+	}
+}
+
+// forget is called with a Query that is gone.
+func (e *Engine) forget(uid types.UID) {
+	e.queue.remove(uid)
+	e.expiry.remove(uid)
+	e.mu.Lock()
+	r := e.runs[uid]
+	if r != nil && r.ended.Load() != 0 {
+		delete(e.runs, uid)
+	}
+	e.mu.Unlock()
+	if r != nil {
+		r.stop(errDeleted)
+	}
+}
+
+// log is where the engine says what nobody else is told.
+func log(q *v1alpha1.Query) klog.Logger {
+	return klog.Background().WithValues("query", q.Namespace+"/"+q.Name)
+}
+
+// pause waits, and returns false if the context ends before.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

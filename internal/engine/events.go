@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/tools/record"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+const (
+	annotationEventData = "ark.mckinsey.com/event-data"
+	// Of the Events of one Query, so many are written at once, and so many a second after that.
+	eventBurst = 100
+	eventRate  = 1
+)
+
+// events writes core Events about operations. A nil one writes none.
+type events struct {
+	broadcaster record.EventBroadcaster
+	recorder    record.EventRecorder
+}
+
+func newEvents(ctx context.Context, o Options) *events {
+	if !o.Events {
+		return nil
+	}
+	broadcaster := record.NewBroadcaster(record.WithContext(ctx), record.WithCorrelatorOptions(record.CorrelatorOptions{BurstSize: eventBurst, QPS: eventRate}))
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: o.Client.Core.CoreV1().Events("")})
+	return &events{broadcaster, broadcaster.NewRecorder(runtime.NewScheme(), corev1.EventSource{Component: "ark-engine"})}
+}
+
+func (v *events) stop() {
+	if v != nil {
+		v.broadcaster.Shutdown()
+	}
+}
+
+// emit writes that an operation has begun or ended.
+func (v *events) emit(q *v1alpha1.Query, operation, outcome string, data map[string]string) {
+	if v == nil {
+		return
+	}
+	all := map[string]string{
+		"queryId": string(q.UID), "queryName": q.Name, "queryNamespace": q.Namespace, "sessionId": sessionOf(q),
+		"timestamp": time.Now().UTC().Format(time.RFC3339Nano),
+	}
+	for name, value := range data {
+		all[name] = cutText(value)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return // never: these are texts
+	}
+	kind := corev1.EventTypeNormal
+	if outcome == "Error" {
+		kind = corev1.EventTypeWarning
+	}
+	message := all["message"]
+	if message == "" {
+		message = operation + " " + outcome
+	}
+	v.recorder.AnnotatedEventf(&corev1.ObjectReference{
+		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Query", Namespace: q.Namespace, Name: q.Name, UID: q.UID, ResourceVersion: q.ResourceVersion,
+	}, map[string]string{annotationEventData: string(text)}, kind, operation+outcome, "%s", message)
+}
+
+// operation notes the beginning of the Query itself, and returns what notes its end.
+func (v *events) operation(q *v1alpha1.Query, name string, target *v1alpha1.QueryTarget) func(error) {
+	data := map[string]string{}
+	if target != nil {
+		data["targetType"], data[string(target.Type)] = string(target.Type), target.Name
+	}
+	started := time.Now()
+	v.emit(q, name, "Start", data)
+	return func(err error) {
+		data["durationMs"] = strconv.FormatInt(time.Since(started).Milliseconds(), 10)
+		outcome := "Complete"
+		if err != nil {
+			outcome, data["message"] = "Error", err.Error()
+		}
+		v.emit(q, name, outcome, data)
+	}
+}
+
+// sessionOf returns the session of a Query, which is the Query itself unless it says another.
+func sessionOf(q *v1alpha1.Query) string {
+	if q.Spec.SessionID != nil && *q.Spec.SessionID != "" {
+		return *q.Spec.SessionID
+	}
+	return string(q.UID)
+}

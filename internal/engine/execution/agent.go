@@ -1,0 +1,160 @@
+package execution
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/provider"
+)
+
+// maxTurns is a bound on the turns of one agent: by then an agent is in a loop.
+const maxTurns = 1000
+
+// agent is an agent with its model and its tools.
+type agent struct {
+	run    *Run
+	object *v1alpha1.Agent
+	model  *model
+	prompt string
+	tools  []*tool
+	// required makes the model call a tool.
+	required bool
+}
+
+func (r *Run) newAgent(ctx context.Context, namespace, name string, depth int) (*agent, error) {
+	a, err := r.buildAgent(ctx, namespace, name, depth, true)
+	if err != nil {
+		return nil, fmt.Errorf("agent %s/%s: %w", namespace, name, err)
+	}
+	return a, nil
+}
+
+// buildAgent makes an agent, or one without tools.
+func (r *Run) buildAgent(ctx context.Context, namespace, name string, depth int, withTools bool) (*agent, error) {
+	if err := checkDepth(depth); err != nil {
+		return nil, err
+	}
+	object := &v1alpha1.Agent{}
+	if err := r.get(ctx, "agent", "agents", namespace, name, object); err != nil {
+		return nil, err
+	}
+	if engine := object.Spec.ExecutionEngine; engine != nil && engine.Name != "" {
+		return nil, fmt.Errorf("the embedded engine cannot run agents of the execution engine '%s' yet: use --engine=external", engine.Name)
+	}
+	if object.Spec.ModelRef == nil {
+		return nil, fmt.Errorf("the agent has no model")
+	}
+	a := &agent{run: r, object: object}
+	modelNamespace := namespace
+	if ns := deref(object.Spec.ModelRef.Namespace); ns != "" {
+		modelNamespace = ns
+	}
+	var err error
+	if a.model, err = r.newModel(ctx, modelNamespace, object.Spec.ModelRef.Name, r.overridesOf(object)); err != nil {
+		return nil, err
+	}
+	if a.prompt, err = r.prompt(ctx, object); err != nil {
+		return nil, err
+	}
+	if !withTools {
+		return a, nil
+	}
+	for _, spec := range object.Spec.Tools {
+		t, err := r.newTool(ctx, namespace, spec, depth)
+		if err != nil {
+			return nil, err
+		}
+		// The last one of a name wins, in the place of the first.
+		if i := slices.IndexFunc(a.tools, func(other *tool) bool { return other.name == t.name }); i >= 0 {
+			a.tools[i] = t
+			continue
+		}
+		a.tools = append(a.tools, t)
+	}
+	return a, nil
+}
+
+func (a *agent) name() string { return a.object.Name }
+
+func (a *agent) description() string { return deref(a.object.Spec.Description) }
+
+func (a *agent) kind() string { return "agent" }
+
+// ask runs the agent's loop: the model is called, and the tools that it asks for, until it asks for none.
+func (a *agent) ask(ctx context.Context, history []provider.Message, input provider.Message) (_ turn, err error) {
+	full := a.object.Namespace + "/" + a.object.Name
+	ended := a.run.operation("AgentExecution", map[string]string{"agent": full})
+	defer func() { ended(err) }()
+	t, err := a.loop(ctx, conversation(a.prompt, true, history, nil, input))
+	if err != nil {
+		return t, fmt.Errorf("agent %s: %w", full, err)
+	}
+	return t, nil
+}
+
+func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, error) {
+	var out turn
+	request := provider.Request{
+		ToolsRequired: a.required, Schema: rawSchema(a.object.Spec.OutputSchema),
+		SchemaName: schemaName(a.object.Namespace, a.object.Name),
+	}
+	for _, t := range a.tools {
+		request.Tools = append(request.Tools, provider.Tool{Name: t.name, Description: t.description, Parameters: t.schema})
+	}
+	for range maxTurns {
+		request.Messages = messages
+		answer, err := a.model.complete(ctx, request)
+		if err != nil {
+			return out, err
+		}
+		said := answer.Message
+		said.Name = a.object.Name
+		out.messages = append(out.messages, said)
+		messages = append(messages, said)
+		if len(said.ToolCalls) == 0 {
+			return out, nil
+		}
+		if err := a.checkApproval(said.ToolCalls); err != nil {
+			return out, err
+		}
+		for _, call := range said.ToolCalls {
+			result, err := a.call(ctx, call)
+			if err != nil {
+				return out, err
+			}
+			out.messages = append(out.messages, provider.Message{Role: provider.ToolRole, ToolCallID: call.ID, Content: result.content})
+			if result.terminates {
+				out.terminated, out.last = true, result.content
+				return out, nil
+			}
+			messages = append(messages, provider.Message{Role: provider.ToolRole, ToolCallID: call.ID, Content: result.forModel})
+		}
+	}
+	return out, fmt.Errorf("the agent has called its model %d times without an end", maxTurns)
+}
+
+// called is what a tool call has come to.
+type called struct {
+	content    string // as it is kept
+	forModel   string // as the model is shown it
+	terminates bool
+}
+
+func (a *agent) call(ctx context.Context, call provider.ToolCall) (called, error) {
+	i := slices.IndexFunc(a.tools, func(t *tool) bool { return t.name == call.Name })
+	if i < 0 {
+		return called{}, fmt.Errorf("the model asks for the tool '%s', which the agent does not have", call.Name)
+	}
+	t := a.tools[i]
+	content, err := t.run(ctx, call)
+	if err != nil {
+		return called{}, fmt.Errorf("tool %s: %w", t.name, err)
+	}
+	out := called{content: content, forModel: content, terminates: t.terminates}
+	if t.outside {
+		out.forModel = asData(t.name, content, a.run.Marker)
+	}
+	return out, nil
+}

@@ -1,0 +1,16 @@
+// Package execution executes one query: it finds the target, builds what it consists of, and runs it to its answer.
+//
+//   - run.go: a Run and its target
+//   - input.go: the question, parameters and prompts
+//   - model.go, endpoint.go, overrides.go: calls of models
+//   - agent.go, approval.go: an agent's loop of model calls and tool calls
+//   - tool.go, partial.go, http.go, builtin.go: what agents call
+//   - team.go, loop.go, selector.go, graph.go: how the members of a team take turns
+//   - messages.go: the messages of a conversation and what a model is shown of them
+//
+// Invariants: everything that runs ends with its context; nothing that a model, a tool or an agent says is a template;
+// depth, sizes and numbers of calls are bounded, each with an error that says so. The package writes no object.
+//
+// The package may import internal/apis/ark/v1alpha1, internal/engine/objects, internal/engine/outbound,
+// internal/engine/provider, internal/engine/render and k8s.io/apimachinery.
+package execution

@@ -1,0 +1,82 @@
+package execution
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/provider"
+)
+
+// model calls a Model. Its configuration is resolved with each call.
+type model struct {
+	run       *Run
+	object    *v1alpha1.Model
+	overrides []override
+}
+
+func (r *Run) newModel(ctx context.Context, namespace, name string, overrides []override) (*model, error) {
+	m := &model{run: r, object: &v1alpha1.Model{}, overrides: overrides}
+	if err := r.get(ctx, "model", "models", namespace, name, m.object); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+var errEmptyAnswer = errors.New("the model's answer is empty: it has neither a text nor a tool call")
+
+// complete calls the model and counts its tokens.
+func (m *model) complete(ctx context.Context, request provider.Request) (_ provider.Response, err error) {
+	key := m.object.Namespace + "/" + m.object.Name
+	ended := m.run.operation("LLMCall", map[string]string{"model": key, "modelType": string(m.object.Spec.Provider)})
+	defer func() { ended(err) }()
+	if m.run.Gate != nil {
+		release, err := m.run.Gate(ctx, key)
+		if err != nil {
+			return provider.Response{}, err
+		}
+		defer release()
+	}
+	client, err := m.run.client(ctx, m.object)
+	if err != nil {
+		return provider.Response{}, fmt.Errorf("model %s: %w", key, err)
+	}
+	headers, err := m.run.overriding(ctx, m.overrides, v1alpha1.OverrideModel, m.object.Labels)
+	if err != nil {
+		return provider.Response{}, fmt.Errorf("model %s: %w", key, err)
+	}
+	request.Headers = map[string]string{}
+	for name, value := range headers {
+		request.Headers[name] = value.Text
+	}
+	answer, err := client.Complete(ctx, request)
+	if err != nil {
+		return provider.Response{}, fmt.Errorf("model %s: %w", key, err)
+	}
+	m.run.usage = m.run.usage.Add(answer.Usage)
+	return answer, nil
+}
+
+// askModel asks a model that is the query's target: no prompt, no tools, no schema.
+func (r *Run) askModel(ctx context.Context, m *model, input provider.Message) (turn, error) {
+	answer, err := m.complete(ctx, provider.Request{Messages: conversation("", false, r.History, nil, input)})
+	if err != nil {
+		return turn{}, err
+	}
+	return turn{messages: []provider.Message{answer.Message}}, nil
+}
+
+// schemaName is the name of an agent's output schema, of at most 64 characters.
+func schemaName(namespace, agent string) string {
+	name := "namespace-" + namespace + "-agent-" + agent
+	return name[:min(len(name), 64)]
+}
+
+func rawSchema(schema *v1alpha1.JSONObject) json.RawMessage {
+	if schema == nil || schema.RawJSON() == "null" {
+		return nil
+	}
+	return json.RawMessage(schema.RawJSON())
+}

@@ -1,0 +1,206 @@
+package execution
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/provider"
+)
+
+// tool is a tool as an agent has it.
+type tool struct {
+	name        string // that the model sees
+	description string
+	schema      json.RawMessage
+	kind        string // for events: builtin, custom, mcp, agent, team
+	// outside says that its results come from outside, and are shown to the model as data.
+	outside bool
+	// terminates says that a call ends the agent.
+	terminates bool
+	approval   bool
+	// once says that a call must not be repeated after a restart.
+	once bool
+
+	runner  *Run
+	partial *partial
+	filters []string // expressions of jq
+	execute func(ctx context.Context, arguments arguments) (string, error)
+}
+
+// arguments are those of one call.
+type arguments struct {
+	raw    string
+	values map[string]any
+}
+
+const emptySchema = `{"type":"object","properties":{}}`
+
+// newTool makes the tool that an agent in a namespace names.
+func (r *Run) newTool(ctx context.Context, namespace string, spec v1alpha1.AgentTool, depth int) (*tool, error) {
+	exposed := deref(spec.Name)
+	name := exposed
+	if spec.Partial != nil && deref(spec.Partial.Name) != "" {
+		name = *spec.Partial.Name
+		if exposed == "" {
+			exposed = name
+		}
+	}
+	object := &v1alpha1.Tool{}
+	builtin := spec.Type == v1alpha1.AgentToolBuiltIn || spec.Type == v1alpha1.AgentToolBuiltInLegacy
+	switch err := r.get(ctx, "tool", "tools", namespace, name, object); {
+	case err == nil:
+	case builtin && isBuiltin(name):
+		object.Name, object.Namespace, object.Spec.Type = name, namespace, v1alpha1.ToolBuiltIn
+	default:
+		return nil, err
+	}
+	t := &tool{name: exposed, runner: r, schema: rawSchema(object.Spec.InputSchema)}
+	if t.schema == nil {
+		t.schema = json.RawMessage(emptySchema)
+	}
+	t.description = firstOf(deref(spec.Description), deref(object.Spec.Description), object.Annotations["description"])
+	t.approval = requiresApproval(spec.Approval) || requiresApproval(object.Spec.Approval)
+	if err := r.bind(t, object, depth); err != nil {
+		return nil, fmt.Errorf("tool '%s': %w", name, err)
+	}
+	if err := t.setPartial(spec.Partial); err != nil {
+		return nil, fmt.Errorf("tool '%s': %w", name, err)
+	}
+	for _, f := range spec.Functions {
+		if f.Name == "jq" && deref(f.Value) != "" {
+			return nil, fmt.Errorf("tool '%s': the embedded engine does not have the function jq yet: use --engine=external", name)
+		}
+	}
+	return t, nil
+}
+
+func requiresApproval(a *v1alpha1.ToolApproval) bool {
+	return a != nil && a.Required != nil && *a.Required
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// bind says what a call does.
+func (r *Run) bind(t *tool, object *v1alpha1.Tool, depth int) error {
+	switch object.Spec.Type {
+	case v1alpha1.ToolHTTP:
+		return r.bindHTTP(t, object)
+	case v1alpha1.ToolBuiltIn:
+		return bindBuiltin(t, object.Name)
+	case v1alpha1.ToolAgent:
+		if object.Spec.Agent == nil {
+			return fmt.Errorf("it names no agent")
+		}
+		r.bindAgent(t, object.Namespace, object.Spec.Agent.Name, depth)
+		return nil
+	case v1alpha1.ToolTeam:
+		if object.Spec.Team == nil {
+			return fmt.Errorf("it names no team")
+		}
+		r.bindTeam(t, object.Namespace, object.Spec.Team.Name, depth)
+		return nil
+	case v1alpha1.ToolMCP:
+		return fmt.Errorf("the embedded engine cannot call tools of MCP servers yet: use --engine=external")
+	case v1alpha1.ToolInline:
+		return fmt.Errorf("the embedded engine does not run inline tools: they need Ark's activator")
+	}
+	return fmt.Errorf("unsupported tool type '%s'", object.Spec.Type)
+}
+
+// run calls the tool.
+func (t *tool) run(ctx context.Context, call provider.ToolCall) (_ string, err error) {
+	ended := t.runner.operation("ToolCall", map[string]string{"toolName": t.name, "toolType": t.kind, "toolId": call.ID, "parameters": call.Arguments})
+	defer func() { ended(err) }()
+	args := arguments{raw: call.Arguments, values: map[string]any{}}
+	if strings.TrimSpace(call.Arguments) != "" {
+		if err := json.Unmarshal([]byte(call.Arguments), &args.values); err != nil {
+			return "", fmt.Errorf("the arguments are no JSON object: %w", err)
+		}
+	}
+	if args.values == nil { // null
+		args.values = map[string]any{}
+	}
+	if err := t.partial.fill(ctx, t.runner, &args); err != nil {
+		return "", err
+	}
+	if t.once && t.runner.BeforeEffect != nil {
+		if err := t.runner.BeforeEffect(ctx, t.name); err != nil {
+			return "", err
+		}
+	}
+	return t.execute(ctx, args)
+}
+
+// askTool calls a tool that is the query's target: the input is its arguments.
+func (r *Run) askTool(ctx context.Context, t *tool, input provider.Message) (turn, error) {
+	if t.approval {
+		return turn{}, fmt.Errorf("tool %s: it needs the approval of a person, for which the embedded engine cannot ask yet", t.name)
+	}
+	call := provider.ToolCall{ID: "tool-call-" + t.name, Name: t.name, Arguments: input.Content}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(input.Content), &object); err != nil || object == nil {
+		text, err := json.Marshal(map[string]string{"input": input.Content})
+		if err != nil {
+			return turn{}, fmt.Errorf("encode the arguments: %w", err)
+		}
+		call.Arguments = string(text)
+	}
+	content, err := t.run(ctx, call)
+	if err != nil {
+		return turn{}, fmt.Errorf("tool %s: %w", t.name, err)
+	}
+	return turn{messages: []provider.Message{{Role: provider.Assistant, Content: content}}}, nil
+}
+
+// asker is an agent or a team that a tool asks.
+type asker interface {
+	ask(ctx context.Context, history []provider.Message, input provider.Message) (turn, error)
+}
+
+func (r *Run) bindAgent(t *tool, namespace, name string, depth int) {
+	r.bindAsker(t, "agent", name, func(ctx context.Context) (asker, error) { return r.newAgent(ctx, namespace, name, depth+1) })
+}
+
+func (r *Run) bindTeam(t *tool, namespace, name string, depth int) {
+	r.bindAsker(t, "team", name, func(ctx context.Context) (asker, error) { return r.newTeam(ctx, namespace, name, depth+1) })
+}
+
+// bindAsker makes a tool that asks somebody, who is built when it is called: somebody may have themself as a tool.
+func (r *Run) bindAsker(t *tool, kind, name string, build func(context.Context) (asker, error)) {
+	t.kind = kind
+	if t.description == "" {
+		t.description = "Ask the " + kind + " " + name
+	}
+	if slices.Equal(t.schema, []byte(emptySchema)) {
+		t.schema = json.RawMessage(`{"type":"object","properties":{"input":{"type":"string","description":"The question or the task"}},"required":["input"]}`)
+	}
+	t.execute = func(ctx context.Context, args arguments) (string, error) {
+		input, ok := args.values["input"].(string)
+		if !ok {
+			return "", fmt.Errorf("the argument 'input' is missing or no text")
+		}
+		who, err := build(ctx)
+		if err != nil {
+			return "", err
+		}
+		answer, err := who.ask(ctx, nil, provider.Message{Role: provider.User, Content: input})
+		if err != nil {
+			return "", err
+		}
+		if text := answer.content(); text != "" {
+			return text, nil
+		}
+		return "", fmt.Errorf("the %s '%s' has not answered", kind, name)
+	}
+}

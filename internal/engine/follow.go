@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	toolswatch "k8s.io/client-go/tools/watch"
+	"k8s.io/klog/v2"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+const (
+	// page is how many Queries are in memory at a time while they are listed: there may be very many that have ended.
+	page = 500
+	// followRetry is the pause after a list or a watch has failed.
+	followRetry = time.Second
+)
+
+// follow lists and watches Queries until the context ends. It keeps none of them.
+func (e *Engine) follow(ctx context.Context) {
+	known := map[types.UID]bool{}
+	for ctx.Err() == nil {
+		version, err := e.list(ctx, known)
+		if err == nil {
+			err = e.watch(ctx, version, known)
+		}
+		if err != nil && ctx.Err() == nil {
+			klog.FromContext(ctx).Error(err, "Failed to follow the queries; trying again")
+		}
+		if !pause(ctx, followRetry) {
+			return
+		}
+	}
+}
+
+// list observes all Queries, and forgets those that were known and are gone. It returns the version to watch from.
+func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, error) {
+	seen := map[types.UID]bool{}
+	options := metav1.ListOptions{Limit: page}
+	for {
+		list := &v1alpha1.QueryList{}
+		err := e.options.Client.Ark(v1alpha1.SchemeGroupVersion).Get().Resource("queries").VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(list)
+		if apierrors.IsResourceExpired(err) && options.Continue != "" {
+			options.Continue = ""
+			continue
+		}
+		if err != nil {
+			return "", fmt.Errorf("list the queries: %w", err)
+		}
+		for i := range list.Items {
+			seen[list.Items[i].UID] = true
+			e.observe(ctx, &list.Items[i])
+		}
+		if options.Continue = list.Continue; options.Continue == "" {
+			for uid := range known {
+				if !seen[uid] {
+					delete(known, uid)
+					e.forget(uid)
+				}
+			}
+			for uid := range seen {
+				known[uid] = true
+			}
+			return list.ResourceVersion, nil
+		}
+	}
+}
+
+// watch observes changes until they can no longer be followed without a list.
+func (e *Engine) watch(ctx context.Context, version string, known map[types.UID]bool) error {
+	watcher, err := toolswatch.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			options.Watch, options.AllowWatchBookmarks = true, true
+			return e.options.Client.Ark(v1alpha1.SchemeGroupVersion).Get().Resource("queries").VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("watch the queries: %w", err)
+	}
+	defer func() {
+		watcher.Stop()
+		<-watcher.Done()
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case event, ok := <-watcher.ResultChan():
+			if !ok {
+				return nil
+			}
+			q, isQuery := event.Object.(*v1alpha1.Query)
+			switch {
+			case event.Type == watch.Error:
+				err := apierrors.FromObject(event.Object)
+				if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+					return nil // a new list says what has changed
+				}
+				return fmt.Errorf("watch the queries: %w", err)
+			case !isQuery || event.Type == watch.Bookmark:
+			case event.Type == watch.Deleted:
+				delete(known, q.UID)
+				e.forget(q.UID)
+			default:
+				known[q.UID] = true
+				e.observe(ctx, q)
+			}
+		}
+	}
+}

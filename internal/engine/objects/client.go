@@ -1,0 +1,142 @@
+package objects
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
+)
+
+// Reader reads objects.
+type Reader interface {
+	// Get reads an object of Ark's by the plural of its kind.
+	Get(ctx context.Context, resource, namespace, name string, into Object) error
+	// List reads a list of Ark's objects that have some labels, in the API's order.
+	List(ctx context.Context, resource, namespace, selector string, into runtime.Object) error
+	// Secret, ConfigMap and Service read these.
+	Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error)
+	ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error)
+	Service(ctx context.Context, namespace, name string) (*corev1.Service, error)
+}
+
+// Object is an object of the API.
+type Object interface {
+	runtime.Object
+	metav1.Object
+}
+
+// Client is a Reader that writes, too. It is safe for concurrent use.
+type Client struct {
+	config *rest.Config
+	ark    map[schema.GroupVersion]*rest.RESTClient
+	// Core is a client of Kubernetes' own kinds.
+	Core kubernetes.Interface
+}
+
+var _ Reader = &Client{}
+
+// New returns a client that makes requests with a configuration.
+func New(config *rest.Config) (*Client, error) {
+	scheme, err := install.NewScheme()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{config: config, ark: map[schema.GroupVersion]*rest.RESTClient{}}
+	codecs := serializer.NewCodecFactory(scheme).WithoutConversion()
+	for _, version := range []schema.GroupVersion{v1alpha1.SchemeGroupVersion, v1prealpha1.SchemeGroupVersion} {
+		of := rest.CopyConfig(config)
+		of.APIPath, of.GroupVersion, of.NegotiatedSerializer = "/apis", &version, codecs
+		of.ContentType = runtime.ContentTypeJSON
+		if c.ark[version], err = rest.RESTClientFor(of); err != nil {
+			return nil, fmt.Errorf("make a client of %s: %w", version, err)
+		}
+	}
+	if c.Core, err = kubernetes.NewForConfig(config); err != nil {
+		return nil, fmt.Errorf("make a client of the core kinds: %w", err)
+	}
+	return c, nil
+}
+
+// As returns a client that does everything as a service account.
+func (c *Client) As(namespace, serviceAccount string) (*Client, error) {
+	config := rest.CopyConfig(c.config)
+	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + serviceAccount}
+	return New(config)
+}
+
+// Ark returns the client of one version of Ark's group.
+func (c *Client) Ark(version schema.GroupVersion) *rest.RESTClient { return c.ark[version] }
+
+// versionOf returns the version of Ark's group that has a kind.
+func versionOf(resource string) schema.GroupVersion {
+	if resource == "executionengines" || resource == "a2aservers" {
+		return v1prealpha1.SchemeGroupVersion
+	}
+	return v1alpha1.SchemeGroupVersion
+}
+
+// Get implements Reader.
+func (c *Client) Get(ctx context.Context, resource, namespace, name string, into Object) error {
+	return c.ark[versionOf(resource)].Get().Namespace(namespace).Resource(resource).Name(name).Do(ctx).Into(into)
+}
+
+// List implements Reader.
+func (c *Client) List(ctx context.Context, resource, namespace, selector string, into runtime.Object) error {
+	return c.ark[versionOf(resource)].Get().Namespace(namespace).Resource(resource).
+		VersionedParams(&metav1.ListOptions{LabelSelector: selector}, metav1.ParameterCodec).Do(ctx).Into(into)
+}
+
+// Update writes an object but for its status, and takes over what is stored then.
+func (c *Client) Update(ctx context.Context, resource string, object Object) error {
+	return c.put(ctx, resource, "", object)
+}
+
+// UpdateStatus writes the status of an object, and takes over what is stored then.
+func (c *Client) UpdateStatus(ctx context.Context, resource string, object Object) error {
+	return c.put(ctx, resource, "status", object)
+}
+
+func (c *Client) put(ctx context.Context, resource, subresource string, object Object) error {
+	request := c.ark[versionOf(resource)].Put().Namespace(object.GetNamespace()).Resource(resource).Name(object.GetName())
+	if subresource != "" {
+		request = request.SubResource(subresource)
+	}
+	return request.Body(object).Do(ctx).Into(object)
+}
+
+// Create makes an object, and takes over what is stored then.
+func (c *Client) Create(ctx context.Context, resource string, object Object) error {
+	return c.ark[versionOf(resource)].Post().Namespace(object.GetNamespace()).Resource(resource).Body(object).Do(ctx).Into(object)
+}
+
+// Delete deletes one version of an object.
+func (c *Client) Delete(ctx context.Context, resource string, object Object) error {
+	uid, version := object.GetUID(), object.GetResourceVersion()
+	return c.ark[versionOf(resource)].Delete().Namespace(object.GetNamespace()).Resource(resource).Name(object.GetName()).
+		Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version}}).Do(ctx).Error()
+}
+
+// Secret implements Reader.
+func (c *Client) Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
+	return c.Core.CoreV1().Secrets(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// ConfigMap implements Reader.
+func (c *Client) ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error) {
+	return c.Core.CoreV1().ConfigMaps(namespace).Get(ctx, name, metav1.GetOptions{})
+}
+
+// Service implements Reader.
+func (c *Client) Service(ctx context.Context, namespace, name string) (*corev1.Service, error) {
+	return c.Core.CoreV1().Services(namespace).Get(ctx, name, metav1.GetOptions{})
+}

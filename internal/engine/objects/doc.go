@@ -1,0 +1,11 @@
+// Package objects reads and writes the objects that queries are executed with, through the API and as one user.
+//
+//   - client.go: Ark's kinds, Secrets, ConfigMaps and Services
+//   - values.go: what a field's value is that refers to one of these
+//   - recorder.go: which versions of the objects were read
+//
+// Invariants: everything goes through the API, and nothing is cached: a changed Secret counts from the next call.
+//
+// The package may import internal/apis/ark/install, internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
+// k8s.io/api, k8s.io/apimachinery and k8s.io/client-go.
+package objects

@@ -1,0 +1,13 @@
+// Package provider calls models: small clients for the HTTP APIs of OpenAI (and whatever speaks it: Ollama,
+// vLLM, LM Studio), Azure OpenAI and Anthropic.
+//
+//   - message.go, request.go: messages, tools and answers, in the form of OpenAI's chat completions
+//   - openai.go, stream.go: OpenAI's wire and its stream of chunks; Azure's differs in URL and header
+//   - anthropic.go: Anthropic's wire
+//   - retry.go: when a request is made again
+//
+// Invariants: an answer that is not whole is an error; no error text holds a secret of the request; what a server
+// sends is bounded.
+//
+// The package may import internal/engine/outbound.
+package provider

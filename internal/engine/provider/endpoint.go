@@ -1,0 +1,198 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/mckinsey/ark-server/internal/engine/outbound"
+)
+
+const (
+	// maxAnswer is the most bytes of one answer, chunks included.
+	maxAnswer = 64 << 20
+	// maxErrorBody is how much of a failed request's answer is read, and maxErrorText how much of it is passed on.
+	maxErrorBody = 64 << 10
+	maxErrorText = 1000
+)
+
+// Endpoint is where and how a model is reached.
+type Endpoint struct {
+	// BaseURL is the URL of the API without a final slash.
+	BaseURL string
+	// Name is what the provider calls the model.
+	Name string
+	// Headers authorize requests, and whatever else the Model says.
+	Headers map[string]string
+	// Properties are laid over each request.
+	Properties map[string]string
+	// Secrets are texts that must not be in errors: keys, values of headers from Secrets.
+	Secrets []string
+	// Client makes the requests.
+	Client *http.Client
+	// Retry says how often a request is made.
+	Retry Retry
+}
+
+// StatusError is an answer that says that the request failed.
+type StatusError struct {
+	Code    int
+	Message string // the provider's, without secrets
+}
+
+// Error implements error.
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("the model's server answered %d %s: %s", e.Code, http.StatusText(e.Code), e.Message)
+}
+
+// post makes a request until it succeeds or there is no point in trying again. The caller closes the answer's body.
+func (e Endpoint) post(ctx context.Context, url string, headers map[string]string, body any) (*http.Response, error) {
+	text, err := encode(body)
+	if err != nil {
+		return nil, err
+	}
+	for attempt := 1; ; attempt++ {
+		answer, err := e.once(ctx, url, headers, text)
+		if err == nil {
+			return answer, nil
+		}
+		if again := e.Retry.after(ctx, attempt, err); !again {
+			return nil, err
+		}
+	}
+}
+
+func encode(body any) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(body); err != nil {
+		return nil, fmt.Errorf("encode the request: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+func (e Endpoint) once(ctx context.Context, url string, headers map[string]string, body []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make the request: %w", e.hide(err))
+	}
+	request.Header.Set("Content-Type", "application/json")
+	for _, more := range []map[string]string{e.Headers, headers} {
+		for name, value := range more {
+			request.Header.Set(name, value)
+		}
+	}
+	answer, err := e.Client.Do(request)
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, cause
+		}
+		return nil, &connectionError{e.hide(err)}
+	}
+	if answer.StatusCode < http.StatusMultipleChoices {
+		return answer, nil
+	}
+	defer func() { _ = answer.Body.Close() }() // it was only read
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxErrorBody))
+	if err != nil {
+		text = []byte("its answer broke off")
+	}
+	return nil, &retryable{
+		error: &StatusError{Code: answer.StatusCode, Message: e.hideText(errorText(text))},
+		after: retryAfter(answer.Header), worth: worthRetry(answer.StatusCode),
+	}
+}
+
+// connectionError is a request that got no answer.
+type connectionError struct{ error }
+
+func (e *connectionError) Unwrap() error { return e.error }
+func (e *connectionError) Error() string { return "the model cannot be reached: " + e.error.Error() }
+
+// errorText finds the message in what a server answers to a failed request.
+func errorText(body []byte) string {
+	var wire struct {
+		Error   json.RawMessage `json:"error"`
+		Message string          `json:"message"`
+	}
+	text := strings.TrimSpace(string(body))
+	if json.Unmarshal(body, &wire) == nil {
+		var inner struct {
+			Message string `json:"message"`
+		}
+		var plain string
+		switch {
+		case json.Unmarshal(wire.Error, &inner) == nil && inner.Message != "":
+			text = inner.Message
+		case json.Unmarshal(wire.Error, &plain) == nil && plain != "":
+			text = plain
+		case wire.Message != "":
+			text = wire.Message
+		}
+	}
+	if len(text) > maxErrorText {
+		text = strings.ToValidUTF8(text[:maxErrorText], "") + "..."
+	}
+	if text == "" {
+		return "no reason given"
+	}
+	return text
+}
+
+// hideText takes the endpoint's secrets out of a text.
+func (e Endpoint) hideText(text string) string {
+	for _, secret := range e.Secrets {
+		if len(secret) >= minSecret {
+			text = strings.ReplaceAll(text, secret, "[hidden]")
+		}
+	}
+	return text
+}
+
+// minSecret is the shortest text that is taken for a secret: shorter ones are in every sentence.
+const minSecret = 4
+
+// hide returns an error with the secrets taken out, or the error itself if there are none in it.
+func (e Endpoint) hide(err error) error {
+	if text := err.Error(); e.hideText(text) != text {
+		return errors.New(e.hideText(text))
+	}
+	return err
+}
+
+// limitBody bounds what is read of an answer.
+func limitBody(answer *http.Response) io.Reader {
+	return &capped{answer.Body, maxAnswer}
+}
+
+// capped fails once more than a number of bytes has been read.
+type capped struct {
+	from io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (c *capped) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, &outbound.TooLargeError{Limit: maxAnswer}
+	}
+	n, err := c.from.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	return n, err
+}
+
+// overlay lays properties over a request; those that the engine decides stay.
+func (e Endpoint) overlay(request map[string]any, fixed ...string) {
+	for name, text := range e.Properties {
+		if !slices.Contains(fixed, name) {
+			request[name] = property(name, text)
+		}
+	}
+}

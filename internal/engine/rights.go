@@ -1,0 +1,24 @@
+package engine
+
+import (
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+// User is the name of the user whom the engine's requests are from. Nobody else can have it: it belongs to clients in
+// the process.
+const User = "system:ark-engine"
+
+// Rules are what the engine's user may do, in all namespaces.
+func Rules() []rbacv1.PolicyRule {
+	ark := v1alpha1.SchemeGroupVersion.Group
+	return []rbacv1.PolicyRule{
+		{APIGroups: []string{ark}, Resources: []string{"queries"}, Verbs: []string{"get", "list", "watch", "update", "delete"}},
+		{APIGroups: []string{ark}, Resources: []string{"queries/status"}, Verbs: []string{"update"}},
+		{APIGroups: []string{ark}, Resources: []string{"agents", "teams", "models", "tools", "mcpservers", "memories", "arkconfigs"}, Verbs: []string{"get", "list", "watch"}},
+		{APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "services"}, Verbs: []string{"get"}},
+		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"list", "create", "patch", "update"}},
+		{APIGroups: []string{""}, Resources: []string{"serviceaccounts"}, Verbs: []string{"impersonate"}},
+	}
+}

@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/execution"
+	"github.com/mckinsey/ark-server/internal/engine/objects"
+)
+
+// Annotations that the engine puts on Queries.
+const (
+	// annotationEngine is the identity of the process that runs the Query.
+	annotationEngine = "ark.mckinsey.com/engine"
+	// annotationVersions are the resourceVersions of what it runs with, as JSON.
+	annotationVersions = "ark.mckinsey.com/engine-versions"
+	// annotationEffect names the tool whose calls must not be repeated and that is about to be called.
+	annotationEffect = "ark.mckinsey.com/engine-effect"
+)
+
+// run is a Query that is being executed, or whose end the watch has not shown yet.
+type run struct {
+	stop context.CancelCauseFunc
+	// finishing says that the end is being written.
+	finishing atomic.Bool
+	// ended is the resourceVersion of the end, once it is written.
+	ended atomic.Uint64
+}
+
+var errNoMemory = errors.New("the embedded engine keeps no conversations yet: leave memory and conversationId out, or use --engine=external")
+
+// execute runs a Query to its end.
+func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) {
+	running, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	r := &run{stop: stop}
+	e.mu.Lock()
+	if e.runs[q.UID] != nil {
+		e.mu.Unlock()
+		return
+	}
+	e.runs[q.UID] = r
+	e.mu.Unlock()
+	written := false
+	defer func() {
+		if !written {
+			e.mu.Lock()
+			delete(e.runs, q.UID)
+			e.mu.Unlock()
+		}
+	}()
+
+	err := e.attempt(running, ctx, r, &q)
+	switch {
+	case err == nil:
+		r.ended.Store(versionOf(q))
+		written = true
+		e.expiry.add(q)
+	case errors.Is(err, errStopping), errors.Is(err, errDeleted), errors.Is(err, errTaken), errors.Is(err, errOver), ctx.Err() != nil:
+	case errors.Is(err, errForeign):
+		log(q).Info("The engine has stopped running the query, because somebody else has written its status", "phase", phaseOf(q))
+	default:
+		log(q).Error(err, "Failed to run the query")
+	}
+}
+
+// attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and ctx when the engine is.
+func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Query) error {
+	if terminal(phaseOf(*q)) {
+		return errOver
+	}
+	if isCanceled(*q) {
+		return e.finish(ctx, r, q, outcome{err: errCanceled})
+	}
+	again := phaseOf(*q) == v1alpha1.QueryRunning
+	if !again && !queueDeadline(*q).After(time.Now()) {
+		return e.finish(ctx, r, q, outcome{err: &timeoutError{reasonInQueue, timeoutOf(*q)}})
+	}
+	x, target, buildErr := e.build(running, q)
+	var found *v1alpha1.QueryTarget
+	if target != nil && target.Type != "" {
+		found = &v1alpha1.QueryTarget{Type: v1alpha1.QueryTargetType(target.Type), Name: target.Name}
+	}
+	if again {
+		if tool := (*q).Annotations[annotationEffect]; tool != "" {
+			return e.finish(ctx, r, q, outcome{target: found, err: fmt.Errorf("the server ended while the query ran, after it had begun to call the tool '%s': a call that must not be repeated", tool)})
+		}
+		log(*q).Info("The engine runs the query again: the process that ran it has ended")
+	}
+	if err := e.claim(ctx, q, x.Objects.(*objects.Recorder)); err != nil {
+		return err
+	}
+	if err := e.begin(ctx, q, again); err != nil {
+		return err
+	}
+	x.Query = *q
+	if isCanceled(*q) {
+		return e.finish(ctx, r, q, outcome{err: errCanceled})
+	}
+	ended := e.events.operation(*q, "QueryExecution", found)
+	o := outcome{target: found, err: buildErr}
+	started := time.Now()
+	if buildErr == nil {
+		x.BeforeEffect = func(ctx context.Context, tool string) error { return e.noteEffect(ctx, q, tool) }
+		o.result, o.err = e.guarded(running, target, timeoutOf(*q))
+	}
+	o.took = time.Since(started)
+	if o.err != nil {
+		switch cause := context.Cause(running); {
+		case ctx.Err() != nil:
+			return errStopping
+		case errors.Is(cause, errCanceled):
+			o.err = errCanceled
+		case errors.Is(cause, errDeleted), errors.Is(cause, errForeign):
+			return cause
+		default:
+			var late *timeoutError
+			if !errors.As(o.err, &late) {
+				o.err = fmt.Errorf("query execution failed: %w", o.err)
+			}
+		}
+	}
+	ended(o.err)
+	return e.finish(ctx, r, q, o)
+}
+
+// build finds and builds the target, as whom the Query runs as.
+func (e *Engine) build(ctx context.Context, q **v1alpha1.Query) (*execution.Run, *execution.Target, error) {
+	reader := e.options.Client
+	var err error
+	if account := (*q).Spec.ServiceAccount; account != nil && *account != "" {
+		reader, err = e.options.Client.As((*q).Namespace, *account)
+	}
+	x := &execution.Run{
+		Services: e.options.Services, Query: *q, Objects: objects.NewRecorder(reader),
+		Emit: func(operation, outcome string, data map[string]string) { e.events.emit(*q, operation, outcome, data) },
+	}
+	if err != nil {
+		return x, nil, err
+	}
+	if (*q).Spec.Memory != nil || (*q).Spec.ConversationID != nil {
+		return x, nil, errNoMemory
+	}
+	target, err := x.NewTarget(ctx)
+	return x, target, err
+}
+
+// guarded executes a target within a time, and turns a panic into an error.
+func (e *Engine) guarded(ctx context.Context, target *execution.Target, timeout time.Duration) (_ execution.Result, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &timeoutError{reasonInExecution, timeout})
+	defer cancel()
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			err = fmt.Errorf("the engine has failed: %v", thrown)
+			log(&v1alpha1.Query{}).Error(err, "A run panicked", "target", target.Type+"/"+target.Name, "stack", string(debug.Stack()))
+		}
+	}()
+	result, err := target.Execute(ctx)
+	var late *timeoutError
+	if err != nil && errors.As(context.Cause(ctx), &late) {
+		return result, late
+	}
+	return result, err
+}
+
+// claim writes down who runs the Query, and with what.
+func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Recorder) error {
+	versions, err := json.Marshal(read.Versions())
+	if err != nil {
+		return fmt.Errorf("encode the versions: %w", err)
+	}
+	return e.write(ctx, q, false, stillWaits, func(next *v1alpha1.Query) error {
+		if next.DeletionTimestamp != nil {
+			return errDeleted
+		}
+		if next.Annotations == nil {
+			next.Annotations = map[string]string{}
+		}
+		next.Annotations[annotationEngine] = e.options.Identity
+		next.Annotations[annotationVersions] = string(versions)
+		delete(next.Annotations, annotationEffect)
+		return nil
+	})
+}
+
+// begin writes the phases up to running.
+func (e *Engine) begin(ctx context.Context, q **v1alpha1.Query, again bool) error {
+	if again {
+		return nil
+	}
+	if phaseOf(*q) == "" {
+		if err := e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
+			setPhase(next, s, v1alpha1.QueryPending, reasonNotStarted, "The query has not been started yet")
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
+		setPhase(next, s, v1alpha1.QueryRunning, reasonRunning, "Query is running")
+		return nil
+	})
+}
+
+func (e *Engine) writeStatus(ctx context.Context, q **v1alpha1.Query, still check, change func(*v1alpha1.Query, *v1alpha1.QueryStatus) error) error {
+	return e.write(ctx, q, true, still, func(next *v1alpha1.Query) error {
+		if next.Status == nil {
+			next.Status = &v1alpha1.QueryStatus{}
+		}
+		return change(next, next.Status)
+	})
+}
+
+// noteEffect writes down that a tool is about to be called whose calls must not be repeated, once.
+func (e *Engine) noteEffect(ctx context.Context, q **v1alpha1.Query, tool string) error {
+	if (*q).Annotations[annotationEffect] != "" {
+		return nil
+	}
+	err := e.write(ctx, q, false, e.stillOurs, func(next *v1alpha1.Query) error {
+		if next.Annotations == nil {
+			next.Annotations = map[string]string{}
+		}
+		next.Annotations[annotationEffect] = tool
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note the call of a tool: %w", err)
+	}
+	return nil
+}
+
+// finish writes the end. What is too large for an object is replaced with an error that says so.
+func (e *Engine) finish(ctx context.Context, r *run, q **v1alpha1.Query, o outcome) error {
+	r.finishing.Store(true)
+	end := func(o outcome) error {
+		return e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
+			if terminal(phaseOf(next)) {
+				return errForeign
+			}
+			return o.apply(next, s)
+		})
+	}
+	err := end(o)
+	var status apierrors.APIStatus
+	if err == nil || !errors.As(err, &status) {
+		return err
+	}
+	why := "the API refuses the answer: " + err.Error()
+	if status.Status().Code == http.StatusRequestEntityTooLarge {
+		why = "the answer with all its messages is larger than an object may be: --max-object-size says how large"
+	}
+	log(*q).Info("The answer of the query could not be stored", "reason", cutText(why))
+	o.err, o.result.Messages = errors.New(cutText(why)), nil
+	return end(o)
+}
+
+func cutText(text string) string {
+	const most = 1000
+	if len(text) > most {
+		return text[:most] + "..."
+	}
+	return text
+}
+
+func versionOf(q *v1alpha1.Query) uint64 {
+	n, err := strconv.ParseUint(q.ResourceVersion, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
