@@ -43,7 +43,7 @@
 //	            how large an object may be
 //
 // The package may import internal/aggregated, internal/apis/ark/rules,
-// internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault,
+// internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault, internal/engine,
 // internal/connections, internal/crds, internal/database, internal/etcdserver,
 // internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas,

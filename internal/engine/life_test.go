@@ -174,7 +174,9 @@ func TestRestart(t *testing.T) {
 
 // Somebody else's end of a query is not overwritten.
 func TestForeignStatus(t *testing.T) {
-	w := newDefault(t, func(r scripted.Request) scripted.Answer { return scripted.Answer{Hang: r.Last() == "nonce q", Text: "ok"} })
+	w := newDefault(t, func(r scripted.Request) scripted.Answer {
+		return scripted.Answer{Hang: r.Last() == "nonce q", Text: "ok"}
+	})
 	w.start(Limits{Total: 1})
 	w.ask("q", toPlain, "")
 	w.awaitModel(1)
@@ -193,7 +195,9 @@ func TestForeignStatus(t *testing.T) {
 
 // A query that is deleted while it runs is gone, its finalizer included.
 func TestDeleteWhileRunning(t *testing.T) {
-	w := newDefault(t, func(r scripted.Request) scripted.Answer { return scripted.Answer{Hang: r.Last() == "nonce q", Text: "ok"} })
+	w := newDefault(t, func(r scripted.Request) scripted.Answer {
+		return scripted.Answer{Hang: r.Last() == "nonce q", Text: "ok"}
+	})
 	w.start(Limits{Total: 1})
 	w.ask("q", toPlain, "")
 	w.awaitModel(1)

@@ -3,7 +3,6 @@ package execution
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
@@ -24,8 +23,6 @@ func (r *Run) newModel(ctx context.Context, namespace, name string, overrides []
 	}
 	return m, nil
 }
-
-var errEmptyAnswer = errors.New("the model's answer is empty: it has neither a text nor a tool call")
 
 // complete calls the model and counts its tokens.
 func (m *model) complete(ctx context.Context, request provider.Request) (_ provider.Response, err error) {

@@ -27,7 +27,6 @@ type tool struct {
 
 	runner  *Run
 	partial *partial
-	filters []string // expressions of jq
 	execute func(ctx context.Context, arguments arguments) (string, error)
 }
 

@@ -79,8 +79,10 @@ func (c *Client) Ark(version schema.GroupVersion) *rest.RESTClient { return c.ar
 
 // versionOf returns the version of Ark's group that has a kind.
 func versionOf(resource string) schema.GroupVersion {
-	if resource == "executionengines" || resource == "a2aservers" {
-		return v1prealpha1.SchemeGroupVersion
+	for _, kind := range v1prealpha1.Kinds() {
+		if kind.Plural == resource {
+			return v1prealpha1.SchemeGroupVersion
+		}
 	}
 	return v1alpha1.SchemeGroupVersion
 }

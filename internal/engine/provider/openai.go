@@ -97,7 +97,7 @@ type wireToolFunction struct {
 func wireTools(tools []Tool) []wireTool {
 	out := make([]wireTool, len(tools))
 	for i, t := range tools {
-		out[i] = wireTool{Type: "function", Function: wireToolFunction{Name: t.Name, Description: t.Description, Parameters: t.Parameters}}
+		out[i] = wireTool{Type: "function", Function: wireToolFunction(t)}
 	}
 	return out
 }
