@@ -41,7 +41,7 @@ func (o *options) ask(ctx context.Context) (url string, running bool, report *op
 }
 
 // askTimeout leaves time for other looks where something listens and does not answer.
-const askTimeout = 5 * time.Second
+const askTimeout = 10 * time.Second
 
 func isForeignCertificate(err error) bool {
 	var unverified *tls.CertificateVerificationError

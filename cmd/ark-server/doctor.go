@@ -41,6 +41,7 @@ type examination struct {
 
 	// running says that the server answers, and report what it says of itself, nil where that is not known.
 	running bool
+	url     string
 	report  *operation.Report
 }
 
@@ -54,7 +55,7 @@ func (e *examination) bad(name, fix, format string, args ...any) {
 
 func newDoctorCommand() *cobra.Command {
 	o := newOptions()
-	output, timeout := "text", 30*time.Second
+	output, timeout := "text", time.Minute
 	own := group(ownFlags, func(fs *pflag.FlagSet) {
 		fs.StringVarP(&output, "output", "o", output, "`text|json`")
 		fs.DurationVar(&timeout, "timeout", timeout, "how long it may take")
@@ -110,7 +111,7 @@ func (o *options) examine(ctx context.Context, now time.Time) []diagnosis {
 // server looks whether it runs. That it does not is no fault.
 func (e *examination) server(ctx context.Context) {
 	url, running, report, problem := e.ask(ctx)
-	e.running, e.report = running, report
+	e.running, e.url, e.report = running, url, report
 	switch {
 	case running && problem == "" && report != nil:
 		e.ok("server", "%s is ready, process %d", url, report.Build.PID)

@@ -12,23 +12,24 @@ import (
 // database looks at it, at its settings, and at the clock beside its.
 func (e *examination) database(ctx context.Context) {
 	if e.storage == storageEtcd {
-		e.clock(time.Time{})
+		e.clock(time.Time{}, 0)
 		e.ok("database", "an external etcd: ask it with etcdctl endpoint status")
 		return
 	}
 	began := time.Now()
 	facts, err := e.look(ctx)
 	if err != nil {
-		e.clock(time.Time{})
+		e.clock(time.Time{}, 0)
 		e.bad("database", e.databaseFix(), "%s", oneLine(err))
 		return
 	}
 	// The server's answer is from about the middle of the call.
+	took := time.Since(began)
 	clock := facts.Clock
 	if !clock.IsZero() {
-		clock = clock.Add(time.Since(began)/2 - time.Since(e.now))
+		clock = clock.Add(took/2 - time.Since(e.now))
 	}
-	e.clock(clock)
+	e.clock(clock, took/2)
 	switch {
 	case facts.Product == "":
 		e.ok("database", "nothing is stored yet")
@@ -59,21 +60,22 @@ const (
 	fileSkew = 2 * time.Minute
 )
 
-// clock compares it with the database server's, with the newest write, and with the release's date.
-func (e *examination) clock(database time.Time) {
+// clock compares it with the database server's, known to within an uncertainty, with the newest write, and with the
+// release's date.
+func (e *examination) clock(database time.Time, within time.Duration) {
 	const fix = "set it: timedatectl set-ntp true, or the system's settings of date and time"
 	newest, file := e.newestFile()
 	built, _ := time.Parse(time.RFC3339, version.Date()) // the zero time where it is not known
 	skew := e.now.Sub(database)
 	switch {
-	case !database.IsZero() && skew.Abs() > mostSkew:
+	case !database.IsZero() && skew.Abs() > mostSkew+within:
 		e.bad("clock", fix+"; here or on the database server", "it says %s, the database server's %s", e.now.UTC().Format(time.RFC3339), database.UTC().Format(time.RFC3339))
 	case newest.After(e.now.Add(fileSkew)):
 		e.bad("clock", fix, "it says %s, and %s was written at %s", e.now.UTC().Format(time.RFC3339), file, newest.UTC().Format(time.RFC3339))
 	case built.After(e.now):
 		e.bad("clock", fix, "it says %s, before this release was made (%s)", e.now.UTC().Format(time.RFC3339), built.Format(time.RFC3339))
 	case !database.IsZero():
-		e.ok("clock", "%s, as the database server's to within %s", e.now.UTC().Format(time.RFC3339), mostSkew)
+		e.ok("clock", "%s, as the database server's to within %s", e.now.UTC().Format(time.RFC3339), mostSkew+within.Round(time.Millisecond))
 	default:
 		e.ok("clock", "%s", e.now.UTC().Format(time.RFC3339))
 	}

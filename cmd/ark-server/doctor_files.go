@@ -116,6 +116,9 @@ func (e *examination) space() {
 	} else if e.dataDir != "" {
 		folder = e.dataDir
 	}
+	if whole, err := filepath.Abs(folder); err == nil {
+		folder = whole
+	}
 	for ; ; folder = filepath.Dir(folder) { // one that is there yet
 		if _, err := os.Stat(folder); err == nil || folder == filepath.Dir(folder) {
 			break

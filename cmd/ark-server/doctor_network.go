@@ -13,7 +13,7 @@ func (e *examination) ports() {
 	before := len(e.items)
 	address := net.JoinHostPort(e.bindAddress, strconv.Itoa(e.securePort))
 	if e.running {
-		e.ok("ports", "the server listens on %s", address)
+		e.ok("ports", "the server listens at %s", e.url)
 		return
 	}
 	try := func(flag, address string) {
@@ -37,7 +37,7 @@ func (e *examination) ports() {
 		try("etcd-listen", tcp)
 	}
 	if len(e.items) == before {
-		e.ok("ports", "%s is free", address)
+		e.ok("ports", "the server can listen on %s", address)
 	}
 }
 

@@ -59,7 +59,7 @@ type storageStatus struct {
 
 func newStatusCommand() *cobra.Command {
 	o := newOptions()
-	output, timeout := "text", 10*time.Second
+	output, timeout := "text", 30*time.Second
 	own := group(ownFlags, func(fs *pflag.FlagSet) {
 		fs.StringVarP(&output, "output", "o", output, "`text|json`")
 		fs.DurationVar(&timeout, "timeout", timeout, "how long it may take")

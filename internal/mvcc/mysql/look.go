@@ -18,6 +18,7 @@ import (
 // that of Options.
 func Look(ctx context.Context, cfg database.Config, maxValue int) (f database.Facts, err error) {
 	c := newConnector(cfg, slog.New(slog.DiscardHandler))
+	c = c.with(c.readLimit())
 	db := c.pool(1)
 	defer db.Close()
 	ctx, cancel := context.WithTimeout(ctx, 2*c.timeout)
