@@ -91,7 +91,7 @@ func TestConfigFaults(t *testing.T) {
 		"db-path\n":                                 ":1: it is not a list of settings",
 		"a: b\n---\nc: d\n":                         "a second document",
 		"db-path: a\n  b: c\n":                      "it is not YAML",
-		"mode: standalone\ntls-cert-file: c\n":      ":2: --tls-cert-file=c: is for a server in a cluster",
+		"mode: standalone\nkubeconfig: c\n":         ":2: --kubeconfig=c: is for a server in a cluster",
 		"db-host: db\n":                             ":1: --db-host: only for --storage=postgresql",
 		"max-object-size: 1Ki\nlog-format: jsn\nv: 11\n": ":2: --log-format=jsn: did you mean json?",
 	} {

@@ -26,9 +26,10 @@ func (e *examination) certificates() {
 	}
 	var all []certificate
 	if e.mode == modeStandalone {
-		all = append(all,
-			certificate{"the certificate authority", filepath.Join(e.keys(), "ca.crt"), replaceBefore, "stop the server, remove ca.crt and ca.key, start it, and give every client the new kubeconfig"},
-			certificate{"the serving certificate", filepath.Join(e.keys(), "server.crt"), renewedBefore, "start the server, which renews it; if it runs, look at its log"})
+		all = append(all, certificate{"the certificate authority", filepath.Join(e.keys(), "ca.crt"), replaceBefore, "stop the server, remove ca.crt and ca.key, start it, and give every client the new kubeconfig"})
+	}
+	if e.mode == modeStandalone && e.cluster.server.CertFile == "" {
+		all = append(all, certificate{"the serving certificate", filepath.Join(e.keys(), "server.crt"), renewedBefore, "start the server, which renews it; if it runs, look at its log"})
 	}
 	for _, f := range []struct{ flag, path string }{
 		{"tls-cert-file", e.cluster.server.CertFile}, {"db-tls-ca-file", e.db.TLS.CAFile}, {"db-tls-cert-file", e.db.TLS.CertFile},
