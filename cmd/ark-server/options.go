@@ -139,6 +139,7 @@ func (o *options) flagGroups() []flagGroup {
 		}),
 		group("Models", o.modelURLs.add),
 		group("Queries", o.engine.add),
+		group("Admission", o.cluster.addAdmissionFlags),
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
 		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {

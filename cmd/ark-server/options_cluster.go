@@ -42,8 +42,13 @@ func (c *clusterOptions) addFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&s.TokenTTL, "authentication-token-webhook-cache-ttl", s.TokenTTL, "how long the cluster's answer about a bearer token is good")
 	fs.DurationVar(&s.AllowTTL, "authorization-webhook-cache-authorized-ttl", s.AllowTTL, "how long the cluster's answer that something is allowed is good")
 	fs.DurationVar(&s.DenyTTL, "authorization-webhook-cache-unauthorized-ttl", s.DenyTTL, "how long its answer that something is forbidden is good")
+}
+
+// addAdmissionFlags adds the flags of what admits writes, in both modes.
+func (c *clusterOptions) addAdmissionFlags(fs *pflag.FlagSet) {
+	s := &c.server
 	fs.StringSliceVar(&s.DisabledAdmission, "disable-admission-plugins", nil, "admission `plugins` to leave out, of "+strings.Join(aggregated.PluginNames(), ", "))
-	fs.StringVar(&s.AdmissionConfigFile, "admission-control-config-file", "", "`file` with an AdmissionConfiguration, such as the credentials for webhooks")
+	fs.StringVar(&s.AdmissionConfigFile, "admission-control-config-file", "", "`file` with an AdmissionConfiguration as for kube-apiserver, such as policies and webhooks from files, and credentials for webhooks")
 }
 
 // applyModeDefaults sets what was not set and has another default in a cluster.
@@ -62,7 +67,6 @@ func (o *options) validateMode() error {
 	case modeStandalone:
 		for flag, value := range map[string]string{
 			"kubeconfig": o.cluster.kubeconfig, "tls-cert-file": s.CertFile, "tls-private-key-file": s.KeyFile,
-			"admission-control-config-file": s.AdmissionConfigFile, "disable-admission-plugins": strings.Join(s.DisabledAdmission, ","),
 			"audit-policy-file": s.Audit.PolicyFile, "audit-log-path": s.Audit.LogOptions.Path, "audit-webhook-config-file": s.Audit.WebhookOptions.ConfigFile,
 		} {
 			if value != "" {
@@ -89,12 +93,12 @@ func (o *options) validateMode() error {
 				fault("--%s: use a duration such as 10s, or 0", flag)
 			}
 		}
-		for _, name := range s.DisabledAdmission {
-			errs = append(errs, checkValue("disable-admission-plugins", name, aggregated.PluginNames()...))
-		}
 		errs = append(errs, validateAudit(s.Audit))
 	default:
 		errs = append(errs, checkValue("mode", o.mode, modeStandalone, modeAggregated))
+	}
+	for _, name := range s.DisabledAdmission {
+		errs = append(errs, checkValue("disable-admission-plugins", name, aggregated.PluginNames()...))
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	return errors.Join(errs...)

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/mckinsey/ark-server/internal/server"
+	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
@@ -54,7 +55,8 @@ func serve(ctx context.Context, o *options, out io.Writer) error {
 func (o *options) server(logs *logging) server.Options {
 	all := server.Options{
 		Address: net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort)), Limits: o.connectionLimits(),
-		Mode:    server.Standalone{Names: o.tlsSANs, KeysDir: o.keys(), Kubeconfig: o.kubeconfig(), Name: o.serverName()},
+		Mode: server.Standalone{Names: o.tlsSANs, KeysDir: o.keys(), Kubeconfig: o.kubeconfig(), Name: o.serverName(),
+			Admission: standalone.Admission{ConfigFile: o.cluster.server.AdmissionConfigFile, Disabled: o.cluster.server.DisabledAdmission}},
 		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff,
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
 		Peers:     server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},

@@ -130,8 +130,3 @@ func rbac(t *testing.T, s *server) {
 func meta(apiVersion, kind, name string) map[string]any {
 	return map[string]any{"apiVersion": apiVersion, "kind": kind, "metadata": map[string]any{"name": name}}
 }
-
-// served finds out whether an API group is there.
-func served(path string) func(*testing.T, *server) bool {
-	return func(t *testing.T, s *server) bool { return s.get(t, path).code == 200 }
-}

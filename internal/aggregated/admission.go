@@ -11,8 +11,9 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+
+	"github.com/mckinsey/ark-server/internal/apiserver/quota"
 )
 
 // applyAdmission sets up the plugins that are not disabled and that the cluster can
@@ -35,19 +36,15 @@ func applyAdmission(ctx context.Context, o Options, config *genericapiserver.Con
 	if err != nil {
 		return fmt.Errorf("make the client for the policies' parameters: %w", err)
 	}
-	bounded := rest.CopyConfig(o.Cluster)
-	bounded.Timeout = quotaTimeout
-	quotaClient, err := kubernetes.NewForConfig(bounded)
-	if err != nil {
-		return fmt.Errorf("make the client for the quotas: %w", err)
-	}
 	stock := genericoptions.NewAdmissionOptions()
-	registerQuota(stock.Plugins, quotaClient)
+	if err := quota.Register(stock.Plugins, o.Cluster); err != nil {
+		return err
+	}
 	// Last, so that what another plugin refuses uses nothing.
 	stock.RecommendedPluginOrder = append(stock.RecommendedPluginOrder, resourcequota.PluginName)
 	stock.ConfigFile = o.AdmissionConfigFile
 	stock.DisablePlugins = slices.Concat(o.DisabledAdmission, missing)
-	if err := stock.ApplyTo(config, informers, client, params, config.FeatureGate, config.EffectiveVersion, quotaConfiguration{}); err != nil {
+	if err := stock.ApplyTo(config, informers, client, params, config.FeatureGate, config.EffectiveVersion, quota.Configuration{}); err != nil {
 		return fmt.Errorf("set up admission: %w", err)
 	}
 	return nil

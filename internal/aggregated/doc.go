@@ -8,7 +8,7 @@
 //     kube-system/extension-apiserver-authentication and followed as it changes.
 //     Who shows no credentials may read health and version, nothing else.
 //   - What they may do (authz.go): SubjectAccessReview, so the cluster's RBAC.
-//   - What is admitted (admission.go, capabilities.go, quota.go): namespaces, webhooks,
+//   - What is admitted (admission.go, capabilities.go): namespaces, webhooks,
 //     policies and quotas of the cluster. kube-apiserver does not run admission for what it
 //     proxies. A plugin whose API the cluster lacks is left out with a warning; one
 //     whose API this server may not read is an error, because leaving it out would
@@ -23,7 +23,7 @@
 // whatever the cluster or the database does.
 //
 // The package may import internal/access, internal/apis/ark/rules, internal/apiserver/assembly,
-// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/storage,
+// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/quota, internal/apiserver/storage,
 // internal/inprocess, internal/version, golang.org/x/sync, k8s.io/api,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package aggregated

@@ -32,6 +32,7 @@ type Standalone struct {
 	Names               []string
 	KeysDir, Kubeconfig string
 	Name                string
+	Admission           standalone.Admission
 }
 
 type standaloneAPI struct{ *standalone.Server }
@@ -46,6 +47,8 @@ func (m Standalone) assemble(_ context.Context, o Options, listener net.Listener
 		KeysDir:    m.KeysDir,
 		Kubeconfig: m.Kubeconfig,
 		Name:       m.Name,
+		Admission:  m.Admission,
+		Shared:     o.Storage.Kind != SQLite,
 		Tune: func(common *assembly.Options) {
 			common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, data.findings
 			common.MaxObjectBytes, common.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice

@@ -2,44 +2,63 @@ package standalone
 
 import (
 	"fmt"
-	"io"
-	"strings"
 
 	"k8s.io/apiserver/pkg/admission"
-	"k8s.io/apiserver/pkg/admission/initializer"
-	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
+	"k8s.io/apiserver/pkg/admission/plugin/resourcequota"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	kubeadmission "k8s.io/kubernetes/pkg/kubeapiserver/admission"
+
+	"github.com/mckinsey/ark-server/internal/apiserver/quota"
 )
 
-// applyAdmission refuses objects in namespaces that do not exist (404) or are
-// being deleted (403), and the deletion of the namespaces that always exist.
-func applyAdmission(config *genericapiserver.Config, client kubernetes.Interface, informers informers.SharedInformerFactory) error {
-	plugins := admission.NewPlugins()
-	lifecycle.Register(plugins)
-	wiring := initializer.New(client, nil, informers, config.Authorization.Authorizer, config.FeatureGate,
-		config.EffectiveVersion, config.DrainedNotify(), nil)
-	chain, err := plugins.NewFromPlugins([]string{lifecycle.PluginName}, noPluginConfig{}, wiring,
-		admission.Decorators{admission.DecoratorFunc(notForUpdates), admission.DecoratorFunc(admissionmetrics.WithControllerMetrics)})
+// Admission are the settings of the admission plugins.
+type Admission struct {
+	// ConfigFile is an AdmissionConfiguration, as kube-apiserver takes it; "" for none. It is where policies and webhooks come
+	// from files (staticManifestsDir), and credentials for webhooks.
+	ConfigFile string
+	// Disabled are the names of plugins to leave out.
+	Disabled []string
+}
+
+// PluginNames are the admission plugins in their order.
+func PluginNames() []string {
+	return append(genericoptions.NewAdmissionOptions().RecommendedPluginOrder, resourcequota.PluginName)
+}
+
+// applyAdmission sets up what admits writes, in kube-apiserver's order: namespaces must exist (404) and not be on their way out (403),
+// then what the policies and webhooks say that this server stores, and quotas last, so that what another plugin refuses uses nothing. The
+// plugins read by informers on the server itself.
+func applyAdmission(o Admission, config *genericapiserver.Config, client kubernetes.Interface, informers informers.SharedInformerFactory) error {
+	params, err := dynamic.NewForConfig(config.LoopbackClientConfig)
+	if err != nil {
+		return fmt.Errorf("make the client for the policies' parameters: %w", err)
+	}
+	stock := genericoptions.NewAdmissionOptions()
+	if err := quota.Register(stock.Plugins, config.LoopbackClientConfig); err != nil {
+		return err
+	}
+	stock.RecommendedPluginOrder = PluginNames()
+	stock.ConfigFile, stock.DisablePlugins = o.ConfigFile, o.Disabled
+	stock.Decorators = append(admission.Decorators{admission.DecoratorFunc(notForUpdates)}, stock.Decorators...)
+	err = stock.ApplyTo(config, informers, client, params, config.FeatureGate, config.EffectiveVersion,
+		kubeadmission.NewPluginInitializer(), quota.Configuration{Evaluators: quotaEvaluators(nil)})
 	if err != nil {
 		return fmt.Errorf("set up admission: %w", err)
 	}
-	config.AdmissionControl = admissionmetrics.WithStepMetrics(chain)
 	return nil
 }
 
-// noPluginConfig is for plugins that need none.
-type noPluginConfig struct{}
-
-func (noPluginConfig) ConfigFor(string) (io.Reader, error) { return strings.NewReader(""), nil }
-
-// notForUpdates takes updates past the plugin, which allows them all. After any
-// plugin that might change an object its managed fields are parsed once more, to see
-// whether they are still valid: that would be 2 % of an update.
+// notForUpdates takes updates past the plugin of namespaces, which allows them all.
 func notForUpdates(plugin admission.Interface, _ string) admission.Interface {
-	return creationsAndDeletions{plugin.(*lifecycle.Lifecycle)}
+	if namespaces, ok := plugin.(*lifecycle.Lifecycle); ok {
+		return creationsAndDeletions{namespaces}
+	}
+	return plugin
 }
 
 type creationsAndDeletions struct{ *lifecycle.Lifecycle }

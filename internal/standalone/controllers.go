@@ -2,7 +2,11 @@ package standalone
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
+	"os"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,15 +18,93 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
+	"k8s.io/kubernetes/pkg/controller/clusterroleaggregation"
 	"k8s.io/kubernetes/pkg/controller/namespace"
+	"k8s.io/kubernetes/pkg/controller/serviceaccount"
 )
 
 const (
 	namespaceWorkers = 2
 	namespaceResync  = informerResync
+	accountWorkers   = 1
+	roleWorkers      = 2
 	renewInterval    = 12 * time.Hour
 	discoveryPoll    = 200 * time.Millisecond
 )
+
+// controllers are upstream's, which carry out what the API promises beyond single objects: the end of namespaces, cascades of
+// deletions, default service accounts, aggregated roles, the counts of quotas.
+type controllers struct {
+	config *rest.Config
+	client kubernetes.Interface
+	stored storages
+	// identity is what this server is called among those that share its storage; "" for a server that is alone.
+	identity string
+}
+
+// serverIdentity names the server that listens at an address, the same after a restart.
+func serverIdentity(listen *net.TCPAddr) string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return host + "_" + listen.String()
+}
+
+// keep runs all until the context ends, where servers share a storage whenever this one holds the lease. The server must be ready.
+func (c controllers) keep(ctx context.Context) {
+	run := func(ctx context.Context) {
+		if err := c.run(ctx); ignoreCanceled(err) != nil {
+			klog.FromContext(ctx).Error(err, "The controllers do not run: namespaces stay in deletion, and what deleted owners leave behind stays; restart the server")
+		}
+	}
+	if c.identity == "" {
+		run(ctx)
+		return
+	}
+	if err := lead(ctx, c.client, c.identity, run); err != nil {
+		klog.FromContext(ctx).Error(err, "The controllers do not run")
+	}
+}
+
+// run runs all until the context ends, and returns when everything that it has started has ended. The server must be ready.
+func (c controllers) run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	informers := informers.NewSharedInformerFactory(c.client, informerResync)
+	namespaces, err := newNamespaceController(ctx, c.config, c.client, informers)
+	if err != nil {
+		return err
+	}
+	collector, err := newGarbageCollector(ctx, c.config, c.stored)
+	if err != nil {
+		return err
+	}
+	accounts, err := serviceaccount.NewServiceAccountsController(klog.FromContext(ctx), informers.Core().V1().ServiceAccounts(),
+		informers.Core().V1().Namespaces(), c.client, serviceaccount.DefaultServiceAccountsControllerOptions())
+	if err != nil {
+		return fmt.Errorf("make the controller of service accounts: %w", err)
+	}
+	roles := clusterroleaggregation.NewClusterRoleAggregation(informers.Rbac().V1().ClusterRoles(), c.client.RbacV1())
+	quotas := informers.Core().V1().ResourceQuotas()
+	quotas.Informer() // is to be started with the others
+
+	informers.StartWithContext(ctx)
+	defer informers.Shutdown()
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { namespaces.Run(ctx, namespaceWorkers) })
+	running.Go(func() { collector.run(ctx) })
+	running.Go(func() { accounts.Run(ctx, accountWorkers) })
+	running.Go(func() { roles.Run(ctx, roleWorkers) })
+	running.Go(func() {
+		if err := c.runQuotas(ctx, quotas); err != nil && !errors.Is(err, context.Canceled) {
+			klog.FromContext(ctx).Error(err, "What ResourceQuotas count is not counted again until the next start")
+		}
+	})
+	running.Wait()
+	return nil
+}
 
 // newNamespaceController returns the controller that deletes what a deleted
 // namespace holds, of every kind in discovery, and then lets the namespace go.

@@ -3,12 +3,14 @@ package standalone
 import (
 	"context"
 	"fmt"
+	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
@@ -16,7 +18,11 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/core/install" // registers the core types' versions
 	generatedopenapi "k8s.io/kubernetes/pkg/generated/openapi"
 	configmapstorage "k8s.io/kubernetes/pkg/registry/core/configmap/storage"
+	endpointstorage "k8s.io/kubernetes/pkg/registry/core/endpoint/storage"
+	eventstorage "k8s.io/kubernetes/pkg/registry/core/event/storage"
+	limitrangestorage "k8s.io/kubernetes/pkg/registry/core/limitrange/storage"
 	namespacestorage "k8s.io/kubernetes/pkg/registry/core/namespace/storage"
+	resourcequotastorage "k8s.io/kubernetes/pkg/registry/core/resourcequota/storage"
 	secretstorage "k8s.io/kubernetes/pkg/registry/core/secret/storage"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
@@ -25,17 +31,24 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
-// coreLayout stores core objects as kube-apiserver does: protobuf, in v1, under
-// /registry/<resource>.
+// coreLayout stores upstream's objects as kube-apiserver does: protobuf, in the preferred version, under
+// /registry/<resource>, and where it has them elsewhere, there.
 func coreLayout(base storagebackend.Config) storage.Layout {
 	return serverstorage.NewDefaultStorageFactory(base, runtime.ContentTypeProtobuf, legacyscheme.Codecs,
-		serverstorage.NewDefaultResourceEncodingConfig(legacyscheme.Scheme), serverstorage.NewResourceConfig(), nil)
+		serverstorage.NewDefaultResourceEncodingConfig(legacyscheme.Scheme), serverstorage.NewResourceConfig(),
+		map[schema.GroupResource]string{
+			{Resource: "services"}:  "services/specs",
+			{Resource: "endpoints"}: "services/endpoints",
+		})
 }
 
-// coreOpenAPI describes the core types.
+// coreOpenAPI describes upstream's types.
 func coreOpenAPI() assembly.OpenAPISource {
 	return assembly.OpenAPISource{Scheme: legacyscheme.Scheme, Definitions: generatedopenapi.GetOpenAPIDefinitions}
 }
+
+// eventTTL is how long an event stays, as by default in kube-apiserver.
+const eventTTL = time.Hour
 
 // core is the storage of the core group, /api/v1.
 type core struct {
@@ -45,9 +58,9 @@ type core struct {
 
 var _ rules.KeyedObjects = &core{}
 
-// newCore makes the storage of namespaces, secrets and configmaps.
+// newCore makes the storage of what is served of the core group.
 func newCore(options generic.RESTOptionsGetter) (*core, error) {
-	namespaces, status, finalize, err := namespacestorage.NewREST(options)
+	namespaces, namespaceStatus, finalize, err := namespacestorage.NewREST(options)
 	if err != nil {
 		return nil, fmt.Errorf("set up the storage of namespaces: %w", err)
 	}
@@ -59,27 +72,53 @@ func newCore(options generic.RESTOptionsGetter) (*core, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the storage of configmaps: %w", err)
 	}
+	events, err := eventstorage.NewREST(options, uint64(eventTTL.Seconds()))
+	if err != nil {
+		return nil, fmt.Errorf("set up the storage of events: %w", err)
+	}
+	endpoints, err := endpointstorage.NewREST(options)
+	if err != nil {
+		return nil, fmt.Errorf("set up the storage of endpoints: %w", err)
+	}
+	quotas, quotaStatus, err := resourcequotastorage.NewREST(options)
+	if err != nil {
+		return nil, fmt.Errorf("set up the storage of resourcequotas: %w", err)
+	}
+	limits, err := limitrangestorage.NewREST(options)
+	if err != nil {
+		return nil, fmt.Errorf("set up the storage of limitranges: %w", err)
+	}
+	accounts, err := newServiceAccounts(options)
+	if err != nil {
+		return nil, err
+	}
+	services, err := newServices(options)
+	if err != nil {
+		return nil, err
+	}
+	resources := map[string]rest.Storage{
+		"namespaces":            namespaces,
+		"namespaces/status":     namespaceStatus,
+		"namespaces/finalize":   finalize,
+		"secrets":               secrets,
+		"configmaps":            configMaps,
+		"events":                events,
+		"endpoints":             endpoints,
+		"resourcequotas":        quotas,
+		"resourcequotas/status": quotaStatus,
+		"limitranges":           limits,
+	}
+	maps.Copy(resources, accounts)
+	maps.Copy(resources, services)
 	return &core{
-		resources: map[string]rest.Storage{
-			"namespaces":          namespaces,
-			"namespaces/status":   status,
-			"namespaces/finalize": finalize,
-			"secrets":             secrets,
-			"configmaps":          configMaps,
-		},
+		resources:  resources,
 		secrets:    registry.NewReader(secrets.Store, true),
 		configMaps: registry.NewReader(configMaps.Store, true),
 	}, nil
 }
 
-// install serves the core group.
-func (c *core) install(server *genericapiserver.GenericAPIServer) error {
-	group := genericapiserver.NewDefaultAPIGroupInfo(corev1.GroupName, legacyscheme.Scheme, legacyscheme.ParameterCodec, legacyscheme.Codecs)
-	group.VersionedResourcesStorageMap = map[string]map[string]rest.Storage{corev1.SchemeGroupVersion.Version: c.resources}
-	if err := server.InstallLegacyAPIGroup(genericapiserver.DefaultLegacyAPIPrefix, &group); err != nil {
-		return fmt.Errorf("install the core API group: %w", err)
-	}
-	return nil
+func (c *core) group() apiGroup {
+	return apiGroup{version: corev1.SchemeGroupVersion, resources: c.resources}
 }
 
 // Secret implements rules.KeyedObjects.

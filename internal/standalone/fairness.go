@@ -7,7 +7,6 @@ import (
 	"time"
 
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apiserver/pkg/apis/flowcontrol/bootstrap"
 	"k8s.io/apiserver/pkg/registry/generic"
@@ -18,7 +17,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
-	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	_ "k8s.io/kubernetes/pkg/apis/flowcontrol/install" // registers the group's versions
 	"k8s.io/kubernetes/pkg/registry/flowcontrol/ensurer"
 	flowschemastorage "k8s.io/kubernetes/pkg/registry/flowcontrol/flowschema/storage"
@@ -68,16 +66,6 @@ func fairnessStorage(options generic.RESTOptionsGetter) (map[string]rest.Storage
 		"prioritylevelconfigurations":        levels,
 		"prioritylevelconfigurations/status": levelStatus,
 	}, nil
-}
-
-func installFairness(server *genericapiserver.GenericAPIServer, resources map[string]rest.Storage) error {
-	group := genericapiserver.NewDefaultAPIGroupInfo(flowcontrolv1.GroupName, legacyscheme.Scheme, legacyscheme.ParameterCodec, legacyscheme.Codecs)
-	group.PrioritizedVersions = []schema.GroupVersion{flowcontrolv1.SchemeGroupVersion} // the scheme has older ones, too
-	group.VersionedResourcesStorageMap = map[string]map[string]rest.Storage{flowcontrolv1.SchemeGroupVersion.Version: resources}
-	if err := server.InstallAPIGroup(&group); err != nil {
-		return fmt.Errorf("install %s: %w", flowcontrolv1.GroupName, err)
-	}
-	return nil
 }
 
 // fairnessCheck is how often the objects are looked after: one that was deleted comes back.

@@ -46,7 +46,7 @@ func newGarbageCollector(ctx context.Context, config *rest.Config, stored storag
 	// The collector resets its mapper, and with it the mapper's discovery cache,
 	// which must therefore not be what Sync looks for changes with.
 	mapper := restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(client.Discovery()))
-	m := newMonitors(stored, objects)
+	m := newMonitors(stored, objects, nil)
 	started := make(chan struct{}) // there is nothing to wait for
 	close(started)
 	collector, err := garbagecollector.NewGarbageCollector(ctx, client, objects, mapper, garbagecollector.DefaultIgnoredResources(), m, started)

@@ -33,24 +33,29 @@ func (s storages) add(version schema.GroupVersion, paths map[string]rest.Storage
 	}
 }
 
-// monitors are the informers that the garbage collector sees objects with. They
-// keep what it needs of an object's metadata and nothing else, and read the
+// monitors are the informers that the garbage collector and the quota controller see objects with. They
+// keep what those need of an object's metadata and nothing else, and read the
 // server's own resources without HTTP from the watch caches, with which they share
 // what changes with the object: each write of an Ark object passes through them.
 type monitors struct {
 	stored storages
 	// others are of what the server serves beside that, if anything.
 	others metadatainformer.SharedInformerFactory
+	// indexers are those of every informer.
+	indexers cache.Indexers
 
 	mu      sync.Mutex // for what follows
+	known   map[schema.GroupVersionResource]informers.GenericInformer
 	waiting []cache.SharedIndexInformer
 	running sync.WaitGroup
 }
 
-func newMonitors(stored storages, client metadata.Interface) *monitors {
+func newMonitors(stored storages, client metadata.Interface, indexers cache.Indexers) *monitors {
 	return &monitors{
-		stored: stored,
-		others: metadatainformer.NewSharedInformerFactoryWithOptions(client, 0, metadatainformer.WithTransform(trim)),
+		stored:   stored,
+		others:   metadatainformer.NewSharedInformerFactoryWithOptions(client, 0, metadatainformer.WithTransform(trim)),
+		indexers: indexers,
+		known:    map[schema.GroupVersionResource]informers.GenericInformer{},
 	}
 }
 
@@ -64,14 +69,18 @@ func (m *monitors) ForResource(resource schema.GroupVersionResource) (informers.
 	if !ok {
 		return nil, fmt.Errorf("watch %s: its storage can not be listed and watched", resource)
 	}
-	informer := cache.NewSharedIndexInformerWithOptions(listWatch(source), nil, cache.SharedIndexInformerOptions{ObjectDescription: resource.String()})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known := m.known[resource]; known != nil {
+		return known, nil
+	}
+	informer := cache.NewSharedIndexInformerWithOptions(listWatch(source), nil, cache.SharedIndexInformerOptions{ObjectDescription: resource.String(), Indexers: m.indexers})
 	if err := informer.SetTransform(trim); err != nil {
 		return nil, fmt.Errorf("watch %s: %w", resource, err)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.waiting = append(m.waiting, informer)
-	return monitor{informer: informer, resource: resource.GroupResource()}, nil
+	m.known[resource] = monitor{informer: informer, resource: resource.GroupResource()}
+	return m.known[resource], nil
 }
 
 // Start implements informerfactory.InformerFactory.

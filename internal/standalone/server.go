@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
@@ -37,6 +35,10 @@ type Options struct {
 	Kubeconfig string
 	// Name is what the server is called there; empty for "ark".
 	Name string
+	// Admission are the settings of the admission plugins.
+	Admission Admission
+	// Shared says that other servers may use the same storage: the controllers then run on one of them.
+	Shared bool
 	// allowed are groups that may do anything, beside those whom the server itself allows, and seats
 	// bounds the requests that are served at a time; both are for tests.
 	allowed []string
@@ -94,24 +96,25 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 		return nil, fmt.Errorf("make the server's own client: %w", err)
 	}
 	config.Informers = informers.NewSharedInformerFactory(client, informerResync)
-	definitionsScheme, err := newDefinitionsScheme()
+	views, err := newViews()
 	if err != nil {
 		return nil, err
 	}
-	config.OpenAPI = append(config.OpenAPI, coreOpenAPI(), definitionsOpenAPI(definitionsScheme))
+	config.OpenAPI = append(config.OpenAPI, coreOpenAPI(), views.openAPI())
 	if err := applyAuthentication(config.Generic, keys); err != nil {
 		return nil, err
 	}
-	if config.Generic.Authorization.Authorizer, err = newAuthorizer(o.allowed); err != nil {
+	rights := newRights(config.Informers)
+	if config.Generic.Authorization.Authorizer, err = rights.authorizer(o.allowed); err != nil {
 		return nil, err
 	}
 	config.Generic.Authorization.Authorizer = withGrants(config.Generic.Authorization.Authorizer, o.Grants)
-	rights, err := access.New(access.Options{Authorizer: config.Generic.Authorization.Authorizer})
+	rows, err := access.New(access.Options{Authorizer: config.Generic.Authorization.Authorizer, Rules: rights.rules})
 	if err != nil {
 		return nil, err
 	}
 	applyFairness(config.Generic, client, config.Informers, cmp.Or(o.seats, seats()))
-	if err := applyAdmission(config.Generic, client, config.Informers); err != nil {
+	if err := applyAdmission(o.Admission, config.Generic, client, config.Informers); err != nil {
 		return nil, err
 	}
 
@@ -121,7 +124,7 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 		return nil, err
 	}
 	config.Core = core
-	fairness, err := fairnessStorage(upstream)
+	groups, err := newGroups(config.Generic, core, rights, client, upstream)
 	if err != nil {
 		return nil, err
 	}
@@ -130,51 +133,47 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := core.install(server.Generic); err != nil {
-		return nil, err
-	}
-	if err := installFairness(server.Generic, fairness); err != nil {
-		return nil, err
-	}
-	if err := installDefinitions(server.Generic, definitionsScheme); err != nil {
-		return nil, err
-	}
-	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, Access: rights, server: server, keys: keys}
+	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, Access: rows, server: server, keys: keys}
 	stored := storages{}
 	for version, paths := range server.Storage {
 		stored.add(schema.GroupVersion{Group: ark.GroupName, Version: version}, paths)
 	}
-	stored.add(corev1.SchemeGroupVersion, core.resources)
-	stored.add(flowcontrolv1.SchemeGroupVersion, fairness)
-	return s, s.addHooks(client, config.Informers, stored)
+	for _, group := range groups {
+		if err := group.install(server.Generic); err != nil {
+			return nil, err
+		}
+		stored.add(group.version, group.resources)
+	}
+	if err := views.install(server.Generic); err != nil {
+		return nil, err
+	}
+	upkeep := controllers{config: config.Generic.LoopbackClientConfig, client: client, stored: stored}
+	if o.Shared {
+		upkeep.identity = serverIdentity(listen)
+	}
+	return s, s.addHooks(client, config.Informers, upkeep)
 }
 
 const informerResync = 10 * time.Minute
 
 // addHooks registers what happens once the server serves. It is not ready before
-// its namespaces exist.
-func (s *Server) addHooks(client kubernetes.Interface, informers informers.SharedInformerFactory, stored storages) error {
+// its namespaces and its default roles exist.
+func (s *Server) addHooks(client kubernetes.Interface, informers informers.SharedInformerFactory, upkeep controllers) error {
 	return errors.Join(
 		s.Generic.AddPostStartHook("ark-system-namespaces", func(hook genericapiserver.PostStartHookContext) error {
 			return ignoreCanceled(ensureNamespaces(hook, client))
+		}),
+		s.Generic.AddPostStartHook("ark-default-roles", func(hook genericapiserver.PostStartHookContext) error {
+			return ignoreCanceled(ensureDefaultRoles(hook, client, informers))
 		}),
 		s.Generic.AddPostStartHook("ark-fairness", func(hook genericapiserver.PostStartHookContext) error {
 			return ignoreCanceled(s.keepFairness(hook, client, informers))
 		}),
 		s.Generic.AddPostStartHook("ark-controllers", func(hook genericapiserver.PostStartHookContext) error {
-			controller, err := newNamespaceController(hook, hook.LoopbackClientConfig, client, informers)
-			if err != nil {
-				return ignoreCanceled(err)
-			}
-			collector, err := newGarbageCollector(hook, hook.LoopbackClientConfig, stored)
-			if err != nil {
-				return err
-			}
-			s.background.Go(func() { controller.Run(hook, namespaceWorkers) })
 			s.background.Go(func() {
-				// Earlier it would find watch caches that are still being filled, and try again only after seconds.
+				// Earlier the garbage collector would find watch caches that are still being filled, and try again only after seconds.
 				if s.WaitReady(hook) == nil {
-					collector.run(hook)
+					upkeep.keep(hook)
 				}
 			})
 			s.background.Go(func() { renewCertificates(hook, s.keys) })

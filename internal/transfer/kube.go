@@ -141,7 +141,7 @@ func (k *Kube) discoverCore(ctx context.Context) error {
 	for _, r := range resources.Resources {
 		has[r.Name] = true
 	}
-	if has["pods"] || has["serviceaccounts"] || has["nodes"] || k.backend != "" || !has[namespaces] || !has[secrets] {
+	if has["pods"] || has["nodes"] || k.backend != "" || !has[namespaces] || !has[secrets] {
 		return nil
 	}
 	k.standalone = true

@@ -172,7 +172,7 @@ func TestCoreManifests(t *testing.T) {
 func TestCoreObjectsStayOutOfClusters(t *testing.T) {
 	f := newFixture(t)
 	f.core(t, "secrets/team-a/key", &corev1.Secret{ObjectMeta: coreMeta("team-a", "key")})
-	f.write(t, "serviceaccounts/default/default", "k8s")
+	f.write(t, "ranges/servicenodeports", "k8s")
 	var told said
 	summary, err := Write(t.Context(), f.Store, NDJSON, &bytes.Buffer{}, WriteOptions{Secrets: true, Reports: told.reports()})
 	if err != nil {

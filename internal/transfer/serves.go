@@ -11,7 +11,7 @@ import (
 type service int
 
 const (
-	// standalone servers keep Namespaces, ConfigMaps and Secrets too.
+	// standalone servers keep Namespaces, ConfigMaps and Secrets too, beside what is not moved.
 	standalone service = iota
 	// unknown is a new storage, or one that has Ark's objects only. It takes what a standalone server's does.
 	unknown
@@ -25,7 +25,7 @@ const (
 const takesOver = 1_000_000_000
 
 // clusterOnly are places where kube-apiserver has keys from its start on, and a standalone server never.
-var clusterOnly = []string{"serviceaccounts/", "services/", "ranges/", "pods/"}
+var clusterOnly = []string{"ranges/", "masterleases/", "servicecidrs/", "ipaddresses/", "pods/"}
 
 func (s *Store) serves(ctx context.Context) (service, error) {
 	for _, place := range clusterOnly {

@@ -11,6 +11,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/features"
 	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
@@ -129,6 +130,9 @@ func (b *Client) Decorator() generic.StorageDecorator {
 		if err != nil {
 			return nil, nil, err
 		}
+		if uncached(config.GroupResource) {
+			return withActor{Interface: raw, annotate: b.options.Annotate}, destroyRaw, nil
+		}
 		cacher, err := cacherstorage.NewCacherFromConfig(cacherstorage.Config{
 			Storage:             raw,
 			Versioner:           storage.APIObjectVersioner{},
@@ -155,6 +159,12 @@ func (b *Client) Decorator() generic.StorageDecorator {
 		})
 		return withActor{Interface: delegator, annotate: b.options.Annotate}, destroy, nil
 	}
+}
+
+// uncached reports whether a resource is read from the storage, as in kube-apiserver: events are many, short-lived, and
+// read by few.
+func uncached(resource schema.GroupResource) bool {
+	return resource == schema.GroupResource{Resource: "events"}
 }
 
 // newStorage is the stock etcd3 storage of one resource on a client of its own.

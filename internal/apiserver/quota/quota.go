@@ -1,4 +1,4 @@
-package aggregated
+package quota
 
 import (
 	"context"
@@ -16,29 +16,31 @@ import (
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/admission/plugin/resourcequota"
 	"k8s.io/apiserver/pkg/admission/plugin/resourcequota/apis/resourcequota/validation"
+	quota "k8s.io/apiserver/pkg/quota/v1"
 	"k8s.io/apiserver/pkg/quota/v1/generic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	corev1listers "k8s.io/client-go/listers/core/v1"
+	"k8s.io/client-go/rest"
 )
 
 const (
-	// quotaWorkers judge creations, each those of one namespace at a time.
-	quotaWorkers = 5
-	// quotaTimeout bounds one update of a ResourceQuota.
-	quotaTimeout = 5 * time.Second
+	// workers judge creations, each those of one namespace at a time.
+	workers = 5
+	// timeout bounds one update of a ResourceQuota.
+	timeout = 5 * time.Second
 )
 
-// quotaBackoff is for creations that were refused because others, such as other replicas and the
+// backoff is for creations that were refused because others, such as other replicas and the
 // cluster's quota controller, changed the quota at the same time.
-var quotaBackoff = wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6}
+var backoff = wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 6}
 
-// quotaAdmission enforces the cluster's ResourceQuotas that count Ark objects, such as
+// plugin enforces the cluster's ResourceQuotas that count Ark objects, such as
 // count/queries.ark.mckinsey.com. The stock plugin records what a creation uses in the quota's
 // status before the object is stored, and the cluster's quota controller counts again what there is. Here
 // it is asked about creations in namespaces with a quota only, and its failures are put into terms
 // that tell whose fault they are.
-type quotaAdmission struct {
+type plugin struct {
 	*resourcequota.QuotaAdmission
 	client kubernetes.Interface
 	// always is set if the configuration limits resources without a quota too.
@@ -48,20 +50,27 @@ type quotaAdmission struct {
 }
 
 var (
-	_ admission.ValidationInterface                = &quotaAdmission{}
-	_ initializer.WantsExternalKubeClientSet       = &quotaAdmission{}
-	_ initializer.WantsExternalKubeInformerFactory = &quotaAdmission{}
+	_ admission.ValidationInterface                = &plugin{}
+	_ initializer.WantsExternalKubeClientSet       = &plugin{}
+	_ initializer.WantsExternalKubeInformerFactory = &plugin{}
 )
 
-// registerQuota registers the plugin with a client of its own, whose requests are bounded: the stock
+// Register registers the plugin with clients of its own on a configuration, whose requests are bounded: the stock
 // plugin waits for them without end.
-func registerQuota(plugins *admission.Plugins, client kubernetes.Interface) {
+func Register(plugins *admission.Plugins, config *rest.Config) error {
+	bounded := rest.CopyConfig(config)
+	bounded.Timeout = timeout
+	client, err := kubernetes.NewForConfig(bounded)
+	if err != nil {
+		return fmt.Errorf("make the client for the quotas: %w", err)
+	}
 	plugins.Register(resourcequota.PluginName, func(config io.Reader) (admission.Interface, error) {
-		return newQuotaAdmission(config, client)
+		return newPlugin(config, client)
 	})
+	return nil
 }
 
-func newQuotaAdmission(config io.Reader, client kubernetes.Interface) (*quotaAdmission, error) {
+func newPlugin(config io.Reader, client kubernetes.Interface) (*plugin, error) {
 	configuration, err := resourcequota.LoadConfiguration(config)
 	if err != nil {
 		return nil, fmt.Errorf("read the configuration: %w", err)
@@ -69,60 +78,59 @@ func newQuotaAdmission(config io.Reader, client kubernetes.Interface) (*quotaAdm
 	if errs := validation.ValidateConfiguration(configuration); len(errs) > 0 {
 		return nil, fmt.Errorf("check the configuration: %w", errs.ToAggregate())
 	}
-	stock, err := resourcequota.NewResourceQuota(configuration, quotaWorkers)
+	stock, err := resourcequota.NewResourceQuota(configuration, workers)
 	if err != nil {
 		return nil, err
 	}
-	return &quotaAdmission{QuotaAdmission: stock, client: client, always: len(configuration.LimitedResources) > 0}, nil
+	return &plugin{QuotaAdmission: stock, client: client, always: len(configuration.LimitedResources) > 0}, nil
 }
 
-// quotaConfiguration gives the stock plugin no evaluators: it counts objects of every resource that
-// has none.
-type quotaConfiguration struct{}
+// Configuration gives the stock plugin its evaluators. It counts objects of every resource that has none.
+type Configuration struct{ Evaluators []quota.Evaluator }
 
 // Initialize implements admission.PluginInitializer.
-func (quotaConfiguration) Initialize(plugin admission.Interface) {
+func (c Configuration) Initialize(plugin admission.Interface) {
 	if wants, ok := plugin.(initializer.WantsQuotaConfiguration); ok {
-		wants.SetQuotaConfiguration(generic.NewConfiguration(nil, nil))
+		wants.SetQuotaConfiguration(generic.NewConfiguration(c.Evaluators, nil))
 	}
 }
 
 // SetExternalKubeClientSet implements initializer.WantsExternalKubeClientSet.
-func (a *quotaAdmission) SetExternalKubeClientSet(kubernetes.Interface) {
+func (a *plugin) SetExternalKubeClientSet(kubernetes.Interface) {
 	a.QuotaAdmission.SetExternalKubeClientSet(a.client)
 }
 
 // SetExternalKubeInformerFactory implements initializer.WantsExternalKubeInformerFactory.
-func (a *quotaAdmission) SetExternalKubeInformerFactory(factory informers.SharedInformerFactory) {
+func (a *plugin) SetExternalKubeInformerFactory(factory informers.SharedInformerFactory) {
 	a.QuotaAdmission.SetExternalKubeInformerFactory(factory)
 	quotas := factory.Core().V1().ResourceQuotas()
 	a.quotas, a.hasSynced = quotas.Lister(), quotas.Informer().HasSynced
 }
 
 // Handles implements admission.Interface: only creations change how many objects there are.
-func (a *quotaAdmission) Handles(operation admission.Operation) bool {
+func (a *plugin) Handles(operation admission.Operation) bool {
 	return operation == admission.Create
 }
 
 // Validate implements admission.ValidationInterface.
-func (a *quotaAdmission) Validate(ctx context.Context, attributes admission.Attributes, o admission.ObjectInterfaces) error {
+func (a *plugin) Validate(ctx context.Context, attributes admission.Attributes, o admission.ObjectInterfaces) error {
 	if a.hasNone(attributes.GetNamespace()) {
 		return nil
 	}
 	var err error
-	waited := wait.ExponentialBackoffWithContext(ctx, quotaBackoff, func(ctx context.Context) (bool, error) {
+	waited := wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) {
 		err = a.QuotaAdmission.Validate(ctx, attributes, o)
-		return !isQuotaConflict(err), nil
+		return !isConflict(err), nil
 	})
 	if waited != nil && err == nil {
 		err = waited
 	}
-	return explainQuota(attributes.GetNamespace(), err)
+	return explain(attributes.GetNamespace(), err)
 }
 
 // hasNone reports whether a namespace has no quota for certain: then the stock plugin, which judges
 // the creations of a namespace one after another, need not be asked.
-func (a *quotaAdmission) hasNone(namespace string) bool {
+func (a *plugin) hasNone(namespace string) bool {
 	if namespace == "" {
 		return true
 	}
@@ -144,10 +152,10 @@ func aboutQuotas(err error) bool {
 	return details != nil && details.Kind == "resourcequotas"
 }
 
-func isQuotaConflict(err error) bool { return aboutQuotas(err) && apierrors.IsConflict(err) }
+func isConflict(err error) bool { return aboutQuotas(err) && apierrors.IsConflict(err) }
 
-// explainQuota makes failures to use the quota the server's: a refusal names the quota and passes.
-func explainQuota(namespace string, err error) error {
+// explain makes failures to use the quota the server's: a refusal names the quota and passes.
+func explain(namespace string, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -1,4 +1,4 @@
-package aggregated
+package quota
 
 import (
 	"context"
@@ -39,11 +39,11 @@ func quotaOf(namespace string, hard int64) *corev1.ResourceQuota {
 }
 
 // startQuota returns the plugin with informers that follow one client and updates that go to another.
-func startQuota(tb testing.TB, follow, update kubernetes.Interface, config string) *quotaAdmission {
+func startQuota(tb testing.TB, follow, update kubernetes.Interface, config string) *plugin {
 	tb.Helper()
-	a, err := newQuotaAdmission(nil, update)
+	a, err := newPlugin(nil, update)
 	if config != "" {
-		a, err = newQuotaAdmission(strings.NewReader(config), update)
+		a, err = newPlugin(strings.NewReader(config), update)
 	}
 	if err != nil {
 		tb.Fatal(err)
@@ -54,7 +54,7 @@ func startQuota(tb testing.TB, follow, update kubernetes.Interface, config strin
 	a.SetDrainedNotification(ctx.Done())
 	a.SetExternalKubeClientSet(follow)
 	a.SetExternalKubeInformerFactory(factory)
-	quotaConfiguration{}.Initialize(a)
+	Configuration{}.Initialize(a)
 	if err := a.ValidateInitialization(); err != nil {
 		tb.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestQuotaIsNeverExceeded(t *testing.T) {
 	const hard, creators = 20, 100
 	client := fake.NewClientset(quotaOf("a", hard))
 	used, _ := optimistic(client, "a")
-	replicas := []*quotaAdmission{startQuota(t, client, client, ""), startQuota(t, client, client, "")}
+	replicas := []*plugin{startQuota(t, client, client, ""), startQuota(t, client, client, "")}
 	var admitted, refused atomic.Int32
 	var wg sync.WaitGroup
 	for i := range creators {
