@@ -14,9 +14,9 @@ const (
 	arkEditor = "ark-editor"
 )
 
-// withKeys are the kinds that may hold keys in plain text, in a value or a header. Who may only view does not see them,
-// as with Secrets.
-var withKeys = map[string]bool{"models": true, "mcpservers": true, "a2aservers": true, "executionengines": true, "memories": true}
+// withoutKeys are the kinds that hold no keys. The others may, in a value or a header in plain text, and who may only view does not see
+// them, as with Secrets.
+var withoutKeys = map[string]bool{"a2atasks": true, "agents": true, "arkconfigs": true, "queries": true, "teams": true, "tools": true}
 
 // arkRoles returns the roles for Ark's kinds. An editor cannot write what is not in a namespace, as with upstream's edit.
 func arkRoles() []rbacv1.ClusterRole {
@@ -24,7 +24,7 @@ func arkRoles() []rbacv1.ClusterRole {
 	for _, kind := range registry.Kinds() {
 		paths := []string{kind.Plural, kind.Plural + "/status"}
 		read = append(read, paths...)
-		if !withKeys[kind.Plural] {
+		if withoutKeys[kind.Plural] {
 			viewed = append(viewed, paths...)
 		}
 		if !kind.ClusterScoped {

@@ -108,7 +108,7 @@ func TestDefaultRoles(t *testing.T) {
 			asked := func(verb string) authorizationv1.ResourceAttributes {
 				return authorizationv1.ResourceAttributes{Namespace: "default", Group: "ark.mckinsey.com", Resource: kind.Plural, Verb: verb}
 			}
-			if got, want := may(t, r.acting(t, "viewer"), asked("get")), !withKeys[kind.Plural]; got != want {
+			if got, want := may(t, r.acting(t, "viewer"), asked("get")), withoutKeys[kind.Plural]; got != want {
 				t.Errorf("view lets get %s: %t, want %t", kind.Plural, got, want)
 			}
 			if may(t, r.acting(t, "viewer"), asked("update")) {
@@ -291,7 +291,7 @@ func TestChartsViewIsOurs(t *testing.T) {
 	}
 	var viewed []string
 	for _, kind := range registry.Kinds() {
-		if !withKeys[kind.Plural] {
+		if withoutKeys[kind.Plural] {
 			viewed = append(viewed, strconv.Quote(kind.Plural))
 		}
 	}
