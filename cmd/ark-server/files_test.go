@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -110,11 +111,19 @@ func TestFilesArePrivate(t *testing.T) {
 			w := watch(dir)
 			s := watchAsStranger(t, dir)
 			writeEverything(t, mask, dir, manifest, func(do func(code int, args ...string)) {
-				// It ends before it serves, for this is no cluster, but not before its files are there.
+				// It ends before it serves, for the cluster does not know it, but not before its files are there.
 				if err := errors.Join(copyFile(filepath.Join(dir, "ark.db.keys", "server.crt"), cert), copyFile(filepath.Join(dir, "ark.db.keys", "server.key"), key)); err != nil {
 					t.Fatal(err)
 				}
-				do(1, "--mode=aggregated", "--kubeconfig="+filepath.Join(dir, "admin.kubeconfig"), "--tls-cert-file="+cert, "--tls-private-key-file="+key,
+				admin, err := os.ReadFile(filepath.Join(dir, "admin.kubeconfig"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				stranger := filepath.Join(given, "stranger.kubeconfig")
+				if err := os.WriteFile(stranger, regexp.MustCompile(`(?m)^(\s*token:).*$`).ReplaceAll(admin, []byte("$1 wrong")), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				do(1, "--mode=aggregated", "--kubeconfig="+stranger, "--tls-cert-file="+cert, "--tls-private-key-file="+key,
 					"--db-path="+filepath.Join(dir, "cluster.db"), "--secure-port=0", "--audit-policy-file="+policy, "--audit-log-path="+filepath.Join(dir, "audit.log"))
 			})
 			w.look(dir)

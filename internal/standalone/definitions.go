@@ -58,7 +58,7 @@ func newDefinitions() (*view, error) {
 		}
 		objects = append(objects, crd)
 	}
-	return newView(apiextensions.Resource("customresourcedefinitions"), "customresourcedefinition", []string{"crd", "crds"},
+	return newView(apiextensions.Resource("customresourcedefinitions"), "customresourcedefinition", []string{"crd", "crds"}, string(apiextensionsv1.Established),
 		func() runtime.Object { return &apiextensionsv1.CustomResourceDefinition{} },
 		func() runtime.Object { return &apiextensionsv1.CustomResourceDefinitionList{} }, objects)
 }
@@ -84,7 +84,7 @@ func newAPIServices() (*view, error) {
 	slices.SortFunc(objects, func(a, b runtime.Object) int {
 		return strings.Compare(a.(*apiregistrationv1.APIService).Name, b.(*apiregistrationv1.APIService).Name)
 	})
-	return newView(schema.GroupResource{Group: apiregistrationv1.GroupName, Resource: "apiservices"}, "apiservice", nil,
+	return newView(schema.GroupResource{Group: apiregistrationv1.GroupName, Resource: "apiservices"}, "apiservice", nil, string(apiregistrationv1.Available),
 		func() runtime.Object { return &apiregistrationv1.APIService{} },
 		func() runtime.Object { return &apiregistrationv1.APIServiceList{} }, objects)
 }

@@ -23,7 +23,6 @@ import (
 // view is a resource of objects that are parts of the server: they can be read and watched, and never change while it runs. Nothing
 // is stored, and nobody can make, change or delete one.
 type view struct {
-	rest.TableConvertor
 	resource   schema.GroupResource
 	singular   string
 	shortNames []string
@@ -31,12 +30,15 @@ type view struct {
 	newList    func() runtime.Object
 	objects    []runtime.Object // ordered by name
 	version    string
+	// condition is the one that says that an object is as it should be, which tables show.
+	condition string
 }
 
 var (
 	_ rest.Lister               = &view{}
 	_ rest.Getter               = &view{}
 	_ rest.Watcher              = &view{}
+	_ rest.TableConvertor       = &view{}
 	_ rest.Scoper               = &view{}
 	_ rest.SingularNameProvider = &view{}
 	_ rest.ShortNamesProvider   = &view{}
@@ -44,7 +46,7 @@ var (
 
 // newView returns a view of objects, which get the resourceVersion of the whole: it follows from their content, so that a
 // client that comes back after an upgrade lists them again.
-func newView(resource schema.GroupResource, singular string, shortNames []string, newObject, newList func() runtime.Object, objects []runtime.Object) (*view, error) {
+func newView(resource schema.GroupResource, singular string, shortNames []string, condition string, newObject, newList func() runtime.Object, objects []runtime.Object) (*view, error) {
 	content, err := json.Marshal(objects)
 	if err != nil {
 		return nil, fmt.Errorf("describe the %s: %w", resource, err)
@@ -60,8 +62,7 @@ func newView(resource schema.GroupResource, singular string, shortNames []string
 		accessor.SetResourceVersion(version)
 	}
 	return &view{
-		TableConvertor: rest.NewDefaultTableConvertor(resource),
-		resource:       resource, singular: singular, shortNames: shortNames, newObject: newObject, newList: newList, objects: objects, version: version,
+		resource:       resource, singular: singular, shortNames: shortNames, newObject: newObject, newList: newList, objects: objects, version: version, condition: condition,
 	}, nil
 }
 
@@ -128,6 +129,34 @@ func (v *view) Watch(_ context.Context, options *metainternalversion.ListOptions
 		sent <- event
 	}
 	return watch.NewProxyWatcher(sent), nil
+}
+
+// ConvertToTable implements rest.TableConvertor. No object has an age: they are as old as the release.
+func (v *view) ConvertToTable(_ context.Context, obj runtime.Object, options runtime.Object) (*metav1.Table, error) {
+	table := &metav1.Table{}
+	if o, ok := options.(*metav1.TableOptions); !ok || !o.NoHeaders {
+		table.ColumnDefinitions = []metav1.TableColumnDefinition{
+			{Name: "Name", Type: "string", Format: "name"},
+			{Name: v.condition, Type: "string"},
+		}
+	}
+	row := func(obj runtime.Object) error {
+		accessor, err := meta.Accessor(obj)
+		if err != nil {
+			return fmt.Errorf("show the %s: %w", v.resource, err)
+		}
+		table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{accessor.GetName(), "True"}, Object: runtime.RawExtension{Object: obj}})
+		return nil
+	}
+	if !meta.IsListType(obj) {
+		return table, row(obj)
+	}
+	list, err := meta.ListAccessor(obj)
+	if err != nil {
+		return nil, fmt.Errorf("show the %s: %w", v.resource, err)
+	}
+	table.ResourceVersion = list.GetResourceVersion()
+	return table, meta.EachListItem(obj, row)
 }
 
 // selected returns copies of the objects that both selectors take; nil takes all.
