@@ -40,6 +40,8 @@ func newCommand() *cobra.Command {
 	groups := o.flagGroups()
 	withFlags(root, groups...).AddCommand(
 		withFlags(&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve}, groups...),
+		newDemoCommand(),
+		newQueryCommand(),
 		newHealthCommand(),
 		newKubeconfigCommand(),
 		newStatusCommand(),

@@ -22,6 +22,8 @@
 //	            what is printed of one in a cluster
 //	fixes.go    the flags and the remedies for what package server cannot do
 //	remedies.go those for the errors of the layers below
+//	query.go    asks a server
+//	demo.go     starts one with something to ask
 //	kubeconfig.go, health.go
 //	            what finds a running server: by locate.go, in a container container.go
 //	container.go
@@ -44,11 +46,12 @@
 //
 // The package may import internal/aggregated, internal/apis/ark/rules,
 // internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault, internal/engine,
+// internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/demo, internal/engine/objects,
 // internal/connections, internal/crds, internal/database, internal/etcdserver,
 // internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas,
 // internal/server, internal/standalone, internal/transfer, internal/version,
-// github.com/spf13/cobra, github.com/spf13/pflag, go.yaml.in/yaml/v3, golang.org/x/term,
+// github.com/spf13/cobra, github.com/spf13/pflag, go.yaml.in/yaml/v3, golang.org/x/term, sigs.k8s.io/yaml,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package main
 

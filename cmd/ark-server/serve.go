@@ -20,6 +20,11 @@ import (
 // everything is closed. out receives the start-up lines. A start that the end of the context
 // cuts short has not failed.
 func serve(ctx context.Context, o *options, out io.Writer) error {
+	return serveAnd(ctx, o, out, func(s *server.Server) { announce(out, o, s) })
+}
+
+// serveAnd is serve for who has something else to say once the server is ready.
+func serveAnd(ctx context.Context, o *options, out io.Writer, ready func(*server.Server)) error {
 	logs, err := setUpLogging(o)
 	if err != nil {
 		return err
@@ -48,7 +53,7 @@ func serve(ctx context.Context, o *options, out io.Writer) error {
 	if running.Unprotected != "" {
 		warnOfPort(running.Unprotected)
 	}
-	return running.Run(ctx, func() { announce(out, o, running) })
+	return running.Run(ctx, func() { ready(running) })
 }
 
 // server returns what the flags say of a server.

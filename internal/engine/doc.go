@@ -20,5 +20,5 @@
 //   - Run returns when everything that it has started has ended.
 //
 // The package may import internal/apis/ark/v1alpha1, internal/engine/execution, internal/engine/objects,
-// internal/engine/provider, k8s.io/api, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
+// internal/engine/provider, internal/engine/reconcile, k8s.io/api, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
 package engine

@@ -11,6 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
+	"github.com/mckinsey/ark-server/internal/engine/reconcile"
 )
 
 // Options configure an engine.
@@ -25,6 +26,8 @@ type Options struct {
 	Identity string
 	// Events says that the API has core Events.
 	Events bool
+	// Statuses has the engine keep the statuses of Models, Agents and Tools, too.
+	Statuses bool
 }
 
 // Limits are numbers of Queries that run at a time, and of calls of one model; 0 for no bound.
@@ -58,12 +61,23 @@ func New(o Options) *Engine {
 func (e *Engine) Run(ctx context.Context) {
 	e.events = newEvents(ctx, e.options)
 	defer e.events.stop()
+	if e.options.Statuses {
+		e.ended.Go(func() { e.keepStatuses(ctx) })
+	}
 	e.ended.Go(func() { e.expire(ctx) })
 	e.ended.Go(func() { e.announce(ctx) })
 	e.ended.Go(func() { e.dispatch(ctx) })
 	defer context.AfterFunc(ctx, e.queue.close)()
 	e.follow(ctx)
 	e.ended.Wait()
+}
+
+// keepStatuses keeps those of what Queries are executed with.
+func (e *Engine) keepStatuses(ctx context.Context) {
+	services := e.options.Services
+	reconcile.New(e.options.Client, func(ctx context.Context, m *v1alpha1.Model) error {
+		return execution.Probe(ctx, services, e.options.Client, m)
+	}).Run(ctx)
 }
 
 // dispatch starts whoever is next.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -120,18 +121,22 @@ func (w *world) as(who user.Info) *objects.Client {
 }
 
 // start starts an engine, and returns what stops it as a process ends: nothing more is written.
-func (w *world) start(limits Limits) (stop func()) {
+func (w *world) start(limits Limits, tune ...func(*Options)) (stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.ctx)
 	client := outbound.NewClient(outbound.Policy{Loopback: true})
-	marks := 0
-	engine := New(Options{
+	var marks atomic.Int64
+	options := Options{
 		Client: w.client, Limits: limits, Identity: "engine-" + strconv.Itoa(int(time.Now().UnixNano())),
 		Services: execution.Services{
 			Models: client, Tools: client, Retry: provider.Retry{First: time.Millisecond},
-			Marker: func() string { marks++; return "marker-" + strconv.Itoa(marks) },
+			Marker: func() string { return "marker-" + strconv.Itoa(int(marks.Add(1))) },
 		},
-	})
+	}
+	for _, change := range tune {
+		change(&options)
+	}
+	engine := New(options)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -15,7 +15,7 @@ func Rules() []rbacv1.PolicyRule {
 	ark := v1alpha1.SchemeGroupVersion.Group
 	return []rbacv1.PolicyRule{
 		{APIGroups: []string{ark}, Resources: []string{"queries"}, Verbs: []string{"get", "list", "watch", "update", "delete"}},
-		{APIGroups: []string{ark}, Resources: []string{"queries/status"}, Verbs: []string{"update"}},
+		{APIGroups: []string{ark}, Resources: []string{"queries/status", "models/status", "agents/status", "tools/status"}, Verbs: []string{"update"}},
 		{APIGroups: []string{ark}, Resources: []string{"agents", "teams", "models", "tools", "mcpservers", "memories", "arkconfigs"}, Verbs: []string{"get", "list", "watch"}},
 		{APIGroups: []string{""}, Resources: []string{"secrets", "configmaps", "services"}, Verbs: []string{"get"}},
 		{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"list", "create", "patch", "update"}},

@@ -63,7 +63,7 @@ func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls ru
 	return &executing{
 		api: to,
 		options: engine.Options{
-			Client: client, Limits: o.Limits, Identity: rand.Text(),
+			Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true,
 			Services: execution.Services{Models: models, Tools: tools, Marker: rand.Text, CheckModelURL: urls.Check},
 		},
 		close: func() {

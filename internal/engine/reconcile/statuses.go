@@ -1,0 +1,154 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+// model asks a model if its time has come.
+func (r *Reconciler) model(ctx context.Context, k key, m *v1alpha1.Model) error {
+	poll := defaultPoll
+	if m.Spec.PollInterval != nil {
+		if given, err := m.Spec.PollInterval.Parse(); err == nil && given > 0 {
+			poll = given
+		}
+	}
+	r.mu.Lock()
+	last := r.probed[k]
+	r.mu.Unlock()
+	if wait := poll - time.Since(last.at); last.generation == m.Generation && wait > 0 {
+		r.queue.AddAfter(k, wait)
+		return nil
+	}
+	if m.Status == nil {
+		m.Status = &v1alpha1.ModelStatus{}
+		setCondition(&m.Status.Conditions, m.Generation, "ModelAvailable", v1alpha1.ConditionUnknown, "Initializing", "The model has not been asked yet")
+		if err := r.client.UpdateStatus(ctx, "models", m); err != nil {
+			return err
+		}
+	}
+	asking, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	status, reason, message := v1alpha1.ConditionTrue, "Available", "The model answers"
+	if err := r.probe(asking, m); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		status, reason, message = v1alpha1.ConditionFalse, "ModelProbeFailed", err.Error()
+	}
+	r.mu.Lock()
+	r.probed[k] = probed{time.Now(), m.Generation}
+	r.mu.Unlock()
+	jitter := 0.9 + rand.Float64()/5 // models do not all get asked at once
+	r.queue.AddAfter(k, time.Duration(float64(poll)*jitter))
+	if setCondition(&m.Status.Conditions, m.Generation, "ModelAvailable", status, reason, message) {
+		return r.client.UpdateStatus(ctx, "models", m)
+	}
+	return nil
+}
+
+// tool says that a tool is ready: nothing has to be made for it.
+func (r *Reconciler) tool(ctx context.Context, t *v1alpha1.Tool) error {
+	if t.Spec.Type == v1alpha1.ToolInline || t.Status != nil && t.Status.State != nil && *t.Status.State == "Ready" {
+		return nil
+	}
+	if t.Status == nil {
+		t.Status = &v1alpha1.ToolStatus{}
+	}
+	ready := "Ready"
+	t.Status.State = &ready
+	return r.client.UpdateStatus(ctx, "tools", t)
+}
+
+// agent says whether what an agent needs is there.
+func (r *Reconciler) agent(ctx context.Context, a *v1alpha1.Agent) error {
+	if a.Spec.ExecutionEngine != nil && a.Spec.ExecutionEngine.Name != "" {
+		return nil // somebody else's
+	}
+	status, reason, message := r.dependencies(a)
+	if a.Status == nil {
+		a.Status = &v1alpha1.AgentStatus{}
+	}
+	if setCondition(&a.Status.Conditions, a.Generation, "Available", status, reason, message) {
+		return r.client.UpdateStatus(ctx, "agents", a)
+	}
+	return nil
+}
+
+func (r *Reconciler) dependencies(a *v1alpha1.Agent) (status v1alpha1.ConditionStatus, reason, message string) {
+	ref := a.Spec.ModelRef
+	if ref == nil {
+		return v1alpha1.ConditionFalse, "ModelNotConfigured", "The agent has no model"
+	}
+	namespace := a.Namespace
+	if ref.Namespace != nil && *ref.Namespace != "" {
+		namespace = *ref.Namespace
+	}
+	object, found, err := r.caches["models"].GetIndexer().GetByKey(namespace + "/" + ref.Name)
+	if err != nil || !found {
+		return v1alpha1.ConditionFalse, "ModelNotFound", fmt.Sprintf("Model '%s' not found in namespace '%s'", ref.Name, namespace)
+	}
+	if m, ok := object.(*v1alpha1.Model); ok && !isTrue(m) {
+		return v1alpha1.ConditionFalse, "ModelNotFound", fmt.Sprintf("Model '%s' in namespace '%s' is not available", ref.Name, namespace)
+	}
+	for _, t := range a.Spec.Tools {
+		name := ""
+		if t.Name != nil {
+			name = *t.Name
+		}
+		if t.Partial != nil && t.Partial.Name != nil && *t.Partial.Name != "" {
+			name = *t.Partial.Name
+		}
+		builtin := t.Type == v1alpha1.AgentToolBuiltIn || t.Type == v1alpha1.AgentToolBuiltInLegacy
+		object, found, err := r.caches["tools"].GetIndexer().GetByKey(a.Namespace + "/" + name)
+		switch tool, _ := object.(*v1alpha1.Tool); {
+		case err != nil || !found:
+			if !builtin {
+				return v1alpha1.ConditionFalse, "ToolNotFound", fmt.Sprintf("Tool '%s' not found in namespace '%s'", name, a.Namespace)
+			}
+		case !builtin && t.Type != v1alpha1.AgentToolCustom && string(t.Type) != string(tool.Spec.Type):
+			return v1alpha1.ConditionFalse, "ToolNotFound", fmt.Sprintf("Tool '%s' has the type '%s', not '%s'", name, tool.Spec.Type, t.Type)
+		}
+	}
+	return v1alpha1.ConditionTrue, "Available", "All dependencies are available"
+}
+
+func isTrue(m *v1alpha1.Model) bool {
+	if m.Status == nil {
+		return false
+	}
+	for _, c := range m.Status.Conditions {
+		if c.Type == "ModelAvailable" {
+			return c.Status == v1alpha1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// setCondition changes a condition, and reports whether it has: another generation or time alone is no change.
+func setCondition(all *[]v1alpha1.Condition, generation int64, kind string, status v1alpha1.ConditionStatus, reason, message string) bool {
+	next := v1alpha1.Condition{
+		Type: kind, Status: status, Reason: reason, Message: &message, ObservedGeneration: &generation, LastTransitionTime: metav1.Now(),
+	}
+	for i, c := range *all {
+		if c.Type != kind {
+			continue
+		}
+		if c.Status == status && c.Reason == reason {
+			return false
+		}
+		if c.Status == status {
+			next.LastTransitionTime = c.LastTransitionTime
+		}
+		(*all)[i] = next
+		return true
+	}
+	*all = append(*all, next)
+	return true
+}
