@@ -15,6 +15,7 @@ const mostPlaces = 6
 
 // besides are the files that name ExecutionEngine too, for another reason than that it is a kind.
 var besides = map[string]string{
+	"internal/engine/reconcile/statuses.go":                        "agents that another program runs are not its own",
 	"internal/engine/execution/agent.go":                           "agents that another program runs are not run here",
 	"internal/apis/ark/v1alpha1/agent_types.go":                    "an Agent refers to one",
 	"internal/apis/ark/rules/agent.go":                             "an Agent refers to one",

@@ -6,6 +6,7 @@
 //   - run.go: one execution from the claim to the end
 //   - status.go, write.go: what is written of it
 //   - expire.go, remove.go: the end of Queries by their TTL, and of those that are deleted
+//   - conversation.go: what was said before, and what is kept of it
 //   - gate.go: how many calls a model gets at a time
 //   - events.go: Events of the operations
 //   - rights.go: what the engine's user may do
@@ -19,6 +20,6 @@
 //     runs again, unless it had begun a tool call that must not be repeated.
 //   - Run returns when everything that it has started has ended.
 //
-// The package may import internal/apis/ark/v1alpha1, internal/engine/execution, internal/engine/objects,
-// internal/engine/provider, internal/engine/reconcile, k8s.io/api, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
+// The package may import internal/apis/ark/v1alpha1, internal/engine/execution, internal/engine/memory,
+// internal/engine/objects, internal/engine/provider, internal/engine/reconcile, k8s.io/api, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
 package engine

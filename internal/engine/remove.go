@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// finalizer is the one that Ark's controller puts on Queries. The engine puts none, but takes it away.
+// finalizer is the one that Ark's controller puts on Queries. The engine puts it on those whose messages are kept.
 const finalizer = "ark.mckinsey.com/finalizer"
 
 // remove lets a Query go that is being deleted.
@@ -29,6 +29,10 @@ func (e *Engine) remove(ctx context.Context, q *v1alpha1.Query) {
 			delete(e.removing, q.UID)
 			e.mu.Unlock()
 		}()
+		e.forgetMessages(ctx, q)
+		if ctx.Err() != nil {
+			return
+		}
 		whatever := func(_, _ *v1alpha1.Query) error { return nil }
 		err := e.write(ctx, &q, false, whatever, func(next *v1alpha1.Query) error {
 			next.Finalizers = slices.DeleteFunc(next.Finalizers, func(name string) bool { return name == finalizer })

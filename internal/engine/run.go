@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -36,8 +37,6 @@ type run struct {
 	// ended is the resourceVersion of the end, once it is written.
 	ended atomic.Uint64
 }
-
-var errNoMemory = errors.New("the embedded engine keeps no conversations yet: leave memory and conversationId out, or use --engine=external")
 
 // execute runs a Query to its end.
 func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) {
@@ -97,7 +96,11 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 		}
 		log(*q).Info("The engine runs the query again: the process that ran it has ended")
 	}
-	if err := e.claim(ctx, q, x.Objects.(*objects.Recorder)); err != nil {
+	kept, memoryErr := e.findMemory(running, *q, x.Objects)
+	if buildErr == nil {
+		buildErr = memoryErr
+	}
+	if err := e.claim(ctx, q, x.Objects.(*objects.Recorder), kept != nil); err != nil {
 		return err
 	}
 	if err := e.begin(ctx, q, again); err != nil {
@@ -111,6 +114,9 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	o := outcome{target: found, err: buildErr}
 	started := time.Now()
 	if buildErr == nil {
+		o.talk, x.History, o.err = e.open(running, *q, kept)
+	}
+	if buildErr == nil && o.err == nil {
 		x.BeforeEffect = func(ctx context.Context, tool string) error { return e.noteEffect(ctx, q, tool) }
 		o.result, o.err = e.guarded(running, target, timeoutOf(*q))
 	}
@@ -131,6 +137,9 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 		}
 	}
 	ended(o.err)
+	if o.talk != nil {
+		o.talk.save(ctx, *q, o.result, o.err)
+	}
 	return e.finish(ctx, r, q, o)
 }
 
@@ -147,9 +156,6 @@ func (e *Engine) build(ctx context.Context, q **v1alpha1.Query) (*execution.Run,
 	}
 	if err != nil {
 		return x, nil, err
-	}
-	if (*q).Spec.Memory != nil || (*q).Spec.ConversationID != nil {
-		return x, nil, errNoMemory
 	}
 	target, err := x.NewTarget(ctx)
 	return x, target, err
@@ -173,8 +179,8 @@ func (e *Engine) guarded(ctx context.Context, target *execution.Target, timeout 
 	return result, err
 }
 
-// claim writes down who runs the Query, and with what.
-func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Recorder) error {
+// claim writes down who runs the Query, and with what. One whose messages are kept is not deleted before they are.
+func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Recorder, kept bool) error {
 	versions, err := json.Marshal(read.Versions())
 	if err != nil {
 		return fmt.Errorf("encode the versions: %w", err)
@@ -189,6 +195,9 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Re
 		next.Annotations[annotationEngine] = e.options.Identity
 		next.Annotations[annotationVersions] = string(versions)
 		delete(next.Annotations, annotationEffect)
+		if kept && !slices.Contains(next.Finalizers, finalizer) {
+			next.Finalizers = append(next.Finalizers, finalizer)
+		}
 		return nil
 	})
 }

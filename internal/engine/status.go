@@ -97,10 +97,12 @@ type outcome struct {
 	err    error // nil for an answer
 	took   time.Duration
 	target *v1alpha1.QueryTarget
+	talk   *conversation // nil if the run has not come so far
 }
 
 // apply writes an outcome to a status.
 func (o outcome) apply(q *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
+	o.talk.apply(q, s)
 	if errors.Is(o.err, errCanceled) {
 		setPhase(q, s, v1alpha1.QueryCanceled, reasonCanceled, "Query was canceled")
 		return nil

@@ -142,7 +142,7 @@ spec: {input: "Who?", selector: {matchLabels: {role: nobody}}}`, nil},
 		{"1-timeout", ask(toPlain, ", timeout: 5s"), []scripted.Answer{{Hang: true}}},
 		{"1-provider-error", ask(toPlain, ""), []scripted.Answer{{Status: 401, Text: "Incorrect API key provided: sk-secret"}}},
 
-		{"1-conversation-not-yet", ask(toPlain, ", conversationId: c1"), nil},
+		{"8-no-memory", ask(toPlain, ", conversationId: c1"), texts("ok")},
 
 		{"2-input-verbatim", `
 apiVersion: ark.mckinsey.com/v1alpha1

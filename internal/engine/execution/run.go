@@ -54,6 +54,8 @@ type Result struct {
 	Content  string
 	Messages []provider.Message
 	Usage    provider.Usage
+	// Input is the question as it was asked; "" if there was none.
+	Input string
 }
 
 // Target is who answers, ready to be asked.
@@ -174,7 +176,7 @@ func (t *Target) Execute(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	answer, err := t.ask(ctx, provider.Message{Role: provider.User, Content: input})
-	return Result{Content: answer.content(), Messages: answer.messages, Usage: t.run.usage}, err
+	return Result{Content: answer.content(), Messages: answer.messages, Usage: t.run.usage, Input: input}, err
 }
 
 // operation notes that something begins, and returns what notes its end.
