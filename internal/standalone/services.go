@@ -47,6 +47,7 @@ func newServices(options generic.RESTOptionsGetter) (map[string]rest.Storage, er
 // withoutNetwork refuses a service that needs one, and makes one headless that would get an address.
 func withoutNetwork(service, old *api.Service) error {
 	switch service.Spec.Type {
+	case api.ServiceTypeExternalName: // a name needs no network of ours
 	case api.ServiceTypeNodePort, api.ServiceTypeLoadBalancer:
 		return apierrors.NewInvalid(api.Kind("Service"), service.Name, field.ErrorList{field.Invalid(field.NewPath("spec", "type"), service.Spec.Type,
 			"a standalone server has no nodes and no load balancer: use ClusterIP, or ExternalName for a host outside")})
