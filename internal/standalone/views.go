@@ -62,7 +62,7 @@ func newView(resource schema.GroupResource, singular string, shortNames []string
 		accessor.SetResourceVersion(version)
 	}
 	return &view{
-		resource:       resource, singular: singular, shortNames: shortNames, newObject: newObject, newList: newList, objects: objects, version: version, condition: condition,
+		resource: resource, singular: singular, shortNames: shortNames, newObject: newObject, newList: newList, objects: objects, version: version, condition: condition,
 	}, nil
 }
 
