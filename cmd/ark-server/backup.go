@@ -17,16 +17,20 @@ state of one moment, checked, and complete by itself:
 
   ark-server backup --db-path=./ark.db --to=./ark-2026-11-25.db
 
-The folder ark.db.keys (the certificate authority and the admin's token) is not in it: copy that
-too, once. PostgreSQL and MySQL have their own tools: docs/operations/backup.md.`
+The folder ark.db.keys is not in it: the certificate authority, the admin's token, and the keys without
+which nobody can read the Secrets in the backup. Copy it too, or have it copied with --include-keys,
+into FILE.keys; keep that in another place than the backup. PostgreSQL and MySQL have their own tools: docs/operations/backup.md.`
 
 func newBackupCommand() *cobra.Command {
 	o := newOptions()
 	var to string
+	var includeKeys bool
 	flags := group("Flags", func(fs *pflag.FlagSet) {
 		fs.StringVar(&o.dbPath, "db-path", o.dbPath, "SQLite database `file` to copy")
 		o.addConfigurationFlags(fs)
 		fs.StringVar(&to, "to", "", "`file` to write, which must not exist yet")
+		fs.BoolVar(&includeKeys, "include-keys", false, "copy the folder of the server's keys too, into one of the file's name with .keys added, which must not exist yet")
+		fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` of the server's keys (default the database's name with .keys added)")
 	})
 	return withFlags(&cobra.Command{
 		Use:   "backup --to=FILE",
@@ -39,6 +43,11 @@ func newBackupCommand() *cobra.Command {
 			}
 			if to == "" {
 				return usageError{fmt.Errorf("--to is missing: name the file to write, such as --to=./backup.db")}
+			}
+			if includeKeys {
+				if err := checkKeysTarget(o.keys(), keysBeside(to)); err != nil {
+					return err
+				}
 			}
 			begin := time.Now()
 			shown := newProgress(cmd.ErrOrStderr())
@@ -60,7 +69,7 @@ func newBackupCommand() *cobra.Command {
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s holds revision %d of %s: %s in %s\n",
 				to, st.Revision, o.dbPath, megabytes(size), time.Since(begin).Round(time.Millisecond))
-			return nil
+			return o.backUpKeys(cmd.OutOrStdout(), to, includeKeys)
 		},
 	}, flags)
 }

@@ -47,6 +47,8 @@ func newCommand() *cobra.Command {
 		newStatusCommand(),
 		newDoctorCommand(),
 		newConfigCommand(),
+		newTokenCommand(),
+		newSecretsCommand(),
 		newCheckCommand(),
 		newBackupCommand(),
 		newRestoreCommand(),

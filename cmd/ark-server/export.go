@@ -50,7 +50,7 @@ func newExportCommand() *cobra.Command {
 		out.secrets.addTo(fs, "write the Secrets of a standalone server too; =false leaves them out without an error")
 		fs.BoolVar(&out.verify, "verify", false, "write nothing to the cluster, and compare object by object; what differs is an error")
 	})
-	groups := append([]flagGroup{own}, o.storageFlags()...)
+	groups := append([]flagGroup{own, o.keyFlags()}, o.storageFlags()...)
 	return withFlags(&cobra.Command{
 		Use:   "export --to-file=FILE | --to-kubeconfig=FILE",
 		Short: "Copy the Ark objects of a storage into a file, or back to a cluster's CRDs",
@@ -116,7 +116,7 @@ func runExport(cmd *cobra.Command, o *options, out exportOptions) (err error) {
 			return err
 		}
 	}
-	store, closeAll, err := openTransfer(ctx, o, toRead)
+	store, closeAll, err := openTransfer(ctx, o, toRead, out.secrets.take)
 	if err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func writeEverything(t *testing.T, mask, dir, manifest string, more func(do func
 		t.Fatal(err)
 	}
 	do(0, "kubeconfig", "--db-path="+at("ark.db"), "--merge="+at("old.kubeconfig"))
-	do(0, "export", "--to-file="+at("live.ndjson"), "--storage=etcd", "--etcd-servers=unix://"+at("etcd.sock"), "--secrets")
+	do(0, "export", "--to-file="+at("live.ndjson"), "--storage=etcd", "--etcd-servers=unix://"+at("etcd.sock"), "--keys-dir="+at("ark.db.keys"), "--secrets")
 	do(0, "backup", "--db-path="+at("ark.db"), "--to="+at("backup.db"))
 	do(0, "check", "--db-path="+at("ark.db"))
 	more(do)

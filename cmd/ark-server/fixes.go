@@ -49,6 +49,11 @@ func (o *options) withFlag(e *server.Error) error {
 		return fmt.Errorf("--etcd-listen-cert-file=%s, --etcd-listen-key-file=%s: %w", o.etcdListenCertFile, o.etcdListenKeyFile, err)
 	case server.SettingEndpointClientCA:
 		return fmt.Errorf("--etcd-listen-client-ca-file=%s: %w", o.etcdListenClientCAFile, err)
+	case server.SettingEncryption:
+		if o.encryptionConfig != "" {
+			return fmt.Errorf("--encryption-provider-config=%s: %w", o.encryptionConfig, err)
+		}
+		return fmt.Errorf("--keys-dir=%s: %w", o.keys(), err)
 	case server.SettingMode:
 		return withClusterFix(withStandaloneFlag(err))
 	case server.SettingEndpointAddress:
@@ -96,6 +101,17 @@ func withStandaloneFlag(err error) error {
 	var keys *standalone.KeysError
 	if errors.As(err, &keys) {
 		return fmt.Errorf("--keys-dir=%s: %w", keys.Dir, keys.Err)
+	}
+	var certificate *standalone.CertificateError
+	if errors.As(err, &certificate) {
+		return fmt.Errorf("--tls-cert-file=%s: %w", certificate.Path, certificate.Err)
+	}
+	var users *standalone.AuthenticationError
+	if errors.As(err, &users) {
+		if users.File != "" {
+			return fmt.Errorf("--authentication-config=%s: %w", users.File, users.Err)
+		}
+		return fmt.Errorf("--oidc-issuer-url and the other --oidc-... flags: %w", users.Err)
 	}
 	var kubeconfig *standalone.KubeconfigError
 	if errors.As(err, &kubeconfig) {

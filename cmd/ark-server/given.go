@@ -34,8 +34,11 @@ func (o *options) givenFiles() []givenFile {
 		{"tls-cert-file", s.CertFile, false},
 		{"tls-private-key-file", s.KeyFile, true},
 		{"admission-control-config-file", s.AdmissionConfigFile, false},
-		{"audit-policy-file", s.Audit.PolicyFile, false},
-		{"audit-webhook-config-file", s.Audit.WebhookOptions.ConfigFile, true},
+		{"authentication-config", o.authentication.ConfigFile, false},
+		{"oidc-ca-file", o.authentication.OIDC.CAFile, false},
+		{"encryption-provider-config", o.encryptionConfig, true},
+		{"audit-policy-file", o.audit.PolicyFile, false},
+		{"audit-webhook-config-file", o.audit.WebhookOptions.ConfigFile, true},
 	}
 }
 
@@ -55,7 +58,7 @@ func (o *options) checkGivenFiles() error {
 
 // prepareAuditLog makes the audit log for its owner only, before anything is written to it.
 func (o *options) prepareAuditLog() error {
-	path := o.cluster.server.Audit.LogOptions.Path
+	path := o.audit.LogOptions.Path
 	if path == "" || path == "-" {
 		return nil
 	}

@@ -17,7 +17,7 @@ func TestGivenFiles(t *testing.T) {
 		"config", "db-dsn-file", "db-password-file", "db-tls-ca-file", "db-tls-cert-file", "db-tls-key-file",
 		"etcd-cafile", "etcd-certfile", "etcd-keyfile", "etcd-listen-cert-file", "etcd-listen-key-file", "etcd-listen-client-ca-file",
 		"tracing-config-file", "kubeconfig", "tls-cert-file", "tls-private-key-file", "admission-control-config-file",
-		"audit-policy-file", "audit-webhook-config-file",
+		"audit-policy-file", "audit-webhook-config-file", "authentication-config", "oidc-ca-file", "encryption-provider-config",
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOptions()
@@ -41,14 +41,14 @@ func TestGivenFiles(t *testing.T) {
 func TestAuditLogFile(t *testing.T) {
 	dir := t.TempDir()
 	o := newOptions()
-	o.cluster.server.Audit.LogOptions.Path = filepath.Join(dir, "audit.log")
+	o.audit.LogOptions.Path = filepath.Join(dir, "audit.log")
 	if err := o.prepareAuditLog(); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Lstat(filepath.Join(dir, "audit.log")); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	o.cluster.server.Audit.LogOptions.Path = filepath.Join(dir, "link.log")
+	o.audit.LogOptions.Path = filepath.Join(dir, "link.log")
 	if err := os.Symlink(filepath.Join(dir, "audit.log"), filepath.Join(dir, "link.log")); err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func newImportCommand() *cobra.Command {
 		fs.BoolVar(&in.overwrite, "overwrite", false, "take the source's object also where the one here was changed since, or was made here")
 		fs.BoolVar(&in.prune, "prune", true, "delete what an earlier import brought and is gone from the cluster; files never delete")
 	})
-	groups := append([]flagGroup{own}, o.storageFlags()...)
+	groups := append([]flagGroup{own, o.keyFlags()}, o.storageFlags()...)
 	return withFlags(&cobra.Command{
 		Use:   "import --from-kubeconfig=FILE | --from-file=FILE",
 		Short: "Copy Ark objects into a storage as they are: from CRDs, another ark-server, files",
@@ -135,7 +135,7 @@ func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	store, closeAll, err := openTransfer(ctx, o, in.access())
+	store, closeAll, err := openTransfer(ctx, o, in.access(), in.secrets.take)
 	if err != nil {
 		return err
 	}

@@ -4,10 +4,12 @@
 //
 //	command.go  the commands and their help
 //	options.go  the flags of serve, their checks and groups
-//	options_cluster.go, options_audit.go
+//	options_cluster.go
 //	            those for a cluster
 //	options_engine.go
 //	            those for the execution of queries
+//	options_authentication.go, options_audit.go
+//	            who asks, and what is recorded of it
 //	configure.go, env.go, config_file.go
 //	            flags from the environment and the configuration file
 //	config.go   prints them, and where each is from
@@ -28,6 +30,9 @@
 //	            what finds a running server: by locate.go, in a container container.go
 //	container.go
 //	            what is different in a container
+//	token.go, token_access.go
+//	            the tokens of users
+//	secrets.go  the keys with which Secrets are stored
 //	names.go    names that follow the database
 //	check.go    looks for damage
 //	status.go, ask.go
@@ -47,10 +52,10 @@
 // The package may import internal/aggregated, internal/apis/ark/rules,
 // internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault, internal/engine,
 // internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/demo, internal/engine/objects,
-// internal/connections, internal/crds, internal/database, internal/etcdserver,
+// internal/connections, internal/crds, internal/database, internal/encryption, internal/etcdserver,
 // internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas,
-// internal/server, internal/standalone, internal/transfer, internal/version,
+// internal/server, internal/standalone, internal/token, internal/transfer, internal/version,
 // github.com/spf13/cobra, github.com/spf13/pflag, go.yaml.in/yaml/v3, golang.org/x/term, sigs.k8s.io/yaml,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package main

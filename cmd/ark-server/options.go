@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
 
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 	"github.com/mckinsey/ark-server/internal/server"
+	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
 // options are the values of the flags of serve.
@@ -60,8 +62,14 @@ type options struct {
 	maxConnectionsPerAddress int
 	tlsSANs                  []string
 
+	encryptionConfig string
+
 	keysDir       string
 	kubeconfigOut string
+
+	authentication standalone.Authentication
+	oidcRequired   []string // as in the flag
+	audit          *genericoptions.AuditOptions
 
 	modelURLs modelURLOptions
 	engine    engineOptions
@@ -78,11 +86,14 @@ type options struct {
 }
 
 func newOptions() *options {
+	cluster := newClusterOptions()
 	return &options{
 		sources:            sources{},
 		mode:               modeStandalone,
-		cluster:            newClusterOptions(),
 		engine:             newEngineOptions(),
+		cluster:            cluster,
+		audit:              cluster.server.Audit,
+		authentication:     standalone.Authentication{OIDC: standalone.OIDC{UsernameClaim: "sub", SigningAlgs: []string{"RS256"}}},
 		storage:            storageSQLite,
 		dbPath:             "./ark.db",
 		dbSynchronous:      "full",
@@ -132,16 +143,20 @@ func (o *options) flagGroups() []flagGroup {
 			fs.IntVar(&o.maxConnections, "max-connections", o.maxConnections, "most connections of clients, of whatever address; at the bound those go first on which no user has authenticated; the front proxy's do not count; 0 for no bound")
 			fs.IntVar(&o.maxConnectionsPerAddress, "max-connections-per-address", o.maxConnectionsPerAddress, "most connections from one IP address (IPv6: /64 network) on which no user has authenticated; the oldest goes first; 0 for no bound")
 			fs.StringSliceVar(&o.tlsSANs, "tls-san", nil, "further `names` and IP addresses at which clients reach the server, for its certificate")
+			fs.StringVar(&o.cluster.server.CertFile, "tls-cert-file", "", "PEM `file` of the serving certificate; read again when it changes (default one that the server makes and renews; with --mode=aggregated one for <service>.<namespace>.svc must be given)")
+			fs.StringVar(&o.cluster.server.KeyFile, "tls-private-key-file", "", "PEM `file` of that certificate's key")
 			fs.StringVar(&o.kubeconfigOut, "kubeconfig-out", "", "`file` to add the admin's cluster, user and context to, as kind and minikube do; the rest of it is kept (default admin.kubeconfig, or NAME.admin.kubeconfig for a database NAME, next to the database)")
 			fs.StringVar(&o.withoutHooks, "without-hooks", "", "`names` of hooks into the Kubernetes libraries to do without, or all: to find out whose fault something is; docs/upstream.md lists them")
 			fs.Lookup("without-hooks").Hidden = true
-			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates and admin token (default the database's name with .keys added)")
+			fs.StringVar(&o.encryptionConfig, "encryption-provider-config", "", "`file` with an EncryptionConfiguration of apiserver.config.k8s.io/v1: how Secrets and other resources of the core group are stored; read again when it changes (default encryption.yaml in --keys-dir, which is made with a key for Secrets)")
+			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates, keys and admin token (default the database's name with .keys added)")
 		}),
+		group("Users from outside", o.addAuthenticationFlags),
 		group("Models", o.modelURLs.add),
 		group("Queries", o.engine.add),
 		group("Admission", o.cluster.addAdmissionFlags),
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
-		group("Audit, with --mode=aggregated", o.cluster.addAuditFlags),
+		group("Audit", o.addAuditFlags),
 		group("etcd protocol", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.etcdListen, "etcd-listen", "", "also serve the embedded storage to etcdctl, at this `address`: unix:///path, a socket for its owner only, or tcp://127.0.0.1:port, where every user of this machine can change everything")
 			fs.StringVar(&o.etcdListenCertFile, "etcd-listen-cert-file", "", "PEM `file` of the certificate to serve it with")
@@ -263,7 +278,7 @@ func (o *options) checkFlags() error {
 	urls, err := o.modelURLs.policy()
 	errs = append(errs, err)
 	o.modelURLs.urls = urls
-	errs = append(errs, o.validateEngine(), o.validateMode())
+	errs = append(errs, o.validateEngine(), o.validateMode(), o.validateAuthentication(), validateAudit(o.audit))
 	return errors.Join(errs...)
 }
 

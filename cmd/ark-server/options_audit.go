@@ -11,12 +11,12 @@ import (
 
 // addAuditFlags adds the flags that kube-apiserver has for auditing. The help shows
 // those that most need; the others, for batches and truncation, work too.
-func (c *clusterOptions) addAuditFlags(fs *pflag.FlagSet) {
+func (o *options) addAuditFlags(fs *pflag.FlagSet) {
 	shown := []string{
 		"audit-policy-file", "audit-log-path", "audit-log-maxage", "audit-log-maxbackup", "audit-log-maxsize",
 		"audit-log-mode", "audit-webhook-config-file", "audit-webhook-mode",
 	}
-	c.server.Audit.AddFlags(fs)
+	o.audit.AddFlags(fs)
 	fs.VisitAll(func(f *pflag.Flag) { f.Hidden = !slices.Contains(shown, f.Name) })
 	fs.Lookup("audit-policy-file").Usage = "`file` with an audit.k8s.io/v1 Policy, which says what is recorded"
 	fs.Lookup("audit-log-path").Usage = "`file` to record to, one JSON object a line; - for standard output"

@@ -34,8 +34,6 @@ func (o *options) addModeFlag(fs *pflag.FlagSet) {
 func (c *clusterOptions) addFlags(fs *pflag.FlagSet) {
 	s := &c.server
 	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` that tells the way to the cluster (default the pod's service account)")
-	fs.StringVar(&s.CertFile, "tls-cert-file", "", "PEM `file` of the serving certificate, for <service>.<namespace>.svc; read again when it changes")
-	fs.StringVar(&s.KeyFile, "tls-private-key-file", "", "PEM `file` of that certificate's key")
 	fs.DurationVar(&s.ShutdownDelay, "shutdown-delay-duration", s.ShutdownDelay, "how long to go on serving, unready, after SIGTERM, so that the Service stops sending requests first")
 	fs.BoolVar(&s.SendRetryAfter, "shutdown-send-retry-after", s.SendRetryAfter, "after that, answer 429 with Retry-After until all requests in flight are done, instead of refusing connections")
 	fs.DurationVar(&s.WatchGrace, "shutdown-watch-termination-grace-period", s.WatchGrace, "how long watches may take to end, a few at a time, so that their clients do not all come back at once")
@@ -66,16 +64,22 @@ func (o *options) validateMode() error {
 	switch o.mode {
 	case modeStandalone:
 		for flag, value := range map[string]string{
-			"kubeconfig": o.cluster.kubeconfig, "tls-cert-file": s.CertFile, "tls-private-key-file": s.KeyFile,
-			"audit-policy-file": s.Audit.PolicyFile, "audit-log-path": s.Audit.LogOptions.Path, "audit-webhook-config-file": s.Audit.WebhookOptions.ConfigFile,
+			"kubeconfig": o.cluster.kubeconfig,
 		} {
 			if value != "" {
 				fault("--%s=%s: is for a server in a cluster: add --mode=aggregated, or leave it out", flag, value)
 			}
 		}
+		if (s.CertFile == "") != (s.KeyFile == "") {
+			fault("--tls-cert-file and --tls-private-key-file go together")
+		}
+		if s.CertFile != "" && len(o.tlsSANs) > 0 {
+			fault("--tls-san=%s: the certificate in --tls-cert-file says for which names it is: leave one of them out", strings.Join(o.tlsSANs, ","))
+		}
 	case modeAggregated:
 		for flag, value := range map[string]string{
 			"keys-dir": o.keysDir, "kubeconfig-out": o.kubeconfigOut, "tls-san": strings.Join(o.tlsSANs, ","),
+			"encryption-provider-config": o.encryptionConfig,
 		} {
 			if value != "" {
 				fault("--%s=%s: is for a standalone server; in a cluster certificates come from --tls-cert-file and users from the cluster", flag, value)
@@ -93,7 +97,6 @@ func (o *options) validateMode() error {
 				fault("--%s: use a duration such as 10s, or 0", flag)
 			}
 		}
-		errs = append(errs, validateAudit(s.Audit))
 	default:
 		errs = append(errs, checkValue("mode", o.mode, modeStandalone, modeAggregated))
 	}

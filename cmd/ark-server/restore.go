@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mckinsey/ark-server/internal/encryption"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/server"
@@ -24,6 +25,9 @@ The old database is moved aside, not deleted.
 
   ark-server restore --db-path=./ark.db --from=./backup.db
 
+Its Secrets are encrypted: the keys of the server that wrote them must be in --keys-dir. --include-keys puts
+them back from backup.db.keys.
+
 PostgreSQL and MySQL: stop every replica, restore with the database's own tools, then move the
 counter on and start them again:
 
@@ -35,12 +39,14 @@ func newRestoreCommand() *cobra.Command {
 	o := newOptions()
 	var from string
 	var bump int64
+	var includeKeys bool
 	own := group("Flags", func(fs *pflag.FlagSet) {
 		fs.StringVar(&from, "from", "", "`file` that ark-server backup wrote (SQLite)")
+		fs.BoolVar(&includeKeys, "include-keys", false, "put back the keys too that ark-server backup --include-keys wrote; --keys-dir must not exist then")
 		fs.Int64Var(&bump, "bump-revision", server.DefaultBump, "by how many `revisions` to move the counter on: more than were written since the backup")
 		fs.Lookup("bump-revision").NoOptDefVal = fmt.Sprint(server.DefaultBump)
 	})
-	groups := append([]flagGroup{own}, o.storageFlags()...)
+	groups := append([]flagGroup{own, o.keyFlags()}, o.storageFlags()...)
 	return withFlags(&cobra.Command{
 		Use:   "restore [--from=FILE] [--bump-revision[=N]]",
 		Short: "Put a backup back into service, past every revision handed out before",
@@ -65,8 +71,16 @@ func newRestoreCommand() *cobra.Command {
 			case from == "" && !cmd.Flags().Changed("bump-revision"):
 				faults = append(faults, errors.New("nothing to do: name a backup with --from, or ask for --bump-revision alone"))
 			}
+			if includeKeys && from == "" {
+				faults = append(faults, errors.New("--include-keys: it goes with --from=FILE, the keys being in FILE.keys"))
+			}
 			if len(faults) > 0 {
 				return usageError{errors.Join(faults...)}
+			}
+			if includeKeys {
+				if err := restoreKeys(o.keys(), keysBeside(from)); err != nil {
+					return err
+				}
 			}
 			return restore(cmd.Context(), o, from, bump, cmd.OutOrStdout(), newProgress(cmd.ErrOrStderr()))
 		},
@@ -91,6 +105,16 @@ func restore(ctx context.Context, o *options, from string, by int64, out io.Writ
 		}
 		fmt.Fprintf(out, "%s goes on after revision %d; what came before is compacted\n", o.data().Summary(), st.Revision)
 		return nil
+	}
+	// What is wrong with the backup, the restore says better.
+	if has, err := sqlite.Has(ctx, from, encryption.SecretsPrefix); err == nil && has {
+		stored, err := sqlite.Value(ctx, from, encryption.CheckKey)
+		if err == nil {
+			err = encryption.Check(ctx, o.encryptionFile(), stored)
+		}
+		if err != nil {
+			return fmt.Errorf("restore --from=%s: %w (--keys-dir says where it is; ark-server backup --include-keys takes it along)", from, err)
+		}
 	}
 	var st mvcc.State
 	var aside string

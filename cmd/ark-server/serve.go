@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/server"
 	"github.com/mckinsey/ark-server/internal/standalone"
@@ -60,8 +61,7 @@ func serveAnd(ctx context.Context, o *options, out io.Writer, ready func(*server
 func (o *options) server(logs *logging) server.Options {
 	all := server.Options{
 		Address: net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort)), Limits: o.connectionLimits(),
-		Mode: server.Standalone{Names: o.tlsSANs, KeysDir: o.keys(), Kubeconfig: o.kubeconfig(), Name: o.serverName(),
-			Admission: standalone.Admission{ConfigFile: o.cluster.server.AdmissionConfigFile, Disabled: o.cluster.server.DisabledAdmission}},
+		Mode:    o.standalone(),
 		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff,
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
 		Peers:     server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
@@ -72,6 +72,16 @@ func (o *options) server(logs *logging) server.Options {
 		all.Mode, all.Storage.TakesOver = server.Aggregated{Kubeconfig: o.cluster.kubeconfig, Server: o.cluster.server}, true
 	}
 	return all
+}
+
+// standalone returns what the flags say of a standalone server.
+func (o *options) standalone() server.Standalone {
+	return server.Standalone{
+		Names: o.tlsSANs, KeysDir: o.keys(), Kubeconfig: o.kubeconfig(), Name: o.serverName(),
+		CertFile: o.cluster.server.CertFile, KeyFile: o.cluster.server.KeyFile,
+		Admission:      standalone.Admission{ConfigFile: o.cluster.server.AdmissionConfigFile, Disabled: o.cluster.server.DisabledAdmission},
+		Authentication: o.authentication, Audit: o.audit, EncryptionFile: o.encryptionConfig,
+	}
 }
 
 // data returns what the flags say of the storage.
@@ -98,21 +108,45 @@ func announce(out io.Writer, o *options, s *server.Server) {
 		announceInCluster(out, o, s)
 		return
 	}
-	announceStandalone(out, o, s.URL, s.Summary)
+	announceStandalone(out, o, s.URL, s.Summary, o.usersLine(s))
 }
 
-func announceStandalone(out io.Writer, o *options, url, storage string) {
+// usersLine says how many users there are, where other machines reach the server.
+func (o *options) usersLine(s *server.Server) string {
+	if ip := net.ParseIP(o.bindAddress); ip == nil || ip.IsLoopback() || s.Users == nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countUsers)
+	defer cancel()
+	n, err := s.Users(ctx)
+	if err != nil {
+		slog.Warn("the users cannot be counted", "err", err)
+		return ""
+	}
+	if n == 0 {
+		return "the admin alone; ark-server token create makes more"
+	}
+	return fmt.Sprintf("the admin, and %d with tokens (ark-server token list)", n)
+}
+
+// countUsers bounds how long the start-up line waits for the database.
+const countUsers = 5 * time.Second
+
+func announceStandalone(out io.Writer, o *options, url, storage, users string) {
 	if o.logFormat == "json" {
 		asJSON(out).Info("ready", "version", version.Ark(), "kubernetes", version.Kubernetes(),
-			"storage", storage, "url", url, "kubeconfig", o.kubeconfig())
+			"storage", storage, "url", url, "kubeconfig", o.kubeconfig(), "users", users)
 		return
 	}
 	fmt.Fprintf(out, `ark-server %s (Kubernetes %s) is ready
   storage     %s
   serving     %s
   kubeconfig  %s (the admin's; keep it secret)
-
 `, version.Ark(), version.Kubernetes(), storage, url, o.kubeconfig())
+	if users != "" {
+		fmt.Fprintf(out, "  users       %s\n", users)
+	}
+	fmt.Fprintln(out)
 	file := o.kubeconfig()
 	if inContainer() {
 		// That file is in the container, and belongs to the server's user.

@@ -29,8 +29,13 @@ func startServing(t *testing.T, args ...string) *serving {
 	t.Helper()
 	dir := t.TempDir()
 	kubeconfig := filepath.Join(dir, "admin.kubeconfig")
+	for _, arg := range args {
+		if path, ok := strings.CutPrefix(arg, "--kubeconfig-out="); ok {
+			kubeconfig = path
+		}
+	}
 	args = append([]string{"--keys-dir=" + filepath.Join(dir, "keys"), "--secure-port=0", "--kubeconfig-out=" + kubeconfig}, args...)
-	if !strings.Contains(strings.Join(args, " "), "--storage=") {
+	if all := strings.Join(args, " "); !strings.Contains(all, "--storage=") && !strings.Contains(all, "--db-path=") {
 		args = append(args, "--db-path="+filepath.Join(dir, "ark.db"))
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mckinsey/ark-server/internal/encryption"
 	"github.com/mckinsey/ark-server/internal/server"
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
@@ -27,8 +28,8 @@ const (
 )
 
 // openTransfer opens the storage for import and export, beside the replicas that may run on it. What it returns closes
-// it again.
-func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, func() error, error) {
+// it again. secrets says whether Secrets are moved, too.
+func openTransfer(ctx context.Context, o *options, as access, secrets bool) (*transfer.Store, func() error, error) {
 	if err := o.checkGivenFiles(); err != nil {
 		return nil, nil, err
 	}
@@ -50,6 +51,13 @@ func openTransfer(ctx context.Context, o *options, as access) (*transfer.Store, 
 	}
 	objects := transfer.NewStore(client.KV)
 	objects.Fresh = client.New
+	keys, err := encryption.Reader(ctx, o.encryptionFile(), client.KV)
+	switch {
+	case err != nil && secrets:
+		return nil, nil, errors.Join(fmt.Errorf("%w (--keys-dir, or --encryption-provider-config, says where it is)", err), client.Close())
+	case err == nil && keys != nil:
+		objects.Sealer = keys
+	}
 	return objects, client.Close, nil
 }
 

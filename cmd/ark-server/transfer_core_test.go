@@ -222,7 +222,7 @@ func TestExportOfCoreObjects(t *testing.T) {
 	if err != nil || len(result.OwnerReferences) != 1 || result.OwnerReferences[0].UID == "a-1" {
 		t.Errorf("%v, %v: the owner's uid is not the new one", result, err)
 	}
-	all := command(t, 0, "export", "--to-file=-", "--secrets=false", "--storage=etcd", "--etcd-servers="+target.etcd)
+	all := command(t, 0, "export", "--to-file=-", "--secrets=false", "--storage=etcd", "--etcd-servers="+target.etcd, "--keys-dir="+target.keys)
 	wantTexts(t, all, `"kind":"Secret","name":"key","uid":"`+string(secret.UID)+`"`)
 	if strings.Contains(all, "Deployment") {
 		t.Error("a reference to what is not there was kept")

@@ -15,7 +15,7 @@ import (
 
 // servedStorage is a server in this process.
 type servedStorage struct {
-	dir, kubeconfig string
+	dir, kubeconfig, keys string
 	// etcd is the address of its storage.
 	etcd string
 	stop func()
@@ -31,7 +31,13 @@ func serveFor(t *testing.T, args ...string) *servedStorage {
 	stdout := &output{wait: "get agents", seen: seen}
 	var stderr bytes.Buffer
 	code := make(chan int, 1)
-	args = append([]string{"--secure-port=0", "--etcd-listen=" + s.etcd, "--kubeconfig-out=" + s.kubeconfig, "--keys-dir=" + filepath.Join(dir, "keys")}, args...)
+	s.keys = filepath.Join(dir, "keys")
+	for _, arg := range args {
+		if path, ok := strings.CutPrefix(arg, "--db-path="); ok {
+			s.keys = path + ".keys" // the default, where other commands find them
+		}
+	}
+	args = append([]string{"--secure-port=0", "--etcd-listen=" + s.etcd, "--kubeconfig-out=" + s.kubeconfig, "--keys-dir=" + s.keys}, args...)
 	go func() { code <- run(ctx, args, stdout, &stderr) }()
 	s.stop = func() {
 		stop()

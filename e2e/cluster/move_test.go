@@ -45,7 +45,8 @@ func (e *env) move(t *testing.T, code int, db string, args ...string) string {
 		t.Fatal(err)
 	}
 	p, err := component.Start(component.Command{Path: server, Name: "ark-server", Dir: t.TempDir(),
-		Args: append([]string{"export", "--to-kubeconfig=" + e.cluster.Kubeconfig, "--db-path=" + db}, args...)})
+		Args: append([]string{"export", "--to-kubeconfig=" + e.cluster.Kubeconfig, "--db-path=" + db,
+			"--keys-dir=" + filepath.Join(filepath.Dir(db), "keys")}, args...)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func startSQLite(t *testing.T, y *system, dir string) *server {
 	s.etcd = etcd
 	copied := filepath.Join(t.TempDir(), "backup.db")
 	s.backup = func(t *testing.T) { arkCommand(t, "backup", "--db-path="+options.DB(), "--to="+copied) }
-	s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--from="+copied) }
+	s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--keys-dir="+filepath.Join(filepath.Dir(options.DB()), "keys"), "--from="+copied) }
 	return s
 }
 

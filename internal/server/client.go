@@ -16,6 +16,8 @@ import (
 type Client struct {
 	// KV reads and writes the keys. Writes are noted as an import's.
 	KV clientv3.KV
+	// Side are the side tables; nil for an external etcd, which has none.
+	Side mvcc.SideTables
 	// New says that nothing had been written to the storage. It is known of one that takes over.
 	New bool
 
@@ -51,14 +53,19 @@ func OpenClient(ctx context.Context, o StorageOptions) (*Client, error) {
 	}
 	endpoint := etcdserver.New(store, etcdserver.Options{MaxRequestBytes: requestBytes(o.MaxObjectBytes) + recordRoom})
 	client := direct.NewClient(endpoint)
-	return &Client{KV: asImporter{client.KV}, New: fresh, close: func() error {
-		err := client.Close()
-		if errors.Is(err, context.Canceled) {
-			err = nil
-		}
+	return &Client{KV: asImporter{client.KV}, Side: store.Side(), New: fresh, close: func() error {
+		err := ignoreCanceled(client.Close())
 		endpoint.Stop()
 		return errors.Join(err, store.Close())
 	}}, nil
+}
+
+// ignoreCanceled leaves out the error of a client whose calls were cut short by its end.
+func ignoreCanceled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // Close closes the storage.

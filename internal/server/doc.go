@@ -12,11 +12,11 @@
 // The package may import internal/aggregated, internal/apis/ark/rules,
 // internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/findings,
 // internal/apiserver/hooks, internal/apiserver/storage, internal/connections,
-// internal/database, internal/engine, internal/engine/execution, internal/engine/objects,
+// internal/database, internal/encryption, internal/engine, internal/engine/execution, internal/engine/objects,
 // internal/engine/outbound, internal/etcdserver, internal/etcdserver/direct, internal/inprocess,
 // internal/memlimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
-// internal/mvcc/sqlite, internal/operation, internal/peer, internal/standalone, internal/tracing,
-// internal/version, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/apimachinery,
+// internal/mvcc/sqlite, internal/operation, internal/peer, internal/standalone, internal/token,
+// internal/tracing, internal/version, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/apimachinery,
 // k8s.io/apiserver and k8s.io/component-base.
 package server

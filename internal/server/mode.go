@@ -3,12 +3,15 @@ package server
 import (
 	"context"
 	"net"
+	"time"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
 
 	"github.com/mckinsey/ark-server/internal/aggregated"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/standalone"
+	"github.com/mckinsey/ark-server/internal/token"
 )
 
 // Mode is a way to run.
@@ -33,13 +36,27 @@ type Standalone struct {
 	KeysDir, Kubeconfig string
 	Name                string
 	Admission           standalone.Admission
+	CertFile, KeyFile   string
+	Authentication      standalone.Authentication
+	Audit               *genericoptions.AuditOptions
+	// EncryptionFile is an EncryptionConfiguration, or "" for the server's own in KeysDir.
+	EncryptionFile string
 }
 
 type standaloneAPI struct{ *standalone.Server }
 
 func (s standaloneAPI) generic() *genericapiserver.GenericAPIServer { return s.Generic }
 
-func (m Standalone) assemble(_ context.Context, o Options, listener net.Listener, data *data, s *Server) (api, error) {
+func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listener, data *data, s *Server) (api, error) {
+	var tokens *token.Store
+	if data.side != nil {
+		tokens = token.New(data.side, time.Now)
+		s.Users = tokens.Users
+	}
+	secrets, err := m.openEncryption(ctx, data)
+	if err != nil {
+		return nil, err
+	}
 	made, err := standalone.New(standalone.Options{
 		Grants:     o.Engine.grants(),
 		Listener:   listener,
@@ -49,6 +66,9 @@ func (m Standalone) assemble(_ context.Context, o Options, listener net.Listener
 		Name:       m.Name,
 		Admission:  m.Admission,
 		Shared:     o.Storage.Kind != SQLite,
+
+		CertFile: m.CertFile, KeyFile: m.KeyFile,
+		Tokens: tokens, Authentication: m.Authentication, Audit: m.Audit, Encryption: secrets,
 		Tune: func(common *assembly.Options) {
 			common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, data.findings
 			common.MaxObjectBytes, common.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice

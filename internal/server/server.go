@@ -19,6 +19,8 @@ type Server struct {
 	Address string
 	// URL is the address at which this machine reaches a standalone server.
 	URL string
+	// Users counts the users who have tokens; nil where no tokens are kept.
+	Users func(context.Context) (int, error)
 	// Cluster is the URL of the kube-apiserver that an aggregated server is behind.
 	Cluster string
 	// Unprotected is the address at which every user and program of this machine can read and change

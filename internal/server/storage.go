@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"golang.org/x/sync/errgroup"
 
@@ -28,6 +29,12 @@ type data struct {
 	summary     string
 	unprotected string
 	metrics     *metrics.Metrics
+	// side are the side tables; nil for an external etcd.
+	side mvcc.SideTables
+	// kv reads and writes what is stored, before a server is made on it. scrub removes what was replaced, as far as that is
+	// this process's to do.
+	kv    clientv3.KV
+	scrub func(context.Context) error
 	// findings are those of the API server on it.
 	findings *findings.Findings
 	// report describes it to operators; nil for an external etcd.
@@ -73,8 +80,13 @@ func openEtcd(ctx context.Context, o StorageOptions, off hooks.Off) (*data, erro
 	if err != nil {
 		return nil, about(SettingEtcd, err)
 	}
+	client, err := storage.NewEtcdClient(ctx, options)
+	if err != nil {
+		return nil, about(SettingEtcd, errors.Join(err, backend.Close()))
+	}
 	return &data{
 		Backend: backend, summary: o.Summary(), metrics: newMetrics(o.Kind),
+		kv: asEncrypter{client.KV}, scrub: func(context.Context) error { return nil }, closers: []func() error{client.Close},
 		findings: found, etcd: func() error { return nil },
 	}, nil
 }
@@ -95,7 +107,7 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	if err != nil {
 		return nil, err
 	}
-	s := &data{summary: summary, metrics: observer, findings: findings.New(), closers: closers}
+	s := &data{summary: summary, metrics: observer, side: store.Side(), findings: findings.New(), closers: closers}
 	defer func() {
 		if err == nil {
 			return
@@ -138,6 +150,11 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 		serving.Go(func() error { return endpoint.Serve(listener) })
 		s.etcd = serving.Wait
 	}
+
+	raw := direct.NewClient(endpoint)
+	s.closers = append(s.closers, func() error { return ignoreCanceled(raw.Close()) })
+	s.kv = asEncrypter{raw.Client.KV}
+	s.scrub = func(ctx context.Context) error { return scrub(ctx, store, engine) }
 
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/apiserver/pkg/storage/value"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 	api "k8s.io/kubernetes/pkg/apis/core"
 	_ "k8s.io/kubernetes/pkg/apis/core/install" // registers the core types' versions
@@ -40,6 +41,21 @@ func coreLayout(base storagebackend.Config) storage.Layout {
 			{Resource: "services"}:  "services/specs",
 			{Resource: "endpoints"}: "services/endpoints",
 		})
+}
+
+// encryptedLayout is a layout whose values are transformed.
+type encryptedLayout struct {
+	storage.Layout
+	transformers value.ResourceTransformers
+}
+
+// NewConfig implements storage.Layout.
+func (l encryptedLayout) NewConfig(resource schema.GroupResource, example runtime.Object) (*storagebackend.ConfigForResource, error) {
+	config, err := l.Layout.NewConfig(resource, example)
+	if err == nil {
+		config.Transformer = l.transformers.TransformerForResource(resource)
+	}
+	return config, err
 }
 
 // coreOpenAPI describes upstream's types.

@@ -4,7 +4,9 @@
 //   - Keys (keys.go, certificate.go, kubeconfig.go): a certificate authority,
 //     a serving certificate and an admin token, made at the first start and kept, and
 //     an entry in a kubeconfig that holds the token.
-//   - Users (authn.go): bearer token or client certificate.
+//   - Users (authn.go, authn_outside.go, tokens.go, serviceaccounts_*.go): the admin's token, those
+//     that users are given, client certificates, service accounts' tokens, and users of
+//     issuers outside.
 //   - Rights (authz.go, default_roles.go, ark_roles.go, role_rules.go): the group
 //     system:masters may do anything, everybody reads health and version, and beyond that
 //     roles and bindings decide. Upstream's default roles are made at the start, with Ark's
@@ -13,7 +15,7 @@
 //   - Core objects (core.go, services.go, serviceaccounts.go, groups.go): namespaces, secrets and
 //     configmaps, which Ark objects refer to, serviceaccounts, services, endpoints, events,
 //     resourcequotas, limitranges and leases, by upstream's registries. Secrets lie in
-//     the database as they are, not encrypted.
+//     the database encrypted, with keys of internal/encryption.
 //   - Admission (admission.go, policies.go): upstream's plugins, and the webhooks and
 //     policies that they go by, which are objects of this server or files.
 //   - Controllers (controllers.go, namespaces.go, garbage.go, monitors.go, quotas.go, lead.go):
@@ -41,6 +43,9 @@
 //	pkg/registry/rbac/validation    the rules that roles grant
 //	plugin/pkg/auth/authorizer/rbac, and bootstrappolicy below it
 //	                                who may do what, and the default roles
+//	pkg/serviceaccount              signs and verifies service accounts' tokens
+//	pkg/routes                      the metadata of their issuer
+//	pkg/kubeapiserver/authenticator who asks, as kube-apiserver finds it out
 //	pkg/controller/namespace        deletes what a deleted namespace holds
 //	pkg/controller/garbagecollector deletes what a deleted owner leaves behind
 //	pkg/controller/serviceaccount   makes the account "default" in every namespace
@@ -52,7 +57,8 @@
 //
 // The package may import internal/access, internal/apis/ark, internal/apis/ark/rules,
 // internal/apiserver/assembly, internal/apiserver/quota, internal/apiserver/storage, internal/crds,
-// internal/inprocess, internal/kubeconfig, internal/privatefile, internal/registry, golang.org/x/sync,
+// internal/encryption, internal/inprocess, internal/kubeconfig, internal/privatefile, internal/registry,
+// internal/token, golang.org/x/sync,
 // k8s.io/api, k8s.io/apiextensions-apiserver, k8s.io/apimachinery, k8s.io/apiserver,
 // k8s.io/client-go, k8s.io/component-helpers, k8s.io/klog/v2, k8s.io/kube-aggregator and k8s.io/kubernetes.
 package standalone

@@ -23,3 +23,16 @@ func (e *KubeconfigError) Error() string { return fmt.Sprintf("kubeconfig %s: %v
 
 // Unwrap returns the cause.
 func (e *KubeconfigError) Unwrap() error { return e.Err }
+
+// CertificateError tells that the serving certificate cannot be used.
+type CertificateError struct {
+	Path string // Options.CertFile
+	Err  error
+}
+
+func (e *CertificateError) Error() string {
+	return fmt.Sprintf("serving certificate %s: %v", e.Path, e.Err)
+}
+
+// Unwrap returns the cause.
+func (e *CertificateError) Unwrap() error { return e.Err }

@@ -19,6 +19,8 @@ type Keys struct {
 	now   func() time.Time
 	ca    authority
 	token string
+	// serviceAccounts are the keys of service accounts' tokens, as PEM.
+	serviceAccounts []byte
 }
 
 const (
@@ -27,6 +29,8 @@ const (
 	servingName    = "server.crt"
 	servingKeyName = "server.key"
 	tokenName      = "admin.token"
+
+	serviceAccountKeyName = "service-accounts.key"
 )
 
 // OpenKeys reads the keys in a folder, and makes what is missing, has expired or
@@ -42,6 +46,9 @@ func OpenKeys(dir string, names []string, now func() time.Time) (*Keys, error) {
 		return nil, err
 	}
 	if k.token, err = openToken(k.path(tokenName)); err != nil {
+		return nil, err
+	}
+	if k.serviceAccounts, err = openServiceAccountKey(k.path(serviceAccountKeyName)); err != nil {
 		return nil, err
 	}
 	if err := k.Renew(); err != nil {

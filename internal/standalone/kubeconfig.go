@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"crypto/tls"
 	"net"
 	"os"
 	"strconv"
@@ -39,6 +40,20 @@ func servingNames(listen *net.TCPAddr, more []string) []string {
 		names = append(names, listen.IP.String())
 	}
 	return append(names, more...)
+}
+
+// localNames are those at which the server shows a certificate of its own authority although its owner gave it another
+// one: so the admin's kubeconfig and the commands on this machine need not know that one.
+func localNames(listen *net.TCPAddr, certFile, keyFile string) ([]string, error) {
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{"localhost", "127.0.0.1", "::1"}
+	if own := listen.IP.String(); !listen.IP.IsUnspecified() && !listen.IP.IsLoopback() && pair.Leaf.VerifyHostname(own) != nil {
+		names = append(names, own)
+	}
+	return names, nil
 }
 
 // machineNames returns what can be found out; Options.Names adds the rest.

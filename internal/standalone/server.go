@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
@@ -18,7 +20,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/encryption"
 	"github.com/mckinsey/ark-server/internal/inprocess"
+	"github.com/mckinsey/ark-server/internal/token"
 )
 
 // Options configure a standalone server.
@@ -39,6 +43,18 @@ type Options struct {
 	Admission Admission
 	// Shared says that other servers may use the same storage: the controllers then run on one of them.
 	Shared bool
+	// Tokens knows the users to whom tokens were given, and makes and revokes these; nil where there is no place for
+	// them.
+	Tokens *token.Store
+	// Authentication says which users of issuers outside are known.
+	Authentication Authentication
+	// CertFile and KeyFile hold the serving certificate as PEM, and are read again when they change. At its own machine's
+	// addresses the server shows one that the authority in KeysDir has signed, and everywhere where these are "".
+	CertFile, KeyFile string
+	// Encryption encrypts what is stored; nil leaves it as it is.
+	Encryption *encryption.Provider
+	// Audit says which events are recorded, and where; nil for none.
+	Audit *genericoptions.AuditOptions
 	// allowed are groups that may do anything, beside those whom the server itself allows, and seats
 	// bounds the requests that are served at a time; both are for tests.
 	allowed []string
@@ -62,12 +78,15 @@ type Server struct {
 
 	server     *assembly.Server
 	keys       *Keys
+	accounts   *serviceAccountTokens
+	encryption *encryption.Provider
+	follow     func(context.Context) // changes of the authentication configuration
 	background sync.WaitGroup
 }
 
 // New assembles a server on a backend, and writes its keys and kubeconfig. The
 // backend stays the caller's, to be closed when Run has returned.
-func New(o Options, backend storage.Backend) (*Server, error) {
+func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	listen, ok := o.Listener.Addr().(*net.TCPAddr)
 	if !ok {
 		return nil, fmt.Errorf("listen on %s: only TCP will do", o.Listener.Addr())
@@ -84,6 +103,13 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	common := assembly.NewOptions()
 	common.Listener = o.Listener
 	common.CertFile, common.KeyFile = keys.ServingCert(), keys.ServingKey()
+	if o.CertFile != "" {
+		if common.LocalNames, err = localNames(listen, o.CertFile, o.KeyFile); err != nil {
+			return nil, &CertificateError{Path: o.CertFile, Err: err}
+		}
+		common.LocalCertFile, common.LocalKeyFile = common.CertFile, common.KeyFile
+		common.CertFile, common.KeyFile = o.CertFile, o.KeyFile
+	}
 	if o.Tune != nil {
 		o.Tune(&common)
 	}
@@ -101,8 +127,24 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 		return nil, err
 	}
 	config.OpenAPI = append(config.OpenAPI, coreOpenAPI(), views.openAPI())
-	if err := applyAuthentication(config.Generic, keys); err != nil {
+	accounts, err := newServiceAccountTokens(keys)
+	if err != nil {
+		return nil, &KeysError{Dir: o.KeysDir, Err: err}
+	}
+	authenticating, stop := context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	follow, err := applyAuthentication(authenticating, config.Generic, client, keys, accounts, o.tokenAuthenticator(), o.Authentication)
+	if err != nil {
 		return nil, err
+	}
+	if o.Audit != nil {
+		if err := o.Audit.ApplyTo(config.Generic); err != nil {
+			return nil, fmt.Errorf("set up the audit log: %w", err)
+		}
 	}
 	rights := newRights(config.Informers)
 	if config.Generic.Authorization.Authorizer, err = rights.authorizer(o.allowed); err != nil {
@@ -118,7 +160,12 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 		return nil, err
 	}
 
-	upstream := config.Storage(coreLayout(backend.StorageConfig()))
+	stock := coreLayout(backend.StorageConfig())
+	if o.Encryption != nil {
+		stock = encryptedLayout{stock, o.Encryption}
+		config.Generic.AddReadyzChecks(o.Encryption)
+	}
+	upstream := config.Storage(stock)
 	core, err := newCore(upstream)
 	if err != nil {
 		return nil, err
@@ -133,7 +180,14 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, Access: rows, server: server, keys: keys}
+	server.Generic.RegisterDestroyFunc(stop)
+	if err := accounts.installMetadata(server.Generic, url); err != nil {
+		return nil, err
+	}
+	if o.Tokens != nil {
+		installTokens(server.Generic, o.Tokens)
+	}
+	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, Access: rows, server: server, keys: keys, accounts: accounts, encryption: o.Encryption, follow: follow}
 	stored := storages{}
 	for version, paths := range server.Storage {
 		stored.add(schema.GroupVersion{Group: ark.GroupName, Version: version}, paths)
@@ -152,6 +206,14 @@ func New(o Options, backend storage.Backend) (*Server, error) {
 		upkeep.identity = serverIdentity(listen)
 	}
 	return s, s.addHooks(client, config.Informers, upkeep)
+}
+
+// tokenAuthenticator is nil without Tokens.
+func (o Options) tokenAuthenticator() authenticator.Token {
+	if o.Tokens == nil {
+		return nil
+	}
+	return o.Tokens
 }
 
 const informerResync = 10 * time.Minute
@@ -177,6 +239,10 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 				}
 			})
 			s.background.Go(func() { renewCertificates(hook, s.keys) })
+			s.background.Go(func() { s.follow(hook) })
+			if s.encryption != nil {
+				s.background.Go(func() { s.encryption.Follow(hook) })
+			}
 			return nil
 		}),
 	)

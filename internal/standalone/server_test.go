@@ -5,6 +5,7 @@ import (
 	"net"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"k8s.io/client-go/dynamic"
@@ -20,6 +21,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+	"github.com/mckinsey/ark-server/internal/token"
 )
 
 // running is a server on a database in a temporary folder, ready to be used.
@@ -92,7 +94,7 @@ func start(t testing.TB, dir string, tune ...func(*Options)) *running {
 		t.Fatal(err)
 	}
 	kubeconfig := filepath.Join(dir, "admin.kubeconfig")
-	options := Options{Listener: listener, KeysDir: filepath.Join(dir, "keys"), Kubeconfig: kubeconfig}
+	options := Options{Listener: listener, KeysDir: filepath.Join(dir, "keys"), Kubeconfig: kubeconfig, Tokens: token.New(store.Side(), time.Now)}
 	for _, change := range tune {
 		change(&options)
 	}

@@ -196,10 +196,19 @@ var coreSerializer = sync.OnceValues(func() (*protobuf.Serializer, error) {
 	return protobuf.NewSerializer(scheme, scheme), nil
 })
 
+// isEncrypted reports whether a value is as an API server stores it that encrypts.
+func isEncrypted(value []byte) bool { return bytes.HasPrefix(value, []byte("k8s:enc:")) }
+
 // isCore tells the keys of core objects from others.
 func isCore(path string) bool {
-	resource, _, _ := strings.Cut(path, "/")
-	return slices.Contains(coreResources, resource)
+	_, ok := coreResource(path)
+	return ok
+}
+
+// coreResource returns the resource of the key of a core object; ok is false for other keys.
+func coreResource(path string) (resource string, ok bool) {
+	resource, _, _ = strings.Cut(path, "/")
+	return resource, slices.Contains(coreResources, resource)
 }
 
 // fromStored is the JSON of what is stored. What cannot be read stays as it is, and is no JSON.

@@ -105,6 +105,11 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, o Writ
 				if k.core {
 					take, owned, err := writable(all, k, &one)
 					switch {
+					case err != nil && k.Plural == secrets && !o.Secrets && isEncrypted(one.value): // the key need not be there
+						if !pass.owned {
+							left.add(summary, k.Plural, strings.TrimPrefix(one.path, k.place))
+						}
+						continue
 					case err != nil:
 						if !pass.owned {
 							summary.count(k.Plural, Refused)

@@ -25,6 +25,36 @@ type Store struct {
 	kv clientv3.KV
 	// Fresh says that the storage was made just now, so that its revision tells nothing of who serves it.
 	Fresh bool
+	// Sealer is how Secrets are stored; nil for as they are.
+	Sealer Sealer
+}
+
+// Sealer encrypts and decrypts the value of a key of a core resource.
+type Sealer interface {
+	Encrypt(ctx context.Context, resource, key string, plain []byte) ([]byte, error)
+	Decrypt(ctx context.Context, resource, key string, stored []byte) ([]byte, error)
+}
+
+// fromStored is the JSON of what is stored. What cannot be read stays as it is, and is no JSON.
+func (s *Store) fromStored(ctx context.Context, path string, value []byte) []byte {
+	if resource, ok := coreResource(path); ok && s.Sealer != nil {
+		if plain, err := s.Sealer.Decrypt(ctx, resource, objectPrefix+path, value); err == nil {
+			value = plain
+		}
+	}
+	return fromStored(path, value)
+}
+
+// toStored is the reverse.
+func (s *Store) toStored(ctx context.Context, path string, value []byte) ([]byte, error) {
+	stored, err := toStored(path, value)
+	if err != nil {
+		return nil, err
+	}
+	if resource, ok := coreResource(path); ok && s.Sealer != nil {
+		return s.Sealer.Encrypt(ctx, resource, objectPrefix+path, stored)
+	}
+	return stored, nil
 }
 
 // NewStore returns the storage that a client of the etcd protocol reaches. The client stays the caller's.
@@ -53,7 +83,7 @@ func (s *Store) look(ctx context.Context, path string) (entry, error) {
 	}
 	var e entry
 	if found := answer.Responses[0].GetResponseRange().Kvs; len(found) > 0 {
-		e.value, e.revision = fromStored(path, found[0].Value), found[0].ModRevision
+		e.value, e.revision = s.fromStored(ctx, path, found[0].Value), found[0].ModRevision
 	}
 	if found := answer.Responses[1].GetResponseRange().Kvs; len(found) > 0 {
 		r, err := decodeRecord(found[0].Value)
@@ -83,7 +113,7 @@ func (s *Store) put(ctx context.Context, path string, found entry, value []byte,
 	if err != nil {
 		return err
 	}
-	if value, err = toStored(path, value); err != nil {
+	if value, err = s.toStored(ctx, path, value); err != nil {
 		return err
 	}
 	return s.write(ctx, path, found, clientv3.OpPut(objectPrefix+path, string(value)), clientv3.OpPut(recordPrefix+path, text))
@@ -161,7 +191,7 @@ func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, 
 			largest = max(largest, len(kv.Value))
 			found[i] = kept{path: strings.TrimPrefix(string(kv.Key), prefix), value: kv.Value}
 			if prefix == objectPrefix {
-				found[i].value = fromStored(found[i].path, kv.Value)
+				found[i].value = s.fromStored(ctx, found[i].path, kv.Value)
 			}
 		}
 		if len(found) > 0 {

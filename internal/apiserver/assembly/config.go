@@ -14,6 +14,7 @@ import (
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
 	"k8s.io/client-go/informers"
+	cliflag "k8s.io/component-base/cli/flag"
 	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
@@ -94,6 +95,9 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	serving := genericoptions.NewSecureServingOptions()
 	serving.Listener = o.Listener
 	serving.ServerCert.CertKey = genericoptions.CertKey{CertFile: o.CertFile, KeyFile: o.KeyFile}
+	if o.LocalCertFile != "" {
+		serving.SNICertKeys = []cliflag.NamedCertKey{{Names: o.LocalNames, CertFile: o.LocalCertFile, KeyFile: o.LocalKeyFile}}
+	}
 	serving.HTTP2MaxStreamsPerConnection = filters.StreamsPerConnection(o.FrontProxy)
 	if err := serving.ApplyTo(&generic.SecureServing); err != nil {
 		return nil, fmt.Errorf("set up TLS serving: %w", err)

@@ -19,6 +19,10 @@ type Options struct {
 	// CertFile and KeyFile hold the serving certificate as PEM. They are read
 	// again when they change.
 	CertFile, KeyFile string
+	// LocalCertFile and LocalKeyFile hold another one, for LocalNames: host names, and IP addresses of this machine; ""
+	// for none.
+	LocalCertFile, LocalKeyFile string
+	LocalNames                  []string
 	// RequestTimeout bounds every request but watches.
 	RequestTimeout time.Duration
 	// MaxObjectBytes is about the largest object that the storage takes, and

@@ -86,7 +86,7 @@ func copyFiles(t *testing.T, from, to string) {
 func files(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	content := map[string]string{}
-	for _, name := range []string{"ark.db", "ark.db-wal", "ark.db.mark", "ark.db.keys/" + markName} {
+	for _, name := range []string{"ark.db", "ark.db-wal", "ark.db.mark", "ark.db.keys/" + SecondMarkName} {
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		if err == nil && len(b) > 0 { // SQLite makes an empty write-ahead log where there is none
 			content[name] = string(b)

@@ -16,15 +16,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// markName is the file of the second mark, in the folder of the server's keys.
-const markName = "database.mark"
+// SecondMarkName is the file of the second mark, in the folder of the server's keys.
+const SecondMarkName = "database.mark"
 
 // markPaths are the files that remember the database at path: one beside it, and
 // one in a folder that is likely to survive where the database does not, if that is known.
 func markPaths(path, second string) []string {
 	paths := []string{path + ".mark"}
 	if second != "" {
-		paths = append(paths, filepath.Join(second, markName))
+		paths = append(paths, filepath.Join(second, SecondMarkName))
 	}
 	return paths
 }

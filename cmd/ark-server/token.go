@@ -1,0 +1,159 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/token"
+)
+
+const aboutToken = `Make, list and revoke the tokens by which users reach a standalone server. Only a hash of a
+token is stored: whoever loses it gets a new one.
+
+  ark-server token create --user=alice --group=team-a --ttl=24h   # prints the token alone
+  ark-server token list
+  ark-server token revoke 9f86d081884c7d65
+
+It asks the running server, as the admin whose token is in --keys-dir. Where none runs it opens
+the database itself. A token that was revoked is refused at once, and by other replicas within a second.
+What a user may do is a matter of Roles and RoleBindings.`
+
+func newTokenCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "token",
+		Short: "Make, list and revoke the tokens of users",
+		Long:  aboutToken,
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{errors.New("say what to do: token create, token list or token revoke (ark-server token --help)")}
+		},
+	}
+	withFlags(cmd).AddCommand(newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
+	return cmd
+}
+
+// defaultTokenTTL is how long a token is good.
+const defaultTokenTTL = 24 * time.Hour
+
+func newTokenCreateCommand() *cobra.Command {
+	o := newOptions()
+	var asked token.Request
+	ttl := defaultTokenTTL
+	flags := group(ownFlags, func(fs *pflag.FlagSet) {
+		fs.StringVar(&asked.User, "user", "", "`name` of the user")
+		fs.StringArrayVar(&asked.Groups, "group", nil, "`name` of a group that the user is in; may be given several times")
+		fs.DurationVar(&ttl, "ttl", ttl, "how long the token is good; 0 for until it is revoked")
+	})
+	return withFlags(&cobra.Command{
+		Use:   "create --user=NAME",
+		Short: "Make a token for a user, and print it",
+		Long:  aboutToken,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if asked.User == "" {
+				return usageError{errors.New("--user is missing: name the user, such as --user=alice")}
+			}
+			if ttl != 0 && ttl < time.Second {
+				return usageError{fmt.Errorf("--ttl=%s: use a second or more, such as 24h, or 0 for a token that is good until it is revoked", ttl)}
+			}
+			asked.TTLSeconds = int64(ttl / time.Second)
+			if err := asked.Validate(); err != nil {
+				return usageError{err}
+			}
+			tokens, closeAll, err := o.openTokens(cmd)
+			if err != nil {
+				return err
+			}
+			text, err := tokens.create(cmd.Context(), asked)
+			if err = errors.Join(err, closeAll()); err != nil {
+				return fmt.Errorf("make a token: %w", err)
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), text)
+			return err
+		},
+	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+}
+
+func newTokenListCommand() *cobra.Command {
+	o := newOptions()
+	var output string
+	flags := group(ownFlags, func(fs *pflag.FlagSet) {
+		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
+	})
+	return withFlags(&cobra.Command{
+		Use:   "list",
+		Short: "List the tokens: for whom, and until when",
+		Long:  aboutToken,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkValue("output", output, "text", "json"); err != nil {
+				return usageError{err}
+			}
+			tokens, closeAll, err := o.openTokens(cmd)
+			if err != nil {
+				return err
+			}
+			all, err := tokens.list(cmd.Context())
+			if err = errors.Join(err, closeAll()); err != nil {
+				return fmt.Errorf("list the tokens: %w", err)
+			}
+			return printTokens(cmd.OutOrStdout(), all, output)
+		},
+	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+}
+
+func printTokens(out io.Writer, all []token.Token, output string) error {
+	if output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(all)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "ID\tUSER\tGROUPS\tCREATED\tEXPIRES")
+	for i := range all {
+		t := &all[i]
+		expires := "never"
+		if t.Expires != nil {
+			expires = t.Expires.Format(time.RFC3339)
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.User, strings.Join(t.Groups, ","), t.Created.Format(time.RFC3339), expires)
+	}
+	return table.Flush()
+}
+
+func newTokenRevokeCommand() *cobra.Command {
+	o := newOptions()
+	return withFlags(&cobra.Command{
+		Use:   "revoke ID",
+		Short: "Revoke a token, by the ID that token list prints",
+		Long:  aboutToken,
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usageError{errors.New("name the token by its ID, which ark-server token list prints")}
+			}
+			tokens, closeAll, err := o.openTokens(cmd)
+			if err != nil {
+				return err
+			}
+			gone, err := tokens.revoke(cmd.Context(), args[0])
+			err = errors.Join(err, closeAll())
+			if errors.Is(err, token.ErrNotFound) {
+				return fmt.Errorf("revoke %s: %w: ark-server token list lists them", args[0], err)
+			}
+			if err != nil {
+				return fmt.Errorf("revoke %s: %w", args[0], err)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "token %s of %s is revoked\n", gone.ID, gone.User)
+			return err
+		},
+	}, o.serverFlags()...)
+}

@@ -1,0 +1,70 @@
+package standalone
+
+import (
+	"fmt"
+
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/client-go/util/keyutil"
+	"k8s.io/kubernetes/pkg/serviceaccount"
+
+	"github.com/mckinsey/ark-server/internal/privatefile"
+)
+
+// serviceAccountIssuer is the issuer and the audience of service accounts' tokens. It is the same for all servers: a
+// token is bound to one of them by its key.
+const serviceAccountIssuer = "https://kubernetes.default.svc"
+
+// serviceAccountTokens signs and verifies the tokens of service accounts with the key that Keys keeps. It is
+// immutable.
+//
+// The token subresource of serviceaccounts is upstream's registry with it:
+//
+//	serviceaccountstorage.NewREST(options, tokens.Generator, tokens.Audiences, authorizer, maxExpiration,
+//		pods, secrets, nodes, validatingWebhooks, mutatingWebhooks, extendExpiration, maxExtendedExpiration)
+//
+// It makes the subresource only if pods and secrets are not nil. There are no pods: noObjects stands in for
+// their storage, and for that of nodes.
+type serviceAccountTokens struct {
+	// Issuer is the claim iss, Audiences the claim aud where a request for a token names none.
+	Issuer    string
+	Audiences authenticator.Audiences
+	// Generator signs.
+	Generator serviceaccount.TokenGenerator
+	// Keys are those that verify: of the key that signs and of earlier ones.
+	Keys serviceaccount.PublicKeysGetter
+}
+
+func newServiceAccountTokens(keys *Keys) (*serviceAccountTokens, error) {
+	private, err := keyutil.ParsePrivateKeyPEM(keys.serviceAccounts)
+	if err != nil {
+		return nil, fmt.Errorf("read the service accounts' key in %s: %w", keys.path(serviceAccountKeyName), err)
+	}
+	public, err := keyutil.ParsePublicKeysPEM(keys.serviceAccounts)
+	if err != nil {
+		return nil, fmt.Errorf("read the service accounts' keys in %s: %w", keys.path(serviceAccountKeyName), err)
+	}
+	t := &serviceAccountTokens{Issuer: serviceAccountIssuer, Audiences: authenticator.Audiences{serviceAccountIssuer}}
+	if t.Generator, err = serviceaccount.JWTTokenGenerator(t.Issuer, private); err != nil {
+		return nil, fmt.Errorf("sign with the service accounts' key in %s: %w", keys.path(serviceAccountKeyName), err)
+	}
+	if t.Keys, err = serviceaccount.StaticPublicKeysGetter(public); err != nil {
+		return nil, fmt.Errorf("verify with the service accounts' keys in %s: %w", keys.path(serviceAccountKeyName), err)
+	}
+	return t, nil
+}
+
+// openServiceAccountKey reads the PEM file of the key that signs the tokens of service accounts, and makes it where
+// there is none. Further keys after the first one only verify.
+func openServiceAccountKey(path string) ([]byte, error) {
+	content, err := privatefile.Read(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the service accounts' key: %w", err)
+	}
+	if len(content) > 0 {
+		return content, nil
+	}
+	if content, err = keyutil.MakeEllipticPrivateKeyPEM(); err != nil {
+		return nil, fmt.Errorf("make the service accounts' key: %w", err)
+	}
+	return content, privatefile.Write(path, content)
+}
