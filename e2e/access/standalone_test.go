@@ -185,7 +185,7 @@ func (r decided) granting(random *rand.Rand, namespace string) decided {
 	default:
 		r.path = group + "/namespaces/" + namespace + "/rolebindings?dryRun=All"
 		r.body = &rbacv1.RoleBinding{TypeMeta: metav1.TypeMeta{APIVersion: "rbac.authorization.k8s.io/v1", Kind: "RoleBinding"}, ObjectMeta: meta,
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: one(random, "view", "cluster-admin", "wide-1", "wide-2", "wide-3", "missing")},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: one(random, "system:aggregate-to-view", "cluster-admin", "wide-1", "wide-2", "wide-3", "missing")},
 			Subjects: []rbacv1.Subject{{Kind: rbacv1.UserKind, APIGroup: rbacv1.GroupName, Name: r.user}}}
 	}
 	return r
