@@ -9,6 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/kubernetes/pkg/serviceaccount"
 )
@@ -61,6 +62,8 @@ func cachedOrLive[T any](ctx context.Context, name string, get func(context.Cont
 
 // noObjects is the storage of a resource that is not served: it has none.
 type noObjects schema.GroupResource
+
+var _ rest.Getter = noObjects{}
 
 // Get implements rest.Getter.
 func (n noObjects) Get(_ context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
