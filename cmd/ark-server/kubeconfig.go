@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,13 +20,19 @@ const aboutKubeconfig = `Print the kubeconfig of a standalone server's admin, or
 minikube do: one cluster, user and context are added or updated and become the current
 ones; everything else in the file stays as it is. It holds a secret.
 
+With --user it is another user's, with a new token, as ark-server token create makes one. What
+that user may do is a matter of Roles and RoleBindings.
+
   ark-server kubeconfig > ark.kubeconfig                    # of the server on ./ark.db
   ark-server kubeconfig --merge                             # into ~/.kube/config
+  ark-server kubeconfig --user=alice --group=readers > alice.kubeconfig
   docker exec NAME ark-server kubeconfig > ark.kubeconfig   # of a server in a container
   docker exec NAME ark-server kubeconfig --server=https://127.0.0.1:7443   # of -p 7443:6443`
 
 type kubeconfigOptions struct {
 	user, merge, server string
+	groups              []string
+	ttl                 time.Duration
 }
 
 // mergeDefault is what --merge stands for without a value.
@@ -32,16 +40,18 @@ const mergeDefault = "kubectl's"
 
 func newKubeconfigCommand() *cobra.Command {
 	o := newOptions()
-	out := kubeconfigOptions{user: standalone.AdminUser}
+	out := kubeconfigOptions{user: standalone.AdminUser, ttl: defaultTokenTTL}
 	flags := group("Flags", func(fs *pflag.FlagSet) {
-		fs.StringVar(&out.user, "user", out.user, "`name` of the user; there is only the admin")
+		fs.StringVar(&out.user, "user", out.user, "`name` of the user; one who is not the admin gets a new token")
+		fs.StringArrayVar(&out.groups, "group", nil, "`name` of a group that the user is in; may be given several times")
+		fs.DurationVar(&out.ttl, "ttl", out.ttl, "how long the new token is good; 0 for until it is revoked")
 		fs.StringVar(&out.merge, "merge", "", "`file` to merge it into instead of printing it (without a value the file that kubectl uses)")
 		fs.Lookup("merge").NoOptDefVal = mergeDefault
 		fs.StringVar(&out.server, "server", "", "`URL` at which clients reach the server (default its address on this machine)")
 	})
 	return withFlags(&cobra.Command{
 		Use:   "kubeconfig [--merge[=FILE]]",
-		Short: "Print the admin's kubeconfig, or merge it into a file",
+		Short: "Print the kubeconfig of the admin or another user, or merge it into a file",
 		Long:  aboutKubeconfig,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,15 +60,15 @@ func newKubeconfigCommand() *cobra.Command {
 			}
 			return runKubeconfig(cmd, o, out)
 		},
-	}, flags, o.locationFlags())
+	}, append([]flagGroup{flags}, o.serverFlags()...)...)
 }
 
 func runKubeconfig(cmd *cobra.Command, o *options, out kubeconfigOptions) error {
 	if o.mode != modeStandalone {
 		return usageError{fmt.Errorf("--mode=%s: users of a server in a cluster come from the cluster: use its kubeconfig", o.mode)}
 	}
-	if out.user != standalone.AdminUser {
-		return usageError{fmt.Errorf("--user=%s: there is no such user: a standalone server has only --user=%s", out.user, standalone.AdminUser)}
+	if out.user == standalone.AdminUser && (len(out.groups) > 0 || cmd.Flags().Changed("ttl")) {
+		return usageError{errors.New("--group and --ttl are for the token of --user=NAME: the admin has one already, which is good for ever")}
 	}
 	keys, err := o.readKeys()
 	if err != nil {
@@ -72,6 +82,11 @@ func runKubeconfig(cmd *cobra.Command, o *options, out kubeconfigOptions) error 
 		return err
 	}
 	entry := keys.Kubeconfig(o.serverName(), out.server)
+	if out.user != standalone.AdminUser {
+		if entry, err = o.entryOfUser(cmd, entry, out); err != nil {
+			return err
+		}
+	}
 	if out.merge == "" {
 		text, err := entry.YAML()
 		if err != nil {
@@ -81,6 +96,25 @@ func runKubeconfig(cmd *cobra.Command, o *options, out kubeconfigOptions) error 
 		return err
 	}
 	return mergeKubeconfig(cmd, entry, out.merge)
+}
+
+// entryOfUser makes a user's entry of the admin's, with a new token. It has names of its own, so that both fit into one file.
+func (o *options) entryOfUser(cmd *cobra.Command, entry kubeconfig.Entry, out kubeconfigOptions) (kubeconfig.Entry, error) {
+	asked, err := tokenRequest(out.user, out.groups, out.ttl)
+	if err != nil {
+		return entry, usageError{err}
+	}
+	tokens, closeAll, err := o.openTokens(cmd)
+	if err != nil {
+		return entry, err
+	}
+	entry.Token, err = tokens.create(cmd.Context(), asked)
+	if err = errors.Join(err, closeAll()); err != nil {
+		return entry, fmt.Errorf("make a token for --user=%s: %w", out.user, err)
+	}
+	entry.Name += "-" + strings.Trim(unfitForName.ReplaceAllString(out.user, "-"), "-.")
+	entry.User = entry.Name
+	return entry, nil
 }
 
 // checkServer checks a URL that the user has given, and warns if the server's certificate is not for it.

@@ -139,6 +139,35 @@ func TestKubeconfigIsNotReplaced(t *testing.T) {
 	}
 }
 
+// The kubeconfig of another user has a token of that user's, which works, and fits into a file beside the admin's.
+func TestKubeconfigOfAUser(t *testing.T) {
+	dir := t.TempDir()
+	flags := []string{"--data-dir=" + dir, "--secure-port=0"}
+	serveIn(t, flags...)
+	text := stdoutOf(t, append([]string{"kubeconfig", "--user=alice@example.com", "--group=readers", "--ttl=1h"}, flags...)...)
+	config, err := clientcmd.RESTConfigFromKubeConfig([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, body := request(t, config, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", `{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}`)
+	switch status {
+	case 201:
+		wantTexts(t, body, `"alice@example.com"`, `"readers"`)
+	case 403, 404: // known, and without the right to ask
+	default:
+		t.Errorf("%d: %s", status, body)
+	}
+	listed := command(t, 0, append([]string{"token", "list"}, flags...)...)
+	wantTexts(t, listed, "alice@example.com", "readers")
+	file := filepath.Join(dir, "admin.kubeconfig")
+	stdoutOf(t, append([]string{"kubeconfig", "--user=bob", "--merge=" + file}, flags...)...)
+	merged, err := clientcmd.LoadFromFile(file)
+	if err != nil || merged.CurrentContext != "ark-bob" || merged.AuthInfos["ark-admin"] == nil || merged.AuthInfos["ark-bob"] == nil ||
+		merged.AuthInfos["ark-admin"].Token == merged.AuthInfos["ark-bob"].Token {
+		t.Errorf("%v: %+v", err, merged)
+	}
+}
+
 func TestKubeconfigFaults(t *testing.T) {
 	dir := t.TempDir()
 	db := "--db-path=" + filepath.Join(dir, "ark.db")
@@ -147,7 +176,8 @@ func TestKubeconfigFaults(t *testing.T) {
 	checkFailure(t, []string{"health", db, "--secure-port=0"}, 1, []string{"--secure-port=0"})
 	serveIn(t, "--secure-port=0", db)
 	flags := []string{"kubeconfig", "--secure-port=0", db}
-	checkFailure(t, append(flags, "--user=eve"), 2, []string{"--user=eve", "--user=ark-admin"})
+	checkFailure(t, append(flags, "--group=readers"), 2, []string{"--group", "--user=NAME"})
+	checkFailure(t, append(flags, "--user=eve", "--ttl=1ms"), 2, []string{"--ttl=1ms", "24h"})
 	checkFailure(t, append(flags, "--mode=aggregated"), 2, []string{"--mode=aggregated", "the cluster"})
 	checkFailure(t, append(flags, "--server=localhost:6443"), 2, []string{"--server=localhost:6443", "https://HOST:PORT"})
 	checkFailure(t, append(flags, "--merge="+filepath.Join(dir, "none", "config")), 1, []string{"--merge=", "no such file", "folder that exists"})

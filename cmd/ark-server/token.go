@@ -61,11 +61,8 @@ func newTokenCreateCommand() *cobra.Command {
 			if asked.User == "" {
 				return usageError{errors.New("--user is missing: name the user, such as --user=alice")}
 			}
-			if ttl != 0 && ttl < time.Second {
-				return usageError{fmt.Errorf("--ttl=%s: use a second or more, such as 24h, or 0 for a token that is good until it is revoked", ttl)}
-			}
-			asked.TTLSeconds = int64(ttl / time.Second)
-			if err := asked.Validate(); err != nil {
+			asked, err := tokenRequest(asked.User, asked.Groups, ttl)
+			if err != nil {
 				return usageError{err}
 			}
 			tokens, closeAll, err := o.openTokens(cmd)
@@ -80,6 +77,15 @@ func newTokenCreateCommand() *cobra.Command {
 			return err
 		},
 	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+}
+
+// tokenRequest asks for a token of a user, who is not checked for more than the form.
+func tokenRequest(user string, groups []string, ttl time.Duration) (token.Request, error) {
+	if ttl != 0 && ttl < time.Second {
+		return token.Request{}, fmt.Errorf("--ttl=%s: use a second or more, such as 24h, or 0 for a token that is good until it is revoked", ttl)
+	}
+	asked := token.Request{User: user, Groups: groups, TTLSeconds: int64(ttl / time.Second)}
+	return asked, asked.Validate()
 }
 
 func newTokenListCommand() *cobra.Command {
