@@ -98,7 +98,7 @@ func recordAudit(t *testing.T, options *component.ArkOptions) auditLog {
 		t.Fatal(err)
 	}
 	options.Args = append(options.Args, "--audit-policy-file="+policy, "--audit-log-path="+log)
-	return auditLog{path: log, behind: true}
+	return auditLog{path: log}
 }
 
 // startAggregated starts the server behind the aggregator of a control plane, on a database of its own.
@@ -122,6 +122,7 @@ func startAggregated(storage string) func(*testing.T, *system, string) *server {
 
 		c := hosting.Cluster
 		s := newServer(t, y, c.Config)
+		log.behind = true
 		s.kubeconfig, s.audits = c.Kubeconfig, []auditLog{{path: c.AuditLog, forwards: true}, log}
 		s.process, s.behind, s.etcd = ark, ark.direct(t, y), etcd
 		s.database, s.link = database, l

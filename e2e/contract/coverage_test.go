@@ -2,11 +2,7 @@ package contract
 
 import (
 	"maps"
-	"os/exec"
-	"strings"
 	"testing"
-
-	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
 // gap says why a number does not run on a system.
@@ -20,17 +16,6 @@ type gap struct {
 
 // gaps are all numbers that do not run, by system and number.
 func gaps() map[string]map[string]gap {
-	// What a standalone server does not have yet, whatever it keeps its data in.
-	standalone := func(more map[string]gap) map[string]gap {
-		all := map[string]gap{
-			"C28_rbac": {reason: "the standalone server gives service accounts no tokens yet", later: true, arrived: func(t *testing.T, s *server) bool {
-				return strings.Contains(string(s.get(t, "/api/v1").body), `"serviceaccounts/token"`)
-			}},
-			"C30_audit": {reason: "only an aggregated server writes an audit log yet", later: true, arrived: func(t *testing.T, _ *server) bool { return !strings.Contains(help(t), "Audit, with --mode=aggregated") }},
-		}
-		maps.Copy(all, more)
-		return all
-	}
 	onSQLite := map[string]gap{
 		"C31_stopped":  {reason: "SQLite runs inside the server: it cannot stop alone (a full disk is in e2e/badinput)"},
 		"C32_cut":      {reason: "SQLite runs inside the server: there is no connection to cut"},
@@ -46,12 +31,10 @@ func gaps() map[string]map[string]gap {
 	withoutHooks["C40_kept"] = gap{reason: "the stock converter refuses to apply to an object with fields that it does not know; the hook install has them left out"}
 	elsewhere := gap{reason: "it brings its own trouble: shown without restarts, on PostgreSQL, and in e2e/replicas"}
 	return map[string]map[string]gap{
-		"sqlite":     standalone(onSQLite),
+		"sqlite":     onSQLite,
 		"aggregated": onSQLite,
-		"etcd":       standalone(onEtcd),
-		"stock":      standalone(withoutHooks),
-		"postgresql": standalone(nil),
-		"mysql":      standalone(nil),
+		"etcd":       onEtcd,
+		"stock":      withoutHooks,
 		"rolling": {
 			"C23_resume":    {reason: "a replica that has just started remembers nothing from before and answers 410 to a watch from there, as a kube-apiserver does: clients list again (e2e/cluster follows watches over restarts)"},
 			"C24_bookmarks": {reason: "a replica that stops ends its streams, and a stalled reader's too"},
@@ -79,18 +62,4 @@ func gaps() map[string]map[string]gap {
 			"C36_restore":  {reason: "backups of an etcd are etcd's own affair (etcdutl snapshot restore --bump-revision)"},
 		},
 	}
-}
-
-// help is what ark-server --help prints.
-func help(t *testing.T) string {
-	t.Helper()
-	path, err := component.ServerBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := exec.Command(path, "--help-all").CombinedOutput()
-	if err != nil {
-		t.Fatalf("ark-server --help-all: %v: %s", err, out)
-	}
-	return string(out)
 }

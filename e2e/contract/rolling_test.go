@@ -36,6 +36,7 @@ func startRolling(t *testing.T, y *system, dir string) *server {
 
 	c := hosting.Cluster
 	s := newServer(t, y, c.Config)
+	log.behind = true
 	s.kubeconfig, s.audits = c.Kubeconfig, []auditLog{{path: c.AuditLog, forwards: true}, log}
 	s.behind, s.etcd = behind.direct(t, y), etcd
 	replaced, rolled, stop := 0, make(chan error, 1), make(chan struct{})

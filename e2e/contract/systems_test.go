@@ -113,12 +113,14 @@ func logEnd(log string) string {
 func startSQLite(t *testing.T, y *system, dir string) *server {
 	t.Helper()
 	options := component.ArkOptions{Dir: dir}
-	etcd := embedded(t, &options)
+	etcd, log := embedded(t, &options), recordAudit(t, &options)
 	s := startArk(t, y, options)
-	s.etcd = etcd
+	s.etcd, s.audits = etcd, []auditLog{log}
 	copied := filepath.Join(t.TempDir(), "backup.db")
 	s.backup = func(t *testing.T) { arkCommand(t, "backup", "--db-path="+options.DB(), "--to="+copied) }
-	s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--keys-dir="+filepath.Join(filepath.Dir(options.DB()), "keys"), "--from="+copied) }
+	s.restore = func(t *testing.T) {
+		arkCommand(t, "restore", "--db-path="+options.DB(), "--keys-dir="+filepath.Join(filepath.Dir(options.DB()), "keys"), "--from="+copied)
+	}
 	return s
 }
 
@@ -144,12 +146,14 @@ func startOnEtcd(t *testing.T, y *system, dir string) *server {
 	e.Start(t)
 	t.Cleanup(func() { e.Kill() })
 	l := newLink(t, strings.TrimPrefix(e.URL, "http://"))
-	options := component.ArkOptions{Dir: dir, EtcdServers: fmt.Sprintf("http://127.0.0.1:%d", l.port())}
+	options := component.ArkOptions{Dir: dir, Keys: filepath.Join(dir, "keys"), EtcdServers: fmt.Sprintf("http://127.0.0.1:%d", l.port())}
 	if y.stock {
 		options.Args = append(options.Args, "--without-hooks=all")
 	}
-	s := startArk(t, y, options)
-	s.etcd, s.database, s.link = e.URL, e, l
+	first := options
+	log := recordAudit(t, &first)
+	s := startArk(t, y, first)
+	s.etcd, s.database, s.link, s.audits = e.URL, e, l, []auditLog{log}
 	s.replica = func(t *testing.T) *server {
 		options.Dir = t.TempDir()
 		return startArk(t, y, options)
@@ -187,11 +191,11 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 	return func(t *testing.T, y *system, dir string) *server {
 		t.Helper()
 		database, l, place := startDatabase(t, storage)
-		options := component.ArkOptions{Dir: dir, Storage: place.Flags()}
+		options := component.ArkOptions{Dir: dir, Keys: filepath.Join(dir, "keys"), Storage: place.Flags()}
 		first := options
-		etcd := embedded(t, &first)
+		etcd, log := embedded(t, &first), recordAudit(t, &first)
 		s := startArk(t, y, first)
-		s.etcd, s.database, s.link = etcd, database, l
+		s.etcd, s.database, s.link, s.audits = etcd, database, l, []auditLog{log}
 		s.backup, s.restore = dumps(t, place)
 		s.replica = func(t *testing.T) *server {
 			further := options

@@ -197,7 +197,7 @@ func lostCommits(t *testing.T, storage string) {
 		}
 	}
 	// A server that starts only now knows by the mark in the folder that it shares with the first one.
-	late := component.ArkOptions{Dir: t.TempDir(), Storage: p.storage, Args: []string{"--keys-dir=" + filepath.Join(p.Options(0).Dir, "keys")}}
+	late := component.ArkOptions{Dir: t.TempDir(), Keys: p.Options(0).Keys, Storage: p.storage}
 	refusesToStart(t, late, "it is at revision")
 	// One without a mark cannot know. It leads the standby past what was lost.
 	p.leadPast(t, last)

@@ -118,13 +118,13 @@ func start(t *testing.T, storage string) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.wire.Close)
-	options := make([]component.ArkOptions, replicas)
+	options, keys := make([]component.ArkOptions, replicas), t.TempDir()
 	for i := range options {
 		at := place
 		if i == 0 {
 			at.Config.Host, at.Config.Port = "127.0.0.1", d.wire.Port()
 		}
-		options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: at.Flags()}
+		options[i] = component.ArkOptions{Dir: t.TempDir(), Keys: keys, Storage: at.Flags()}
 		if *binary != "" {
 			options[i].Wrap = func(c component.Command) component.Command {
 				c.Path = *binary

@@ -75,7 +75,7 @@ type core struct {
 var _ rules.KeyedObjects = &core{}
 
 // newCore makes the storage of what is served of the core group.
-func newCore(options generic.RESTOptionsGetter) (*core, error) {
+func newCore(options generic.RESTOptionsGetter, tokens accountTokens) (*core, error) {
 	namespaces, namespaceStatus, finalize, err := namespacestorage.NewREST(options)
 	if err != nil {
 		return nil, fmt.Errorf("set up the storage of namespaces: %w", err)
@@ -104,7 +104,7 @@ func newCore(options generic.RESTOptionsGetter) (*core, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up the storage of limitranges: %w", err)
 	}
-	accounts, err := newServiceAccounts(options)
+	accounts, err := newServiceAccounts(options, tokens, secrets)
 	if err != nil {
 		return nil, err
 	}

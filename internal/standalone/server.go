@@ -166,7 +166,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 		config.Generic.AddReadyzChecks(o.Encryption)
 	}
 	upstream := config.Storage(stock)
-	core, err := newCore(upstream)
+	core, err := newCore(upstream, accountTokens{accounts, config.Generic.Authorization.Authorizer, client})
 	if err != nil {
 		return nil, err
 	}

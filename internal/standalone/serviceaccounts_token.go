@@ -16,14 +16,6 @@ const serviceAccountIssuer = "https://kubernetes.default.svc"
 
 // serviceAccountTokens signs and verifies the tokens of service accounts with the key that Keys keeps. It is
 // immutable.
-//
-// The token subresource of serviceaccounts is upstream's registry with it:
-//
-//	serviceaccountstorage.NewREST(options, tokens.Generator, tokens.Audiences, authorizer, maxExpiration,
-//		pods, secrets, nodes, validatingWebhooks, mutatingWebhooks, extendExpiration, maxExtendedExpiration)
-//
-// It makes the subresource only if pods and secrets are not nil. There are no pods: noObjects stands in for
-// their storage, and for that of nodes.
 type serviceAccountTokens struct {
 	// Issuer is the claim iss, Audiences the claim aud where a request for a token names none.
 	Issuer    string

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,8 @@ type ArkOptions struct {
 	Dir string
 	// Database, when set, is the database file instead; the rest stays in Dir.
 	Database string
+	// Keys, when set, is the folder of keys, which replicas share; without it, each has a folder of its own in Dir.
+	Keys string
 	// EtcdServers, when set, is the URL of an endpoint to keep the data in, instead of SQLite.
 	EtcdServers string
 	// Storage, when set, is the flags of another database to keep the data in.
@@ -66,7 +69,7 @@ func (o ArkOptions) Command() (Command, error) {
 	}
 	args := append(slices.Clone(storage), "--secure-port="+strconv.Itoa(o.Port))
 	if o.Database != "" || o.EtcdServers != "" || o.Storage != nil {
-		args = append(args, "--kubeconfig-out="+filepath.Join(o.Dir, "admin.kubeconfig"), "--keys-dir="+filepath.Join(o.Dir, "keys"))
+		args = append(args, "--kubeconfig-out="+filepath.Join(o.Dir, "admin.kubeconfig"), "--keys-dir="+cmp.Or(o.Keys, filepath.Join(o.Dir, "keys")))
 	}
 	c := Command{Path: path, Name: "ark-server", Args: append(args, o.Args...), Env: o.Env, Dir: o.Dir}
 	if o.Wrap != nil {

@@ -38,12 +38,12 @@ func New(options ...component.ArkOptions) *Fleet {
 	return &Fleet{options: options, servers: make([]*component.ArkServer, len(options)), clients: make([]*rest.RESTClient, len(options))}
 }
 
-// On describes n replicas with a folder each, which keep their data in the storage that the flags name.
+// On describes n replicas with a folder each and the same keys, which keep their data in the storage that the flags name.
 func On(t testing.TB, n int, flags []string) *Fleet {
 	t.Helper()
-	options := make([]component.ArkOptions, n)
+	options, keys := make([]component.ArkOptions, n), t.TempDir()
 	for i := range options {
-		options[i] = component.ArkOptions{Dir: t.TempDir(), Storage: flags}
+		options[i] = component.ArkOptions{Dir: t.TempDir(), Keys: keys, Storage: flags}
 	}
 	return New(options...)
 }
