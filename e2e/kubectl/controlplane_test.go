@@ -22,6 +22,7 @@ func TestControlPlane(t *testing.T) {
 		{"auth whoami --as=alice --as-group=team", []string{"alice", "team"}},
 		{"create sa worker", []string{"serviceaccount/worker created"}},
 		{"get sa", []string{"worker"}},
+		{"create token worker --duration=1h", []string{"eyJ"}},
 		{"create role reader " + role + " --resource=agents.ark.mckinsey.com", []string{"role.rbac.authorization.k8s.io/reader created"}},
 		{"create rolebinding readers " + binding + " --serviceaccount=default:worker --user=alice", []string{"rolebinding.rbac.authorization.k8s.io/readers created"}},
 		{"auth can-i create agents.ark.mckinsey.com", []string{"yes"}},
