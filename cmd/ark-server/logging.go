@@ -23,8 +23,8 @@ type logging struct {
 	severity slog.Level
 	// level is the least severity of the records.
 	level slog.LevelVar
-	// stopping is set when the server begins to stop.
-	stopping atomic.Bool
+	// stopped returns an error from when the server begins to stop.
+	stopped atomic.Pointer[func() error]
 
 	mu        sync.Mutex
 	verbosity int
@@ -45,7 +45,7 @@ func setUpLogging(o *options) (*logging, error) {
 	}
 	slog.SetDefault(slog.New(handler))
 	clientfault.Register()
-	libraries := slog.New(clientfault.Handler{Handler: libraryHandler{handler, &l.stopping}})
+	libraries := slog.New(clientfault.Handler{Handler: libraryHandler{handler, l.stopping}})
 	klog.SetSlogLogger(libraries)
 	// Without this klog makes information of a Warning.
 	klog.SetLoggerWithOptions(klog.Background(), klog.ContextualLogger(true), klog.WriteKlogBuffer(func(line []byte) {
@@ -57,6 +57,18 @@ func setUpLogging(o *options) (*logging, error) {
 		verbosity = 4
 	}
 	return l, l.apply(verbosity)
+}
+
+// until has the end of a context be that of the server.
+func (l *logging) until(ctx context.Context) {
+	err := ctx.Err
+	l.stopped.Store(&err)
+}
+
+// stopping reports whether the server stops. It is true before anything notices that the context has ended.
+func (l *logging) stopping() bool {
+	err := l.stopped.Load()
+	return err != nil && (*err)() != nil
 }
 
 // splitKlogLine takes a line of klog's own format apart: "W0102 15:04:05.000000 123 file.go:1] text".
@@ -79,14 +91,14 @@ func splitKlogLine(line []byte) (slog.Level, string) {
 // at is returned by it, and requests of its clients that fail are logged.
 type libraryHandler struct {
 	slog.Handler
-	stopping *atomic.Bool
+	stopping func() bool
 }
 
 // unhandled is the name under which a library logs an error that it returns to nobody.
 const unhandled = "UnhandledError"
 
 func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
-	if h.stopping.Load() {
+	if h.stopping() {
 		// Several errors in one message have brackets around them.
 		dropped := strings.HasSuffix(strings.TrimRight(r.Message, "]"), context.Canceled.Error())
 		r.Attrs(func(a slog.Attr) bool {

@@ -19,10 +19,12 @@ func TestLibrariesLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.stopping.Store(true)
+		stopped, stop := context.WithCancel(t.Context())
+		l.until(stopped)
+		stop()
 		klog.Errorf("[a: %v, b: %v]", context.Canceled, context.Canceled)
 		klog.Errorf("c: %v", context.Canceled)
-		l.stopping.Store(false)
+		l.until(t.Context())
 		klog.Infof("not %s", "shown")
 		klog.V(4).Info("not shown")
 		klog.InfoS("not shown")

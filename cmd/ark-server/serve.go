@@ -30,10 +30,8 @@ func serveAnd(ctx context.Context, o *options, out io.Writer, ready func(*server
 	if err != nil {
 		return err
 	}
-	stopping := sync.OnceFunc(func() {
-		logs.stopping.Store(true)
-		announceStop(out, o)
-	})
+	logs.until(ctx)
+	stopping := sync.OnceFunc(func() { announceStop(out, o) })
 	defer context.AfterFunc(ctx, stopping)()
 
 	if err := errors.Join(o.checkGivenFiles(), o.makeDataDir(), o.prepareAuditLog()); err != nil {
