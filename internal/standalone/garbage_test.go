@@ -55,6 +55,9 @@ func TestGarbage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	never := &unstructured.Unstructured{Object: map[string]any{"apiVersion": arkVersion, "kind": "Agent"}}
+	never.SetName("never")
+	never.SetUID(types.UID("0d3f0c8e-1d6b-4e2c-9c55-6a0b1f1f7a11"))
 
 	t.Run("an agent owns a secret, which owns a configmap", func(t *testing.T) {
 		agent := make(agents, arkVersion, "Agent", "chain")
@@ -66,6 +69,9 @@ func TestGarbage(t *testing.T) {
 	})
 	t.Run("a configmap owns an agent", func(t *testing.T) {
 		make(agents, arkVersion, "Agent", "configured", make(configMaps, "v1", "ConfigMap", "config"))
+		// The collector takes along what it has heard of, which is all agents before this one.
+		make(agents, arkVersion, "Agent", "stray", never)
+		vanishes(t, agents, "stray")
 		remove(configMaps, "config", metav1.DeletePropagationForeground)
 		vanishes(t, configMaps, "config")
 		if _, err := agents.Get(t.Context(), "configured", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
@@ -91,9 +97,6 @@ func TestGarbage(t *testing.T) {
 		})
 	})
 	t.Run("an owner that never was", func(t *testing.T) {
-		never := &unstructured.Unstructured{Object: map[string]any{"apiVersion": arkVersion, "kind": "Agent"}}
-		never.SetName("never")
-		never.SetUID(types.UID("0d3f0c8e-1d6b-4e2c-9c55-6a0b1f1f7a11"))
 		make(agents, arkVersion, "Agent", "dangling", never)
 		vanishes(t, agents, "dangling")
 	})
