@@ -112,6 +112,7 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 		return err
 	}
 	defer conn.Close()
+	defer e.pace.Stored()
 	_, end := mvcc.StartSpan(ctx, "SELECT ark_counter FOR UPDATE", system)
 	at, err := e.takeTurn(turn, conn)
 	end(err)

@@ -72,6 +72,7 @@ func (e *Engine) InTurn(ctx context.Context, decide func(context.Context, mvcc.P
 		return fmt.Errorf("connect to write: %w", e.explain(err))
 	}
 	defer conn.Release()
+	defer e.pace.Stored()
 	turn, end := mvcc.StartSpan(ctx, "pg_advisory_xact_lock", system)
 	at, err := e.takeTurn(turn, conn)
 	end(err)
