@@ -172,15 +172,21 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// Somebody else's end of a query is not overwritten.
-func TestForeignStatus(t *testing.T) {
+// newRunning is a world where the query q hangs, and keeps others waiting.
+func newRunning(t *testing.T) (*world, *v1alpha1.Query) {
+	t.Helper()
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Hang: r.Last() == "nonce q", Text: "ok"}
 	})
 	w.start(Limits{Total: 1})
 	w.ask("q", toPlain, "")
 	w.awaitModel(1)
-	q := w.awaitPhase("q", v1alpha1.QueryRunning)
+	return w, w.awaitPhase("q", v1alpha1.QueryRunning)
+}
+
+// Somebody else's end of a query is not overwritten.
+func TestForeignStatus(t *testing.T) {
+	w, q := newRunning(t)
 	done, text := v1alpha1.QueryDone, "from outside"
 	q.Status.Phase, q.Status.Response = &done, &v1alpha1.QueryResponse{Content: &text}
 	if err := w.admin.UpdateStatus(w.ctx, "queries", q); err != nil {
@@ -195,13 +201,7 @@ func TestForeignStatus(t *testing.T) {
 
 // A query that is deleted while it runs is gone, its finalizer included.
 func TestDeleteWhileRunning(t *testing.T) {
-	w := newDefault(t, func(r scripted.Request) scripted.Answer {
-		return scripted.Answer{Hang: r.Last() == "nonce q", Text: "ok"}
-	})
-	w.start(Limits{Total: 1})
-	w.ask("q", toPlain, "")
-	w.awaitModel(1)
-	q := w.awaitPhase("q", v1alpha1.QueryRunning)
+	w, q := newRunning(t)
 	q.Finalizers = []string{finalizer}
 	if err := w.admin.Update(w.ctx, "queries", q); err != nil {
 		t.Fatal(err)
