@@ -1,18 +1,9 @@
 package contract
 
-import (
-	"maps"
-	"testing"
-)
+import "maps"
 
-// gap says why a number does not run on a system.
-type gap struct {
-	reason string
-	// later is set where it will run once something has been built; arrived finds out cheaply whether it has, and a gap that has
-	// closed unnoticed is a failure. Without later, the number cannot hold there.
-	later   bool
-	arrived func(t *testing.T, s *server) bool
-}
+// gap says why a number cannot hold on a system, and does not run there.
+type gap struct{ reason string }
 
 // gaps are all numbers that do not run, by system and number.
 func gaps() map[string]map[string]gap {

@@ -75,7 +75,7 @@ the tables that the tests run from, and a test compares it with them. A number t
 		for _, y := range all {
 			cell := "runs"
 			if g, found := gaps()[y.name][n.name]; found {
-				cell = note(strings.TrimPrefix(g.verdict(), "cannot: "))
+				cell = note(g.reason)
 			}
 			b.WriteString(" " + cell + " |")
 		}
