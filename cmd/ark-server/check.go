@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,9 +51,7 @@ func newCheckCommand() *cobra.Command {
 				report.Findings[i].Fix = remediedFinding(report.Findings[i])
 			}
 			if output == "json" {
-				encoder := json.NewEncoder(cmd.OutOrStdout())
-				encoder.SetIndent("", "  ")
-				err = encoder.Encode(struct {
+				err = printJSON(cmd.OutOrStdout(), struct {
 					Path string `json:"path"`
 					OK   bool   `json:"ok"`
 					*sqlite.Report

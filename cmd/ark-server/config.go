@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -161,9 +160,7 @@ func printSettings(out io.Writer, all []setting, output string) error {
 		for _, s := range all {
 			byName[s.name] = s
 		}
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(byName)
+		return printJSON(out, byName)
 	}
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	for _, s := range all {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -134,9 +133,7 @@ func (e *examination) server(ctx context.Context) {
 
 func printDiagnoses(out io.Writer, items []diagnosis, ok bool, output string) error {
 	if output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(struct {
+		return printJSON(out, struct {
 			OK    bool        `json:"ok"`
 			Items []diagnosis `json:"items"`
 		}{ok, items})

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -15,6 +17,13 @@ func checkValue(flag, value string, allowed ...string) error {
 		return nil
 	}
 	return fmt.Errorf("--%s=%s%s: use %s", flag, value, didYouMean(value, "", allowed), strings.Join(allowed, " or "))
+}
+
+// printJSON prints what a command has to say with --output=json.
+func printJSON(out io.Writer, value any) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }
 
 // placeholder is what stands for a flag's value in its usage: `file`, or `yaml|ndjson` for a choice.
