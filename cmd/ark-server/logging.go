@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -86,27 +85,20 @@ func splitKlogLine(line []byte) (slog.Level, string) {
 	return slog.LevelInfo, text
 }
 
-// libraryHandler leaves out what the Kubernetes libraries say of the end of the
-// server that they work for: that their requests to it fail. What the server itself fails
-// at is returned by it, and requests of its clients that fail are logged.
+// libraryHandler makes details of what the Kubernetes libraries say of the end of the server
+// that they work for: that their requests to it fail, that its watches end, that a lease can
+// not be renewed. What the server itself fails at is returned by it. Panics stay errors.
 type libraryHandler struct {
 	slog.Handler
 	stopping func() bool
 }
 
-// unhandled is the name under which a library logs an error that it returns to nobody.
-const unhandled = "UnhandledError"
+// observedPanic begins the messages of the libraries about a panic.
+const observedPanic = "Observed a panic"
 
 func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
-	if h.stopping() {
-		// Several errors in one message have brackets around them.
-		dropped := strings.HasSuffix(strings.TrimRight(r.Message, "]"), context.Canceled.Error())
-		r.Attrs(func(a slog.Attr) bool {
-			err, _ := a.Value.Any().(error)
-			dropped = dropped || a.Key == "logger" && a.Value.String() == unhandled || errors.Is(err, context.Canceled)
-			return !dropped
-		})
-		if dropped {
+	if r.Level > slog.LevelInfo && h.stopping() && !strings.HasPrefix(r.Message, observedPanic) {
+		if r.Level = slog.LevelDebug; !h.Enabled(ctx, r.Level) {
 			return nil
 		}
 	}

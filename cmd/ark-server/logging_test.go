@@ -22,8 +22,10 @@ func TestLibrariesLog(t *testing.T) {
 		stopped, stop := context.WithCancel(t.Context())
 		l.until(stopped)
 		stop()
-		klog.Errorf("[a: %v, b: %v]", context.Canceled, context.Canceled)
-		klog.Errorf("c: %v", context.Canceled)
+		klog.Errorf("a: %v", context.Canceled)
+		klog.Warningf("watchers end")
+		klog.ErrorS(errors.New("time to stop"), "a lease")
+		klog.ErrorS(nil, "Observed a panic")
 		l.until(t.Context())
 		klog.Infof("not %s", "shown")
 		klog.V(4).Info("not shown")
@@ -34,6 +36,7 @@ func TestLibrariesLog(t *testing.T) {
 		klog.ErrorS(errors.New("cause"), "structured", "key", "value")
 	})
 	want := []string{
+		`level=ERROR msg="Observed a panic"`,
 		`level=WARN msg="a [warning] 1"`, `level=WARN msg="with two words"`,
 		`level=ERROR msg="an error"`, `level=ERROR msg=structured err=cause key=value`,
 	}
