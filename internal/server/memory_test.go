@@ -52,6 +52,25 @@ func TestGarbagePercent(t *testing.T) {
 	}
 }
 
+// The first collections keep little garbage, those of a busy server much; never more than a small machine has room for.
+func TestCurrentFloor(t *testing.T) {
+	const mebibyte = 1 << 20
+	for _, c := range []struct {
+		name   string
+		last   collection
+		wanted uint64
+	}{
+		{"the start", collection{floor: 512 * mebibyte}, 64 * mebibyte},
+		{"the end of the start", collection{floor: 512 * mebibyte, before: startCollections - 1}, 64 * mebibyte},
+		{"after it", collection{floor: 512 * mebibyte, before: startCollections}, 512 * mebibyte},
+		{"the start in a small container", collection{floor: 32 * mebibyte}, 32 * mebibyte},
+	} {
+		if got := c.last.currentFloor(); got != c.wanted {
+			t.Errorf("%s: %d, want %d", c.name, got, c.wanted)
+		}
+	}
+}
+
 func TestGivesBack(t *testing.T) {
 	const mebibyte = 1 << 20
 	for _, c := range []struct {
