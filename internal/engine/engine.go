@@ -26,12 +26,17 @@ type Options struct {
 	Identity string
 	// Events says that the API has core Events.
 	Events bool
+	// Sink takes what Queries say while they run; nil for nobody.
+	Sink Sink
 	// Statuses has the engine keep the statuses of Models, Agents and Tools, too.
 	Statuses bool
 }
 
 // Limits are numbers of Queries that run at a time, and of calls of one model; 0 for no bound.
 type Limits struct{ Total, PerNamespace, PerModel int }
+
+// quietFor is how long a Query waits before its status says so.
+const quietFor = 500 * time.Millisecond
 
 // Engine executes Queries. Run may be called once.
 type Engine struct {
@@ -53,6 +58,7 @@ type Engine struct {
 func New(o Options) *Engine {
 	e := &Engine{options: o, queue: newQueue(o.Limits), gate: newGate(o.Limits.PerModel), runs: map[types.UID]*run{}, removing: map[types.UID]bool{}}
 	e.options.Services.Gate = e.gate.enter
+	e.queue.quietFor = quietFor
 	e.expiry = newExpiry()
 	return e
 }

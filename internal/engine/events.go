@@ -4,12 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
@@ -19,12 +22,23 @@ const (
 	// Of the Events of one Query, so many are written at once, and so many a second after that.
 	eventBurst = 100
 	eventRate  = 1
+	// loudBurst Queries at once have Events, and loudRate a second after that. The others have none: a query has half a
+	// dozen or more, each of which is a write, and they would slow down what they tell of.
+	loudBurst = 100
+	loudRate  = 10
+	// silentReport is how often the log says how many Queries had none, at most.
+	silentReport = time.Minute
 )
 
 // events writes core Events about operations. A nil one writes none.
 type events struct {
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
+	budget      flowcontrol.PassiveRateLimiter
+
+	mu       sync.Mutex
+	silent   int // Queries without Events since reported
+	reported time.Time
 }
 
 func newEvents(ctx context.Context, o Options) *events {
@@ -33,7 +47,25 @@ func newEvents(ctx context.Context, o Options) *events {
 	}
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx), record.WithCorrelatorOptions(record.CorrelatorOptions{BurstSize: eventBurst, QPS: eventRate}))
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: o.Client.Core.CoreV1().Events("")})
-	return &events{broadcaster, broadcaster.NewRecorder(runtime.NewScheme(), corev1.EventSource{Component: "ark-engine"})}
+	return &events{
+		broadcaster: broadcaster, recorder: broadcaster.NewRecorder(runtime.NewScheme(), corev1.EventSource{Component: "ark-engine"}),
+		budget: flowcontrol.NewTokenBucketPassiveRateLimiter(loudRate, loudBurst),
+	}
+}
+
+// admit returns what emits the Events of one more Query: all of them or, at more Queries than the budget has, none.
+func (v *events) admit() *events {
+	if v == nil || v.budget.TryAccept() {
+		return v
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.silent++
+	if now := time.Now(); now.Sub(v.reported) >= silentReport {
+		klog.InfoS("Queries run without Events: there are too many at a time", "queries", v.silent, "eventsOfQueriesPerSecond", loudRate)
+		v.silent, v.reported = 0, now
+	}
+	return nil
 }
 
 func (v *events) stop() {

@@ -9,8 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
-	"k8s.io/client-go/tools/cache"
-	toolswatch "k8s.io/client-go/tools/watch"
 	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
@@ -19,7 +17,7 @@ import (
 const (
 	// page is how many Queries are in memory at a time while they are listed: there may be very many that have ended.
 	page = 500
-	// followRetry is the pause after a list or a watch has failed.
+	// followRetry is the pause after a list or a watch has failed, or a watch has ended that said nothing.
 	followRetry = time.Second
 )
 
@@ -73,45 +71,50 @@ func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, er
 	}
 }
 
-// watch observes changes until they can no longer be followed without a list.
+// watch observes changes until they can no longer be followed without a list. The server ends watches that it cannot
+// deliver to fast enough, most of all under load: the next one goes on at once where it has ended.
 func (e *Engine) watch(ctx context.Context, version string, known map[types.UID]bool) error {
-	watcher, err := toolswatch.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			options.Watch, options.AllowWatchBookmarks = true, true
-			return e.options.Client.Ark(v1alpha1.SchemeGroupVersion).Get().Resource("queries").VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("watch the queries: %w", err)
-	}
-	defer func() {
-		watcher.Stop()
-		<-watcher.Done()
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case event, ok := <-watcher.ResultChan():
-			if !ok {
+	for ctx.Err() == nil {
+		last, err := e.watchOnce(ctx, version, known)
+		switch {
+		case apierrors.IsResourceExpired(err), apierrors.IsGone(err):
+			return nil // a new list says what has changed
+		case err != nil && last == version:
+			return fmt.Errorf("watch the queries: %w", err)
+		case last == version:
+			if !pause(ctx, followRetry) {
 				return nil
 			}
-			q, isQuery := event.Object.(*v1alpha1.Query)
-			switch {
-			case event.Type == watch.Error:
-				err := apierrors.FromObject(event.Object)
-				if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-					return nil // a new list says what has changed
-				}
-				return fmt.Errorf("watch the queries: %w", err)
-			case !isQuery || event.Type == watch.Bookmark:
-			case event.Type == watch.Deleted:
-				delete(known, q.UID)
-				e.forget(q.UID)
-			default:
-				known[q.UID] = true
-				e.observe(ctx, q)
-			}
 		}
+		version = last
 	}
+	return nil
+}
+
+// watchOnce observes the changes of one watch, and returns the version of the last.
+func (e *Engine) watchOnce(ctx context.Context, version string, known map[types.UID]bool) (string, error) {
+	options := metav1.ListOptions{Watch: true, AllowWatchBookmarks: true, ResourceVersion: version}
+	watcher, err := e.options.Client.Ark(v1alpha1.SchemeGroupVersion).Get().Resource("queries").VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
+	if err != nil {
+		return version, err
+	}
+	defer watcher.Stop()
+	for event := range watcher.ResultChan() {
+		q, isQuery := event.Object.(*v1alpha1.Query)
+		switch {
+		case event.Type == watch.Error:
+			return version, apierrors.FromObject(event.Object)
+		case !isQuery:
+			continue
+		case event.Type == watch.Bookmark:
+		case event.Type == watch.Deleted:
+			delete(known, q.UID)
+			e.forget(q.UID)
+		default:
+			known[q.UID] = true
+			e.observe(ctx, q)
+		}
+		version = q.ResourceVersion
+	}
+	return version, nil
 }

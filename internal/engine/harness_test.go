@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
@@ -75,6 +76,7 @@ func newWorld(t testing.TB, script func(scripted.Request) scripted.Answer) *worl
 	server, err := standalone.New(standalone.Options{
 		Listener: listener, KeysDir: filepath.Join(dir, "keys"), Kubeconfig: filepath.Join(dir, "kubeconfig"),
 		Grants: []standalone.Grant{{User: User, Rules: Rules()}},
+		Tune:   func(o *assembly.Options) { o.Executor = User },
 	}, backend)
 	if err != nil {
 		t.Fatal(err)

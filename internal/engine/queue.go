@@ -13,6 +13,7 @@ import (
 // item is a Query that waits or runs.
 type item struct {
 	query   *v1alpha1.Query
+	since   time.Time
 	running bool
 	gone    bool
 }
@@ -29,6 +30,8 @@ type tenant struct {
 // share, whatever it has waiting. It is safe for concurrent use.
 type queue struct {
 	limits Limits
+	// quietFor is how long a Query waits before it says so: most start earlier, and need not write it.
+	quietFor time.Duration
 
 	mu      sync.Mutex
 	changed sync.Cond // there may be somebody to start, or the queue is closed
@@ -38,6 +41,7 @@ type queue struct {
 	items   map[types.UID]*item
 	// silent are those whose status does not say yet that they wait. Some may have started or gone.
 	silent  []*item
+	alarmed bool // a timer will signal quiet
 	running int
 	starts  uint64
 }
@@ -58,7 +62,7 @@ func (q *queue) add(query *v1alpha1.Query) {
 		}
 		return
 	}
-	it := &item{query: query}
+	it := &item{query: query, since: time.Now()}
 	q.items[query.UID] = it
 	if phase := phaseOf(query); phase == "" || phase == v1alpha1.QueryPending {
 		q.silent = append(q.silent, it)
@@ -162,6 +166,12 @@ func (q *queue) announcement() (_ *v1alpha1.Query, ok bool) {
 		if q.choose() == nil {
 			for len(q.silent) > 0 {
 				it := q.silent[0]
+				if !it.running && !it.gone {
+					if wait := q.quietFor - time.Since(it.since); wait > 0 {
+						q.alarm(wait)
+						break
+					}
+				}
 				q.silent = q.silent[1:]
 				if !it.running && !it.gone {
 					return it.query, true
@@ -171,6 +181,20 @@ func (q *queue) announcement() (_ *v1alpha1.Query, ok bool) {
 		q.quiet.Wait()
 	}
 	return nil, false
+}
+
+// alarm has announcement look again after a time. The caller holds mu.
+func (q *queue) alarm(after time.Duration) {
+	if q.alarmed {
+		return
+	}
+	q.alarmed = true
+	time.AfterFunc(after, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.alarmed = false
+		q.quiet.Signal()
+	})
 }
 
 // overdue returns the Queries that have waited for too long, and takes them out of the queue; and when to look again.

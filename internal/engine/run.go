@@ -74,7 +74,7 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) {
 }
 
 // attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and ctx when the engine is.
-func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Query) error {
+func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Query) (over error) {
 	if terminal(phaseOf(*q)) {
 		return errOver
 	}
@@ -85,7 +85,8 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	if !again && !queueDeadline(*q).After(time.Now()) {
 		return e.finish(ctx, r, q, outcome{err: &timeoutError{reasonInQueue, timeoutOf(*q)}})
 	}
-	x, target, buildErr := e.build(running, q)
+	events := e.events.admit()
+	x, target, buildErr := e.build(running, q, events)
 	var found *v1alpha1.QueryTarget
 	if target != nil && target.Type != "" {
 		found = &v1alpha1.QueryTarget{Type: v1alpha1.QueryTargetType(target.Type), Name: target.Name}
@@ -100,17 +101,17 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	if buildErr == nil {
 		buildErr = memoryErr
 	}
-	if err := e.claim(ctx, q, x.Objects.(*objects.Recorder), kept != nil); err != nil {
-		return err
-	}
-	if err := e.begin(ctx, q, again); err != nil {
+	if err := e.claim(ctx, q, x.Objects.(*objects.Recorder), kept != nil, again); err != nil {
 		return err
 	}
 	x.Query = *q
+	say := e.speak(*q)
+	defer func() { say.end(*q, over) }()
+	x.Say = say.chunk()
 	if isCanceled(*q) {
 		return e.finish(ctx, r, q, outcome{err: errCanceled})
 	}
-	ended := e.events.operation(*q, "QueryExecution", found)
+	ended := events.operation(*q, "QueryExecution", found)
 	o := outcome{target: found, err: buildErr}
 	started := time.Now()
 	if buildErr == nil {
@@ -144,7 +145,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 }
 
 // build finds and builds the target, as whom the Query runs as.
-func (e *Engine) build(ctx context.Context, q **v1alpha1.Query) (*execution.Run, *execution.Target, error) {
+func (e *Engine) build(ctx context.Context, q **v1alpha1.Query, events *events) (*execution.Run, *execution.Target, error) {
 	reader := e.options.Client
 	var err error
 	if account := (*q).Spec.ServiceAccount; account != nil && *account != "" {
@@ -152,7 +153,7 @@ func (e *Engine) build(ctx context.Context, q **v1alpha1.Query) (*execution.Run,
 	}
 	x := &execution.Run{
 		Services: e.options.Services, Query: *q, Objects: objects.NewRecorder(reader),
-		Emit: func(operation, outcome string, data map[string]string) { e.events.emit(*q, operation, outcome, data) },
+		Emit: func(operation, outcome string, data map[string]string) { events.emit(*q, operation, outcome, data) },
 	}
 	if err != nil {
 		return x, nil, err
@@ -179,15 +180,30 @@ func (e *Engine) guarded(ctx context.Context, target *execution.Target, timeout 
 	return result, err
 }
 
-// claim writes down who runs the Query, and with what. One whose messages are kept is not deleted before they are.
-func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Recorder, kept bool) error {
+// claim writes, at once, who runs the Query and with what, and that it is running. again is one that is running already.
+// One whose messages are kept is not deleted before they are.
+func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Recorder, kept, again bool) error {
 	versions, err := json.Marshal(read.Versions())
 	if err != nil {
 		return fmt.Errorf("encode the versions: %w", err)
 	}
-	return e.write(ctx, q, false, stillWaits, func(next *v1alpha1.Query) error {
-		if next.DeletionTimestamp != nil {
+	if !again && phaseOf(*q) == "" { // it is from a time without this engine
+		if err := e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
+			setPhase(next, s, v1alpha1.QueryPending, reasonNotStarted, "The query has not been started yet")
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	err = e.writeStatus(ctx, q, stillWaits, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
+		switch {
+		case next.DeletionTimestamp != nil:
 			return errDeleted
+		case again:
+		case phaseOf(next) == v1alpha1.QueryRunning:
+			return errTaken
+		default:
+			setPhase(next, s, v1alpha1.QueryRunning, reasonRunning, "Query is running")
 		}
 		if next.Annotations == nil {
 			next.Annotations = map[string]string{}
@@ -200,25 +216,10 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Re
 		}
 		return nil
 	})
-}
-
-// begin writes the phases up to running.
-func (e *Engine) begin(ctx context.Context, q **v1alpha1.Query, again bool) error {
-	if again {
-		return nil
+	if err == nil && (*q).Annotations[annotationEngine] != e.options.Identity {
+		return errors.New("the API does not store who executes a query: its Executor is not the engine's user")
 	}
-	if phaseOf(*q) == "" {
-		if err := e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
-			setPhase(next, s, v1alpha1.QueryPending, reasonNotStarted, "The query has not been started yet")
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	return e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
-		setPhase(next, s, v1alpha1.QueryRunning, reasonRunning, "Query is running")
-		return nil
-	})
+	return err
 }
 
 func (e *Engine) writeStatus(ctx context.Context, q **v1alpha1.Query, still check, change func(*v1alpha1.Query, *v1alpha1.QueryStatus) error) error {

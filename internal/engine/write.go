@@ -20,6 +20,7 @@ var (
 	errTaken    = errors.New("another process runs the query")
 	errStopping = errors.New("the server is stopping")
 	errOver     = errors.New("the query has ended")
+	errStored   = errors.New("the write had been stored")
 )
 
 const (
@@ -53,6 +54,7 @@ func stillWaits(fresh, _ *v1alpha1.Query) error {
 // what is stored. The Query is what was stored then.
 func (e *Engine) write(ctx context.Context, q **v1alpha1.Query, subresource bool, still check, change func(*v1alpha1.Query) error) error {
 	wait := firstPause
+	var unsure *v1alpha1.Query // what a write may have stored whose outcome is not known
 	for {
 		next := (*q).DeepCopy()
 		if err := change(next); err != nil {
@@ -70,18 +72,39 @@ func (e *Engine) write(ctx context.Context, q **v1alpha1.Query, subresource bool
 		case apierrors.IsNotFound(err):
 			return errDeleted
 		case apierrors.IsConflict(err):
-			if err := e.refresh(ctx, q, still); err != nil {
+			lost := still
+			if unsure != nil {
+				lost = func(fresh, known *v1alpha1.Query) error {
+					if sameWrite(fresh, unsure) {
+						return errStored
+					}
+					return still(fresh, known)
+				}
+			}
+			switch err := e.refresh(ctx, q, lost); {
+			case errors.Is(err, errStored):
+				return nil
+			case err != nil:
 				return err
 			}
+			unsure = nil
 			continue
 		case !passing(err):
 			return err
 		}
+		unsure = next
 		if !pause(ctx, wait) {
 			return errStopping
 		}
 		wait = min(2*wait, maxPause)
 	}
+}
+
+// sameWrite reports whether what is stored is what a write asked for.
+func sameWrite(stored, asked *v1alpha1.Query) bool {
+	return apiequality.Semantic.DeepEqual(stored.Status, asked.Status) &&
+		apiequality.Semantic.DeepEqual(stored.Annotations, asked.Annotations) &&
+		apiequality.Semantic.DeepEqual(stored.Finalizers, asked.Finalizers)
 }
 
 // refresh reads a Query again after a conflict, and checks it.

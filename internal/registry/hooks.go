@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -24,6 +25,8 @@ type hooks[O any] struct {
 	check func(ctx context.Context, env rules.Env, obj O) field.ErrorList
 	// warn returns texts for the client.
 	warn func(ctx context.Context, env rules.Env, obj O) []string
+	// begin gives an object that is created the status that it begins with, where such objects are executed in the process.
+	begin func(obj O, now time.Time)
 	// goDurations kinds store durations as Go writes them, such as 5m0s for 5m:
 	// those for which Ark has a mutating webhook, which decodes the whole object.
 	goDurations bool
@@ -60,6 +63,9 @@ func untyped[T any](h hooks[*T], typed func(runtime.Object) *T) hooks[runtime.Ob
 		out.check = func(ctx context.Context, env rules.Env, obj runtime.Object) field.ErrorList {
 			return h.check(ctx, env, typed(obj))
 		}
+	}
+	if h.begin != nil {
+		out.begin = func(obj runtime.Object, now time.Time) { h.begin(typed(obj), now) }
 	}
 	if h.warn != nil {
 		out.warn = func(ctx context.Context, env rules.Env, obj runtime.Object) []string {

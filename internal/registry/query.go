@@ -2,6 +2,9 @@ package registry
 
 import (
 	"context"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
@@ -59,7 +62,17 @@ func defineQuery() Kind {
 			defaults:    rules.DefaultQuery,
 			authorize:   mayRunAs,
 			check:       rules.CheckQuery,
+			begin:       beginQuery,
 			warn:        func(_ context.Context, _ rules.Env, o *v1alpha1.Query) []string { return rules.MigrationWarnings(o) },
 		},
 	})
+}
+
+// beginQuery makes a query pending, with the words that Ark's controller has for it.
+func beginQuery(q *v1alpha1.Query, now time.Time) {
+	phase, message, generation := v1alpha1.QueryPending, "The query has not been started yet", int64(1)
+	q.Status = &v1alpha1.QueryStatus{Phase: &phase, Conditions: []v1alpha1.Condition{{
+		Type: "Completed", Status: v1alpha1.ConditionFalse, Reason: "QueryNotStarted", Message: &message,
+		ObservedGeneration: &generation, LastTransitionTime: metav1.NewTime(now),
+	}}}
 }

@@ -26,10 +26,10 @@ func (s statusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set
 	return s.resetFields("metadata", "spec")
 }
 
-// PrepareForUpdate restores everything but the status and the record of who
-// owns which field. The resourceVersion may come from the old object: the store
+// PrepareForUpdate restores everything but the status, the record of who
+// owns which field, and the claim of the executor. The resourceVersion may come from the old object: the store
 // has compared the two before.
-func (s statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Object) {
+func (s statusStrategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	newMeta, err := meta.Accessor(obj)
 	if err != nil {
 		return // not an object of the API; validation says so
@@ -39,8 +39,10 @@ func (s statusStrategy) PrepareForUpdate(_ context.Context, obj, old runtime.Obj
 	unknown := unknownOf(obj)
 	kept := *unknown
 	owners := newMeta.GetManagedFields()
+	claim := s.rules.claimOf(ctx, newMeta)
 	s.kind.parts.keepOnlyStatus(obj, old)
 	newMeta.SetManagedFields(owners)
+	claim.apply(newMeta)
 	s.kind.spellDurations(obj, old, false)
 	*unknown = kept
 }

@@ -66,6 +66,7 @@ func (s strategy) resetFields(names ...string) map[fieldpath.APIVersion]*fieldpa
 // elsewhere, starts the generation, and fills in what the rules fill in.
 func (s strategy) PrepareForCreate(ctx context.Context, obj runtime.Object) {
 	s.kind.parts.clearStatus(obj)
+	s.rules.begin(obj)
 	settleUnknown(obj, nil, false)
 	setGeneration(obj, 1)
 	if m, err := meta.Accessor(obj); err == nil {

@@ -72,7 +72,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		Tune: func(common *assembly.Options) {
 			common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, data.findings
 			common.MaxObjectBytes, common.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
-			common.Off = o.Off
+			common.Off, common.Executor = o.Off, o.Engine.user()
 		},
 	}, data)
 	if err != nil {

@@ -30,6 +30,14 @@ type EngineOptions struct {
 	LoopbackModels bool
 }
 
+// user is the engine's; "" without one.
+func (o *EngineOptions) user() string {
+	if o == nil {
+		return ""
+	}
+	return engine.User
+}
+
 // grants are the rights of the engine's user.
 func (o *EngineOptions) grants() []standalone.Grant {
 	if o == nil {

@@ -46,6 +46,7 @@ type Config struct {
 	Core rules.KeyedObjects
 
 	modelURLs rules.URLPolicy
+	executor  string
 	maxObject storage.ObjectLimit
 
 	backend storage.Backend
@@ -121,7 +122,7 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, InProcess: local, findings: o.Findings, off: o.Off}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, executor: o.Executor, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, InProcess: local, findings: o.Findings, off: o.Off}, nil
 }
 
 // logFailure logs a request that failed, unless it is one of the server's own that its end cut short.

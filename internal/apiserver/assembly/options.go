@@ -43,6 +43,8 @@ type Options struct {
 	ShutdownDelay time.Duration
 	// ModelURLs is the policy for the base URLs of models.
 	ModelURLs rules.URLPolicy
+	// Executor is the user who executes queries in the process; "" for none. See registry.Environment.
+	Executor string
 	// TracingFile is a TracingConfiguration: where OpenTelemetry spans go, and of how
 	// many requests; "" for none.
 	TracingFile string

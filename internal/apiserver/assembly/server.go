@@ -53,6 +53,7 @@ func (c CompletedConfig) New() (*Server, error) {
 		Core:       c.Core,
 		Authorizer: c.Generic.Authorization.Authorizer,
 		ModelURLs:  c.modelURLs,
+		Executor:   c.executor,
 	})
 	if err != nil {
 		return nil, err

@@ -105,7 +105,7 @@ func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, er
 	}
 	for range maxTurns {
 		request.Messages = messages
-		answer, err := a.model.complete(ctx, request)
+		answer, err := a.model.complete(ctx, a.object.Name, request)
 		if err != nil {
 			return out, err
 		}

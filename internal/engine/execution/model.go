@@ -25,7 +25,7 @@ func (r *Run) newModel(ctx context.Context, namespace, name string, overrides []
 }
 
 // complete calls the model and counts its tokens.
-func (m *model) complete(ctx context.Context, request provider.Request) (_ provider.Response, err error) {
+func (m *model) complete(ctx context.Context, agent string, request provider.Request) (_ provider.Response, err error) {
 	key := m.object.Namespace + "/" + m.object.Name
 	ended := m.run.operation("LLMCall", map[string]string{"model": key, "modelType": string(m.object.Spec.Provider)})
 	defer func() { ended(err) }()
@@ -48,6 +48,7 @@ func (m *model) complete(ctx context.Context, request provider.Request) (_ provi
 	for name, value := range headers {
 		request.Headers[name] = value.Text
 	}
+	request.Chunk = m.run.listen(agent, m.object.Name)
 	answer, err := client.Complete(ctx, request)
 	if err != nil {
 		return provider.Response{}, fmt.Errorf("model %s: %w", key, err)
@@ -58,7 +59,7 @@ func (m *model) complete(ctx context.Context, request provider.Request) (_ provi
 
 // askModel asks a model that is the query's target: no prompt, no tools, no schema.
 func (r *Run) askModel(ctx context.Context, m *model, input provider.Message) (turn, error) {
-	answer, err := m.complete(ctx, provider.Request{Messages: conversation("", false, r.History, nil, input)})
+	answer, err := m.complete(ctx, "", provider.Request{Messages: conversation("", false, r.History, nil, input)})
 	if err != nil {
 		return turn{}, err
 	}

@@ -42,10 +42,16 @@ type Run struct {
 	History []provider.Message
 	// Emit notes that an operation has begun or ended; nil for nobody who wants to know.
 	Emit func(operation, outcome string, data map[string]string)
+	// Say takes what models say, as they say it; nil for nobody.
+	Say func(Chunk)
 	// BeforeEffect is called before a tool is called whose calls must not be repeated; nil for nothing to do.
 	BeforeEffect func(ctx context.Context, tool string) error
 
 	usage provider.Usage
+	// team is the innermost that is at work, and silent counts agents and teams that are called as tools: what they say
+	// is not for the readers.
+	team   string
+	silent int
 }
 
 // Result is how an execution has ended.

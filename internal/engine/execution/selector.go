@@ -123,12 +123,14 @@ func (w *work) choose(ctx context.Context, candidates []member) (member, error) 
 		request = selectorRequestOrEnd
 		tools = append(tools, provider.Tool{Name: terminate, Description: "End the conversation with a final answer", Parameters: json.RawMessage(terminateSchema)})
 	}
-	answer, err := s.agent.model.complete(ctx, provider.Request{
+	loudly := w.team.run.quietly()
+	answer, err := s.agent.model.complete(ctx, s.agent.object.Name, provider.Request{
 		Tools: tools, ToolsRequired: true,
 		Messages: []provider.Message{
 			{Role: provider.System, Content: s.agent.prompt}, {Role: provider.System, Content: prompt}, {Role: provider.User, Content: request},
 		},
 	})
+	loudly()
 	if err != nil {
 		return nil, fmt.Errorf("selector agent %s/%s: %w", s.agent.object.Namespace, s.agent.object.Name, err)
 	}
@@ -143,7 +145,7 @@ func (w *work) chosen(said provider.Message, candidates []member) (member, error
 			Response *string `json:"response"`
 		}
 		if err := json.Unmarshal([]byte(call.Arguments), &args); err != nil && call.Name != terminate {
-			w.say("The selector's choice cannot be read: " + cut(call.Arguments, maxToolError))
+			w.complain("The selector's choice cannot be read: " + cut(call.Arguments, maxToolError))
 			return nil, nil
 		}
 		switch call.Name {
@@ -158,12 +160,18 @@ func (w *work) chosen(said provider.Message, candidates []member) (member, error
 			if i := slices.IndexFunc(candidates, func(m member) bool { return m.name() == args.Name }); i >= 0 {
 				return candidates[i], nil
 			}
-			w.say(fmt.Sprintf("The selector chose '%s', which is not among the candidates", cut(args.Name, maxToolError)))
+			w.complain(fmt.Sprintf("The selector chose '%s', which is not among the candidates", cut(args.Name, maxToolError)))
 			return nil, nil
 		}
 	}
-	w.say("The selector did not call the tool " + selectTool)
+	w.complain("The selector did not call the tool " + selectTool)
 	return nil, nil
+}
+
+// complain says what is wrong with a choice, to the readers too.
+func (w *work) complain(text string) {
+	w.say(text)
+	w.team.run.saySystem(w.team.selector.agent.object.Name, text)
 }
 
 func speakers(names []string) provider.Tool {

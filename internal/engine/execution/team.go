@@ -83,6 +83,7 @@ func (t *team) ask(ctx context.Context, history []provider.Message, input provid
 		"teamName": full, "strategy": string(t.object.Spec.Strategy), "memberCount": fmt.Sprint(len(t.members)),
 	})
 	defer func() { ended(err) }()
+	defer t.run.inTeam(t.object.Name)()
 	w := &work{team: t, history: history, input: input}
 	switch t.object.Spec.Strategy {
 	case v1alpha1.TeamSequential:

@@ -193,6 +193,7 @@ func (r *Run) bindAsker(t *tool, kind, name string, build func(context.Context) 
 		if err != nil {
 			return "", err
 		}
+		defer r.quietly()()
 		answer, err := who.ask(ctx, nil, provider.Message{Role: provider.User, Content: input})
 		if err != nil {
 			return "", err

@@ -94,7 +94,7 @@ func (m anthropic) Complete(ctx context.Context, r Request) (Response, error) {
 		return Response{}, err
 	}
 	defer func() { _ = answer.Body.Close() }() // it was only read
-	s := anthropicStream{started: started, out: Response{Message: Message{Role: Assistant}}}
+	s := anthropicStream{started: started, request: r, model: m.Name, out: Response{Message: Message{Role: Assistant}}}
 	if err := events(limitBody(answer), s.add); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return Response{}, cause
@@ -178,6 +178,8 @@ func imageSource(url string) *anthropicSource {
 // anthropicStream puts the events of a stream together.
 type anthropicStream struct {
 	started time.Time
+	request Request
+	model   string
 	out     Response
 	text    strings.Builder
 	calling bool // the open block is a call
@@ -230,6 +232,9 @@ func (s *anthropicStream) add(_ string, data []byte) error {
 		}
 	case "content_block_delta":
 		s.text.WriteString(e.Delta.Text)
+		if e.Delta.Text != "" {
+			s.request.said(s.model, map[string]any{"role": Assistant, "content": e.Delta.Text}, "")
+		}
 		if s.calling {
 			(*calls)[len(*calls)-1].Arguments += e.Delta.PartialJSON
 		}
@@ -247,6 +252,16 @@ func (s *anthropicStream) add(_ string, data []byte) error {
 	case "message_stop":
 		s.out.Usage.Total = s.out.Usage.Prompt + s.out.Usage.Completion
 		s.whole = true
+		s.finish()
 	}
 	return nil
+}
+
+// finish sends the calls of the answer, and why it has ended.
+func (s *anthropicStream) finish() {
+	delta := map[string]any{}
+	if calls := s.out.Message.ToolCalls; len(calls) > 0 {
+		delta["tool_calls"] = wholeCalls(calls)
+	}
+	s.request.said(s.model, delta, s.out.FinishReason)
 }

@@ -48,7 +48,7 @@ func (m openAI) Complete(ctx context.Context, r Request) (Response, error) {
 		return Response{}, err
 	}
 	defer func() { _ = answer.Body.Close() }() // it was only read
-	out, err := m.read(answer, started)
+	out, err := m.read(answer, r, started)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return Response{}, cause
@@ -59,10 +59,10 @@ func (m openAI) Complete(ctx context.Context, r Request) (Response, error) {
 }
 
 // read takes a stream, or a whole answer from servers that do not stream.
-func (m openAI) read(answer *http.Response, started time.Time) (Response, error) {
+func (m openAI) read(answer *http.Response, r Request, started time.Time) (Response, error) {
 	media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if media != "application/json" {
-		return readChunks(limitBody(answer), started)
+		return readChunks(limitBody(answer), started, r.Chunk)
 	}
 	var whole struct {
 		Choices []struct {
@@ -77,6 +77,7 @@ func (m openAI) read(answer *http.Response, started time.Time) (Response, error)
 	if len(whole.Choices) == 0 {
 		return Response{}, errNoChoices
 	}
+	r.said(m.Name, map[string]any{"role": Assistant, "content": whole.Choices[0].Message.Content}, whole.Choices[0].FinishReason)
 	return Response{
 		Message: whole.Choices[0].Message, FinishReason: whole.Choices[0].FinishReason,
 		Usage: whole.Usage.usage(), FirstToken: time.Since(started),

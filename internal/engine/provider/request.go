@@ -26,6 +26,15 @@ type Request struct {
 	SchemaName string
 	// Headers are sent beside those of the model, and win over them.
 	Headers map[string]string
+	// Chunk takes the answer as it comes, in parts; nil for nobody.
+	Chunk func(Chunk)
+}
+
+// Chunk is a part of an answer: a chat.completion.chunk of OpenAI's API, as the provider has sent it or would have.
+type Chunk struct {
+	Data []byte
+	// Repeats says that it repeats the calls of an answer, whose parts have been sent before.
+	Repeats bool
 }
 
 // Usage counts tokens.

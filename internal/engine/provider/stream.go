@@ -65,6 +65,8 @@ func events(from io.Reader, one func(name string, data []byte) error) error {
 }
 
 type chunk struct {
+	ID      string `json:"id"`
+	Model   string `json:"model"`
 	Choices []struct {
 		Index int `json:"index"`
 		Delta struct {
@@ -88,10 +90,11 @@ type deltaCall struct {
 var errDone = errors.New("done")
 
 // readChunks puts the chunks of a stream together.
-func readChunks(from io.Reader, started time.Time) (Response, error) {
+func readChunks(from io.Reader, started time.Time, say func(Chunk)) (Response, error) {
 	out := Response{Message: Message{Role: Assistant}}
 	var text, refusal bytes.Buffer
 	whole, chosen := false, false
+	id, model := "", ""
 	err := events(from, func(_ string, data []byte) error {
 		if string(data) == "[DONE]" {
 			whole = true
@@ -103,6 +106,12 @@ func readChunks(from io.Reader, started time.Time) (Response, error) {
 		}
 		if len(c.Error) > 0 && string(c.Error) != "null" {
 			return errors.New(errorText(data))
+		}
+		if say != nil {
+			say(Chunk{Data: data})
+		}
+		if c.ID != "" {
+			id, model = c.ID, c.Model
 		}
 		if c.Usage != nil {
 			out.Usage = c.Usage.usage()
@@ -141,6 +150,10 @@ func readChunks(from io.Reader, started time.Time) (Response, error) {
 	}
 	if !chosen {
 		return Response{}, errNoChoices
+	}
+	if say != nil && len(out.Message.ToolCalls) > 0 {
+		delta := map[string]any{"tool_calls": wholeCalls(out.Message.ToolCalls)}
+		sayChunk(say, id, model, delta, out.FinishReason, true)
 	}
 	if out.Message.Content = text.String(); out.Message.Content == "" {
 		out.Message.Content = refusal.String()

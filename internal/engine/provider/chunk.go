@@ -1,0 +1,45 @@
+package provider
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// chunkID is that of chunks which no provider has sent.
+const chunkID = "chatcmpl-ark"
+
+// said sends a part of an answer that the provider has not sent in the form of OpenAI's API.
+func (r Request) said(model string, delta map[string]any, finish string) {
+	if r.Chunk != nil {
+		sayChunk(r.Chunk, chunkID, model, delta, finish, false)
+	}
+}
+
+func sayChunk(say func(Chunk), id, model string, delta map[string]any, finish string, repeats bool) {
+	var reason any
+	if finish != "" {
+		reason = finish
+	}
+	data, err := json.Marshal(map[string]any{
+		"id": id, "object": "chat.completion.chunk", "created": time.Now().Unix(), "model": model,
+		"choices": []any{map[string]any{"index": 0, "delta": delta, "finish_reason": reason}},
+	})
+	if err != nil {
+		return // never: these are texts and numbers
+	}
+	say(Chunk{Data: data, Repeats: repeats})
+}
+
+type wholeCall struct {
+	Index int `json:"index"`
+	wireCall
+}
+
+// wholeCalls are calls with everything that belongs to them.
+func wholeCalls(calls []ToolCall) []wholeCall {
+	out := make([]wholeCall, len(calls))
+	for i, c := range calls {
+		out[i] = wholeCall{i, wireCall{ID: c.ID, Type: "function", Function: wireFunction{Name: c.Name, Arguments: c.Arguments}}}
+	}
+	return out
+}

@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"encoding/json"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/execution"
+)
+
+// Chunk is a part of what a Query says. Its Data are a JSON object on one line, in the form that Ark's broker has: a
+// chat.completion.chunk of OpenAI's API with the field `ark` (query, session, and agent, team, model where there are), or an
+// object with `error`. They belong to who takes the chunk.
+type Chunk = execution.Chunk
+
+// Sink takes what Queries say while they run. It is safe for concurrent use.
+type Sink interface {
+	// Open is called when a Query has been claimed, once for each run: after a restart a Query runs again from its
+	// beginning. nil is nobody who wants to know.
+	Open(q *v1alpha1.Query) Stream
+}
+
+// Stream takes the chunks of one run, in their order, from one goroutine. Its methods must not wait for readers.
+type Stream interface {
+	// Chunk takes the next part. The last one before End(nil) has the id chatcmpl-final and, in ark.completedQuery, the
+	// whole Query as it is stored by then: with the phase that it has ended with, which may be error or canceled. An
+	// error has an `error` chunk of its own before that.
+	Chunk(c Chunk)
+	// End is called once. why is nil if the Query has ended; otherwise nobody writes any more, although it has not: the
+	// server stops, or somebody else has the Query, or it was deleted.
+	End(why error)
+}
+
+// speaker sends the chunks of a run. The zero value has nobody to send them to.
+type speaker struct{ to Stream }
+
+func (e *Engine) speak(q *v1alpha1.Query) speaker {
+	if e.options.Sink == nil {
+		return speaker{}
+	}
+	return speaker{e.options.Sink.Open(q)}
+}
+
+// chunk is nil for nobody, so that nothing is made for them.
+func (s speaker) chunk() func(Chunk) {
+	if s.to == nil {
+		return nil
+	}
+	return s.to.Chunk
+}
+
+// end sends the last chunks of a run that has ended with a stored Query, or says why it has not.
+func (s speaker) end(q *v1alpha1.Query, over error) {
+	if s.to == nil {
+		return
+	}
+	if over != nil {
+		s.to.End(over)
+		return
+	}
+	ark := map[string]any{"query": q.UID, "session": sessionOf(q)}
+	if phaseOf(q) == v1alpha1.QueryError {
+		message := ""
+		if r := q.Status.Response; r != nil && r.Content != nil {
+			message = *r.Content
+		}
+		s.send(map[string]any{
+			"error": map[string]string{"message": message, "type": "server_error", "code": "execution_failed"}, "ark": ark,
+		})
+	}
+	whole := q.DeepCopy()
+	whole.APIVersion, whole.Kind, whole.ManagedFields = v1alpha1.SchemeGroupVersion.String(), "Query", nil
+	s.send(map[string]any{
+		"id": "chatcmpl-final", "object": "chat.completion.chunk", "created": q.CreationTimestamp.Unix(), "model": q.Name,
+		"choices": []any{map[string]any{"index": 0, "delta": map[string]any{}, "finish_reason": nil}},
+		"ark":     map[string]any{"query": q.UID, "session": sessionOf(q), "completedQuery": whole},
+	})
+	s.to.End(nil)
+}
+
+func (s speaker) send(data map[string]any) {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return // never: these are texts, and what the API has encoded before
+	}
+	s.to.Chunk(Chunk{Data: text})
+}
