@@ -49,7 +49,7 @@ func TestDocsFaults(t *testing.T) {
 		"set ARK_DB_PTH":                                    "ARK_DB_PTH",
 		"[page](docs/none.md)":                              "docs/none.md, which does not exist",
 		"[page](README.md#nowhere)":                         "a heading that README.md does not have",
-		"[outside](../shared/README.md)":                    "../shared/README.md, which does not exist",
+		"[outside](../elsewhere/README.md)":                 "../elsewhere/README.md, which does not exist",
 		"`internal/none/file.go`":                           "there is no file internal/none/file.go",
 		"see decision 999":                                  "there is no decision 999",
 		"// as (design, invariant 8) says":                  "a page about the design",
