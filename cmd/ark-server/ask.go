@@ -30,6 +30,9 @@ func (o *options) ask(ctx context.Context) (url string, running bool, report *op
 		if isForeignCertificate(err) {
 			problem = fmt.Sprintf("another program answers at %s: %v", url, err)
 		}
+		if !running && o.writtenURL() != "" {
+			problem += fmt.Sprintf(" (the address is that in %s, of the last start)", o.kubeconfig())
+		}
 	} else {
 		running = true
 	}

@@ -39,22 +39,32 @@ func (o *options) locate(cmd *cobra.Command) error {
 
 // url is the address at which this machine reaches the server that has these options.
 func (o *options) url() (string, error) {
-	if o.securePort != 0 {
-		ip := net.ParseIP(o.bindAddress)
-		if ip == nil {
-			return "", fmt.Errorf("--bind-address=%s: not an IP address", o.bindAddress)
-		}
-		return standalone.URL(&net.TCPAddr{IP: ip, Port: o.securePort}), nil
+	if url := o.writtenURL(); url != "" {
+		return url, nil
 	}
-	// The server has picked a port, and has written it to the kubeconfig.
-	if o.mode == modeStandalone {
-		if config, err := clientcmd.LoadFromFile(o.kubeconfig()); err == nil {
-			if cluster := config.Clusters[o.serverName()]; cluster != nil {
-				return cluster.Server, nil
-			}
-		}
+	if o.securePort == 0 {
+		return "", errors.New("--secure-port=0: the port that the server has picked is not known: give its number")
 	}
-	return "", errors.New("--secure-port=0: the port that the server has picked is not known: give its number")
+	ip := net.ParseIP(o.bindAddress)
+	if ip == nil {
+		return "", fmt.Errorf("--bind-address=%s: not an IP address", o.bindAddress)
+	}
+	return standalone.URL(&net.TCPAddr{IP: ip, Port: o.securePort}), nil
+}
+
+// writtenURL is the address that a standalone server has written to its kubeconfig when it was last started: it counts where the
+// server picks its port, or where this command was not given an address of its own. "" where there is none.
+func (o *options) writtenURL() string {
+	_, port := o.sources["secure-port"]
+	_, address := o.sources["bind-address"]
+	if o.mode != modeStandalone || (port || address) && o.securePort != 0 {
+		return ""
+	}
+	config, err := clientcmd.LoadFromFile(o.kubeconfig())
+	if err != nil || config.Clusters[o.serverName()] == nil {
+		return ""
+	}
+	return config.Clusters[o.serverName()].Server
 }
 
 // readKeys returns the keys of the server that has these options.

@@ -121,6 +121,11 @@ func (o *options) usersLine(s *server.Server) string {
 		slog.Warn("the users cannot be counted", "err", err)
 		return ""
 	}
+	return usersText(n)
+}
+
+// usersText says how many users there are, of whom n have tokens.
+func usersText(n int) string {
 	if n == 0 {
 		return "the admin alone; ark-server token create makes more"
 	}

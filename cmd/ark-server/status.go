@@ -14,9 +14,11 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/operation"
+	"github.com/mckinsey/ark-server/internal/token"
 )
 
-const aboutStatus = `Say what runs where: the server, its storage, its size, the other replicas, the last backup.
+const aboutStatus = `Say what runs where: the server, its storage, its size, its users, the other replicas, the last
+backup.
 It is for the machine that the server runs on, and works while it does not run, too.
 
   ark-server status                      # of the server on ./ark.db
@@ -39,8 +41,11 @@ type statusReport struct {
 	// Replicas are missing where they are not known: the server does not run, or its replicas do not call each other.
 	Replicas   []operation.Peer `json:"replicas,omitempty"`
 	LastBackup *backupNote      `json:"lastBackup,omitempty"`
-	Keys       string           `json:"keys,omitempty"`
-	Kubeconfig string           `json:"kubeconfig,omitempty"`
+	// Users counts the users who have tokens that are good. The admin and service accounts are not among them. It is missing where it
+	// is not known: the server does not run, or its users come from a cluster.
+	Users      *int   `json:"users,omitempty"`
+	Keys       string `json:"keys,omitempty"`
+	Kubeconfig string `json:"kubeconfig,omitempty"`
 }
 
 // storageStatus is what is known of the storage, from the server or by a look at it.
@@ -65,7 +70,7 @@ func newStatusCommand() *cobra.Command {
 	})
 	return withFlags(&cobra.Command{
 		Use:   "status",
-		Short: "Say what runs where: server, storage, size, replicas, last backup",
+		Short: "Say what runs where: server, storage, size, users, replicas, last backup",
 		Long:  aboutStatus,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -114,6 +119,9 @@ func (o *options) status(ctx context.Context) statusReport {
 			}
 		}
 	}
+	if r.Running && o.mode == modeStandalone {
+		r.Users = o.countUsers(ctx)
+	}
 	if facts, err := o.look(ctx); err != nil {
 		r.Storage.Problem = err.Error()
 	} else {
@@ -123,6 +131,22 @@ func (o *options) status(ctx context.Context) statusReport {
 		}
 	}
 	return r
+}
+
+// countUsers asks the server that has these options; the answer is nil where it gives none.
+func (o *options) countUsers(ctx context.Context) *int {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	served, err := o.runningServer(ctx)
+	if err != nil {
+		return nil
+	}
+	all, err := served.list(ctx)
+	if err != nil {
+		return nil
+	}
+	n := token.Users(all)
+	return &n
 }
 
 // look returns what there is to know about the database.
@@ -184,6 +208,9 @@ func (r statusReport) print(out io.Writer, now time.Time) error {
 	}
 	if r.Running && s.Keys > 0 {
 		line("objects", "%d keys, %d leases", s.Keys, s.Leases)
+	}
+	if r.Users != nil {
+		line("users", "%s", usersText(*r.Users))
 	}
 	for _, p := range r.Replicas {
 		line("replica", "%s at %s, since %s", p.Name, p.Address, ago(now, p.Joined))

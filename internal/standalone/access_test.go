@@ -78,11 +78,17 @@ func TestAccess(t *testing.T) {
 // server's authority has signed.
 func withCertificate(t *testing.T, r *running, base *rest.Config, subject pkix.Name) *rest.Config {
 	t.Helper()
+	return withCertificateOf(t, r, base, subject, time.Now())
+}
+
+// withCertificateOf is withCertificate with one that was made at a time, for an hour.
+func withCertificateOf(t *testing.T, r *running, base *rest.Config, subject pkix.Name, made time.Time) *rest.Config {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := newTemplate("", time.Now(), time.Hour)
+	template, err := newTemplate("", made, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +104,18 @@ func withCertificate(t *testing.T, r *running, base *rest.Config, subject pkix.N
 	}
 	config.KeyData = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 	return config
+}
+
+// A client certificate is worth nothing once it has expired.
+func TestExpiredCertificate(t *testing.T) {
+	r := start(t, t.TempDir())
+	anonymous, root := rest.AnonymousClientConfig(r.config), pkix.Name{CommonName: "root", Organization: []string{"system:masters"}}
+	if code, text := do(t, withCertificate(t, r, anonymous, root), "GET", someAgents, nil); code != 200 {
+		t.Errorf("one that is good gets %d: %s", code, text)
+	}
+	if code, text := do(t, withCertificateOf(t, r, anonymous, root, time.Now().Add(-2*time.Hour)), "GET", someAgents, nil); code != 401 {
+		t.Errorf("one that has expired gets %d: %s", code, text)
+	}
 }
 
 // Every write reaches the storage with its actor.

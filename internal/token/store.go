@@ -81,11 +81,16 @@ func (s *Store) List(ctx context.Context) ([]Token, error) {
 // Users counts the users who have a token that is good.
 func (s *Store) Users(ctx context.Context) (int, error) {
 	all, err := s.List(ctx)
+	return Users(all), err
+}
+
+// Users counts the users of tokens.
+func Users(all []Token) int {
 	users := map[string]bool{}
 	for i := range all {
 		users[all[i].User] = true
 	}
-	return len(users), err
+	return len(users)
 }
 
 // Revoke deletes a token, which this replica refuses once it returns. The error is ErrNotFound for an ID that none has.
