@@ -1,0 +1,70 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+)
+
+// evaluating refuses everything, and allows what has conditions.
+type evaluating struct{ authorizer.AuthorizerFunc }
+
+func (evaluating) EvaluateConditions(context.Context, authorizer.ConditionsAwareDecision, authorizer.ConditionsData) (authorizer.Decision, string, error) {
+	return authorizer.DecisionAllow, "the other one", nil
+}
+
+// TestGrants: in each way to ask, grants count for their user and their rules, and the other authorizer decides the rest.
+func TestGrants(t *testing.T) {
+	errRefused := errors.New("the other one")
+	next := evaluating{func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+		return authorizer.DecisionDeny, "the other one", errRefused
+	}}
+	a := withGrants(next, []Grant{{User: "part", Rules: []rbacv1.PolicyRule{
+		{Verbs: []string{"get", "update"}, APIGroups: []string{"ark.mckinsey.com"}, Resources: []string{"queries", "queries/status"}},
+	}}})
+	attributes := func(name, verb, resource, subresource string) authorizer.AttributesRecord {
+		return authorizer.AttributesRecord{
+			User: &user.DefaultInfo{Name: name}, Verb: verb, Namespace: "default", APIGroup: "ark.mckinsey.com", APIVersion: "v1alpha1",
+			Resource: resource, Subresource: subresource, Name: "one", ResourceRequest: true,
+		}
+	}
+	nobody := attributes("part", "get", "queries", "")
+	nobody.User = nil
+	otherGroup := attributes("part", "get", "queries", "")
+	otherGroup.APIGroup = ""
+	path := authorizer.AttributesRecord{User: &user.DefaultInfo{Name: "part"}, Verb: "get", Path: "/metrics"}
+	for name, c := range map[string]struct {
+		of   authorizer.Attributes
+		want bool
+	}{
+		"granted":             {attributes("part", "get", "queries", ""), true},
+		"granted, status":     {attributes("part", "update", "queries", "status"), true},
+		"another verb":        {attributes("part", "delete", "queries", ""), false},
+		"another resource":    {attributes("part", "get", "agents", ""), false},
+		"another subresource": {attributes("part", "get", "queries", "log"), false},
+		"another group":       {otherGroup, false},
+		"another user":        {attributes("somebody", "get", "queries", ""), false},
+		"nobody":              {nobody, false},
+		"a path":              {path, false},
+	} {
+		decision, reason, err := a.Authorize(t.Context(), c.of)
+		if allowed := decision == authorizer.DecisionAllow; allowed != c.want || (err == nil) != c.want || c.want == (reason == "the other one") {
+			t.Errorf("%s: %s, %q, %v", name, decision, reason, err)
+		}
+		aware := a.ConditionsAwareAuthorize(t.Context(), c.of)
+		if aware.IsAllow() != c.want || aware.IsDeny() == c.want {
+			t.Errorf("%s, asked with conditions: %v", name, aware)
+		}
+	}
+	decision, reason, err := a.EvaluateConditions(t.Context(), authorizer.ConditionsAwareDecision{}, nil)
+	if decision != authorizer.DecisionAllow || reason != "the other one" || err != nil {
+		t.Errorf("conditions of the other one: %s, %q, %v", decision, reason, err)
+	}
+	if got, isGranting := withGrants(next, nil).(granting); isGranting {
+		t.Errorf("without grants: %v", got)
+	}
+}
