@@ -13,12 +13,16 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
+	"k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac"
 
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
@@ -219,4 +223,32 @@ func TestDataOutlivesTheServer(t *testing.T) {
 			t.Error("the admin's token changed")
 		}
 	})
+}
+
+// TestPublicPathsAreRead: what everybody may read, nobody may do anything else with.
+func TestPublicPathsAreRead(t *testing.T) {
+	all, err := rights{roles: rbac.New(nil, nil, noBindings{}, noBindings{})}.authorizer(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for verb, want := range map[string]authorizer.Decision{
+		"get": authorizer.DecisionAllow, "head": authorizer.DecisionAllow, "post": authorizer.DecisionNoOpinion, "impersonate-on:user-info:get": authorizer.DecisionNoOpinion,
+	} {
+		for _, path := range []string{"/version", "/livez/ping"} {
+			got, _, err := all.Authorize(t.Context(), authorizer.AttributesRecord{User: &user.DefaultInfo{Name: "somebody"}, Verb: verb, Path: path})
+			if err != nil || got != want {
+				t.Errorf("%s %s: %s, %v, want %s", verb, path, got, err, want)
+			}
+		}
+	}
+}
+
+type noBindings struct{}
+
+func (noBindings) ListClusterRoleBindings(context.Context) ([]*rbacv1.ClusterRoleBinding, error) {
+	return nil, nil
+}
+
+func (noBindings) GetClusterRole(context.Context, string) (*rbacv1.ClusterRole, error) {
+	return nil, nil
 }

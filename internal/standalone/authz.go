@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"context"
 	"fmt"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -48,9 +49,16 @@ func (r rights) authorizer(allowed []string) (authorizer.Authorizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("allow the public paths: %w", err)
 	}
+	// Only to be read: acting as somebody else on these paths (impersonate-on:user-info:get) is for roles to grant.
+	reading := authorizer.AuthorizerFunc(func(ctx context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+		if a.GetVerb() != "get" && a.GetVerb() != "head" {
+			return authorizer.DecisionNoOpinion, "", nil
+		}
+		return public.Authorize(ctx, a)
+	})
 	all, err := union.New(
 		union.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(append([]string{user.SystemPrivilegedGroup}, allowed...)...)},
-		union.NamedAuthorizer{AuthorizerName: "public-paths", Authorizer: public},
+		union.NamedAuthorizer{AuthorizerName: "public-paths", Authorizer: reading},
 		union.NamedAuthorizer{AuthorizerName: "rbac", Authorizer: r.roles},
 	)
 	if err != nil {
