@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -23,7 +24,8 @@ import (
 const cases = 500
 
 // TestStandaloneAsKubeAPIServer has a standalone ark-server and a kube-apiserver decide the same requests of the same users, with the same
-// roles and bindings in both: the code, the reason and a refusal's text are equal.
+// roles and bindings in both: the code, the reason and a refusal's text are equal. Then accounts with few rights act as others, by the rules of
+// constrained impersonation.
 func TestStandaloneAsKubeAPIServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -45,6 +47,7 @@ func TestStandaloneAsKubeAPIServer(t *testing.T) {
 		}
 	})
 	var systems [2]decider
+	var tokens [2]map[string]string
 	for i, config := range []*rest.Config{cluster.Config, ark.Config} {
 		config = rest.CopyConfig(config)
 		config.QPS = -1
@@ -56,7 +59,9 @@ func TestStandaloneAsKubeAPIServer(t *testing.T) {
 		e := &env{client: kubernetes.NewForConfigOrDie(config)}
 		e.makeRoles(t, rand.New(rand.NewPCG(seed, 1)))
 		e.grantGranters(t)
+		tokens[i] = e.makeImpersonators(t)
 	}
+	t.Run("impersonation", func(t *testing.T) { impersonating(t, [2]*rest.Config{cluster.Config, ark.Config}, tokens) })
 
 	random := rand.New(rand.NewPCG(seed, 2))
 	var deciding errgroup.Group
@@ -113,11 +118,17 @@ func (e *env) grantGranters(t *testing.T) {
 type decided struct {
 	user, method, path string
 	groups             []string
-	body               any
+	// by is the account that impersonates the user, instead of the admin, and extra a header more.
+	by, extra string
+	body      any
 }
 
 func (r decided) String() string {
-	return fmt.Sprintf("%s of %s %v", r.method+" "+r.path, r.user, r.groups)
+	text := fmt.Sprintf("%s of %s %v", r.method+" "+r.path, r.user, r.groups)
+	if r.by != "" {
+		text += fmt.Sprintf(" %s by %s", r.extra, r.by)
+	}
+	return text
 }
 
 // decision is what the client gets to know of the answer.
@@ -195,6 +206,8 @@ func (r decided) granting(random *rand.Rand, namespace string) decided {
 type decider struct {
 	host   string
 	client *http.Client
+	// tokens are those of accounts; without one the client's own credentials count.
+	tokens map[string]string
 }
 
 func (d decider) decide(ctx context.Context, r decided) (decision, error) {
@@ -215,6 +228,12 @@ func (d decider) decide(ctx context.Context, r decided) (decision, error) {
 	request.Header.Set("Impersonate-User", r.user)
 	for _, group := range r.groups {
 		request.Header.Add("Impersonate-Group", group)
+	}
+	if r.by != "" {
+		request.Header.Set("Authorization", "Bearer "+d.tokens[r.by])
+	}
+	if name, value, found := strings.Cut(r.extra, ": "); found {
+		request.Header.Set(name, value)
 	}
 	response, err := d.client.Do(request)
 	if err != nil {
