@@ -25,6 +25,7 @@
 //     user has queues of their own.
 //   - Views (views.go, definitions.go): the CustomResourceDefinitions and APIServices of Ark's
 //     kinds, by which tools find out whether Ark is there.
+//   - What is not there (absent.go): a request for pods and the like gets a sentence with its 404.
 //
 // This is the only package with k8s.io/kubernetes in it, and it takes few
 // of its packages:
@@ -58,7 +59,7 @@
 // The package may import internal/access, internal/apis/ark, internal/apis/ark/rules,
 // internal/apiserver/assembly, internal/apiserver/quota, internal/apiserver/storage, internal/crds,
 // internal/encryption, internal/inprocess, internal/kubeconfig, internal/privatefile, internal/registry,
-// internal/token, golang.org/x/sync,
+// internal/token, github.com/emicklei/go-restful/v3, golang.org/x/sync,
 // k8s.io/api, k8s.io/apiextensions-apiserver, k8s.io/apimachinery, k8s.io/apiserver,
 // k8s.io/client-go, k8s.io/component-helpers, k8s.io/klog/v2, k8s.io/kube-aggregator and k8s.io/kubernetes.
 package standalone

@@ -181,6 +181,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 		return nil, err
 	}
 	server.Generic.RegisterDestroyFunc(stop)
+	explainAbsent(server.Generic)
 	if err := accounts.installMetadata(server.Generic, url); err != nil {
 		return nil, err
 	}
