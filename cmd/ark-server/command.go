@@ -49,6 +49,7 @@ func newCommand() *cobra.Command {
 		newConfigCommand(),
 		newTokenCommand(),
 		newSecretsCommand(),
+		newKeysCommand(),
 		newCheckCommand(),
 		newBackupCommand(),
 		newRestoreCommand(),

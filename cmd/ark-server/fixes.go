@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/mckinsey/ark-server/internal/aggregated"
+	"github.com/mckinsey/ark-server/internal/encryption"
 	"github.com/mckinsey/ark-server/internal/server"
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
@@ -49,9 +50,15 @@ func (o *options) withFlag(e *server.Error) error {
 		return fmt.Errorf("--etcd-listen-cert-file=%s, --etcd-listen-key-file=%s: %w", o.etcdListenCertFile, o.etcdListenKeyFile, err)
 	case server.SettingEndpointClientCA:
 		return fmt.Errorf("--etcd-listen-client-ca-file=%s: %w", o.etcdListenClientCAFile, err)
+	case server.SettingSharedKeys:
+		return o.withSharedKeysFix(err)
 	case server.SettingEncryption:
 		if o.encryptionConfig != "" {
 			return fmt.Errorf("--encryption-provider-config=%s: %w", o.encryptionConfig, err)
+		}
+		var missing *encryption.KeyError
+		if errors.As(err, &missing) {
+			return fmt.Errorf("--keys-dir=%s: %w%s", o.keys(), err, lostKeyFix(missing))
 		}
 		return fmt.Errorf("--keys-dir=%s: %w", o.keys(), err)
 	case server.SettingMode:

@@ -37,6 +37,7 @@ func (o *options) givenFiles() []givenFile {
 		{"authentication-config", o.authentication.ConfigFile, false},
 		{"oidc-ca-file", o.authentication.OIDC.CAFile, false},
 		{"encryption-provider-config", o.encryptionConfig, true},
+		{"keys-passphrase-file", o.keysPassphrase, true},
 		{"audit-policy-file", o.audit.PolicyFile, false},
 		{"audit-webhook-config-file", o.audit.WebhookOptions.ConfigFile, true},
 	}

@@ -20,7 +20,7 @@ func (o *options) locationFlags() flagGroup {
 		all.AddFlagSet(g.flags)
 	}
 	return group("Which server, by the flags that it was started with", func(fs *pflag.FlagSet) {
-		for _, name := range []string{"mode", "config", "data-dir", "storage", "db-path", "db-name", "db-dsn-file", "bind-address", "secure-port", "keys-dir", "encryption-provider-config", "kubeconfig-out"} {
+		for _, name := range []string{"mode", "config", "data-dir", "storage", "db-path", "db-name", "db-dsn-file", "bind-address", "secure-port", "keys-dir", "keys-passphrase-file", "encryption-provider-config", "kubeconfig-out"} {
 			fs.AddFlag(all.Lookup(name))
 		}
 	})

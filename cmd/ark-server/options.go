@@ -64,8 +64,9 @@ type options struct {
 
 	encryptionConfig string
 
-	keysDir       string
-	kubeconfigOut string
+	keysDir        string
+	keysPassphrase string
+	kubeconfigOut  string
 
 	authentication standalone.Authentication
 	oidcRequired   []string // as in the flag
@@ -149,6 +150,7 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.withoutHooks, "without-hooks", "", "`names` of hooks into the Kubernetes libraries to do without, or all: to find out whose fault something is; docs/upstream.md lists them")
 			fs.Lookup("without-hooks").Hidden = true
 			fs.StringVar(&o.encryptionConfig, "encryption-provider-config", "", "`file` with an EncryptionConfiguration of apiserver.config.k8s.io/v1: how Secrets and other resources of the core group are stored; read again when it changes (default encryption.yaml in --keys-dir, which is made with a key for Secrets)")
+			fs.StringVar(&o.keysPassphrase, "keys-passphrase-file", "", "`file` with a passphrase: share the keys with the other servers on the database through it, encrypted; all of them need the same passphrase (default each server has its --keys-dir, which servers on one database must share or copy)")
 			fs.StringVar(&o.keysDir, "keys-dir", "", "`folder` for the server's certificates, keys and admin token (default the database's name with .keys added)")
 		}),
 		group("Users from outside", o.addAuthenticationFlags),
@@ -275,6 +277,7 @@ func (o *options) checkFlags() error {
 	if o.verbosity < 0 || o.verbosity > 10 {
 		fault("v", o.verbosity, "use 0 to 10")
 	}
+	errs = append(errs, o.validateSharedKeys())
 	urls, err := o.modelURLs.policy()
 	errs = append(errs, err)
 	o.modelURLs.urls = urls

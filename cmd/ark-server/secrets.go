@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -18,8 +19,11 @@ again by the servers that run, within seconds, or by the next start. Earlier key
 
   ark-server secrets rotate-key
 
-Servers on one database must have the same file: let them share the folder. The new key is added first and used
-after --settle, so that all of them know it by then.`
+Servers on one database must have the same keys: let them share the folder, or share the keys through the database
+(--keys-passphrase-file). The new key is added first and used after --settle, so that all of them know it by then.
+
+A server does not start on a database server where others have used a key that it does not have. forget-key is for
+a key that is lost: it lets servers with another one start, if there are no Secrets. Stop all servers before.`
 
 func newSecretsCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -28,10 +32,10 @@ func newSecretsCommand() *cobra.Command {
 		Long:  aboutSecrets,
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say what to do: secrets rotate-key (ark-server secrets --help)")}
+			return usageError{errors.New("say what to do: secrets rotate-key or secrets forget-key (ark-server secrets --help)")}
 		},
 	}
-	withFlags(cmd).AddCommand(newRotateKeyCommand())
+	withFlags(cmd).AddCommand(newRotateKeyCommand(), newForgetKeyCommand())
 	return cmd
 }
 
@@ -56,30 +60,70 @@ func newRotateKeyCommand() *cobra.Command {
 			if o.encryptionConfig != "" {
 				return usageError{fmt.Errorf("--encryption-provider-config=%s: that file is yours: add a key there as the second of its provider, wait until every server has read it, and make it the first", o.encryptionConfig)}
 			}
-			file := o.encryptionFile()
-			name, err := encryption.Rotate(file, time.Now(), func() error {
+			wait := func(ctx context.Context) error {
 				select {
-				case <-cmd.Context().Done():
-					return cmd.Context().Err()
+				case <-ctx.Done():
+					return ctx.Err()
 				case <-time.After(settle):
 					return nil
 				}
-			})
-			if err != nil {
+			}
+			var name string
+			rotate := func(file string, settle func() error) (err error) {
+				name, err = encryption.Rotate(file, time.Now(), settle)
+				return err
+			}
+			if o.keysPassphrase != "" {
+				if err := o.rotateShared(cmd, rotate, wait); err != nil {
+					return err
+				}
+				_, err := fmt.Fprintf(cmd.OutOrStdout(), "Secrets are stored with %s from now on; the servers write it to their %s: copy that to your backup\n", name, encryption.FileName)
+				return err
+			}
+			file := o.encryptionFile()
+			if err := rotate(file, func() error { return wait(cmd.Context()) }); err != nil {
 				return fmt.Errorf("%s: %w", file, err)
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: Secrets are stored with %s from now on; copy the file to your backup\n", file, name)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: Secrets are stored with %s from now on; copy the file to your backup\n", file, name)
 			return err
 		},
-	}, flags, o.locationFlags())
+	}, append([]flagGroup{flags}, o.serverFlags()...)...)
 }
+
+func newForgetKeyCommand() *cobra.Command {
+	o := newOptions()
+	return withFlags(&cobra.Command{
+		Use:   "forget-key",
+		Short: "Let servers with another key start on a database without Secrets",
+		Long:  aboutSecrets,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			client, err := o.openForKeys(cmd)
+			if err != nil {
+				return err
+			}
+			defer closing(&err, client.Close)
+			if err := encryption.Ensure(o.encryptionFile(), time.Now()); err != nil {
+				return err
+			}
+			if err := encryption.Forget(cmd.Context(), o.encryptionFile(), client.KV); err != nil {
+				return fmt.Errorf("%s: %w", o.encryptionFile(), err)
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "the next server that starts decides with which key Secrets are stored; give all servers the keys of this one, %s\n", o.keys())
+			return err
+		},
+	}, o.serverFlags()...)
+}
+
+// encryptionFileIn is the server's own file with the keys of Secrets, in a folder.
+func encryptionFileIn(dir string) string { return filepath.Join(dir, encryption.FileName) }
 
 // encryptionFile is the file with the keys of Secrets.
 func (o *options) encryptionFile() string {
 	if o.encryptionConfig != "" {
 		return o.encryptionConfig
 	}
-	return filepath.Join(o.keys(), encryption.FileName)
+	return encryptionFileIn(o.keys())
 }
 
 // keyFlags are those that say where the keys of Secrets are.

@@ -75,7 +75,7 @@ func (o *options) server(logs *logging) server.Options {
 // standalone returns what the flags say of a standalone server.
 func (o *options) standalone() server.Standalone {
 	return server.Standalone{
-		Names: o.tlsSANs, KeysDir: o.keys(), Kubeconfig: o.kubeconfig(), Name: o.serverName(),
+		Names: o.tlsSANs, KeysDir: o.keys(), PassphraseFile: o.keysPassphrase, Kubeconfig: o.kubeconfig(), Name: o.serverName(),
 		CertFile: o.cluster.server.CertFile, KeyFile: o.cluster.server.KeyFile,
 		Admission:      standalone.Admission{ConfigFile: o.cluster.server.AdmissionConfigFile, Disabled: o.cluster.server.DisabledAdmission},
 		Authentication: o.authentication, Audit: o.audit, EncryptionFile: o.encryptionConfig,

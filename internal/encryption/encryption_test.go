@@ -224,11 +224,30 @@ func TestMissingKey(t *testing.T) {
 	if err := open(t, file, d).Prepare(t.Context(), nothing); err != nil {
 		t.Error(err)
 	}
-	// Without a Secret, nothing is lost with the key.
+	if err := Forget(t.Context(), other, d); err == nil {
+		t.Error("the key of Secrets was forgotten")
+	}
+	// Without a Secret, nothing is lost with the key, unless another server stores one later.
 	for _, name := range []string{"one", "damaged"} {
 		if _, err := d.Delete(t.Context(), "/registry/secrets/default/"+name); err != nil {
 			t.Fatal(err)
 		}
+	}
+	shared := open(t, other, d)
+	shared.Shared = true
+	checked := d.get(t, CheckKey)
+	missing("another server", shared.Prepare(t.Context(), nothing), "the servers on this database", other)
+	if d.get(t, CheckKey) != checked {
+		t.Error("what says which key is used was replaced")
+	}
+	if err := Forget(t.Context(), other, d); err != nil {
+		t.Error(err)
+	}
+	if err := shared.Prepare(t.Context(), nothing); err != nil {
+		t.Error(err)
+	}
+	if err := open(t, file, d).Prepare(t.Context(), nothing); err != nil {
+		t.Errorf("a server alone: %v", err)
 	}
 	if err := open(t, other, d).Prepare(t.Context(), nothing); err != nil {
 		t.Error(err)

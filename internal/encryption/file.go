@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"time"
@@ -41,13 +42,23 @@ func Ensure(path string, now time.Time) error {
 	if err := privatefile.MakeFolder(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("make the folder for the server's keys: %w", err)
 	}
-	return write(path, &apiserverv1.EncryptionConfiguration{Resources: []apiserverv1.ResourceConfiguration{{
+	text, err := encode(&apiserverv1.EncryptionConfiguration{Resources: []apiserverv1.ResourceConfiguration{{
 		Resources: []string{secrets.String()},
 		Providers: []apiserverv1.ProviderConfiguration{
 			{Secretbox: &apiserverv1.SecretboxConfiguration{Keys: []apiserverv1.Key{newKey(now)}}},
 			{Identity: &apiserverv1.IdentityConfiguration{}},
 		},
 	}}})
+	if err != nil {
+		return err
+	}
+	if content != nil {
+		return privatefile.Write(path, text)
+	}
+	if err := privatefile.Create(path, text); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil // another server that shares the folder was faster
 }
 
 func newKey(now time.Time) apiserverv1.Key {
@@ -60,12 +71,20 @@ func newKey(now time.Time) apiserverv1.Key {
 }
 
 func write(path string, config *apiserverv1.EncryptionConfiguration) error {
+	text, err := encode(config)
+	if err != nil {
+		return err
+	}
+	return privatefile.Write(path, text)
+}
+
+func encode(config *apiserverv1.EncryptionConfiguration) ([]byte, error) {
 	config.TypeMeta = metav1.TypeMeta{APIVersion: apiserverv1.SchemeGroupVersion.String(), Kind: "EncryptionConfiguration"}
 	text, err := yaml.Marshal(config)
 	if err != nil {
-		return fmt.Errorf("encode the keys of Secrets: %w", err)
+		return nil, fmt.Errorf("encode the keys of Secrets: %w", err)
 	}
-	return privatefile.Write(path, append([]byte(header), text...))
+	return append([]byte(header), text...), nil
 }
 
 // ErrNotMade is Rotate's answer for a file that Ensure has not made.

@@ -17,8 +17,17 @@ const Poll = 5 * time.Second
 // file that cannot be used is logged, and the one before stays.
 func (p *Provider) Follow(ctx context.Context) {
 	log := klog.FromContext(ctx)
-	refused, rewritten, told := "", true, false
+	refused, rewritten, told, stale := "", true, false, ""
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
+		if p.Refresh != nil {
+			switch err := p.Refresh(ctx); {
+			case err == nil:
+				stale = ""
+			case ctx.Err() == nil && err.Error() != stale:
+				stale = err.Error()
+				log.Error(err, "The keys that the servers share cannot be read; those that this server has stay")
+			}
+		}
 		hash, err := encryptionconfig.GetEncryptionConfigHash(p.file)
 		if err == nil && hash != p.loaded.EncryptionFileContentHash && hash != refused {
 			err = p.reload(ctx)

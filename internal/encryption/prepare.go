@@ -19,7 +19,7 @@ import (
 
 const (
 	// checkKey holds a known text in the form of a Secret: of what was encrypted last. Where there is no Secret, a server with
-	// another key replaces it.
+	// another key replaces it, unless other servers use the storage.
 	checkKey  = "/ark-server/encryption/check"
 	checkText = "ark-server"
 	// scrubKey says that plain values may lie in rows that were replaced, and in free pages.
@@ -40,6 +40,8 @@ type KeyError struct {
 	Example string
 	// Absent says that there is no such file.
 	Absent bool
+	// Shared says that other servers use the storage, and that no Secret is there which has the key.
+	Shared bool
 }
 
 func (e *KeyError) Error() string {
@@ -48,6 +50,9 @@ func (e *KeyError) Error() string {
 	}
 	if e.Key == "" {
 		return fmt.Sprintf("%d values such as %s are not encrypted, and %s does not allow that: add identity: {} there as the last provider, and they are encrypted at the next start", e.Values, e.Example, e.File)
+	}
+	if e.Shared {
+		return fmt.Sprintf("the servers on this database encrypt Secrets with the key %q, which is not in %s: give all of them the same keys; put back the %s that was used with this database, or add its key", e.Key, e.File, FileName)
 	}
 	return fmt.Sprintf("what is stored (such as %s) is encrypted with the key %q, which is not in %s: put back the %s that was used with this database, or add its key", e.Example, e.Key, e.File, FileName)
 }
@@ -73,6 +78,11 @@ func (p *Provider) Prepare(ctx context.Context, scrub func(context.Context) erro
 	if err != nil {
 		return err
 	}
+	if p.Shared {
+		if err := p.checkShared(ctx); err != nil {
+			return err
+		}
+	}
 	due := found.scrub
 	if found.plain > 0 && !due {
 		if err := p.noteScrub(ctx); err != nil {
@@ -82,6 +92,12 @@ func (p *Provider) Prepare(ctx context.Context, scrub func(context.Context) erro
 	}
 	if err := p.rewrite(ctx); err != nil {
 		return err
+	}
+	if p.Shared {
+		// Another server may have been the first to store something.
+		if err := p.checkShared(ctx); err != nil {
+			return err
+		}
 	}
 	if !due {
 		return nil
@@ -252,6 +268,32 @@ func (p *Provider) Decrypt(ctx context.Context, resource, key string, stored []b
 // Encrypt is the reverse of Decrypt.
 func (p *Provider) Encrypt(ctx context.Context, resource, key string, plain []byte) ([]byte, error) {
 	return p.TransformerForResource(schema.GroupResource{Resource: resource}).TransformToStorage(ctx, plain, value.DefaultContext(key))
+}
+
+// checkShared returns a KeyError if other servers encrypt with a key that this one does not have.
+func (p *Provider) checkShared(ctx context.Context) error {
+	err := checkWith(ctx, p.kv, p.file, p.transformers)
+	var missing *KeyError
+	if errors.As(err, &missing) {
+		missing.Shared = true
+	}
+	return err
+}
+
+// Forget removes what says which key was used last, so that a server with another key can start. The error is a KeyError
+// if there are Secrets that the keys of the file cannot decrypt: with them something would be lost.
+func Forget(ctx context.Context, file string, kv clientv3.KV) error {
+	p, err := Open(ctx, file, kv)
+	if err != nil {
+		return err
+	}
+	if _, err := p.scan(ctx); err != nil {
+		return err
+	}
+	if _, err := kv.Txn(ctx).Then(clientv3.OpDelete(checkKey)).Commit(); err != nil {
+		return fmt.Errorf("forget the key of Secrets: %w", err)
+	}
+	return nil
 }
 
 func checkWith(ctx context.Context, kv clientv3.KV, file string, with value.ResourceTransformers) error {

@@ -21,6 +21,11 @@ var secrets = schema.GroupResource{Resource: "secrets"}
 
 // Provider encrypts and decrypts values as a file says. It is safe for concurrent use.
 type Provider struct {
+	// Shared says that other servers use the storage, and must have the same keys.
+	Shared bool
+	// Refresh, if not nil, is called by Follow before it looks at the file, and may change it.
+	Refresh func(context.Context) error
+
 	file string
 	kv   clientv3.KV
 

@@ -4,6 +4,7 @@
 // # Writing
 //
 //	Write(path, content)        replaces a small file
+//	Create(path, content)       writes a small file where there is none
 //	New(path), Link or Replace  a file that is written piece by piece
 //	MakeFolder(path)            a folder for its owner only
 //

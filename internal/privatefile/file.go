@@ -178,6 +178,23 @@ func withoutName(err error) error {
 // Write replaces a file in one step with a private one.
 func Write(path string, content []byte) error { return WriteMode(path, content, fileMode) }
 
+// Create writes a private file where there is none: the error is fs.ErrExist if there is one, of another process that was
+// faster too. A reader sees all of it or nothing.
+func Create(path string, content []byte) (err error) {
+	f, err := New(path)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, withoutName(err))
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := f.File.Write(content); err != nil {
+		return fmt.Errorf("write %s: %w", path, withoutName(err))
+	}
+	if err := f.Link(); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
 // WriteMode is Write for a file that is to have another mode in the end, such as a
 // certificate that all may read.
 func WriteMode(path string, content []byte, mode fs.FileMode) (err error) {

@@ -12,10 +12,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/encryption"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/sharedkeys"
 )
 
 // openEncryption makes the storage ready for a server that encrypts. It ends with the storage.
-func (m Standalone) openEncryption(ctx context.Context, data *data) (*encryption.Provider, error) {
+func (m Standalone) openEncryption(ctx context.Context, data *data, shared bool, keys *sharedkeys.Keys) (*encryption.Provider, error) {
 	file := m.EncryptionFile
 	if file == "" {
 		file = filepath.Join(m.KeysDir, encryption.FileName)
@@ -28,6 +29,10 @@ func (m Standalone) openEncryption(ctx context.Context, data *data) (*encryption
 	provider, err := encryption.Open(running, file, data.kv)
 	if err != nil {
 		return nil, about(SettingEncryption, err)
+	}
+	provider.Shared = shared
+	if keys != nil {
+		provider.Refresh = func(ctx context.Context) error { return keys.Refresh(ctx, encryption.FileName) }
 	}
 	err = provider.Prepare(ctx, data.scrub)
 	var remains *encryption.ScrubError

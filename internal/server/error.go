@@ -25,6 +25,8 @@ const (
 	SettingPeers
 	// SettingCluster is Aggregated.Kubeconfig.
 	SettingCluster
+	// SettingSharedKeys is Standalone.PassphraseFile, also where it is missing.
+	SettingSharedKeys
 	// SettingEncryption is Standalone.EncryptionFile, or the file in Standalone.KeysDir.
 	SettingEncryption
 	// SettingMode is Options.Mode as a whole: the error is one of package standalone or aggregated.

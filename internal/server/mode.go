@@ -39,6 +39,8 @@ type Standalone struct {
 	CertFile, KeyFile   string
 	Authentication      standalone.Authentication
 	Audit               *genericoptions.AuditOptions
+	// PassphraseFile holds the passphrase with which the keys are shared through the storage; "" where they are not.
+	PassphraseFile string
 	// EncryptionFile is an EncryptionConfiguration, or "" for the server's own in KeysDir.
 	EncryptionFile string
 }
@@ -53,7 +55,11 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		tokens = token.New(data.side, time.Now)
 		s.Users = tokens.Users
 	}
-	secrets, err := m.openEncryption(ctx, data)
+	keys, err := m.shareKeys(ctx, data.kv)
+	if err != nil {
+		return nil, about(SettingSharedKeys, err)
+	}
+	secrets, err := m.openEncryption(ctx, data, o.Storage.Shared(), keys)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +71,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		Kubeconfig: m.Kubeconfig,
 		Name:       m.Name,
 		Admission:  m.Admission,
-		Shared:     o.Storage.Kind != SQLite,
+		Shared:     o.Storage.Shared(),
 
 		CertFile: m.CertFile, KeyFile: m.KeyFile,
 		Tokens: tokens, Authentication: m.Authentication, Audit: m.Audit, Encryption: secrets,

@@ -117,6 +117,9 @@ type EndpointOptions struct {
 	CertFile, KeyFile, ClientCAFile string
 }
 
+// Shared reports whether other servers may use the same storage.
+func (o StorageOptions) Shared() bool { return o.Kind != SQLite }
+
 // Summary names the storage in words, for people.
 func (o StorageOptions) Summary() string {
 	switch {

@@ -3,8 +3,6 @@ package standalone
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,7 +12,10 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"slices"
 	"time"
+
+	"k8s.io/client-go/util/keyutil"
 
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
@@ -49,8 +50,14 @@ func openAuthority(certPath, keyPath string, now time.Time) (authority, error) {
 		return authority{}, fmt.Errorf("read the certificate authority's key: %w", err)
 	}
 	if certPEM == nil {
-		// The key is written first, so one alone is from a start cut short.
-		return newAuthority(certPath, keyPath, now)
+		// The key is written first, so one alone is from a start cut short, or of a server that is starting, too.
+		if keyPEM, err = readOrMake(keyPath, keyutil.MakeEllipticPrivateKeyPEM); err != nil {
+			return authority{}, fmt.Errorf("make the certificate authority's key: %w", err)
+		}
+		certPEM, err = readOrMake(certPath, func() ([]byte, error) { return newAuthority(keyPEM, now) })
+		if err != nil {
+			return authority{}, fmt.Errorf("make the certificate authority with the key in %s: %w", keyPath, err)
+		}
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
@@ -66,38 +73,63 @@ func openAuthority(certPath, keyPath string, now time.Time) (authority, error) {
 	return authority{certPEM: certPEM, cert: pair.Leaf, key: key}, nil
 }
 
-func newAuthority(certPath, keyPath string, now time.Time) (authority, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// newAuthority returns the certificate of an authority with a key.
+func newAuthority(keyPEM []byte, now time.Time) ([]byte, error) {
+	key, err := parseKey(keyPEM)
 	if err != nil {
-		return authority{}, fmt.Errorf("make the certificate authority's key: %w", err)
+		return nil, err
 	}
 	template, err := newTemplate("ark-server authority", now, authorityLife)
 	if err != nil {
-		return authority{}, err
+		return nil, err
 	}
 	template.IsCA = true
 	template.BasicConstraintsValid = true
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature
-	a := authority{cert: template, key: key}
-	if a.certPEM, err = a.sign(template, key.Public()); err != nil {
-		return authority{}, err
-	}
-	if a.cert, err = parseCertificate(a.certPEM); err != nil {
-		return authority{}, err
-	}
-	return a, writePair(certPath, a.certPEM, keyPath, key)
+	return authority{cert: template, key: key}.sign(template, key.Public())
 }
 
-// ensureServing makes a serving certificate unless the one at hand is good: from
-// this authority, for these names, and not about to expire.
-func (a authority) ensureServing(certPath, keyPath string, names []string, now time.Time) error {
-	good, err := a.servingIsGood(certPath, keyPath, names, now)
-	if good || err != nil {
-		return err
+func parseKey(keyPEM []byte) (crypto.Signer, error) {
+	parsed, err := keyutil.ParsePrivateKeyPEM(keyPEM)
+	if err != nil {
+		return nil, err
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	key, ok := parsed.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("the key cannot sign")
+	}
+	return key, nil
+}
+
+// ensureServing makes a serving certificate unless the one at hand is good: from this authority, for these names, and not
+// about to expire. The new one has the names of one that is good but for its names: it is another server's, that shares the
+// folder. The key stays, so that whoever reads both files meanwhile has a pair.
+func (a authority) ensureServing(certPath, keyPath string, names []string, now time.Time) error {
+	keyPEM, err := readOrMake(keyPath, keyutil.MakeEllipticPrivateKeyPEM)
 	if err != nil {
 		return fmt.Errorf("make the serving key: %w", err)
+	}
+	key, err := parseKey(keyPEM)
+	if err != nil {
+		if keyPEM, err = keyutil.MakeEllipticPrivateKeyPEM(); err != nil {
+			return fmt.Errorf("make the serving key: %w", err)
+		}
+		if key, err = parseKey(keyPEM); err != nil {
+			return fmt.Errorf("make the serving key: %w", err)
+		}
+		if err := privatefile.Write(keyPath, keyPEM); err != nil {
+			return err
+		}
+	}
+	there, err := a.readServing(certPath, keyPEM, now)
+	if err != nil {
+		return err
+	}
+	if there != nil {
+		missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return there.VerifyHostname(name) == nil })
+		if len(missing) == 0 {
+			return nil
+		}
 	}
 	template, err := newTemplate("ark-server", now, servingLife)
 	if err != nil {
@@ -105,7 +137,13 @@ func (a authority) ensureServing(certPath, keyPath string, names []string, now t
 	}
 	template.KeyUsage = x509.KeyUsageDigitalSignature
 	template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	if there != nil {
+		template.IPAddresses, template.DNSNames = there.IPAddresses, there.DNSNames
+	}
 	for _, name := range names {
+		if there != nil && there.VerifyHostname(name) == nil {
+			continue
+		}
 		if ip := net.ParseIP(name); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
 		} else {
@@ -116,34 +154,21 @@ func (a authority) ensureServing(certPath, keyPath string, names []string, now t
 	if err != nil {
 		return err
 	}
-	return writePair(certPath, certPEM, keyPath, key)
+	return privatefile.Write(certPath, certPEM)
 }
 
-// servingIsGood reports whether the pair can be served. Its error is about files that
-// somebody else may have put there.
-func (a authority) servingIsGood(certPath, keyPath string, names []string, now time.Time) (bool, error) {
+// readServing returns a certificate that can be served, for whatever names; nil for none. Its error is about a file that somebody else
+// may have put there.
+func (a authority) readServing(certPath string, keyPEM []byte, now time.Time) (*x509.Certificate, error) {
 	certPEM, err := privatefile.Read(certPath)
 	if err != nil {
-		return false, err
-	}
-	keyPEM, err := privatefile.Read(keyPath)
-	if err != nil {
-		return false, err
+		return nil, err
 	}
 	pair, err := tls.X509KeyPair(certPEM, keyPEM)
-	if err != nil {
-		return false, nil
+	if err != nil || now.Add(renewBefore).After(pair.Leaf.NotAfter) || pair.Leaf.CheckSignatureFrom(a.cert) != nil {
+		return nil, nil
 	}
-	leaf := pair.Leaf
-	if now.Add(renewBefore).After(leaf.NotAfter) || leaf.CheckSignatureFrom(a.cert) != nil {
-		return false, nil
-	}
-	for _, name := range names {
-		if leaf.VerifyHostname(name) != nil {
-			return false, nil
-		}
-	}
-	return true, nil
+	return pair.Leaf, nil
 }
 
 // sign returns the certificate for a key as PEM.
@@ -178,17 +203,4 @@ func parseCertificate(certPEM []byte) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("parse a certificate: %w", err)
 	}
 	return cert, nil
-}
-
-// writePair writes the key first: without its certificate it is of no use, and
-// a new pair is made at the next start.
-func writePair(certPath string, certPEM []byte, keyPath string, key *ecdsa.PrivateKey) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return fmt.Errorf("encode the key for %s: %w", keyPath, err)
-	}
-	if err := privatefile.Write(keyPath, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
-		return err
-	}
-	return privatefile.Write(certPath, certPEM)
 }

@@ -11,6 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/informers"
@@ -28,8 +29,9 @@ const (
 	namespaceResync  = informerResync
 	accountWorkers   = 1
 	roleWorkers      = 2
-	renewInterval    = 12 * time.Hour
-	discoveryPoll    = 200 * time.Millisecond
+	// renewInterval is short: another server that shares the folder may have replaced the certificate.
+	renewInterval = time.Minute
+	discoveryPoll = 200 * time.Millisecond
 )
 
 // controllers are upstream's, which carry out what the API promises beyond single objects: the end of namespaces, cascades of
@@ -42,13 +44,14 @@ type controllers struct {
 	identity string
 }
 
-// serverIdentity names the server that listens at an address, the same after a restart.
+// serverIdentity names this process, by its host and the address that it listens on for people to read. Other servers may
+// have the same of both, in containers of one name.
 func serverIdentity(listen *net.TCPAddr) string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
-	return host + "_" + listen.String()
+	return host + "_" + listen.String() + "_" + string(uuid.NewUUID())
 }
 
 // keep runs all until the context ends, where servers share a storage whenever this one holds the lease. The server must be ready.

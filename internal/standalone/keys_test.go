@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/tools/clientcmd"
 )
 
@@ -80,6 +82,45 @@ func TestKeysAreKept(t *testing.T) {
 				t.Errorf("clients would refuse the certificate: %v", err)
 			}
 		})
+	}
+}
+
+// Servers that share a folder and start at once have the same keys, and a serving certificate that is good for all of them.
+func TestServersShareAFolder(t *testing.T) {
+	dir, now := filepath.Join(t.TempDir(), "keys"), time.Now()
+	names := []string{"a.example.com", "b.example.com", "192.0.2.7"}
+	servers := make([]*Keys, len(names))
+	var starting errgroup.Group
+	for i, name := range names {
+		starting.Go(func() (err error) {
+			servers[i], err = OpenKeys(dir, []string{"localhost", name}, func() time.Time { return now })
+			return err
+		})
+	}
+	if err := starting.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for range servers { // as each of them does from time to time
+		for _, k := range servers {
+			if err := k.Renew(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	cert := readCertificate(t, servers[0].ServingCert())
+	for i, k := range servers {
+		if k.Token() != servers[0].Token() || string(k.CA()) != string(servers[0].CA()) || string(k.serviceAccounts) != string(servers[0].serviceAccounts) {
+			t.Errorf("server %d has other keys", i)
+		}
+		if err := cert.VerifyHostname(names[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := tls.LoadX509KeyPair(servers[0].ServingCert(), servers[0].ServingKey()); err != nil {
+		t.Error(err)
+	}
+	if err := servers[0].Renew(); err != nil || !readCertificate(t, servers[0].ServingCert()).Equal(cert) {
+		t.Errorf("the certificate was replaced once more: %v", err)
 	}
 }
 

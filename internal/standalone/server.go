@@ -82,6 +82,8 @@ type Server struct {
 	encryption *encryption.Provider
 	follow     func(context.Context) // changes of the authentication configuration
 	background sync.WaitGroup
+	// upkeep ends the controllers, before the server stops.
+	upkeep upkeepEnd
 }
 
 // New assembles a server on a backend, and writes its keys and kubeconfig. The
@@ -204,6 +206,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	}
 	upkeep := controllers{config: config.Generic.LoopbackClientConfig, client: client, stored: stored}
 	if o.Shared {
+		s.upkeep.patience = giveBackWithin
 		upkeep.identity = serverIdentity(listen)
 	}
 	return s, s.addHooks(client, config.Informers, upkeep)
@@ -234,6 +237,8 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 		}),
 		s.Generic.AddPostStartHook("ark-controllers", func(hook genericapiserver.PostStartHookContext) error {
 			s.background.Go(func() {
+				hook, ended := s.upkeep.begin(hook)
+				defer ended()
 				// Earlier the garbage collector would find watch caches that are still being filled, and try again only after seconds.
 				if s.WaitReady(hook) == nil {
 					upkeep.keep(hook)
@@ -253,7 +258,13 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 // for everything it has started.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.background.Wait()
-	return s.server.Run(ctx)
+	serving, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	defer context.AfterFunc(ctx, func() {
+		s.upkeep.end()
+		stop(context.Cause(ctx))
+	})()
+	return s.server.Run(serving)
 }
 
 // WaitReady returns nil once the server is ready, or the context's error.

@@ -6,8 +6,6 @@ import (
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/client-go/util/keyutil"
 	"k8s.io/kubernetes/pkg/serviceaccount"
-
-	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
 // serviceAccountIssuer is the issuer and the audience of service accounts' tokens. It is the same for all servers: a
@@ -48,15 +46,9 @@ func newServiceAccountTokens(keys *Keys) (*serviceAccountTokens, error) {
 // openServiceAccountKey reads the PEM file of the key that signs the tokens of service accounts, and makes it where
 // there is none. Further keys after the first one only verify.
 func openServiceAccountKey(path string) ([]byte, error) {
-	content, err := privatefile.Read(path)
+	content, err := readOrMake(path, keyutil.MakeEllipticPrivateKeyPEM)
 	if err != nil {
-		return nil, fmt.Errorf("read the service accounts' key: %w", err)
+		return nil, fmt.Errorf("read or make the service accounts' key: %w", err)
 	}
-	if len(content) > 0 {
-		return content, nil
-	}
-	if content, err = keyutil.MakeEllipticPrivateKeyPEM(); err != nil {
-		return nil, fmt.Errorf("make the service accounts' key: %w", err)
-	}
-	return content, privatefile.Write(path, content)
+	return content, nil
 }
