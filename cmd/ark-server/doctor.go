@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,8 +49,12 @@ func (e *examination) ok(name, format string, args ...any) {
 	e.items = append(e.items, diagnosis{Name: name, OK: true, Message: fmt.Sprintf(format, args...)})
 }
 
+// bad adds a fault, once: what is wrong with a folder is so for each file that is to be in it.
 func (e *examination) bad(name, fix, format string, args ...any) {
-	e.items = append(e.items, diagnosis{Name: name, Message: fmt.Sprintf(format, args...), Fix: fix})
+	fault := diagnosis{Name: name, Message: fmt.Sprintf(format, args...), Fix: fix}
+	if !slices.Contains(e.items, fault) {
+		e.items = append(e.items, fault)
+	}
 }
 
 func newDoctorCommand() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -45,8 +46,8 @@ func (e *examination) certificates() {
 	for _, c := range all {
 		ends, begins, err := validity(c.path)
 		switch {
-		case errors.Is(err, fs.ErrNotExist) && c.what[0] != '-':
-			continue // the first start makes it
+		case errors.Is(err, fs.ErrNotExist):
+			continue // the first start makes it, or it is a flag's: the item files says that it is missing
 		case err != nil:
 			e.bad("certificates", c.fix, "%s in %s cannot be used: %v", c.what, c.path, err)
 		case e.now.After(ends):
@@ -79,6 +80,11 @@ func (e *examination) has(name string) bool {
 		}
 	}
 	return false
+}
+
+// faulty reports whether there is an item of a name that is not ok.
+func (e *examination) faulty(name string) bool {
+	return slices.ContainsFunc(e.items, func(item diagnosis) bool { return item.Name == name && !item.OK })
 }
 
 // validity returns when the first of the certificates in a PEM file ends, and when it begins.

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // ports looks whether the server can listen where it is to.
@@ -25,6 +27,10 @@ func (e *examination) ports() {
 			return
 		}
 		if flag == "secure-port" {
+			if errors.Is(err, syscall.EADDRNOTAVAIL) {
+				e.bad("ports", "name an address of this machine", "%v", e.withAddressFix(err))
+				return
+			}
 			err = e.withAddressFix(err)
 		}
 		e.bad("ports", "stop what listens there, or choose another address with --"+flag, "%v", err)

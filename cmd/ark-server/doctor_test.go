@@ -114,6 +114,27 @@ func TestDoctorOfTheSick(t *testing.T) {
 		}
 		wantFault(t, doctorSays(t, 1, flags...), "files", "mode 0644", "chmod 0600 "+filepath.Join(dir, "ark.db"))
 	})
+	t.Run("a folder for everybody", func(t *testing.T) {
+		dir, flags := started(t)
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		wantFault(t, doctorSays(t, 1, flags...), "files", dir+" can be written by every user", "chmod o-w "+dir)
+	})
+	t.Run("an address of another machine", func(t *testing.T) {
+		e := &examination{options: newOptions()}
+		e.bindAddress = "192.0.2.1"
+		e.ports() // alone: a server would be asked for there, and time would pass until it does not answer
+		wantFault(t, e.items, "ports", "--bind-address=192.0.2.1", "no such address", "name an address of this machine")
+	})
+	t.Run("a certificate that is missing", func(t *testing.T) {
+		items := doctorSays(t, 1, "--data-dir="+t.TempDir(), "--secure-port=0", quietLimits, "--tls-cert-file=none", "--tls-private-key-file=none")
+		for _, item := range items {
+			if !item.OK && item.Name != "files" && item.Name != "disk" {
+				t.Errorf("%+v", item)
+			}
+		}
+	})
 	t.Run("a file that is missing", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "tracing.yaml")
 		wantFault(t, doctorSays(t, 1, "--data-dir="+t.TempDir(), "--secure-port=0", quietLimits, "--tracing-config-file="+file), "files", "--tracing-config-file", file)
