@@ -1,0 +1,63 @@
+package sse
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	// WriteTimeout is how long a client may take for one write.
+	WriteTimeout = 30 * time.Second
+	// KeepAlive is how often something is sent on a stream without events. Some clients give up after hundreds of
+	// lines without data, so it is not more often.
+	KeepAlive = 15 * time.Second
+)
+
+// Writer writes events. One goroutine uses it.
+type Writer struct {
+	to      http.ResponseWriter
+	control *http.ResponseController
+	buffer  []byte
+}
+
+// Start sends the header of a stream.
+func Start(w http.ResponseWriter) (*Writer, error) {
+	header := w.Header()
+	header.Set("Content-Type", "text/event-stream; charset=utf-8")
+	header.Set("Cache-Control", "no-cache")
+	header.Set("X-Accel-Buffering", "no")
+	w.WriteHeader(http.StatusOK)
+	s := &Writer{to: w, control: http.NewResponseController(w)}
+	return s, s.flush()
+}
+
+// Data sends an event. The data is one line, as JSON without indents is.
+func (s *Writer) Data(data []byte) error {
+	s.buffer = append(append(append(s.buffer[:0], "data: "...), data...), "\n\n"...)
+	return s.send()
+}
+
+// Done sends the event that ends a stream.
+func (s *Writer) Done() error { return s.Data([]byte("[DONE]")) }
+
+// Ping sends a comment.
+func (s *Writer) Ping() error {
+	s.buffer = append(s.buffer[:0], ": ping\n\n"...)
+	return s.send()
+}
+
+func (s *Writer) send() error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(WriteTimeout)) // a writer without deadlines is in memory
+	if _, err := s.to.Write(s.buffer); err != nil {
+		return fmt.Errorf("write an event: %w", err)
+	}
+	return s.flush()
+}
+
+func (s *Writer) flush() error {
+	if err := s.control.Flush(); err != nil {
+		return fmt.Errorf("flush an event: %w", err)
+	}
+	return nil
+}
