@@ -28,6 +28,8 @@ type Options struct {
 	Events bool
 	// Sink takes what Queries say while they run; nil for nobody.
 	Sink Sink
+	// Requests has what clients have sent beside what their Queries hold; nil for nothing.
+	Requests Requests
 	// Statuses has the engine keep the statuses of Models, Agents and Tools, too.
 	Statuses bool
 }

@@ -108,6 +108,9 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	say := e.speak(*q)
 	defer func() { say.end(*q, over) }()
 	x.Say = say.chunk()
+	if buildErr == nil {
+		x.Asked, buildErr = e.asked(running, *q)
+	}
 	if isCanceled(*q) {
 		return e.finish(ctx, r, q, outcome{err: errCanceled})
 	}

@@ -44,6 +44,9 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 	if err != nil {
 		return provider.Response{}, fmt.Errorf("model %s: %w", key, err)
 	}
+	if m.run.Asked != nil {
+		request.Parameters = m.run.Asked.Parameters
+	}
 	request.Headers = map[string]string{}
 	for name, value := range headers {
 		request.Headers[name] = value.Text
@@ -57,9 +60,14 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 	return answer, nil
 }
 
-// askModel asks a model that is the query's target: no prompt, no tools, no schema.
+// askModel asks a model that is the query's target: no prompt, no schema, and no tools but those
+// of the client, which calls them itself.
 func (r *Run) askModel(ctx context.Context, m *model, input provider.Message) (turn, error) {
-	answer, err := m.complete(ctx, "", provider.Request{Messages: conversation("", false, r.History, nil, input)})
+	request := provider.Request{Messages: conversation("", false, r.History, nil, input)}
+	if r.Asked != nil {
+		request.Tools = r.Asked.Tools
+	}
+	answer, err := m.complete(ctx, "", request)
 	if err != nil {
 		return turn{}, err
 	}

@@ -2,9 +2,11 @@ package execution
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -40,6 +42,8 @@ type Run struct {
 	Objects objects.Reader
 	// History is the conversation so far.
 	History []provider.Message
+	// Asked is what a client has sent beside the query; nil for nothing.
+	Asked *Asked
 	// Emit notes that an operation has begun or ended; nil for nobody who wants to know.
 	Emit func(operation, outcome string, data map[string]string)
 	// Say takes what models say, as they say it; nil for nobody.
@@ -52,6 +56,16 @@ type Run struct {
 	// is not for the readers.
 	team   string
 	silent int
+}
+
+// Asked is what a client has sent beside a query, whose input it takes the place of.
+type Asked struct {
+	// Messages are at least one. The last is what the target is asked, and the others follow the history.
+	Messages []provider.Message
+	// Tools are those of the client, which calls them itself; for a model only.
+	Tools []provider.Tool
+	// Parameters are those of each call of a model.
+	Parameters map[string]json.RawMessage
 }
 
 // Result is how an execution has ended.
@@ -181,7 +195,13 @@ func (t *Target) Execute(ctx context.Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	answer, err := t.ask(ctx, provider.Message{Role: provider.User, Content: input})
+	question := provider.Message{Role: provider.User, Content: input}
+	if asked := t.run.Asked; asked != nil && len(asked.Messages) > 0 {
+		last := len(asked.Messages) - 1
+		t.run.History = append(slices.Clone(t.run.History), asked.Messages[:last]...)
+		question = asked.Messages[last]
+	}
+	answer, err := t.ask(ctx, question)
 	return Result{Content: answer.content(), Messages: answer.messages, Usage: t.run.usage, Input: input}, err
 }
 

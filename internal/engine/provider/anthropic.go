@@ -76,6 +76,9 @@ func (m anthropic) Complete(ctx context.Context, r Request) (Response, error) {
 	system, messages := anthropicMessages(r.Messages)
 	request := map[string]any{"model": m.Name, "max_tokens": anthropicMaxTokens, "temperature": anthropicTemperature}
 	m.overlay(request, "messages", "system", "stream", "tools")
+	if err := anthropicParameters(request, r.Parameters); err != nil {
+		return Response{}, err
+	}
 	request["messages"], request["stream"] = messages, true
 	if system != "" {
 		request["system"] = []anthropicBlock{{Type: "text", Text: system, Cache: &anthropicCache{"ephemeral"}}}

@@ -29,6 +29,9 @@ func (m openAI) Complete(ctx context.Context, r Request) (Response, error) {
 	started := time.Now()
 	request := map[string]any{"model": m.Name, "temperature": 1.0, "n": 1}
 	m.overlay(request, openAIFixed...)
+	for name, value := range r.Parameters {
+		request[name] = value
+	}
 	request["messages"] = r.Messages
 	request["stream"] = true
 	request["stream_options"] = map[string]bool{"include_usage": true}
@@ -93,6 +96,7 @@ type wireToolFunction struct {
 	Name        string          `json:"name"`
 	Description string          `json:"description,omitempty"`
 	Parameters  json.RawMessage `json:"parameters,omitempty"`
+	Strict      *bool           `json:"strict,omitempty"`
 }
 
 func wireTools(tools []Tool) []wireTool {

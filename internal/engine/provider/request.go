@@ -13,6 +13,8 @@ type Tool struct {
 	Name        string
 	Description string
 	Parameters  json.RawMessage // a JSON schema of an object
+	// Strict has the arguments follow the schema, where the provider can do that.
+	Strict *bool
 }
 
 // Request is one call of a model.
@@ -24,6 +26,8 @@ type Request struct {
 	// Schema, if not nil, is the JSON schema that the answer has to follow, and SchemaName its name.
 	Schema     json.RawMessage
 	SchemaName string
+	// Parameters are what the client asks for, by OpenAI's names. They win over the model's properties.
+	Parameters map[string]json.RawMessage
 	// Headers are sent beside those of the model, and win over them.
 	Headers map[string]string
 	// Chunk takes the answer as it comes, in parts; nil for nobody.
