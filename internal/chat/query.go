@@ -1,0 +1,172 @@
+package chat
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/inprocess"
+)
+
+// Annotations of Queries that were made here.
+const (
+	// annotationStreaming asks Ark's engine for chunks.
+	annotationStreaming = "ark.mckinsey.com/streaming-enabled"
+	// AnnotationRequest names what is kept of the request beside the Query.
+	AnnotationRequest = "ark.mckinsey.com/chat-request"
+	// annotationHash is the SHA-256 of a request with an Idempotency-Key.
+	annotationHash = "ark.mckinsey.com/chat-request-hash"
+	// annotationMetadata is the metadata of the request.
+	annotationMetadata = "ark.mckinsey.com/chat-metadata"
+)
+
+// metadataKeys are those of the metadata that say how the Query is made.
+const (
+	metadataSession      = "sessionId"
+	metadataConversation = "conversationId"
+	metadataTimeout      = "timeout"
+	metadataAnnotations  = "queryAnnotations"
+	metadataStream       = "ark.stream"
+)
+
+// caller makes requests of the API as somebody.
+type caller struct{ client *http.Client }
+
+const maxAnswer = 64 << 20
+
+// call makes a request, and decodes the answer. An error of the API is a *Fault.
+func (c caller) call(ctx context.Context, method, path string, body, into any) error {
+	var reader io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("encode a request: %w", err)
+		}
+		reader = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, inprocess.Host+path, reader)
+	if err != nil {
+		return fmt.Errorf("make a request: %w", err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	request.Header.Set("Accept", "application/json")
+	response, err := c.client.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask the API: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }() // it was only read
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read the API's answer: %w", err)
+	}
+	if response.StatusCode >= http.StatusMultipleChoices {
+		var status metav1.Status
+		if json.Unmarshal(text, &status) != nil || status.Message == "" {
+			status.Message = http.StatusText(response.StatusCode)
+		}
+		status.Code = int32(response.StatusCode) //nolint:gosec // it has three digits
+		return faultOfStatus(status)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
+
+func resourcePath(namespace, resource, name string) string {
+	path := "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/" + namespace + "/" + resource
+	if name != "" {
+		path += "/" + name
+	}
+	return path
+}
+
+// newQuery is the Query of a request.
+func newQuery(r *request, to target, input string) (*v1alpha1.Query, *Fault) {
+	q := &v1alpha1.Query{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Query"},
+		ObjectMeta: metav1.ObjectMeta{Name: "chat-" + strings.ToLower(rand.Text()[:16]), Namespace: to.namespace, Annotations: map[string]string{}},
+	}
+	if err := q.Spec.Input.UnmarshalJSON(encode(input)); err != nil {
+		return nil, invalid("messages", codeValue, "the user's last message cannot be stored: %v", err)
+	}
+	q.Spec.Target = &v1alpha1.QueryTarget{Type: to.kind, Name: to.name}
+	if fault := applyMetadata(q, r.metadata); fault != nil {
+		return nil, fault
+	}
+	if r.stream {
+		q.Annotations[annotationStreaming] = "true"
+	}
+	return q, nil
+}
+
+// applyMetadata carries out what the metadata asks for, and keeps the rest of it.
+func applyMetadata(q *v1alpha1.Query, metadata map[string]string) *Fault {
+	kept := map[string]string{}
+	for name, value := range metadata {
+		switch name {
+		case metadataSession:
+			q.Spec.SessionID = text(value)
+		case metadataConversation:
+			q.Spec.ConversationID = text(value)
+		case metadataTimeout:
+			timeout := v1alpha1.Duration(value)
+			if d, err := timeout.Parse(); err != nil || d <= 0 {
+				return invalid("metadata.timeout", codeMetadata, "metadata.timeout is %q: use a duration such as 5m", value)
+			}
+			q.Spec.Timeout = &timeout
+		case metadataAnnotations:
+			var more map[string]string
+			if json.Unmarshal([]byte(value), &more) != nil {
+				return invalid("metadata.queryAnnotations", codeMetadata, "metadata.queryAnnotations is not the JSON of an object of texts")
+			}
+			for k, v := range more {
+				q.Annotations[k] = v
+			}
+		case metadataStream:
+		default:
+			kept[name] = value
+		}
+	}
+	delete(q.Annotations, AnnotationRequest)
+	delete(q.Annotations, annotationHash)
+	if len(kept) > 0 {
+		q.Annotations[annotationMetadata] = string(encode(kept))
+	}
+	return nil
+}
+
+// idempotent names a Query by the key of its request, so that the same request makes it once.
+func idempotent(q *v1alpha1.Query, user, key string, body []byte) {
+	name := sha256.Sum256([]byte(user + "\x00" + q.Namespace + "\x00" + key))
+	hash := sha256.Sum256(body)
+	q.Name = "chat-" + hex.EncodeToString(name[:12])
+	q.Annotations[annotationHash] = hex.EncodeToString(hash[:])
+}
+
+// cancelTimeout bounds how long the cancellation of a Query may take.
+const cancelTimeout = 10 * time.Second
+
+// cancel stops a Query whose client has gone.
+func (s *Server) cancel(ctx context.Context, q *v1alpha1.Query) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
+	defer stop()
+	patch := encode(map[string]any{"metadata": map[string]any{"uid": q.UID}, "spec": map[string]bool{"cancel": true}})
+	// One that is gone, or another one by now, has nothing to cancel; and nobody is left to be told of a failure.
+	_ = s.options.System.Ark(v1alpha1.SchemeGroupVersion).Patch(types.MergePatchType).Namespace(q.Namespace).Resource("queries").Name(q.Name).
+		Body([]byte(patch)).Do(ctx).Error()
+}

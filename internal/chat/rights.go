@@ -1,0 +1,21 @@
+package chat
+
+import (
+	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+// User is the name of the user whom the server's own requests are from: it follows the Queries that others have made,
+// cancels them, and lists what may be shown to those who have the right to see it.
+const User = "system:ark-chat"
+
+// Rules are what that user may do, in all namespaces.
+func Rules() []rbacv1.PolicyRule {
+	ark := v1alpha1.SchemeGroupVersion.Group
+	return []rbacv1.PolicyRule{
+		{APIGroups: []string{ark}, Resources: []string{"queries"}, Verbs: []string{"get", "watch", "patch"}},
+		{APIGroups: []string{ark}, Resources: []string{"agents", "teams", "models", "tools"}, Verbs: []string{"list"}},
+		{APIGroups: []string{ark}, Resources: []string{"memories"}, Verbs: []string{"get", "create"}},
+	}
+}

@@ -1,0 +1,242 @@
+package chat
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"k8s.io/apiserver/pkg/audit"
+	"k8s.io/apiserver/pkg/authentication/user"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/engine/objects"
+	"github.com/mckinsey/ark-server/internal/inprocess"
+	"github.com/mckinsey/ark-server/internal/stream"
+)
+
+// Prefixes begin the paths that are served here.
+var Prefixes = []string{"/v1/", "/openai/v1/"}
+
+// Owns reports whether a path is served here.
+func Owns(path string) bool {
+	return slices.ContainsFunc(Prefixes, func(p string) bool { return strings.HasPrefix(path, p) })
+}
+
+// LongRunning reports whether a request may take as long as a Query.
+func LongRunning(r *http.Request) bool {
+	return r.Method == http.MethodPost && Owns(r.URL.Path)
+}
+
+const (
+	// headerNamespace names the namespace of whom a request asks.
+	headerNamespace = "X-Ark-Namespace"
+	// headerDisconnect says what becomes of the Query of a client that goes: cancel or continue.
+	headerDisconnect = "X-Ark-On-Disconnect"
+	// headerKey makes a request that is sent again the same one.
+	headerKey = "Idempotency-Key"
+	// headerQuery names the Query in an answer.
+	headerQuery = "X-Ark-Query"
+	// defaultNamespace is that of requests that name none.
+	defaultNamespace = "default"
+)
+
+// Options are what a server works with.
+type Options struct {
+	// Transport makes clients that are the caller, and System is one of the server's own user.
+	Transport *inprocess.Transport
+	System    *objects.Client
+	Access    *access.Resolver
+	Broker    *stream.Broker
+	// Requests keeps what a Query cannot hold for the engine in this process; nil where another one answers.
+	Requests Requests
+	// Conversations keeps earlier messages for an engine outside; nil where it could not reach them.
+	Conversations Conversations
+	// MaxBody is the most bytes of a request.
+	MaxBody int64
+	Metrics *Metrics
+}
+
+// Requests keeps what clients have sent beside what their Queries hold.
+type Requests interface {
+	// Keep stores the messages, tools and parameters of a request whose Query is going to have this name, and returns
+	// what the Query's AnnotationRequest is to be.
+	Keep(ctx context.Context, namespace, query string, r Kept) (string, error)
+	// Forget deletes that.
+	Forget(ctx context.Context, namespace, query string) error
+}
+
+// Conversations are kept where an engine outside reads them.
+type Conversations interface {
+	// Begin stores messages as a new conversation, and returns its id and the Memory by which an engine finds it.
+	Begin(ctx context.Context, namespace, query string, messages [][]byte) (id, memory string, err error)
+}
+
+// Server is the handler of the API. It is safe for concurrent use.
+type Server struct {
+	options Options
+	system  caller
+	closing chan struct{}
+}
+
+// New returns a server.
+func New(o Options) (*Server, error) {
+	system, err := o.Transport.As(&user.DefaultInfo{Name: User})
+	if err != nil {
+		return nil, err
+	}
+	return &Server{options: o, system: caller{&http.Client{Transport: system}}, closing: make(chan struct{})}, nil
+}
+
+// Close says that the process stops: clients that lose their connections from now on have not gone. It is called once.
+func (s *Server) Close() { close(s.closing) }
+
+func (s *Server) stopping() bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if id := audit.GetAuditIDTruncated(r.Context()); id != "" {
+		w.Header().Set("X-Request-Id", id)
+	}
+	who, err := s.caller(r)
+	if err != nil {
+		faultOf(err).write(w)
+		return
+	}
+	path := strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/openai"), "/")
+	id, isModel := strings.CutPrefix(path, "/v1/models/")
+	var fault *Fault
+	switch {
+	case path == "/v1/chat/completions":
+		if fault = method(r, http.MethodPost); fault == nil {
+			fault = s.complete(w, r, who)
+		}
+	case path == "/v1/models":
+		if fault = method(r, http.MethodGet); fault == nil {
+			fault = s.listModels(w, r, who)
+		}
+	case isModel:
+		if fault = method(r, http.MethodGet); fault == nil {
+			fault = s.getModel(w, r, who, id)
+		}
+	default:
+		fault = &Fault{Status: http.StatusNotFound, Type: typeInvalid, Code: text("unknown_url"), Message: "there is no " + r.Method + " " + r.URL.Path}
+	}
+	if fault != nil {
+		fault.write(w)
+	}
+}
+
+func method(r *http.Request, allowed string) *Fault {
+	if r.Method == allowed {
+		return nil
+	}
+	return &Fault{Status: http.StatusMethodNotAllowed, Type: typeInvalid, Code: text("method_not_allowed"), Message: r.Method + " is not for this path: use " + allowed}
+}
+
+// asker is who has sent a request.
+type asker struct {
+	caller
+	user user.Info
+	// namespace and targets bind a key; "" and nil for no bound.
+	namespace string
+	targets   []string
+}
+
+// Extras of users whose key is for chat alone.
+const (
+	// ExtraNamespace is the key's namespace, and ExtraTarget the ids that it may ask.
+	ExtraNamespace = "chat.ark.mckinsey.com/namespace"
+	ExtraTarget    = "chat.ark.mckinsey.com/target"
+)
+
+// caller returns who has sent a request, and a client that is the same user without the bounds of the key, which are kept
+// here.
+func (s *Server) caller(r *http.Request) (asker, error) {
+	of, ok := apirequest.UserFrom(r.Context())
+	if !ok {
+		return asker{}, serverFault(http.StatusInternalServerError, "internal_error", "the request has no user")
+	}
+	out := asker{}
+	plain := &user.DefaultInfo{Name: of.GetName(), UID: of.GetUID(), Groups: of.GetGroups(), Extra: map[string][]string{}}
+	for key, values := range of.GetExtra() {
+		switch key {
+		case ExtraNamespace:
+			if len(values) > 0 {
+				out.namespace = values[0]
+			}
+		case ExtraTarget:
+			out.targets = values
+		default:
+			plain.Extra[key] = values
+		}
+	}
+	as, err := s.options.Transport.As(plain)
+	if err != nil {
+		return out, err
+	}
+	out.user, out.caller = plain, caller{&http.Client{Transport: as}}
+	return out, nil
+}
+
+// namespaceOf returns the namespace of a request. named is the one in the model's id.
+func (a asker) namespaceOf(r *http.Request, named string) (string, *Fault) {
+	header := r.Header.Get(headerNamespace)
+	switch {
+	case header != "" && named != "" && header != named:
+		return "", invalid("model", codeValue, "the model is in the namespace %q, and the header %s says %q", named, headerNamespace, header)
+	case named == "":
+		named = header
+	}
+	if named == "" {
+		named = a.namespace
+	}
+	if named == "" {
+		named = defaultNamespace
+	}
+	if strings.ContainsAny(named, "/?#%") {
+		return "", invalid("", codeValue, "%q is no namespace", named)
+	}
+	if a.namespace != "" && named != a.namespace {
+		return "", &Fault{Status: http.StatusForbidden, Type: typePermission, Code: text("key_namespace"), Message: "the key is for the namespace " + a.namespace}
+	}
+	return named, nil
+}
+
+// find returns whom an id names, if the caller may ask it.
+func (s *Server) find(r *http.Request, who asker, id string) (target, *v1Object, *Fault) {
+	to, ok := parseTarget(id)
+	if !ok {
+		return to, nil, notFound(id, "use agent/NAME, team/NAME, model/NAME or tool/NAME, with NAMESPACE/ before it if it is in another namespace")
+	}
+	var fault *Fault
+	if to.namespace, fault = who.namespaceOf(r, to.namespace); fault != nil {
+		return to, nil, fault
+	}
+	if len(who.targets) > 0 && !slices.Contains(who.targets, to.id()) {
+		return to, nil, &Fault{Status: http.StatusForbidden, Type: typePermission, Code: text("key_target"), Message: "the key is not for " + to.id()}
+	}
+	if strings.ContainsAny(to.name, "?#%") {
+		return to, nil, notFound(id, "it is no name")
+	}
+	object := &v1Object{}
+	if err := who.call(r.Context(), http.MethodGet, resourcePath(to.namespace, to.resource(), to.name), nil, object); err != nil {
+		if fault = faultOf(err); fault.Status == http.StatusNotFound {
+			return to, nil, notFound(id, "GET /v1/models lists what there is in a namespace")
+		}
+		return to, nil, fault
+	}
+	return to, object, nil
+}
+
+func notFound(id, what string) *Fault {
+	return &Fault{Status: http.StatusNotFound, Type: typeNotFound, Param: text("model"), Code: text(codeNoModel), Message: "the model " + id + " does not exist: " + what}
+}
