@@ -60,6 +60,7 @@ func runDemo(ctx context.Context, port int, out io.Writer) (err error) {
 	o := newOptions()
 	o.dataDir, o.dbPath, o.securePort = dir, filepath.Join(dir, "ark.db"), port
 	o.engine.engine = engineEmbedded
+	o.chat.listen = "127.0.0.1:0"
 	o.engine.addresses = []string{"127.0.0.1/32"} // the tool is there
 	if err := o.validate(); err != nil {
 		return usageError{err}
@@ -111,8 +112,13 @@ See the answer:
 Ask more:
   ark-server query agent/guide "How is the weather in Oslo?" --data-dir=%s
 
+Ask by OpenAI's API, as every SDK does with this base URL and the token as its key:
+  curl -N http://%s/v1/chat/completions -H "Authorization: Bearer $(cat %s)" \
+    -d '{"model": "agent/guide", "stream": true, "messages": [{"role": "user", "content": "How is the weather in Rome?"}]}'
+
 It is a script, not a model. Stop it with Ctrl-C; its data goes, too.
-`, answer, o.kubeconfig(), filepath.Join(o.keys(), "ca.crt"), filepath.Join(o.keys(), "admin.token"), s.URL, filepath.Dir(o.dbPath))
+`, answer, o.kubeconfig(), filepath.Join(o.keys(), "ca.crt"), filepath.Join(o.keys(), "admin.token"), s.URL, filepath.Dir(o.dbPath),
+		s.ChatAddress, filepath.Join(o.keys(), "admin.token"))
 	return nil
 }
 

@@ -65,6 +65,10 @@ func (o *options) withFlag(e *server.Error) error {
 		return withClusterFix(withStandaloneFlag(err))
 	case server.SettingEndpointAddress:
 		return fmt.Errorf("--etcd-listen=%s: %w", o.etcdListen, err)
+	case server.SettingChatAddress:
+		return fmt.Errorf("serve --http-listen=%s: %w: use an address of this machine with a port that is free", o.chat.listen, err)
+	case server.SettingBrokerAddress:
+		return fmt.Errorf("serve --broker-listen=%s: %w: use an address of this machine with a port that is free", o.chat.brokerListen, err)
 	case server.SettingPeers:
 		return fmt.Errorf("--peer-listen=%s: %w", o.peerListen, err)
 	case server.SettingCluster:

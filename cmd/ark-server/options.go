@@ -74,6 +74,7 @@ type options struct {
 
 	modelURLs modelURLOptions
 	engine    engineOptions
+	chat      chatOptions
 	cluster   clusterOptions
 
 	tracingFile string
@@ -156,6 +157,7 @@ func (o *options) flagGroups() []flagGroup {
 		group("Users from outside", o.addAuthenticationFlags),
 		group("Models", o.modelURLs.add),
 		group("Queries", o.engine.add),
+		group("Chat", o.chat.add),
 		group("Admission", o.cluster.addAdmissionFlags),
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
 		group("Audit", o.addAuditFlags),
@@ -281,7 +283,7 @@ func (o *options) checkFlags() error {
 	urls, err := o.modelURLs.policy()
 	errs = append(errs, err)
 	o.modelURLs.urls = urls
-	errs = append(errs, o.validateEngine(), o.validateMode(), o.validateAuthentication(), validateAudit(o.audit))
+	errs = append(errs, o.validateEngine(), o.validateChat(), o.validateMode(), o.validateAuthentication(), validateAudit(o.audit))
 	return errors.Join(errs...)
 }
 

@@ -52,6 +52,7 @@ func serveAnd(ctx context.Context, o *options, out io.Writer, ready func(*server
 	if running.Unprotected != "" {
 		warnOfPort(running.Unprotected)
 	}
+	o.chat.warnOfBroker()
 	return running.Run(ctx, func() { ready(running) })
 }
 
@@ -62,8 +63,8 @@ func (o *options) server(logs *logging) server.Options {
 		Mode:    o.standalone(),
 		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff,
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
-		Peers:     server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
-		Engine:    o.embeddedEngine(),
+		Peers:  server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
+		Engine: o.embeddedEngine(), Chat: o.chat.server(),
 		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
 	}
 	if o.mode == modeAggregated {
@@ -106,7 +107,7 @@ func announce(out io.Writer, o *options, s *server.Server) {
 		announceInCluster(out, o, s)
 		return
 	}
-	announceStandalone(out, o, s.URL, s.Summary, o.usersLine(s))
+	announceStandalone(out, o, s, o.usersLine(s))
 }
 
 // usersLine says how many users there are, where other machines reach the server.
@@ -135,17 +136,31 @@ func usersText(n int) string {
 // countUsers bounds how long the start-up line waits for the database.
 const countUsers = 5 * time.Second
 
-func announceStandalone(out io.Writer, o *options, url, storage, users string) {
+func announceStandalone(out io.Writer, o *options, s *server.Server, users string) {
 	if o.logFormat == "json" {
-		asJSON(out).Info("ready", "version", version.Ark(), "kubernetes", version.Kubernetes(),
-			"storage", storage, "url", url, "kubeconfig", o.kubeconfig(), "users", users)
+		fields := []any{
+			"version", version.Ark(), "kubernetes", version.Kubernetes(),
+			"storage", s.Summary, "url", s.URL, "kubeconfig", o.kubeconfig(), "users", users,
+		}
+		for name, address := range map[string]string{"http": s.ChatAddress, "broker": s.BrokerAddress} {
+			if address != "" {
+				fields = append(fields, name, address)
+			}
+		}
+		asJSON(out).Info("ready", fields...)
 		return
 	}
 	fmt.Fprintf(out, `ark-server %s (Kubernetes %s) is ready
   storage     %s
   serving     %s
   kubeconfig  %s (the admin's; keep it secret)
-`, version.Ark(), version.Kubernetes(), storage, url, o.kubeconfig())
+`, version.Ark(), version.Kubernetes(), s.Summary, s.URL, o.kubeconfig())
+	if s.ChatAddress != "" {
+		fmt.Fprintf(out, "  chat        http://%s/v1 (OpenAI's API)\n", s.ChatAddress)
+	}
+	if s.BrokerAddress != "" {
+		fmt.Fprintf(out, "  broker      http://%s (without authentication)\n", s.BrokerAddress)
+	}
 	if users != "" {
 		fmt.Fprintf(out, "  users       %s\n", users)
 	}

@@ -23,6 +23,9 @@ const (
 	SettingEndpointAddress
 	// SettingPeers is Options.Peers.
 	SettingPeers
+	// SettingChatAddress and SettingBrokerAddress are parts of Options.Chat.
+	SettingChatAddress
+	SettingBrokerAddress
 	// SettingCluster is Aggregated.Kubeconfig.
 	SettingCluster
 	// SettingSharedKeys is Standalone.PassphraseFile, also where it is missing.

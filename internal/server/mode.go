@@ -64,7 +64,8 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		return nil, err
 	}
 	made, err := standalone.New(standalone.Options{
-		Grants:     o.Engine.grants(),
+		Grants: append(o.Engine.grants(), chatGrants()...),
+		Paths:  chatPaths(), LongRunning: chatLongRunning, Outer: o.Chat.outer,
 		Listener:   listener,
 		Names:      m.Names,
 		KeysDir:    m.KeysDir,
@@ -85,10 +86,17 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		return nil, about(SettingMode, err)
 	}
 	s.URL = made.URL
-	if o.Engine == nil {
-		return standaloneAPI{made}, nil
+	talk, err := newChat(made, data, o)
+	if err != nil {
+		return nil, err
 	}
-	return withEngine(standaloneAPI{made}, made.InProcess, *o.Engine, o.ModelURLs)
+	var server api = standaloneAPI{made}
+	if o.Engine != nil {
+		if server, err = withEngine(server, made.InProcess, *o.Engine, o.ModelURLs, talk); err != nil {
+			return nil, err
+		}
+	}
+	return withChat(server, talk, s)
 }
 
 // Aggregated runs in a cluster, behind its kube-apiserver.

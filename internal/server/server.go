@@ -22,6 +22,9 @@ type Server struct {
 	URL string
 	// Users counts the users who have tokens; nil where no tokens are kept.
 	Users func(context.Context) (int, error)
+	// ChatAddress is where OpenAI's API is served without TLS, and BrokerAddress where the broker is without authentication; ""
+	// for nowhere.
+	ChatAddress, BrokerAddress string
 	// Cluster is the URL of the kube-apiserver that an aggregated server is behind.
 	Cluster string
 	// Unprotected is the address at which every user and program of this machine can read and change
@@ -70,6 +73,9 @@ func (s *Server) Close() error {
 	var errs []error
 	if s.api != nil {
 		s.api.generic().Destroy()
+		if closer, ok := s.api.(interface{ close() error }); ok {
+			errs = append(errs, closer.close())
+		}
 	}
 	if s.listener != nil {
 		errs = append(errs, s.listener.Close())

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/endpoints/request"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 	"k8s.io/client-go/informers"
@@ -61,6 +63,11 @@ type Options struct {
 	seats   int
 	// Grants are the rights of users that are parts of the process.
 	Grants []Grant
+	// Paths are those of parts of the process that are not of the API; LongRunning reports, beside the stock answer, whether
+	// a request may take as long as it likes, and Outer goes around the whole handler. Both may be nil.
+	Paths       []Paths
+	LongRunning func(*http.Request) bool
+	Outer       func(http.Handler) http.Handler
 	// Tune changes the common options before they are used; may be nil.
 	Tune func(*assembly.Options)
 }
@@ -152,7 +159,13 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	if config.Generic.Authorization.Authorizer, err = rights.authorizer(o.allowed); err != nil {
 		return nil, err
 	}
-	config.Generic.Authorization.Authorizer = withGrants(config.Generic.Authorization.Authorizer, o.Grants)
+	config.Generic.Authorization.Authorizer = withPaths(withGrants(config.Generic.Authorization.Authorizer, o.Grants), o.Paths)
+	config.Outer = o.Outer
+	if stock := config.Generic.LongRunningFunc; o.LongRunning != nil {
+		config.Generic.LongRunningFunc = func(r *http.Request, info *request.RequestInfo) bool {
+			return stock(r, info) || o.LongRunning(r)
+		}
+	}
 	rows, err := access.New(access.Options{Authorizer: config.Generic.Authorization.Authorizer, Rules: rights.rules})
 	if err != nil {
 		return nil, err

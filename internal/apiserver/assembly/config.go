@@ -44,6 +44,8 @@ type Config struct {
 	// such references unchecked. The documentation of internal/registry says how
 	// to implement it.
 	Core rules.KeyedObjects
+	// Outer goes around the whole handler of the server; nil for nothing.
+	Outer func(http.Handler) http.Handler
 
 	modelURLs rules.URLPolicy
 	executor  string
@@ -148,7 +150,11 @@ type CompletedConfig struct {
 func (c *Config) Complete() CompletedConfig {
 	applyOpenAPI(c.Generic, c.scheme, c.OpenAPI)
 	c.Generic.BuildHandlerChainFunc = func(api http.Handler, config *genericapiserver.Config) http.Handler {
-		return filters.Chain(api, config, filters.Options{Kinds: install.Kinds(), Serializer: c.codecs, Findings: c.findings, LogFailure: c.logFailure, Off: c.off})
+		chain := filters.Chain(api, config, filters.Options{Kinds: install.Kinds(), Serializer: c.codecs, Findings: c.findings, LogFailure: c.logFailure, Off: c.off})
+		if c.Outer != nil {
+			chain = c.Outer(chain)
+		}
+		return chain
 	}
 	if c.Generic.Authentication.Authenticator != nil {
 		c.Generic.Authentication.Authenticator = c.InProcess.Authenticator(c.Generic.Authentication.Authenticator)

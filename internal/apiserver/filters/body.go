@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -47,6 +48,9 @@ func (b *bodiesAhead) authenticator(next authenticator.Request) authenticator.Re
 
 // hasBody reports whether a handler is going to read a body.
 func hasBody(r *http.Request, limit int64) bool {
+	if r.Method == http.MethodPost && strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-ndjson") {
+		return false // it comes bit by bit for as long as it takes, and its handler holds no seat
+	}
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 		return r.Body != nil && r.ContentLength != 0 && r.ContentLength <= limit && r.Header.Get("Upgrade") == ""

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/stream"
+)
+
+// guarded are the Queries of streams for those who have rights: to read a stream is to get its Query, and to write one is to
+// update its status, where the answer goes. All streams of a namespace are for who may list its Queries.
+type guarded struct {
+	queries
+	authorizer authorizer.UnconditionalAuthorizer
+}
+
+// MayRead implements stream.Queries.
+func (g guarded) MayRead(w http.ResponseWriter, r *http.Request, namespace, name string) bool {
+	verb := "get"
+	if name == "" {
+		verb = "list"
+	}
+	return g.may(w, r, verb, "", namespace, name)
+}
+
+// MayWrite implements stream.Queries.
+func (g guarded) MayWrite(w http.ResponseWriter, r *http.Request, namespace, name string) bool {
+	return g.may(w, r, "update", "status", namespace, name)
+}
+
+func (g guarded) may(w http.ResponseWriter, r *http.Request, verb, subresource, namespace, name string) bool {
+	who, ok := request.UserFrom(r.Context())
+	decision, _, err := authorizer.DecisionDeny, "", errors.New("the request has no user")
+	if ok {
+		version := v1alpha1.SchemeGroupVersion
+		decision, _, err = g.authorizer.Authorize(r.Context(), authorizer.AttributesRecord{
+			User: who, Verb: verb, APIGroup: version.Group, APIVersion: version.Version, Resource: "queries", Subresource: subresource,
+			Namespace: namespace, Name: name, ResourceRequest: true,
+		})
+	}
+	switch {
+	case decision == authorizer.DecisionAllow:
+		return true
+	case err != nil:
+		stream.Refuse(w, http.StatusInternalServerError, "INTERNAL", err.Error())
+	default:
+		what := "queries"
+		if subresource != "" {
+			what += "/" + subresource
+		}
+		stream.Refuse(w, http.StatusForbidden, "FORBIDDEN", "you may not "+verb+" "+what+" in the namespace "+namespace)
+	}
+	return false
+}

@@ -1,0 +1,39 @@
+package server
+
+import (
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine"
+	"github.com/mckinsey/ark-server/internal/stream"
+)
+
+// sink writes what the engine's Queries say into the broker.
+type sink struct{ broker *stream.Broker }
+
+// Open implements engine.Sink.
+func (s sink) Open(q *v1alpha1.Query) engine.Stream {
+	key := stream.Key{Namespace: q.Namespace, Query: q.Name}
+	to, err := s.broker.Write(key, string(q.UID))
+	if err != nil {
+		return nil // there is no place: the answer is in the Query all the same
+	}
+	return &sinkStream{s.broker, key, to}
+}
+
+type sinkStream struct {
+	broker *stream.Broker
+	key    stream.Key
+	to     *stream.Writer
+}
+
+// Chunk implements engine.Stream. A stream that was removed has no readers.
+func (s *sinkStream) Chunk(c engine.Chunk) { _ = s.to.Append(c.Data) }
+
+// End implements engine.Stream.
+func (s *sinkStream) End(why error) {
+	if why != nil {
+		s.to.Close(stream.ErrWriterGone)
+		return
+	}
+	s.broker.Complete(s.key)
+	s.to.Close(nil)
+}
