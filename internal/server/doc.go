@@ -16,11 +16,7 @@
 // internal/engine/outbound, internal/etcdserver, internal/etcdserver/direct, internal/inprocess,
 // internal/memlimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
-<<<<<<< HEAD
-// internal/mvcc/sqlite, internal/operation, internal/peer, internal/sharedkeys, internal/standalone, internal/token,
-=======
-// internal/mvcc/sqlite, internal/operation, internal/peer, internal/standalone, internal/stream, internal/token,
->>>>>>> 341b7de (chat: serve OpenAI's API, streams and their broker)
+// internal/mvcc/sqlite, internal/operation, internal/peer, internal/sharedkeys, internal/standalone, internal/stream, internal/token,
 // internal/tracing, internal/version, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/apimachinery,
 // k8s.io/apiserver and k8s.io/component-base.
 package server
