@@ -71,7 +71,7 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 .PHONY: e2e
 e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./contract
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one
@@ -110,7 +110,12 @@ e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, 
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./access ./losses
 	cd e2e && go test $(TESTFLAGS) ./stop -run=TestStopBeforeAHungCluster -cluster
 	cd e2e && go test $(TESTFLAGS) -count=1 ./servers -run=TestKeysInTheDatabase -heavy
+	cd e2e && go test $(TESTFLAGS) -count=1 ./controllers -run="TestCascades|TestNamespaceOfThousand" -heavy
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
+
+.PHONY: e2e-queries
+e2e-queries: build ## Process 10,000 queries by a stand-in for Ark's controllers, one of two killed half way; takes a quarter of an hour
+	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 90m ./controllers -run=TestQueries -queries=10000
 
 .PHONY: e2e-hosts
 e2e-hosts: build ## Run the tests in a cluster on the oldest supported Kubernetes, 1.30, which takes 20 minutes of processor time to build, once
