@@ -20,6 +20,7 @@ var securitySentences = map[string][]string{
 	"Secrets from before a release that encrypts":         {"internal/encryption TestPlainSecretsAreGone", "cmd/ark-server TestEncryptionConfiguration"},
 	"On PostgreSQL and MySQL old rows go with compaction": {"internal/mvcc/postgres TestEngine", "internal/mvcc/mysql TestEngine"},
 	"`ark-server secrets rotate-key` adds a key":          {"internal/encryption TestRotate", "cmd/ark-server TestSecretsAtRest"},
+	"Servers that share their keys through the database":  {"internal/sharedkeys TestServersAgree", "e2e/servers TestKeysInTheDatabase"},
 	"Ark's own objects, ConfigMaps and everything else":   {"cmd/ark-server TestWhatStaysReadable"},
 	"A backup of SQLite leaves out free pages":            {"internal/mvcc/sqlite TestBackupHasNoFreePages"},
 	"A deleted object stays readable":                     {"cmd/ark-server TestWhatStaysReadable", "internal/encryption TestPlainSecretsAreGone"},
