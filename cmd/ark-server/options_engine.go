@@ -31,7 +31,7 @@ func newEngineOptions() engineOptions {
 }
 
 func (o *engineOptions) add(fs *pflag.FlagSet) {
-	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; embedded needs --mode=standalone and --storage=sqlite")
+	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; embedded needs --mode=standalone")
 	fs.IntVar(&o.limits.Total, "engine-concurrency", o.limits.Total, "most `queries` that the embedded engine executes at a time; the others wait; 0 for no bound")
 	fs.IntVar(&o.limits.PerNamespace, "engine-concurrency-per-namespace", 0, "most `queries` of one namespace that it executes at a time; 0 for no bound")
 	fs.IntVar(&o.limits.PerModel, "engine-concurrency-per-model", 0, "most `calls` of one Model at a time; 0 for no bound")
@@ -61,8 +61,6 @@ func (o *options) validateEngine() error {
 	if e.engine == engineEmbedded {
 		if o.mode == modeAggregated {
 			errs = append(errs, errors.New("--engine=embedded: a server in a cluster cannot execute queries yet: leave it to Ark's controller with --engine=external"))
-		} else if o.storage != storageSQLite {
-			errs = append(errs, fmt.Errorf("--engine=embedded: with --storage=%s several servers may share the database, whose queries they cannot share out yet: use --storage=sqlite, or --engine=external", o.storage))
 		}
 	} else if len(e.addresses) > 0 {
 		errs = append(errs, errors.New("--engine-allowed-addresses is without effect: add --engine=embedded, or leave it out"))

@@ -24,6 +24,10 @@ type Options struct {
 	Limits Limits
 	// Identity tells this process from every other that has run on the database.
 	Identity string
+	// Shared says that other engines may use the same database.
+	Shared bool
+	// deadAfter replaces that of replicas; for tests.
+	deadAfter time.Duration
 	// Events says that the API has core Events.
 	Events bool
 	// Sink takes what Queries say while they run; nil for nobody.
@@ -47,6 +51,8 @@ type Engine struct {
 	gate    *gate
 	events  *events
 	expiry  *expiry
+	// replicas are the engines on the same database; nil for an engine that is alone.
+	replicas *replicas
 	// ended are all goroutines that Run has started.
 	ended sync.WaitGroup
 
@@ -62,6 +68,12 @@ func New(o Options) *Engine {
 	e.options.Services.Gate = e.gate.enter
 	e.queue.quietFor = quietFor
 	e.expiry = newExpiry()
+	if o.Shared {
+		e.replicas = newReplicas(e, o.Identity)
+		if o.deadAfter > 0 {
+			e.replicas.deadAfter = o.deadAfter
+		}
+	}
 	return e
 }
 
@@ -69,6 +81,22 @@ func New(o Options) *Engine {
 func (e *Engine) Run(ctx context.Context) {
 	e.events = newEvents(ctx, e.options)
 	defer e.events.stop()
+	if e.replicas != nil {
+		if !e.replicas.join(ctx) {
+			return
+		}
+		// Others take the queries once the Lease is gone: it goes last.
+		keeping, leave := context.WithCancel(context.WithoutCancel(ctx))
+		left := make(chan struct{})
+		defer func() {
+			leave()
+			<-left
+		}()
+		go func() {
+			defer close(left)
+			e.replicas.run(keeping)
+		}()
+	}
 	if e.options.Statuses {
 		e.ended.Go(func() { e.keepStatuses(ctx) })
 	}
@@ -80,8 +108,23 @@ func (e *Engine) Run(ctx context.Context) {
 	e.ended.Wait()
 }
 
-// keepStatuses keeps those of what Queries are executed with.
+// keepStatuses keeps those of what Queries are executed with, on one of the engines that share a database.
 func (e *Engine) keepStatuses(ctx context.Context) {
+	for ctx.Err() == nil {
+		if e.replicas.leads() {
+			term, end := context.WithCancel(ctx)
+			var kept sync.WaitGroup
+			kept.Go(func() { e.reconcile(term) })
+			for e.replicas.leads() && pause(ctx, renewEvery) {
+			}
+			end()
+			kept.Wait()
+		}
+		pause(ctx, renewEvery)
+	}
+}
+
+func (e *Engine) reconcile(ctx context.Context) {
 	services := e.options.Services
 	reconcile.New(e.options.Client, func(ctx context.Context, m *v1alpha1.Model) error {
 		return execution.Probe(ctx, services, e.options.Client, m)
@@ -119,12 +162,15 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 	switch {
 	case q.DeletionTimestamp != nil:
 		e.queue.remove(q.UID)
+		e.replicas.forget(q.UID)
 		if r != nil {
 			r.stop(errDeleted)
 		}
 		e.remove(ctx, q)
 	case r != nil:
 		switch {
+		case r.claimed.Load() != 0 && versionOf(q) > r.claimed.Load() && q.Annotations[annotationEngine] != e.options.Identity:
+			r.stop(errTaken)
 		case terminal(phase) && !r.finishing.Load():
 			r.stop(errForeign)
 		case isCanceled(q):
@@ -132,17 +178,21 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 		}
 	case terminal(phase):
 		e.queue.remove(q.UID)
+		e.replicas.forget(q.UID)
 		e.expiry.add(q)
 	case phase == v1alpha1.QueryInputRequired, phase == v1alpha1.QueryProvisioning:
 		// They wait for somebody else.
-	default:
+	case e.replicas.mine(q):
 		e.queue.add(q)
+	default:
+		e.queue.remove(q.UID)
 	}
 }
 
 // forget is called with a Query that is gone.
 func (e *Engine) forget(uid types.UID) {
 	e.queue.remove(uid)
+	e.replicas.forget(uid)
 	e.expiry.remove(uid)
 	e.mu.Lock()
 	r := e.runs[uid]

@@ -32,6 +32,8 @@ const (
 // run is a Query that is being executed, or whose end the watch has not shown yet.
 type run struct {
 	stop context.CancelCauseFunc
+	// claimed is the resourceVersion of the claim, once it is written.
+	claimed atomic.Uint64
 	// finishing says that the end is being written.
 	finishing atomic.Bool
 	// ended is the resourceVersion of the end, once it is written.
@@ -104,6 +106,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	if err := e.claim(ctx, q, x.Objects.(*objects.Recorder), kept != nil, again); err != nil {
 		return err
 	}
+	r.claimed.Store(versionOf(*q))
 	x.Query = *q
 	say := e.speak(*q)
 	defer func() { say.end(*q, over) }()
@@ -131,7 +134,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 			return errStopping
 		case errors.Is(cause, errCanceled):
 			o.err = errCanceled
-		case errors.Is(cause, errDeleted), errors.Is(cause, errForeign):
+		case errors.Is(cause, errDeleted), errors.Is(cause, errForeign), errors.Is(cause, errTaken):
 			return cause
 		default:
 			var late *timeoutError
@@ -198,10 +201,13 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Re
 			return err
 		}
 	}
+	left := (*q).Annotations[annotationEngine]
 	err = e.writeStatus(ctx, q, stillWaits, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 		switch {
 		case next.DeletionTimestamp != nil:
 			return errDeleted
+		case again && next.Annotations[annotationEngine] != left:
+			return errTaken // another process has taken it up
 		case again:
 		case phaseOf(next) == v1alpha1.QueryRunning:
 			return errTaken

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/scripted"
+)
+
+// Two engines on one database share the queries out, and each query is run once. When one stops, the other takes up what it
+// has left running.
+func TestReplicas(t *testing.T) {
+	var mu sync.Mutex
+	asked := map[string]int{}
+	hold := true
+	w := newDefault(t, func(r scripted.Request) scripted.Answer {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[r.Last()]++
+		return scripted.Answer{Text: "The answer to " + r.Last(), Hang: hold && strings.Contains(r.Last(), "held")}
+	})
+	times := func(name string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return asked["nonce "+name]
+	}
+	stop := map[string]func(){}
+	for _, name := range []string{"A", "B"} {
+		stop[name] = w.start(Limits{}, func(o *Options) { o.Shared, o.Identity, o.deadAfter = true, name, time.Hour })
+	}
+	leases := w.admin.Core.CoordinationV1().Leases(leaseNamespace)
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		list, err := leases.List(w.ctx, metav1.ListOptions{LabelSelector: leaseLabel})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("there are %d leases", len(list.Items))
+		}
+	}
+	const all = 40
+	for i := range all {
+		w.ask(fmt.Sprintf("q%d", i), toPlain, "")
+	}
+	for i := range all {
+		name := fmt.Sprintf("q%d", i)
+		q := w.awaitEnd(name)
+		if got, want := *q.Status.Response.Content, "The answer to nonce "+name; got != want {
+			t.Errorf("%s: got %q", name, got)
+		}
+		if n := times(name); n != 1 {
+			t.Errorf("%s was asked %d times", name, n)
+		}
+	}
+
+	const held = 8
+	for i := range held {
+		w.ask(fmt.Sprintf("held%d", i), toPlain, "")
+	}
+	w.awaitModel(all + held)
+	ran := map[string]string{}
+	for i := range held {
+		name := fmt.Sprintf("held%d", i)
+		ran[name] = w.query("default", name).Annotations[annotationEngine]
+	}
+	mu.Lock()
+	hold = false
+	mu.Unlock()
+	stop["A"]()
+	for name, engine := range ran {
+		if engine == "B" {
+			w.patch(name, `{"cancel":true}`) // the model says nothing
+			w.awaitPhase(name, v1alpha1.QueryCanceled)
+			continue
+		}
+		q := w.awaitPhase(name, v1alpha1.QueryDone)
+		if got, n := q.Annotations[annotationEngine], times(name); engine != "A" || got != "B" || n != 2 {
+			t.Errorf("%s was begun by %q and ended by %q, and the model was asked %d times", name, engine, got, n)
+		}
+	}
+}
+
+// The engines take turns without asking each other, each with about as many.
+func TestTurns(t *testing.T) {
+	views := map[string]*replicas{}
+	alive := []string{"a", "b", "c"}
+	for _, id := range alive {
+		views[id] = newReplicas(nil, id)
+		views[id].alive = alive
+	}
+	turns := map[string]int{}
+	for i := range 3000 {
+		uid := types.UID(fmt.Sprintf("7f3c2f0a-0000-4000-8000-%012d", i))
+		got := views["a"].turn(uid)
+		for _, id := range alive {
+			if other := views[id].turn(uid); other != got {
+				t.Fatalf("%s: %s says %s, a says %s", uid, id, other, got)
+			}
+		}
+		turns[got]++
+	}
+	for _, id := range alive {
+		if n := turns[id]; n < 850 || n > 1150 {
+			t.Errorf("%s has %d of 3000: %v", id, n, turns)
+		}
+	}
+}
