@@ -30,6 +30,8 @@ type Options struct {
 	deadAfter time.Duration
 	// Events says that the API has core Events.
 	Events bool
+	// Observer counts what happens; nil for nobody.
+	Observer Observer
 	// Sink takes what Queries say while they run; nil for nobody.
 	Sink Sink
 	// Requests has what clients have sent beside what their Queries hold; nil for nothing.
@@ -37,6 +39,30 @@ type Options struct {
 	// Statuses has the engine keep the statuses of Models, Agents and Tools, too.
 	Statuses bool
 }
+
+// Observer counts what an engine does. It is safe for concurrent use.
+type Observer interface {
+	// Queue is called once with what says how many Queries wait and run.
+	Queue(lengths func() (waiting, running int))
+	// QueryEnded is called when the end of a Query is stored: done, error, timeout or canceled. took is without the
+	// time that it has waited.
+	QueryEnded(outcome string, took time.Duration)
+	// QueryWithoutEvents is called when a Query has none, because there are too many.
+	QueryWithoutEvents()
+	// ModelCalled is called when a model has answered, or failed for good.
+	ModelCalled(firstToken time.Duration, prompt, completion int64, failed bool)
+	// ModelRetried is called when a request is made again.
+	ModelRetried()
+}
+
+// nobody is an Observer that counts nothing.
+type nobody struct{}
+
+func (nobody) Queue(func() (int, int))                       {}
+func (nobody) QueryEnded(string, time.Duration)              {}
+func (nobody) QueryWithoutEvents()                           {}
+func (nobody) ModelCalled(time.Duration, int64, int64, bool) {}
+func (nobody) ModelRetried()                                 {}
 
 // Limits are numbers of Queries that run at a time, and of calls of one model; 0 for no bound.
 type Limits struct{ Total, PerNamespace, PerModel int }
@@ -66,6 +92,11 @@ type Engine struct {
 func New(o Options) *Engine {
 	e := &Engine{options: o, queue: newQueue(o.Limits), gate: newGate(o.Limits.PerModel), runs: map[types.UID]*run{}, removing: map[types.UID]bool{}}
 	e.options.Services.Gate = e.gate.enter
+	if o.Observer == nil {
+		e.options.Observer = nobody{}
+	}
+	e.options.Services.Called, e.options.Services.Retry.Note = e.options.Observer.ModelCalled, e.options.Observer.ModelRetried
+	e.options.Observer.Queue(e.queue.lengths)
 	e.queue.quietFor = quietFor
 	e.expiry = newExpiry()
 	if o.Shared {

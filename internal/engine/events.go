@@ -35,6 +35,7 @@ type events struct {
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
 	budget      flowcontrol.PassiveRateLimiter
+	count       func() // Queries without Events
 
 	mu       sync.Mutex
 	silent   int // Queries without Events since reported
@@ -49,6 +50,7 @@ func newEvents(ctx context.Context, o Options) *events {
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: o.Client.Core.CoreV1().Events("")})
 	return &events{
 		broadcaster: broadcaster, recorder: broadcaster.NewRecorder(runtime.NewScheme(), corev1.EventSource{Component: "ark-engine"}),
+		count:  o.Observer.QueryWithoutEvents,
 		budget: flowcontrol.NewTokenBucketPassiveRateLimiter(loudRate, loudBurst),
 	}
 }
@@ -58,6 +60,7 @@ func (v *events) admit() *events {
 	if v == nil || v.budget.TryAccept() {
 		return v
 	}
+	v.count()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.silent++

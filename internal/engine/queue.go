@@ -223,3 +223,10 @@ func (q *queue) overdue(now time.Time) (_ []*v1alpha1.Query, next time.Time) {
 	}
 	return out, next
 }
+
+// lengths returns how many Queries wait and run.
+func (q *queue) lengths() (waiting, running int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.items) - q.running, q.running
+}

@@ -34,6 +34,8 @@ type run struct {
 	stop context.CancelCauseFunc
 	// claimed is the resourceVersion of the claim, once it is written.
 	claimed atomic.Uint64
+	// took is how long the execution took.
+	took time.Duration
 	// finishing says that the end is being written.
 	finishing atomic.Bool
 	// ended is the resourceVersion of the end, once it is written.
@@ -64,6 +66,7 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) {
 	err := e.attempt(running, ctx, r, &q)
 	switch {
 	case err == nil:
+		e.options.Observer.QueryEnded(outcomeOf(q), r.took)
 		r.ended.Store(versionOf(q))
 		written = true
 		e.expiry.add(q)
@@ -128,6 +131,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 		o.result, o.err = e.guarded(running, target, timeoutOf(*q))
 	}
 	o.took = time.Since(started)
+	r.took = o.took
 	if o.err != nil {
 		switch cause := context.Cause(running); {
 		case ctx.Err() != nil:

@@ -174,3 +174,19 @@ func (e *timeoutError) Error() string {
 	}
 	return fmt.Sprintf("query timed out in execution after %s", e.after)
 }
+
+// outcomeOf names how a Query has ended, for the metrics.
+func outcomeOf(q *v1alpha1.Query) string {
+	switch phaseOf(q) {
+	case v1alpha1.QueryDone:
+		return "done"
+	case v1alpha1.QueryCanceled:
+		return "canceled"
+	}
+	for _, c := range q.Status.Conditions {
+		if c.Type == completed && (c.Reason == reasonInQueue || c.Reason == reasonInExecution) {
+			return "timeout"
+		}
+	}
+	return "error"
+}

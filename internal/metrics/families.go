@@ -33,6 +33,10 @@ type families struct {
 	httpConnections, connectionsRefused *family
 	peerMember, peerOthers, peerCalls   *family
 
+	engineQueries, engineWaiting, engineRunning, engineCalls *family
+	engineRetries, engineTokens, engineSilent                *family
+	engineQueryTime, engineFirstToken                        *family
+
 	unknownFields, undecodable, panics *family
 
 	revision, newest, compacted, pruned, lagRevisions, lagSeconds    *family
@@ -48,7 +52,8 @@ type families struct {
 
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
-	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls}
+	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
+		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent}
 }
 
 func newFamilies() *families {
@@ -69,6 +74,15 @@ func newFamilies() *families {
 	f.peerMember = add("ark_peer_member", gauge, "1 while the other replicas can call this one. Only with --peer-listen.")
 	f.peerOthers = add("ark_peer_others", gauge, "Other replicas of the database that this one can call. Only with --peer-listen.")
 	f.peerCalls = add("ark_peer_calls_total", counter, "Calls of other replicas that have ended, by kind, call or stream, and result: ok; refused by the other's handler; gone, the other had left or this one; canceled by whoever waited; failed, the connection did not work. Only with --peer-listen.", "kind", "result")
+	f.engineQueries = add("ark_engine_queries_total", counter, "Queries that the embedded engine of this replica has ended: done, error, timeout or canceled.", "outcome")
+	f.engineWaiting = add("ark_engine_waiting_queries", gauge, "Queries that wait for a place at the embedded engine of this replica.")
+	f.engineRunning = add("ark_engine_running_queries", gauge, "Queries that the embedded engine of this replica executes now.")
+	f.engineQueryTime = add("ark_engine_query_duration_seconds", histogram, "How long Queries ran that the embedded engine has ended, without the time that they waited.")
+	f.engineCalls = add("ark_engine_model_calls_total", counter, "Calls of models that have ended, by result: ok, or failed for good.", "result")
+	f.engineRetries = add("ark_engine_model_retries_total", counter, "Requests to models that were made again, because the one before was refused with 408, 429 or 5xx, or got no answer.")
+	f.engineFirstToken = add("ark_engine_first_token_seconds", histogram, "Time from the request until the first part of a model's answer.")
+	f.engineTokens = add("ark_engine_tokens_total", counter, "Tokens that models say they have used: prompt or completion.", "kind")
+	f.engineSilent = add("ark_engine_queries_without_events_total", counter, "Queries without Events, because there were too many at a time.")
 	f.unknownFields = add("ark_api_unknown_fields_total", counter, "How often an object was decoded with a field that this release does not know and keeps as it is, by the path of the field; other for those beyond the first hundred. The log names each once.", "resource", "field")
 
 	f.undecodable = add("ark_api_undecodable_objects_total", counter, "How often a stored object could not be decoded, by resource. The log names the key and what to do; the other objects are served.", "resource")

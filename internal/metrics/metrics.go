@@ -27,6 +27,7 @@ type Metrics struct {
 	commitTime, batchRequests, batchRevisions, pruneTime *metrics.Histogram
 
 	batches     [results]atomic.Int64
+	engine      *Engine
 	prunedRows  atomic.Int64
 	pruneErrors atomic.Int64
 	lastPruned  atomic.Int64 // Unix nanoseconds
@@ -49,6 +50,7 @@ func New(b Build) *Metrics {
 	m.batchRequests = m.histogram(f.batchRequests, metrics.ExponentialBuckets(1, 2, 11)) // to 1,024
 	m.batchRevisions = m.histogram(f.batchRevisions, metrics.ExponentialBuckets(1, 2, 11))
 	m.pruneTime = m.histogram(f.pruneTime, metrics.ExponentialBuckets(0.001, 2, 14)) // to 8 s
+	m.engine = newEngine(m.registry, f)
 	collect(m.registry, []*family{f.build}, func(put putter) {
 		put(f.build, 1, b.Version, b.Kubernetes, b.Storage)
 	})

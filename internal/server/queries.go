@@ -54,7 +54,7 @@ type executing struct {
 }
 
 // withEngine adds an engine to an API server.
-func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls rules.URLPolicy, talk *talk, shared bool) (api, error) {
+func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls rules.URLPolicy, talk *talk, shared bool, observer engine.Observer) (api, error) {
 	config, err := transport.Config(&user.DefaultInfo{Name: engine.User})
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls ru
 	return &executing{
 		api: to,
 		options: engine.Options{
-			Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: shared,
+			Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: shared, Observer: observer,
 			Requests: talk.engineRequests(), Sink: sink{talk.broker},
 			Services: execution.Services{Models: models, Tools: tools, Marker: rand.Text, CheckModelURL: urls.Check},
 		},

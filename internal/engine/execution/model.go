@@ -53,6 +53,9 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 	}
 	request.Chunk = m.run.listen(agent, m.object.Name)
 	answer, err := client.Complete(ctx, request)
+	if m.run.Called != nil {
+		m.run.Called(answer.FirstToken, answer.Usage.Prompt, answer.Usage.Completion, err != nil)
+	}
 	if err != nil {
 		return provider.Response{}, fmt.Errorf("model %s: %w", key, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,6 +28,8 @@ type Services struct {
 	Gate func(ctx context.Context, model string) (release func(), err error)
 	// Retry is that of calls of models.
 	Retry provider.Retry
+	// Called is told of each call of a model that has ended; nil for nobody.
+	Called func(firstToken time.Duration, prompt, completion int64, failed bool)
 	// Marker returns a text that nobody can guess.
 	Marker func() string
 	// OpenURLs says that nobody has a rule for the addresses of models; nil for none. It returns what is wrong with

@@ -18,6 +18,8 @@ type Retry struct {
 	Attempts int
 	// First is the pause after the first attempt, which doubles; 0 for half a second.
 	First time.Duration
+	// Note is called before a request is made again; nil for nobody.
+	Note func()
 }
 
 const (
@@ -70,6 +72,9 @@ func (r Retry) after(ctx context.Context, attempt int, err error) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		if r.Note != nil {
+			r.Note()
+		}
 		return true
 	case <-ctx.Done():
 		return false
