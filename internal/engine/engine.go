@@ -169,10 +169,17 @@ func (e *Engine) dispatch(ctx context.Context) {
 		if !ok {
 			return
 		}
-		e.ended.Go(func() {
-			defer e.queue.done(next)
-			e.execute(ctx, next.query)
-		})
+		e.ended.Go(func() { e.take(ctx, next) })
+	}
+}
+
+// take runs a Query that has a place in the queue.
+func (e *Engine) take(ctx context.Context, it *item) {
+	taken := e.execute(ctx, it.query)
+	e.queue.done(it)
+	if taken != nil {
+		// The event that says so may have come, and been passed over, while this engine tried to claim the Query.
+		e.observe(ctx, taken)
 	}
 }
 

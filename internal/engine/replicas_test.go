@@ -90,6 +90,30 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
+// An engine that loses a claim remembers whose the query is, so that it is taken up when that one ends.
+func TestLostClaim(t *testing.T) {
+	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
+	w.ask("q", toPlain, "")
+	seen := w.query("default", "q")
+	theirs := seen.DeepCopy()
+	running := v1alpha1.QueryRunning
+	theirs.Annotations, theirs.Status.Phase = map[string]string{annotationEngine: "A"}, &running
+	if err := w.client.UpdateStatus(w.ctx, "queries", theirs); err != nil {
+		t.Fatal(err)
+	}
+	e := New(Options{Client: w.client, Identity: "B", Shared: true})
+	e.replicas.alive = []string{"A", "B"}
+	e.queue.add(seen)
+	it, _ := e.queue.next()
+	e.take(w.ctx, it)
+	if f, known := e.replicas.theirs[seen.UID]; !known || f.query.ResourceVersion != theirs.ResourceVersion {
+		t.Errorf("the engine knows %v", e.replicas.theirs)
+	}
+	if w.model.Count() != 0 {
+		t.Errorf("the model was asked %d times", w.model.Count())
+	}
+}
+
 // The engines take turns without asking each other, each with about as many.
 func TestTurns(t *testing.T) {
 	views := map[string]*replicas{}

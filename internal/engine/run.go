@@ -42,15 +42,15 @@ type run struct {
 	ended atomic.Uint64
 }
 
-// execute runs a Query to its end.
-func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) {
+// execute runs a Query to its end. It returns the Query as it is stored if another engine has it.
+func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha1.Query) {
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	r := &run{stop: stop}
 	e.mu.Lock()
 	if e.runs[q.UID] != nil {
 		e.mu.Unlock()
-		return
+		return nil
 	}
 	e.runs[q.UID] = r
 	e.mu.Unlock()
@@ -70,12 +70,15 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) {
 		r.ended.Store(versionOf(q))
 		written = true
 		e.expiry.add(q)
-	case errors.Is(err, errStopping), errors.Is(err, errDeleted), errors.Is(err, errTaken), errors.Is(err, errOver), ctx.Err() != nil:
+	case errors.Is(err, errTaken) && ctx.Err() == nil:
+		return q
+	case errors.Is(err, errStopping), errors.Is(err, errDeleted), errors.Is(err, errOver), ctx.Err() != nil:
 	case errors.Is(err, errForeign):
 		log(q).Info("The engine has stopped running the query, because somebody else has written its status", "phase", phaseOf(q))
 	default:
 		log(q).Error(err, "Failed to run the query")
 	}
+	return nil
 }
 
 // attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and ctx when the engine is.
