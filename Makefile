@@ -110,6 +110,7 @@ e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, 
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./access ./losses
 	cd e2e && go test $(TESTFLAGS) ./stop -run=TestStopBeforeAHungCluster -cluster
 	cd e2e && go test $(TESTFLAGS) -count=1 ./servers -run=TestKeysInTheDatabase -heavy
+	cd e2e && go test $(TESTFLAGS) -count=1 ./engine
 	cd e2e && go test $(TESTFLAGS) -count=1 ./controllers -run="TestCascades|TestNamespaceOfThousand" -heavy
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
 
@@ -157,7 +158,7 @@ e2e-mysql: databases ## Run the engine's tests and that suite on MySQL itself, w
 .PHONY: bench
 bench: build ## Measure against real etcd and kine, and the whole server over HTTPS
 	e2e/tools/build.sh etcd kine
-	cd e2e && go run ./bench/etcd && go run ./bench/https && go run ./bench/memory
+	cd e2e && go run ./bench/etcd && go run ./bench/https && go run ./bench/engine && go run ./bench/memory
 
 .PHONY: lint
 lint: ## Check formatting, vet, staticcheck, golangci-lint, and that generated code is current

@@ -23,7 +23,7 @@ const (
 	queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/default/queries"
 	// all queries are asked, each heldEach-th of which the model answers only once it may.
 	all, heldEach = 300, 5
-	patience      = 3 * time.Minute
+	patience      = 10 * time.Minute
 )
 
 // query is what the test looks at.
