@@ -112,7 +112,7 @@ func (h *heldFault) release() {
 	if status.Message == "" {
 		status.Message = http.StatusText(h.status)
 	}
-	status.Code = int32(h.status) //nolint:gosec // it has three digits
+	status.Code = int32(h.status)
 	fault := faultOfStatus(status)
 	fault.Status = h.status
 	if h.status == http.StatusUnauthorized {

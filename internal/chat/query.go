@@ -78,7 +78,7 @@ func (c caller) call(ctx context.Context, method, path string, body, into any) e
 		if json.Unmarshal(text, &status) != nil || status.Message == "" {
 			status.Message = http.StatusText(response.StatusCode)
 		}
-		status.Code = int32(response.StatusCode) //nolint:gosec // it has three digits
+		status.Code = int32(response.StatusCode)
 		return faultOfStatus(status)
 	}
 	if into == nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // User is the name of the user whom the server's own requests are from: it follows the Queries that others have made,
-// cancels them, and lists what may be shown to those who have the right to see it.
+// cancels them, makes the Memories by which engines find conversations, and lists what may be shown to those who have the right to see it.
 const User = "system:ark-chat"
 
 // Rules are what that user may do, in all namespaces.
@@ -16,6 +16,7 @@ func Rules() []rbacv1.PolicyRule {
 	return []rbacv1.PolicyRule{
 		{APIGroups: []string{ark}, Resources: []string{"queries"}, Verbs: []string{"get", "watch", "patch"}},
 		{APIGroups: []string{ark}, Resources: []string{"agents", "teams", "models", "tools"}, Verbs: []string{"list"}},
-		{APIGroups: []string{ark}, Resources: []string{"memories"}, Verbs: []string{"get", "create"}},
+		{APIGroups: []string{ark}, Resources: []string{"memories"}, Verbs: []string{"get", "create", "update"}},
+		{APIGroups: []string{ark}, Resources: []string{"memories/status"}, Verbs: []string{"update"}},
 	}
 }

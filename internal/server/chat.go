@@ -53,8 +53,9 @@ type talk struct {
 	broker   *stream.Broker
 	system   *objects.Client
 	requests *conversation.Requests // nil where there are no side tables
+	memory   *conversation.Store    // the same
+	outside  *outside               // nil where an engine in the process answers, or the broker has no port
 	metrics  *chat.Metrics
-	streams  stream.Handler // with rights
 	// whole is the handler of the server with all its filters.
 	whole   http.Handler
 	options ChatOptions
@@ -76,8 +77,13 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 	}
 	if data.side != nil {
 		t.requests = conversation.NewRequests(data.side, time.Now)
-		if o.Engine != nil {
+		t.memory = conversation.NewStore(data.side, time.Now)
+		switch {
+		case o.Engine != nil:
 			options.Requests = keptRequests{t.requests}
+		case o.Chat.BrokerListen != "":
+			t.outside = &outside{store: t.memory, system: t.system}
+			options.Conversations = t.outside
 		}
 	}
 	if t.chat, err = chat.New(options); err != nil {
@@ -87,16 +93,32 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 	for _, prefix := range chat.Prefixes {
 		mux.UnlistedHandlePrefix(prefix, t.chat)
 	}
-	t.streams = stream.Handler{Broker: t.broker, Queries: guarded{queries{t.system}, to.Generic.Authorizer}}
+	rights := guarded{queries{t.system}, to.Generic.Authorizer}
 	mux.UnlistedHandlePrefix(stream.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		at, ok := stream.PlaceOf(r.URL.Path)
-		if !ok || !stream.Owns(at.Rest) {
-			stream.Refuse(w, http.StatusNotFound, "NOT_FOUND", "there is no such path")
-			return
-		}
-		t.streams.Serve(w, r, at)
+		at, _ := stream.PlaceOf(r.URL.Path)
+		t.serveBroker(w, r, at, rights)
 	}))
 	return t, nil
+}
+
+// serveBroker answers a request of Ark's HTTP API of brokers and memories.
+func (t *talk) serveBroker(w http.ResponseWriter, r *http.Request, at stream.Place, rights stream.Queries) {
+	switch {
+	case at.Namespace == "":
+		stream.Refuse(w, http.StatusNotFound, "NOT_FOUND", "the path names no namespace")
+	case stream.Owns(at.Rest):
+		stream.Handler{Broker: t.broker, Queries: rights}.Serve(w, r, at)
+	case conversation.Owns(at.Rest) && t.memory != nil:
+		may := rights.MayWrite
+		if r.Method == http.MethodGet {
+			may = rights.MayRead
+		}
+		if may(w, r, at.Namespace, "") {
+			t.memory.Serve(w, r, at.Namespace, at.Rest)
+		}
+	default:
+		stream.Refuse(w, http.StatusNotFound, "NOT_FOUND", "there is no such path")
+	}
 }
 
 // requestLimit is that of bodies of the API server: see assembly.
@@ -223,6 +245,9 @@ func withChat(to api, t *talk, s *Server) (_ api, err error) {
 		if s.BrokerAddress, err = c.listen(t.options.BrokerListen, t.open()); err != nil {
 			return nil, about(SettingBrokerAddress, err)
 		}
+		if t.outside != nil {
+			t.outside.broker = s.BrokerAddress
+		}
 	}
 	return c, nil
 }
@@ -257,7 +282,6 @@ func (t *talk) plain() http.Handler {
 
 // open serves the broker to whoever reaches it, as Ark's engines use it.
 func (t *talk) open() http.Handler {
-	streams := stream.Handler{Broker: t.broker, Queries: queries{t.system}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/health" || r.URL.Path == "/readyz" {
 			stream.Answer(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -270,11 +294,7 @@ func (t *talk) open() http.Handler {
 				return
 			}
 		}
-		if !stream.Owns(at.Rest) {
-			stream.Refuse(w, http.StatusNotFound, "NOT_FOUND", "there is no such path")
-			return
-		}
-		streams.Serve(w, r, at)
+		t.serveBroker(w, r, at, queries{t.system})
 	})
 }
 

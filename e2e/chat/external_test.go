@@ -1,0 +1,160 @@
+package chat
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	openai "github.com/sashabaranov/go-openai"
+)
+
+// TestExternal has an engine outside answer: it reads earlier messages from the Memory that the Query names, writes chunks to
+// the broker without credentials, and the Query's status with the admin's.
+func TestExternal(t *testing.T) {
+	w := newWorld(t, "--engine=external", "--broker-listen=127.0.0.1:0")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	found, err := w.ark.WaitStdout(ctx, regexp.MustCompile(`broker +(http://\S+)`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker := found[1]
+	for name, request := range map[string]openai.ChatCompletionRequest{
+		"system":      {Model: "agent/guide", Messages: append([]openai.ChatCompletionMessage{{Role: "system", Content: "x"}}, user("y")...)},
+		"temperature": {Model: "agent/guide", Messages: user("y"), Temperature: 0.5},
+	} {
+		_, err := w.client(w.key).CreateChatCompletion(ctx, request)
+		var fault *openai.APIError
+		if !errors.As(err, &fault) || fault.Code != "unsupported_parameter" || fault.HTTPStatusCode != http.StatusBadRequest {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+
+	answered := make(chan error, 1)
+	go func() { answered <- w.answerOutside(ctx, broker) }()
+	got, err := w.stream(ctx, openai.ChatCompletionRequest{Model: "agent/guide", Messages: append([]openai.ChatCompletionMessage{
+		{Role: "user", Content: "one"}, {Role: "assistant", Content: "two"}}, user("three")...)})
+	if fault := <-answered; fault != nil {
+		t.Fatal(fault)
+	}
+	if want := "one, two, three"; err != nil || got.text != want || got.finish != "stop" {
+		t.Errorf("got %+v, %v, want %s", got, err, want)
+	}
+	response, err := http.Get(broker + "/stream/q")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := io.ReadAll(response.Body)
+	response.Body.Close()
+	if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "NO_NAMESPACE") {
+		t.Errorf("a host without a namespace: got %d %s", response.StatusCode, text)
+	}
+}
+
+// outsideQuery is what the engine outside looks at.
+type outsideQuery struct {
+	Metadata map[string]any `json:"metadata"`
+	Spec     struct {
+		Input          string            `json:"input"`
+		ConversationID string            `json:"conversationId"`
+		Memory         map[string]string `json:"memory"`
+	} `json:"spec"`
+}
+
+// answerOutside answers the next Query.
+func (w *world) answerOutside(ctx context.Context, broker string) error {
+	var list struct{ Items []json.RawMessage }
+	for len(list.Items) == 0 {
+		if err := w.outside(ctx, http.MethodGet, w.url+queriesPath("queries", ""), "", &list); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	var q outsideQuery
+	if err := json.Unmarshal(list.Items[0], &q); err != nil {
+		return err
+	}
+	name := q.Metadata["name"].(string)
+	var memory struct {
+		Status struct {
+			Address string `json:"lastResolvedAddress"`
+		} `json:"status"`
+	}
+	if err := w.outside(ctx, http.MethodGet, w.url+queriesPath("memories", q.Spec.Memory["name"]), "", &memory); err != nil {
+		return err
+	}
+	var page struct {
+		Items []struct {
+			Message struct{ Role, Content string } `json:"message"`
+		} `json:"items"`
+	}
+	if err := w.outside(ctx, http.MethodGet, memory.Status.Address+"/messages?conversation_id="+q.Spec.ConversationID, "", &page); err != nil {
+		return err
+	}
+	var texts []string
+	for _, m := range page.Items {
+		texts = append(texts, m.Message.Content)
+	}
+	answer := strings.Join(append(texts, q.Spec.Input), ", ")
+	var lines strings.Builder
+	for _, part := range []string{answer[:4], answer[4:]} {
+		fmt.Fprintf(&lines, `{"id":"x","choices":[{"index":0,"delta":{"content":%q},"finish_reason":null}],"ark":{"agent":"guide"}}`+"\n", part)
+	}
+	stream := broker + "/namespaces/default/stream/" + name
+	if err := w.outside(ctx, http.MethodPost, stream, lines.String(), nil); err != nil {
+		return err
+	}
+	if err := w.outside(ctx, http.MethodPost, stream+"/complete", "{}", nil); err != nil {
+		return err
+	}
+	var whole map[string]any
+	if err := json.Unmarshal(list.Items[0], &whole); err != nil {
+		return err
+	}
+	whole["apiVersion"], whole["kind"] = "ark.mckinsey.com/v1alpha1", "Query"
+	whole["status"] = map[string]any{"phase": "done", "response": map[string]any{"content": answer}}
+	text, err := json.Marshal(whole)
+	if err != nil {
+		return err
+	}
+	return w.outside(ctx, http.MethodPut, w.url+queriesPath("queries", name)+"/status", string(text), nil)
+}
+
+// outside makes a request as the engine outside.
+func (w *world) outside(ctx context.Context, method, url, body string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if strings.HasPrefix(url, w.url) {
+		r.Header.Set("Authorization", "Bearer "+w.key)
+	}
+	response, err := w.http.Do(r)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %d %s", method, url, response.StatusCode, text)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
