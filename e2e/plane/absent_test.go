@@ -3,6 +3,8 @@ package plane
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +51,22 @@ func TestNoPods(t *testing.T) {
 		r := p.try(t, both, "apply", "-f", "-")
 		if r.Code == 0 || !strings.Contains(r.Stdout, "configmap/beside created") || !strings.Contains(r.Stderr, `no matches for kind "Deployment" in version "apps/v1"`) {
 			t.Errorf("%+v", r)
+		}
+	})
+	t.Run("helm", func(t *testing.T) {
+		chart := t.TempDir()
+		ok(t, "make a chart", os.Mkdir(filepath.Join(chart, "templates"), 0o700))
+		for name, text := range map[string]string{
+			"Chart.yaml":         "{apiVersion: v2, name: web, version: 1.0.0}\n",
+			"templates/web.yaml": "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}}\n",
+		} {
+			ok(t, "write a chart", os.WriteFile(filepath.Join(chart, name), []byte(text), 0o600))
+		}
+		helm, err := component.NewHelm(p.server.Kubeconfig, t.TempDir())
+		ok(t, "find helm", err)
+		r, err := helm.Run(t.Context(), "install", "web", chart)
+		if err != nil || r.Code == 0 || !strings.Contains(r.Stderr, `no matches for kind "Deployment" in version "apps/v1"`) {
+			t.Errorf("%+v, %v", r, err)
 		}
 	})
 	t.Run("client", func(t *testing.T) {
