@@ -182,11 +182,12 @@ func outcomeOf(q *v1alpha1.Query) string {
 		return "done"
 	case v1alpha1.QueryCanceled:
 		return "canceled"
-	}
-	for _, c := range q.Status.Conditions {
-		if c.Type == completed && (c.Reason == reasonInQueue || c.Reason == reasonInExecution) {
-			return "timeout"
+	default:
+		for _, c := range q.Status.Conditions {
+			if c.Type == completed && (c.Reason == reasonInQueue || c.Reason == reasonInExecution) {
+				return "timeout"
+			}
 		}
+		return "error"
 	}
-	return "error"
 }
