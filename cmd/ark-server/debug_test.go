@@ -73,8 +73,9 @@ func TestVerbosity(t *testing.T) {
 // listens here is our own endpoint.
 func TestDebugWithEtcd(t *testing.T) {
 	port := freePort(t)
-	startServing(t, "--etcd-listen=tcp://127.0.0.1:"+port)
-	s := startServing(t, "--storage=etcd", "--etcd-servers=http://127.0.0.1:"+port)
+	keys := "--keys-dir=" + t.TempDir() // of both, for they keep the same Secrets
+	startServing(t, keys, "--etcd-listen=tcp://127.0.0.1:"+port)
+	s := startServing(t, keys, "--storage=etcd", "--etcd-servers=http://127.0.0.1:"+port)
 	if code, body := request(t, s.admin, "GET", "/debug/store", ""); code != 404 || !strings.Contains(body, "--storage=etcd") {
 		t.Errorf("%d %s", code, body)
 	}

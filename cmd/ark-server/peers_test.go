@@ -12,8 +12,8 @@ import (
 // Servers on one database find each other, and say so.
 func TestPeers(t *testing.T) {
 	db := databaseFlags(storagePostgres, postgresServer.Database(t))
-	a := startServing(t, append(db, "--peer-listen=127.0.0.1:0")...)
-	b := startServing(t, append(db, "--peer-listen=127.0.0.1:0")...)
+	args := append(db, "--keys-dir="+t.TempDir(), "--peer-listen=127.0.0.1:0")
+	a, b := startServing(t, args...), startServing(t, args...)
 	deadline := time.Now().Add(time.Minute)
 	var seen [2]operation.Peers
 	for i, s := range []*serving{a, b} {

@@ -49,7 +49,7 @@ func TestServerDiskFillsUp(t *testing.T) {
 			f.makeRoom(t)
 			requireQueries(t, f.client, f.written, "with space again")
 			f.server.Kill()
-			server := start(t, component.ArkOptions{Dir: t.TempDir(), Storage: f.place.Flags()})
+			server := start(t, f.options)
 			requireQueries(t, clientOf(t, server), f.written, "after a restart")
 		})
 	}
@@ -92,7 +92,7 @@ func TestServerCrashesOnAFullDisk(t *testing.T) {
 				t.Errorf("%d queries with space again, %v; want the %d acknowledged, perhaps with the one in doubt", got, err, f.written)
 			}
 			f.server.Kill()
-			server := start(t, component.ArkOptions{Dir: t.TempDir(), Storage: f.place.Flags()})
+			server := start(t, f.options)
 			requireQueries(t, clientOf(t, server), got, "after a restart")
 		})
 	}
@@ -102,7 +102,7 @@ func TestServerCrashesOnAFullDisk(t *testing.T) {
 type filling struct {
 	disk     *component.Disk
 	database *sqltest.Server
-	place    engine.Place
+	options  component.ArkOptions
 	server   *component.ArkServer
 	client   *rest.RESTClient
 	written  int // queries acknowledged
@@ -112,8 +112,9 @@ func startFilling(t *testing.T, disk *component.Disk, storage string, opts sqlte
 	t.Helper()
 	f := &filling{disk: disk}
 	opts.Wrap = disk.AsOwner
-	f.database, f.place = engine.StartWith(t, storage, opts)
-	f.server = start(t, component.ArkOptions{Dir: t.TempDir(), Storage: f.place.Flags()})
+	database, place := engine.StartWith(t, storage, opts)
+	f.database, f.options = database, component.ArkOptions{Dir: t.TempDir(), Storage: place.Flags()}
+	f.server = start(t, f.options)
 	f.client = clientOf(t, f.server)
 	if err := query.EnsureNamespace(t.Context(), f.client, namespace); err != nil {
 		t.Fatal(err)

@@ -31,6 +31,7 @@ type onServer struct {
 	storage string
 	server  *sqltest.Server
 	place   engine.Place // of the administrator
+	keys    string       // the folder of the keys of the server that has written
 	data    string
 }
 
@@ -43,7 +44,8 @@ func newOnServer(t *testing.T, storage string) *onServer {
 	}
 	s := &onServer{storage: storage}
 	s.server, s.place = engine.StartWith(t, storage, opts)
-	server := start(t, component.ArkOptions{Dir: t.TempDir(), Storage: s.place.Flags()})
+	s.keys = t.TempDir()
+	server := start(t, component.ArkOptions{Dir: t.TempDir(), Keys: s.keys, Storage: s.place.Flags()})
 	client := clientOf(t, server)
 	writeQueries(t, client)
 	if err := server.Stop(); err != nil {
@@ -198,7 +200,7 @@ func TestServerRequests(t *testing.T) {
 		t.Run(storage, func(t *testing.T) {
 			t.Parallel()
 			s := newOnServer(t, storage)
-			testRequests(t, component.ArkOptions{Dir: t.TempDir(), Storage: s.place.Flags()})
+			testRequests(t, component.ArkOptions{Dir: t.TempDir(), Keys: s.keys, Storage: s.place.Flags()})
 			if got := s.contents(t); got != s.data {
 				t.Errorf("the data changed:\n%s\nbefore:\n%s", got, s.data)
 			}

@@ -20,8 +20,12 @@ import (
 const (
 	quotaWorkers = 5
 	// quotaResync is how often everything is counted again, and quotaSync how often discovery is asked for new kinds.
-	quotaResync = 5 * time.Minute
+	// An object that is deleted before the controller's cache has the write of the quota that counted it stays counted until
+	// then: upstream compares with the cache, and only a change of the spec has a quota counted at once.
+	quotaResync = 30 * time.Second
 	quotaSync   = 30 * time.Second
+	// objectResync is how often the controller is told of every object again.
+	objectResync = 12 * time.Hour
 )
 
 // oldQuotaNames are the names of counts from before count/<resource>.<group>.
@@ -75,19 +79,18 @@ func (c controllers) runQuotas(ctx context.Context, quotas coreinformers.Resourc
 	started := make(chan struct{}) // there is nothing to wait for
 	close(started)
 	discover := c.client.Discovery().ServerPreferredNamespacedResources
-	period := func() time.Duration { return quotaResync }
 	var controller *resourcequota.Controller
 	err = wait.PollUntilContextCancel(ctx, discoveryPoll, true, func(ctx context.Context) (bool, error) {
 		controller, err = resourcequota.NewController(ctx, &resourcequota.ControllerOptions{
 			QuotaClient:               c.client.CoreV1(),
 			ResourceQuotaInformer:     quotas,
-			ResyncPeriod:              period,
+			ResyncPeriod:              func() time.Duration { return quotaResync },
 			Registry:                  generic.NewRegistry(quotaEvaluators(m.ForResource)),
 			DiscoveryFunc:             discover,
 			IgnoredResourcesFunc:      garbagecollector.DefaultIgnoredResources,
 			InformersStarted:          started,
 			InformerFactory:           m,
-			ReplenishmentResyncPeriod: period,
+			ReplenishmentResyncPeriod: func() time.Duration { return objectResync },
 		})
 		return err == nil, nil
 	})
