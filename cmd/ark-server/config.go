@@ -23,17 +23,7 @@ after it.
 Without -o the output is a configuration file itself. Passwords are not shown.`
 
 func newConfigCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "config",
-		Short: "Print the effective settings, and where each is from",
-		Long:  aboutConfig,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say what to do: config print (ark-server config --help)")}
-		},
-	}
-	withFlags(cmd).AddCommand(newConfigPrintCommand())
-	return cmd
+	return parent("config", "config print", "Print the effective settings, and where each is from", aboutConfig, newConfigPrintCommand())
 }
 
 func newConfigPrintCommand() *cobra.Command {

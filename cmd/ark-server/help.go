@@ -43,6 +43,21 @@ func withFlags(cmd *cobra.Command, groups ...flagGroup) *cobra.Command {
 	return cmd
 }
 
+// parent makes a command that does nothing by itself. choices are its commands, as somebody who names none is told of them.
+func parent(use, choices, short, long string, commands ...*cobra.Command) *cobra.Command {
+	cmd := withFlags(&cobra.Command{
+		Use:   use,
+		Short: short,
+		Long:  long,
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return usageError{fmt.Errorf("say what to do: %s (ark-server %s --help)", choices, use)}
+		},
+	})
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
 // helpWith prints a command's help: the flags that most need, then the commands; or all flags in
 // their groups.
 func helpWith(groups []flagGroup) func(*cobra.Command, []string) {

@@ -22,17 +22,7 @@ themselves. share is for other keys than those: it shares those in --keys-dir in
 Start the servers again after either. Restart one at a time, and none is away.`
 
 func newKeysCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "keys",
-		Short: "Share the keys of several servers through their database",
-		Long:  aboutKeys,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say what to do: keys share or keys unshare (ark-server keys --help)")}
-		},
-	}
-	withFlags(cmd).AddCommand(newShareKeysCommand(), newUnshareKeysCommand())
-	return cmd
+	return parent("keys", "keys share or keys unshare", "Share the keys of several servers through their database", aboutKeys, newShareKeysCommand(), newUnshareKeysCommand())
 }
 
 func newShareKeysCommand() *cobra.Command {

@@ -21,20 +21,10 @@ release before go on working on the new tables.
   ark-server migrate up     --storage=postgresql --db-dsn-file=./admin.dsn`
 
 func newMigrateCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "migrate",
-		Short: "Look at the tables in a database server, or bring them up to date",
-		Long:  aboutMigrate,
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError{fmt.Errorf("say what to do: migrate status or migrate up (ark-server migrate --help)")}
-		},
-	}
-	withFlags(cmd).AddCommand(
+	return parent("migrate", "migrate status or migrate up", "Look at the tables in a database server, or bring them up to date", aboutMigrate,
 		migrateStep("status", "Say which migrations the database has had, and which are due", printStatus),
 		migrateStep("up", "Carry out the migrations that are due", migrateUp),
 	)
-	return cmd
 }
 
 func migrateStep(name, short string, do func(context.Context, *options, server.Admin, io.Writer) error) *cobra.Command {

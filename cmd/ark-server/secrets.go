@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -26,17 +25,7 @@ A server does not start on a database server where others have used a key that i
 a key that is lost: it lets servers with another one start, if there are no Secrets. Stop all servers before.`
 
 func newSecretsCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "secrets",
-		Short: "Change the key with which Secrets are stored",
-		Long:  aboutSecrets,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say what to do: secrets rotate-key or secrets forget-key (ark-server secrets --help)")}
-		},
-	}
-	withFlags(cmd).AddCommand(newRotateKeyCommand(), newForgetKeyCommand())
-	return cmd
+	return parent("secrets", "secrets rotate-key or secrets forget-key", "Change the key with which Secrets are stored", aboutSecrets, newRotateKeyCommand(), newForgetKeyCommand())
 }
 
 func newRotateKeyCommand() *cobra.Command {

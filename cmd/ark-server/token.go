@@ -26,17 +26,7 @@ the database itself. A token that was revoked is refused at once, and by other r
 What a user may do is a matter of Roles and RoleBindings.`
 
 func newTokenCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "token",
-		Short: "Make, list and revoke the tokens of users",
-		Long:  aboutToken,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usageError{errors.New("say what to do: token create, token list or token revoke (ark-server token --help)")}
-		},
-	}
-	withFlags(cmd).AddCommand(newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
-	return cmd
+	return parent("token", "token create, token list or token revoke", "Make, list and revoke the tokens of users", aboutToken, newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
 }
 
 // defaultTokenTTL is how long a token is good.
