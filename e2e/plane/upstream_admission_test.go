@@ -32,7 +32,7 @@ func actingCase(of int) func(c *trial) {
 }
 
 func validatingPolicyCases() upstreamFile {
-	return upstreamFile{"apimachinery/validatingadmissionpolicy.go", append([]upstreamCase{
+	return upstreamFile{"apimachinery/validatingadmissionpolicy.go", []upstreamCase{
 		{name: "should validate against a Deployment", stands: queryForWorkload, run: actingCase(0)},
 		{name: "should allow expressions to refer variables.", stands: "a config map in place of a Deployment", run: func(c *trial) {
 			c.apply(c.T, fmt.Sprintf(`apiVersion: admissionregistration.k8s.io/v1
@@ -59,7 +59,20 @@ spec: {policyName: %[1]s, validationActions: [Deny]}`, c.ns))
 		}},
 		{name: "should support ValidatingAdmissionPolicy API operations", run: operations(validatingPolicyManifest, true)},
 		{name: "should support ValidatingAdmissionPolicyBinding API operations", run: operations(validatingBindingManifest, false)},
-	}, left("the controller that checks the types of expressions ahead of their use does not run; their syntax is checked when they are written", "should type check validation expressions", "should type check a CRD")...)}
+		{name: "should type check validation expressions", stands: "a lease in place of a Deployment", run: func(c *trial) {
+			lease := typePolicy{group: "coordination.k8s.io", version: "v1", resource: "leases"}
+			c.typed(lease, "object.spec.leaseDurationSeconds > 1", "")
+			c.typed(lease, "object.spec.leaseDurationSeconds > '1'", "'wants more than 1, got ' + object.spec.leaseDurationSeconds",
+				"spec.validations[0].expression", "found no matching overload for '_>_' applied to '(int, string)'",
+				"spec.validations[0].messageExpression", "found no matching overload for '_+_' applied to '(string, int)'")
+		}},
+		{name: "should type check a CRD", stands: arkForCustom, run: func(c *trial) {
+			team := typePolicy{group: "ark.mckinsey.com", version: "v1alpha1", resource: "teams"}
+			c.typed(team, "object.spec.maxTurns > 1", "")
+			c.typed(team, "object.spec.maxTurns > '1'", "", "spec.validations[0].expression", "found no matching overload for '_>_' applied to '(int, string)'")
+			c.typed(team, "object.spec.maxRetries < 10", "", "spec.validations[0].expression", "undefined field 'maxRetries'")
+		}},
+	}}
 }
 
 func mutatingPolicyCases() upstreamFile {

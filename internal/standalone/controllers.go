@@ -35,7 +35,7 @@ const (
 )
 
 // controllers are upstream's, which carry out what the API promises beyond single objects: the end of namespaces, cascades of
-// deletions, default service accounts, aggregated roles, the counts of quotas.
+// deletions, default service accounts, aggregated roles, the counts of quotas, the types of admission policies' expressions.
 type controllers struct {
 	config *rest.Config
 	client kubernetes.Interface
@@ -89,6 +89,10 @@ func (c controllers) run(ctx context.Context) error {
 		return fmt.Errorf("make the controller of service accounts: %w", err)
 	}
 	roles := clusterroleaggregation.NewClusterRoleAggregation(informers.Rbac().V1().ClusterRoles(), c.client.RbacV1())
+	policyTypes, err := newPolicyTypes(c.client, informers.Admissionregistration().V1().ValidatingAdmissionPolicies())
+	if err != nil {
+		return err
+	}
 	quotas := informers.Core().V1().ResourceQuotas()
 	quotas.Informer() // is to be started with the others
 
@@ -100,6 +104,7 @@ func (c controllers) run(ctx context.Context) error {
 	running.Go(func() { collector.run(ctx) })
 	running.Go(func() { accounts.Run(ctx, accountWorkers) })
 	running.Go(func() { roles.Run(ctx, roleWorkers) })
+	running.Go(func() { policyTypes.Run(ctx, policyTypeWorkers) })
 	running.Go(func() {
 		if err := c.runQuotas(ctx, quotas); err != nil && !errors.Is(err, context.Canceled) {
 			klog.FromContext(ctx).Error(err, "What ResourceQuotas count is not counted again until the next start")

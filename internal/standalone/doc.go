@@ -18,7 +18,7 @@
 //     the database encrypted, with keys of internal/encryption.
 //   - Admission (admission.go, policies.go): upstream's plugins, and the webhooks and
 //     policies that they go by, which are objects of this server or files.
-//   - Controllers (controllers.go, namespaces.go, garbage.go, monitors.go, quotas.go, lead.go):
+//   - Controllers (controllers.go, namespaces.go, garbage.go, monitors.go, quotas.go, policy_types.go, lead.go):
 //     upstream's, which carry out what the API promises beyond single objects. Where servers
 //     share a database they run on one of them.
 //   - Fairness (fairness.go): upstream's Priority and Fairness with its API, by which every
@@ -53,6 +53,8 @@
 //	pkg/controller/clusterroleaggregation
 //	                                puts roles together by their labels
 //	pkg/controller/resourcequota    counts what quotas limit
+//	pkg/controller/validatingadmissionpolicystatus
+//	                                checks the types of policies' expressions
 //
 // Everything else is k8s.io/apiserver and k8s.io/client-go.
 //
