@@ -115,7 +115,7 @@ e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, 
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
 
 .PHONY: e2e-queries
-e2e-queries: build ## Process 10,000 queries by a stand-in for Ark's controllers, one of two killed half way; takes a quarter of an hour
+e2e-queries: build ## Process 10,000 queries by a stand-in for Ark's controllers, one of two killed half way; takes ten minutes
 	cd e2e && go test $(TESTFLAGS) -count=1 -v -timeout 90m ./controllers -run=TestQueries -queries=10000
 
 .PHONY: e2e-hosts
