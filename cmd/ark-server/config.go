@@ -97,6 +97,8 @@ func (o *options) derived(flag string) (value, why string) {
 		return o.dbPath, where
 	case flag == "bind-address" && o.mode == modeAggregated:
 		return o.bindAddress, "of --mode=" + o.mode
+	case flag == "engine" && o.mode == modeAggregated:
+		return o.engine.engine, "of --mode=" + o.mode
 	case flag == "keys-dir" && o.mode == modeStandalone:
 		return o.keys(), where
 	case flag == "kubeconfig-out" && o.mode == modeStandalone:

@@ -59,7 +59,6 @@ func runDemo(ctx context.Context, port int, out io.Writer) (err error) {
 
 	o := newOptions()
 	o.dataDir, o.dbPath, o.securePort = dir, filepath.Join(dir, "ark.db"), port
-	o.engine.engine = engineEmbedded
 	o.chat.listen = "127.0.0.1:0"
 	o.engine.addresses = []string{"127.0.0.1/32"} // the tool is there
 	if err := o.validate(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -51,7 +52,25 @@ func TestDemo(t *testing.T) {
 	if code, answer, fault := query("agent/guide", "How is it in Oslo?"); code != 0 || !strings.HasPrefix(answer, "I have looked it up. Oslo: ") {
 		t.Errorf("got %d, %q, %q", code, answer, fault)
 	}
-	code, answer, fault := query("model/default", "Hello", "-o", "json")
+	code, answer, fault := query("team/newsroom", "How is it in Rome?", "--stream")
+	if lines := strings.Split(strings.TrimSpace(answer), "\n"); code != 0 || len(lines) != 2 || !strings.HasPrefix(lines[0], "I have looked it up. Rome: ") || lines[1] != "In short: "+lines[0] {
+		t.Errorf("got %d, %q, %q", code, answer, fault)
+	}
+	// A tool says nothing while it works.
+	if code, answer, fault := query("tool/weather", `{"city":"Rome"}`, "--stream"); code != 0 || !strings.HasPrefix(answer, "Rome: ") || strings.Count(answer, "degrees") != 1 {
+		t.Errorf("got %d, %q, %q", code, answer, fault)
+	}
+	file := filepath.Join(t.TempDir(), "question")
+	if err := os.WriteFile(file, []byte("How is it in Bergen?"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, answer, fault := query("agent/guide", "-f", file); code != 0 || !strings.HasPrefix(answer, "I have looked it up. Bergen: ") {
+		t.Errorf("got %d, %q, %q", code, answer, fault)
+	}
+	if code, answer, fault := query("agent/editor", "What is this?", "-f", file); code != 0 || !strings.HasSuffix(answer, "What is this?\n\nHow is it in Bergen?\n") {
+		t.Errorf("got %d, %q, %q", code, answer, fault)
+	}
+	code, answer, fault = query("model/default", "Hello", "-o", "json")
 	var object struct {
 		Kind   string
 		Status struct{ Phase string }
@@ -69,6 +88,8 @@ func TestDemo(t *testing.T) {
 		{[]string{"guide", "Hello"}, 2, "use agent/NAME"},
 		{[]string{"agent/guide"}, 2, "say whom and what"},
 		{[]string{"agent/guide", "Hello", "-o", "xml"}, 2, "--output=xml"},
+		{[]string{"agent/guide", "Hello", "-o", "json", "--stream"}, 2, "--stream"},
+		{[]string{"agent/guide", "-f", file + ".missing"}, 1, "--file=" + file + ".missing: no such file"},
 	} {
 		if code, _, fault := query(c.args...); code != c.code || !strings.Contains(fault, c.want) {
 			t.Errorf("%q: got %d, %q", c.args, code, fault)

@@ -54,6 +54,9 @@ func (o *options) applyModeDefaults(fs *pflag.FlagSet) {
 	if o.mode == modeAggregated && !fs.Changed("bind-address") {
 		o.bindAddress = "0.0.0.0" // kube-apiserver comes from another host
 	}
+	if o.mode == modeAggregated && !fs.Changed("engine") {
+		o.engine.engine = engineExternal // Ark's controller is there
+	}
 }
 
 // validateMode returns the faults of the flags that belong to one mode.

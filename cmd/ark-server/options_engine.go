@@ -22,19 +22,22 @@ type engineOptions struct {
 	engine    string
 	limits    engine.Limits
 	addresses []string
+	// modelFromEnv makes the Model default of what the environment has for one.
+	modelFromEnv bool
 
 	allowed []netip.Prefix // those, as validateEngine has read them
 }
 
 func newEngineOptions() engineOptions {
-	return engineOptions{engine: engineExternal, limits: engine.Limits{Total: 32}}
+	return engineOptions{engine: engineEmbedded, limits: engine.Limits{Total: 32}}
 }
 
 func (o *engineOptions) add(fs *pflag.FlagSet) {
-	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; embedded needs --mode=standalone")
+	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; in a cluster, with --mode=aggregated, the default is external, and embedded is not possible yet")
 	fs.IntVar(&o.limits.Total, "engine-concurrency", o.limits.Total, "most `queries` that the embedded engine executes at a time; the others wait; 0 for no bound")
 	fs.IntVar(&o.limits.PerNamespace, "engine-concurrency-per-namespace", 0, "most `queries` of one namespace that it executes at a time; 0 for no bound")
 	fs.IntVar(&o.limits.PerModel, "engine-concurrency-per-model", 0, "most `calls` of one Model at a time; 0 for no bound")
+	fs.BoolVar(&o.modelFromEnv, "model-from-env", false, "make the Model default in the namespace default, if there is none, of OPENAI_API_KEY (with OPENAI_BASE_URL and OPENAI_MODEL), ANTHROPIC_API_KEY or OLLAMA_HOST; the key becomes a Secret")
 	fs.StringSliceVar(&o.addresses, "engine-allowed-addresses", nil, "`CIDRs` at which models and tools may be although they are refused otherwise: link-local addresses always are, loopback for tools, and for models too unless this server itself listens on loopback alone")
 }
 
@@ -64,6 +67,9 @@ func (o *options) validateEngine() error {
 		}
 	} else if len(e.addresses) > 0 {
 		errs = append(errs, errors.New("--engine-allowed-addresses is without effect: add --engine=embedded, or leave it out"))
+	}
+	if e.modelFromEnv && o.mode == modeAggregated {
+		errs = append(errs, errors.New("--model-from-env is for a standalone server: leave it out"))
 	}
 	return errors.Join(errs...)
 }

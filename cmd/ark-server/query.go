@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,68 +23,136 @@ const aboutQuery = `Ask an agent, a team, a model or a tool of a standalone serv
 answer. The question is a Query, which stays as long as its ttl says.
 
   ark-server query agent/guide "How is the weather in Oslo?"
+  ark-server query agent/guide "What is in this?" -f notes.txt --stream
   ark-server query team/newsroom "What is new?" -n reports -o json
 
-It fails if the Query does. Somebody has to execute it: start the server with
---engine=embedded, or run Ark's controller.`
+It fails if the Query does. Somebody has to execute it: the server itself, or with
+--engine=external Ark's controller.`
+
+// asking is what the flags say of a question.
+type asking struct {
+	question ask.Question
+	file     string
+	stream   bool
+	output   string
+}
 
 func newQueryCommand() *cobra.Command {
 	o := newOptions()
-	question, output := ask.Question{Namespace: "default"}, "text"
+	a := asking{question: ask.Question{Namespace: "default"}, output: "text"}
 	flags := group("Flags", func(fs *pflag.FlagSet) {
-		fs.StringVarP(&question.Namespace, "namespace", "n", question.Namespace, "`namespace` of whom to ask")
-		fs.StringVarP(&output, "output", "o", output, "`text|json`: the answer, or the Query with everything in it")
-		fs.DurationVar(&question.Timeout, "timeout", 0, "how long the answer may take, once while it waits and once while it runs; 0 for what the server says")
+		fs.StringVarP(&a.question.Namespace, "namespace", "n", a.question.Namespace, "`namespace` of whom to ask")
+		fs.StringVarP(&a.file, "file", "f", "", "ask what is in a `file`, - for the standard input; after TEXT, if there is one")
+		fs.BoolVar(&a.stream, "stream", false, "print the answer while it is given, with what each agent of a team says; not with -o json")
+		fs.StringVarP(&a.output, "output", "o", a.output, "`text|json`: the answer, or the Query with everything in it")
+		fs.DurationVar(&a.question.Timeout, "timeout", 0, "how long the answer may take, once while it waits and once while it runs; 0 for what the server says")
 	})
 	return withFlags(&cobra.Command{
-		Use:   "query TARGET TEXT",
+		Use:   "query TARGET [TEXT]",
 		Short: "Ask an agent, a team, a model or a tool, and print the answer",
 		Long:  aboutQuery,
 		Args:  cobra.ArbitraryArgs, // how many is said below: --help-all needs none
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 2 {
-				return usageError{errors.New(`query: say whom and what, such as: ark-server query agent/guide "How are you?"`)}
+			if err := a.read(args, cmd.InOrStdin()); err != nil {
+				return err
 			}
-			var err error
-			if question.Target, err = ask.ParseTarget(args[0]); err != nil {
-				return usageError{err}
-			}
-			if err := checkValue("output", output, "text", "json"); err != nil {
-				return usageError{err}
-			}
-			if question.Timeout < 0 {
-				return usageError{fmt.Errorf("--timeout=%s: use a duration such as 5m, or 0", question.Timeout)}
-			}
-			question.Text = args[1]
 			if err := o.locate(cmd); err != nil {
 				return err
 			}
-			return runQuery(cmd, o, question, output)
+			return runQuery(cmd, o, a)
 		},
 	}, flags, o.locationFlags())
 }
 
-func runQuery(cmd *cobra.Command, o *options, question ask.Question, output string) error {
+// read takes the question from the arguments and the file.
+func (a *asking) read(args []string, stdin io.Reader) (err error) {
+	if len(args) == 0 || len(args) > 2 || len(args) == 1 && a.file == "" {
+		return usageError{errors.New(`query: say whom and what, such as: ark-server query agent/guide "How are you?"`)}
+	}
+	if a.question.Target, err = ask.ParseTarget(args[0]); err != nil {
+		return usageError{err}
+	}
+	if err := checkValue("output", a.output, "text", "json"); err != nil {
+		return usageError{err}
+	}
+	if a.stream && a.output == "json" {
+		return usageError{errors.New("--stream is without effect with -o json: leave one of them out")}
+	}
+	if a.question.Timeout < 0 {
+		return usageError{fmt.Errorf("--timeout=%s: use a duration such as 5m, or 0", a.question.Timeout)}
+	}
+	if len(args) == 2 {
+		a.question.Text = args[1]
+	}
+	if a.file == "" {
+		return nil
+	}
+	from := stdin
+	if a.file != "-" {
+		file, err := os.Open(a.file)
+		if err != nil {
+			return fmt.Errorf("--file=%s: %w", a.file, withoutPath(err))
+		}
+		defer func() { _ = file.Close() }() // it was only read
+		from = file
+	}
+	text, err := io.ReadAll(io.LimitReader(from, maxQuestion+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("--file=%s: %w", a.file, withoutPath(err))
+	case len(text) > maxQuestion:
+		return fmt.Errorf("--file=%s: it has more than %d MiB, which no object may have", a.file, maxQuestion>>20)
+	case !utf8.Valid(text):
+		return fmt.Errorf("--file=%s: it is no text in UTF-8", a.file)
+	}
+	if a.question.Text != "" {
+		a.question.Text += "\n\n"
+	}
+	a.question.Text += string(text)
+	return nil
+}
+
+// maxQuestion is the most that an object may have with any --max-object-size.
+const maxQuestion = 16 << 20
+
+// withoutPath takes the path out of an error that names it already.
+func withoutPath(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		return of.Err
+	}
+	return err
+}
+
+func runQuery(cmd *cobra.Command, o *options, a asking) error {
 	client, err := o.adminClient()
 	if err != nil {
 		return err
 	}
-	query, err := ask.Ask(cmd.Context(), client, question)
+	query, err := ask.Ask(cmd.Context(), client, a.question)
 	if err != nil {
-		if query != nil && errors.Is(err, context.Canceled) {
+		return err
+	}
+	if a.stream {
+		query, err = ask.Listen(cmd.Context(), client, query, cmd.OutOrStdout())
+	} else {
+		query, err = ask.Wait(cmd.Context(), client, query)
+	}
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
 			fmt.Fprintf(cmd.ErrOrStderr(), "The query %s goes on.\n", query.Name)
 		}
 		return err
 	}
 	answer, failed := ask.Answer(query)
-	if output == "json" {
+	if a.output == "json" {
 		text, err := json.MarshalIndent(query, "", "  ")
 		if err != nil {
 			return fmt.Errorf("print the query: %w", err)
 		}
 		answer = string(text)
 	}
-	if failed == nil || output == "json" {
+	if !a.stream && (failed == nil || a.output == "json") {
 		if _, err := fmt.Fprintln(cmd.OutOrStdout(), strings.TrimRight(answer, "\n")); err != nil {
 			return fmt.Errorf("print the answer: %w", err)
 		}

@@ -21,7 +21,10 @@ import (
 // everything is closed. out receives the start-up lines. A start that the end of the context
 // cuts short has not failed.
 func serve(ctx context.Context, o *options, out io.Writer) error {
-	return serveAnd(ctx, o, out, func(s *server.Server) { announce(out, o, s) })
+	return serveAnd(ctx, o, out, func(s *server.Server) {
+		announce(out, o, s)
+		o.offerModel(ctx)
+	})
 }
 
 // serveAnd is serve for who has something else to say once the server is ready.

@@ -58,7 +58,7 @@ func blocks(t *testing.T, root string) []string {
 // TestReadme types what README.md says, line by line, in a folder with the server's database, its binary and the documentation. A
 // line whose comment says that it is forbidden must be.
 func TestReadme(t *testing.T) {
-	c := newCluster(t, component.ArkOptions{})
+	c := newCluster(t, component.ArkOptions{Args: []string{"--engine=embedded"}})
 	binary, err := component.ServerBinary()
 	if err != nil {
 		t.Fatal(err)

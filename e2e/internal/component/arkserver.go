@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -40,7 +41,7 @@ type ArkOptions struct {
 	Wrap func(Command) Command
 	// Port is --secure-port; 0 lets the server choose.
 	Port int
-	// Args are added to the command line.
+	// Args are added to the command line. Without --engine among them Queries are left to who plays Ark's controller.
 	Args []string
 	// Env is added to the environment.
 	Env []string
@@ -70,6 +71,9 @@ func (o ArkOptions) Command() (Command, error) {
 	args := append(slices.Clone(storage), "--secure-port="+strconv.Itoa(o.Port))
 	if o.Database != "" || o.EtcdServers != "" || o.Storage != nil {
 		args = append(args, "--kubeconfig-out="+filepath.Join(o.Dir, "admin.kubeconfig"), "--keys-dir="+cmp.Or(o.Keys, filepath.Join(o.Dir, "keys")))
+	}
+	if !slices.ContainsFunc(o.Args, func(arg string) bool { return strings.HasPrefix(arg, "--engine=") }) {
+		args = append(args, "--engine=external")
 	}
 	c := Command{Path: path, Name: "ark-server", Args: append(args, o.Args...), Env: o.Env, Dir: o.Dir}
 	if o.Wrap != nil {

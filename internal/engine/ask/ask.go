@@ -36,8 +36,7 @@ func ParseTarget(text string) (v1alpha1.QueryTarget, error) {
 	return v1alpha1.QueryTarget{Type: v1alpha1.QueryTargetType(kind), Name: name}, nil
 }
 
-// Ask makes a Query, and returns it at its end. If the context ends before, the Query goes on; it is returned as it was
-// made, with the error.
+// Ask makes a Query. Wait returns it at its end.
 func Ask(ctx context.Context, client *objects.Client, q Question) (*v1alpha1.Query, error) {
 	text, err := json.Marshal(q.Text)
 	if err != nil {
@@ -55,10 +54,11 @@ func Ask(ctx context.Context, client *objects.Client, q Question) (*v1alpha1.Que
 	if err := client.Create(ctx, "queries", query); err != nil {
 		return nil, fmt.Errorf("make the query: %w", err)
 	}
-	return Wait(ctx, client, query)
+	return query, nil
 }
 
-// Wait returns a Query at its end.
+// Wait returns a Query at its end. If the context ends before, the Query goes on; it is returned as it was then, with the
+// error.
 func Wait(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*v1alpha1.Query, error) {
 	for !Ended(query) {
 		next, err := change(ctx, client, query)

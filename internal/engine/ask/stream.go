@@ -1,0 +1,122 @@
+package ask
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/objects"
+)
+
+// maxChunk is the longest line of a stream: the last one holds the whole Query.
+const maxChunk = 64 << 20
+
+// lastWords is how long the rest of a stream may take after its Query has ended.
+const lastWords = 2 * time.Second
+
+// Listen writes what is said for a Query while it is said, and returns the Query at its end, as Wait does. At last the
+// answer is written, unless it was what was said last: that of a tool is said by nobody, and what an engine outside says
+// is not here if it does not send it to this server.
+func Listen(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (*v1alpha1.Query, error) {
+	following, stop := context.WithCancel(ctx)
+	defer stop()
+	said, failed := "", make(chan error, 1)
+	go func() {
+		var err error
+		said, err = follow(following, client, query, to)
+		failed <- err
+	}()
+	query, err := Wait(ctx, client, query)
+	late := time.AfterFunc(lastWords, stop)
+	defer late.Stop()
+	if lost := <-failed; err == nil && following.Err() == nil {
+		err = lost
+	}
+	if err != nil {
+		return query, err
+	}
+	answer, failure := Answer(query)
+	if answer = strings.TrimSpace(answer); failure == nil && !strings.HasSuffix(strings.TrimSpace(said), answer) {
+		_, err = fmt.Fprintln(to, answer)
+	}
+	return query, err
+}
+
+// follow writes what is said to the end of the stream, and returns it.
+func follow(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (said string, err error) {
+	body, err := client.Ark(v1alpha1.SchemeGroupVersion).Get().AbsPath("/namespaces", query.Namespace, "stream", query.Name).
+		Param("from-beginning", "true").Stream(ctx)
+	if err != nil {
+		return "", fmt.Errorf("follow the query %s: %w", query.Name, err)
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxChunk)
+	p := printer{to: to}
+	for lines.Scan() {
+		data, ok := strings.CutPrefix(lines.Text(), "data:")
+		if !ok {
+			continue
+		}
+		if data = strings.TrimSpace(data); data == "[DONE]" {
+			break
+		}
+		if err := p.print(data); err != nil {
+			return "", err
+		}
+	}
+	if err := lines.Err(); err != nil && !errors.Is(err, context.Canceled) {
+		return p.said.String(), fmt.Errorf("follow the query %s: %w", query.Name, err)
+	}
+	if p.said.Len() > 0 {
+		_, err = fmt.Fprintln(to)
+	}
+	return p.said.String(), err
+}
+
+// chunk is the part of a chunk that is shown.
+type chunk struct {
+	Choices []struct {
+		Delta struct {
+			Content string `json:"content"`
+		} `json:"delta"`
+	} `json:"choices"`
+	Ark struct {
+		Agent string `json:"agent"`
+	} `json:"ark"`
+}
+
+// printer writes what chunks say; where somebody else begins to speak, on a new line.
+type printer struct {
+	to    io.Writer
+	agent string
+	said  strings.Builder
+}
+
+func (p *printer) print(data string) error {
+	var c chunk
+	if json.Unmarshal([]byte(data), &c) != nil {
+		return nil // not for us
+	}
+	for _, choice := range c.Choices {
+		text := choice.Delta.Content
+		if text == "" {
+			continue
+		}
+		if p.said.Len() > 0 && c.Ark.Agent != p.agent {
+			text = "\n" + text
+		}
+		p.agent = c.Ark.Agent
+		p.said.WriteString(text)
+		if _, err := io.WriteString(p.to, text); err != nil {
+			return fmt.Errorf("print the answer: %w", err)
+		}
+	}
+	return nil
+}
