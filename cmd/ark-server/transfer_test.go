@@ -37,7 +37,8 @@ func serveFor(t *testing.T, args ...string) *servedStorage {
 			s.keys = path + ".keys" // the default, where other commands find them
 		}
 	}
-	args = append([]string{"--secure-port=0", "--etcd-listen=" + s.etcd, "--kubeconfig-out=" + s.kubeconfig, "--keys-dir=" + s.keys}, args...)
+	// Nobody else writes the statuses that are moved.
+	args = append([]string{"--engine=external", "--secure-port=0", "--etcd-listen=" + s.etcd, "--kubeconfig-out=" + s.kubeconfig, "--keys-dir=" + s.keys}, args...)
 	go func() { code <- run(ctx, args, stdout, &stderr) }()
 	s.stop = func() {
 		stop()
