@@ -37,6 +37,8 @@ type families struct {
 	engineRetries, engineTokens, engineSilent                *family
 	engineQueryTime, engineFirstToken                        *family
 
+	historyBegin, historyLag, historyVersions, historyFailures *family
+
 	unknownFields, undecodable, panics *family
 
 	revision, newest, compacted, pruned, lagRevisions, lagSeconds    *family
@@ -53,7 +55,7 @@ type families struct {
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
-		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent}
+		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyFailures}
 }
 
 func newFamilies() *families {
@@ -74,6 +76,10 @@ func newFamilies() *families {
 	f.peerMember = add("ark_peer_member", gauge, "1 while the other replicas can call this one. Only with --peer-listen.")
 	f.peerOthers = add("ark_peer_others", gauge, "Other replicas of the database that this one can call. Only with --peer-listen.")
 	f.peerCalls = add("ark_peer_calls_total", counter, "Calls of other replicas that have ended, by kind, call or stream, and result: ok; refused by the other's handler; gone, the other had left or this one; canceled by whoever waited; failed, the connection did not work. Only with --peer-listen.", "kind", "result")
+	f.historyBegin = add("ark_history_begin_revision", gauge, "The revision at which the history of objects begins, 0 before it has. Only with --history=on.")
+	f.historyLag = add("ark_history_lag_revisions", gauge, "Revisions that are not in the history's tables yet; the log keeps them until they are. Only with --history=on.")
+	f.historyVersions = add("ark_history_versions_total", counter, "Versions of objects that this replica has put into the history's tables. Only with --history=on.")
+	f.historyFailures = add("ark_history_failures_total", counter, "Steps of the history that failed and are tried again. Only with --history=on.")
 	f.engineQueries = add("ark_engine_queries_total", counter, "Queries that the embedded engine of this replica has ended: done, error, timeout or canceled.", "outcome")
 	f.engineWaiting = add("ark_engine_waiting_queries", gauge, "Queries that wait for a place at the embedded engine of this replica.")
 	f.engineRunning = add("ark_engine_running_queries", gauge, "Queries that the embedded engine of this replica executes now.")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/peer"
 )
@@ -145,6 +146,18 @@ func (m *Metrics) Connections(stats func() connections.Stats) {
 		for _, r := range connections.Reasons {
 			put(f.connectionsRefused, float64(s.Refused[r]), string(r))
 		}
+	})
+}
+
+// History adds what is known of the history of objects.
+func (m *Metrics) History(stats func() history.Stats) {
+	f := m.families
+	collect(m.registry, []*family{f.historyBegin, f.historyLag, f.historyVersions, f.historyFailures}, func(put putter) {
+		st := stats()
+		put(f.historyBegin, float64(st.Begin))
+		put(f.historyLag, float64(st.Lag))
+		put(f.historyVersions, float64(st.Versions))
+		put(f.historyFailures, float64(st.Failures))
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/peer"
@@ -57,6 +58,7 @@ func open(t *testing.T) *served {
 	s.endpoint = etcdserver.New(s.store, etcdserver.Options{})
 	s.metrics.Store(s.store, s.endpoint)
 	s.metrics.Connections(func() connections.Stats { return connections.Stats{} })
+	s.metrics.History(func() history.Stats { return history.Stats{} })
 	s.metrics.Peers(func() peer.Stats { return peer.Stats{} })
 	s.metrics.API(func() Findings {
 		return Findings{UnknownFields: map[[2]string]int64{{"queries", "status.x"}: 1}, Undecodable: map[string]int64{"queries": 1}}

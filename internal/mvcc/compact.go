@@ -56,7 +56,7 @@ type pruner struct {
 // next is how long to wait for the next step, if there is one.
 func (p *pruner) next(s *Store) (time.Duration, bool) {
 	st := s.state.Load()
-	if st.pruned >= st.prunable() {
+	if st.pruned >= s.prunable(st) {
 		return 0, false
 	}
 	return max(0, time.Until(p.rest)), true
@@ -69,7 +69,7 @@ func (p *pruner) step(ctx context.Context, s *Store) {
 	}
 	p.span = max(p.span, pruneSpan)
 	st := *s.state.Load()
-	to := min(st.prunable(), st.pruned+p.span)
+	to := min(s.prunable(&st), st.pruned+p.span)
 	begin := time.Now()
 	rows, err := s.engine.Prune(ctx, st.pruned, to)
 	took := time.Since(begin)
@@ -90,7 +90,7 @@ func (p *pruner) step(ctx context.Context, s *Store) {
 	st = *s.state.Load()
 	st.pruned = max(st.pruned, to)
 	s.state.Store(&st)
-	if st.pruned >= st.prunable() {
+	if st.pruned >= s.prunable(&st) {
 		s.broadcast()
 	}
 }

@@ -33,6 +33,10 @@ type Engine interface {
 	// It returns the last revision read; after when there is none.
 	Events(ctx context.Context, after, last int64, maxBytes int, each func(*Commit) error) (int64, error)
 
+	// Authors tells who wrote the revisions after one up to and including another, in order, each
+	// once; those that have no row are left out.
+	Authors(ctx context.Context, after, last int64, each func(Author) error) error
+
 	// Prune deletes the rows that no read at or above revision to can need,
 	// given that this has been done up to the revision from. to is never above
 	// the compacted revision. It returns how many rows that were, also where it fails

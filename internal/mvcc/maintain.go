@@ -49,7 +49,7 @@ func (s *Store) maintain(ctx context.Context) {
 func (s *Store) awaitCompaction(ctx context.Context, changed <-chan struct{}, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	pending := func() bool { st := s.state.Load(); return st.pruned < st.prunable() }
+	pending := func() bool { st := s.state.Load(); return st.pruned < s.prunable(st) }
 	was := pending()
 	for {
 		select {

@@ -105,7 +105,7 @@ func (s *Store) Stats() Stats {
 	n := &s.counters
 	stats := Stats{
 		Revision: st.Revision, Newest: max(st.Revision, n.newest.Load()),
-		Compacted: st.compacted, Pruned: st.pruned, Prunable: st.prunable(),
+		Compacted: st.compacted, Pruned: st.pruned, Prunable: s.prunable(st),
 		Shared: s.shared != nil, Maintains: s.maintains(),
 		Keys: st.tree.len(), Leases: s.leases.count(), Queue: s.queue.len(),
 		Landed: n.landed.Load(), Lost: n.lost.Load(), Doubt: n.doubt.Load(),

@@ -34,6 +34,9 @@ type Options struct {
 	Published func(Point)
 	// SidePublished is Published for the batches of this store in the side tables. Default: nothing.
 	SidePublished func(SidePoint)
+	// Held returns the revision above which nothing may be pruned. It is called before each step of the pruner, must
+	// be quick, and only grows. Default: all that is compacted may.
+	Held func() int64
 	// Log gets the causes of failed writes and reads of the counter. Default: slog.Default.
 	Log *slog.Logger
 }

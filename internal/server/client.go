@@ -47,7 +47,7 @@ func OpenClient(ctx context.Context, o StorageOptions) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := mvcc.Open(ctx, engine, mvcc.Options{})
+	store, err := mvcc.Open(ctx, engine, mvcc.Options{Held: prunesNothing})
 	if err != nil {
 		return nil, about(SettingStorage, err)
 	}
@@ -59,6 +59,9 @@ func OpenClient(ctx context.Context, o StorageOptions) (*Client, error) {
 		return errors.Join(err, store.Close())
 	}}, nil
 }
+
+// prunesNothing leaves old revisions to servers, which keep their history.
+func prunesNothing() int64 { return 0 }
 
 // ignoreCanceled leaves out the error of a client whose calls were cut short by its end.
 func ignoreCanceled(err error) error {

@@ -40,6 +40,8 @@ type Options struct {
 	Engine *EngineOptions
 	// Chat serves OpenAI's API and the broker of streams; for Standalone.
 	Chat ChatOptions
+	// History keeps old versions of objects; for a database.
+	History bool
 	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
 	Explain func(error) error
 	// NoReport is what who asks for a report of the storage is told where it is an external etcd.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -14,6 +15,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/operation"
@@ -31,6 +33,8 @@ type data struct {
 	metrics     *metrics.Metrics
 	// side are the side tables; nil for an external etcd.
 	side mvcc.SideTables
+	// history has old versions of objects; nil without one.
+	history history.Reader
 	// kv reads and writes what is stored, before a server is made on it. scrub removes what was replaced, as far as that is
 	// this process's to do.
 	kv    clientv3.KV
@@ -103,7 +107,12 @@ func (o StorageOptions) etcd() storage.EtcdOptions {
 func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engine) (_ *data, err error) {
 	summary := o.Storage.Summary()
 	observer, tracer := newMetrics(o.Storage.Kind), newTracer(o.TracingFile)
-	store, closers, err := openStore(ctx, o.Storage, admin, engine, mvcc.Options{Observer: observer, Tracer: tracer})
+	settings := mvcc.Options{Observer: observer, Tracer: tracer}
+	gate := &history.Gate{}
+	if o.History {
+		settings.Held = gate.Held
+	}
+	store, closers, err := openStore(ctx, o.Storage, admin, engine, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -117,12 +126,22 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 		}
 	}()
 
+	if o.History {
+		archive, err := history.Open(ctx, store, gate, arkObject, slog.Default())
+		if err != nil {
+			return nil, about(SettingStorage, err)
+		}
+		s.history = archive
+		s.closers = append(s.closers, archive.Close)
+		s.metrics.History(archive.Stats)
+	}
+
 	config, err := o.Storage.Endpoint.tls()
 	if err != nil {
 		return nil, err
 	}
-	settings := etcdserver.Options{MaxRequestBytes: requestBytes(o.Storage.MaxObjectBytes), TLS: config, Tracer: tracer, Explain: o.Explain}
-	endpoint := etcdserver.New(store, settings)
+	serves := etcdserver.Options{MaxRequestBytes: requestBytes(o.Storage.MaxObjectBytes), TLS: config, Tracer: tracer, Explain: o.Explain}
+	endpoint := etcdserver.New(store, serves)
 	s.metrics.Store(store, endpoint)
 	s.report = reporter(summary, store, endpoint)
 	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })

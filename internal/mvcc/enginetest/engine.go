@@ -16,6 +16,7 @@ import (
 func Run(t *testing.T, open func(*testing.T) mvcc.Engine) {
 	for name, test := range map[string]func(*testing.T, mvcc.Engine){
 		"Empty":         testEmpty,
+		"Authors":       testAuthors,
 		"ExactBytes":    testExactBytes,
 		"Revisions":     testRevisions,
 		"EventsInParts": testEventsInParts,

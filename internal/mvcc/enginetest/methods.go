@@ -46,7 +46,12 @@ var storeMethods = map[string]func(ctx context.Context, s *mvcc.Store, i int64) 
 	},
 	"Leases":     func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Leases()); return nil },
 	"NextLeases": func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.NextLeases(2)); return nil },
-	"Now":        func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Now()); return nil },
+	"Log": func(ctx context.Context, s *mvcc.Store, _ int64) error {
+		last := s.Revision()
+		return second(s.Log(ctx, max(last-50, 1), last, 1<<10, func(c *mvcc.Commit) error { touch(c); return nil }))
+	},
+	"Maintains": func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Maintains()); return nil },
+	"Now":       func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Now()); return nil },
 	"Range": func(ctx context.Context, s *mvcc.Store, i int64) error {
 		r := &mvcc.Range{Span: everything, Limit: i % 4, Serializable: i%3 == 0}
 		if i%2 == 0 {
@@ -54,6 +59,7 @@ var storeMethods = map[string]func(ctx context.Context, s *mvcc.Store, i int64) 
 		}
 		return second(s.Range(ctx, r))
 	},
+	"Released": func(_ context.Context, s *mvcc.Store, _ int64) error { s.Released(); return nil },
 	"Revision": func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Revision()); return nil },
 	"Side": func(ctx context.Context, s *mvcc.Store, i int64) error {
 		key := fmt.Appendf(nil, "k%d", i%3)

@@ -16,6 +16,7 @@ const (
 	OpLoadPage     Op = "load page" // passes on a part of it
 	OpCommit       Op = "commit"
 	OpState        Op = "state"
+	OpAuthors      Op = "authors"
 	OpEvents       Op = "events" // one page; Events sends as many as it needs
 	OpPrune        Op = "prune"
 	OpSize         Op = "size"
@@ -37,7 +38,7 @@ const (
 )
 
 // Call describes a request. Batch is set for OpCommit, OpTurnCommit and OpSettle. After and Last
-// bound OpEvents and OpPrune; After is also that of OpLeaseChanges. Side is set for OpSideCommit and
+// bound OpEvents, OpAuthors and OpPrune; After is also that of OpLeaseChanges. Side is set for OpSideCommit and
 // OpSideSettle.
 type Call struct {
 	Op          Op

@@ -19,6 +19,8 @@ type row struct {
 	batch int64
 	gone  bool // the event is a delete
 	kv    *mvcc.KeyValue
+	actor mvcc.Actor
+	at    time.Time
 }
 
 // lease is a lease, or what is remembered of one that has ended.
@@ -91,7 +93,7 @@ func (c *contents) apply(b *mvcc.Batch, changes bool, now time.Time) error {
 			if !changed {
 				prev = c.live[key]
 			}
-			r := row{id: rows.ID(commit.Revision, i), batch: b.ID, gone: ev.Type == mvcc.EventDelete, kv: ev.KV}
+			r := row{id: rows.ID(commit.Revision, i), batch: b.ID, gone: ev.Type == mvcc.EventDelete, kv: ev.KV, actor: commit.Actor, at: commit.Time}
 			switch {
 			case ev.Prev != nil:
 				r.prev = prev

@@ -97,6 +97,24 @@ func (c *client) Events(ctx context.Context, after, last int64, maxBytes int, ea
 	return r.Finish()
 }
 
+// Authors implements mvcc.Engine.
+func (c *client) Authors(ctx context.Context, after, last int64, each func(mvcc.Author) error) error {
+	first, end := rows.Span(after, last)
+	var found []rows.Author
+	err := c.locked(ctx, Call{Op: OpAuthors, After: after, Last: last}, func(d *Database) error {
+		for i := d.from(first); i < len(d.log) && d.log[i].id < end; i++ {
+			r := &d.log[i]
+			found = append(found, rows.Author{ID: r.id, At: r.at.UnixMilli(), Actor: r.actor})
+		}
+		return nil
+	})
+	hand := rows.EachRevision(each)
+	for i := 0; err == nil && i < len(found); i++ {
+		err = hand(&found[i])
+	}
+	return err
+}
+
 // Prune implements mvcc.Engine.
 func (c *client) Prune(ctx context.Context, from, to int64) (int64, error) {
 	var n int64

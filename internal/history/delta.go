@@ -1,0 +1,80 @@
+package history
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// A delta says how to make one text of another: pairs of a number, whose lowest bit tells a copy (1) from new bytes (0)
+// and whose others are the length, and then the offset to copy from, or the bytes.
+
+// block is the least that is worth a copy.
+const block = 16
+
+// delta makes next of prev.
+func delta(prev, next []byte) []byte {
+	at := make(map[[block]byte]int, len(prev)/block+1)
+	for i := 0; i+block <= len(prev); i += block {
+		key := [block]byte(prev[i:])
+		if _, ok := at[key]; !ok {
+			at[key] = i
+		}
+	}
+	var out []byte
+	fresh := 0 // where the bytes begin that no copy has
+	insert := func(end int) {
+		if end > fresh {
+			out = binary.AppendUvarint(out, uint64(end-fresh)<<1)
+			out = append(out, next[fresh:end]...)
+		}
+	}
+	for i := 0; i+block <= len(next); {
+		from, ok := at[[block]byte(next[i:])]
+		if !ok {
+			i++
+			continue
+		}
+		begin, n := i, block
+		for begin > fresh && from > 0 && next[begin-1] == prev[from-1] {
+			begin, from, n = begin-1, from-1, n+1
+		}
+		for begin+n < len(next) && from+n < len(prev) && next[begin+n] == prev[from+n] {
+			n++
+		}
+		insert(begin)
+		out = binary.AppendUvarint(out, uint64(n)<<1|1)
+		out = binary.AppendUvarint(out, uint64(from))
+		i = begin + n
+		fresh = i
+	}
+	insert(len(next))
+	return out
+}
+
+var errDamaged = errors.New("the history is damaged: a version cannot be rebuilt")
+
+// patch carries out a delta.
+func patch(prev, d []byte) ([]byte, error) {
+	var out []byte
+	for len(d) > 0 {
+		head, size := binary.Uvarint(d)
+		if size <= 0 {
+			return nil, errDamaged
+		}
+		d = d[size:]
+		n := head >> 1
+		if head&1 == 0 {
+			if n > uint64(len(d)) {
+				return nil, errDamaged
+			}
+			out, d = append(out, d[:n]...), d[n:]
+			continue
+		}
+		from, size := binary.Uvarint(d)
+		if size <= 0 || from > uint64(len(prev)) || n > uint64(len(prev))-from {
+			return nil, errDamaged
+		}
+		out, d = append(out, prev[from:from+n]...), d[size:]
+	}
+	return out, nil
+}

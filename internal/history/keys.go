@@ -1,0 +1,72 @@
+package history
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"strings"
+)
+
+// The side tables of the archive. The first has the versions, by object and revision; the others find them.
+const (
+	versionTable  = "history"
+	revisionTable = "history_revision"
+	userTable     = "history_user"
+	uidTable      = "history_uid"
+	stateTable    = "history_state"
+)
+
+// tables are those with a row for each version.
+var tables = []string{versionTable, revisionTable, userTable, uidTable}
+
+// maxName is the longest user or uid that is a key as it is.
+const maxName = 200
+
+// prefix is what the keys of a query's versions begin with, as far as it says which objects it is about.
+func prefix(r Resource, namespace, name string) []byte {
+	key := r.String() + "\x00"
+	if namespace != "" || name != "" {
+		key += namespace + "\x00"
+	}
+	if name != "" {
+		key += name + "\x00"
+	}
+	return []byte(key)
+}
+
+func (r Ref) key() []byte { return prefix(r.Resource, r.Namespace, r.Name) }
+
+func (r Ref) versionKey(revision int64) []byte { return withRevision(r.key(), revision) }
+
+func withRevision(key []byte, revision int64) []byte {
+	return binary.BigEndian.AppendUint64(bytes.Clone(key), uint64(revision))
+}
+
+// refOf reads an object's key.
+func refOf(key []byte) (Ref, error) {
+	parts := strings.Split(string(key), "\x00")
+	if len(parts) != 4 || parts[3] != "" {
+		return Ref{}, errDamaged
+	}
+	resource, group, _ := strings.Cut(parts[0], ".")
+	return Ref{Resource{group, resource}, parts[1], parts[2]}, nil
+}
+
+// cutRevision splits a key that ends with a revision.
+func cutRevision(key []byte) ([]byte, int64, error) {
+	n := len(key) - 8
+	if n < 0 {
+		return nil, 0, errDamaged
+	}
+	return key[:n], int64(binary.BigEndian.Uint64(key[n:])), nil
+}
+
+// ownerKey is the key of a user or uid.
+func ownerKey(name string) []byte {
+	if len(name) > maxName || strings.Contains(name, "\x00") {
+		sum := sha256.Sum256([]byte(name))
+		name = "\x01" + hex.EncodeToString(sum[:])
+	}
+	return []byte(name + "\x00")
+}
