@@ -24,6 +24,7 @@ type exchange struct {
 	r       *http.Request
 	asked   *request
 	to      target
+	found   string // the kind of the target, once it is known to exist
 	query   *v1alpha1.Query
 	answer  answer
 	created int64
@@ -32,15 +33,17 @@ type exchange struct {
 	// events is nil until a stream has begun.
 	events *sse.Writer
 	began  time.Time
-	first  bool // whether anything of the answer has been sent
+	// first is when the first part of the answer was sent, and parts is how many were.
+	first  time.Time
+	parts  int
 	failed *Fault
+	gone   bool // the client has left
 }
 
 // complete answers a request for a completion. A fault is returned as long as nothing has been sent.
 func (s *Server) complete(w http.ResponseWriter, r *http.Request, who asker) (fault *Fault) {
 	x := &exchange{server: s, w: w, r: r, began: time.Now(), created: time.Now().Unix()}
-	ended := s.options.Metrics.begin()
-	defer func() { ended(x.to.kind, cmp.Or(fault, x.failed)) }()
+	defer func() { s.options.Observer.Ended(x.found, outcome(cmp.Or(fault, x.failed), x.gone)) }()
 	body, fault := readBody(r, s.options.MaxBody)
 	if fault != nil {
 		return fault
@@ -56,6 +59,8 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, who asker) (fa
 	if x.to, object, fault = s.find(r, who, x.asked.model); fault != nil {
 		return fault
 	}
+	x.found = string(x.to.kind)
+	defer x.open()()
 	if fault = x.check(); fault != nil {
 		return fault
 	}
@@ -304,6 +309,7 @@ func (x *exchange) end(out result) *Fault {
 	x.forget(x.r.Context())
 	switch *x.query.Status.Phase {
 	case v1alpha1.QueryDone:
+		x.count()
 	case v1alpha1.QueryCanceled:
 		return x.fail(&Fault{Status: http.StatusConflict, Type: typeServer, Code: text(codeCanceled), Message: "the query " + x.query.Name + " was canceled"})
 	default:
@@ -332,6 +338,7 @@ func failure(q *v1alpha1.Query) string {
 
 // left carries out what is to become of the Query of a client that has gone.
 func (x *exchange) left() {
+	x.gone = true
 	policy := x.r.Header.Get(headerDisconnect)
 	if x.server.stopping() || policy == "continue" || policy == "" && x.r.Header.Get(headerKey) != "" {
 		return

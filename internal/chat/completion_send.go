@@ -42,9 +42,11 @@ func (x *exchange) session() string {
 
 // send sends a part of the answer.
 func (x *exchange) send(p part) error {
-	if !x.first && (p.content != "" || p.calls != nil) {
-		x.first = true
-		x.server.options.Metrics.first(x.to.kind, time.Since(x.began))
+	if p.content != "" || p.calls != nil {
+		if x.parts++; x.parts == 1 {
+			x.first = time.Now()
+			x.server.options.Observer.First(string(x.to.kind), x.first.Sub(x.began))
+		}
 	}
 	if err := x.begin(); err != nil {
 		return err

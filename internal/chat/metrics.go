@@ -1,101 +1,58 @@
 package chat
 
-import (
-	"sync"
-	"time"
+import "time"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+// Observer counts requests for completions. Its methods may be called from any goroutine. A target is agent, team, model or
+// tool; "" where it was not found out.
+type Observer interface {
+	// Opened is called for a request whose target is known, and Closed once after it, when the request has ended.
+	Opened(target string)
+	Closed(target string)
+	// Ended is called for every request, with answered, refused, failed or left.
+	Ended(target, outcome string)
+	// First says how long the first part of a stream took.
+	First(target string, took time.Duration)
+	// Used says which tokens an answer took by the models' count, and how long it streamed; 0 for an answer in one part.
+	Used(target string, prompt, completion int64, streaming time.Duration)
+}
+
+// Outcomes of a request.
+const (
+	answered = "answered"
+	refused  = "refused"
+	failed   = "failed"
+	left     = "left"
 )
 
-// Metrics counts requests. It is safe for concurrent use.
-type Metrics struct {
-	mu sync.Mutex
-	m  Stats
-}
-
-// Stats are numbers of a server.
-type Stats struct {
-	// Open is how many requests are under way.
-	Open int
-	// Requests counts those that have ended, by the kind of the target and how: answered or refused.
-	Requests map[[2]string]int64
-	// First has how long the first part of the answers took, by the kind of the target: how many, their sum, and how many
-	// within each of FirstBounds.
-	First map[string]Times
-}
-
-// Times is a histogram.
-type Times struct {
-	Count   uint64
-	Sum     float64
-	Buckets []uint64
-}
-
-// FirstBounds are the upper bounds of First's buckets, in seconds.
-var FirstBounds = []float64{0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60}
-
-// NewMetrics returns counters at 0.
-func NewMetrics() *Metrics {
-	return &Metrics{m: Stats{Requests: map[[2]string]int64{}, First: map[string]Times{}}}
-}
-
-// begin counts a request, and returns what counts its end.
-func (m *Metrics) begin() func(v1alpha1.QueryTargetType, *Fault) {
-	m.mu.Lock()
-	m.m.Open++
-	m.mu.Unlock()
-	return func(kind v1alpha1.QueryTargetType, fault *Fault) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.m.Open--
-		outcome := "answered"
-		if fault != nil {
-			outcome = "refused"
-			if fault.Status >= 500 {
-				outcome = "failed"
-			}
-		}
-		m.m.Requests[[2]string{kindLabel(kind), outcome}]++
+// outcome is how a request has ended. gone says that the client has left.
+func outcome(fault *Fault, gone bool) string {
+	switch {
+	case gone:
+		return left
+	case fault == nil:
+		return answered
+	case fault.Status >= 500:
+		return failed
 	}
+	return refused
 }
 
-// kindLabel is the kind of a target that was found out.
-func kindLabel(kind v1alpha1.QueryTargetType) string {
-	if (target{kind: kind}).resource() == "" {
-		return "none"
-	}
-	return string(kind)
+// open counts the request as under way, until the function is called that it returns.
+func (x *exchange) open() (closed func()) {
+	observer, kind := x.server.options.Observer, string(x.to.kind)
+	observer.Opened(kind)
+	return func() { observer.Closed(kind) }
 }
 
-// first counts how long the first part of an answer took.
-func (m *Metrics) first(kind v1alpha1.QueryTargetType, took time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	t := m.m.First[string(kind)]
-	if t.Buckets == nil {
-		t.Buckets = make([]uint64, len(FirstBounds))
+// count counts the tokens of a Query that is done.
+func (x *exchange) count() {
+	used := usageOf(x.query)
+	if used == nil || x.again {
+		return
 	}
-	t.Count++
-	t.Sum += took.Seconds()
-	for i, bound := range FirstBounds {
-		if took.Seconds() <= bound {
-			t.Buckets[i]++
-		}
+	streaming := time.Duration(0)
+	if x.parts > 1 {
+		streaming = time.Since(x.first)
 	}
-	m.m.First[string(kind)] = t
-}
-
-// Stats returns a copy of the numbers.
-func (m *Metrics) Stats() Stats {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := Stats{Open: m.m.Open, Requests: map[[2]string]int64{}, First: map[string]Times{}}
-	for k, n := range m.m.Requests {
-		out.Requests[k] = n
-	}
-	for k, t := range m.m.First {
-		t.Buckets = append([]uint64(nil), t.Buckets...)
-		out.First[k] = t
-	}
-	return out
+	x.server.options.Observer.Used(string(x.to.kind), used.Prompt, used.Completion, streaming)
 }

@@ -54,8 +54,8 @@ type Options struct {
 	// Conversations keeps earlier messages for an engine outside; nil where it could not reach them.
 	Conversations Conversations
 	// MaxBody is the most bytes of a request.
-	MaxBody int64
-	Metrics *Metrics
+	MaxBody  int64
+	Observer Observer
 }
 
 // Requests keeps what clients have sent beside what their Queries hold.

@@ -37,7 +37,9 @@ type families struct {
 	engineRetries, engineTokens, engineSilent                *family
 	engineQueryTime, engineFirstToken                        *family
 
-	historyBegin, historyLag, historyVersions, historyFailures *family
+	historyBegin, historyLag, historyVersions, historyFailures                   *family
+	chatRequests, chatOpen, chatTokens, chatFirstToken, chatSpeed                *family
+	streams, streamBytes, streamEnds, streamChunks, streamDropped, streamOverrun *family
 
 	unknownFields, undecodable, panics *family
 
@@ -55,7 +57,8 @@ type families struct {
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
-		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyFailures}
+		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyFailures,
+		f.chatRequests, f.chatOpen, f.chatTokens, f.streams, f.streamBytes, f.streamEnds, f.streamChunks, f.streamDropped, f.streamOverrun}
 }
 
 func newFamilies() *families {
@@ -89,6 +92,17 @@ func newFamilies() *families {
 	f.engineFirstToken = add("ark_engine_first_token_seconds", histogram, "Time from the request until the first part of a model's answer.")
 	f.engineTokens = add("ark_engine_tokens_total", counter, "Tokens that models say they have used: prompt or completion.", "kind")
 	f.engineSilent = add("ark_engine_queries_without_events_total", counter, "Queries without Events, because there were too many at a time.")
+	f.chatRequests = add("ark_chat_requests_total", counter, "Requests for completions of OpenAI's API that have ended, by the kind of what they ask (none if it was not found out) and outcome: answered; refused, which is the client's error; failed; left, the client went before the end.", "target", "outcome")
+	f.chatOpen = add("ark_chat_open_requests", gauge, "Requests for completions that are being answered.", "target")
+	f.chatTokens = add("ark_chat_tokens_total", counter, "Tokens of completions as the models have counted them: prompt or completion.", "target", "kind")
+	f.chatFirstToken = add("ark_chat_first_token_seconds", histogram, "Time from a request until the first part of its answer is sent. Only of streams.", "target")
+	f.chatSpeed = add("ark_chat_tokens_per_second", histogram, "Completion tokens of a stream by the time from its first part to its end. Only of streams whose tokens the model has counted.", "target")
+	f.streams = add("ark_stream_streams", gauge, "Streams of Queries that the broker keeps, up to a minute after their end.")
+	f.streamBytes = add("ark_stream_bytes", gauge, "Bytes of the chunks that the broker keeps; at most 64 MiB.")
+	f.streamEnds = add("ark_stream_connections", gauge, "Readers and writers of streams: reader or writer.", "end")
+	f.streamChunks = add("ark_stream_chunks_total", counter, "Chunks that were written to streams.")
+	f.streamDropped = add("ark_stream_dropped_chunks_total", counter, "Chunks that were dropped because a stream, or all together, reached a bound.")
+	f.streamOverrun = add("ark_stream_overrun_readers_total", counter, "Readers whose stream ended with an error, because chunks had been dropped that they had not read.")
 	f.unknownFields = add("ark_api_unknown_fields_total", counter, "How often an object was decoded with a field that this release does not know and keeps as it is, by the path of the field; other for those beyond the first hundred. The log names each once.", "resource", "field")
 
 	f.undecodable = add("ark_api_undecodable_objects_total", counter, "How often a stored object could not be decoded, by resource. The log names the key and what to do; the other objects are served.", "resource")

@@ -29,6 +29,7 @@ type Metrics struct {
 
 	batches     [results]atomic.Int64
 	engine      *Engine
+	chat        *Chat
 	prunedRows  atomic.Int64
 	pruneErrors atomic.Int64
 	lastPruned  atomic.Int64 // Unix nanoseconds
@@ -52,6 +53,7 @@ func New(b Build) *Metrics {
 	m.batchRevisions = m.histogram(f.batchRevisions, metrics.ExponentialBuckets(1, 2, 11))
 	m.pruneTime = m.histogram(f.pruneTime, metrics.ExponentialBuckets(0.001, 2, 14)) // to 8 s
 	m.engine = newEngine(m.registry, f)
+	m.chat = newChat(m.registry, f)
 	collect(m.registry, []*family{f.build}, func(put putter) {
 		put(f.build, 1, b.Version, b.Kubernetes, b.Storage)
 	})

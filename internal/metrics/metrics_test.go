@@ -60,6 +60,9 @@ func open(t *testing.T) *served {
 	s.metrics.Connections(func() connections.Stats { return connections.Stats{} })
 	s.metrics.History(func() history.Stats { return history.Stats{} })
 	s.metrics.Peers(func() peer.Stats { return peer.Stats{} })
+	s.metrics.Streams(func() StreamStats {
+		return StreamStats{Streams: 3, Bytes: 4000, Readers: 2, Writers: 1, Chunks: 90, Dropped: 8, Overrun: 7}
+	})
 	s.metrics.API(func() Findings {
 		return Findings{UnknownFields: map[[2]string]int64{{"queries", "status.x"}: 1}, Undecodable: map[string]int64{"queries": 1}}
 	})

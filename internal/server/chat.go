@@ -19,6 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine"
 	"github.com/mckinsey/ark-server/internal/engine/ask"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
+	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/stream"
 )
@@ -55,7 +56,6 @@ type talk struct {
 	requests *conversation.Requests // nil where there are no side tables
 	memory   *conversation.Store    // the same
 	outside  *outside               // nil where an engine in the process answers, or the broker has no port
-	metrics  *chat.Metrics
 	// whole is the handler of the server with all its filters.
 	whole   http.Handler
 	options ChatOptions
@@ -67,14 +67,15 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &talk{broker: stream.New(stream.DefaultLimits, time.Now), metrics: chat.NewMetrics(), whole: to.Generic.Handler, options: o.Chat}
+	t := &talk{broker: stream.New(stream.DefaultLimits, time.Now), whole: to.Generic.Handler, options: o.Chat}
 	if t.system, err = objects.New(config); err != nil {
 		return nil, err
 	}
 	options := chat.Options{
-		Transport: to.InProcess, System: t.system, Access: to.Access, Broker: t.broker, Metrics: t.metrics,
+		Transport: to.InProcess, System: t.system, Access: to.Access, Broker: t.broker, Observer: data.metrics.Chat(),
 		MaxBody: requestLimit(o.Storage.MaxObjectBytes),
 	}
+	data.metrics.Streams(func() metrics.StreamStats { return metrics.StreamStats(t.broker.Stats()) })
 	if data.side != nil {
 		t.requests = conversation.NewRequests(data.side, time.Now)
 		t.memory = conversation.NewStore(data.side, time.Now)
