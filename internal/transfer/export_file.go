@@ -138,7 +138,10 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, o Writ
 		return summary, fmt.Errorf("write the objects: %w", err)
 	}
 	left.report(o.Reports, notAsked)
-	return summary, nil
+	if serves == standalone {
+		err = from.reportStays(ctx, all.ordered, o.Reports)
+	}
+	return summary, err
 }
 
 // pass writes the objects of one kind, of the core group either those that Ark's objects own or the others.

@@ -85,7 +85,10 @@ func (e *exporter) all(ctx context.Context) error {
 	if e.serves != standalone {
 		return nil
 	}
-	return e.coreRest(ctx)
+	if err := e.coreRest(ctx); err != nil {
+		return err
+	}
+	return e.store.reportStays(ctx, e.kinds.ordered, e.options.Reports)
 }
 
 type exporter struct {

@@ -82,6 +82,37 @@ func TestExportNamesWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+// An export says what else the server has, and counts nothing that every server makes itself.
+func TestExportNamesWhatStaysBehind(t *testing.T) {
+	f := standaloneFixture(t)
+	write := func() []string {
+		t.Helper()
+		var s said
+		if _, err := Write(t.Context(), f.Store, NDJSON, &bytes.Buffer{}, WriteOptions{Secrets: true, Reports: s.reports()}); err != nil {
+			t.Fatal(err)
+		}
+		return s.lines
+	}
+	const made = `{"metadata":{"labels":{"kubernetes.io/bootstrapping":"rbac-defaults"}}}`
+	f.write(t, "clusterroles/view", made)
+	f.write(t, "serviceaccounts/team-a/default", `{}`)
+	f.write(t, "leases/kube-system/ark-controllers", `{}`)
+	f.write(t, "events/team-a/one", `{}`)
+	if lines := write(); len(lines) > 0 {
+		t.Errorf("of what each server makes it says %q", lines)
+	}
+	f.write(t, "clusterroles/ours", `{}`)
+	f.write(t, "serviceaccounts/team-a/worker", `{}`)
+	f.write(t, "services/specs/team-a/web", `{}`)
+	f.write(t, "services/endpoints/team-a/web", `{}`)
+	f.write(t, "rolebindings/team-a/one", `{}`)
+	f.write(t, "rolebindings/team-a/two", `{}`)
+	want := "stays behind: clusterroles (1), rolebindings (2), serviceaccounts (1), endpoints (1), services (1):"
+	if lines := write(); len(lines) != 1 || !strings.Contains(lines[0], want) {
+		t.Errorf("it says %q, want %q", lines, want)
+	}
+}
+
 // Through a file and back nothing of a core object changes, down to the stored bytes.
 func TestCoreObjectsThroughAFile(t *testing.T) {
 	for _, format := range []Format{YAML, NDJSON} {
