@@ -96,8 +96,12 @@ type libraryHandler struct {
 // observedPanic begins the messages of the libraries about a panic.
 const observedPanic = "Observed a panic"
 
+// failedToDecrypt is logged and returned: at the start the returned error says which key is missing.
+const failedToDecrypt = "failed to decrypt data"
+
 func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level > slog.LevelInfo && h.stopping() && !strings.HasPrefix(r.Message, observedPanic) {
+	detail := h.stopping() && !strings.HasPrefix(r.Message, observedPanic) || r.Message == failedToDecrypt
+	if r.Level > slog.LevelInfo && detail {
 		if r.Level = slog.LevelDebug; !h.Enabled(ctx, r.Level) {
 			return nil
 		}

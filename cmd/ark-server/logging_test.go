@@ -30,6 +30,7 @@ func TestLibrariesLog(t *testing.T) {
 		klog.Infof("not %s", "shown")
 		klog.V(4).Info("not shown")
 		klog.InfoS("not shown")
+		klog.ErrorS(errors.New("no key"), failedToDecrypt)
 		klog.Warningf("a [warning] %d", 1)
 		klog.Warningln("with", "two words")
 		klog.Errorf("an %s", "error")
