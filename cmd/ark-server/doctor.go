@@ -131,7 +131,7 @@ func (e *examination) server(ctx context.Context) {
 	}
 	for what, outage := range map[string]operation.Outage{"writes": report.Writes, "reads": report.Reads, "writes to side tables": report.SideWrites} {
 		if !outage.Working {
-			e.bad("server", "look at the item database", "its %s fail since %s: %s", what, outage.Since.Format(time.RFC3339), outage.LastError)
+			e.bad("server", e.outageFix(outage.LastError), "its %s fail since %s: %s", what, outage.Since.Format(time.RFC3339), outage.LastError)
 		}
 	}
 }

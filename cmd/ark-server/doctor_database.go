@@ -26,7 +26,7 @@ func (e *examination) database(ctx context.Context) {
 		if errors.As(err, &untrusted) && e.faulty("files") {
 			return // that item says it
 		}
-		e.bad("database", e.databaseFix(), "%s", oneLine(err))
+		e.bad("database", e.databaseFix(err), "%s", oneLine(err))
 		return
 	}
 	// The server's answer is from about the middle of the call.
@@ -43,20 +43,13 @@ func (e *examination) database(ctx context.Context) {
 		e.bad("database", "run ark-server migrate up as a user that may alter tables", "%s: schema version %d, and this release needs %d", facts.Product, facts.Schema.Version, facts.Schema.Known)
 	case len(facts.Schema.Pending) > 0:
 		e.ok("database", "%s: schema version %d, which the next start brings to %d", facts.Product, facts.Schema.Version, facts.Schema.Known)
+	case e.heldByAnother():
 	default:
 		e.ok("database", "%s: revision %d, %s", facts.Product, facts.Revision, megabytes(facts.Bytes))
 	}
 	for _, warning := range facts.Warnings {
 		e.bad("database", "change that setting of the database server", "%s", warning)
 	}
-}
-
-// databaseFix is what to look at where the message does not say it.
-func (e *examination) databaseFix() string {
-	if e.storage == storageSQLite {
-		return "do what the message says; ark-server check reads the whole database"
-	}
-	return "do what the message says; see that the database server runs, and that its address, user and password are right"
 }
 
 const (

@@ -136,7 +136,7 @@ func (e *examination) space() {
 	}
 	switch {
 	case free < need:
-		e.bad("disk", "free some space, or move the data to another disk", "%s has %s free, and %s are wanted", folder, megabytes(int64(free)), megabytes(int64(need)))
+		e.bad("disk", e.spaceFix(folder), "%s has %s free, and %s are wanted", folder, megabytes(int64(free)), megabytes(int64(need)))
 	case st.Files > 0 && files < 100:
 		e.bad("disk", "delete files that nobody needs", "%s has room for %d more files", folder, files)
 	default:

@@ -22,6 +22,6 @@ func (s SchemaStatus) Check() error {
 	if s.Demands <= s.Known {
 		return nil
 	}
-	return fmt.Errorf("a newer ark-server has migrated the database (schema version %d, usable from %d on, this one knows up to %d): run that release or a later one, or name another database",
-		s.Version, s.Demands, s.Known)
+	return &FaultError{FaultNewer, fmt.Errorf("a newer ark-server has migrated the database (schema version %d, usable from %d on, this one knows up to %d): run that release or a later one, or name another database",
+		s.Version, s.Demands, s.Known)}
 }

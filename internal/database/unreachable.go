@@ -20,7 +20,7 @@ func Unreachable(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &dns):
-		return &unreachableError{text: fmt.Sprintf("no such host %s: is the name right?", dns.Name), err: err}
+		return &FaultError{FaultNoHost, &unreachableError{text: fmt.Sprintf("no such host %s: is the name right?", dns.Name), err: err}}
 	case errors.As(err, &number):
 		reason = number.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
@@ -34,7 +34,7 @@ func Unreachable(err error) error {
 			reason = "port " + port + ": " + reason
 		}
 	}
-	return &unreachableError{text: reason + ": is it running?", err: err}
+	return &FaultError{FaultUnreachable, &unreachableError{text: reason + ": is it running?", err: err}}
 }
 
 type unreachableError struct {

@@ -55,10 +55,10 @@ func checkFolder(path string, info fs.FileInfo, holds bool) error {
 	switch {
 	case mode.Perm()&0o002 != 0:
 		return untrusted(path, fmt.Sprintf("can be written by every user (mode %s), who could put other files in the place of these", octal(mode)),
-			"chmod o-w %s", quote(path))
+			"chmod o-w %s", Quote(path))
 	case holds && mode.Perm()&0o020 != 0 && uid != 0 && !trustedGroup(gid):
 		return untrusted(path, fmt.Sprintf("can be written by the group %d (mode %s), which could put other files in the place of these", gid, octal(mode)),
-			"chmod g-w %s", quote(path))
+			"chmod g-w %s", Quote(path))
 	}
 	return nil
 }
@@ -114,7 +114,7 @@ func MakeFolder(path string) error {
 	switch {
 	case info.Mode()&fs.ModeSymlink != 0:
 		target, _ := os.Readlink(path) // for the message only
-		return untrusted(path, "is a symbolic link to "+target, "name the folder itself, or remove the link: rm %s", quote(path))
+		return untrusted(path, "is a symbolic link to "+target, "name the folder itself, or remove the link: rm %s", Quote(path))
 	case !info.IsDir():
 		return untrusted(path, "is not a folder", "choose another path, or move it away")
 	}

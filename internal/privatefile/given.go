@@ -42,10 +42,10 @@ func CheckGiven(path string, secret bool) error {
 		return foreign(real, uid)
 	case mode.Perm()&0o002 != 0, mode.Perm()&0o020 != 0 && uid != 0 && !trustedGroup(gid):
 		return untrusted(real, fmt.Sprintf("can be written by other users (mode %s)", octal(mode)),
-			"see that it is what you left there, then: chmod 0600 %s", quote(real))
+			"see that it is what you left there, then: chmod 0600 %s", Quote(real))
 	}
 	if secret && uid == os.Geteuid() && mode.Perm()&0o004 != 0 {
-		slog.Warn("a secret can be read by every user", "path", path, "mode", octal(mode), "fix", "chmod 0600 "+quote(real))
+		slog.Warn("a secret can be read by every user", "path", path, "mode", octal(mode), "fix", "chmod 0600 "+Quote(real))
 	}
 	return nil
 }

@@ -59,8 +59,8 @@ func userName(uid int) string {
 	return fmt.Sprintf("uid %d", uid)
 }
 
-// quote writes a path so that a shell takes it as one word.
-func quote(path string) string {
+// Quote writes a path so that a shell takes it as one word.
+func Quote(path string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+@%=:,", r)
 	}

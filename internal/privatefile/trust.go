@@ -175,24 +175,24 @@ func checkFile(path string, info fs.FileInfo) error {
 	switch {
 	case mode&fs.ModeSymlink != 0:
 		target, _ := os.Readlink(path) // for the message only
-		return untrusted(path, "is a symbolic link to "+target, "name the file itself, or remove the link: rm %s", quote(path))
+		return untrusted(path, "is a symbolic link to "+target, "name the file itself, or remove the link: rm %s", Quote(path))
 	case !mode.IsRegular():
 		return untrusted(path, "is not a regular file", "choose another path, or move it away")
 	case !trustedUser(uid):
 		return foreign(path, uid)
 	case mode.Perm()&0o002 != 0, mode.Perm()&0o020 != 0 && !trustedGroup(gid) && !grantedGroup(filepath.Dir(path), gid):
 		return untrusted(path, fmt.Sprintf("can be written by other users (mode %s)", octal(mode)),
-			"see that it is what you left there, then: chmod 0600 %s", quote(path))
+			"see that it is what you left there, then: chmod 0600 %s", Quote(path))
 	case names(info) > 1:
 		return untrusted(path, "has another name (a hard link), under which it could be changed",
-			"give it a file of its own: cp -p %[1]s %[2]s && mv %[2]s %[1]s", quote(path), quote(path+".copy"))
+			"give it a file of its own: cp -p %[1]s %[2]s && mv %[2]s %[1]s", Quote(path), Quote(path+".copy"))
 	}
 	return nil
 }
 
 func foreign(path string, uid int) error {
 	return untrusted(path, fmt.Sprintf("belongs to %s, not to %s", userName(uid), userName(os.Geteuid())),
-		"see that it is what you left there, then run as that user or give it to this one: chown %d %s", os.Geteuid(), quote(path))
+		"see that it is what you left there, then run as that user or give it to this one: chown %d %s", os.Geteuid(), Quote(path))
 }
 
 // grantedGroup reports whether root lets a group write a folder.

@@ -167,7 +167,7 @@ func checkRights(ctx context.Context, conn *sql.Conn) error {
 		}
 		switch number(err) {
 		case errTableDenied, errColumnDenied:
-			return fmt.Errorf("the user may not write: %s the database's tables TO that user: %w", Grants, err)
+			return &database.FaultError{Fault: database.FaultNoRights, Err: fmt.Errorf("the user may not write: %s the database's tables TO that user: %w", Grants, err)}
 		}
 		if err != nil {
 			return fmt.Errorf("look at the user's rights: %w", err)

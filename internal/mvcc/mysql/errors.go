@@ -84,7 +84,10 @@ func isReadOnly(err error) bool {
 }
 
 // errReplica: the server at the address takes no writes.
-var errReplica = errors.New("the database server is read-only (a replica, or a primary that has been demoted): point ark-server at the primary")
+var errReplica error = &database.FaultError{
+	Fault: database.FaultReadOnly,
+	Err:   errors.New("the database server is read-only (a replica, or a primary that has been demoted): point ark-server at the primary"),
+}
 
 func isNoSpace(err error) bool {
 	switch number(err) {
@@ -129,11 +132,11 @@ func connectError(err error, cfg *mysqldriver.Config) error {
 	where := cfg.Addr
 	switch number(err) {
 	case errAccess:
-		return fmt.Errorf("connect to %s: the server refuses user %q: check the user, the password and the hosts that the user may come from: %w", where, cfg.User, err)
+		return &database.FaultError{Fault: database.FaultCredentials, Err: fmt.Errorf("connect to %s: the server refuses user %q: check the user, the password and the hosts that the user may come from: %w", where, cfg.User, err)}
 	case errAccessDB:
-		return fmt.Errorf("connect to %s: user %q has no rights on database %q: GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO that user: %w", where, cfg.User, cfg.DBName, cfg.DBName, err)
+		return &database.FaultError{Fault: database.FaultNoRights, Err: fmt.Errorf("connect to %s: user %q has no rights on database %q: GRANT SELECT, INSERT, UPDATE, DELETE ON `%s`.* TO that user: %w", where, cfg.User, cfg.DBName, cfg.DBName, err)}
 	case errUnknownDB:
-		return fmt.Errorf("connect to %s: there is no database %q: CREATE DATABASE `%s`: %w", where, cfg.DBName, cfg.DBName, err)
+		return &database.FaultError{Fault: database.FaultNoDatabase, Err: fmt.Errorf("connect to %s: there is no database %q: CREATE DATABASE `%s`: %w", where, cfg.DBName, cfg.DBName, err)}
 	case errOfflineMode:
 		return fmt.Errorf("connect to %s: the server is offline for users (offline_mode=ON): SET GLOBAL offline_mode = OFF: %w", where, err)
 	case errTooManyConns:

@@ -87,17 +87,17 @@ func (s server) explain(err error) error {
 	}
 	switch code(err) {
 	case codeBadPassword, codeBadAuthorization:
-		return fmt.Errorf("the server refuses the credentials%s: check user, password and the server's pg_hba.conf: %w", user, err)
+		return &database.FaultError{Fault: database.FaultCredentials, Err: fmt.Errorf("the server refuses the credentials%s: check user, password and the server's pg_hba.conf: %w", user, err)}
 	case codeNoDatabase:
-		return fmt.Errorf("the database does not exist: create it first, with CREATE DATABASE: %w", err)
+		return &database.FaultError{Fault: database.FaultNoDatabase, Err: fmt.Errorf("the database does not exist: create it first, with CREATE DATABASE: %w", err)}
 	case codeNoPrivilege:
-		return fmt.Errorf("the role lacks a privilege: let the tables' owner %s that role: %w", Grants, err)
+		return &database.FaultError{Fault: database.FaultNoRights, Err: fmt.Errorf("the role lacks a privilege: let the tables' owner %s that role: %w", Grants, err)}
 	case codeTooMany:
 		return &database.BusyError{Err: err}
 	case codeNoStatement, codeSameStatement:
 		return fmt.Errorf("a pooler mixes up prepared statements: let it keep them (PgBouncer from 1.21 on: max_prepared_statements), or do without them: a DSN with default_query_exec_mode=exec: %w", err)
 	case codeNoSchema:
-		return fmt.Errorf("the role has no schema to create tables in: GRANT CREATE ON SCHEMA public, or ALTER ROLE ... SET search_path to a schema of its own: %w", err)
+		return &database.FaultError{Fault: database.FaultNoRights, Err: fmt.Errorf("the role has no schema to create tables in: GRANT CREATE ON SCHEMA public, or ALTER ROLE ... SET search_path to a schema of its own: %w", err)}
 	}
 	switch text := err.Error(); {
 	case noTLS(err):
@@ -105,7 +105,7 @@ func (s server) explain(err error) error {
 	case strings.Contains(text, "certificate"):
 		return &database.TLSError{Certificate: true, Err: err}
 	case strings.Contains(text, "read only connection"):
-		return fmt.Errorf("the server only reads: name the primary, not a standby: %w", err)
+		return &database.FaultError{Fault: database.FaultReadOnly, Err: fmt.Errorf("the server only reads: name the primary, not a standby: %w", err)}
 	}
 	var failed *pgconn.ConnectError
 	if errors.As(err, &failed) {

@@ -257,7 +257,7 @@ func (s server) privileged(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("read the role's privileges: %w", err)
 	}
 	if lacks != nil {
-		return fmt.Errorf("the role lacks %s: let the tables' owner %s %q", *lacks, Grants, role)
+		return &database.FaultError{Fault: database.FaultNoRights, Err: fmt.Errorf("the role lacks %s: let the tables' owner %s %q", *lacks, Grants, role)}
 	}
 	return nil
 }

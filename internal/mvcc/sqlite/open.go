@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 	"github.com/mckinsey/ark-server/internal/mvcc/named"
@@ -164,13 +165,13 @@ func explain(err error) error {
 	}
 	switch {
 	case errors.Is(err, os.ErrPermission), code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_PERM:
-		return fmt.Errorf("it cannot be written: check the owner and mode of the file and its folder: %w", err)
+		return &database.FaultError{Fault: database.FaultReadOnly, Err: fmt.Errorf("it cannot be written: check the owner and mode of the file and its folder: %w", err)}
 	case isNoSpace(err):
-		return fmt.Errorf("the disk is full: free some space, or choose a path on another disk: %w", err)
+		return &database.FaultError{Fault: database.FaultFull, Err: fmt.Errorf("the disk is full: free some space, or choose a path on another disk: %w", err)}
 	case strings.Contains(err.Error(), "read-only file system"):
-		return fmt.Errorf("it lies on a read-only file system: choose another path: %w", err)
+		return &database.FaultError{Fault: database.FaultReadOnly, Err: fmt.Errorf("it lies on a read-only file system: choose another path: %w", err)}
 	case code == sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("it is not an SQLite database: choose another path, or move that file away: %w", err)
+		return &database.FaultError{Fault: database.FaultForeign, Err: fmt.Errorf("it is not an SQLite database: choose another path, or move that file away: %w", err)}
 	case code == sqlite3.SQLITE_CORRUPT:
 		return fmt.Errorf("%w: %w", &CorruptError{What: "it is damaged: " + structureFix}, err)
 	}

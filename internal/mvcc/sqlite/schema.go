@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc/schema"
 	sqlitelib "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -144,7 +145,7 @@ func (m migrator) Version(ctx context.Context) (version, demands int, err error)
 		}
 	}
 	if app != applicationID && (tables > 0 || app != 0 || version != 0) {
-		return 0, 0, errors.New("it is an SQLite database of another program: choose another path")
+		return 0, 0, &database.FaultError{Fault: database.FaultForeign, Err: errors.New("it is an SQLite database of another program: choose another path")}
 	}
 	return version, version, nil
 }
