@@ -1,0 +1,150 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+func insertOf(k Kind) string {
+	columns := []string{"id", "revision"}
+	for _, c := range k.Columns {
+		columns = append(columns, c.Name)
+	}
+	return "INSERT INTO " + k.Table() + "(" + strings.Join(columns, ", ") + ") VALUES (?" + strings.Repeat(", ?", len(columns)-1) + ")"
+}
+
+// batch is a transaction on the model.
+type batch struct {
+	m  *Model
+	tx *sql.Tx
+}
+
+func (m *Model) begin(ctx context.Context) (*batch, error) {
+	tx, err := m.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &batch{m, tx}, nil
+}
+
+// commit writes the checkpoint and commits; revision 0 says that more is to come before the model is whole.
+func (b *batch) commit(ctx context.Context, revision int64) error {
+	_, err := b.tx.ExecContext(ctx, `INSERT INTO meta VALUES ('revision', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, revision)
+	if err != nil {
+		return err
+	}
+	return b.tx.Commit()
+}
+
+func (b *batch) rollback() { _ = b.tx.Rollback() } // without effect after a commit
+
+// clear removes all rows.
+func (b *batch) clear(ctx context.Context) error {
+	tables := []string{"objects", "c_labels", "c_conditions"}
+	for _, k := range Kinds() {
+		tables = append(tables, k.Table())
+	}
+	for _, table := range tables {
+		if _, err := b.tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
+			return fmt.Errorf("clear %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+// apply makes one change.
+func (b *batch) apply(ctx context.Context, c Change) error {
+	resource, namespace, name, err := parseKey(c.Key)
+	if err != nil {
+		return nil //nolint:nilerr // something else is kept under that key
+	}
+	k, known := b.m.kinds[resource]
+	if !known {
+		return nil
+	}
+	if err := b.remove(ctx, k, namespace, name); err != nil {
+		return fmt.Errorf("remove the row of %s %s/%s: %w", k.Name, namespace, name, err)
+	}
+	if c.Value == nil {
+		return nil
+	}
+	o, ok := decode(c.Value)
+	if !ok {
+		return nil
+	}
+	if err := b.put(ctx, k, namespace, name, c.Revision, o); err != nil {
+		return fmt.Errorf("write the row of %s %s/%s: %w", k.Name, namespace, name, err)
+	}
+	return nil
+}
+
+func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) error {
+	var id int64
+	err := b.tx.QueryRowContext(ctx, `DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ? RETURNING id`, k.Name, namespace, name).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		"DELETE FROM " + k.Table() + " WHERE id = ?", "DELETE FROM c_labels WHERE object = ?", "DELETE FROM c_conditions WHERE object = ?",
+	} {
+		if _, err := b.tx.ExecContext(ctx, statement, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revision int64, o object) error {
+	result, err := b.tx.ExecContext(ctx, `INSERT INTO objects(kind, namespace, name) VALUES (?, ?, ?)`, k.Name, namespace, name)
+	if err != nil {
+		return err
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return err
+	}
+	values := []any{id, revision}
+	for _, c := range k.Columns {
+		switch c.Name {
+		case "namespace":
+			values = append(values, namespace) // rights are decided by it: never what the object says itself
+		case "name":
+			values = append(values, name)
+		default:
+			values = append(values, c.read(o))
+		}
+	}
+	if _, err := b.tx.ExecContext(ctx, b.m.insert[k.Resource], values...); err != nil {
+		return err
+	}
+	labels, _ := o.at("metadata", "labels").(map[string]any)
+	keys := make([]string, 0, len(labels))
+	for key := range labels {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		value, _ := labels[key].(string)
+		if _, err := b.tx.ExecContext(ctx, `INSERT INTO c_labels VALUES (?, ?, ?, ?, ?, ?)`, id, k.Name, namespace, name, key, value); err != nil {
+			return err
+		}
+	}
+	for _, one := range list(o, "status", "conditions") {
+		m, _ := one.(map[string]any)
+		if m == nil {
+			continue
+		}
+		if _, err := b.tx.ExecContext(ctx, `INSERT INTO c_conditions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, k.Name, namespace, name,
+			asText(m["type"]), asText(m["status"]), asText(m["reason"]), asText(m["message"]), asText(m["lastTransitionTime"])); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,18 @@
+// Package readmodel keeps a copy of the Ark objects as flat, typed tables in a local SQLite file, for SQL and search.
+//
+//   - kinds.go: which columns a kind has, and where in the object they come from
+//   - row.go: the row of an object
+//   - schema.go: the tables
+//   - model.go, apply.go: the file, and what changes it
+//   - follow.go: how it is built, and follows the storage
+//
+// Invariants:
+//
+//   - The file is no source of truth: whatever is wrong with it, it is built again from the storage.
+//   - The checkpoint is written in the transaction of the rows that it covers. What was built step by step equals what is built
+//     at once from the storage's state at the same revision.
+//   - Only the columns of kinds.go leave an object. None of them can hold a credential: no headers, no API keys, no properties.
+//   - Writers of the storage do not wait for the model.
+//
+// The package may import modernc.org/sqlite.
+package readmodel

@@ -1,0 +1,193 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Change is what became of one key.
+type Change struct {
+	Key string
+	// Value is the object as it is stored, nil where it was deleted.
+	Value []byte
+	// Revision is that of the change.
+	Revision int64
+}
+
+// ErrGone says that the storage does not reach back so far.
+var ErrGone = errors.New("the storage does not hold these changes any more")
+
+// Source is the storage as the model needs it.
+type Source interface {
+	// ID tells one storage from another: it changes where revisions do not go on from what they were.
+	ID() string
+	// Revision is the newest revision.
+	Revision() int64
+	// Snapshot returns all objects and the revision at which they are these.
+	Snapshot(ctx context.Context) ([]Change, int64, error)
+	// Next waits for changes after a revision and returns them in order, with the revision up to which they are all. ErrGone
+	// says that changes are missing.
+	Next(ctx context.Context, after int64) ([]Change, int64, error)
+}
+
+const (
+	// step is how many objects are written at once.
+	step = 500
+	// pause is how long the model waits after a failure.
+	pause = time.Second
+	// keepEvery is how often the checkpoint is written while other keys than the model's change.
+	keepEvery = 30 * time.Second
+)
+
+// Run builds the model or catches up, and follows the storage until the context ends. What fails is logged and tried again.
+func (m *Model) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := m.follow(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		slog.Warn("the read model cannot follow the storage; trying again", "path", m.path, "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (m *Model) follow(ctx context.Context) error {
+	at, err := m.checkpoint(ctx)
+	if err != nil {
+		slog.Warn("the read model is damaged and built again", "path", m.path, "err", err)
+		if err := m.recreate(ctx); err != nil {
+			return err
+		}
+		at = 0
+	}
+	if at == 0 || at > m.source.Revision() {
+		if at, err = m.rebuild(ctx); err != nil {
+			return err
+		}
+	}
+	m.setStatus(func(s *Status) { s.Ready, s.Revision = true, at })
+	written := time.Now()
+	for {
+		changes, revision, err := m.source.Next(ctx, at)
+		if errors.Is(err, ErrGone) {
+			if at, err = m.rebuild(ctx); err != nil {
+				return err
+			}
+			m.setStatus(func(s *Status) { s.Ready, s.Revision = true, at })
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if len(changes) > 0 || time.Since(written) > keepEvery {
+			written = time.Now()
+			m.setStatus(func(s *Status) { s.Behind = time.Now() })
+			if err := m.write(ctx, changes, revision); err != nil {
+				return err
+			}
+		}
+		at = revision
+		m.setStatus(func(s *Status) { s.Revision, s.Behind = at, time.Time{} })
+	}
+}
+
+// checkpoint is the revision that the file shows, 0 where it shows none of this storage.
+func (m *Model) checkpoint(ctx context.Context) (revision int64, err error) {
+	var id string
+	for key, to := range map[string]any{"revision": &revision, "source": &id} {
+		err := m.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, key).Scan(to)
+		if errors.Is(err, sql.ErrNoRows) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	if id != m.source.ID() {
+		return 0, nil
+	}
+	return revision, nil
+}
+
+// write makes changes in one transaction.
+func (m *Model) write(ctx context.Context, changes []Change, revision int64) error {
+	b, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.rollback()
+	for _, c := range last(changes) {
+		if err := b.apply(ctx, c); err != nil {
+			return err
+		}
+	}
+	return b.commit(ctx, revision)
+}
+
+// last leaves out changes that others of the same batch replace.
+func last(changes []Change) []Change {
+	newest := make(map[string]int, len(changes))
+	for i, c := range changes {
+		newest[c.Key] = i
+	}
+	kept := changes[:0:0]
+	for i, c := range changes {
+		if newest[c.Key] == i {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// rebuild builds the model from the storage's state. It is not ready until the last step is committed: a process that dies
+// before begins again.
+func (m *Model) rebuild(ctx context.Context) (int64, error) {
+	objects, revision, err := m.source.Snapshot(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read the storage: %w", err)
+	}
+	m.setStatus(func(s *Status) {
+		*s = Status{Objects: len(objects), Rebuilds: s.Rebuilds + 1}
+	})
+	begin := time.Now()
+	b, err := m.begin(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { b.rollback() }()
+	if err := b.clear(ctx); err != nil {
+		return 0, err
+	}
+	_, err = b.tx.ExecContext(ctx, `INSERT INTO meta VALUES ('source', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, m.source.ID())
+	if err != nil {
+		return 0, err
+	}
+	for i, o := range objects {
+		if i > 0 && i%step == 0 {
+			if err := b.commit(ctx, 0); err != nil {
+				return 0, err
+			}
+			m.setStatus(func(s *Status) { s.Built = i })
+			if b, err = m.begin(ctx); err != nil {
+				return 0, err
+			}
+		}
+		if err := b.apply(ctx, o); err != nil {
+			return 0, err
+		}
+	}
+	if err := b.commit(ctx, revision); err != nil {
+		return 0, err
+	}
+	if len(objects) > step {
+		slog.Info("the read model is built", "objects", len(objects), "took", time.Since(begin).Round(time.Millisecond))
+	}
+	return revision, nil
+}

@@ -1,0 +1,208 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+)
+
+// Model is the file. Run is its only writer; everything else is safe for concurrent use.
+type Model struct {
+	path   string
+	source Source
+	db     *sql.DB
+	kinds  map[string]Kind
+	insert map[string]string
+	status atomic.Pointer[Status]
+	// moved is closed and replaced at each change of the status.
+	moved atomic.Pointer[chan struct{}]
+}
+
+// Status says how far the model is.
+type Status struct {
+	// Ready: the model has been built, and can be asked.
+	Ready bool
+	// Revision is the storage's that the model shows, and Newest the storage's own.
+	Revision, Newest int64
+	// Built of Objects are there, while it is built.
+	Built, Objects int
+	// Behind is since when there have been changes that the model does not show; zero where it shows all.
+	Behind time.Time
+	// Rebuilds counts how often it was built from the storage's state.
+	Rebuilds int
+}
+
+// ErrBuilding is the answer while the model is built.
+var ErrBuilding = errors.New("the read model is being built")
+
+// Open opens the file, or makes it. What is no read model of this release is replaced, unless it is another program's.
+func Open(ctx context.Context, path string, source Source) (*Model, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{path: path, source: source, kinds: map[string]Kind{}, insert: map[string]string{}}
+	for _, k := range Kinds() {
+		m.kinds[k.Resource], m.insert[k.Resource] = k, insertOf(k)
+	}
+	m.status.Store(&Status{})
+	moved := make(chan struct{})
+	m.moved.Store(&moved)
+	if !isOurs(path) { // opening would change it
+		return nil, fmt.Errorf("open the read model %s: it is the file of something else: choose another one with --read-model-path", path)
+	}
+	known, err := m.open(ctx)
+	if err == nil && known {
+		return m, nil
+	}
+	err = m.recreate(ctx)
+	if err != nil {
+		m.Close()
+		return nil, fmt.Errorf("open the read model %s: %w", path, err)
+	}
+	return m, nil
+}
+
+// applicationID marks the file as a read model.
+const applicationID = 0x61726b72
+
+// isOurs reports whether a file may be opened and replaced: it is missing, empty or has the mark.
+func isOurs(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return errors.Is(err, os.ErrNotExist)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	head := make([]byte, 72)
+	n, _ := f.Read(head)
+	return n == 0 || n == len(head) && string(head[68:72]) == "\x61\x72\x6b\x72"
+}
+
+// open opens the file and reports whether its tables are those of this release.
+func (m *Model) open(ctx context.Context) (known bool, err error) {
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: m.path}).EscapedPath(), RawQuery: url.Values{"_pragma": {
+		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-4096)", "wal_autocheckpoint(1000)", "journal_size_limit(16777216)",
+	}}.Encode()}
+	if m.db, err = sql.Open("sqlite", dsn.String()); err != nil {
+		return false, err
+	}
+	m.db.SetMaxOpenConns(1)
+	var tables int
+	if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema`).Scan(&tables); err != nil {
+		return false, err
+	}
+	if tables == 0 {
+		return false, nil
+	}
+	var found string
+	err = m.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'version'`).Scan(&found)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return found == version(), err
+}
+
+// recreate replaces the file by an empty model.
+func (m *Model) recreate(ctx context.Context) error {
+	m.Close()
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(m.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	f, err := os.OpenFile(m.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) // SQLite gives its other files the same mode
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := m.mark(ctx); err != nil {
+		return err
+	}
+	if _, err := m.open(ctx); err != nil {
+		return err
+	}
+	tx, err := m.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }() // without effect after a commit
+	for _, statement := range schema() {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO meta VALUES ('version', ?)`, version()); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// mark writes the mark, before the file has a log that would hold it.
+func (m *Model) mark(ctx context.Context) error {
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: m.path}).EscapedPath()}).String())
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID))
+	return errors.Join(err, db.Close())
+}
+
+// Close closes the file. Run must have ended.
+func (m *Model) Close() {
+	if m.db != nil {
+		_ = m.db.Close() // there is nothing to lose that is not built again
+	}
+}
+
+// Path is where the file is.
+func (m *Model) Path() string { return m.path }
+
+// Status says how far the model is.
+func (m *Model) Status() Status {
+	s := *m.status.Load()
+	s.Newest = max(s.Revision, m.source.Revision())
+	return s
+}
+
+// setStatus has one caller at a time.
+func (m *Model) setStatus(change func(*Status)) {
+	s := *m.status.Load()
+	change(&s)
+	m.status.Store(&s)
+	next := make(chan struct{})
+	close(*m.moved.Swap(&next))
+}
+
+// WaitFor waits until the model shows a revision, or for at most some time, and reports whether it does. ErrBuilding says
+// that it cannot be asked yet.
+func (m *Model) WaitFor(ctx context.Context, revision int64, most time.Duration) (bool, error) {
+	timeout := time.NewTimer(most)
+	defer timeout.Stop()
+	for {
+		moved := *m.moved.Load()
+		if s := m.status.Load(); s.Ready && s.Revision >= revision {
+			return true, nil
+		}
+		select {
+		case <-moved:
+		case <-timeout.C:
+			s := m.status.Load()
+			if !s.Ready {
+				return false, fmt.Errorf("%w: %d of %d objects are there", ErrBuilding, s.Built, s.Objects)
+			}
+			return false, nil
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		}
+	}
+}

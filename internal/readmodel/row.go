@@ -1,0 +1,188 @@
+package readmodel
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// object is a decoded object. Numbers are json.Number.
+type object map[string]any
+
+// decode reads what the storage holds; ok is false for what is no JSON, such as what is encrypted at rest, which stays out.
+func decode(value []byte) (o object, ok bool) {
+	d := json.NewDecoder(strings.NewReader(string(value)))
+	d.UseNumber()
+	return o, d.Decode(&o) == nil && o != nil
+}
+
+// at follows a path of fields; nil where there is none.
+func (o object) at(path ...string) any {
+	var v any = map[string]any(o)
+	for _, field := range path {
+		m, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = m[field]
+	}
+	return v
+}
+
+func asText(v any) any {
+	if s, ok := v.(string); ok && s != "" {
+		return strings.ReplaceAll(s, "\x00", "�") // SQLite's functions end at it
+	}
+	return nil
+}
+
+func text(path ...string) func(object) any {
+	return func(o object) any { return asText(o.at(path...)) }
+}
+
+// host is an address without what may be a credential in it: user information and parameters.
+func host(path ...string) func(object) any {
+	return func(o object) any {
+		s, _ := o.at(path...).(string)
+		u, err := url.Parse(s)
+		if err != nil || s == "" {
+			return nil
+		}
+		u.User, u.RawQuery, u.Fragment = nil, "", ""
+		return asText(u.String())
+	}
+}
+
+func first(reads ...func(object) any) func(object) any {
+	return func(o object) any {
+		for _, read := range reads {
+			if v := read(o); v != nil {
+				return v
+			}
+		}
+		return nil
+	}
+}
+
+func integer(path ...string) func(object) any {
+	return func(o object) any {
+		if n, ok := o.at(path...).(json.Number); ok {
+			if i, err := n.Int64(); err == nil {
+				return i
+			}
+		}
+		return nil
+	}
+}
+
+func boolean(path ...string) func(object) any {
+	return func(o object) any {
+		if b, _ := o.at(path...).(bool); b {
+			return int64(1)
+		}
+		return int64(0)
+	}
+}
+
+// milliseconds reads a Go duration.
+func milliseconds(path ...string) func(object) any {
+	return func(o object) any {
+		s, _ := o.at(path...).(string)
+		if d, err := time.ParseDuration(s); err == nil {
+			return d.Milliseconds()
+		}
+		return nil
+	}
+}
+
+// raw is a part of the object as JSON.
+func raw(path ...string) func(object) any {
+	return func(o object) any { return asJSON(o.at(path...)) }
+}
+
+func asJSON(v any) any {
+	if v == nil {
+		return nil
+	}
+	encoded, err := json.Marshal(v)
+	if err != nil {
+		return nil
+	}
+	return string(encoded)
+}
+
+// plain is a text, or JSON for what is none.
+func plain(path ...string) func(object) any {
+	return func(o object) any {
+		v := o.at(path...)
+		if _, ok := v.(string); ok {
+			return asText(v)
+		}
+		return asJSON(v)
+	}
+}
+
+func list(o object, path ...string) []any { l, _ := o.at(path...).([]any); return l }
+
+func count(path ...string) func(object) any {
+	return func(o object) any { return int64(len(list(o, path...))) }
+}
+
+// names are those of a list of references, as JSON.
+func names(path ...string) func(object) any {
+	return func(o object) any {
+		all := []string{}
+		for _, one := range list(o, path...) {
+			m, _ := one.(map[string]any)
+			for _, field := range []string{"name", "agent", "type"} {
+				if s, _ := m[field].(string); s != "" {
+					all = append(all, s)
+					break
+				}
+			}
+		}
+		return asJSON(all)
+	}
+}
+
+// owner is a field of the first owner.
+func owner(field string) func(object) any {
+	return func(o object) any {
+		for _, one := range list(o, "metadata", "ownerReferences") {
+			if m, ok := one.(map[string]any); ok {
+				return asText(m[field])
+			}
+		}
+		return nil
+	}
+}
+
+// ready0 is the status of the condition that says whether the object can be used.
+func ready0(o object) any {
+	for _, want := range []string{"Ready", "Available", "ModelAvailable"} {
+		for _, one := range list(o, "status", "conditions") {
+			if m, _ := one.(map[string]any); m != nil && m["type"] == want {
+				return asText(m["status"])
+			}
+		}
+	}
+	return nil
+}
+
+// key takes a storage key apart: /registry/ark.mckinsey.com/agents/NAMESPACE/NAME, without NAMESPACE for kinds that have none.
+func parseKey(key string) (resource, namespace, name string, err error) {
+	rest, ok := strings.CutPrefix(key, Prefix)
+	parts := strings.Split(rest, "/")
+	switch {
+	case ok && len(parts) == 3:
+		return parts[0], parts[1], parts[2], nil
+	case ok && len(parts) == 2:
+		return parts[0], "", parts[1], nil
+	}
+	return "", "", "", fmt.Errorf("%q is no key of an Ark object", key)
+}
+
+// Prefix is what the keys of all Ark objects begin with.
+const Prefix = "/registry/ark.mckinsey.com/"

@@ -1,0 +1,47 @@
+package readmodel
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+)
+
+// sqlType is how SQLite compares a column's values.
+func (t Type) sqlType() string {
+	if t == Integer || t == Boolean {
+		return "INTEGER"
+	}
+	return "TEXT"
+}
+
+// schema makes the tables. Objects of all kinds have ids of one sequence.
+func schema() []string {
+	statements := []string{
+		`CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID`,
+		`CREATE TABLE objects(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, UNIQUE(kind, namespace, name))`,
+		`CREATE TABLE c_labels(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, key TEXT, value TEXT)`,
+		`CREATE INDEX c_labels_object ON c_labels(object)`,
+		`CREATE INDEX c_labels_key ON c_labels(key, value)`,
+		`CREATE TABLE c_conditions(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, type TEXT, status TEXT, reason TEXT, message TEXT, changed_at TEXT)`,
+		`CREATE INDEX c_conditions_object ON c_conditions(object)`,
+	}
+	for _, k := range Kinds() {
+		var columns strings.Builder
+		for _, c := range k.Columns {
+			columns.WriteString(", " + c.Name + " " + c.Type.sqlType())
+		}
+		statements = append(statements,
+			"CREATE TABLE "+k.Table()+"(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL"+columns.String()+")",
+			"CREATE INDEX "+k.Table()+"_namespace ON "+k.Table()+"(namespace, created_at)")
+	}
+	return statements
+}
+
+// version changes whenever the tables do, or what is in them.
+func version() string {
+	sum := sha256.Sum256([]byte(contents + strings.Join(schema(), ";")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// contents is to be changed when rows are made in another way for the same columns.
+const contents = "1"
