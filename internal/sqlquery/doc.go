@@ -1,0 +1,22 @@
+// Package sqlquery answers one SELECT of a user from the read model, limited to the rows that the user may list.
+//
+//   - request.go: what is asked, what is answered, and the errors
+//   - run.go: limits, deadline, and the rows
+//   - views.go: the views that a request sees
+//   - sandbox.go: what a statement may do
+//   - functions.go: the functions that it may call
+//   - errors.go: what a user reads of what went wrong
+//
+// Each request has a connection of its own, read-only, with temporary views that hold the rows allowed and an authorizer
+// that lets the statement read nothing else. It is thrown away afterwards.
+//
+// Invariants:
+//
+//   - A base table is read only from within a view of the request. SQLite tells the authorizer the innermost view or common
+//     table expression, so a statement could name one of its own like a view: the base tables are therefore behind a common
+//     table expression whose name is drawn at random for each request and cannot be guessed.
+//   - What is not known to be harmless is denied.
+//   - The caller gets an answer by the deadline, also where SQLite does not stop: then the place stays taken until it does.
+//
+// The package may import internal/readmodel and modernc.org/sqlite.
+package sqlquery

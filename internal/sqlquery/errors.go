@@ -1,0 +1,120 @@
+package sqlquery
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// single refuses more than one statement: what follows the first ; must be white space or comments.
+func single(statement string) error {
+	for i := 0; i < len(statement); {
+		switch rest := statement[i:]; {
+		case strings.HasPrefix(rest, "--"):
+			i += through(rest, "\n", 2)
+		case strings.HasPrefix(rest, "/*"):
+			i += through(rest, "*/", 2)
+		case rest[0] == '\'' || rest[0] == '"' || rest[0] == '`':
+			i += through(rest, rest[:1], 1) // a doubled one begins the next
+		case rest[0] == '[':
+			i += through(rest, "]", 1)
+		case rest[0] == ';':
+			if after := i + 1; !blank(statement[after:]) {
+				line, column := place(statement, after)
+				return &Error{"there is more than one statement", line, column}
+			}
+			return nil
+		default:
+			i++
+		}
+	}
+	return nil
+}
+
+// through is how long a part of the text is that ends with end, which is looked for from some byte on.
+func through(text, end string, from int) int {
+	if i := strings.Index(text[from:], end); i >= 0 {
+		return from + i + len(end)
+	}
+	return len(text)
+}
+
+func blank(text string) bool {
+	for text = strings.TrimLeft(text, " \t\r\n\f;"); text != ""; text = strings.TrimLeft(text, " \t\r\n\f;") {
+		switch {
+		case strings.HasPrefix(text, "--"):
+			text = text[through(text, "\n", 2):]
+		case strings.HasPrefix(text, "/*"):
+			text = text[through(text, "*/", 2):]
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// place is the line and column of an offset.
+func place(statement string, offset int) (line, column int) {
+	before := statement[:min(offset, len(statement))]
+	line = strings.Count(before, "\n") + 1
+	return line, len([]rune(before[strings.LastIndex(before, "\n")+1:])) + 1
+}
+
+var (
+	near     = regexp.MustCompile(`near "([^"]*)"`)
+	noSuch   = regexp.MustCompile(`(?:no such (?:column|table|function)|ambiguous column name): (\S+?)(?: \(|$)`)
+	notFound = regexp.MustCompile(`prohibited|not authorized|authorization`)
+)
+
+// explain makes an error of the statement from one of SQLite's. Its texts name base tables where something is denied:
+// those do not get out.
+func explain(err error, statement string, box *sandbox) error {
+	var own *Error
+	if errors.As(err, &own) {
+		return err
+	}
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		if strings.Contains(err.Error(), "missing argument") || strings.Contains(err.Error(), "named") {
+			return &Error{Message: "a parameter of the statement has no value"}
+		}
+		return &Error{Message: "the statement cannot be run"}
+	}
+	message := strings.TrimPrefix(e.Error(), "SQL logic error: ")
+	if i := strings.LastIndex(message, " ("); i > 0 {
+		message = message[:i]
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_AUTH:
+		return &Error{Message: "the statement does what is not allowed: use one SELECT over the documented views and functions"}
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return &Error{Message: "only SELECT is allowed"}
+	case sqlite3.SQLITE_TOOBIG:
+		return &Error{Message: "a value or the statement is too large"}
+	case sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_FULL:
+		return &Error{Message: "the statement needs too much memory"}
+	case sqlite3.SQLITE_ERROR, sqlite3.SQLITE_RANGE, sqlite3.SQLITE_MISMATCH:
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN:
+		return err
+	default:
+		return &Error{Message: "the statement cannot be run"}
+	}
+	if notFound.MatchString(message) {
+		return &Error{Message: "the statement does what is not allowed: use one SELECT over the documented views and functions"}
+	}
+	if strings.Contains(message, box.secret) || strings.Contains(message, "main.") {
+		return &Error{Message: "the statement cannot be run"}
+	}
+	fault := &Error{Message: message}
+	for _, pattern := range []*regexp.Regexp{near, noSuch} {
+		if found := pattern.FindStringSubmatch(message); found != nil {
+			if i := strings.Index(statement, found[1]); i >= 0 && strings.Count(statement, found[1]) == 1 {
+				fault.Line, fault.Column = place(statement, i)
+			}
+		}
+	}
+	return fault
+}

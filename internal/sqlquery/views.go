@@ -1,0 +1,89 @@
+package sqlquery
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/mckinsey/ark-server/internal/readmodel"
+)
+
+// literal is a text in SQL.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+func literals(all []string) string {
+	quoted := make([]string, len(all))
+	for i, s := range all {
+		quoted[i] = literal(s)
+	}
+	return "(" + strings.Join(quoted, ", ") + ")"
+}
+
+// A condition names a column always: SQLite tells the authorizer of a table without any read column not within which
+// common table expression it is.
+const (
+	everything = "namespace IS NOT NULL"
+	nothing    = "namespace IS NULL"
+)
+
+// condition is the rows allowed as an expression on namespace and name.
+func (r Rows) condition() string {
+	allowed := everything
+	if !r.All {
+		some := []string{nothing}
+		if len(r.Namespaces) > 0 {
+			some = append(some, "namespace IN "+literals(r.Namespaces))
+		}
+		for _, namespace := range slices.Sorted(maps.Keys(r.Names)) {
+			some = append(some, "(namespace = "+literal(namespace)+" AND name IN "+literals(r.Names[namespace])+")")
+		}
+		if len(r.Everywhere) > 0 {
+			some = append(some, "name IN "+literals(r.Everywhere))
+		}
+		allowed = "(" + strings.Join(some, " OR ") + ")"
+	}
+	if r.Within != nil {
+		allowed += " AND namespace = " + literal(*r.Within)
+	}
+	return allowed
+}
+
+// Views are the names of what can be read, with their columns.
+func Views() map[string][]readmodel.Column {
+	all := readmodel.SideColumns()
+	for _, k := range readmodel.Kinds() {
+		all[k.Resource] = k.Columns
+	}
+	return all
+}
+
+// create returns the statements that make the views of a request.
+func create(secret string, rows map[string]Rows) []string {
+	var statements []string
+	var ofKinds []string
+	view := func(name string, columns []readmodel.Column, table, condition string) {
+		names := make([]string, len(columns))
+		for i, c := range columns {
+			names[i] = c.Name
+		}
+		list := strings.Join(names, ", ")
+		statements = append(statements, "CREATE TEMP VIEW "+name+" AS WITH "+secret+" AS (SELECT "+list+" FROM main."+table+
+			" WHERE "+condition+") SELECT "+list+" FROM "+secret)
+	}
+	for _, k := range readmodel.Kinds() {
+		condition := nothing
+		if r, ok := rows[k.Resource]; ok {
+			condition = r.condition()
+			ofKinds = append(ofKinds, "(kind = "+literal(k.Name)+" AND "+condition+")")
+		}
+		view(k.Resource, k.Columns, k.Table(), condition)
+	}
+	condition := nothing
+	if len(ofKinds) > 0 {
+		condition = strings.Join(ofKinds, " OR ")
+	}
+	for name, columns := range readmodel.SideColumns() {
+		view(name, columns, "c_"+name, condition)
+	}
+	return statements
+}
