@@ -1,0 +1,44 @@
+package reporting
+
+import (
+	"context"
+	"strings"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+
+	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/readmodel"
+	"github.com/mckinsey/ark-server/internal/sqlquery"
+)
+
+// rows finds out which rows a user may list, of the kinds that a statement may be about.
+func (s *Server) rows(ctx context.Context, who user.Info, asked spec, namespace string) (map[string]sqlquery.Rows, error) {
+	namespaces := []string{namespace}
+	var within *string
+	if asked.AllNamespaces {
+		var err error
+		if namespaces, err = s.model.Namespaces(ctx); err != nil {
+			return nil, err
+		}
+	} else {
+		within = &namespace
+	}
+	text := strings.ToLower(asked.Query)
+	all := strings.Contains(text, "labels") || strings.Contains(text, "conditions")
+	rows := map[string]sqlquery.Rows{}
+	for _, k := range readmodel.Kinds() {
+		if !all && !strings.Contains(text, k.Resource) {
+			continue // its view is empty, and not read
+		}
+		answer, err := s.access.Ask(ctx, who, access.Question{Verb: "list", Group: k.Group, Version: k.Version, Resource: k.Resource, Namespaces: namespaces})
+		if err != nil {
+			return nil, err
+		}
+		r := sqlquery.Rows{All: answer.All(), Namespaces: answer.Namespaces(), Everywhere: answer.Everywhere(), Within: within, Names: map[string][]string{}}
+		for namespace, names := range answer.Names() {
+			r.Names[namespace] = names
+		}
+		rows[k.Resource] = r
+	}
+	return rows, nil
+}

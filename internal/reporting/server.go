@@ -1,0 +1,200 @@
+package reporting
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/readmodel"
+	"github.com/mckinsey/ark-server/internal/sqlquery"
+)
+
+const (
+	// GroupVersion is that of the resource.
+	GroupVersion = "records.ark.mckinsey.com/v1alpha1"
+	// Prefix begins the paths that are served here.
+	Prefix   = "/apis/" + GroupVersion + "/namespaces/"
+	resource = "sqlqueries"
+	kind     = "SQLQuery"
+	// maxBody is the most bytes of a request.
+	maxBody = 256 << 10
+	// patience is how long a request waits for the model to show what was written before it.
+	patience = 2 * time.Second
+)
+
+// Owns reports whether a path is served here.
+func Owns(path string) bool { _, ok := namespaceOf(path); return ok }
+
+func namespaceOf(path string) (string, bool) {
+	rest, ok := strings.CutPrefix(path, Prefix)
+	if !ok {
+		return "", false
+	}
+	namespace, rest, _ := strings.Cut(rest, "/")
+	return namespace, namespace != "" && rest == resource
+}
+
+// Server is the handler. It is safe for concurrent use.
+type Server struct {
+	model  *readmodel.Model // nil where there is none
+	runner *sqlquery.Runner
+	access *access.Resolver
+}
+
+// New returns a server on a model, which may be nil: then it says so to who asks.
+func New(model *readmodel.Model, rights *access.Resolver) *Server {
+	s := &Server{model: model, access: rights}
+	if model != nil {
+		s.runner = sqlquery.New(model.Path())
+	}
+	return s
+}
+
+// spec is what a client asks for.
+type spec struct {
+	Query          string         `json:"query"`
+	Parameters     map[string]any `json:"parameters,omitempty"`
+	AllNamespaces  bool           `json:"allNamespaces,omitempty"`
+	Limit          int            `json:"limit,omitempty"`
+	TimeoutSeconds float64        `json:"timeoutSeconds,omitempty"`
+}
+
+// sqlQuery is the object that a client creates.
+type sqlQuery struct {
+	APIVersion string         `json:"apiVersion,omitempty"`
+	Kind       string         `json:"kind,omitempty"`
+	Metadata   map[string]any `json:"metadata,omitempty"`
+	Spec       spec           `json:"spec"`
+	Status     *status        `json:"status,omitempty"`
+}
+
+type status struct {
+	sqlquery.Answer
+	ResourceVersion string `json:"resourceVersion"`
+	LagMilliseconds int64  `json:"lagMilliseconds"`
+	ElapsedMillis   int64  `json:"elapsedMilliseconds"`
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := s.serve(w, r); err != nil {
+		refuse(w, err)
+	}
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
+	namespace, ok := namespaceOf(r.URL.Path)
+	if !ok {
+		return apierrors.NewNotFound(schema.GroupResource{Resource: resource}, "")
+	}
+	if r.Method != http.MethodPost {
+		return apierrors.NewMethodNotSupported(schema.GroupResource{Group: "records.ark.mckinsey.com", Resource: resource}, strings.ToLower(r.Method))
+	}
+	who, ok := apirequest.UserFrom(r.Context())
+	if !ok {
+		return apierrors.NewUnauthorized("the caller is not known")
+	}
+	write, err := formatOf(r.Header.Get("Accept"))
+	if err != nil {
+		return err
+	}
+	asked, err := decode(r.Body)
+	if err != nil {
+		return err
+	}
+	if s.model == nil {
+		return apierrors.NewServiceUnavailable("this server has no read model: start it with --read-model=on")
+	}
+	begin := time.Now()
+	shown, err := s.model.WaitFor(r.Context(), s.model.Status().Newest, patience)
+	if errors.Is(err, readmodel.ErrBuilding) {
+		w.Header().Set("Retry-After", "2")
+		return apierrors.NewServiceUnavailable(err.Error() + ": try again in a moment")
+	}
+	if err != nil {
+		return apierrors.NewTimeoutError(err.Error(), 1)
+	}
+	rows, err := s.rows(r.Context(), who, asked.Spec, namespace)
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	before := s.model.Status()
+	answer, err := s.runner.Run(r.Context(), sqlquery.Request{
+		Query: asked.Spec.Query, Parameters: asked.Spec.Parameters, Rows: rows, MaxRows: asked.Spec.Limit,
+		Timeout: time.Duration(asked.Spec.TimeoutSeconds * float64(time.Second)),
+	})
+	if err != nil {
+		return asStatus(err)
+	}
+	if !shown {
+		w.Header().Add("Warning", `299 - "the read model is behind: the newest writes may be missing"`)
+	}
+	asked.APIVersion, asked.Kind = GroupVersion, kind
+	if asked.Metadata == nil {
+		asked.Metadata = map[string]any{}
+	}
+	asked.Metadata["namespace"] = namespace
+	asked.Status = &status{Answer: *answer, ResourceVersion: strconv.FormatInt(before.Revision, 10), ElapsedMillis: time.Since(begin).Milliseconds()}
+	if !before.Behind.IsZero() {
+		asked.Status.LagMilliseconds = time.Since(before.Behind).Milliseconds()
+	}
+	return write(w, asked)
+}
+
+// decode reads a request, as JSON or YAML.
+func decode(body io.Reader) (*sqlQuery, error) {
+	text, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	if err != nil {
+		return nil, apierrors.NewBadRequest("the request cannot be read: " + err.Error())
+	}
+	if len(text) > maxBody {
+		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("a request has %d bytes at most", maxBody))
+	}
+	if text, err = yaml.ToJSON(text); err != nil {
+		return nil, apierrors.NewBadRequest("the request is neither JSON nor YAML: " + err.Error())
+	}
+	asked, d := &sqlQuery{}, json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(asked); err != nil {
+		return nil, apierrors.NewBadRequest("the request is no " + kind + ": " + strings.TrimPrefix(err.Error(), "json: "))
+	}
+	switch {
+	case asked.Kind != "" && asked.Kind != kind || asked.APIVersion != "" && asked.APIVersion != GroupVersion:
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the request is a %s of %s, want a %s of %s", asked.Kind, asked.APIVersion, kind, GroupVersion))
+	case asked.Status != nil:
+		return nil, apierrors.NewBadRequest("status is the server's: leave it out")
+	case asked.Spec.Query == "":
+		return nil, apierrors.NewBadRequest("spec.query is missing: write one SELECT")
+	case asked.Spec.Limit < 0 || asked.Spec.Limit > sqlquery.MaxRows:
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("spec.limit is %d: use 1 to %d", asked.Spec.Limit, sqlquery.MaxRows))
+	case asked.Spec.TimeoutSeconds < 0 || asked.Spec.TimeoutSeconds > sqlquery.MaxTime.Seconds():
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("spec.timeoutSeconds is %g: use up to %g", asked.Spec.TimeoutSeconds, sqlquery.MaxTime.Seconds()))
+	}
+	return asked, nil
+}
+
+// asStatus makes an error of the API from one of a statement.
+func asStatus(err error) error {
+	var fault *sqlquery.Error
+	switch {
+	case errors.As(err, &fault):
+		return apierrors.NewBadRequest(fault.Error())
+	case errors.Is(err, sqlquery.ErrTimeout):
+		return apierrors.NewTimeoutError(err.Error(), 0)
+	case errors.Is(err, sqlquery.ErrBusy):
+		return apierrors.NewTooManyRequests(err.Error(), 1)
+	}
+	return apierrors.NewInternalError(errors.New("the read model cannot be read"))
+}

@@ -1,0 +1,191 @@
+package reporting
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/readmodel"
+)
+
+// fixed is a Source that never changes.
+type fixed []readmodel.Change
+
+func (fixed) ID() string      { return "fixed" }
+func (fixed) Revision() int64 { return 7 }
+func (f fixed) Snapshot(context.Context) ([]readmodel.Change, int64, error) {
+	return f, 7, nil
+}
+func (fixed) Next(ctx context.Context, _ int64) ([]readmodel.Change, int64, error) {
+	<-ctx.Done()
+	return nil, 0, ctx.Err()
+}
+
+// rights are what a test's authorizer allows: user, verb, resource, namespace and name, * for any.
+type rights []string
+
+func (r *rights) authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+	for _, rule := range *r {
+		matches := true
+		got := []string{a.GetUser().GetName(), a.GetVerb(), a.GetResource(), a.GetNamespace()}
+		for i, want := range strings.Fields(rule) {
+			matches = matches && (want == "*" || want == got[i])
+		}
+		if matches {
+			return authorizer.DecisionAllow, "", nil
+		}
+	}
+	return authorizer.DecisionNoOpinion, "", nil
+}
+
+// open returns a server on a model with ten Queries and Agents in each of the namespaces a and b.
+func open(t *testing.T, allowed *rights) *Server {
+	t.Helper()
+	var objects fixed
+	for _, kind := range []string{"agents", "queries"} {
+		for _, namespace := range []string{"a", "b"} {
+			for i := range 10 {
+				objects = append(objects, readmodel.Change{
+					Key:   fmt.Sprintf("%s%s/%s/o%d", readmodel.Prefix, kind, namespace, i),
+					Value: fmt.Appendf(nil, `{"metadata":{"labels":{"in":%q}},"spec":{"input":"a \"text\", of %s"}}`, namespace, namespace), Revision: 3,
+				})
+			}
+		}
+	}
+	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); m.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done; m.Close() })
+	resolver, err := access.New(access.Options{Authorizer: authorizer.AuthorizerFunc(allowed.authorize)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := m.WaitFor(t.Context(), 7, 10*time.Second); !ok {
+		t.Fatal(err)
+	}
+	return New(m, resolver)
+}
+
+func ask(t *testing.T, s *Server, who, namespace, accept, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, Prefix+namespace+"/sqlqueries", strings.NewReader(body))
+	r.Header.Set("Accept", accept)
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r.WithContext(apirequest.WithUser(r.Context(), &user.DefaultInfo{Name: who})))
+	return w
+}
+
+func body(query string, all bool) string {
+	text, err := json.Marshal(map[string]any{"spec": map[string]any{"query": query, "allNamespaces": all}})
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}
+
+// Who may list what sees that and nothing else, counted or not.
+func TestRowsAreThoseThatTheUserMayList(t *testing.T) {
+	allowed := &rights{"admin list * *", "anna list queries a", "anna list agents b", "bob list queries *"}
+	s := open(t, allowed)
+	const queries, agents = "select count(*) from queries", "select count(*) from agents"
+	const labels = "select count(*) from labels"
+	for _, c := range []struct {
+		who, namespace, query string
+		all                   bool
+		want                  int
+	}{
+		{"admin", "a", queries, false, 10},
+		{"admin", "a", queries, true, 20},
+		{"admin", "a", labels, true, 40},
+		{"anna", "a", queries, false, 10},
+		{"anna", "b", queries, false, 0},
+		{"anna", "a", queries, true, 10},
+		{"anna", "a", agents, true, 10},
+		{"anna", "a", agents, false, 0},
+		{"anna", "a", labels, true, 20},
+		{"anna", "a", "select count(*) from labels where key = 'in' and value = 'b' and kind = 'Query'", true, 0},
+		{"bob", "a", queries, true, 20},
+		{"bob", "a", agents, true, 0},
+		{"bob", "a", labels, false, 10},
+		{"nobody", "a", queries, true, 0},
+		{"nobody", "a", labels, true, 0},
+		{"nobody", "a", `select count(*) from "QUERIES"`, true, 0},
+	} {
+		w := ask(t, s, c.who, c.namespace, "", body(c.query, c.all))
+		var got struct {
+			Status struct{ Rows [][]int }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusCreated {
+			t.Errorf("%v: %d %s", c, w.Code, w.Body)
+			continue
+		}
+		if got.Status.Rows[0][0] != c.want {
+			t.Errorf("%v: got %d", c, got.Status.Rows[0][0])
+		}
+	}
+	*allowed = nil // rights that are taken away
+	if w := ask(t, s, "admin", "a", "text/csv", body(queries, true)); w.Body.String() != "count(*)\n0\n" {
+		t.Errorf("without rights: %s", w.Body)
+	}
+}
+
+func TestFormats(t *testing.T) {
+	s := open(t, &rights{"* list * *"})
+	query := body("select name, input, null as absent from queries where name = 'o1'", false)
+	for accept, want := range map[string]string{
+		"text/csv":             "name,input,absent\no1,\"a \"\"text\"\", of a\",\n",
+		"application/x-ndjson": `{"absent":null,"input":"a \"text\", of a","name":"o1"}` + "\n",
+		"application/json;as=Table;v=v1;g=meta.k8s.io,application/json": `"cells":["o1","a \"text\", of a",null]`,
+		"*/*": `"rows":[["o1","a \"text\", of a",null]],"truncated":false,"resourceVersion":"7"`,
+	} {
+		if w := ask(t, s, "x", "a", accept, query); w.Code != http.StatusCreated || !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: got %d %s, want %s", accept, w.Code, w.Body, want)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	s := open(t, &rights{"* list * *"})
+	for name, c := range map[string]struct {
+		accept, body string
+		code         int
+		message      string
+	}{
+		"no JSON":          {"", "a: [", 400, "neither JSON nor YAML"},
+		"an unknown field": {"", `{"spec":{"sql":"select 1"}}`, 400, `unknown field`},
+		"another kind":     {"", `{"kind":"Agent","spec":{"query":"select 1"}}`, 400, "the request is a Agent"},
+		"no statement":     {"", `{"spec":{}}`, 400, "spec.query is missing"},
+		"no SELECT":        {"", body("drop view queries", false), 400, "not allowed"},
+		"a base table":     {"", body("select * from main.k_queries", false), 400, "not allowed"},
+		"a position":       {"", body("select 1\nfrom nowhere", false), 400, "(line 2, column 6)"},
+		"too long":         {"", body("select '"+strings.Repeat("x", maxBody)+"'", false), 413, "bytes at most"},
+		"too many rows":    {"", `{"spec":{"query":"select 1","limit":100000}}`, 400, "spec.limit"},
+		"a timeout":        {"", `{"spec":{"timeoutSeconds":0.05,"query":"with recursive n(i) as (select 1 union all select i+1 from n) select count(*) from n"}}`, 504, "took too long"},
+		"a parameter":      {"", `{"spec":{"query":"select :x","parameters":{"x":[1]}}}`, 400, "parameter x"},
+		"a format":         {"image/png", body("select 1", false), 406, "Accept"},
+	} {
+		w := ask(t, s, "x", "a", c.accept, c.body)
+		if w.Code != c.code || !strings.Contains(w.Body.String(), c.message) || !strings.Contains(w.Body.String(), `"kind":"Status"`) {
+			t.Errorf("%s: got %d %s, want %d %s", name, w.Code, bytes.TrimSpace(w.Body.Bytes()), c.code, c.message)
+		}
+	}
+	if w := ask(t, New(nil, nil), "x", "a", "", body("select 1", false)); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("without a model: %d %s", w.Code, w.Body)
+	}
+}
