@@ -76,6 +76,7 @@ type options struct {
 	modelURLs modelURLOptions
 	engine    engineOptions
 	chat      chatOptions
+	readModel readModelOptions
 	cluster   clusterOptions
 
 	tracingFile string
@@ -94,6 +95,7 @@ func newOptions() *options {
 		sources:            sources{},
 		mode:               modeStandalone,
 		engine:             newEngineOptions(),
+		readModel:          readModelOptions{state: readModelOn},
 		cluster:            cluster,
 		audit:              cluster.server.Audit,
 		authentication:     standalone.Authentication{OIDC: standalone.OIDC{UsernameClaim: "sub", SigningAlgs: []string{"RS256"}}},
@@ -159,6 +161,7 @@ func (o *options) flagGroups() []flagGroup {
 		group("Models", o.modelURLs.add),
 		group("Queries", o.engine.add),
 		group("Chat", o.chat.add),
+		group("SQL", o.readModel.add),
 		group("Admission", o.cluster.addAdmissionFlags),
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
 		group("Audit", o.addAuditFlags),
@@ -288,7 +291,7 @@ func (o *options) checkFlags() error {
 	urls, err := o.modelURLs.policy()
 	errs = append(errs, err)
 	o.modelURLs.urls = urls
-	errs = append(errs, o.validateEngine(), o.validateChat(), o.validateMode(), o.validateAuthentication(), validateAudit(o.audit))
+	errs = append(errs, o.validateEngine(), o.validateChat(), o.validateReadModel(), o.validateMode(), o.validateAuthentication(), validateAudit(o.audit))
 	return errors.Join(errs...)
 }
 

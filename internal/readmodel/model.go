@@ -19,6 +19,7 @@ type Model struct {
 	path   string
 	source Source
 	db     *sql.DB
+	reader *sql.DB // does not wait for the writer
 	kinds  map[string]Kind
 	insert map[string]string
 	status atomic.Pointer[Status]
@@ -54,6 +55,11 @@ func Open(ctx context.Context, path string, source Source) (*Model, error) {
 		m.kinds[k.Resource], m.insert[k.Resource] = k, insertOf(k)
 	}
 	m.status.Store(&Status{})
+	m.reader, err = sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=ro&_pragma=busy_timeout(10000)"}).String())
+	if err != nil {
+		return nil, err
+	}
+	m.reader.SetMaxIdleConns(0) // the file may be replaced
 	moved := make(chan struct{})
 	m.moved.Store(&moved)
 	if !isOurs(path) { // opening would change it
@@ -172,6 +178,24 @@ func (m *Model) Status() Status {
 	s := *m.status.Load()
 	s.Newest = max(s.Revision, m.source.Revision())
 	return s
+}
+
+// Namespaces returns those that have objects; "" is one of them where objects are in none.
+func (m *Model) Namespaces(ctx context.Context) ([]string, error) {
+	rows, err := m.reader.QueryContext(ctx, `SELECT DISTINCT namespace FROM objects ORDER BY 1`)
+	if err != nil {
+		return nil, fmt.Errorf("read the namespaces: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // its error is that of Err
+	var all []string
+	for rows.Next() {
+		var one string
+		if err := rows.Scan(&one); err != nil {
+			return nil, fmt.Errorf("read the namespaces: %w", err)
+		}
+		all = append(all, one)
+	}
+	return all, rows.Err()
 }
 
 // setStatus has one caller at a time.

@@ -86,6 +86,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		return nil, about(SettingMode, err)
 	}
 	s.URL = made.URL
+	serveReporting(made.Generic, made.Access, data)
 	talk, err := newChat(made, data, o)
 	if err != nil {
 		return nil, err
@@ -127,5 +128,6 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 		return nil, about(SettingMode, err)
 	}
 	s.Cluster = config.Host
+	serveReporting(made.Generic, made.Access, data)
 	return aggregatedAPI{made}, nil
 }

@@ -42,6 +42,8 @@ type Options struct {
 	Chat ChatOptions
 	// History keeps old versions of objects; for a database.
 	History bool
+	// ReadModel is the copy of the objects for SQL; there is none with Etcd.
+	ReadModel ReadModelOptions
 	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
 	Explain func(error) error
 	// NoReport is what who asks for a report of the storage is told where it is an external etcd.

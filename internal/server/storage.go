@@ -19,6 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/operation"
+	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
 // storageTimeout bounds how long the start waits for the storage to answer.
@@ -39,6 +40,8 @@ type data struct {
 	// this process's to do.
 	kv    clientv3.KV
 	scrub func(context.Context) error
+	// model is the read model; nil where there is none.
+	model *readmodel.Model
 	// findings are those of the API server on it.
 	findings *findings.Findings
 	// report describes it to operators; nil for an external etcd.
@@ -135,6 +138,10 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 		s.closers = append(s.closers, archive.Close)
 		s.metrics.History(archive.Stats)
 	}
+
+	var endModel func() error
+	s.model, endModel = openReadModel(ctx, o, store)
+	s.closers = append(s.closers, endModel)
 
 	config, err := o.Storage.Endpoint.tls()
 	if err != nil {

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+const (
+	readModelOn  = "on"
+	readModelOff = "off"
+)
+
+// readModelOptions say whether the server keeps a copy of the objects for SQL, and where.
+type readModelOptions struct{ state, path string }
+
+func (o *readModelOptions) add(fs *pflag.FlagSet) {
+	fs.StringVar(&o.state, "read-model", o.state, "`on|off`: keep a copy of the objects as tables in a local file, for SQL; needs --read-model-path or --data-dir where the database is a server's; not with --storage=etcd")
+	fs.StringVar(&o.path, "read-model-path", "", "`file` of that copy, made if missing; it is built again when it is lost (default the SQLite database's name with .read added, or read.db in --data-dir)")
+}
+
+// validateReadModel returns every fault of the flags.
+func (o *options) validateReadModel() error {
+	switch m := o.readModel; {
+	case m.state != readModelOn && m.state != readModelOff:
+		return fmt.Errorf("--read-model=%s: use on or off", m.state)
+	case m.path != "" && m.state == readModelOff:
+		return errors.New("--read-model-path is without effect with --read-model=off: leave one of them out")
+	case m.path != "" && o.storage == storageEtcd:
+		return errors.New("--read-model-path: there is no read model with --storage=etcd: leave it out")
+	}
+	return nil
+}
+
+// readModelPath is the file of the read model, "" for none.
+func (o *options) readModelPath() string {
+	switch {
+	case o.readModel.state == readModelOff || o.storage == storageEtcd:
+		return ""
+	case o.readModel.path != "":
+		return o.readModel.path
+	case o.storage == storageSQLite:
+		return strings.TrimSuffix(o.dbPath, ".db") + ".read.db"
+	case o.dataDir != "" && o.mode == modeStandalone:
+		return filepath.Join(o.dataDir, "read.db")
+	}
+	return ""
+}

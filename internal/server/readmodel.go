@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/readmodel"
+)
+
+// ReadModelOptions say whether there is a copy of the objects for SQL, and where.
+type ReadModelOptions struct {
+	// Path is its file, made if missing; "" for none.
+	Path string
+}
+
+// feed is a store as the read model sees it.
+type feed struct {
+	store *mvcc.Store
+	id    string
+}
+
+// feedBytes is about how much is taken from the store at a time.
+const feedBytes = 4 << 20
+
+var feedSpan = mvcc.Span{Key: []byte(readmodel.Prefix), End: []byte(readmodel.Prefix[:len(readmodel.Prefix)-1] + "0")} // 0 follows /
+
+// ID implements readmodel.Source.
+func (f feed) ID() string { return f.id }
+
+// Revision implements readmodel.Source.
+func (f feed) Revision() int64 { return f.store.Revision() }
+
+// Snapshot implements readmodel.Source. The values are the store's own, and not copied.
+func (f feed) Snapshot(ctx context.Context) ([]readmodel.Change, int64, error) {
+	found, err := f.store.Range(ctx, &mvcc.Range{Span: feedSpan})
+	if err != nil {
+		return nil, 0, err
+	}
+	changes := make([]readmodel.Change, len(found.KVs))
+	for i, kv := range found.KVs {
+		changes[i] = readmodel.Change{Key: string(kv.Key), Value: kv.Value, Revision: kv.ModRevision}
+	}
+	return changes, found.Revision, nil
+}
+
+// Next implements readmodel.Source.
+func (f feed) Next(ctx context.Context, after int64) ([]readmodel.Change, int64, error) {
+	for {
+		changed := f.store.Changed()
+		polled, err := f.store.Watch(feedSpan, after+1).Poll(ctx, feedBytes)
+		if errors.Is(err, mvcc.ErrCompacted) {
+			return nil, 0, readmodel.ErrGone
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if polled.Revision > after {
+			changes := make([]readmodel.Change, len(polled.Events))
+			for i, e := range polled.Events {
+				changes[i] = readmodel.Change{Key: string(e.KV.Key), Revision: e.KV.ModRevision}
+				if e.Type == mvcc.EventPut {
+					changes[i].Value = e.KV.Value
+				}
+			}
+			return changes, polled.Revision, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, 0, context.Cause(ctx)
+		}
+	}
+}
+
+// openReadModel opens the model of a store and lets it follow until the storage is closed. A model that cannot be opened
+// does not keep the server from serving: it is logged, and there is none.
+func openReadModel(ctx context.Context, o Options, store *mvcc.Store) (*readmodel.Model, func() error) {
+	none := func() error { return nil }
+	if o.ReadModel.Path == "" {
+		return nil, none
+	}
+	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, o.Storage.Summary()})
+	if err != nil {
+		slog.Warn("there is no read model, so SQL is not served", "err", err, "fix", "choose another file with --read-model-path, or --read-model=off")
+		return nil, none
+	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() { defer close(ended); model.Run(running) }()
+	return model, func() error {
+		stop()
+		<-ended
+		model.Close()
+		return nil
+	}
+}
