@@ -27,10 +27,13 @@ type Archive struct {
 	step sync.Mutex // held while archiving
 	gate *Gate
 	// known is the newest state that this replica has read or written.
-	known  atomic.Pointer[progress]
-	stats  counters
-	stop   context.CancelFunc
-	closed chan struct{}
+	known atomic.Pointer[progress]
+	stats counters
+	// running ends with stop; passes are those of Keep.
+	running context.Context //nolint:containedctx // it is the archive's life
+	stop    context.CancelFunc
+	passes  sync.WaitGroup
+	closed  chan struct{}
 }
 
 // progress says what the archive has.
@@ -40,6 +43,9 @@ type progress struct {
 	FromTime int64 `json:"fromTime"` // milliseconds since 1970
 	// UpTo is the last revision that it has.
 	UpTo int64 `json:"upTo"`
+	// Exact is the revision from which on no version has been removed, but by a purge; 0 for From.
+	Exact     int64 `json:"exact,omitempty"`
+	ExactTime int64 `json:"exactTime,omitempty"`
 }
 
 // A step archives about stepBytes of the log and at most stepVersions, of four rows each, and leaves the database to
@@ -67,7 +73,7 @@ func Open(ctx context.Context, store *mvcc.Store, gate *Gate, wanted Select, log
 		return nil, fmt.Errorf("read how far the history has got: %w", err)
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	a.stop = stop
+	a.running, a.stop = run, stop
 	go func() {
 		defer close(a.closed)
 		a.run(run)
@@ -79,6 +85,7 @@ func Open(ctx context.Context, store *mvcc.Store, gate *Gate, wanted Select, log
 func (a *Archive) Close() error {
 	a.stop()
 	<-a.closed
+	a.passes.Wait()
 	return nil
 }
 
@@ -284,7 +291,7 @@ const keptStates = 64
 
 // counters count what the archive does.
 type counters struct {
-	versions, failures atomic.Int64
+	versions, failures, removed atomic.Int64
 	// recorded is when the state was last saved, and states how many of its rows this process has left. Both are guarded by step.
 	recorded time.Time
 	states   int
@@ -296,12 +303,14 @@ type Stats struct {
 	Begin, Lag int64
 	// Versions and Failures count what this replica has archived, and the steps that failed.
 	Versions, Failures int64
+	// Removed counts the versions that a policy did not keep.
+	Removed int64
 }
 
 // Stats takes no time to speak of.
 func (a *Archive) Stats() Stats {
 	p := a.known.Load()
-	s := Stats{Begin: p.From, Versions: a.stats.versions.Load(), Failures: a.stats.failures.Load()}
+	s := Stats{Begin: p.From, Versions: a.stats.versions.Load(), Failures: a.stats.failures.Load(), Removed: a.stats.removed.Load()}
 	if p.From > 0 {
 		s.Lag = max(0, a.store.Revision()-p.UpTo)
 	}

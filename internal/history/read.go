@@ -79,6 +79,9 @@ func (v *view) since(revision int64) error {
 	if revision < v.From {
 		return v.gone()
 	}
+	if revision < v.Exact {
+		return &GoneError{Oldest: v.Exact, Time: time.UnixMilli(v.ExactTime)}
+	}
 	return nil
 }
 

@@ -37,7 +37,7 @@ type families struct {
 	engineRetries, engineTokens, engineSilent                *family
 	engineQueryTime, engineFirstToken                        *family
 
-	historyBegin, historyLag, historyVersions, historyFailures                   *family
+	historyBegin, historyLag, historyVersions, historyRemoved, historyFailures   *family
 	chatRequests, chatOpen, chatTokens, chatFirstToken, chatSpeed                *family
 	streams, streamBytes, streamEnds, streamChunks, streamDropped, streamOverrun *family
 
@@ -57,7 +57,7 @@ type families struct {
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
-		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyFailures,
+		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures,
 		f.chatRequests, f.chatOpen, f.chatTokens, f.streams, f.streamBytes, f.streamEnds, f.streamChunks, f.streamDropped, f.streamOverrun}
 }
 
@@ -82,6 +82,7 @@ func newFamilies() *families {
 	f.historyBegin = add("ark_history_begin_revision", gauge, "The revision at which the history of objects begins, 0 before it has. Only with --history=on.")
 	f.historyLag = add("ark_history_lag_revisions", gauge, "Revisions that are not in the history's tables yet; the log keeps them until they are. Only with --history=on.")
 	f.historyVersions = add("ark_history_versions_total", counter, "Versions of objects that this replica has put into the history's tables. Only with --history=on.")
+	f.historyRemoved = add("ark_history_removed_versions_total", counter, "Versions of objects that this replica has removed because they are not to be kept any longer. Only with --history=on.")
 	f.historyFailures = add("ark_history_failures_total", counter, "Steps of the history that failed and are tried again. Only with --history=on.")
 	f.engineQueries = add("ark_engine_queries_total", counter, "Queries that the embedded engine of this replica has ended: done, error, timeout or canceled.", "outcome")
 	f.engineWaiting = add("ark_engine_waiting_queries", gauge, "Queries that wait for a place at the embedded engine of this replica.")

@@ -134,6 +134,7 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 		if err != nil {
 			return nil, about(SettingStorage, err)
 		}
+		archive.Keep(func(context.Context) (history.Policy, error) { return history.DefaultPolicy(), nil })
 		s.history = archive
 		s.closers = append(s.closers, archive.Close)
 		s.metrics.History(archive.Stats)

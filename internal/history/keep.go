@@ -1,0 +1,43 @@
+package history
+
+import (
+	"context"
+	"time"
+)
+
+// passEvery is how often a policy is carried out; the first time after firstPass, so that a start is over.
+const (
+	passEvery = time.Hour
+	firstPass = 5 * time.Minute
+)
+
+// Keep carries a policy out from time to time, where this replica is the one to do so, until the archive is closed. Call it
+// once, before Close.
+func (a *Archive) Keep(policy func(context.Context) (Policy, error)) {
+	a.passes.Go(func() {
+		for next := firstPass; wait(a.running, next) == nil; next = passEvery {
+			if !a.store.Maintains() {
+				continue
+			}
+			p, err := policy(a.running)
+			var report Report
+			if err == nil {
+				report, err = a.Retain(a.running, p, time.Now(), false)
+			}
+			removed := 0
+			for _, n := range report.Removed {
+				removed += n
+			}
+			a.stats.removed.Add(int64(removed))
+			if a.running.Err() != nil {
+				return
+			}
+			if err != nil {
+				a.stats.failures.Add(1)
+				a.log.Warn("old versions of objects were not removed; the next pass tries again", "error", err)
+				continue
+			}
+			a.log.Info("old versions of objects were removed", "objects", report.Objects, "versions", report.Versions, "removed", removed)
+		}
+	})
+}

@@ -1,0 +1,94 @@
+package history
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestRetain: a pass removes what its dry run tells, leaves the rest as it was, and gives up older lists.
+func TestRetain(t *testing.T) {
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	t.Logf("seed %d", seed)
+	w := newWorld(t)
+	w.open()
+	for range 250 {
+		w.write(r)
+	}
+	for more := true; more; {
+		var err error
+		if more, err = w.archive.advance(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	policy := Policy{Rules: []Rule{{Namespaces: []string{"ns0"}, Versions: 3}, {StatusOnly: true, Drop: true}}}
+	now := time.Now().Add(time.Minute)
+	before := w.list(Query{Objects: true, OldestFirst: true})
+	told, err := w.archive.Retain(t.Context(), policy, now, true)
+	if err != nil || len(w.list(Query{})) != len(before) {
+		t.Fatalf("a dry run removed something: %v", err)
+	}
+	did, err := w.archive.Retain(t.Context(), policy, now, false)
+	if err != nil || !reflect.DeepEqual(told, did) {
+		t.Fatalf("told %+v, did %+v, %v", told, did, err)
+	}
+	byObject := map[Ref][]*Version{}
+	for _, v := range before {
+		byObject[v.Ref()] = append(byObject[v.Ref()], v)
+	}
+	var gone []*Version
+	for _, all := range byObject {
+		gone = append(gone, policy.drop(all, now)...)
+	}
+	want := slices.DeleteFunc(before, func(v *Version) bool { return slices.Contains(gone, v) })
+	if got := w.list(Query{Objects: true, OldestFirst: true}); len(gone) < 50 || !slices.EqualFunc(got, want, same) {
+		t.Fatalf("%d versions are left, want %d", len(got), len(want))
+	}
+	for _, ns := range []string{"ns0"} {
+		for _, name := range []string{"a0", "a1", "a2"} {
+			if got := w.list(Query{Resource: agents, Namespace: ns, Name: name}); len(got) > 3 {
+				t.Errorf("%s has %d versions, want 3", name, len(got))
+			}
+		}
+	}
+	if again, err := w.archive.Retain(t.Context(), policy, now, true); err != nil || len(again.Removed) > 0 {
+		t.Errorf("a second pass would remove %+v, %v", again, err)
+	}
+}
+
+// TestPurge: nothing that a user made, or of an object, is left in any table, and the rest is as it was.
+func TestPurge(t *testing.T) {
+	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	w := newWorld(t)
+	w.open()
+	for range 200 {
+		w.write(r)
+	}
+	for more := true; more; {
+		var err error
+		if more, err = w.archive.advance(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	uid := w.log[0].UID
+	before := w.list(Query{Objects: true})
+	receipt, err := w.archive.Purge(t.Context(), uid, "user1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.DeleteFunc(slices.Clone(before), func(v *Version) bool { return v.UID == uid || v.User == "user1" })
+	if got := w.list(Query{Objects: true}); !slices.EqualFunc(got, want, same) {
+		t.Errorf("%d versions are left, want %d", len(got), len(want))
+	}
+	if got := receipt.Removed[agents.String()]; got != len(before)-len(want) || got == 0 {
+		t.Errorf("the receipt says %d, want %d", got, len(before)-len(want))
+	}
+	for _, q := range []Query{{UID: uid}, {User: "user1"}} {
+		if got := w.list(q); len(got) > 0 {
+			t.Errorf("%+v finds %d versions", q, len(got))
+		}
+	}
+}
