@@ -44,7 +44,7 @@ func (b *batch) rollback() { _ = b.tx.Rollback() } // without effect after a com
 
 // clear removes all rows.
 func (b *batch) clear(ctx context.Context) error {
-	tables := []string{"objects", "c_labels", "c_conditions"}
+	tables := []string{"objects", "fts", "c_labels", "c_conditions"}
 	for _, k := range Kinds() {
 		tables = append(tables, k.Table())
 	}
@@ -93,6 +93,7 @@ func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) erro
 	}
 	for _, statement := range []string{
 		"DELETE FROM " + k.Table() + " WHERE id = ?", "DELETE FROM c_labels WHERE object = ?", "DELETE FROM c_conditions WHERE object = ?",
+		"DELETE FROM fts WHERE rowid = ?",
 	} {
 		if _, err := b.tx.ExecContext(ctx, statement, id); err != nil {
 			return err
@@ -110,18 +111,31 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 	if err != nil {
 		return err
 	}
-	values := []any{id, revision}
+	values, byName := []any{id, revision}, map[string]any{}
 	for _, c := range k.Columns {
 		switch c.Name {
 		case "namespace":
-			values = append(values, namespace) // rights are decided by it: never what the object says itself
+			byName[c.Name] = namespace // rights are decided by it: never what the object says itself
 		case "name":
-			values = append(values, name)
+			byName[c.Name] = name
 		default:
-			values = append(values, c.read(o))
+			byName[c.Name] = c.read(o)
 		}
+		values = append(values, byName[c.Name])
 	}
 	if _, err := b.tx.ExecContext(ctx, b.m.insert[k.Resource], values...); err != nil {
+		return err
+	}
+	if _, err := b.tx.ExecContext(ctx, `UPDATE objects SET created_at = ?, phase = ?, agent = ? WHERE id = ?`,
+		byName["created_at"], byName["phase"], k.agent(byName), id); err != nil {
+		return err
+	}
+	texts := []any{id, words(name)}
+	for _, column := range k.Texts() {
+		text, _ := byName[column].(string)
+		texts = append(texts, words(text))
+	}
+	if _, err := b.tx.ExecContext(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, texts...); err != nil {
 		return err
 	}
 	labels, _ := o.at("metadata", "labels").(map[string]any)

@@ -2,6 +2,7 @@
 //
 //   - kinds.go: which columns a kind has, and where in the object they come from
 //   - row.go: the row of an object
+//   - text.go: what search looks into
 //   - schema.go: the tables
 //   - model.go, apply.go: the file, and what changes it
 //   - follow.go: how it is built, and follows the storage
@@ -14,5 +15,5 @@
 //   - Only the columns of kinds.go leave an object. None of them can hold a credential: no headers, no API keys, no properties.
 //   - Writers of the storage do not wait for the model.
 //
-// The package may import modernc.org/sqlite.
+// The package may import internal/search/token and modernc.org/sqlite.
 package readmodel

@@ -106,7 +106,7 @@ func contentsOf(t *testing.T, path string) []string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	tables := map[string]string{"c_labels": "kind, namespace, name, key, value", "c_conditions": "kind, namespace, name, type, status, reason, message, changed_at", "objects": "kind, namespace, name"}
+	tables := map[string]string{"c_labels": "kind, namespace, name, key, value", "c_conditions": "kind, namespace, name, type, status, reason, message, changed_at", "objects": "kind, namespace, name, created_at, phase, agent"}
 	for _, k := range Kinds() {
 		columns := []string{"revision"}
 		for _, c := range k.Columns {

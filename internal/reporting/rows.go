@@ -11,11 +11,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// rows finds out which rows a user may list, of the kinds that a statement may be about.
-func (s *Server) rows(ctx context.Context, who user.Info, asked spec, namespace string) (map[string]sqlquery.Rows, error) {
+// rows finds out which rows a user may list, of the kinds that a statement may be about; of all kinds if it is "".
+func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, namespace, statement string) (map[string]sqlquery.Rows, error) {
 	namespaces := []string{namespace}
 	var within *string
-	if asked.AllNamespaces {
+	if allNamespaces {
 		var err error
 		if namespaces, err = s.model.Namespaces(ctx); err != nil {
 			return nil, err
@@ -23,8 +23,8 @@ func (s *Server) rows(ctx context.Context, who user.Info, asked spec, namespace 
 	} else {
 		within = &namespace
 	}
-	text := strings.ToLower(asked.Query)
-	all := strings.Contains(text, "labels") || strings.Contains(text, "conditions")
+	text := strings.ToLower(statement)
+	all := text == "" || strings.Contains(text, "labels") || strings.Contains(text, "conditions")
 	rows := map[string]sqlquery.Rows{}
 	for _, k := range readmodel.Kinds() {
 		if !all && !strings.Contains(text, k.Resource) {

@@ -14,10 +14,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apiserver/pkg/authentication/user"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/mckinsey/ark-server/internal/access"
 	"github.com/mckinsey/ark-server/internal/readmodel"
+	"github.com/mckinsey/ark-server/internal/search"
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
@@ -26,7 +28,9 @@ const (
 	GroupVersion = "records.ark.mckinsey.com/v1alpha1"
 	// Prefix begins the paths that are served here.
 	Prefix   = "/apis/" + GroupVersion + "/namespaces/"
-	resource = "sqlqueries"
+	group    = "records.ark.mckinsey.com"
+	queries  = "sqlqueries"
+	searches = "searches"
 	kind     = "SQLQuery"
 	// maxBody is the most bytes of a request.
 	maxBody = 256 << 10
@@ -35,21 +39,22 @@ const (
 )
 
 // Owns reports whether a path is served here.
-func Owns(path string) bool { _, ok := namespaceOf(path); return ok }
+func Owns(path string) bool { _, _, ok := placeOf(path); return ok }
 
-func namespaceOf(path string) (string, bool) {
+func placeOf(path string) (namespace, resource string, ok bool) {
 	rest, ok := strings.CutPrefix(path, Prefix)
 	if !ok {
-		return "", false
+		return "", "", false
 	}
-	namespace, rest, _ := strings.Cut(rest, "/")
-	return namespace, namespace != "" && rest == resource
+	namespace, resource, _ = strings.Cut(rest, "/")
+	return namespace, resource, namespace != "" && (resource == queries || resource == searches)
 }
 
 // Server is the handler. It is safe for concurrent use.
 type Server struct {
 	model  *readmodel.Model // nil where there is none
 	runner *sqlquery.Runner
+	search *search.Searcher
 	access *access.Resolver
 }
 
@@ -57,7 +62,7 @@ type Server struct {
 func New(model *readmodel.Model, rights *access.Resolver) *Server {
 	s := &Server{model: model, access: rights}
 	if model != nil {
-		s.runner = sqlquery.New(model.Path())
+		s.runner, s.search = sqlquery.New(model.Path()), search.New(model.Path())
 	}
 	return s
 }
@@ -82,9 +87,14 @@ type sqlQuery struct {
 
 type status struct {
 	sqlquery.Answer
+	freshness
+	ElapsedMillis int64 `json:"elapsedMilliseconds"`
+}
+
+// freshness says what an answer shows: the storage at a revision, and since when it has changed.
+type freshness struct {
 	ResourceVersion string `json:"resourceVersion"`
 	LagMilliseconds int64  `json:"lagMilliseconds"`
-	ElapsedMillis   int64  `json:"elapsedMilliseconds"`
 }
 
 // ServeHTTP implements http.Handler.
@@ -95,17 +105,48 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
-	namespace, ok := namespaceOf(r.URL.Path)
+	namespace, resource, ok := placeOf(r.URL.Path)
 	if !ok {
-		return apierrors.NewNotFound(schema.GroupResource{Resource: resource}, "")
-	}
-	if r.Method != http.MethodPost {
-		return apierrors.NewMethodNotSupported(schema.GroupResource{Group: "records.ark.mckinsey.com", Resource: resource}, strings.ToLower(r.Method))
+		return apierrors.NewNotFound(schema.GroupResource{Group: group}, "")
 	}
 	who, ok := apirequest.UserFrom(r.Context())
 	if !ok {
 		return apierrors.NewUnauthorized("the caller is not known")
 	}
+	switch {
+	case resource == searches && (r.Method == http.MethodPost || r.Method == http.MethodGet):
+		return s.serveSearch(w, r, who, namespace)
+	case resource == queries && r.Method == http.MethodPost:
+		return s.serveSQL(w, r, who, namespace)
+	}
+	return apierrors.NewMethodNotSupported(schema.GroupResource{Group: group, Resource: resource}, strings.ToLower(r.Method))
+}
+
+// shown waits until the model shows what was written before, and returns how far it is.
+func (s *Server) shown(w http.ResponseWriter, r *http.Request) (freshness, error) {
+	if s.model == nil {
+		return freshness{}, apierrors.NewServiceUnavailable("this server has no read model: start it with --read-model=on")
+	}
+	caughtUp, err := s.model.WaitFor(r.Context(), s.model.Status().Newest, patience)
+	if errors.Is(err, readmodel.ErrBuilding) {
+		w.Header().Set("Retry-After", "2")
+		return freshness{}, apierrors.NewServiceUnavailable(err.Error() + ": try again in a moment")
+	}
+	if err != nil {
+		return freshness{}, apierrors.NewTimeoutError(err.Error(), 1)
+	}
+	if !caughtUp {
+		w.Header().Add("Warning", `299 - "the read model is behind: the newest writes may be missing"`)
+	}
+	now := s.model.Status()
+	f := freshness{ResourceVersion: strconv.FormatInt(now.Revision, 10)}
+	if !now.Behind.IsZero() {
+		f.LagMilliseconds = time.Since(now.Behind).Milliseconds()
+	}
+	return f, nil
+}
+
+func (s *Server) serveSQL(w http.ResponseWriter, r *http.Request, who user.Info, namespace string) error {
 	write, err := formatOf(r.Header.Get("Accept"))
 	if err != nil {
 		return err
@@ -114,23 +155,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if s.model == nil {
-		return apierrors.NewServiceUnavailable("this server has no read model: start it with --read-model=on")
-	}
 	begin := time.Now()
-	shown, err := s.model.WaitFor(r.Context(), s.model.Status().Newest, patience)
-	if errors.Is(err, readmodel.ErrBuilding) {
-		w.Header().Set("Retry-After", "2")
-		return apierrors.NewServiceUnavailable(err.Error() + ": try again in a moment")
-	}
+	fresh, err := s.shown(w, r)
 	if err != nil {
-		return apierrors.NewTimeoutError(err.Error(), 1)
+		return err
 	}
-	rows, err := s.rows(r.Context(), who, asked.Spec, namespace)
+	rows, err := s.rows(r.Context(), who, asked.Spec.AllNamespaces, namespace, asked.Spec.Query)
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}
-	before := s.model.Status()
 	answer, err := s.runner.Run(r.Context(), sqlquery.Request{
 		Query: asked.Spec.Query, Parameters: asked.Spec.Parameters, Rows: rows, MaxRows: asked.Spec.Limit,
 		Timeout: time.Duration(asked.Spec.TimeoutSeconds * float64(time.Second)),
@@ -138,37 +171,20 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return asStatus(err)
 	}
-	if !shown {
-		w.Header().Add("Warning", `299 - "the read model is behind: the newest writes may be missing"`)
-	}
 	asked.APIVersion, asked.Kind = GroupVersion, kind
 	if asked.Metadata == nil {
 		asked.Metadata = map[string]any{}
 	}
 	asked.Metadata["namespace"] = namespace
-	asked.Status = &status{Answer: *answer, ResourceVersion: strconv.FormatInt(before.Revision, 10), ElapsedMillis: time.Since(begin).Milliseconds()}
-	if !before.Behind.IsZero() {
-		asked.Status.LagMilliseconds = time.Since(before.Behind).Milliseconds()
-	}
+	asked.Status = &status{Answer: *answer, freshness: fresh, ElapsedMillis: time.Since(begin).Milliseconds()}
 	return write(w, asked)
 }
 
 // decode reads a request, as JSON or YAML.
 func decode(body io.Reader) (*sqlQuery, error) {
-	text, err := io.ReadAll(io.LimitReader(body, maxBody+1))
-	if err != nil {
-		return nil, apierrors.NewBadRequest("the request cannot be read: " + err.Error())
-	}
-	if len(text) > maxBody {
-		return nil, apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("a request has %d bytes at most", maxBody))
-	}
-	if text, err = yaml.ToJSON(text); err != nil {
-		return nil, apierrors.NewBadRequest("the request is neither JSON nor YAML: " + err.Error())
-	}
-	asked, d := &sqlQuery{}, json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(asked); err != nil {
-		return nil, apierrors.NewBadRequest("the request is no " + kind + ": " + strings.TrimPrefix(err.Error(), "json: "))
+	asked := &sqlQuery{}
+	if err := strictly(body, kind, asked); err != nil {
+		return nil, err
 	}
 	switch {
 	case asked.Kind != "" && asked.Kind != kind || asked.APIVersion != "" && asked.APIVersion != GroupVersion:
@@ -183,6 +199,26 @@ func decode(body io.Reader) (*sqlQuery, error) {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("spec.timeoutSeconds is %g: use up to %g", asked.Spec.TimeoutSeconds, sqlquery.MaxTime.Seconds()))
 	}
 	return asked, nil
+}
+
+// strictly reads a request, as JSON or YAML, without fields that there are not.
+func strictly(body io.Reader, kind string, into any) error {
+	text, err := io.ReadAll(io.LimitReader(body, maxBody+1))
+	if err != nil {
+		return apierrors.NewBadRequest("the request cannot be read: " + err.Error())
+	}
+	if len(text) > maxBody {
+		return apierrors.NewRequestEntityTooLargeError(fmt.Sprintf("a request has %d bytes at most", maxBody))
+	}
+	if text, err = yaml.ToJSON(text); err != nil {
+		return apierrors.NewBadRequest("the request is neither JSON nor YAML: " + err.Error())
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return apierrors.NewBadRequest("the request is no " + kind + ": " + strings.TrimPrefix(err.Error(), "json: "))
+	}
+	return nil
 }
 
 // asStatus makes an error of the API from one of a statement.

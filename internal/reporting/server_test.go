@@ -189,3 +189,39 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("without a model: %d %s", w.Code, w.Body)
 	}
 }
+
+// Search has the same rights as SQL, and refuses what it does not know.
+func TestSearch(t *testing.T) {
+	s := open(t, &rights{"anna list queries a", "bob list * *"})
+	get := func(who, parameters string) (int, string) {
+		r := httptest.NewRequest(http.MethodGet, Prefix+"a/searches?"+parameters, nil)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r.WithContext(apirequest.WithUser(r.Context(), &user.DefaultInfo{Name: who})))
+		return w.Code, w.Body.String()
+	}
+	for _, c := range []struct {
+		who, parameters string
+		code            int
+		want            string
+	}{
+		{"anna", "q=text", 200, `"total":10,`},
+		{"anna", "q=text&allNamespaces=true", 200, `"total":10,`},
+		{"bob", "q=text", 200, `"total":10,`},
+		{"bob", "q=text&allNamespaces=true", 200, `"total":20,"facets":{"kind":{"Query":20},"namespace":{"a":10,"b":10},"phase":{}}`},
+		{"nobody", "q=text&allNamespaces=true", 200, `"items":[],"total":0,"facets":{"kind":{},"namespace":{},"phase":{}}`},
+		{"bob", "q=colour:red", 400, "there is no field"},
+		{"bob", "q=", 400, "no word"},
+		{"bob", "q=x&limit=1000", 400, "limit"},
+	} {
+		if code, body := get(c.who, c.parameters); code != c.code || !strings.Contains(body, c.want) {
+			t.Errorf("%s, %s: got %d %s, want %d %s", c.who, c.parameters, code, body, c.code, c.want)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, Prefix+"a/searches", strings.NewReader(`{"kind":"Search","spec":{"query":"text","limit":1,"facets":["kind"]}}`))
+	r.Header.Set("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r.WithContext(apirequest.WithUser(r.Context(), &user.DefaultInfo{Name: "anna"})))
+	if w.Code != http.StatusCreated || !strings.Contains(w.Body.String(), `"cells":["Query","a","o9","","a \"text\", of a"]`) {
+		t.Errorf("as a Table: %d %s", w.Code, w.Body)
+	}
+}

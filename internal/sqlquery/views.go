@@ -26,8 +26,8 @@ const (
 	nothing    = "namespace IS NULL"
 )
 
-// condition is the rows allowed as an expression on namespace and name.
-func (r Rows) condition() string {
+// Condition is the rows allowed as an expression on namespace and name.
+func (r Rows) Condition() string {
 	allowed := everything
 	if !r.All {
 		some := []string{nothing}
@@ -73,7 +73,7 @@ func create(secret string, rows map[string]Rows) []string {
 	for _, k := range readmodel.Kinds() {
 		condition := nothing
 		if r, ok := rows[k.Resource]; ok {
-			condition = r.condition()
+			condition = r.Condition()
 			ofKinds = append(ofKinds, "(kind = "+literal(k.Name)+" AND "+condition+")")
 		}
 		view(k.Resource, k.Columns, k.Table(), condition)

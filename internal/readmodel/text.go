@@ -1,0 +1,38 @@
+package readmodel
+
+import (
+	"strings"
+
+	"github.com/mckinsey/ark-server/internal/search/token"
+)
+
+// words is a text as the index has it.
+func words(text string) string { return strings.Join(token.Index(text), " ") }
+
+// Texts are the columns that search looks into, beside the name: a description, what is asked or prompted, and what came of
+// it. "”" stands for none.
+func (k Kind) Texts() [3]string {
+	texts := [3]string{"''", "''", "''"}
+	for _, c := range k.Columns {
+		switch c.Name {
+		case "description":
+			texts[0] = c.Name
+		case "prompt", "input":
+			texts[1] = c.Name
+		case "output", "error", "message":
+			texts[2] = c.Name
+		}
+	}
+	return texts
+}
+
+// agent is the agent that a row is about, nil for none.
+func (k Kind) agent(row map[string]any) any {
+	switch {
+	case k.Resource == "agents":
+		return row["name"]
+	case row["target_type"] == "agent":
+		return row["target_name"]
+	}
+	return row["agent"]
+}

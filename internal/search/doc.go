@@ -1,0 +1,14 @@
+// Package search finds objects by the words in their texts, in the read model.
+//
+//   - parse.go: the language, as a grammar
+//   - run.go: what is found, counted and returned
+//   - rank.go: the order by relevance
+//   - snippet.go: the parts of texts that are shown
+//
+// Invariants:
+//
+//   - Only rows that the caller may list are matched, counted and ranked: the statistics of words are those of what was found.
+//   - Whatever a user types is answered or refused with *Error.
+//
+// The package may import internal/readmodel, internal/search/token and internal/sqlquery.
+package search

@@ -1,0 +1,209 @@
+package search
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/search/token"
+)
+
+// Error is a fault of a query.
+type Error struct{ Message string }
+
+func (e *Error) Error() string { return e.Message }
+
+// The language:
+//
+//	query  = group { "OR" group } .
+//	group  = term { term } .                 all of them
+//	term   = [ "-" ] ( word | phrase | field ) .
+//	word   = characters without white space, with a trailing "*" for words that begin so .
+//	phrase = `"` characters `"` .
+//	field  = name ":" ( word | phrase ) .     kind, ns, name, phase, agent, after, before
+//
+// Fields hold for the whole query, also where it has OR.
+
+// term is a word or a phrase.
+type term struct {
+	sequence []string
+	whole    string
+	prefix   bool
+	negative bool
+}
+
+// query is what was asked for.
+type query struct {
+	groups  [][]term
+	filters []filter
+}
+
+// filter is a condition on a column of the objects.
+type filter struct {
+	column, operator string
+	value            string
+	negative         bool
+}
+
+// Fields are those that a query may name.
+var fieldColumns = map[string]string{
+	"kind": "kind", "ns": "namespace", "namespace": "namespace", "name": "name", "phase": "phase", "agent": "agent", "after": "created_at", "before": "created_at",
+}
+
+const (
+	maxQuery = 2000
+	maxTerms = 50
+)
+
+func parse(text string) (*query, error) {
+	if len(text) > maxQuery {
+		return nil, &Error{fmt.Sprintf("the query has %d bytes, more than %d", len(text), maxQuery)}
+	}
+	q, group, count := &query{}, []term{}, 0
+	for _, part := range parts(strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", " "), " ")) {
+		if count++; count > maxTerms {
+			return nil, &Error{fmt.Sprintf("the query has more than %d terms", maxTerms)}
+		}
+		if part == "OR" {
+			if len(group) > 0 {
+				q.groups, group = append(q.groups, group), []term{}
+			}
+			continue
+		}
+		body, negative := strings.CutPrefix(part, "-")
+		if f, is, err := fieldOf(body, negative); err != nil {
+			return nil, err
+		} else if is {
+			q.filters = append(q.filters, f)
+			continue
+		}
+		t := term{negative: negative}
+		body, t.prefix = strings.CutSuffix(body, "*")
+		quoted := strings.HasPrefix(body, `"`)
+		t.sequence, t.whole = token.Query(strings.Trim(body, `"`))
+		if quoted && strings.ContainsAny(strings.TrimSpace(strings.Trim(body, `"`)), " \t\n") {
+			t.whole = ""
+		}
+		if len(t.sequence) > 0 || t.whole != "" {
+			group = append(group, t)
+		}
+	}
+	if len(group) > 0 {
+		q.groups = append(q.groups, group)
+	}
+	for _, g := range q.groups {
+		if !slices.ContainsFunc(g, func(t term) bool { return !t.negative }) {
+			return nil, &Error{"there are only words that must not be there: add one that must, or a field such as kind:Query"}
+		}
+	}
+	if len(q.groups) == 0 && len(q.filters) == 0 {
+		return nil, &Error{"there is no word to look for"}
+	}
+	return q, nil
+}
+
+// parts splits a query at white space outside of quotes.
+func parts(text string) []string {
+	var all []string
+	var part strings.Builder
+	quoted := false
+	for _, r := range text {
+		switch {
+		case r == '"':
+			quoted = !quoted
+			part.WriteRune(r)
+		case !quoted && strings.ContainsRune(" \t\r\n　", r):
+			all = append(all, part.String())
+			part.Reset()
+		default:
+			part.WriteRune(r)
+		}
+	}
+	all = append(all, part.String())
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
+}
+
+// fieldOf reads name:value. A word with another colon, such as a URL or a time, is a word.
+func fieldOf(part string, negative bool) (f filter, is bool, err error) {
+	name, value, found := strings.Cut(part, ":")
+	if !found || name == "" || strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) >= 0 || strings.HasPrefix(value, "//") {
+		return f, false, nil
+	}
+	column, known := fieldColumns[name]
+	if !known {
+		return f, false, &Error{fmt.Sprintf("there is no field %q: use after, agent, before, kind, name, ns or phase, or put the word in quotes", name)}
+	}
+	value = strings.Trim(value, `"`)
+	if value == "" {
+		return f, false, &Error{fmt.Sprintf("the field %s has no value", name)}
+	}
+	f = filter{column: column, operator: "=", value: value, negative: negative}
+	if name == "after" || name == "before" {
+		at, err := time.Parse(time.DateOnly, value)
+		if err != nil {
+			if at, err = time.Parse(time.RFC3339, value); err != nil {
+				return f, false, &Error{fmt.Sprintf("%s:%s is no time: use 2026-01-31 or 2026-01-31T12:00:00Z", name, value)}
+			}
+		}
+		f.value, f.operator = at.UTC().Format(time.RFC3339), ">="
+		if name == "before" {
+			f.operator = "<"
+		}
+	}
+	return f, true, nil
+}
+
+// match is the query as FTS5 has it. All its words are quoted.
+func (q *query) match() string {
+	var groups []string
+	for _, g := range q.groups {
+		var with, without []string
+		for _, t := range g {
+			if t.negative {
+				without = append(without, t.match())
+			} else {
+				with = append(with, t.match())
+			}
+		}
+		one := "(" + strings.Join(with, " AND ") + ")"
+		for _, w := range without {
+			one = "(" + one + " NOT " + w + ")"
+		}
+		groups = append(groups, one)
+	}
+	return strings.Join(groups, " OR ")
+}
+
+func (t term) match() string {
+	var forms []string
+	if len(t.sequence) > 0 {
+		form := `"` + strings.Join(t.sequence, " ") + `"`
+		if t.prefix || t.short() {
+			form += "*"
+		}
+		forms = append(forms, form)
+	}
+	if t.whole != "" {
+		form := `"` + t.whole + `"`
+		if t.prefix {
+			form += "*"
+		}
+		forms = append(forms, form)
+	}
+	if t.exact() { // c++ is not c
+		forms = forms[1:]
+	}
+	return "(" + strings.Join(forms, " OR ") + ")"
+}
+
+// exact reports that the separators matter: the words alone are one letter.
+func (t term) exact() bool {
+	return t.whole != "" && len(t.sequence) == 1 && len([]rune(t.sequence[0])) == 1
+}
+
+// short reports that the last word may be the beginning of one: of an id, or one character of a script without spaces.
+func (t term) short() bool {
+	last := t.sequence[len(t.sequence)-1]
+	return len([]rune(last)) == 1 && last[0] >= 0x80 || len(last) >= 4 && strings.ContainsAny(last, "0123456789")
+}
