@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,18 +65,66 @@ func TestServiceUnitBySystemd(t *testing.T) {
 	}
 }
 
-// The environment of the Compose file is settings of ours, which fit together.
-func TestCompose(t *testing.T) {
-	var project struct {
-		Services map[string]struct {
-			Command     []string
-			Environment map[string]string
+// composeFile has the keys of the Compose Specification that the file uses: another one is a mistake.
+type composeFile struct {
+	Name     string
+	Services map[string]struct {
+		Image       string
+		Command     []string
+		Environment map[string]string
+		Volumes     []string
+		Ports       []string
+		DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+		ReadOnly    bool                                  `yaml:"read_only"`
+		Tmpfs       []string
+		SecurityOpt []string `yaml:"security_opt"`
+		Restart     string
+		StopGrace   string `yaml:"stop_grace_period"`
+		Healthcheck struct {
+			Test              []string
+			Interval, Timeout string
+			Retries           int
 		}
 	}
-	if err := yaml.Unmarshal([]byte(readFile(t, composeProject)), &project); err != nil {
+	Volumes map[string]any
+}
+
+// The environment of the Compose file is settings of ours, which fit together, and what it refers to is there.
+func TestCompose(t *testing.T) {
+	var project composeFile
+	decoder := yaml.NewDecoder(strings.NewReader(readFile(t, composeProject)))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&project); err != nil {
 		t.Fatal(err)
 	}
+	for name, service := range project.Services {
+		for _, volume := range service.Volumes {
+			if volume, _, _ := strings.Cut(volume, ":"); !hasKey(project.Volumes, volume) {
+				t.Errorf("%s: the volume %s is not declared", name, volume)
+			}
+		}
+		for other, how := range service.DependsOn {
+			if needed, there := project.Services[other]; !there || how.Condition != "service_healthy" || len(needed.Healthcheck.Test) == 0 {
+				t.Errorf("%s depends on %s, which has no health check, or %q", name, other, how.Condition)
+			}
+		}
+	}
 	server, database := project.Services["ark-server"], project.Services["postgresql"]
+	if port := settingsOf(t)["secure-port"].Value; len(server.Ports) != 1 || server.Ports[0] != fmt.Sprintf("127.0.0.1:%[1]v:%[1]v", port) {
+		t.Errorf("the ports are %v, the server's is %v", server.Ports, port)
+	}
+	// "make image" names the image by the release; the page and the file say how to have the name that is used here.
+	if server.Image != "${SERVER_IMAGE:-ark-server}" {
+		t.Errorf("the image is %s", server.Image)
+	}
+	for _, text := range []string{readFile(t, composeProject), readFile(t, root, "docs", "operations", "service.md")} {
+		wantTexts(t, text, "make image IMAGE=ark-server")
+	}
+	for _, want := range []string{"--username=" + database.Environment["POSTGRES_USER"], "--dbname=" + database.Environment["POSTGRES_DB"]} {
+		if !slices.Contains(database.Healthcheck.Test, want) {
+			t.Errorf("the health check is %v, without %s", database.Healthcheck.Test, want)
+		}
+	}
 	if len(server.Environment) < 6 || len(server.Command) != 1 || server.Command[0] != "serve" {
 		t.Fatalf("%+v", server)
 	}
@@ -97,6 +147,11 @@ func TestCompose(t *testing.T) {
 	if server.Environment[passwordVariable] != database.Environment["POSTGRES_PASSWORD"] {
 		t.Error("the two have different passwords")
 	}
+}
+
+func hasKey(values map[string]any, key string) bool {
+	_, there := values[key]
+	return there
 }
 
 // The packages hold the files that there are.
