@@ -34,6 +34,8 @@ func (o *options) addModeFlag(fs *pflag.FlagSet) {
 func (c *clusterOptions) addFlags(fs *pflag.FlagSet) {
 	s := &c.server
 	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` that tells the way to the cluster (default the pod's service account)")
+	fs.BoolVar(&s.Direct, "direct", s.Direct, "be an API server for whole clients: pass what is not Ark's to the cluster's kube-apiserver, with the caller's own bearer token, so that controllers and SDKs need one kubeconfig and Ark's requests do not go through kube-apiserver")
+	fs.DurationVar(&s.OutageGrace, "direct-outage-grace", s.OutageGrace, "with --direct, how long users and permissions that kube-apiserver has confirmed stay good while it does not answer; 0 for not at all")
 	fs.DurationVar(&s.ShutdownDelay, "shutdown-delay-duration", s.ShutdownDelay, "how long to go on serving, unready, after SIGTERM, so that the Service stops sending requests first")
 	fs.BoolVar(&s.SendRetryAfter, "shutdown-send-retry-after", s.SendRetryAfter, "after that, answer 429 with Retry-After until all requests in flight are done, instead of refusing connections")
 	fs.DurationVar(&s.WatchGrace, "shutdown-watch-termination-grace-period", s.WatchGrace, "how long watches may take to end, a few at a time, so that their clients do not all come back at once")
@@ -73,6 +75,9 @@ func (o *options) validateMode() error {
 				fault("--%s=%s: is for a server in a cluster: add --mode=aggregated, or leave it out", flag, value)
 			}
 		}
+		if s.Direct {
+			fault("--direct: is for a server in a cluster: add --mode=aggregated, or leave it out")
+		}
 		if (s.CertFile == "") != (s.KeyFile == "") {
 			fault("--tls-cert-file and --tls-private-key-file go together")
 		}
@@ -94,7 +99,7 @@ func (o *options) validateMode() error {
 		for flag, ttl := range map[string]int64{
 			"authentication-token-webhook-cache-ttl": int64(s.TokenTTL), "authorization-webhook-cache-authorized-ttl": int64(s.AllowTTL),
 			"authorization-webhook-cache-unauthorized-ttl": int64(s.DenyTTL), "shutdown-delay-duration": int64(s.ShutdownDelay),
-			"shutdown-watch-termination-grace-period": int64(s.WatchGrace),
+			"shutdown-watch-termination-grace-period": int64(s.WatchGrace), "direct-outage-grace": int64(s.OutageGrace),
 		} {
 			if ttl < 0 {
 				fault("--%s: use a duration such as 10s, or 0", flag)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"k8s.io/client-go/rest"
@@ -99,6 +100,38 @@ func recordAudit(t *testing.T, options *component.ArkOptions) auditLog {
 	}
 	options.Args = append(options.Args, "--audit-policy-file="+policy, "--audit-log-path="+log)
 	return auditLog{path: log}
+}
+
+// startDirect is startAggregated for clients that know the server only, as the admin's token names them there.
+func startDirect(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	hosting := newHosting(t, dir)
+	options := component.ArkOptions{Dir: t.TempDir(), Args: []string{"--direct"}}
+	etcd := embedded(t, &options)
+	log := recordAudit(t, &options)
+	ark := startBehind(t, hosting, options)
+	ark.Start(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	admin, err := hosting.AdminToken(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := rest.CopyConfig(ark.Direct)
+	config.ServerName = "" // localhost, as the address says
+	config.Host = strings.Replace(config.Host, "127.0.0.1", "localhost", 1)
+	config.BearerToken = admin
+	s := newServer(t, y, config)
+	s.kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	if err := component.WriteKubeconfig(s.kubeconfig, config); err != nil {
+		t.Fatal(err)
+	}
+	// What is the cluster's is recorded there, what is Ark's here.
+	s.audits, s.process, s.etcd = []auditLog{log}, ark, etcd
+	copied := filepath.Join(t.TempDir(), "backup.db")
+	s.backup = func(t *testing.T) { arkCommand(t, "backup", "--db-path="+options.DB(), "--to="+copied) }
+	s.restore = func(t *testing.T) { arkCommand(t, "restore", "--db-path="+options.DB(), "--from="+copied) }
+	return s
 }
 
 // startAggregated starts the server behind the aggregator of a control plane, on a database of its own.

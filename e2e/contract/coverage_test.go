@@ -24,6 +24,7 @@ func gaps() map[string]map[string]gap {
 	return map[string]map[string]gap{
 		"sqlite":     onSQLite,
 		"aggregated": onSQLite,
+		"direct":     onSQLite,
 		"etcd":       onEtcd,
 		"stock":      withoutHooks,
 		"rolling": {

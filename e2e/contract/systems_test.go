@@ -45,6 +45,7 @@ func systems() []*system {
 		{name: "aggregated", title: "aggregated, SQLite", heavy: true, start: startAggregated(engine.SQLite)},
 		{name: "aggregated-postgresql", title: "aggregated, PostgreSQL", heavy: true, start: startAggregated(engine.PostgreSQL)},
 		{name: "aggregated-mysql", title: "aggregated, MySQL/MariaDB", heavy: true, start: startAggregated(engine.MySQL)},
+		{name: "direct", title: "aggregated, SQLite, at its direct endpoint", heavy: true, start: startDirect},
 		{name: "rolling", title: "aggregated, two replicas on PostgreSQL under rolling restart", heavy: true, restarts: true, start: startRolling},
 		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
 	}

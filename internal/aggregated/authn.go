@@ -21,7 +21,7 @@ import (
 // proxy names, the subject of a client certificate of the cluster, the owner of a
 // bearer token. It reads the ConfigMap once, so that a missing permission shows now,
 // and that the first request is known already.
-func applyAuthentication(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, ttl time.Duration) error {
+func applyAuthentication(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, ttl time.Duration, lasting *outage) error {
 	trust, err := readTrust(ctx, client)
 	if err != nil {
 		return fmt.Errorf("read the front proxy's authority: %w", &TrustError{Err: err})
@@ -60,6 +60,9 @@ func applyAuthentication(ctx context.Context, config *genericapiserver.Config, c
 	}.New()
 	if err != nil {
 		return fmt.Errorf("set up authentication: %w", err)
+	}
+	if lasting != nil {
+		known = lasting.authenticator(known)
 	}
 	config.Authentication.Authenticator = union.NewFailOnError(known, anonymousOn(isPublic))
 	return nil

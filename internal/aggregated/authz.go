@@ -27,7 +27,7 @@ func isPublic(requested string) bool {
 
 // newAuthorizer asks the cluster what a user may do, except where the answer is
 // known: the group system:masters may do anything there, and so here.
-func newAuthorizer(client kubernetes.Interface, allowTTL, denyTTL time.Duration) (authorizer.Authorizer, error) {
+func newAuthorizer(client kubernetes.Interface, allowTTL, denyTTL time.Duration, lasting *outage) (authorizer.Authorizer, error) {
 	var patterns []string
 	for _, public := range publicPaths {
 		patterns = append(patterns, public, public+"/*")
@@ -44,6 +44,9 @@ func newAuthorizer(client kubernetes.Interface, allowTTL, denyTTL time.Duration)
 	}.New()
 	if err != nil {
 		return nil, fmt.Errorf("set up access reviews: %w", err)
+	}
+	if lasting != nil {
+		review = lasting.authorizer(review)
 	}
 	all, err := union.New(
 		union.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(user.SystemPrivilegedGroup)},

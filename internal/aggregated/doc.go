@@ -15,6 +15,8 @@
 //     switch a rule of the cluster off unseen.
 //   - What exists (references.go): the Secrets and ConfigMaps that Ark objects name,
 //     as far as the server may get them.
+//   - What lasts through an outage of kube-apiserver (outage.go), with Options.Direct: what it has
+//     confirmed lately of users and permissions.
 //   - What is recorded (server.go): audit events, with the Audit-ID that
 //     kube-apiserver gave the request.
 //
@@ -22,8 +24,8 @@
 // did; the server is ready only once its informers have synced; it is alive
 // whatever the cluster or the database does.
 //
-// The package may import internal/access, internal/apis/ark/rules, internal/apiserver/assembly,
+// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apiserver/assembly,
 // internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/quota, internal/apiserver/storage,
-// internal/inprocess, internal/version, golang.org/x/sync, k8s.io/api,
-// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
+// internal/direct, internal/inprocess, internal/version, golang.org/x/sync, k8s.io/api,
+// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and k8s.io/utils.
 package aggregated

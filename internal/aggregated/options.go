@@ -34,6 +34,12 @@ type Options struct {
 	// change of RBAC takes effect after at most that.
 	AllowTTL, DenyTTL time.Duration
 
+	// Direct serves whole clusters: what is not the server's goes to the kube-apiserver, see internal/direct.
+	Direct bool
+	// OutageGrace is how long users and permissions that the kube-apiserver has confirmed stay good while it does not
+	// answer; with Direct. 0 is not at all.
+	OutageGrace time.Duration
+
 	// DisabledAdmission names admission plugins to leave out.
 	DisabledAdmission []string
 	// AdmissionConfigFile is an AdmissionConfiguration, or "" for none.
@@ -72,6 +78,7 @@ func NewOptions() Options {
 		TokenTTL:       10 * time.Second,
 		AllowTTL:       10 * time.Second,
 		DenyTTL:        10 * time.Second,
+		OutageGrace:    5 * time.Minute,
 		Audit:          genericoptions.NewAuditOptions(),
 		MaxObjectBytes: storage.DefaultMaxObjectBytes,
 		ShutdownDelay:  10 * time.Second,
@@ -86,7 +93,7 @@ func (o Options) Validate() error {
 	if o.Cluster == nil {
 		errs = append(errs, errors.New("no cluster is set"))
 	}
-	for name, ttl := range map[string]time.Duration{"tokens": o.TokenTTL, "permissions": o.AllowTTL, "refusals": o.DenyTTL} {
+	for name, ttl := range map[string]time.Duration{"tokens": o.TokenTTL, "permissions": o.AllowTTL, "refusals": o.DenyTTL, "what the kube-apiserver has confirmed": o.OutageGrace} {
 		if ttl < 0 {
 			errs = append(errs, fmt.Errorf("the time to remember %s is negative: %s", name, ttl))
 		}

@@ -56,10 +56,11 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	}
 	config.Informers = informers.NewSharedInformerFactory(client, informerResync)
 	config.Core = newReferences(client)
-	if err := applyAuthentication(ctx, config.Generic, client, o.TokenTTL); err != nil {
+	lasting := o.newOutage()
+	if err := applyAuthentication(ctx, config.Generic, client, o.TokenTTL, lasting); err != nil {
 		return nil, err
 	}
-	if config.Generic.Authorization.Authorizer, err = newAuthorizer(client, o.AllowTTL, o.DenyTTL); err != nil {
+	if config.Generic.Authorization.Authorizer, err = newAuthorizer(client, o.AllowTTL, o.DenyTTL, lasting); err != nil {
 		return nil, err
 	}
 	rights, err := NewAccess(o.Cluster, o.AllowTTL, o.DenyTTL)
@@ -72,9 +73,18 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	if err := applyAdmission(ctx, o, config.Generic, config.Informers, client); err != nil {
 		return nil, err
 	}
+	passing, err := o.newDirect(config)
+	if err != nil {
+		return nil, err
+	}
 	server, err := config.Complete().New()
 	if err != nil {
 		return nil, err
+	}
+	if passing != nil {
+		if err := server.Generic.AddPreShutdownHook("direct-endpoint", func() error { passing.Close(); return nil }); err != nil {
+			return nil, fmt.Errorf("end the direct endpoint's watches at a stop: %w", err)
+		}
 	}
 	return &Server{Generic: server.Generic, InProcess: server.InProcess, Access: rights, server: server}, nil
 }

@@ -86,6 +86,19 @@ func Host(ctx context.Context, c *Cluster, dir string) (*Hosting, error) {
 	return h, err
 }
 
+// AdminToken makes a service account that may do everything, and returns its bearer token.
+func (h *Hosting) AdminToken(ctx context.Context) (string, error) {
+	const admin = "admin"
+	if _, err := h.run(ctx, "", "-n", ArkNamespace, "create", "serviceaccount", admin); err != nil {
+		return "", err
+	}
+	if _, err := h.run(ctx, "", "create", "clusterrolebinding", admin+"-of-"+ArkNamespace, "--clusterrole=cluster-admin", "--serviceaccount="+ArkNamespace+":"+admin); err != nil {
+		return "", err
+	}
+	token, err := h.run(ctx, "", "-n", ArkNamespace, "create", "token", admin, "--duration=4h")
+	return strings.TrimSpace(token), err
+}
+
 // Options are those of a replica.
 func (h *Hosting) Options(o ArkOptions) AggregatedOptions {
 	return AggregatedOptions{ArkOptions: o, Kubeconfig: h.Kubeconfig, Serving: h.Serving, CA: h.CA.PEM}

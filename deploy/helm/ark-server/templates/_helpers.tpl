@@ -176,6 +176,10 @@ containers:
       {{- with .Values.ark.disableAdmissionPlugins }}
       - --disable-admission-plugins={{ join "," . }}
       {{- end }}
+      {{- if .Values.ark.direct.enabled }}
+      - --direct
+      - --direct-outage-grace={{ .Values.ark.direct.outageGrace }}
+      {{- end }}
       {{- if .Values.ark.audit.enabled }}
       - --audit-policy-file=/audit/policy.yaml
       - --audit-log-path=-
