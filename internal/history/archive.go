@@ -245,19 +245,31 @@ func (v *Version) index(data []byte) []mvcc.SideRow {
 
 var stateKey = []byte("archive")
 
-// load reads how far the archive has got.
+// load reads how far the archive has got. Where two replicas archive for a moment the newest of their states may not be the
+// farthest.
 func (a *Archive) load(ctx context.Context) (progress, error) {
-	page, err := a.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(stateTable, stateKey), Backward: true, Limit: 1})
+	page, err := a.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(stateTable, stateKey), Backward: true, Limit: recentStates})
 	if err != nil || len(page.Rows) == 0 {
 		return progress{}, err
 	}
-	p := &progress{}
-	if err := json.Unmarshal(page.Rows[0].Data, p); err != nil {
-		return progress{}, fmt.Errorf("the history's state is damaged: %w", err)
+	var p progress
+	for i := range page.Rows {
+		var other progress
+		if err := json.Unmarshal(page.Rows[i].Data, &other); err != nil {
+			return progress{}, fmt.Errorf("the history's state is damaged: %w", err)
+		}
+		if other.From > p.From || other.From == p.From && other.UpTo > p.UpTo {
+			other.Exact, other.ExactTime = max(other.Exact, p.Exact), max(other.ExactTime, p.ExactTime)
+			p = other
+		}
+		p.Exact, p.ExactTime = max(p.Exact, other.Exact), max(p.ExactTime, other.ExactTime)
 	}
-	a.learn(p)
-	return *p, nil
+	a.learn(&p)
+	return p, nil
 }
+
+// recentStates are looked at, which is less than are left of them.
+const recentStates = 4
 
 // learn takes note of how far the archive has got.
 func (a *Archive) learn(p *progress) {
@@ -278,10 +290,10 @@ func (a *Archive) save(ctx context.Context, p progress, rows []mvcc.SideRow) err
 	}
 	a.learn(&p)
 	a.stats.recorded = time.Now()
-	// Of the states only the newest counts.
+	// Of the states only the newest count.
 	if a.stats.states++; a.stats.states >= keptStates {
-		n, _, err := a.side.Delete(ctx, mvcc.SideKey(stateTable, stateKey), time.Time{}, a.stats.states-1)
-		a.stats.states = max(1, a.stats.states-n)
+		n, _, err := a.side.Delete(ctx, mvcc.SideKey(stateTable, stateKey), time.Time{}, a.stats.states-recentStates)
+		a.stats.states = max(recentStates, a.stats.states-n)
 		return err
 	}
 	return nil
