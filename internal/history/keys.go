@@ -17,9 +17,6 @@ const (
 	stateTable    = "history_state"
 )
 
-// tables are those with a row for each version.
-var tables = []string{versionTable, revisionTable, userTable, uidTable}
-
 // maxName is the longest user or uid that is a key as it is.
 const maxName = 200
 

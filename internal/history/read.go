@@ -123,8 +123,8 @@ func (v *view) object(ctx context.Context, ref Ref, revision int64, r *record) (
 	if r.Base == 0 {
 		return r.body, nil
 	}
-	key := string(ref.versionKey(r.Base))
-	base, ok := v.whole[key]
+	key := ref.versionKey(r.Base)
+	base, ok := v.whole[string(key)]
 	if !ok {
 		row, below, err := v.row(ctx, ref, r.Base)
 		if err != nil {
