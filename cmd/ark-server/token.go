@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,12 +19,14 @@ const aboutToken = `Make, list and revoke the tokens by which users reach a stan
 token is stored: whoever loses it gets a new one.
 
   ark-server token create --user=alice --group=team-a --ttl=24h   # prints the token alone
+  ark-server token create --user=alice --for=chat --target=agent/guide
   ark-server token list
   ark-server token revoke 9f86d081884c7d65
 
 It asks the running server, as the admin whose token is in --keys-dir. Where none runs it opens
 the database itself. A token that was revoked is refused at once, and by other replicas within a second.
-What a user may do is a matter of Roles and RoleBindings.`
+--for=chat makes a key for OpenAI's API, which opens nothing else, and there one namespace and, with
+--target, single agents, teams, models or tools. What a user may do is a matter of Roles and RoleBindings.`
 
 func newTokenCommand() *cobra.Command {
 	return parent("token", "token create, token list or token revoke", "Make, list and revoke the tokens of users", aboutToken, newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
@@ -35,11 +38,15 @@ const defaultTokenTTL = 24 * time.Hour
 func newTokenCreateCommand() *cobra.Command {
 	o := newOptions()
 	var asked token.Request
-	ttl := defaultTokenTTL
+	var chat token.Chat
+	ttl, purpose := defaultTokenTTL, forAPI
 	flags := group(ownFlags, func(fs *pflag.FlagSet) {
 		fs.StringVar(&asked.User, "user", "", "`name` of the user")
 		fs.StringArrayVar(&asked.Groups, "group", nil, "`name` of a group that the user is in; may be given several times")
 		fs.DurationVar(&ttl, "ttl", ttl, "how long the token is good; 0 for until it is revoked")
+		fs.StringVar(&purpose, "for", purpose, "what the token opens, `api|chat`: all that the user may do, or OpenAI's API alone")
+		fs.StringVar(&chat.Namespace, "namespace", "", "with --for=chat, the `namespace` that the key is for (default \"default\")")
+		fs.StringArrayVar(&chat.Targets, "target", nil, "with --for=chat, an `id` that the key may ask, such as agent/guide; may be given several times; none for all that the user may ask")
 	})
 	return withFlags(&cobra.Command{
 		Use:   "create --user=NAME",
@@ -51,6 +58,12 @@ func newTokenCreateCommand() *cobra.Command {
 				return usageError{errors.New("--user is missing: name the user, such as --user=alice")}
 			}
 			asked, err := tokenRequest(asked.User, asked.Groups, ttl)
+			if err != nil {
+				return usageError{err}
+			}
+			if asked.Chat, err = chatKey(purpose, chat); err == nil {
+				err = asked.Validate()
+			}
 			if err != nil {
 				return usageError{err}
 			}
@@ -66,6 +79,35 @@ func newTokenCreateCommand() *cobra.Command {
 			return err
 		},
 	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+}
+
+// What a token opens.
+const (
+	forAPI  = "api"
+	forChat = "chat"
+)
+
+// chatKey returns the bounds of a key for chat, or nil for a token of the other kind.
+func chatKey(purpose string, asked token.Chat) (*token.Chat, error) {
+	if err := checkValue("for", purpose, forAPI, forChat); err != nil {
+		return nil, err
+	}
+	if purpose == forChat {
+		asked.Namespace = cmp.Or(asked.Namespace, "default")
+		return &asked, nil
+	}
+	if asked.Namespace != "" || len(asked.Targets) > 0 {
+		return nil, errors.New("--namespace and --target bound keys for chat: add --for=chat, or leave them out")
+	}
+	return nil, nil
+}
+
+// opens says what a token opens: api, or chat with the namespace and the targets.
+func opens(t *token.Token) string {
+	if t.Chat == nil {
+		return forAPI
+	}
+	return strings.Join(append([]string{forChat + " in " + t.Chat.Namespace}, t.Chat.Targets...), ",")
 }
 
 // tokenRequest asks for a token of a user, who is not checked for more than the form.
@@ -110,14 +152,14 @@ func printTokens(out io.Writer, all []token.Token, output string) error {
 		return printJSON(out, all)
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ID\tUSER\tGROUPS\tCREATED\tEXPIRES")
+	fmt.Fprintln(table, "ID\tUSER\tGROUPS\tCREATED\tEXPIRES\tFOR")
 	for i := range all {
 		t := &all[i]
 		expires := "never"
 		if t.Expires != nil {
 			expires = t.Expires.Format(time.RFC3339)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", t.ID, t.User, strings.Join(t.Groups, ","), t.Created.Format(time.RFC3339), expires)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", t.ID, t.User, strings.Join(t.Groups, ","), t.Created.Format(time.RFC3339), expires, opens(t))
 	}
 	return table.Flush()
 }

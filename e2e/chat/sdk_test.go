@@ -24,6 +24,7 @@ func TestChat(t *testing.T) {
 	t.Run("disconnect", func(t *testing.T) { testDisconnect(t, w) })
 	t.Run("idempotency", func(t *testing.T) { testIdempotency(t, w) })
 	t.Run("broker", func(t *testing.T) { testBroker(t, w) })
+	t.Run("keys", func(t *testing.T) { testKeys(t, w) })
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, w) })
 }
 

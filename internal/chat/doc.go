@@ -20,5 +20,5 @@
 //   - Once the Query is there, the client is told not to send the request again.
 //
 // The package may import internal/access, internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/objects,
-// internal/inprocess, internal/sse, internal/stream, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
+// internal/inprocess, internal/sse, internal/stream, internal/token, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
 package chat

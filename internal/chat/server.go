@@ -14,6 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/inprocess"
 	"github.com/mckinsey/ark-server/internal/stream"
+	"github.com/mckinsey/ark-server/internal/token"
 )
 
 // Prefixes begin the paths that are served here.
@@ -151,13 +152,6 @@ type asker struct {
 	targets   []string
 }
 
-// Extras of users whose key is for chat alone.
-const (
-	// ExtraNamespace is the key's namespace, and ExtraTarget the ids that it may ask.
-	ExtraNamespace = "chat.ark.mckinsey.com/namespace"
-	ExtraTarget    = "chat.ark.mckinsey.com/target"
-)
-
 // caller returns who has sent a request, and a client that is the same user without the bounds of the key, which are kept
 // here.
 func (s *Server) caller(r *http.Request) (asker, error) {
@@ -169,11 +163,11 @@ func (s *Server) caller(r *http.Request) (asker, error) {
 	plain := &user.DefaultInfo{Name: of.GetName(), UID: of.GetUID(), Groups: of.GetGroups(), Extra: map[string][]string{}}
 	for key, values := range of.GetExtra() {
 		switch key {
-		case ExtraNamespace:
+		case token.ExtraNamespace:
 			if len(values) > 0 {
 				out.namespace = values[0]
 			}
-		case ExtraTarget:
+		case token.ExtraTarget:
 			out.targets = values
 		default:
 			plain.Extra[key] = values

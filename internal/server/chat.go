@@ -22,6 +22,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/stream"
+	"github.com/mckinsey/ark-server/internal/token"
 )
 
 // ChatOptions say where OpenAI's API and the broker are served beside the HTTPS port.
@@ -41,7 +42,7 @@ func chatGrants() []standalone.Grant {
 
 func chatPaths() []standalone.Paths {
 	return []standalone.Paths{
-		{Prefixes: chat.Prefixes, Bound: func(who user.Info) bool { return len(who.GetExtra()[chat.ExtraNamespace]) > 0 }},
+		{Prefixes: chat.Prefixes, Bound: func(who user.Info) bool { return len(who.GetExtra()[token.ExtraNamespace]) > 0 }},
 		{Prefixes: []string{stream.Prefix}},
 	}
 }

@@ -87,7 +87,7 @@ func (h tokenHandler) create(r *http.Request) (*NewToken, error) {
 	decoder := json.NewDecoder(io.LimitReader(r.Body, maxTokenRequest))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&asked); err != nil {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the body is no request for a token, which has user, groups and ttlSeconds: %v", err))
+		return nil, apierrors.NewBadRequest(fmt.Sprintf("the body is no request for a token, which has user, groups, ttlSeconds and chat: %v", err))
 	}
 	if err := asked.Validate(); err != nil {
 		return nil, err

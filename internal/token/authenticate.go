@@ -3,6 +3,7 @@ package token
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apiserver/pkg/authentication/authenticator"
@@ -33,10 +34,14 @@ func (s *Store) AuthenticateToken(ctx context.Context, text string) (*authentica
 	if err != nil || t == nil || t.Expired(s.now()) {
 		return nil, false, err
 	}
-	return &authenticator.Response{User: &user.DefaultInfo{
-		Name: t.User, Groups: t.Groups,
-		Extra: map[string][]string{user.CredentialIDKey: {"ARKTOKEN=" + t.ID}},
-	}}, true, nil
+	extra := map[string][]string{user.CredentialIDKey: {"ARKTOKEN=" + t.ID}}
+	if t.Chat != nil {
+		extra[ExtraNamespace] = []string{t.Chat.Namespace}
+		if len(t.Chat.Targets) > 0 {
+			extra[ExtraTarget] = slices.Clone(t.Chat.Targets)
+		}
+	}
+	return &authenticator.Response{User: &user.DefaultInfo{Name: t.User, Groups: t.Groups, Extra: extra}}, true, nil
 }
 
 // find returns a token by its hash, nil where there is none.

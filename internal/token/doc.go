@@ -6,5 +6,5 @@
 // refused by the replica that revoked it from then on, and by others within cacheTTL; a token that has expired
 // is refused at once.
 //
-// The package may import internal/mvcc and k8s.io/apiserver.
+// The package may import internal/mvcc, k8s.io/apimachinery and k8s.io/apiserver.
 package token

@@ -46,8 +46,12 @@ func (s *Store) Create(ctx context.Context, r Request) (*Token, string, error) {
 	if err := s.sweep(ctx); err != nil {
 		return nil, "", err
 	}
-	text, h := newText()
-	t := &Token{ID: h.id(), User: r.User, Groups: r.Groups, Created: s.now().UTC().Truncate(time.Second)}
+	prefix := Prefix
+	if r.Chat != nil {
+		prefix = ChatPrefix
+	}
+	text, h := newText(prefix)
+	t := &Token{ID: h.id(), User: r.User, Groups: r.Groups, Chat: r.Chat, Created: s.now().UTC().Truncate(time.Second)}
 	if r.TTLSeconds > 0 {
 		end := t.Created.Add(time.Duration(r.TTLSeconds) * time.Second)
 		t.Expires = &end

@@ -25,14 +25,18 @@ type Token struct {
 	// Created and Expires are in whole seconds, UTC. A token without Expires is good until it is revoked.
 	Created time.Time  `json:"created"`
 	Expires *time.Time `json:"expires,omitempty"`
+	// Chat is nil for a token that opens all that its user may do.
+	Chat *Chat `json:"chat,omitempty"`
 }
 
 // Expired reports whether the token is not good any more.
 func (t *Token) Expired(now time.Time) bool { return t.Expires != nil && !now.Before(*t.Expires) }
 
 const (
-	// Prefix begins the text of every token, by which scanners of source code and logs find it.
-	Prefix = "ark_"
+	// Prefix begins the text of every token, by which scanners of source code and logs find it; but that of a key for chat
+	// begins with ChatPrefix, as keys of OpenAI do.
+	Prefix     = "ark_"
+	ChatPrefix = "sk-ark-"
 	// randomBytes of randomness make a token.
 	randomBytes = 32
 	// idBytes of a token's hash are its ID.
@@ -47,24 +51,36 @@ type hash [sha256.Size]byte
 
 func (h hash) id() string { return hex.EncodeToString(h[:idBytes]) }
 
+// hashText is the hash of random bytes below a prefix. A key for chat is hashed with its prefix: with another one, and by
+// replicas of a release that knows no such keys, it is no token.
+func hashText(prefix string, random []byte) hash {
+	if prefix == ChatPrefix {
+		return sha256.Sum256(append([]byte(prefix), random...))
+	}
+	return sha256.Sum256(random)
+}
+
 // newText returns the text of a new token, and its hash.
-func newText() (string, hash) {
+func newText(prefix string) (string, hash) {
 	random := make([]byte, randomBytes)
 	_, _ = rand.Read(random) // it never fails
-	return Prefix + base64.RawURLEncoding.EncodeToString(random), sha256.Sum256(random)
+	return prefix + base64.RawURLEncoding.EncodeToString(random), hashText(prefix, random)
 }
 
 // hashOf returns the hash of a token's text. ok is false for a text that is none.
 func hashOf(text string) (_ hash, ok bool) {
-	encoded, ok := strings.CutPrefix(text, Prefix)
-	if !ok {
-		return hash{}, false
+	for _, prefix := range []string{Prefix, ChatPrefix} {
+		encoded, found := strings.CutPrefix(text, prefix)
+		if !found {
+			continue
+		}
+		random, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+		if err != nil || len(random) != randomBytes {
+			return hash{}, false
+		}
+		return hashText(prefix, random), true
 	}
-	random, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
-	if err != nil || len(random) != randomBytes {
-		return hash{}, false
-	}
-	return sha256.Sum256(random), true
+	return hash{}, false
 }
 
 // InvalidError says what of a request for a token is not accepted.
@@ -78,6 +94,8 @@ type Request struct {
 	Groups []string `json:"groups,omitempty"`
 	// TTLSeconds is how long the token is good; 0 for until it is revoked.
 	TTLSeconds int64 `json:"ttlSeconds"`
+	// Chat asks for a key for chat; nil for a token that opens all that the user may do.
+	Chat *Chat `json:"chat,omitempty"`
 }
 
 // maxTTL is 100 years.
@@ -107,6 +125,9 @@ func (r *Request) Validate() error {
 	}
 	if r.TTLSeconds < 0 || r.TTLSeconds > int64(maxTTL/time.Second) {
 		return &InvalidError{"the token's life is negative, or more than 100 years: use 24h, or 0 for a token that is good until it is revoked"}
+	}
+	if r.Chat != nil {
+		return r.Chat.validate()
 	}
 	return nil
 }
