@@ -195,7 +195,7 @@ func TestKeysInAFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Args = append([]string{"secrets", "forget-key"}, c.Args...)
+	c.Args = append([]string{"secrets", "forget-key"}, ofCommands(c.Args)...)
 	mention(t, "forget-key", failed(t, c), "what is stored (such as /registry/secrets/default/one) is encrypted with the key")
 	if err := a.client(t).CoreV1().Secrets("default").Delete(t.Context(), "one", metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,6 +91,11 @@ func run(t *testing.T, c component.Command) *component.Process {
 	return p
 }
 
+// ofCommands are those of a server's flags that commands on its database have, too.
+func ofCommands(args []string) []string {
+	return slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "--engine=") })
+}
+
 // command runs ark-server with the flags of a server, and returns what it prints.
 func (s *server) command(t *testing.T, args ...string) string {
 	t.Helper()
@@ -97,7 +103,7 @@ func (s *server) command(t *testing.T, args ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Args = append(args, c.Args...)
+	c.Args = append(args, ofCommands(c.Args)...)
 	p := run(t, c)
 	if code := p.ExitCode(); code != 0 {
 		t.Fatalf("ark-server %s: exit code %d\n%s", strings.Join(args, " "), code, p.Stderr())
