@@ -119,7 +119,7 @@ type exposition map[string]map[string][]string
 // something, and reads them.
 func scrapeAll(t *testing.T) exposition {
 	t.Helper()
-	s := startServing(t, append(databaseFlags(storagePostgres, postgresServer.Database(t)), "--peer-listen=127.0.0.1:0", "--history=on")...)
+	s := startServing(t, append(databaseFlags(storagePostgres, postgresServer.Database(t)), "--peer-listen=127.0.0.1:0", "--history=on", "--read-model-path="+filepath.Join(t.TempDir(), "read.db"))...)
 	if code, body := request(t, s.admin, "POST", "/api/v1/namespaces/default/configmaps",
 		`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"}}`, "Content-Type", "application/json"); code != 201 {
 		t.Fatalf("%d %s", code, body)

@@ -12,14 +12,19 @@ import (
 const (
 	readModelOn  = "on"
 	readModelOff = "off"
+	minReadModel = 1 << 20
 )
 
 // readModelOptions say whether the server keeps a copy of the objects for SQL, and where.
-type readModelOptions struct{ state, path string }
+type readModelOptions struct {
+	state, path string
+	most        byteSize
+}
 
 func (o *readModelOptions) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.state, "read-model", o.state, "`on|off`: keep a copy of the objects as tables in a local file, for SQL; needs --read-model-path or --data-dir where the database is a server's; not with --storage=etcd")
 	fs.StringVar(&o.path, "read-model-path", "", "`file` of that copy, made if missing; it is built again when it is lost (default the SQLite database's name with .read added, or read.db in --data-dir)")
+	fs.Var(&o.most, "read-model-max-size", "how large that file may be, as `bytes` such as 10Gi; a copy that would be larger stays behind (default no bound)")
 }
 
 // validateReadModel returns every fault of the flags.
@@ -29,6 +34,8 @@ func (o *options) validateReadModel() error {
 		return fmt.Errorf("--read-model=%s: use on or off", m.state)
 	case m.path != "" && m.state == readModelOff:
 		return errors.New("--read-model-path is without effect with --read-model=off: leave one of them out")
+	case m.most != 0 && m.most < minReadModel:
+		return fmt.Errorf("--read-model-max-size=%s: use 1Mi or more", &m.most)
 	case m.path != "" && o.storage == storageEtcd:
 		return errors.New("--read-model-path: there is no read model with --storage=etcd: leave it out")
 	}

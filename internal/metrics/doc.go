@@ -11,6 +11,6 @@
 // written from it, and a test holds the two together.
 //
 // The package may import internal/connections, internal/etcdserver, internal/history, internal/mvcc,
-// internal/peer, github.com/prometheus/client_golang, github.com/prometheus/client_model and
+// internal/peer, internal/readmodel, github.com/prometheus/client_golang, github.com/prometheus/client_model and
 // k8s.io/component-base.
 package metrics

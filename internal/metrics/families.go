@@ -38,6 +38,8 @@ type families struct {
 	engineQueryTime, engineFirstToken                        *family
 
 	historyBegin, historyLag, historyVersions, historyRemoved, historyFailures   *family
+	modelRevision, modelLag, modelLagTime, modelReady                            *family
+	modelRows, modelBytes, modelBuilds                                           *family
 	chatRequests, chatOpen, chatTokens, chatFirstToken, chatSpeed                *family
 	streams, streamBytes, streamEnds, streamChunks, streamDropped, streamOverrun *family
 
@@ -58,6 +60,7 @@ type families struct {
 func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
 		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures,
+		f.modelRevision, f.modelLag, f.modelLagTime, f.modelReady, f.modelRows, f.modelBytes, f.modelBuilds,
 		f.chatRequests, f.chatOpen, f.chatTokens, f.streams, f.streamBytes, f.streamEnds, f.streamChunks, f.streamDropped, f.streamOverrun}
 }
 
@@ -84,6 +87,13 @@ func newFamilies() *families {
 	f.historyVersions = add("ark_history_versions_total", counter, "Versions of objects that this replica has put into the history's tables. Only with --history=on.")
 	f.historyRemoved = add("ark_history_removed_versions_total", counter, "Versions of objects that this replica has removed because they are not to be kept any longer. Only with --history=on.")
 	f.historyFailures = add("ark_history_failures_total", counter, "Steps of the history that failed and are tried again. Only with --history=on.")
+	f.modelReady = add("ark_readmodel_ready", gauge, "1 if the read model can be asked, 0 while it is built.")
+	f.modelRevision = add("ark_readmodel_revision", gauge, "The revision that the read model shows.")
+	f.modelLag = add("ark_readmodel_lag_revisions", gauge, "Revisions of the store that the read model does not show yet.")
+	f.modelLagTime = add("ark_readmodel_lag_seconds", gauge, "How long there have been changes that the read model does not show, 0 where it shows all.")
+	f.modelRows = add("ark_readmodel_rows", gauge, "Objects in the read model.")
+	f.modelBytes = add("ark_readmodel_bytes", gauge, "What the files of the read model take.")
+	f.modelBuilds = add("ark_readmodel_builds_total", counter, "How often the read model was built from the store's state since the server started.")
 	f.engineQueries = add("ark_engine_queries_total", counter, "Queries that the embedded engine of this replica has ended: done, error, timeout or canceled.", "outcome")
 	f.engineWaiting = add("ark_engine_waiting_queries", gauge, "Queries that wait for a place at the embedded engine of this replica.")
 	f.engineRunning = add("ark_engine_running_queries", gauge, "Queries that the embedded engine of this replica executes now.")

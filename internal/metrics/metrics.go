@@ -15,6 +15,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/peer"
+	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
 // Metrics are those of one server. Its methods may be called from any goroutine.
@@ -211,5 +212,28 @@ func (m *Metrics) ServingCertificate(current func() (certificate, key []byte)) {
 		if at, ok := expiry(current()); ok {
 			put(f, float64(at.Unix()))
 		}
+	})
+}
+
+// ReadModel adds what is known of the read model. Call it once.
+func (m *Metrics) ReadModel(stats func() readmodel.Stats) {
+	f := m.families
+	collect(m.registry, []*family{f.modelReady, f.modelRevision, f.modelLag, f.modelLagTime, f.modelRows, f.modelBytes, f.modelBuilds}, func(put putter) {
+		st := stats()
+		ready := 0.0
+		if st.Ready {
+			ready = 1
+		}
+		put(f.modelReady, ready)
+		put(f.modelRevision, float64(st.Revision))
+		put(f.modelLag, float64(st.Newest-st.Revision))
+		behind := 0.0
+		if !st.Behind.IsZero() {
+			behind = time.Since(st.Behind).Seconds()
+		}
+		put(f.modelLagTime, behind)
+		put(f.modelRows, float64(st.Rows))
+		put(f.modelBytes, float64(st.Bytes))
+		put(f.modelBuilds, float64(st.Rebuilds))
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/peer"
+	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
 // served is a real store with its endpoint and its metrics.
@@ -59,6 +60,7 @@ func open(t *testing.T) *served {
 	s.metrics.Store(s.store, s.endpoint)
 	s.metrics.Connections(func() connections.Stats { return connections.Stats{} })
 	s.metrics.History(func() history.Stats { return history.Stats{} })
+	s.metrics.ReadModel(func() readmodel.Stats { return readmodel.Stats{} })
 	s.metrics.Peers(func() peer.Stats { return peer.Stats{} })
 	s.metrics.Streams(func() StreamStats {
 		return StreamStats{Streams: 3, Bytes: 4000, Readers: 2, Writers: 1, Chunks: 90, Dropped: 8, Overrun: 7}

@@ -21,6 +21,8 @@ func insertOf(k Kind) string {
 type batch struct {
 	m  *Model
 	tx *sql.Tx
+	// rows is by how many objects the batch changes the model.
+	rows int64
 }
 
 func (m *Model) begin(ctx context.Context) (*batch, error) {
@@ -28,7 +30,7 @@ func (m *Model) begin(ctx context.Context) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &batch{m, tx}, nil
+	return &batch{m: m, tx: tx}, nil
 }
 
 // commit writes the checkpoint and commits; revision 0 says that more is to come before the model is whole.
@@ -37,7 +39,11 @@ func (b *batch) commit(ctx context.Context, revision int64) error {
 	if err != nil {
 		return err
 	}
-	return b.tx.Commit()
+	if err := b.tx.Commit(); err != nil {
+		return err
+	}
+	b.m.setStatus(func(s *Status) { s.Rows += b.rows })
+	return nil
 }
 
 func (b *batch) rollback() { _ = b.tx.Rollback() } // without effect after a commit
@@ -91,6 +97,7 @@ func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) erro
 	if err != nil {
 		return err
 	}
+	b.rows--
 	for _, statement := range []string{
 		"DELETE FROM " + k.Table() + " WHERE id = ?", "DELETE FROM c_labels WHERE object = ?", "DELETE FROM c_conditions WHERE object = ?",
 		"DELETE FROM fts WHERE rowid = ?",
@@ -111,6 +118,7 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 	if err != nil {
 		return err
 	}
+	b.rows++
 	values, byName := []any{id, revision}, map[string]any{}
 	for _, c := range k.Columns {
 		switch c.Name {

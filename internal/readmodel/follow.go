@@ -72,7 +72,11 @@ func (m *Model) follow(ctx context.Context) error {
 			return err
 		}
 	}
-	m.setStatus(func(s *Status) { s.Ready, s.Revision = true, at })
+	var rows int64
+	if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM objects`).Scan(&rows); err != nil {
+		return fmt.Errorf("count the objects: %w", err)
+	}
+	m.setStatus(func(s *Status) { s.Ready, s.Revision, s.Rows = true, at, rows })
 	written := time.Now()
 	for {
 		changes, revision, err := m.source.Next(ctx, at)

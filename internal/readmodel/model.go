@@ -18,6 +18,7 @@ import (
 type Model struct {
 	path   string
 	source Source
+	most   int64 // bytes, 0 for no bound
 	db     *sql.DB
 	reader *sql.DB // does not wait for the writer
 	kinds  map[string]Kind
@@ -39,18 +40,44 @@ type Status struct {
 	Behind time.Time
 	// Rebuilds counts how often it was built from the storage's state.
 	Rebuilds int
+	// Rows is the number of objects in the model.
+	Rows int64
+}
+
+// Stats are what is known of the model for its operators.
+type Stats struct {
+	Status
+	// Bytes is what its files take.
+	Bytes int64
+}
+
+// Stats returns what is known of the model, without a question to its file.
+func (m *Model) Stats() Stats {
+	s := Stats{Status: m.Status()}
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(m.path + suffix); err == nil {
+			s.Bytes += info.Size()
+		}
+	}
+	return s
+}
+
+// Options say how a model is kept.
+type Options struct {
+	// MaxBytes bounds its file, 0 for no bound. A model that would be larger is not written any further: it falls behind.
+	MaxBytes int64
 }
 
 // ErrBuilding is the answer while the model is built.
 var ErrBuilding = errors.New("the read model is being built")
 
 // Open opens the file, or makes it. What is no read model of this release is replaced, unless it is another program's.
-func Open(ctx context.Context, path string, source Source) (*Model, error) {
+func Open(ctx context.Context, path string, source Source, o Options) (*Model, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{path: path, source: source, kinds: map[string]Kind{}, insert: map[string]string{}}
+	m := &Model{path: path, source: source, most: o.MaxBytes, kinds: map[string]Kind{}, insert: map[string]string{}}
 	for _, k := range Kinds() {
 		m.kinds[k.Resource], m.insert[k.Resource] = k, insertOf(k)
 	}
@@ -77,6 +104,9 @@ func Open(ctx context.Context, path string, source Source) (*Model, error) {
 	return m, nil
 }
 
+// pageBytes is the size of SQLite's pages.
+const pageBytes = 4096
+
 // applicationID marks the file as a read model.
 const applicationID = 0x61726b72
 
@@ -94,9 +124,11 @@ func isOurs(path string) bool {
 
 // open opens the file and reports whether its tables are those of this release.
 func (m *Model) open(ctx context.Context) (known bool, err error) {
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: m.path}).EscapedPath(), RawQuery: url.Values{"_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-4096)", "wal_autocheckpoint(1000)", "journal_size_limit(16777216)",
-	}}.Encode()}
+	pragmas := []string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "cache_size(-4096)", "wal_autocheckpoint(1000)", "journal_size_limit(16777216)"}
+	if m.most > 0 {
+		pragmas = append(pragmas, fmt.Sprintf("max_page_count(%d)", max(m.most/pageBytes, 1)))
+	}
+	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: m.path}).EscapedPath(), RawQuery: url.Values{"_pragma": pragmas}.Encode()}
 	if m.db, err = sql.Open("sqlite", dsn.String()); err != nil {
 		return false, err
 	}

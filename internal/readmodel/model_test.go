@@ -139,7 +139,7 @@ func contentsOf(t *testing.T, path string) []string {
 // run opens a model, lets it catch up and stops it.
 func run(t *testing.T, path string, source *memory) Status {
 	t.Helper()
-	m, err := Open(t.Context(), path, source)
+	m, err := Open(t.Context(), path, source, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestForeignFileIsLeftAlone(t *testing.T) {
 	}
 	_ = db.Close()
 	before, _ := os.ReadFile(path)
-	if m, err := Open(t.Context(), path, newMemory()); err == nil {
+	if m, err := Open(t.Context(), path, newMemory(), Options{}); err == nil {
 		m.Close()
 		t.Fatal("another program's database was opened")
 	}
@@ -268,7 +268,7 @@ func TestKilled(t *testing.T) {
 		for range 3000 {
 			source.change(r)
 		}
-		m, err := Open(t.Context(), path, source)
+		m, err := Open(t.Context(), path, source, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -306,5 +306,41 @@ func TestKilled(t *testing.T) {
 		if !slices.Equal(contentsOf(t, path), contentsOf(t, anew)) {
 			t.Fatalf("killed after %d ms: the model differs from one built at once", i*i*5)
 		}
+	}
+}
+
+// A model that has no room stays behind, keeps what it has, and goes on once it has room.
+func TestBoundedSize(t *testing.T) {
+	source, path := newMemory(), filepath.Join(t.TempDir(), "model.db")
+	put := func(from, to int) {
+		for i := from; i < to; i++ {
+			source.put(fmt.Sprintf("%squeries/a/q%d", Prefix, i), fmt.Appendf(nil, `{"spec":{"input":"%s"}}`, strings.Repeat(fmt.Sprintf("word%d ", i), 1000)))
+		}
+	}
+	put(0, 10)
+	run(t, path, source)
+	put(10, 200)
+	const most = 1 << 20
+	m, err := Open(t.Context(), path, source, Options{MaxBytes: most})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); m.Run(ctx) }()
+	if ok, err := m.WaitFor(ctx, source.Revision(), 500*time.Millisecond); ok || err != nil {
+		t.Errorf("a model without room has caught up: %v %v", ok, err)
+	}
+	if s := m.Stats(); s.Rows != 10 || s.Newest-s.Revision != 190 || !s.Ready || s.Behind.IsZero() {
+		t.Errorf("the model without room is %+v, want 10 rows and 190 revisions behind", s)
+	}
+	cancel()
+	<-done
+	m.Close()
+	if info, err := os.Stat(path); err != nil || info.Size() > most {
+		t.Errorf("the file has %d bytes (%v), want at most %d", info.Size(), err, most)
+	}
+	if s := run(t, path, source); s.Rows != 200 || s.Rebuilds != 0 {
+		t.Errorf("with room: %+v, want 200 rows and no rebuild", s)
 	}
 }

@@ -64,7 +64,7 @@ func open(t *testing.T, allowed *rights) *Server {
 			}
 		}
 	}
-	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects)
+	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects, readmodel.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

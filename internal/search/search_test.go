@@ -46,7 +46,7 @@ func open(t testing.TB) *Searcher {
 			Value: []byte(`{"spec":{"input":"rate limit gpt-4o hiddenword"},"status":{"phase":"secretphase"}}`)})
 	}
 	objects = append(objects, readmodel.Change{Key: readmodel.Prefix + "agents/a/rate", Revision: 2, Value: []byte(`{"spec":{"prompt":"limit everything","description":"an agent"}}`)})
-	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects)
+	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects, readmodel.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

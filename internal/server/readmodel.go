@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -13,6 +14,8 @@ import (
 type ReadModelOptions struct {
 	// Path is its file, made if missing; "" for none.
 	Path string
+	// MaxBytes bounds it, 0 for no bound.
+	MaxBytes int64
 }
 
 // feed is a store as the read model sees it.
@@ -74,14 +77,23 @@ func (f feed) Next(ctx context.Context, after int64) ([]readmodel.Change, int64,
 	}
 }
 
+// storeID tells a database from others, also from one that was put in its place.
+func storeID(ctx context.Context, summary string, engine mvcc.Engine) (string, error) {
+	if named, ok := engine.(interface{ StoreID() string }); ok {
+		return summary + " " + named.StoreID(), nil
+	}
+	st, err := engine.State(ctx)
+	return fmt.Sprintf("%s %x", summary, uint64(st.Store)), err
+}
+
 // openReadModel opens the model of a store and lets it follow until the storage is closed. A model that cannot be opened
 // does not keep the server from serving: it is logged, and there is none.
-func openReadModel(ctx context.Context, o Options, store *mvcc.Store) (*readmodel.Model, func() error) {
+func openReadModel(ctx context.Context, o Options, store *mvcc.Store, id string) (*readmodel.Model, func() error) {
 	none := func() error { return nil }
 	if o.ReadModel.Path == "" {
 		return nil, none
 	}
-	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, o.Storage.Summary()})
+	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, id}, readmodel.Options{MaxBytes: o.ReadModel.MaxBytes})
 	if err != nil {
 		slog.Warn("there is no read model, so SQL is not served", "err", err, "fix", "choose another file with --read-model-path, or --read-model=off")
 		return nil, none

@@ -115,6 +115,10 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	if o.History {
 		settings.Held = gate.Held
 	}
+	id, err := storeID(ctx, summary, engine)
+	if err != nil {
+		return nil, about(SettingStorage, errors.Join(err, engine.Close()))
+	}
 	store, closers, err := openStore(ctx, o.Storage, admin, engine, settings)
 	if err != nil {
 		return nil, err
@@ -141,8 +145,11 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	}
 
 	var endModel func() error
-	s.model, endModel = openReadModel(ctx, o, store)
+	s.model, endModel = openReadModel(ctx, o, store, id)
 	s.closers = append(s.closers, endModel)
+	if s.model != nil {
+		s.metrics.ReadModel(s.model.Stats)
+	}
 
 	config, err := o.Storage.Endpoint.tls()
 	if err != nil {

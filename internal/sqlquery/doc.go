@@ -5,6 +5,7 @@
 //   - views.go: the views that a request sees
 //   - sandbox.go: what a statement may do
 //   - functions.go: the functions that it may call
+//   - percentile.go: functions that SQLite lacks
 //   - errors.go: what a user reads of what went wrong
 //
 // Each request has a connection of its own, read-only, with temporary views that hold the rows allowed and an authorizer

@@ -2,7 +2,7 @@ package sqlquery
 
 import "strings"
 
-// allowedFunctions are SQLite's that read nothing but their arguments, and make nothing much larger than these. Not among
+// allowedFunctions are SQLite's, and those of percentile.go, that read nothing but their arguments, and make nothing much larger than these. Not among
 // them: printf and format (widths), zeroblob and randomblob, replace and group_concat are bounded by SQLITE_LIMIT_LENGTH.
 var allowedFunctions = func() map[string]bool {
 	all := map[string]bool{}
@@ -10,8 +10,8 @@ var allowedFunctions = func() map[string]bool {
 		abs acos acosh asin asinh atan atan2 atanh avg ceil ceiling char coalesce concat concat_ws cos cosh count cume_dist
 		current_date current_time current_timestamp date datetime degrees dense_rank exp first_value floor glob group_concat hex
 		ifnull iif if instr json json_array json_array_length json_extract json_group_array json_group_object json_object json_quote
-		json_type json_valid -> ->> julianday lag last_value lead length like likelihood likely ln log log10 log2 lower ltrim max min mod
-		nth_value ntile nullif octet_length percent_rank pi pow power quote radians random rank replace round row_number rtrim sign sin
+		json_type json_valid -> ->> julianday lag last_value lead length like likelihood likely ln log log10 log2 lower ltrim max median min mod
+		nth_value ntile nullif octet_length percent_rank percentile percentile_cont percentile_disc pi pow power quote radians random rank replace round row_number rtrim sign sin
 		sinh sqrt strftime string_agg substr substring sum tan tanh time timediff total trim trunc typeof unicode unixepoch unlikely
 		upper`) {
 		all[name] = true

@@ -89,6 +89,9 @@ func (r *Runner) Run(ctx context.Context, q Request) (*Answer, error) {
 }
 
 func (r *Runner) run(ctx context.Context, q Request) (*Answer, error) {
+	if err := register(); err != nil {
+		return nil, err
+	}
 	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: r.path}).EscapedPath(), RawQuery: url.Values{
 		"mode": {"ro"}, "_defensive": {"1"}, "_dqs": {"0"},
 		"_pragma": {"trusted_schema(0)", "cache_size(-2048)", "temp_store(2)", "busy_timeout(1000)", "mmap_size(0)"},

@@ -42,7 +42,7 @@ func open(t testing.TB) *Runner {
 			}
 		}
 	}
-	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects)
+	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects, readmodel.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

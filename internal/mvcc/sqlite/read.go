@@ -10,6 +10,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
+// StoreID identifies the database: a copy of another one has that one's.
+func (e *Engine) StoreID() string { return e.store.String() }
+
 // State implements mvcc.Engine.
 func (e *Engine) State(ctx context.Context) (mvcc.State, error) {
 	var st mvcc.State
