@@ -8,11 +8,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/mckinsey/ark-server/internal/privatefile"
 	"github.com/mckinsey/ark-server/internal/transfer"
+	"github.com/mckinsey/ark-server/internal/transfer/arktable"
 )
 
-const aboutImport = `Copy every Ark object of a cluster, of another ark-server or of files into a storage, as it is: with uid,
-status, creation and deletion times, generation, finalizers, owners and managed fields.
+const aboutImport = `Copy every Ark object of a cluster, of another ark-server, of the database of Ark's own
+ark-apiserver or of files into a storage, as it is: with uid, status, creation and deletion times, generation,
+finalizers, owners and managed fields.
 
 Of a standalone ark-server, and of files, it takes Namespaces, ConfigMaps and with --secrets Secrets too, and makes
 the namespaces that are missing. Without --secrets Secrets are named as left out, and the exit code is 1;
@@ -20,7 +23,11 @@ the namespaces that are missing. Without --secrets Secrets are named as left out
 
   ark-server import --from-kubeconfig=$HOME/.kube/config --db-path=./ark.db
   ark-server import --from-file=./manifests --db-path=./ark.db
+  ark-server import --from-dsn-file=./ark-apiserver.dsn --db-path=./ark.db
   ark-server import --from-kubeconfig=... --verify    # compare, write nothing
+
+The file of --from-dsn-file has one line: postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full. The table
+resources is read in one read-only transaction, for which the right to SELECT is enough.
 
 Run it as often as you like: it takes what has changed since, deletes what it brought before and is gone from
 the cluster, and leaves alone what was changed here. Killed in the middle, it goes on where it was.
@@ -32,10 +39,11 @@ start it with --etcd-listen and import through that:
   ark-server import --from-kubeconfig=... \
     --storage=etcd --etcd-servers=unix://$PWD/etcd.sock
 
-Moving a cluster from CRDs and back is docs/operations/migration.md.`
+Moving a cluster from CRDs or from ark-apiserver, and back, is docs/operations/migration.md.`
 
 type importOptions struct {
 	kubeconfig, context, file string
+	dsnFile                   string
 	dryRun, verify            bool
 	overwrite, prune          bool
 	secrets                   secretsFlag
@@ -48,6 +56,7 @@ func newImportCommand() *cobra.Command {
 		fs.StringVar(&in.kubeconfig, "from-kubeconfig", "", "`file` that tells the way to the cluster or the ark-server to copy from")
 		fs.StringVar(&in.context, "context", "", "`name` of the context in it (default its current one)")
 		fs.StringVar(&in.file, "from-file", "", "`file` of YAML documents or JSON objects to copy from, a folder of such, or - for standard input")
+		fs.StringVar(&in.dsnFile, "from-dsn-file", "", "`file` that holds the line that says where the PostgreSQL database of Ark's own ark-apiserver is, to copy from its table")
 		fs.BoolVar(&in.dryRun, "dry-run", false, "write nothing, and tell what would be done")
 		fs.BoolVar(&in.verify, "verify", false, "write nothing, and compare object by object; what differs is an error")
 		in.secrets.addTo(fs, "take the Secrets of a standalone server or of files too; =false leaves them out without an error")
@@ -56,8 +65,8 @@ func newImportCommand() *cobra.Command {
 	})
 	groups := append([]flagGroup{own, o.keyFlags()}, o.storageFlags()...)
 	return withFlags(&cobra.Command{
-		Use:   "import --from-kubeconfig=FILE | --from-file=FILE",
-		Short: "Copy Ark objects into a storage as they are: from CRDs, another ark-server, files",
+		Use:   "import --from-kubeconfig=FILE | --from-dsn-file=FILE | --from-file=FILE",
+		Short: "Copy Ark objects into a storage as they are: from CRDs, another server, files",
 		Long:  aboutImport,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -75,8 +84,10 @@ func newImportCommand() *cobra.Command {
 
 func (in importOptions) validate() error {
 	switch {
-	case in.kubeconfig == "" && in.file == "":
-		return errors.New("nothing to import: name a cluster with --from-kubeconfig, or files with --from-file")
+	case in.kubeconfig == "" && in.file == "" && in.dsnFile == "":
+		return errors.New("nothing to import: name a cluster with --from-kubeconfig, a database of ark-apiserver with --from-dsn-file, or files with --from-file")
+	case in.dsnFile != "" && (in.kubeconfig != "" || in.file != ""):
+		return fmt.Errorf("--from-dsn-file=%s: --from-kubeconfig or --from-file is there too: leave one of them out", in.dsnFile)
 	case in.kubeconfig != "" && in.file != "":
 		return fmt.Errorf("--from-file=%s: --from-kubeconfig is there too: leave one of them out", in.file)
 	case in.context != "" && in.kubeconfig == "":
@@ -87,32 +98,52 @@ func (in importOptions) validate() error {
 	return nil
 }
 
-// source opens what is imported from.
-func (in importOptions) source(ctx context.Context, cmd *cobra.Command) (transfer.Source, string, error) {
+// all reports whether the source has every object, so that what it lacks is gone.
+func (in importOptions) all() bool { return in.file == "" }
+
+// source opens what is imported from. What it returns last closes it.
+func (in importOptions) source(ctx context.Context, cmd *cobra.Command, shown *progress) (transfer.Source, string, func() error, error) {
+	nothing := func() error { return nil }
 	if in.file != "" {
 		flag := "--from-file=" + in.file
 		files, err := transfer.OpenFiles(in.file, cmd.InOrStdin())
 		if err != nil {
-			return nil, flag, fmt.Errorf("%s: %w", flag, err)
+			return nil, flag, nil, fmt.Errorf("%s: %w", flag, err)
 		}
-		return files, flag, nil
+		return files, flag, nothing, nil
+	}
+	if in.dsnFile != "" {
+		flag := "--from-dsn-file=" + in.dsnFile
+		table, err := openTable(ctx, in.dsnFile, shown)
+		if err != nil {
+			return nil, flag, nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		return table, flag, table.Close, nil
 	}
 	flag := "--from-kubeconfig=" + in.kubeconfig
 	kube, err := openKube(ctx, flag, in.kubeconfig, in.context)
 	if err != nil {
-		return nil, flag, err
+		return nil, flag, nil, err
 	}
 	if service := kube.Backend(); service != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: in that cluster the Service %s serves the Ark API, not its CRDs\n", service)
+		shown.print(fmt.Sprintf("note: in that cluster the Service %s serves the Ark API, not its CRDs", service))
 	}
-	return kube, flag, nil
+	return kube, flag, nothing, nil
+}
+
+// openTable opens the database of Ark's own ark-apiserver. The file has a password.
+func openTable(ctx context.Context, file string, shown *progress) (*arktable.Table, error) {
+	if err := privatefile.CheckGiven(file, true); err != nil {
+		return nil, err
+	}
+	return arktable.Open(ctx, arktable.Options{DSNFile: file, Note: func(format string, args ...any) { shown.print(fmt.Sprintf(format, args...)) }})
 }
 
 func (in importOptions) access() access {
 	switch {
 	case in.verify:
 		return toRead
-	case in.kubeconfig != "" && !in.dryRun:
+	case in.all() && !in.dryRun:
 		return toTakeOver
 	}
 	return toWrite
@@ -131,19 +162,20 @@ func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
 		return err
 	}
 	ctx := cmd.Context()
-	source, flag, err := in.source(ctx, cmd)
+	shown := newProgress(cmd.ErrOrStderr())
+	defer shown.end()
+	source, flag, closeSource, err := in.source(ctx, cmd, shown)
 	if err != nil {
 		return err
 	}
+	defer closing(&err, closeSource)
 	store, closeAll, err := openTransfer(ctx, o, in.access(), in.secrets.take)
 	if err != nil {
 		return err
 	}
 	defer closing(&err, closeAll)
-	shown := newProgress(cmd.ErrOrStderr())
-	defer shown.end()
 	if in.verify {
-		summary, err := transfer.Verify(ctx, source, store, in.kubeconfig != "", transfer.ImportOptions{Secrets: in.secrets.take, Reports: reports(shown)})
+		summary, err := transfer.Verify(ctx, source, store, in.all(), transfer.ImportOptions{Secrets: in.secrets.take, Reports: reports(shown)})
 		shown.end()
 		if err != nil {
 			err = fmt.Errorf("%s: %w", flag, err)
@@ -151,7 +183,7 @@ func runImport(cmd *cobra.Command, o *options, in importOptions) (err error) {
 		return in.secrets.check(summary, finish(cmd.OutOrStdout(), summary, err, "differences: standard error has their paths"))
 	}
 	summary, err := transfer.Import(ctx, source, store, transfer.ImportOptions{
-		DryRun: in.dryRun, Overwrite: in.overwrite, Prune: in.prune && in.kubeconfig != "", Secrets: in.secrets.take, Reports: reports(shown),
+		DryRun: in.dryRun, Overwrite: in.overwrite, Prune: in.prune && in.all(), Secrets: in.secrets.take, Reports: reports(shown),
 	})
 	shown.end()
 	if err != nil {

@@ -2,7 +2,8 @@
 // status, creation and deletion times, generation, finalizers, owners and managed fields, none of which the API
 // itself lets a client set.
 //
-//	Source --Importer--> Store        a cluster with the Ark CRDs, another ark-server, files
+//	Source --Importer--> Store        a cluster with the Ark CRDs, another ark-server, files, and in arktable the
+//	                                  database of Ark's own ark-apiserver
 //	Store --WriteFile--> file         and from there anywhere
 //	Store --Kube.Apply--> a cluster   the way back, through its API
 //
@@ -20,7 +21,7 @@
 //     import that is killed goes on where it was. The object's revision is not above the record's until somebody else
 //     writes the object: that is how a later pass knows what it may overwrite or delete.
 //  4. A pass that changes nothing writes nothing.
-//  5. Nothing is deleted unless the whole source was read without an error.
+//  5. Nothing is deleted unless the whole source was read without an error, and every text in it.
 //  6. Memory holds some pages of objects and the names of all, never the whole set. Only a YAML or JSON document
 //     that is one large List is held whole, and in an import the ConfigMaps and Secrets that Ark's objects own.
 //  7. Of a standalone server come Namespaces, ConfigMaps and, if asked for, Secrets too (core.go), before the objects

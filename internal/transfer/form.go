@@ -34,6 +34,14 @@ func (o *object) title() string { return o.kind.title(o.namespace, o.name) }
 // errOtherKind is for objects that are none of the Ark API.
 var errOtherKind = errors.New("not of the group " + ark.GroupName)
 
+// readItem is read for an item, which may have an error in place of a text.
+func (all *kinds) readItem(item Item) (*object, error) {
+	if item.Err != nil {
+		return nil, item.Err
+	}
+	return all.read(item.Text)
+}
+
 // read takes an object from a source's text.
 func (all *kinds) read(text []byte) (*object, error) {
 	value, err := decodeJSON(text)

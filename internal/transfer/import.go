@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -95,6 +96,8 @@ type importer struct {
 	done map[string]bool
 	// arks says that one of them is Ark's.
 	arks bool
+	// unread says that some text could not be read, so that nobody knows which object it is.
+	unread atomic.Bool
 
 	serves service
 	// fromCluster says that the source has Namespaces of its own, which are not moved.
@@ -142,11 +145,13 @@ func (i *importer) batch(ctx context.Context, items []Item) error {
 
 // one imports an object. Its error ends the import: the storage or the source failed, not the object.
 func (i *importer) one(ctx context.Context, item Item) error {
-	o, err := i.kinds.read(item.Text)
+	o, err := i.kinds.readItem(item)
 	if err != nil {
 		outcome, plural := Refused, otherKinds
 		if errors.Is(err, errOtherKind) {
 			outcome = Skipped
+		} else {
+			i.unread.Store(true)
 		}
 		i.summary.count(plural, outcome)
 		i.options.Reports.line("%s: %s: %v", item.Where, outcome, err)
@@ -293,6 +298,10 @@ var ErrEmptySource = errors.New("the source has no object at all, though earlier
 
 // prune deletes what was brought from this source and is no longer there.
 func (i *importer) prune(ctx context.Context) error {
+	if i.unread.Load() {
+		i.options.Reports.line("note: nothing is deleted that is gone from the source: what could not be read may be it")
+		return nil
+	}
 	for _, k := range i.kinds.ordered {
 		if !i.from.Serves(k.Plural) || k.Plural == secrets && !i.options.Secrets {
 			continue

@@ -20,4 +20,6 @@ type Item struct {
 	// Where names the place of the text for errors, such as "agents.yaml, line 12"; empty where the object's own
 	// name says enough.
 	Where string
+	// Err is why the source could make no text of it, which counts as Refused; Where names it then.
+	Err error
 }

@@ -39,7 +39,7 @@ func (i *importer) compare(ctx context.Context, items []Item) error {
 	group.SetLimit(workers)
 	for _, item := range items {
 		group.Go(func() error {
-			o, err := i.kinds.read(item.Text)
+			o, err := i.kinds.readItem(item)
 			if err != nil {
 				outcome := Refused
 				if errors.Is(err, errOtherKind) {
