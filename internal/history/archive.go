@@ -13,19 +13,20 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Archive moves versions from the store's log to side tables, in small steps, and reads both. One of the replicas of a
+// Archive copies versions from the store's log to side tables, in steps, and reads both. One of the replicas of a
 // database archives; the rows of a step and how far it got are one append, and nothing above that is pruned. So a
 // step that is cut off leaves nothing behind, and one whose outcome is unknown is found out by reading.
 //
-// Should two replicas archive for a moment, a version may have two rows, with the same key: readers take the first.
+// Should two replicas archive for a moment, a version may be in two rows: readers take one.
 type Archive struct {
 	store  *mvcc.Store
 	side   mvcc.SideTables
 	wanted Select
 	log    *slog.Logger
 
-	step sync.Mutex // held while archiving
-	gate *Gate
+	step     sync.Mutex // held while archiving
+	removing sync.Mutex // held while versions are taken away
+	gate     *Gate
 	// known is the newest state that this replica has read or written.
 	known atomic.Pointer[progress]
 	stats counters
@@ -38,24 +39,30 @@ type Archive struct {
 
 // progress says what the archive has.
 type progress struct {
+	// Begins counts how often the history began.
+	Begins int64 `json:"begins"`
 	// From is the revision at which the history begins: all that there was then is in it as well. 0: it has not begun.
 	From     int64 `json:"from"`
 	FromTime int64 `json:"fromTime"` // milliseconds since 1970
-	// UpTo is the last revision that it has.
+	// UpTo is the last revision that it has; before it has begun, the last one of what has been put there so far.
 	UpTo int64 `json:"upTo"`
 	// Exact is the revision from which on no version has been removed, but by a purge; 0 for From.
 	Exact     int64 `json:"exact,omitempty"`
 	ExactTime int64 `json:"exactTime,omitempty"`
+	// Whole is the revision up to which no version is to be the base of a new delta.
+	Whole int64 `json:"whole,omitempty"`
 }
 
-// A step archives about stepBytes of the log and at most stepVersions, of four rows each, and leaves the database to
-// others stepRest times as long as it took. Without versions it is recorded every idleStep.
+// Steps follow settle after the first revision that is not archived, so that several versions of an object are one row and
+// the writers have the processors, or when there are mostBehind of them; readers find those in the log. A step reads
+// readBytes of the log at a time, and rests stepRest times as long as that took. It is given up after stepPatience.
 const (
-	stepBytes    = 256 << 10
-	stepVersions = 240
+	settle       = 5 * time.Second
+	mostBehind   = 8192
+	readBytes    = 128 << 10
 	stepRest     = 2
+	stepPatience = 5 * time.Second
 	pollInterval = 500 * time.Millisecond
-	idleStep     = 5 * time.Second
 	retryStep    = 2 * time.Second
 )
 
@@ -93,9 +100,14 @@ func (a *Archive) run(ctx context.Context) {
 	var failed bool
 	for ctx.Err() == nil {
 		changed := a.store.Changed()
-		begin := time.Now()
-		more, err := a.work(ctx)
-		wait := max(time.Since(begin)*stepRest, time.Millisecond)
+		if a.known.Load().UpTo >= a.store.Revision() {
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+		a.settle(ctx)
+		err := a.round(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -104,143 +116,96 @@ func (a *Archive) run(ctx context.Context) {
 			if !failed {
 				a.log.Error("the history is not kept up to date; old revisions stay in the log until it is", "error", err)
 			}
-			failed, wait = true, retryStep
+			failed = true
+			_ = wait(ctx, retryStep)
 		case failed:
 			failed = false
 			a.log.Info("the history is kept up to date again")
 		}
-		if err == nil && !more {
-			var idle <-chan time.Time
-			if a.known.Load().UpTo < a.store.Revision() {
-				idle = time.After(idleStep) // to be recorded, so that it can be pruned
-			}
-			select {
-			case <-changed:
-			case <-idle:
-			case <-ctx.Done():
-			}
-			wait = pollInterval
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+	}
+}
+
+// settle waits until there is enough for a step, or it is time for one.
+func (a *Archive) settle(ctx context.Context) {
+	for begin := time.Now(); time.Since(begin) < settle && a.store.Revision()-a.known.Load().UpTo < mostBehind; {
+		if p := a.known.Load(); p.From == 0 || wait(ctx, pollInterval) != nil {
+			return
 		}
 	}
 }
 
-// work archives one step, if that is this replica's to do.
-func (a *Archive) work(ctx context.Context) (more bool, err error) {
+// round archives what there is, if that is this replica's to do.
+func (a *Archive) round(ctx context.Context) error {
 	if !a.store.Maintains() {
-		return false, nil
+		return wait(ctx, pollInterval)
 	}
-	return a.advance(ctx)
+	for until := a.store.Revision(); ; {
+		begin := time.Now()
+		if err := a.advance(ctx); err != nil {
+			return err
+		}
+		if a.known.Load().UpTo >= until {
+			return nil
+		}
+		if err := wait(ctx, max(min(time.Since(begin), settle), time.Millisecond)); err != nil {
+			return err
+		}
+	}
 }
+
+var errFull = errors.New("the step is full")
 
 // advance archives the next step.
-func (a *Archive) advance(ctx context.Context) (more bool, err error) {
+func (a *Archive) advance(ctx context.Context) error {
 	a.step.Lock()
 	defer a.step.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, stepPatience)
+	defer cancel()
 	// Another replica may have gone on; and an append may have been carried out of which nothing is known.
 	p, err := a.load(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if p.From == 0 {
-		return true, a.begin(ctx)
+		return a.begin(context.WithoutCancel(ctx))
 	}
 	newest := a.store.Revision()
-	if p.UpTo >= newest {
-		return false, nil
-	}
-	var rows []mvcc.SideRow
-	next := p
-	full := errors.New("enough")
-	versions := 0
-	done, err := a.store.Log(ctx, p.UpTo, newest, stepBytes, func(c *mvcc.Commit) error {
-		found := a.versions(c)
-		if versions > 0 && versions+len(found) > stepVersions {
-			return full
-		}
-		versions += len(found)
-		for _, f := range found {
-			more, err := a.rows(f, p.From)
-			if err != nil {
-				return err
+	s := newStep(p)
+	for s.UpTo < newest && !s.full() {
+		begin := time.Now()
+		done, err := a.store.Log(ctx, s.UpTo, newest, readBytes, func(c *mvcc.Commit) error {
+			a.changes(c, s.change)
+			s.UpTo = c.Revision
+			if s.full() {
+				return errFull
 			}
-			rows = append(rows, more...)
+			return nil
+		})
+		switch {
+		case errors.Is(err, mvcc.ErrCompacted):
+			a.log.Warn("revisions are gone that the history does not have: it begins anew with what there is", "after", s.UpTo)
+			return a.begin(context.WithoutCancel(ctx))
+		case err == nil:
+			s.UpTo = done // revisions may be missing, where the counter was moved on
+		case !errors.Is(err, errFull):
+			return err
 		}
-		next.UpTo = c.Revision
+		if err := wait(ctx, time.Since(begin)*stepRest); err != nil {
+			return err
+		}
+	}
+	if s.UpTo == p.UpTo {
 		return nil
-	})
-	switch {
-	case errors.Is(err, mvcc.ErrCompacted):
-		a.log.Warn("revisions are gone that the history does not have: it begins anew with what there is", "after", p.UpTo)
-		return true, a.begin(ctx)
-	case err != nil && !errors.Is(err, full):
-		return false, err
-	case err == nil:
-		next.UpTo = done // revisions may be missing, where the counter was moved on
 	}
-	if len(rows) == 0 && next.UpTo == newest && time.Since(a.stats.recorded) < idleStep {
-		return false, nil
-	}
-	if err := a.save(ctx, next, rows); err != nil {
-		return false, err
-	}
-	a.stats.versions.Add(int64(versions))
-	return next.UpTo < a.store.Revision(), nil
-}
-
-// found is a version with what it replaces, and its place among the puts of one life of its object.
-type found struct {
-	*Version
-	prev  *mvcc.KeyValue
-	count int64
-}
-
-// versions are those of a revision.
-func (a *Archive) versions(c *mvcc.Commit) (all []found) {
-	for _, ev := range c.Events {
-		if ref, ok := a.wanted(ev.KV.Key); ok {
-			all = append(all, found{versionOf(ref, c, ev), ev.Prev, ev.KV.Version})
-		}
-	}
-	return all
-}
-
-// fullEvery is after how many versions of an object one is kept whole.
-const fullEvery = 16
-
-// rows are those of a version; from is the revision at which the history begins.
-func (a *Archive) rows(f found, from int64) ([]mvcc.SideRow, error) {
-	r := recordOf(f.Version)
-	r.body = f.Object
-	if f.prev != nil && f.prev.ModRevision > from && f.count%fullEvery != 1 {
-		if d := delta(f.prev.Value, f.Object); len(d) < len(f.Object)/2 {
-			r.Base, r.body = f.prev.ModRevision, d
-		}
-	}
-	data, err := r.encode()
+	rows, err := s.rows()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return f.index(data), nil
-}
-
-// index returns the version's row and those that find it.
-func (v *Version) index(data []byte) []mvcc.SideRow {
-	object := v.Ref().key()
-	rows := []mvcc.SideRow{
-		{Table: versionTable, Key: withRevision(object, v.Revision), Time: v.Time, Data: data},
-		{Table: revisionTable, Key: append(withRevision(nil, v.Revision), object...), Time: v.Time, Data: []byte{}},
+	if err := a.save(ctx, s.progress, rows); err != nil {
+		return err
 	}
-	if v.User != "" {
-		rows = append(rows, mvcc.SideRow{Table: userTable, Key: withRevision(ownerKey(v.User), v.Revision), Time: v.Time, Data: object})
-	}
-	if v.UID != "" {
-		rows = append(rows, mvcc.SideRow{Table: uidTable, Key: withRevision(ownerKey(v.UID), v.Revision), Time: v.Time, Data: object})
-	}
-	return rows
+	a.stats.versions.Add(int64(s.versions))
+	return nil
 }
 
 var stateKey = []byte("archive")
@@ -258,11 +223,10 @@ func (a *Archive) load(ctx context.Context) (progress, error) {
 		if err := json.Unmarshal(page.Rows[i].Data, &other); err != nil {
 			return progress{}, fmt.Errorf("the history's state is damaged: %w", err)
 		}
-		if other.From > p.From || other.From == p.From && other.UpTo > p.UpTo {
-			other.Exact, other.ExactTime = max(other.Exact, p.Exact), max(other.ExactTime, p.ExactTime)
-			p = other
+		if other.Begins > p.Begins || other.Begins == p.Begins && (other.From > p.From || other.From == p.From && other.UpTo > p.UpTo) {
+			p, other = other, p
 		}
-		p.Exact, p.ExactTime = max(p.Exact, other.Exact), max(p.ExactTime, other.ExactTime)
+		p.Exact, p.ExactTime, p.Whole = max(p.Exact, other.Exact), max(p.ExactTime, other.ExactTime), max(p.Whole, other.Whole)
 	}
 	a.learn(&p)
 	return p, nil
@@ -274,22 +238,31 @@ const recentStates = 4
 // learn takes note of how far the archive has got.
 func (a *Archive) learn(p *progress) {
 	a.known.Store(p)
-	if a.gate.upTo.Swap(p.UpTo) != p.UpTo {
+	if p.From > 0 && a.gate.upTo.Swap(p.UpTo) != p.UpTo {
 		a.store.Released()
 	}
 }
 
-// save appends rows together with how far the archive has got with them.
+// save appends rows together with how far the archive has got with them. If they are too many for one append, those of a save
+// that was cut off are there twice after the next.
 func (a *Archive) save(ctx context.Context, p progress, rows []mvcc.SideRow) error {
 	data, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
-	if _, err := a.side.Append(ctx, append(rows, mvcc.SideRow{Table: stateTable, Key: stateKey, Data: data})...); err != nil {
-		return err
+	parts := calls(rows)
+	if len(parts) == 0 {
+		parts = [][]mvcc.SideRow{nil}
+	}
+	for i, part := range parts {
+		if i == len(parts)-1 {
+			part = append(part, mvcc.SideRow{Table: stateTable, Key: stateKey, Data: data})
+		}
+		if _, err := a.side.Append(ctx, part...); err != nil {
+			return err
+		}
 	}
 	a.learn(&p)
-	a.stats.recorded = time.Now()
 	// Of the states only the newest count.
 	if a.stats.states++; a.stats.states >= keptStates {
 		n, _, err := a.side.Delete(ctx, mvcc.SideKey(stateTable, stateKey), time.Time{}, a.stats.states-recentStates)
@@ -304,9 +277,8 @@ const keptStates = 64
 // counters count what the archive does.
 type counters struct {
 	versions, failures, removed atomic.Int64
-	// recorded is when the state was last saved, and states how many of its rows this process has left. Both are guarded by step.
-	recorded time.Time
-	states   int
+	// states is how many rows of the state this process has left. It is guarded by step.
+	states int
 }
 
 // Stats tells how far the archive has got.

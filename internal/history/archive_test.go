@@ -3,6 +3,7 @@ package history
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -125,6 +126,16 @@ func (w *world) write(r *rand.Rand) {
 	}
 }
 
+// archiveAll archives what there is.
+func (w *world) archiveAll() {
+	w.t.Helper()
+	for w.archive.known.Load().UpTo < w.store.Revision() {
+		if err := w.archive.advance(w.t.Context()); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
 // list reads all pages of a query.
 func (w *world) list(q Query) (all []*Version) {
 	w.t.Helper()
@@ -151,7 +162,7 @@ func (w *world) check(r *rand.Rand) {
 	some := w.log[r.IntN(len(w.log))]
 	for _, q := range []Query{
 		{}, {Resource: agents, Namespace: some.Namespace, Name: some.Name}, {UID: some.UID}, {User: some.User}, {Verb: "delete"},
-		{Resource: agents, Namespace: "ns1"}, {From: some.Revision, To: some.Revision + 20}, {User: "user1", From: some.Revision}, {User: "nobody"},
+		{Resource: agents, Namespace: "ns1"}, {Namespace: "ns0"}, {From: some.Revision, To: some.Revision + 20}, {User: "user1", From: some.Revision}, {User: "nobody"},
 	} {
 		q.Objects, q.Limit, q.OldestFirst = true, 1+r.IntN(50), r.IntN(2) == 0
 		var want []*Version
@@ -222,7 +233,7 @@ func TestHistory(t *testing.T) {
 		for range 60 {
 			w.write(r)
 			if r.IntN(40) == 0 {
-				if _, err := w.archive.advance(t.Context()); err != nil {
+				if err := w.archive.advance(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -247,6 +258,18 @@ func TestHistory(t *testing.T) {
 	t.Errorf("not pruned: %+v", w.store.Stats())
 }
 
+// cutSide cuts a caller off after an append.
+type cutSide struct {
+	mvcc.SideTables
+	stop func()
+}
+
+func (c cutSide) Append(ctx context.Context, rows ...mvcc.SideRow) ([]int64, error) {
+	ids, err := c.SideTables.Append(ctx, rows...)
+	c.stop()
+	return ids, err
+}
+
 // TestBegin: what is there before the history is in it, once, also after it was interrupted; older
 // times are refused.
 func TestBegin(t *testing.T) {
@@ -268,9 +291,26 @@ func TestBegin(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.open()
-	if err := w.archive.begin(t.Context()); err != nil {
+	// It has begun, but was cut off.
+	engine, err = sqlite.Open(t.Context(), w.path, sqlite.Options{})
+	if err != nil {
 		t.Fatal(err)
+	}
+	if store, err = mvcc.Open(t.Context(), engine, mvcc.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	cutOff, stop := context.WithCancel(t.Context())
+	part := &Archive{store: store, side: cutSide{store.Side(), stop}, gate: &Gate{}, wanted: selectAgents, log: slog.Default()}
+	part.known.Store(&progress{})
+	if err := part.begin(cutOff); !errors.Is(err, context.Canceled) {
+		t.Fatalf("begin is to be cut off: %v", err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	if n, err := w.store.Side().Count(t.Context(), mvcc.SideSpan{Table: versionTable}); err != nil || n != 500 {
+		t.Errorf("%d rows, %v, want 500", n, err)
 	}
 	if got := w.list(Query{Objects: true, Limit: 7}); len(got) != 500 || got[0].Verb != VerbSeed || got[0].Object == nil {
 		t.Errorf("%d versions, want 500 that are marked", len(got))

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -44,42 +46,76 @@ func (a *Archive) objects(ctx context.Context, q *Query, wanted func(*Version) b
 		}
 		span.From = beyond(after)
 	}
-	fresh := v.fresh(q, span.From, revision)
+	names := &objectNames{view: v, span: span, fresh: v.fresh(q, span.From, revision)}
 	page := Page{Revision: revision}
 	var last []byte
 	for {
-		// The next object is the first of the archive's and the tail's.
-		key, err := v.next(ctx, span)
+		keys, err := names.some(ctx, min(lookAhead, q.limit()+1-len(page.Items)))
+		if err != nil || len(keys) == 0 {
+			return page, err
+		}
+		found, err := v.atAll(ctx, keys, revision, q.Objects)
 		if err != nil {
 			return page, err
 		}
-		if len(fresh) > 0 && (key == nil || bytes.Compare(fresh[0], key) <= 0) {
-			key = fresh[0]
+		for i, one := range found {
+			if one == nil || !wanted(one) {
+				continue
+			}
+			if len(page.Items) == q.limit() {
+				page.Continue = base64.RawURLEncoding.EncodeToString(last)
+				return page, nil
+			}
+			page.Items, last = append(page.Items, one), keys[i]
 		}
-		if key == nil {
-			return page, nil
-		}
-		for len(fresh) > 0 && bytes.Equal(fresh[0], key) {
-			fresh = fresh[1:]
-		}
-		span.From = beyond(key)
+	}
+}
+
+// atAll is at for objects by their keys.
+func (v *view) atAll(ctx context.Context, keys [][]byte, revision int64, object bool) ([]*Version, error) {
+	found := make([]*Version, len(keys))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(lookers)
+	for i, key := range keys {
 		ref, err := refOf(key)
 		if err != nil {
-			return page, err
+			return nil, err
 		}
-		found, err := v.at(ctx, ref, revision, q.Objects)
-		if err != nil {
-			return page, err
-		}
-		if found == nil || !wanted(found) {
-			continue
-		}
-		if len(page.Items) == q.limit() {
-			page.Continue = base64.RawURLEncoding.EncodeToString(last)
-			return page, nil
-		}
-		page.Items, last = append(page.Items, found), key
+		group.Go(func() (err error) {
+			found[i], err = v.at(ctx, ref, revision, object)
+			return err
+		})
 	}
+	return found, group.Wait()
+}
+
+// objectNames are the keys of objects of the archive and the tail, in order.
+type objectNames struct {
+	*view
+	span  mvcc.SideSpan
+	fresh [][]byte
+}
+
+// some returns the next keys, n at most, none at the end.
+func (o *objectNames) some(ctx context.Context, n int) (keys [][]byte, err error) {
+	for len(keys) < n {
+		key, err := o.next(ctx, o.span)
+		if err != nil {
+			return nil, err
+		}
+		if len(o.fresh) > 0 && (key == nil || bytes.Compare(o.fresh[0], key) <= 0) {
+			key = o.fresh[0]
+		}
+		if key == nil {
+			break
+		}
+		for len(o.fresh) > 0 && bytes.Equal(o.fresh[0], key) {
+			o.fresh = o.fresh[1:]
+		}
+		o.span.From = beyond(key)
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // beyond is the first key behind those of an object, whose keys end with \x00 and a revision.
@@ -92,8 +128,8 @@ func beyond(object []byte) []byte {
 // fresh are the keys of objects in the tail from one on, in order.
 func (v *view) fresh(q *Query, from []byte, revision int64) (keys [][]byte) {
 	for _, t := range v.tail {
-		key := t.Ref().key()
-		if t.Revision <= revision && t.Resource == q.Resource && (q.Namespace == "" || q.Namespace == t.Namespace) && bytes.Compare(key, from) >= 0 {
+		key := t.ref.key()
+		if t.commit.Revision <= revision && t.ref.Resource == q.Resource && (q.Namespace == "" || q.Namespace == t.ref.Namespace) && bytes.Compare(key, from) >= 0 {
 			keys = append(keys, key)
 		}
 	}

@@ -2,67 +2,74 @@ package history
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
 // beginPage is how many keys are read at a time when the history begins.
-const beginPage = 200
+const beginPage = 500
 
-// begin puts what there is into the archive, and lets the history begin with it. If it is cut off it begins again,
-// and leaves out what it has put there before.
+// begin puts what there is, and the archive does not have, into it in the order of revisions, and lets the history begin with
+// that. If it is cut off it goes on where it was.
 func (a *Archive) begin(ctx context.Context) error {
 	snapshot, err := a.store.Snapshot(ctx, 0)
 	if err != nil {
 		return err
 	}
-	now := time.Now().Truncate(time.Millisecond)
-	p := progress{From: snapshot.Revision(), FromTime: now.UnixMilli(), UpTo: snapshot.Revision()}
+	p := *a.known.Load()
+	if p.From > 0 || p.Begins == 0 {
+		p.Begins, p.From = p.Begins+1, 0
+	}
+	type live struct {
+		ref Ref
+		mvcc.KeyValue
+	}
+	var all []live
 	span := mvcc.Span{Key: []byte{0}, End: []byte{0}}
-	for {
+	for more := true; more; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		part := snapshot.Range(&mvcc.Range{Span: span, Limit: beginPage})
-		var rows []mvcc.SideRow
-		size := 0
 		for _, kv := range part.KVs {
-			ref, ok := a.wanted(kv.Key)
-			if !ok {
-				continue
+			if ref, ok := a.wanted(kv.Key); ok && kv.ModRevision > p.UpTo {
+				all = append(all, live{ref, *kv})
 			}
-			if have, err := a.side.Count(ctx, mvcc.SideKey(versionTable, ref.versionKey(kv.ModRevision))); err != nil || have > 0 {
-				if err != nil {
-					return err
-				}
-				continue
-			}
-			v := &Version{
-				Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name, Verb: VerbSeed, Time: now,
-				Revision: kv.ModRevision, CreateRevision: kv.CreateRevision, Object: kv.Value,
-			}
-			v.describe(&meta{})
-			r := recordOf(v)
-			r.body = v.Object
-			data, err := r.encode()
+		}
+		if more = part.More; more {
+			span.Key = append(slices.Clone(part.KVs[len(part.KVs)-1].Key), 0)
+		}
+	}
+	slices.SortFunc(all, func(x, y live) int { return int(x.ModRevision - y.ModRevision) })
+	now := time.Now().Truncate(time.Millisecond)
+	s := newStep(p)
+	for _, kv := range all {
+		if s.full() && kv.ModRevision > s.UpTo {
+			rows, err := s.rows()
 			if err != nil {
 				return err
 			}
-			if size += len(data); size > mvcc.MaxSideData/2 {
-				if _, err := a.side.Append(ctx, rows...); err != nil {
-					return err
-				}
-				rows, size = nil, len(data)
-			}
-			rows = append(rows, v.index(data)...)
-		}
-		if !part.More {
-			return a.save(ctx, p, rows)
-		}
-		if len(rows) > 0 {
-			if _, err := a.side.Append(ctx, rows...); err != nil {
+			if err := a.save(ctx, s.progress, rows); err != nil {
 				return err
 			}
+			s = newStep(s.progress)
 		}
-		last := part.KVs[len(part.KVs)-1].Key
-		span.Key = append(append([]byte{}, last...), 0)
+		v := &Version{
+			Resource: kv.ref.Resource, Namespace: kv.ref.Namespace, Name: kv.ref.Name, Verb: VerbSeed, Time: now,
+			Revision: kv.ModRevision, CreateRevision: kv.CreateRevision, Object: kv.Value,
+		}
+		v.describe(nil)
+		of := &series{}
+		s.order = append(s.order, of)
+		s.add(of, record{Version: v, body: v.Object}, true)
+		s.UpTo = kv.ModRevision
 	}
+	rows, err := s.rows()
+	if err != nil {
+		return err
+	}
+	s.From, s.FromTime, s.UpTo = snapshot.Revision(), now.UnixMilli(), snapshot.Revision()
+	return a.save(ctx, s.progress, rows)
 }

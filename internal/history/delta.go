@@ -11,13 +11,42 @@ import (
 // block is the least that is worth a copy.
 const block = 16
 
-// delta makes next of prev.
+// delta makes next of prev. What both have at their ends needs no search.
 func delta(prev, next []byte) []byte {
-	at := make(map[[block]byte]int, len(prev)/block+1)
-	for i := 0; i+block <= len(prev); i += block {
-		key := [block]byte(prev[i:])
-		if _, ok := at[key]; !ok {
-			at[key] = i
+	shorter := min(len(prev), len(next))
+	head := 0
+	for head < shorter && prev[head] == next[head] {
+		head++
+	}
+	tail := 0
+	for tail < shorter-head && prev[len(prev)-1-tail] == next[len(next)-1-tail] {
+		tail++
+	}
+	var out []byte
+	if head > 0 {
+		out = appendCopy(out, 0, head)
+	}
+	out = append(out, inner(prev, next[head:len(next)-tail])...)
+	if tail > 0 {
+		out = appendCopy(out, len(prev)-tail, tail)
+	}
+	return out
+}
+
+func appendCopy(to []byte, from, n int) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(to, uint64(n)<<1|1), uint64(from))
+}
+
+// inner makes next of blocks of prev.
+func inner(prev, next []byte) []byte {
+	at := map[[block]byte]int{}
+	if len(next) >= block {
+		at = make(map[[block]byte]int, len(prev)/block+1)
+		for i := 0; i+block <= len(prev); i += block {
+			key := [block]byte(prev[i:])
+			if _, ok := at[key]; !ok {
+				at[key] = i
+			}
 		}
 	}
 	var out []byte
@@ -42,8 +71,7 @@ func delta(prev, next []byte) []byte {
 			n++
 		}
 		insert(begin)
-		out = binary.AppendUvarint(out, uint64(n)<<1|1)
-		out = binary.AppendUvarint(out, uint64(from))
+		out = appendCopy(out, from, n)
 		i = begin + n
 		fresh = i
 	}

@@ -1,8 +1,6 @@
 package history
 
 import (
-	"bytes"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -12,41 +10,8 @@ import (
 // Select says which object a key of the store is, and false for one whose changes are not kept.
 type Select func(key []byte) (Ref, bool)
 
-// meta is what a version takes from an object.
-type meta struct {
-	Kind     string `json:"kind"`
-	Metadata struct {
-		UID         string            `json:"uid"`
-		Generation  int64             `json:"generation"`
-		Annotations map[string]string `json:"annotations"`
-		Labels      json.RawMessage   `json:"labels"`
-		Finalizers  json.RawMessage   `json:"finalizers"`
-		Owners      json.RawMessage   `json:"ownerReferences"`
-		Deletion    json.RawMessage   `json:"deletionTimestamp"`
-	} `json:"metadata"`
-}
-
-// sameBut reports whether only the status differs: what else there is changes the generation.
-func (m *meta) statusOnly(prev *meta) bool {
-	a, b := &m.Metadata, &prev.Metadata
-	if a.Generation == 0 || a.Generation != b.Generation || len(a.Annotations) != len(b.Annotations) {
-		return false
-	}
-	for name, value := range a.Annotations {
-		if was, ok := b.Annotations[name]; !ok || was != value {
-			return false
-		}
-	}
-	return bytes.Equal(a.Labels, b.Labels) && bytes.Equal(a.Finalizers, b.Finalizers) &&
-		bytes.Equal(a.Owners, b.Owners) && bytes.Equal(a.Deletion, b.Deletion)
-}
-
-// read parses an object; it reports false where that is not JSON.
-func (m *meta) read(value []byte) bool {
-	return len(value) > 0 && value[0] == '{' && json.Unmarshal(value, m) == nil
-}
-
-// versionOf is what a revision made of an object. Its Object is what the store holds, encrypted or not.
+// versionOf is what a revision made of an object, without what the object says. Its Object is what the store holds, encrypted
+// or not.
 func versionOf(ref Ref, c *mvcc.Commit, ev mvcc.Event) *Version {
 	v := &Version{
 		Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name, Revision: ev.KV.ModRevision, Time: c.Time.Truncate(time.Millisecond),
@@ -64,20 +29,62 @@ func versionOf(ref Ref, c *mvcc.Commit, ev mvcc.Event) *Version {
 		}
 	}
 	v.CreateRevision, v.Object = kv.CreateRevision, kv.Value
-	var now, prev meta
-	v.describe(&now)
-	if !v.Deleted && ev.Prev != nil && !v.Encrypted && prev.read(ev.Prev.Value) {
-		v.StatusOnly = now.statusOnly(&prev)
-	}
 	return v
 }
 
-// describe sets what the object says.
-func (v *Version) describe(m *meta) {
+// describe sets what the object says, and returns that. prev says what the version that it replaces does: nil for none.
+func (v *Version) describe(prev *meta) *meta {
+	m := &meta{}
 	if !m.read(v.Object) {
 		v.Encrypted = len(v.Object) > 0
-		return
+		return &meta{}
 	}
-	v.Kind, v.UID, v.Generation = m.Kind, m.Metadata.UID, m.Metadata.Generation
-	v.Cause = m.Metadata.Annotations[CauseAnnotation]
+	v.Kind, v.UID, v.Generation, v.Cause = m.kind, m.uid, m.generation, m.cause
+	v.StatusOnly = prev != nil && !v.Deleted && m.statusOnly(prev)
+	return m
+}
+
+// metaOf is what an object says, nil for one that is none or cannot be read.
+func metaOf(kv *mvcc.KeyValue) *meta {
+	m := &meta{}
+	if kv == nil || !m.read(kv.Value) {
+		return nil
+	}
+	return m
+}
+
+// change is a change of the log, of an object whose history is kept.
+type change struct {
+	ref    Ref
+	commit *mvcc.Commit
+	event  mvcc.Event
+	parsed *Version
+}
+
+// changes are those of a revision.
+func (a *Archive) changes(c *mvcc.Commit, visit func(change)) {
+	for _, ev := range c.Events {
+		if ref, ok := a.wanted(ev.KV.Key); ok {
+			visit(change{ref: ref, commit: c, event: ev})
+		}
+	}
+}
+
+// version is what the change made of its object.
+func (c *change) version() *Version {
+	if c.parsed == nil {
+		v := versionOf(c.ref, c.commit, c.event)
+		v.describe(metaOf(c.event.Prev))
+		c.parsed = v
+	}
+	return c.parsed
+}
+
+// may reports whether a query may want the change, by what is known without its object.
+func (c *change) may(q *Query) bool {
+	return (q.Resource == Resource{} || q.Resource == c.ref.Resource) &&
+		(q.Namespace == "" || q.Namespace == c.ref.Namespace) &&
+		(q.Name == "" || q.Name == c.ref.Name) &&
+		(q.User == "" || q.User == c.commit.Actor.User) &&
+		(q.Verb == "" || q.Verb == c.commit.Actor.Verb)
 }

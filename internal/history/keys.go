@@ -8,16 +8,19 @@ import (
 	"strings"
 )
 
-// The side tables of the archive. The first has the versions, by object and revision; the others find them.
+// The side tables of the archive. A row of the first has some versions of an object: those of one step that the archive took,
+// which begins with the revision at the end of its key. The others find them: by step, namespace and user with the
+// same revision, and by UID.
 const (
-	versionTable  = "history"
-	revisionTable = "history_revision"
-	userTable     = "history_user"
-	uidTable      = "history_uid"
-	stateTable    = "history_state"
+	versionTable   = "history_versions"
+	stepTable      = "history_steps"
+	namespaceTable = "history_namespaces"
+	userTable      = "history_users"
+	uidTable       = "history_uids"
+	stateTable     = "history_archive"
 )
 
-// maxName is the longest user or uid that is a key as it is.
+// maxName is the longest namespace, user or uid that is a key as it is.
 const maxName = 200
 
 // prefix is what the keys of a query's versions begin with, as far as it says which objects it is about.
@@ -59,7 +62,7 @@ func cutRevision(key []byte) ([]byte, int64, error) {
 	return key[:n], int64(binary.BigEndian.Uint64(key[n:])), nil
 }
 
-// ownerKey is the key of a user or uid.
+// ownerKey is what the keys of a namespace, user or uid begin with.
 func ownerKey(name string) []byte {
 	if len(name) > maxName || strings.Contains(name, "\x00") {
 		sum := sha256.Sum256([]byte(name))

@@ -2,20 +2,13 @@ package history
 
 import (
 	"context"
-	"encoding/binary"
 	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
-
-// splitRevisionKey reads a key of the table by revision.
-func splitRevisionKey(key []byte) (Ref, int64, error) {
-	if len(key) < 8 {
-		return Ref{}, 0, errDamaged
-	}
-	ref, err := refOf(key[8:])
-	return ref, int64(binary.BigEndian.Uint64(key)), err
-}
 
 // List implements Reader.
 func (a *Archive) List(ctx context.Context, q Query) (Page, error) {
@@ -71,101 +64,171 @@ func (l *lister) fresh(context.Context) error {
 		tail = slices.Clone(tail)
 		slices.Reverse(tail)
 	}
-	for _, v := range tail {
-		if v.Revision >= l.from && v.Revision <= l.to && l.query.matches(v) && !l.add(clean(v, l.query.Objects)) {
+	for _, c := range tail {
+		if r := c.commit.Revision; r < l.from || r > l.to || !c.may(l.query) {
+			continue
+		}
+		if v := c.version(); l.query.matches(v) && !l.add(clean(v, l.query.Objects)) {
 			break
 		}
 	}
 	return nil
 }
 
-// plan is where a query looks: a table whose keys begin with something and end with, or then have, the revision.
-func (q *Query) plan() (table string, key []byte) {
+func (l *lister) archived(ctx context.Context) error {
+	q := l.query
 	switch {
 	case q.Name != "" && q.Namespace != "" && q.Resource != Resource{}:
-		return versionTable, prefix(q.Resource, q.Namespace, q.Name)
+		return l.object(ctx, Ref{q.Resource, q.Namespace, q.Name})
 	case q.UID != "":
-		return uidTable, ownerKey(q.UID)
+		return l.uid(ctx)
 	case q.User != "":
-		return userTable, ownerKey(q.User)
+		return l.index(ctx, owned{userTable, string(ownerKey(q.User))})
+	case q.Namespace != "":
+		return l.index(ctx, owned{namespaceTable, string(ownerKey(q.Namespace))})
 	}
-	return revisionTable, nil
+	return l.index(ctx, owned{table: stepTable})
 }
 
-// listPage is how many rows are read at a time.
-const listPage = 500
+// object lists versions of an object.
+func (l *lister) object(ctx context.Context, ref Ref) error {
+	return l.versionRows(ref).read(ctx, l.from, min(l.to, l.UpTo), !l.query.OldestFirst, func(r record) (bool, error) {
+		l.note(ref, []record{r})
+		return l.take(ctx, r)
+	})
+}
 
-func (l *lister) archived(ctx context.Context) error {
-	table, key := l.query.plan()
-	to := min(l.to, l.UpTo)
-	if to < l.from {
-		return nil
+// take adds a version that the query wants.
+func (l *lister) take(ctx context.Context, r record) (more bool, err error) {
+	if !l.query.matches(r.Version) {
+		return true, nil
 	}
-	q := mvcc.SideQuery{
-		SideSpan: mvcc.SideSpan{Table: table, From: withRevision(key, l.from), To: withRevision(key, to+1)},
-		Backward: !l.query.OldestFirst, Limit: min(listPage, l.query.limit()+1),
+	v, err := l.version(ctx, r, l.query.Objects)
+	return err == nil && l.add(v), err
+}
+
+// uid lists the versions of the objects that have a UID, which is one almost always.
+func (l *lister) uid(ctx context.Context) error {
+	refs, err := l.refsOf(ctx, l.query.UID)
+	if err != nil || len(refs) == 0 {
+		return err
 	}
-	for {
-		page, err := l.side.Page(ctx, q)
+	if len(refs) == 1 {
+		return l.object(ctx, refs[0])
+	}
+	var all []record
+	for _, ref := range refs {
+		err := l.versionRows(ref).read(ctx, l.from, min(l.to, l.UpTo), !l.query.OldestFirst, func(r record) (bool, error) {
+			all = append(all, r)
+			return true, nil
+		})
 		if err != nil {
 			return err
 		}
+	}
+	for _, r := range inOrder(all, !l.query.OldestFirst) {
+		if more, err := l.take(ctx, r); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// refsOf are the objects that have or had a UID.
+func (a *Archive) refsOf(ctx context.Context, uid string) (refs []Ref, err error) {
+	q := mvcc.SideQuery{SideSpan: mvcc.SidePrefix(uidTable, ownerKey(uid))}
+	for {
+		page, err := a.side.Page(ctx, q)
+		if err != nil {
+			return nil, err
+		}
 		for i := range page.Rows {
-			row := &page.Rows[i]
-			v, err := l.read(ctx, table, row)
+			ref, err := refOfUID(page.Rows[i].Key)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if v == nil || !l.query.matches(v) || l.has(v) {
-				continue
-			}
-			if !l.add(v) {
-				return nil
+			if !slices.Contains(refs, ref) {
+				refs = append(refs, ref)
 			}
 		}
 		if !page.More || len(page.Rows) == 0 {
-			return nil
+			return refs, nil
 		}
 		q.After = page.Rows[len(page.Rows)-1].Cursor()
-		q.Limit = listPage
 	}
 }
 
-// has reports whether the page has a version already: two replicas may have archived it.
-func (l *lister) has(v *Version) bool {
-	for i := len(l.page.Items) - 1; i >= 0 && l.page.Items[i].Revision == v.Revision; i-- {
-		if l.page.Items[i].Ref() == v.Ref() {
-			return true
-		}
+// Entries are resolved lookAhead at a time, by lookers calls at once.
+const (
+	lookAhead = 64
+	lookers   = 4
+)
+
+// index lists the versions that an index finds.
+func (l *lister) index(ctx context.Context, of owned) error {
+	var some []entry
+	more := true
+	flush := func() (err error) {
+		more, err = l.resolve(ctx, some)
+		some = some[:0]
+		return err
 	}
-	return false
+	err := l.entries(of).read(ctx, l.from, min(l.to, l.UpTo), !l.query.OldestFirst, func(e entry) (bool, error) {
+		if !l.query.may(e) {
+			return true, nil
+		}
+		some = append(some, e)
+		if len(some) < min(lookAhead, l.query.limit()+1-len(l.page.Items)) {
+			return true, nil
+		}
+		err := flush()
+		return more, err
+	})
+	if err == nil && more {
+		err = flush()
+	}
+	return err
 }
 
-// read reads the version that a row of a table is or finds; nil where it is none of the query's, or gone.
-func (l *lister) read(ctx context.Context, table string, row *mvcc.SideRow) (*Version, error) {
-	var ref Ref
-	var revision int64
-	var err error
-	switch table {
-	case versionTable:
-		return l.version(ctx, row, l.query.Objects)
-	case revisionTable:
-		ref, revision, err = splitRevisionKey(row.Key)
-	default:
-		if ref, err = refOf(row.Data); err == nil {
-			_, revision, err = cutRevision(row.Key)
+// may reports whether a query may want the version that an entry finds.
+func (q *Query) may(e entry) bool {
+	return (q.Resource == Resource{} || q.Resource == e.ref.Resource) &&
+		(q.Namespace == "" || q.Namespace == e.ref.Namespace) &&
+		(q.Name == "" || q.Name == e.ref.Name) &&
+		(q.Since.IsZero() || e.time >= q.Since.Truncate(time.Millisecond).UnixMilli()) &&
+		(q.Until.IsZero() || e.time <= q.Until.UnixMilli())
+}
+
+// resolve adds the versions that entries find; those that are gone are left out.
+func (l *lister) resolve(ctx context.Context, entries []entry) (more bool, err error) {
+	found := make([]*record, len(entries))
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(lookers)
+	// Those of one object are mostly of one row.
+	byObject := map[Ref][]int{}
+	for i, e := range entries {
+		byObject[e.ref] = append(byObject[e.ref], i)
+	}
+	for ref, of := range byObject {
+		group.Go(func() (err error) {
+			for _, i := range of {
+				if found[i], err = l.find(inner, ref, entries[i].revision); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return false, err
+	}
+	for _, r := range found {
+		if r == nil {
+			continue
+		}
+		if more, err := l.take(ctx, *r); err != nil || !more {
+			return false, err
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	q := l.query
-	if q.Resource != (Resource{}) && q.Resource != ref.Resource || q.Namespace != "" && q.Namespace != ref.Namespace || q.Name != "" && q.Name != ref.Name {
-		return nil, nil
-	}
-	found, _, err := l.row(ctx, ref, revision)
-	if err != nil || found == nil {
-		return nil, err
-	}
-	return l.version(ctx, found, q.Objects)
+	return true, nil
 }

@@ -1,8 +1,10 @@
 package history
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -14,10 +16,19 @@ type view struct {
 	progress
 	// newest is the revision that the call covers.
 	newest int64
-	// tail are the versions that are not in the archive yet, oldest first.
-	tail []*Version
-	// whole are objects that have been rebuilt.
-	whole map[string][]byte
+	// tail are the changes that are not in the archive yet, oldest first.
+	tail []*change
+
+	mu sync.Mutex
+	// records are some that have been read, and whole are objects that have been rebuilt.
+	records map[version]record
+	whole   map[version][]byte
+}
+
+// version names one.
+type version struct {
+	Ref
+	revision int64
 }
 
 // view reads what is not archived yet.
@@ -30,7 +41,7 @@ func (a *Archive) view(ctx context.Context) (*view, error) {
 		if p.From == 0 {
 			// Of a new database: the replica that archives begins at once.
 			if a.store.Maintains() {
-				_, err = a.advance(ctx)
+				err = a.advance(ctx)
 			} else {
 				err = wait(ctx, pollInterval)
 			}
@@ -43,12 +54,10 @@ func (a *Archive) view(ctx context.Context) (*view, error) {
 		if err != nil {
 			return nil, err
 		}
-		v := &view{Archive: a, progress: p, newest: max(now.Revision(), p.UpTo), whole: map[string][]byte{}}
+		v := &view{Archive: a, progress: p, newest: max(now.Revision(), p.UpTo), records: map[version]record{}, whole: map[version][]byte{}}
 		for at := p.UpTo; err == nil && at < now.Revision(); {
 			at, err = a.store.Log(ctx, at, now.Revision(), 1<<20, func(c *mvcc.Commit) error {
-				for _, f := range a.versions(c) {
-					v.tail = append(v.tail, f.Version)
-				}
+				a.changes(c, func(c change) { v.tail = append(v.tail, &c) })
 				return nil
 			})
 		}
@@ -85,27 +94,17 @@ func (v *view) since(revision int64) error {
 	return nil
 }
 
-// version reads a row of the archive, with the object where that is wanted.
-func (v *view) version(ctx context.Context, row *mvcc.SideRow, object bool) (*Version, error) {
-	key, revision, err := cutRevision(row.Key)
-	if err != nil {
+// version is what a record says, with the object where that is wanted.
+func (v *view) version(ctx context.Context, r record, object bool) (*Version, error) {
+	if !object {
+		return r.Version, nil
+	}
+	c := *r.Version
+	var err error
+	if c.Object, err = v.object(ctx, r); err != nil {
 		return nil, err
 	}
-	ref, err := refOf(key)
-	if err != nil {
-		return nil, err
-	}
-	r, err := decode(row.Data)
-	if err != nil {
-		return nil, err
-	}
-	version := r.version(ref, revision)
-	if object {
-		if version.Object, err = v.object(ctx, ref, revision, r); err != nil {
-			return nil, err
-		}
-	}
-	return clean(version, object), nil
+	return clean(&c, true), nil
 }
 
 // clean takes from a version what was not asked for, and what nobody can read.
@@ -119,45 +118,113 @@ func clean(v *Version, object bool) *Version {
 }
 
 // object rebuilds an object from the deltas since the last version that is whole.
-func (v *view) object(ctx context.Context, ref Ref, revision int64, r *record) ([]byte, error) {
-	if r.Base == 0 {
-		return r.body, nil
-	}
-	key := ref.versionKey(r.Base)
-	base, ok := v.whole[string(key)]
-	if !ok {
-		row, below, err := v.row(ctx, ref, r.Base)
+func (v *view) object(ctx context.Context, r record) ([]byte, error) {
+	var deltas []record
+	for r.base != 0 {
+		if whole, ok := v.rebuilt(version{r.Ref(), r.Revision}); ok {
+			r.body = whole
+			break
+		}
+		deltas = append(deltas, r)
+		below, err := v.find(ctx, r.Ref(), r.base)
 		if err != nil {
 			return nil, err
 		}
-		if row == nil || r.Base >= revision {
+		if below == nil || r.base >= r.Revision {
 			return nil, errDamaged
 		}
-		if base, err = v.object(ctx, ref, r.Base, below); err != nil {
+		r = *below
+	}
+	object := r.body
+	for i := len(deltas) - 1; i >= 0; i-- {
+		var err error
+		if object, err = patch(object, deltas[i].body); err != nil {
 			return nil, err
 		}
-	}
-	whole, err := patch(base, r.body)
-	if err == nil {
-		if len(v.whole) > maxWhole {
+		v.mu.Lock()
+		if len(v.whole) >= maxWhole {
 			clear(v.whole)
 		}
-		v.whole[string(ref.versionKey(revision))] = whole
+		v.whole[version{r.Ref(), deltas[i].Revision}] = object
+		v.mu.Unlock()
 	}
-	return whole, err
+	return object, nil
 }
 
-// maxWhole bounds the objects that a call keeps in memory to rebuild others.
-const maxWhole = 256
+func (v *view) rebuilt(of version) ([]byte, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	whole, ok := v.whole[of]
+	return whole, ok
+}
 
-// row reads the version that a revision wrote, nil for none.
-func (v *view) row(ctx context.Context, ref Ref, revision int64) (*mvcc.SideRow, *record, error) {
-	page, err := v.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(versionTable, ref.versionKey(revision)), Limit: 1, MaxBytes: mvcc.MaxSideData})
-	if err != nil || len(page.Rows) == 0 {
-		return nil, nil, err
+// maxWhole bounds the objects that a call keeps in memory to rebuild others, and maxRecords the records.
+const (
+	maxWhole   = 256
+	maxRecords = 4096
+)
+
+// find is the version that a revision wrote, nil for none.
+func (v *view) find(ctx context.Context, ref Ref, revision int64) (*record, error) {
+	v.mu.Lock()
+	found, ok := v.records[version{ref, revision}]
+	v.mu.Unlock()
+	if ok {
+		return &found, nil
 	}
-	r, err := decode(page.Rows[0].Data)
-	return &page.Rows[0], r, err
+	var match *record
+	err := v.below(ctx, ref, revision, func(records []record, more bool) bool {
+		for i := range records {
+			if records[i].Revision == revision {
+				match = &records[i]
+			}
+		}
+		return match == nil && more
+	})
+	return match, err
+}
+
+// below reads rows of an object that begin up to a revision, newest first, until next returns false; more says that the
+// one wanted may be in the next one still.
+func (v *view) below(ctx context.Context, ref Ref, revision int64, next func(records []record, more bool) bool) error {
+	span := mvcc.SideSpan{Table: versionTable, From: ref.key(), To: ref.versionKey(min(revision, 1<<62) + 1)}
+	q := mvcc.SideQuery{SideSpan: span, Backward: true, Limit: 2 * overlap, MaxBytes: rowBytes}
+	for starts, last := 0, []byte(nil); ; {
+		page, err := v.side.Page(ctx, q)
+		if err != nil {
+			return err
+		}
+		for i := range page.Rows {
+			row := &page.Rows[i]
+			records, err := decodeRow(ref, row.Data)
+			if err != nil {
+				return err
+			}
+			v.note(ref, records)
+			if !bytes.Equal(row.Key, last) {
+				starts, last = starts+1, row.Key
+			}
+			if !next(records, starts <= overlap) {
+				return nil
+			}
+		}
+		if !page.More || len(page.Rows) == 0 {
+			return nil
+		}
+		q.After = page.Rows[len(page.Rows)-1].Cursor()
+	}
+}
+
+// note keeps records that others are deltas of.
+func (v *view) note(ref Ref, records []record) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.records) > maxRecords {
+		clear(v.records)
+	}
+	for _, r := range records {
+		v.records[version{ref, r.Revision}] = r
+	}
 }
 
 // Get implements Reader.
@@ -167,18 +234,18 @@ func (a *Archive) Get(ctx context.Context, ref Ref, revision int64) (*Version, e
 		return nil, err
 	}
 	for _, t := range v.tail {
-		if t.Revision == revision && t.Ref() == ref {
-			return clean(t, true), nil
+		if t.commit.Revision == revision && t.ref == ref {
+			return clean(t.version(), true), nil
 		}
 	}
-	row, _, err := v.row(ctx, ref, revision)
-	if err == nil && row == nil {
+	found, err := v.find(ctx, ref, revision)
+	if err == nil && found == nil {
 		err = &NotFoundError{ref, revision}
 	}
 	if err != nil {
 		return nil, err
 	}
-	return v.version(ctx, row, true)
+	return v.version(ctx, *found, true)
 }
 
 // At implements Reader.
@@ -200,16 +267,23 @@ func (a *Archive) At(ctx context.Context, ref Ref, revision int64) (*Version, er
 // at is the newest version of an object up to a revision, nil for none.
 func (v *view) at(ctx context.Context, ref Ref, revision int64, object bool) (*Version, error) {
 	for i := len(v.tail) - 1; i >= 0; i-- {
-		if t := v.tail[i]; t.Revision <= revision && t.Ref() == ref {
-			return clean(t, object), nil
+		if t := v.tail[i]; t.commit.Revision <= revision && t.ref == ref {
+			return clean(t.version(), object), nil
 		}
 	}
-	span := mvcc.SideSpan{Table: versionTable, From: ref.key(), To: ref.versionKey(min(revision, 1<<62) + 1)}
-	page, err := v.side.Page(ctx, mvcc.SideQuery{SideSpan: span, Backward: true, Limit: 1, MaxBytes: mvcc.MaxSideData})
-	if err != nil || len(page.Rows) == 0 {
+	var newest *record
+	err := v.below(ctx, ref, revision, func(records []record, more bool) bool {
+		for i := range records {
+			if r := &records[i]; r.Revision <= revision && (newest == nil || r.Revision > newest.Revision) {
+				newest = r
+			}
+		}
+		return newest == nil || more
+	})
+	if err != nil || newest == nil {
 		return nil, err
 	}
-	return v.version(ctx, &page.Rows[0], object)
+	return v.version(ctx, *newest, object)
 }
 
 // RevisionAt implements Reader.
@@ -222,27 +296,44 @@ func (a *Archive) RevisionAt(ctx context.Context, t time.Time) (int64, error) {
 		return 0, v.gone()
 	}
 	for i := len(v.tail) - 1; i >= 0; i-- {
-		if !v.tail[i].Time.After(t) {
-			return v.tail[i].Revision, nil
+		if c := v.tail[i].commit; !c.Time.Truncate(time.Millisecond).After(t) {
+			return c.Revision, nil
 		}
 	}
-	// The times of revisions ascend: of those in the archive the first that is later is looked for.
-	low, high := v.From+1, v.UpTo+1
-	for low < high {
-		middle := low + (high-low)/2
-		page, err := v.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: revisionTable, From: withRevision(nil, middle), To: withRevision(nil, high)}, Limit: 1})
+	// The times of revisions ascend. The last step that begins up to then has the version, or one before it.
+	from, to := v.From+1, v.UpTo+1
+	for from < to {
+		middle := from + (to-from)/2
+		span := mvcc.SideSpan{Table: stepTable, From: withRevision(nil, middle), To: withRevision(nil, to)}
+		page, err := v.side.Page(ctx, mvcc.SideQuery{SideSpan: span, Limit: 1})
 		if err != nil {
 			return 0, err
 		}
-		if len(page.Rows) == 0 || page.Rows[0].Time.After(t) {
-			high = middle
+		if len(page.Rows) == 0 {
+			to = middle
 			continue
 		}
-		_, at, err := splitRevisionKey(page.Rows[0].Key)
+		_, start, err := cutRevision(page.Rows[0].Key)
 		if err != nil {
 			return 0, err
 		}
-		low = at + 1
+		entries, err := decodeIndex(page.Rows[0].Data)
+		if err != nil {
+			return 0, err
+		}
+		if len(entries) > 0 && entries[0].time > t.UnixMilli() {
+			to = middle
+		} else {
+			from = start + 1
+		}
 	}
-	return low - 1, nil
+	newest := v.From
+	err = v.entries(owned{table: stepTable}).read(ctx, max(v.From+1, from-1), v.UpTo, false, func(e entry) (bool, error) {
+		if e.time > t.UnixMilli() {
+			return false, nil
+		}
+		newest = e.revision
+		return true, nil
+	})
+	return newest, err
 }

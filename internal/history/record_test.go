@@ -2,7 +2,10 @@ package history
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
+	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,26 +43,89 @@ func TestDelta(t *testing.T) {
 	}
 }
 
-// TestRecordSize: a change of a status takes less than 15 % of the object.
-func TestRecordSize(t *testing.T) {
-	a := &Archive{}
-	prev, next := object("0b9b8a52-8f2b-4a4e-a1a9-bd0a0f9c6f11", "weather", 3, "running"), object("0b9b8a52-8f2b-4a4e-a1a9-bd0a0f9c6f11", "weather", 3, "done")
-	v := &Version{Resource: agents, Namespace: "default", Name: "weather", UID: "0b9b8a52-8f2b-4a4e-a1a9-bd0a0f9c6f11", Kind: "Agent",
-		Revision: 12, Verb: "update", User: "system:serviceaccount:ark:controller", AuditID: "51c3b1a2-1d5b-4f6e-8f11-0d9a6c1f2b3e",
-		Groups: []string{"system:serviceaccounts", "system:authenticated"}, UserAgent: "ark/v0.1.50 (linux/amd64)", Time: time.Now(), Object: next}
-	rows, err := a.rows(found{v, &mvcc.KeyValue{Value: prev, ModRevision: 11}, 5}, 1)
+// someVersions are n versions of an agent, whose status changes.
+func someVersions(n int) (all []*Version) {
+	for i := range n {
+		all = append(all, &Version{
+			Resource: agents, Namespace: "default", Name: "weather", UID: "0b9b8a52-8f2b-4a4e-a1a9-bd0a0f9c6f11", Kind: "Agent",
+			Revision: int64(12 + 3*i), CreateRevision: 12, Verb: "update", User: "system:serviceaccount:ark:controller", AuditID: fmt.Sprintf("51c3b1a2-1d5b-4f6e-8f11-%012d", rand.Int64N(1e12)),
+			Groups: []string{"system:serviceaccounts", "system:authenticated"}, UserAgent: "ark/v0.1.50 (linux/amd64)", Time: time.UnixMilli(1764500000000 + int64(i)*40),
+			Object: object("0b9b8a52-8f2b-4a4e-a1a9-bd0a0f9c6f11", "weather", 3, fmt.Sprint("phase ", i)),
+		})
+	}
+	return all
+}
+
+// TestRow: a row says of its versions what they were; damaged ones are refused.
+func TestRow(t *testing.T) {
+	all := someVersions(5)
+	all[1].Cause, all[1].Groups, all[1].User, all[2].Deleted, all[3].StatusOnly, all[4].Encrypted = "because", nil, "", true, true, true
+	var records []record
+	for i, v := range all {
+		c := *v
+		c.Object = nil
+		records = append(records, record{Version: &c, body: v.Object})
+		if i > 0 {
+			records[i].reduce(all[i-1].Revision, all[i-1].Object)
+		}
+	}
+	data, err := encodeRow(records)
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := len(rows[0].Data)
-	t.Logf("object %d bytes, row %d, with its indexes' data and keys %d", len(next), body, func() (n int) {
-		for _, r := range rows {
-			n += len(r.Key) + len(r.Data)
+	got, err := decodeRow(all[0].Ref(), data)
+	if err != nil || !reflect.DeepEqual(got, records) {
+		t.Errorf("got %+v, %v, want %+v", got, err, records)
+	}
+	for n := range len(data) {
+		if got, err := decodeRow(all[0].Ref(), data[:n]); err == nil && len(got) == len(records) {
+			t.Fatalf("%d bytes of %d are a row", n, len(data))
 		}
-		return n
-	}())
-	r, err := decode(rows[0].Data)
-	if err != nil || r.Base != 11 || len(r.body)*100 >= 15*len(next) {
-		t.Errorf("the delta takes %d bytes of %d: %v", len(r.body), len(next), err)
+	}
+}
+
+// TestIndex: an index has the entries that it was made of.
+func TestIndex(t *testing.T) {
+	var want []entry
+	for i := range 300 {
+		want = append(want, entry{Ref{agents, "ns", fmt.Sprint("a", i%7)}, int64(100 + 2*i), int64(1e12 + i)})
+	}
+	data, err := encodeIndex(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := decodeIndex(data); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if _, err := decodeIndex(data[:len(data)-9]); err == nil {
+		t.Error("a part of an index is one")
+	}
+	t.Logf("%d bytes an entry", len(data)/len(want))
+}
+
+// TestRowSize: a change of a status takes less than 15 % of the object, with all that is said of it.
+func TestRowSize(t *testing.T) {
+	all := someVersions(2)
+	// An object of the size of a Query with its answer.
+	for i, v := range all {
+		v.Object = bytes.Replace(v.Object, []byte(`"spec":{`), []byte(`"spec":{"input":"`+strings.Repeat("What is the weather in Paris? ", 60)+`",`), 1)
+		all[i] = v
+	}
+	s := newStep(progress{From: 1, UpTo: all[0].Revision})
+	prev := &mvcc.KeyValue{Value: all[0].Object, ModRevision: all[0].Revision}
+	s.change(change{ref: all[0].Ref(), commit: &mvcc.Commit{Revision: all[1].Revision, Time: all[1].Time, Actor: mvcc.Actor{
+		User: all[1].User, Verb: "update", AuditID: all[1].AuditID, UserAgent: all[1].UserAgent, Groups: strings.Join(all[1].Groups, ","),
+	}}, event: mvcc.Event{KV: &mvcc.KeyValue{Value: all[1].Object, ModRevision: all[1].Revision, CreateRevision: 12, Version: 2}, Prev: prev}})
+	rows, err := s.rows()
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := map[string]int{}
+	for _, r := range rows {
+		size[r.Table] += len(r.Data) + len(r.Key)
+	}
+	t.Logf("object %d bytes, rows by table, with their keys: %v", len(all[1].Object), size)
+	if size[versionTable]*100 >= 15*len(all[1].Object) {
+		t.Errorf("a change of the status takes %d bytes of %d", size[versionTable], len(all[1].Object))
 	}
 }

@@ -2,10 +2,9 @@ package history
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
@@ -28,6 +27,8 @@ func (r *Report) add(gone []*Version) {
 // With dry it removes nothing: the report is the one of a pass at the same time.
 func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool) (Report, error) {
 	report := Report{Removed: map[string]int{}}
+	a.removing.Lock()
+	defer a.removing.Unlock()
 	v, err := a.view(ctx)
 	if err != nil {
 		return report, err
@@ -38,11 +39,12 @@ func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool)
 			return report, err
 		}
 	}
+	r := &remover{view: v}
 	span := mvcc.SideSpan{Table: versionTable}
 	for {
 		key, err := v.next(ctx, span)
 		if err != nil || key == nil {
-			return report, err
+			return report, errors.Join(err, r.finish(ctx))
 		}
 		span.From = beyond(key)
 		begin := time.Now()
@@ -50,23 +52,30 @@ func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool)
 		if err != nil {
 			return report, err
 		}
-		all, err := v.versionsOf(ctx, ref)
+		rows, err := v.rowsOf(ctx, ref)
+		if err != nil {
+			return report, err
+		}
+		all, err := rows.versions(ctx)
 		if err != nil {
 			return report, err
 		}
 		report.Objects++
 		report.Versions += len(all)
-		// A version that is in the log only replaces the newest one of the archive.
-		if i := slices.IndexFunc(v.tail, func(t *Version) bool { return t.Ref() == ref }); i >= 0 {
-			all = append(all, v.tail[i])
+		newest := len(all) - 1
+		// A change that is in the log only replaces the newest version of the archive, and will be a delta of it.
+		if i := slices.IndexFunc(v.tail, func(c *change) bool { return c.ref == ref }); i >= 0 {
+			all = append(all, v.tail[i].version())
 		}
 		gone := p.drop(all, now)
-		gone = slices.DeleteFunc(gone, func(g *Version) bool { return g.Revision > v.UpTo })
+		gone = slices.DeleteFunc(gone, func(g *Version) bool {
+			return g.Revision > v.UpTo || len(all) > newest+1 && g.Revision == all[newest].Revision
+		})
 		report.add(gone)
 		if dry || len(gone) == 0 {
 			continue
 		}
-		if err := v.remove(ctx, all, gone); err != nil {
+		if err := r.remove(ctx, rows, gone); err != nil {
 			return report, err
 		}
 		if err := wait(ctx, time.Since(begin)*stepRest); err != nil {
@@ -95,36 +104,41 @@ func (a *Archive) giveUp(ctx context.Context, t time.Time) error {
 // still is not touched: compact it first. The receipt says what went.
 func (a *Archive) Purge(ctx context.Context, uid, user string) (Report, error) {
 	receipt := Report{Removed: map[string]int{}}
+	a.removing.Lock()
+	defer a.removing.Unlock()
+	if err := a.keepWhole(ctx); err != nil {
+		return receipt, err
+	}
 	v, err := a.view(ctx)
 	if err != nil {
 		return receipt, err
 	}
-	objects := map[Ref]bool{}
-	for table, name := range map[string]string{uidTable: uid, userTable: user} {
-		if name == "" {
-			continue
-		}
-		q := mvcc.SideQuery{SideSpan: mvcc.SidePrefix(table, ownerKey(name))}
-		for {
-			page, err := a.side.Page(ctx, q)
-			if err != nil {
-				return receipt, err
-			}
-			for i := range page.Rows {
-				ref, err := refOf(page.Rows[i].Data)
-				if err != nil {
-					return receipt, err
-				}
-				objects[ref] = true
-			}
-			if !page.More {
-				break
-			}
-			q.After = page.Rows[len(page.Rows)-1].Cursor()
+	var refs []Ref
+	if uid != "" {
+		if refs, err = v.refsOf(ctx, uid); err != nil {
+			return receipt, err
 		}
 	}
-	for ref := range objects {
-		all, err := v.versionsOf(ctx, ref)
+	if user != "" {
+		seen := map[Ref]bool{}
+		err := v.entries(owned{userTable, string(ownerKey(user))}).read(ctx, 1, v.newest, false, func(e entry) (bool, error) {
+			if !seen[e.ref] && !slices.Contains(refs, e.ref) {
+				refs = append(refs, e.ref)
+			}
+			seen[e.ref] = true
+			return true, nil
+		})
+		if err != nil {
+			return receipt, err
+		}
+	}
+	r := &remover{view: v, purges: true}
+	for _, ref := range refs {
+		rows, err := v.rowsOf(ctx, ref)
+		if err != nil {
+			return receipt, err
+		}
+		all, err := rows.versions(ctx)
 		if err != nil {
 			return receipt, err
 		}
@@ -137,89 +151,37 @@ func (a *Archive) Purge(ctx context.Context, uid, user string) (Report, error) {
 		receipt.Objects++
 		receipt.Versions += len(all)
 		receipt.add(gone)
-		if err := v.remove(ctx, all, gone); err != nil {
+		if err := r.remove(ctx, rows, gone); err != nil {
 			return receipt, err
 		}
 	}
-	return receipt, nil
+	return receipt, r.finish(ctx)
 }
 
-// versionsOf are all versions of an object that the archive has, oldest first, with their objects.
-func (v *view) versionsOf(ctx context.Context, ref Ref) (all []*Version, err error) {
-	clear(v.whole)
-	q := mvcc.SideQuery{SideSpan: mvcc.SidePrefix(versionTable, ref.key())}
-	for {
-		page, err := v.side.Page(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		for i := range page.Rows {
-			one, err := v.version(ctx, &page.Rows[i], true)
-			if err != nil {
-				return nil, err
-			}
-			if len(all) == 0 || all[len(all)-1].Revision != one.Revision {
-				all = append(all, one)
-			}
-		}
-		if !page.More {
-			return all, nil
-		}
-		q.After = page.Rows[len(page.Rows)-1].Cursor()
-	}
-}
-
-// remove takes versions of an object away; all are all of them, oldest first. Those that are deltas of one that goes are kept
-// whole first. If it is cut off, what is left is found and removed again.
-func (v *view) remove(ctx context.Context, all, gone []*Version) error {
-	away := map[int64]bool{}
-	for _, g := range gone {
-		away[g.Revision] = true
-	}
-	for _, one := range all {
-		if away[one.Revision] || one.Revision > v.UpTo {
-			continue
-		}
-		row, r, err := v.row(ctx, one.Ref(), one.Revision)
-		if err != nil {
+// keepWhole sees to it that no version that is archived from now on is a delta of one that there is now, and that those there
+// are now are archived.
+func (a *Archive) keepWhole(ctx context.Context) error {
+	whole := a.store.Revision()
+	err := func() error {
+		a.step.Lock()
+		defer a.step.Unlock()
+		p, err := a.load(ctx)
+		if err != nil || p.From == 0 {
 			return err
 		}
-		if row == nil || r.Base == 0 || !away[r.Base] {
-			continue
+		p.Whole = whole
+		return a.save(ctx, p, nil)
+	}()
+	for err == nil {
+		var p progress
+		if p, err = a.load(ctx); err == nil && p.From > 0 && p.UpTo >= whole {
+			return nil
 		}
-		r.Base, r.body = 0, one.Object
-		data, err := r.encode()
-		if err != nil {
-			return err
-		}
-		// Both are the same version: readers take either.
-		if _, err := v.side.Append(ctx, mvcc.SideRow{Table: versionTable, Key: row.Key, Time: row.Time, Data: data}); err != nil {
-			return err
-		}
-		if _, _, err := v.side.Delete(ctx, mvcc.SideKey(versionTable, row.Key), time.Time{}, 1); err != nil {
-			return err
+		if err == nil && a.store.Maintains() {
+			err = a.advance(ctx)
+		} else if err == nil {
+			err = wait(ctx, pollInterval)
 		}
 	}
-	// Deletes of many callers are one transaction.
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(32)
-	for _, g := range gone {
-		group.Go(func() error { return v.removeOne(ctx, g) })
-	}
-	return group.Wait()
-}
-
-// removeOne takes the rows of a version away. Those by which it is looked for go last.
-func (v *view) removeOne(ctx context.Context, g *Version) error {
-	rows := g.index(nil)
-	order := append(slices.Clone(rows[1:2]), rows[0])
-	for _, r := range append(order, rows[2:]...) {
-		for more := true; more; {
-			var err error
-			if _, more, err = v.side.Delete(ctx, mvcc.SideKey(r.Table, r.Key), time.Time{}, 8); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return err
 }

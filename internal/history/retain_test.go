@@ -18,12 +18,7 @@ func TestRetain(t *testing.T) {
 	for range 250 {
 		w.write(r)
 	}
-	for more := true; more; {
-		var err error
-		if more, err = w.archive.advance(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.archiveAll()
 	policy := Policy{Rules: []Rule{{Namespaces: []string{"ns0"}, Versions: 3}, {StatusOnly: true, Drop: true}}}
 	now := time.Now().Add(time.Minute)
 	before := w.list(Query{Objects: true, OldestFirst: true})
@@ -67,12 +62,7 @@ func TestPurge(t *testing.T) {
 	for range 200 {
 		w.write(r)
 	}
-	for more := true; more; {
-		var err error
-		if more, err = w.archive.advance(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.archiveAll()
 	uid := w.log[0].UID
 	before := w.list(Query{Objects: true})
 	receipt, err := w.archive.Purge(t.Context(), uid, "user1")

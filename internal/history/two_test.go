@@ -23,7 +23,7 @@ func TestTwoArchivers(t *testing.T) {
 		var both sync.WaitGroup
 		for _, a := range []*Archive{w.archive, other} {
 			both.Go(func() {
-				if _, err := a.advance(t.Context()); err != nil {
+				if err := a.advance(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})

@@ -1,0 +1,326 @@
+package history
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// objectRow is a row of an object with its versions.
+type objectRow struct {
+	key     []byte
+	records []record
+}
+
+// stored are the rows that the archive has of an object, in order.
+type stored struct {
+	*view
+	ref  Ref
+	rows []objectRow
+}
+
+// rowsOf reads the rows of an object.
+func (v *view) rowsOf(ctx context.Context, ref Ref) (*stored, error) {
+	s := &stored{view: v, ref: ref}
+	v.mu.Lock()
+	clear(v.whole)
+	clear(v.records)
+	v.mu.Unlock()
+	q := mvcc.SideQuery{SideSpan: mvcc.SidePrefix(versionTable, ref.key())}
+	for {
+		page, err := v.side.Page(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range page.Rows {
+			records, err := decodeRow(ref, page.Rows[i].Data)
+			if err != nil {
+				return nil, err
+			}
+			v.note(ref, records)
+			s.rows = append(s.rows, objectRow{page.Rows[i].Key, records})
+		}
+		if !page.More || len(page.Rows) == 0 {
+			return s, nil
+		}
+		q.After = page.Rows[len(page.Rows)-1].Cursor()
+	}
+}
+
+// versions are those of the rows, oldest first and each once, with their objects.
+func (s *stored) versions(ctx context.Context) ([]*Version, error) {
+	var all []record
+	for _, row := range s.rows {
+		all = append(all, row.records...)
+	}
+	var versions []*Version
+	for _, r := range inOrder(all, false) {
+		v, err := s.version(ctx, r, true)
+		if err != nil {
+			return nil, err
+		}
+		versions = append(versions, v)
+	}
+	return versions, nil
+}
+
+// remover takes versions away, some at a time: what is left of their rows is there before they go, and the rows by which they
+// are found go first. If it is cut off, what is left is found and removed again.
+type remover struct {
+	*view
+	// purges says that versions are looked for by user: those rows go last.
+	purges bool
+	gone   []*Version
+	rows   []mvcc.SideRow
+	old    []oldRows
+	last   []oldRows
+}
+
+// oldRows are the oldest n rows of a key, which go.
+type oldRows struct {
+	table string
+	key   []byte
+	n     int
+}
+
+// removeAtOnce is how many versions go at a time.
+const removeAtOnce = 2000
+
+// remove takes versions of an object away.
+func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	away := map[int64]bool{}
+	uids := map[string]*Version{}
+	for _, g := range gone {
+		away[g.Revision] = true
+		uids[g.UID] = g
+	}
+	var rows []mvcc.SideRow
+	for i := 0; i < len(s.rows); {
+		n := i + 1
+		for n < len(s.rows) && slices.Equal(s.rows[n].key, s.rows[i].key) {
+			n++
+		}
+		more, changed, err := r.left(ctx, s.rows[i:n], away, uids)
+		if err != nil {
+			return err
+		}
+		if changed {
+			rows = append(rows, more...)
+			r.old = append(r.old, oldRows{versionTable, s.rows[i].key, n - i})
+		}
+		i = n
+	}
+	for uid, v := range uids {
+		if uid != "" {
+			r.last = append(r.last, oldRows{uidTable, uidRow(v).Key, mvcc.MaxSideRows})
+		}
+	}
+	r.rows, r.gone = append(r.rows, rows...), append(r.gone, gone...)
+	if len(r.gone) >= removeAtOnce {
+		return r.finish(ctx)
+	}
+	if len(r.rows) >= stepRows {
+		return r.append(ctx)
+	}
+	return nil
+}
+
+// append appends what is left of rows.
+func (r *remover) append(ctx context.Context) error {
+	for _, part := range calls(r.rows) {
+		if _, err := r.side.Append(ctx, part...); err != nil {
+			return err
+		}
+	}
+	r.rows = nil
+	return nil
+}
+
+// left is what is left of the rows of a key, if they change. UIDs that are left are taken out of uids.
+func (r *remover) left(ctx context.Context, rows []objectRow, away map[int64]bool, uids map[string]*Version) (left []mvcc.SideRow, changed bool, err error) {
+	var all []record
+	for _, row := range rows {
+		all = append(all, row.records...)
+	}
+	var kept []record
+	var prev []byte // of the version before, where that is in the row
+	for _, one := range inOrder(all, false) {
+		if away[one.Revision] {
+			changed, prev = true, nil
+			continue
+		}
+		delete(uids, one.UID)
+		object, err := r.object(ctx, one)
+		if err != nil {
+			return nil, false, err
+		}
+		if away[one.base] {
+			changed = true
+			one.base, one.body = 0, object
+			if n := len(kept); n > 0 && prev != nil {
+				one.reduce(kept[n-1].Revision, prev)
+			}
+		}
+		kept, prev = append(kept, one), object
+	}
+	if !changed || len(kept) == 0 {
+		return nil, changed, nil
+	}
+	_, start, err := cutRevision(rows[0].key)
+	if err != nil {
+		return nil, false, err
+	}
+	left, err = objectRows(kept, start)
+	return left, true, err
+}
+
+// finish takes away what is to go.
+func (r *remover) finish(ctx context.Context) error {
+	if err := r.append(ctx); err != nil {
+		return err
+	}
+	byOwner := map[owned]map[version]bool{}
+	for _, v := range r.gone {
+		for _, o := range owners(v) {
+			if byOwner[o] == nil {
+				byOwner[o] = map[version]bool{}
+			}
+			byOwner[o][version{v.Ref(), v.Revision}] = true
+		}
+	}
+	for o, gone := range byOwner {
+		old, err := r.unindex(ctx, o, gone)
+		if err != nil {
+			return err
+		}
+		if r.purges && o.table == userTable {
+			r.last = append(r.last, old...)
+			continue
+		}
+		if err := r.delete(ctx, old); err != nil {
+			return err
+		}
+	}
+	for _, old := range [][]oldRows{r.old, r.last} {
+		if err := r.delete(ctx, old); err != nil {
+			return err
+		}
+	}
+	r.gone, r.old, r.last = nil, nil, nil
+	return nil
+}
+
+// unindex appends what is left of an owner's index rows without versions that go, and returns the rows that it is left of.
+func (r *remover) unindex(ctx context.Context, o owned, gone map[version]bool) (old []oldRows, err error) {
+	var revisions []int64
+	for v := range gone {
+		revisions = append(revisions, v.revision)
+	}
+	slices.Sort(revisions)
+	key := []byte(o.key)
+	done := map[string]bool{}
+	for len(revisions) > 0 {
+		first := revisions[0]
+		span := mvcc.SideSpan{Table: o.table, From: key, To: withRevision(key, first+1)}
+		page, err := r.side.Page(ctx, mvcc.SideQuery{SideSpan: span, Backward: true, Limit: overlap})
+		if err != nil {
+			return nil, err
+		}
+		for len(page.Rows) > 0 {
+			n := 1
+			for n < len(page.Rows) && slices.Equal(page.Rows[n].Key, page.Rows[0].Key) {
+				n++
+			}
+			if start := string(page.Rows[0].Key); !done[start] {
+				done[start] = true
+				if err := r.shorten(ctx, o, page.Rows[0].Key, gone, &old); err != nil {
+					return nil, err
+				}
+			}
+			page.Rows = page.Rows[n:]
+		}
+		// Those of the same row are done.
+		span = mvcc.SideSpan{Table: o.table, From: withRevision(key, first+1), To: withRevision(key, 1<<62)}
+		if page, err = r.side.Page(ctx, mvcc.SideQuery{SideSpan: span, Limit: 1}); err != nil {
+			return nil, err
+		}
+		if len(page.Rows) == 0 {
+			return old, nil
+		}
+		_, next, err := cutRevision(page.Rows[0].Key)
+		if err != nil {
+			return nil, err
+		}
+		for len(revisions) > 0 && revisions[0] < next {
+			revisions = revisions[1:]
+		}
+	}
+	return old, nil
+}
+
+// shorten appends what is left of the index rows of a key without versions that go.
+func (r *remover) shorten(ctx context.Context, o owned, key []byte, gone map[version]bool, old *[]oldRows) error {
+	page, err := r.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(o.table, key)})
+	if err != nil {
+		return err
+	}
+	var all []entry
+	for i := range page.Rows {
+		entries, err := decodeIndex(page.Rows[i].Data)
+		if err != nil {
+			return err
+		}
+		all = append(all, entries...)
+	}
+	before := len(all)
+	left := slices.DeleteFunc(inOrder(all, false), func(e entry) bool { return gone[version{e.ref, e.revision}] })
+	if len(left) == before {
+		return nil
+	}
+	if len(left) > 0 {
+		_, start, err := cutRevision(key)
+		if err != nil {
+			return err
+		}
+		row, err := indexRow(o, start, left)
+		if err != nil {
+			return err
+		}
+		if _, err := r.side.Append(ctx, row); err != nil {
+			return err
+		}
+	}
+	*old = append(*old, oldRows{o.table, key, len(page.Rows)})
+	return nil
+}
+
+// deleters is how many deletes are made at once: they are one transaction.
+const deleters = 32
+
+// delete takes rows away.
+func (r *remover) delete(ctx context.Context, old []oldRows) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(deleters)
+	for _, o := range old {
+		group.Go(func() error {
+			left := o.n
+			for more := true; more && left > 0; {
+				n, again, err := r.side.Delete(ctx, mvcc.SideKey(o.table, o.key), time.Time{}, left)
+				if err != nil {
+					return err
+				}
+				left -= n
+				more = again
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
