@@ -65,6 +65,8 @@ func (o *options) withFlag(e *server.Error) error {
 		return withClusterFix(withStandaloneFlag(err))
 	case server.SettingEndpointAddress:
 		return fmt.Errorf("--etcd-listen=%s: %w", o.etcdListen, err)
+	case server.SettingPGAddress:
+		return fmt.Errorf("serve --pg-listen=%s: %w: use an address of this machine with a port that is free", o.readModel.pgListen, err)
 	case server.SettingChatAddress:
 		return fmt.Errorf("serve --http-listen=%s: %w: use an address of this machine with a port that is free", o.chat.listen, err)
 	case server.SettingBrokerAddress:

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 
@@ -19,11 +20,13 @@ const (
 type readModelOptions struct {
 	state, path string
 	most        byteSize
+	pgListen    string
 }
 
 func (o *readModelOptions) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.state, "read-model", o.state, "`on|off`: keep a copy of the objects as tables in a local file, for SQL; needs --read-model-path or --data-dir where the database is a server's; not with --storage=etcd")
 	fs.StringVar(&o.path, "read-model-path", "", "`file` of that copy, made if missing; it is built again when it is lost (default the SQLite database's name with .read added, or read.db in --data-dir)")
+	fs.StringVar(&o.pgListen, "pg-listen", "", "also serve that copy by PostgreSQL's protocol at this `host:port`, such as 127.0.0.1:5433, for BI tools: the password is a token, the database a namespace or all; beyond loopback only over TLS")
 	fs.Var(&o.most, "read-model-max-size", "how large that file may be, as `bytes` such as 10Gi; a copy that would be larger stays behind (default no bound)")
 }
 
@@ -34,6 +37,10 @@ func (o *options) validateReadModel() error {
 		return fmt.Errorf("--read-model=%s: use on or off", m.state)
 	case m.path != "" && m.state == readModelOff:
 		return errors.New("--read-model-path is without effect with --read-model=off: leave one of them out")
+	case m.pgListen != "" && o.readModelPath() == "":
+		return errors.New("--pg-listen: there is no read model to serve: add --read-model-path, or leave out --read-model=off and --storage=etcd")
+	case m.pgListen != "" && !isHostPort(m.pgListen):
+		return fmt.Errorf("--pg-listen=%s: use host:port, such as 127.0.0.1:5433", m.pgListen)
 	case m.most != 0 && m.most < minReadModel:
 		return fmt.Errorf("--read-model-max-size=%s: use 1Mi or more", &m.most)
 	case m.path != "" && o.storage == storageEtcd:
@@ -55,4 +62,9 @@ func (o *options) readModelPath() string {
 		return filepath.Join(o.dataDir, "read.db")
 	}
 	return ""
+}
+
+func isHostPort(address string) bool {
+	_, _, err := net.SplitHostPort(address)
+	return err == nil
 }

@@ -67,7 +67,7 @@ func (o *options) server(logs *logging) server.Options {
 		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff, History: o.keepsHistory(),
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
 		Peers:  server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
-		Engine: o.embeddedEngine(), Chat: o.chat.server(), ReadModel: server.ReadModelOptions{Path: o.readModelPath(), MaxBytes: int64(o.readModel.most)},
+		Engine: o.embeddedEngine(), Chat: o.chat.server(), ReadModel: server.ReadModelOptions{Path: o.readModelPath(), MaxBytes: int64(o.readModel.most)}, PGListen: o.readModel.pgListen,
 		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
 	}
 	if o.mode == modeAggregated {
@@ -145,7 +145,7 @@ func announceStandalone(out io.Writer, o *options, s *server.Server, users strin
 			"version", version.Ark(), "kubernetes", version.Kubernetes(),
 			"storage", s.Summary, "url", s.URL, "kubeconfig", o.kubeconfig(), "users", users,
 		}
-		for name, address := range map[string]string{"http": s.ChatAddress, "broker": s.BrokerAddress} {
+		for name, address := range map[string]string{"postgresql": s.PGAddress, "http": s.ChatAddress, "broker": s.BrokerAddress} {
 			if address != "" {
 				fields = append(fields, name, address)
 			}
@@ -158,6 +158,9 @@ func announceStandalone(out io.Writer, o *options, s *server.Server, users strin
   serving     %s
   kubeconfig  %s (the admin's; keep it secret)
 `, version.Ark(), version.Kubernetes(), s.Summary, s.URL, o.kubeconfig())
+	if s.PGAddress != "" {
+		fmt.Fprintf(out, "  sql         postgresql://ark@%s/all (the password is a token)\n", s.PGAddress)
+	}
 	if s.ChatAddress != "" {
 		fmt.Fprintf(out, "  chat        http://%s/v1 (OpenAI's API)\n", s.ChatAddress)
 	}

@@ -6,10 +6,21 @@ import (
 	"strings"
 )
 
+// TimeDeclared and JSONDeclared are how columns with times and JSON are declared, by which readers tell them from other text.
+const (
+	TimeDeclared = "TIMETEXT"
+	JSONDeclared = "JSONTEXT"
+)
+
 // sqlType is how SQLite compares a column's values.
 func (t Type) sqlType() string {
-	if t == Integer || t == Boolean {
+	switch t {
+	case Integer, Boolean:
 		return "INTEGER"
+	case Time:
+		return TimeDeclared // with the affinity of TEXT, as JSON
+	case JSON:
+		return JSONDeclared
 	}
 	return "TEXT"
 }
@@ -23,7 +34,7 @@ func schema() []string {
 		`CREATE TABLE c_labels(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, key TEXT, value TEXT)`,
 		`CREATE INDEX c_labels_object ON c_labels(object)`,
 		`CREATE INDEX c_labels_key ON c_labels(key, value)`,
-		`CREATE TABLE c_conditions(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, type TEXT, status TEXT, reason TEXT, message TEXT, changed_at TEXT)`,
+		`CREATE TABLE c_conditions(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, type TEXT, status TEXT, reason TEXT, message TEXT, changed_at ` + TimeDeclared + `)`,
 		`CREATE INDEX c_conditions_object ON c_conditions(object)`,
 	}
 	for _, k := range Kinds() {

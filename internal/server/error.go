@@ -23,6 +23,8 @@ const (
 	SettingEndpointAddress
 	// SettingPeers is Options.Peers.
 	SettingPeers
+	// SettingPGAddress is Options.PGListen.
+	SettingPGAddress
 	// SettingChatAddress and SettingBrokerAddress are parts of Options.Chat.
 	SettingChatAddress
 	SettingBrokerAddress

@@ -44,6 +44,8 @@ type Options struct {
 	History bool
 	// ReadModel is the copy of the objects for SQL; there is none with Etcd.
 	ReadModel ReadModelOptions
+	// PGListen is where PostgreSQL's protocol is served over the read model; "" for nowhere.
+	PGListen string
 	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
 	Explain func(error) error
 	// NoReport is what who asks for a report of the storage is told where it is an external etcd.

@@ -25,6 +25,8 @@ type Server struct {
 	// ChatAddress is where OpenAI's API is served without TLS, and BrokerAddress where the broker is without authentication; ""
 	// for nowhere.
 	ChatAddress, BrokerAddress string
+	// PGAddress is where PostgreSQL's protocol is served; "" for nowhere.
+	PGAddress string
 	// Cluster is the URL of the kube-apiserver that an aggregated server is behind.
 	Cluster string
 	// Unprotected is the address at which every user and program of this machine can read and change
@@ -63,6 +65,14 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	}
 	if s.api, err = o.Mode.assemble(ctx, o, s.listener, s.data, s); err != nil {
 		return nil, err
+	}
+	if o.PGListen != "" {
+		wrapped, err := withPostgres(s.api, o.PGListen, s)
+		if err != nil {
+			s.api = nil // it has been destroyed
+			return nil, err
+		}
+		s.api = wrapped
 	}
 	operate(s.api.generic(), s.listener, s.data, o)
 	return s, nil

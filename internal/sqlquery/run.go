@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
+
+	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
 // parallel is how many statements run at once.
@@ -185,6 +187,12 @@ func read(rows *sql.Rows, most int) (*Answer, error) {
 	answer := &Answer{Rows: [][]any{}, Columns: make([]Column, len(types))}
 	for i, t := range types {
 		answer.Columns[i] = Column{Name: t.Name(), Type: strings.ToLower(t.DatabaseTypeName())}
+		switch t.DatabaseTypeName() {
+		case readmodel.TimeDeclared:
+			answer.Columns[i].Type = string(readmodel.Time)
+		case readmodel.JSONDeclared:
+			answer.Columns[i].Type = string(readmodel.JSON)
+		}
 	}
 	size := 0
 	for rows.Next() {

@@ -1,0 +1,1 @@
+SELECT floor(extract(epoch from created_at)/300)*300 AS "time", target_name AS metric, count(*) AS value FROM queries WHERE created_at BETWEEN '2026-01-01T00:00:00Z' AND '2026-01-01T23:59:59.999Z' GROUP BY 1, 2 ORDER BY 1
