@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/clientfault"
@@ -88,6 +89,7 @@ func splitKlogLine(line []byte) (slog.Level, string) {
 // libraryHandler makes details of what the Kubernetes libraries say of the end of the server
 // that they work for: that their requests to it fail, that its watches end, that a lease can
 // not be renewed. What the server itself fails at is returned by it. Panics stay errors.
+// A conflict of a controller with another writer is a detail too: controllers try again.
 type libraryHandler struct {
 	slog.Handler
 	stopping func() bool
@@ -100,13 +102,27 @@ const observedPanic = "Observed a panic"
 const failedToDecrypt = "failed to decrypt data"
 
 func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
-	detail := h.stopping() && !strings.HasPrefix(r.Message, observedPanic) || r.Message == failedToDecrypt
-	if r.Level > slog.LevelInfo && detail {
+	if r.Level > slog.LevelInfo && h.isDetail(r) {
 		if r.Level = slog.LevelDebug; !h.Enabled(ctx, r.Level) {
 			return nil
 		}
 	}
 	return h.Handler.Handle(ctx, r)
+}
+
+func (h libraryHandler) isDetail(r slog.Record) bool {
+	return h.stopping() && !strings.HasPrefix(r.Message, observedPanic) || r.Message == failedToDecrypt || isConflict(r)
+}
+
+// isConflict reports whether a record is of an error of the API's, that an object has changed since it was read.
+func isConflict(r slog.Record) bool {
+	found := false
+	r.Attrs(func(a slog.Attr) bool {
+		err, ok := a.Value.Any().(error)
+		found = ok && apierrors.IsConflict(err)
+		return !found
+	})
+	return found
 }
 
 func (h libraryHandler) WithAttrs(attrs []slog.Attr) slog.Handler {

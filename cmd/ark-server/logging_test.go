@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/klog/v2"
 )
 
@@ -31,6 +33,7 @@ func TestLibrariesLog(t *testing.T) {
 		klog.V(4).Info("not shown")
 		klog.InfoS("not shown")
 		klog.ErrorS(errors.New("no key"), failedToDecrypt)
+		klog.ErrorS(apierrors.NewConflict(schema.GroupResource{Resource: "resourcequotas"}, "q", errors.New("modified")), "to be tried again")
 		klog.Warningf("a [warning] %d", 1)
 		klog.Warningln("with", "two words")
 		klog.Errorf("an %s", "error")
