@@ -37,6 +37,9 @@ type Source interface {
 const (
 	// step is how many objects are written at once.
 	step = 500
+	// gather is how long changes are collected, so that an object that changes often is written once: writers have the processors
+	// meanwhile. Whoever waits for a revision does not wait that long.
+	gather = 500 * time.Millisecond
 	// pause is how long the model waits after a failure.
 	pause = time.Second
 	// keepEvery is how often the checkpoint is written while other keys than the model's change.
@@ -79,6 +82,11 @@ func (m *Model) follow(ctx context.Context) error {
 	m.setStatus(func(s *Status) { s.Ready, s.Revision, s.Rows = true, at, rows })
 	written := time.Now()
 	for {
+		begin := time.Now()
+		m.collect(ctx)
+		if at == m.source.Revision() {
+			begin = time.Time{} // whatever comes is new
+		}
 		changes, revision, err := m.source.Next(ctx, at)
 		if errors.Is(err, ErrGone) {
 			if at, err = m.rebuild(ctx); err != nil {
@@ -92,13 +100,27 @@ func (m *Model) follow(ctx context.Context) error {
 		}
 		if len(changes) > 0 || time.Since(written) > keepEvery {
 			written = time.Now()
-			m.setStatus(func(s *Status) { s.Behind = time.Now() })
+			if begin.IsZero() {
+				begin = written
+			}
+			m.setStatus(func(s *Status) { s.Behind = begin })
 			if err := m.write(ctx, changes, revision); err != nil {
 				return err
 			}
 		}
 		at = revision
 		m.setStatus(func(s *Status) { s.Revision, s.Behind = at, time.Time{} })
+	}
+}
+
+// collect lets changes gather, until somebody waits for them.
+func (m *Model) collect(ctx context.Context) {
+	enough := time.NewTimer(gather)
+	defer enough.Stop()
+	select {
+	case <-enough.C:
+	case <-m.hurry:
+	case <-ctx.Done():
 	}
 }
 

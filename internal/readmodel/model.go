@@ -24,6 +24,8 @@ type Model struct {
 	kinds  map[string]Kind
 	insert map[string]string
 	status atomic.Pointer[Status]
+	// hurry tells Run that somebody waits for what it has not written yet.
+	hurry chan struct{}
 	// moved is closed and replaced at each change of the status.
 	moved atomic.Pointer[chan struct{}]
 }
@@ -77,7 +79,7 @@ func Open(ctx context.Context, path string, source Source, o Options) (*Model, e
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{path: path, source: source, most: o.MaxBytes, kinds: map[string]Kind{}, insert: map[string]string{}}
+	m := &Model{path: path, source: source, most: o.MaxBytes, kinds: map[string]Kind{}, insert: map[string]string{}, hurry: make(chan struct{}, 1)}
 	for _, k := range Kinds() {
 		m.kinds[k.Resource], m.insert[k.Resource] = k, insertOf(k)
 	}
@@ -248,6 +250,10 @@ func (m *Model) WaitFor(ctx context.Context, revision int64, most time.Duration)
 		moved := *m.moved.Load()
 		if s := m.status.Load(); s.Ready && s.Revision >= revision {
 			return true, nil
+		}
+		select {
+		case m.hurry <- struct{}{}:
+		default: // it knows
 		}
 		select {
 		case <-moved:

@@ -344,3 +344,46 @@ func TestBoundedSize(t *testing.T) {
 		t.Errorf("with room: %+v, want 200 rows and no rebuild", s)
 	}
 }
+
+// An object that changes often is written once in a while, and whoever waits for it does not wait that long.
+func TestChangesGather(t *testing.T) {
+	source := newMemory()
+	m, err := Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), source, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); m.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done; m.Close() })
+	show := func(revision int64) {
+		t.Helper()
+		if ok, err := m.WaitFor(ctx, revision, 10*time.Second); !ok || err != nil {
+			t.Fatalf("the model does not show revision %d: %v", revision, err)
+		}
+	}
+	show(source.Revision())
+	writings := func() (n int) {
+		seen := m.Status().Revision
+		for i := range 300 {
+			source.put(Prefix+"queries/a/q", fmt.Appendf(nil, `{"spec":{"input":"%d"}}`, i))
+			time.Sleep(time.Millisecond)
+			if now := m.Status().Revision; now != seen {
+				n, seen = n+1, now
+			}
+		}
+		return n
+	}
+	if n := writings(); n > 3 {
+		t.Errorf("300 changes of one object within %v were written %d times", gather, n)
+	}
+	begin := time.Now()
+	const times = 20
+	for range times {
+		source.put(Prefix+"queries/a/q", []byte(`{}`))
+		show(source.Revision())
+	}
+	if took := time.Since(begin); took > times*gather/2 {
+		t.Errorf("%d waits took %v, as if each had waited for more changes", times, took)
+	}
+}

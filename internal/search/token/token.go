@@ -64,6 +64,9 @@ var marks = strings.NewReplacer(
 	"ù", "u", "ú", "u", "û", "u", "ý", "y", "ÿ", "y", "š", "s", "ž", "z", "č", "c", "ć", "c", "ł", "l", "ń", "n", "ś", "s", "ź", "z", "ż", "z", "ą", "a", "ę", "e",
 )
 
+// signs belong to names: c++, c#.
+var signs = strings.NewReplacer("+", "plus", "#", "sharp")
+
 var withE = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss")
 
 func fold(r rune) rune { return unicode.ToLower(r) }
@@ -89,7 +92,7 @@ func joined(field string) string {
 	if strings.IndexFunc(field, isWord) < 0 {
 		return ""
 	}
-	field = strings.NewReplacer("+", "plus", "#", "sharp").Replace(field)
+	field = signs.Replace(field)
 	return cut(marks.Replace(strings.Map(func(r rune) rune {
 		if isWord(r) {
 			return r
