@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/admission/plugin/resourcequota"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/klog/v2"
 
+	"github.com/mckinsey/ark-server/internal/apiserver/asked"
 	"github.com/mckinsey/ark-server/internal/apiserver/quota"
 )
 
@@ -44,6 +46,9 @@ func applyAdmission(ctx context.Context, o Options, config *genericapiserver.Con
 	stock.RecommendedPluginOrder = append(stock.RecommendedPluginOrder, resourcequota.PluginName)
 	stock.ConfigFile = o.AdmissionConfigFile
 	stock.DisablePlugins = slices.Concat(o.DisabledAdmission, missing)
+	if o.AdmissionConfigFile == "" {
+		stock.Decorators = append(admission.Decorators{asked.WhileConfigured(informers)}, stock.Decorators...)
+	}
 	if err := stock.ApplyTo(config, informers, client, params, config.FeatureGate, config.EffectiveVersion, quota.Configuration{}); err != nil {
 		return fmt.Errorf("set up admission: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	kubeadmission "k8s.io/kubernetes/pkg/kubeapiserver/admission"
 
+	"github.com/mckinsey/ark-server/internal/apiserver/asked"
 	"github.com/mckinsey/ark-server/internal/apiserver/quota"
 )
 
@@ -44,7 +45,11 @@ func applyAdmission(o Admission, config *genericapiserver.Config, client kuberne
 	}
 	stock.RecommendedPluginOrder = PluginNames()
 	stock.ConfigFile, stock.DisablePlugins = o.ConfigFile, o.Disabled
-	stock.Decorators = append(admission.Decorators{admission.DecoratorFunc(notForUpdates)}, stock.Decorators...)
+	decorators := admission.Decorators{admission.DecoratorFunc(notForUpdates)}
+	if o.ConfigFile == "" {
+		decorators = append(decorators, asked.WhileConfigured(informers))
+	}
+	stock.Decorators = append(decorators, stock.Decorators...)
 	err = stock.ApplyTo(config, informers, client, params, config.FeatureGate, config.EffectiveVersion,
 		kubeadmission.NewPluginInitializer(), quota.Configuration{Evaluators: quotaEvaluators(nil)})
 	if err != nil {
