@@ -36,6 +36,7 @@ func (c *clusterOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` that tells the way to the cluster (default the pod's service account)")
 	fs.BoolVar(&s.Direct, "direct", s.Direct, "be an API server for whole clients: pass what is not Ark's to the cluster's kube-apiserver, with the caller's own bearer token, so that controllers and SDKs need one kubeconfig and Ark's requests do not go through kube-apiserver")
 	fs.DurationVar(&s.OutageGrace, "direct-outage-grace", s.OutageGrace, "with --direct, how long users and permissions that kube-apiserver has confirmed stay good while it does not answer; 0 for not at all")
+	fs.BoolVar(&s.ReviewNames, "direct-review-names", s.ReviewNames, "with --direct, ask kube-apiserver about the right to each single object, as a cluster needs whose authorization webhook forbids single names; without, about the right to all of a resource first, which RBAC decides alike")
 	fs.DurationVar(&s.ShutdownDelay, "shutdown-delay-duration", s.ShutdownDelay, "how long to go on serving, unready, after SIGTERM, so that the Service stops sending requests first")
 	fs.BoolVar(&s.SendRetryAfter, "shutdown-send-retry-after", s.SendRetryAfter, "after that, answer 429 with Retry-After until all requests in flight are done, instead of refusing connections")
 	fs.DurationVar(&s.WatchGrace, "shutdown-watch-termination-grace-period", s.WatchGrace, "how long watches may take to end, a few at a time, so that their clients do not all come back at once")

@@ -33,7 +33,8 @@ import (
 
 // What a manager and the test agree on.
 const (
-	managerEnv = "ARK_TEST_MANAGER" // the kubeconfig of a manager
+	managerEnv = "ARK_TEST_MANAGER"       // the kubeconfig of a manager
+	aloneEnv   = "ARK_TEST_MANAGER_ALONE" // set: it has no other to compete with, and elects nobody
 	leaseID    = "ark-controller-leader"
 	workplace  = "work" // the namespace of the queries
 	finalizer  = "ark.mckinsey.com/finalizer"
@@ -74,7 +75,7 @@ func runManager() error {
 	ctrllog.SetLogger(klog.Background())
 	m, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme.Scheme, Metrics: server.Options{BindAddress: "0"},
-		LeaderElection: true, LeaderElectionID: leaseID, LeaderElectionNamespace: workplace,
+		LeaderElection: os.Getenv(aloneEnv) == "", LeaderElectionID: leaseID, LeaderElectionNamespace: workplace,
 		GracefulShutdownTimeout: new(10 * time.Second),
 		// As Ark's broadcaster: QPS and burst 100.
 		EventBroadcaster: record.NewBroadcasterWithCorrelatorOptions(record.CorrelatorOptions{QPS: 100, BurstSize: 100}), //nolint:staticcheck // what Ark uses

@@ -97,9 +97,9 @@ func (c *cluster) managerKubeconfig(t *testing.T) string {
 	return file
 }
 
-func startManager(t *testing.T, kubeconfig string) *component.Process {
+func startManager(t *testing.T, kubeconfig string, more ...string) *component.Process {
 	t.Helper()
-	p, err := component.Start(component.Command{Path: os.Args[0], Name: "manager", Env: []string{managerEnv + "=" + kubeconfig}})
+	p, err := component.Start(component.Command{Path: os.Args[0], Name: "manager", Env: append([]string{managerEnv + "=" + kubeconfig}, more...)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func NewAccess(cluster *rest.Config, allowTTL, denyTTL time.Duration) (*access.R
 	if err != nil {
 		return nil, fmt.Errorf("make the client for access reviews of many rows: %w", err)
 	}
-	reviews, err := newAuthorizer(client, 0, 0, nil) // kept once, by the resolver
+	reviews, err := newAuthorizer(client, 0, 0, false, nil) // kept once, by the resolver
 	if err != nil {
 		return nil, err
 	}

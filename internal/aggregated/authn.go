@@ -21,7 +21,8 @@ import (
 // proxy names, the subject of a client certificate of the cluster, the owner of a
 // bearer token. It reads the ConfigMap once, so that a missing permission shows now,
 // and that the first request is known already.
-func applyAuthentication(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, ttl time.Duration, lasting *outage) error {
+// At the direct endpoint (fresh) no answer about a token is older than ttl, see tokens.
+func applyAuthentication(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, ttl time.Duration, fresh bool, lasting *outage) error {
 	trust, err := readTrust(ctx, client)
 	if err != nil {
 		return fmt.Errorf("read the front proxy's authority: %w", &TrustError{Err: err})
@@ -50,16 +51,23 @@ func applyAuthentication(ctx context.Context, config *genericapiserver.Config, c
 	// The headers that named the user are removed before the request goes on.
 	config.Authentication.RequestHeaderConfig = headers
 
-	known, _, err := authenticatorfactory.DelegatingAuthenticatorConfig{
+	delegating := authenticatorfactory.DelegatingAuthenticatorConfig{
 		TokenAccessReviewClient:            client.AuthenticationV1(),
 		TokenAccessReviewTimeout:           reviewTimeout,
 		WebhookRetryBackoff:                genericoptions.DefaultAuthWebhookRetryBackoff(),
 		CacheTTL:                           ttl,
 		ClientCertificateCAContentProvider: clients,
 		RequestHeaderConfig:                headers,
-	}.New()
+	}
+	if fresh {
+		delegating.TokenAccessReviewClient = nil
+	}
+	known, _, err := delegating.New()
 	if err != nil {
 		return fmt.Errorf("set up authentication: %w", err)
+	}
+	if fresh {
+		known = withTokens(known, client.AuthenticationV1().TokenReviews(), ttl)
 	}
 	if lasting != nil {
 		known = lasting.authenticator(known)

@@ -15,6 +15,8 @@
 //     switch a rule of the cluster off unseen.
 //   - What exists (references.go): the Secrets and ConfigMaps that Ark objects name,
 //     as far as the server may get them.
+//   - How the direct endpoint asks (tokens.go, anyname.go): about tokens so that no answer is older than it may be, about
+//     rights so that a question is the same for every object.
 //   - What lasts through an outage of kube-apiserver (outage.go), with Options.Direct: what it has
 //     confirmed lately of users and permissions.
 //   - What is recorded (server.go): audit events, with the Audit-ID that

@@ -39,6 +39,9 @@ type Options struct {
 	// OutageGrace is how long users and permissions that the kube-apiserver has confirmed stay good while it does not
 	// answer; with Direct. 0 is not at all.
 	OutageGrace time.Duration
+	// ReviewNames asks about each object's name, with Direct. Without, a right to all objects of a resource is asked about
+	// first, which is less work for the kube-apiserver, and wrong where an authorization webhook forbids single names.
+	ReviewNames bool
 
 	// DisabledAdmission names admission plugins to leave out.
 	DisabledAdmission []string

@@ -180,11 +180,15 @@ func question(a authorizer.Attributes) (outageKey, error) {
 	if who == nil {
 		return outageKey{}, errors.New("a request without a user")
 	}
+	path := a.GetPath()
+	if a.IsResourceRequest() {
+		path = "" // it has the name of the object, which the question may be without
+	}
 	fields, fieldsErr := a.GetFieldSelector()
 	labels, labelsErr := a.GetLabelSelector()
 	text, err := json.Marshal([]any{
 		who.GetName(), who.GetUID(), who.GetGroups(), who.GetExtra(), a.GetVerb(), a.GetAPIGroup(), a.GetAPIVersion(), a.GetResource(),
-		a.GetSubresource(), a.GetNamespace(), a.GetName(), a.IsResourceRequest(), a.GetPath(), fmt.Sprint(fields, fieldsErr, labels, labelsErr),
+		a.GetSubresource(), a.GetNamespace(), a.GetName(), a.IsResourceRequest(), path, fmt.Sprint(fields, fieldsErr, labels, labelsErr),
 	})
 	if err != nil {
 		return outageKey{}, err

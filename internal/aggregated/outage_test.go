@@ -131,3 +131,23 @@ func TestOutageOfPermissions(t *testing.T) {
 		t.Error("a right that was taken away came back with an outage")
 	}
 }
+
+// A right to all objects of a resource is one question, whatever object's path a request has.
+func TestQuestionsWithoutNames(t *testing.T) {
+	ask := func(name, path string, resource bool) outageKey {
+		key, err := question(authorizer.AttributesRecord{User: &user.DefaultInfo{Name: "u"}, Verb: "get", Name: name, Path: path, ResourceRequest: resource})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	if ask("any", "/queries/a", true) != ask("any", "/queries/b", true) {
+		t.Error("the paths of two objects make two questions")
+	}
+	if ask("a", "/queries/a", true) == ask("b", "/queries/b", true) {
+		t.Error("two names are one question")
+	}
+	if ask("", "/metrics", false) == ask("", "/debug", false) {
+		t.Error("two paths are one question")
+	}
+}

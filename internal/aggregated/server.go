@@ -12,6 +12,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/access"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/direct"
 	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
@@ -24,7 +25,17 @@ type Server struct {
 	// Access answers which rows users may see.
 	Access *access.Resolver
 
+	// Direct returns the counts of the direct endpoint; nil without one.
+	Direct func() DirectStats
+
 	server *assembly.Server
+}
+
+// DirectStats are counts of the direct endpoint.
+type DirectStats struct {
+	direct.Stats
+	// Silent says that kube-apiserver does not answer.
+	Silent bool
 }
 
 const informerResync = 10 * time.Minute
@@ -57,10 +68,10 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	config.Informers = informers.NewSharedInformerFactory(client, informerResync)
 	config.Core = newReferences(client)
 	lasting := o.newOutage()
-	if err := applyAuthentication(ctx, config.Generic, client, o.TokenTTL, lasting); err != nil {
+	if err := applyAuthentication(ctx, config.Generic, client, o.TokenTTL, o.Direct, lasting); err != nil {
 		return nil, err
 	}
-	if config.Generic.Authorization.Authorizer, err = newAuthorizer(client, o.AllowTTL, o.DenyTTL, lasting); err != nil {
+	if config.Generic.Authorization.Authorizer, err = newAuthorizer(client, o.AllowTTL, o.DenyTTL, o.Direct && !o.ReviewNames, lasting); err != nil {
 		return nil, err
 	}
 	rights, err := NewAccess(o.Cluster, o.AllowTTL, o.DenyTTL)
@@ -86,7 +97,11 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 			return nil, fmt.Errorf("end the direct endpoint's watches at a stop: %w", err)
 		}
 	}
-	return &Server{Generic: server.Generic, InProcess: server.InProcess, Access: rights, server: server}, nil
+	made := &Server{Generic: server.Generic, InProcess: server.InProcess, Access: rights, server: server}
+	if passing != nil {
+		made.Direct = func() DirectStats { return DirectStats{passing.Stats(), lasting != nil && lasting.since.Load() != 0} }
+	}
+	return made, nil
 }
 
 // Run serves until the context ends, then turns unready, drains what is in flight

@@ -16,6 +16,6 @@
 //   - A list of the cluster's groups is whole or an error: it never lacks groups because kube-apiserver
 //     does not answer.
 //
-// The package may import k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/component-base and
+// The package may import k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and
 // k8s.io/klog/v2.
 package direct

@@ -27,8 +27,8 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, forward http.H
 		ctx, cancel := context.WithCancel(r.Context())
 		defer cancel()
 		defer context.AfterFunc(h.closing, cancel)()
-		running.WithLabelValues(kindLasting).Inc()
-		defer running.WithLabelValues(kindLasting).Dec()
+		h.counters.watches.Add(1)
+		defer h.counters.watches.Add(-1)
 		forward.ServeHTTP(w, r.WithContext(ctx))
 		return
 	}
@@ -40,8 +40,8 @@ func (h *Handler) forward(w http.ResponseWriter, r *http.Request, forward http.H
 			"%d requests wait for the cluster's kube-apiserver already", cap(h.slots)), retrySeconds))
 		return
 	}
-	running.WithLabelValues(kindShort).Inc()
-	defer running.WithLabelValues(kindShort).Dec()
+	h.counters.requests.Add(1)
+	defer h.counters.requests.Add(-1)
 	forward.ServeHTTP(w, r)
 }
 
@@ -66,7 +66,7 @@ func (h *Handler) proxy() http.Handler {
 		},
 		Transport:      roundTripper{h},
 		FlushInterval:  -1,
-		ModifyResponse: func(answer *http.Response) error { countCode(answer.StatusCode); return nil },
+		ModifyResponse: func(answer *http.Response) error { h.counters.countCode(answer.StatusCode); return nil },
 		ErrorHandler:   h.failed,
 	}
 }
@@ -90,7 +90,7 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		return // the client is gone
 	}
-	count(outcomeUnreachable)
+	h.counters.count(outcomeUnreachable)
 	klog.V(2).InfoS("A request did not reach kube-apiserver", "method", r.Method, "path", r.URL.Path, "err", err)
 	status := apierrors.NewServiceUnavailable(fmt.Sprintf(
 		"the cluster's kube-apiserver does not answer, and %s is its: %s; Ark's own resources are served all the same", r.URL.Path, cause(err)))

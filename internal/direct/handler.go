@@ -35,6 +35,7 @@ type Handler struct {
 	// plain is the way for requests, upgrading the one for upgrades, which only HTTP/1.1 has.
 	plain, upgrading http.RoundTripper
 	slots            chan struct{}
+	counters         *counters
 	// closing ends with Close; it belongs to the handler, as a server's base context does.
 	closing context.Context //nolint:containedctx // see above
 	close   context.CancelFunc
@@ -60,8 +61,7 @@ func New(o Options) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up connections to kube-apiserver for upgrades: %w", err)
 	}
-	register()
-	h := &Handler{own: ownPaths(o.Groups), groups: o.Groups, errors: o.Errors, cluster: cluster, plain: plain, upgrading: upgrading}
+	h := &Handler{counters: newCounters(), own: ownPaths(o.Groups), groups: o.Groups, errors: o.Errors, cluster: cluster, plain: plain, upgrading: upgrading}
 	if o.MaxInFlight <= 0 {
 		o.MaxInFlight = defaultInFlight
 	}
@@ -102,6 +102,6 @@ func errCertificate(path string) error {
 
 // refuse answers with an error of the package's own.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	count(outcomeRefused)
+	h.counters.count(outcomeRefused)
 	responsewriters.ErrorNegotiated(err, h.errors, schema.GroupVersion{Version: "v1"}, w, r)
 }

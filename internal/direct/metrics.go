@@ -2,47 +2,56 @@ package direct
 
 import (
 	"strconv"
-
-	"k8s.io/component-base/metrics"
-	"k8s.io/component-base/metrics/legacyregistry"
+	"sync"
+	"sync/atomic"
 )
 
+// The outcomes beside the classes of kube-apiserver's answers.
 const (
 	outcomeRefused     = "refused"
 	outcomeUnreachable = "unreachable"
-
-	kindShort   = "request"
-	kindLasting = "watch"
 )
 
-var (
-	forwarded = metrics.NewCounterVec(&metrics.CounterOpts{
-		Name:           "ark_direct_requests_total",
-		Help:           "Requests at the direct endpoint that are the cluster's, by outcome: the class of kube-apiserver's answer (2xx and so on), unreachable, or refused here.",
-		StabilityLevel: metrics.ALPHA,
-	}, []string{"outcome"})
-	running = metrics.NewGaugeVec(&metrics.GaugeOpts{
-		Name:           "ark_direct_in_flight",
-		Help:           "Requests that are passed to kube-apiserver at the moment, by kind: request, or watch (watches, followed logs and upgrades).",
-		StabilityLevel: metrics.ALPHA,
-	}, []string{"kind"})
-)
-
-// register adds the metrics to those of the Kubernetes libraries. More than once is the same as once.
-func register() {
-	if legacyregistry.Register(forwarded) != nil {
-		return // they are there
-	}
-	legacyregistry.MustRegister(running)
-	for _, outcome := range []string{"2xx", "4xx", "5xx", outcomeUnreachable, outcomeRefused} {
-		forwarded.WithLabelValues(outcome)
-	}
-	for _, kind := range []string{kindShort, kindLasting} {
-		running.WithLabelValues(kind)
-	}
+// Stats are counts of the requests that are the cluster's.
+type Stats struct {
+	// Outcomes are those that have ended: the class of kube-apiserver's answer (2xx and so on), unreachable, or
+	// refused here.
+	Outcomes map[string]int64
+	// Requests and Watches are under way; watches are all that last: followed logs and upgrades, too.
+	Requests, Watches int64
 }
 
-func count(outcome string) { forwarded.WithLabelValues(outcome).Inc() }
+// counters are those of a Handler.
+type counters struct {
+	mu                sync.Mutex
+	outcomes          map[string]int64
+	requests, watches atomic.Int64
+}
+
+func newCounters() *counters {
+	c := &counters{outcomes: map[string]int64{}}
+	for _, outcome := range []string{"2xx", "4xx", "5xx", outcomeUnreachable, outcomeRefused} {
+		c.outcomes[outcome] = 0 // to be seen before the first
+	}
+	return c
+}
+
+// Stats returns the counts as they are now.
+func (h *Handler) Stats() Stats {
+	h.counters.mu.Lock()
+	defer h.counters.mu.Unlock()
+	s := Stats{Outcomes: map[string]int64{}, Requests: h.counters.requests.Load(), Watches: h.counters.watches.Load()}
+	for outcome, n := range h.counters.outcomes {
+		s.Outcomes[outcome] = n
+	}
+	return s
+}
+
+func (c *counters) count(outcome string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.outcomes[outcome]++
+}
 
 // countCode counts an answer of kube-apiserver by the class of its code.
-func countCode(code int) { count(strconv.Itoa(code/100) + "xx") }
+func (c *counters) countCode(code int) { c.count(strconv.Itoa(code/100) + "xx") }

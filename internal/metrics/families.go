@@ -33,6 +33,8 @@ type families struct {
 	httpConnections, connectionsRefused *family
 	peerMember, peerOthers, peerCalls   *family
 
+	directRequests, directInFlight, directAlone *family
+
 	engineQueries, engineWaiting, engineRunning, engineCalls *family
 	engineRetries, engineTokens, engineSilent                *family
 	engineQueryTime, engineFirstToken                        *family
@@ -59,6 +61,7 @@ type families struct {
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
+		f.directRequests, f.directInFlight, f.directAlone,
 		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures,
 		f.modelRevision, f.modelLag, f.modelLagTime, f.modelReady, f.modelRows, f.modelBytes, f.modelBuilds,
 		f.chatRequests, f.chatOpen, f.chatTokens, f.streams, f.streamBytes, f.streamEnds, f.streamChunks, f.streamDropped, f.streamOverrun}
@@ -82,6 +85,9 @@ func newFamilies() *families {
 	f.peerMember = add("ark_peer_member", gauge, "1 while the other replicas can call this one. Only with --peer-listen.")
 	f.peerOthers = add("ark_peer_others", gauge, "Other replicas of the database that this one can call. Only with --peer-listen.")
 	f.peerCalls = add("ark_peer_calls_total", counter, "Calls of other replicas that have ended, by kind, call or stream, and result: ok; refused by the other's handler; gone, the other had left or this one; canceled by whoever waited; failed, the connection did not work. Only with --peer-listen.", "kind", "result")
+	f.directRequests = add("ark_direct_requests_total", counter, "Requests at the direct endpoint that are the cluster's, by outcome: the class of kube-apiserver's answer (2xx and so on), unreachable, or refused here. Only with --direct.", "outcome")
+	f.directInFlight = add("ark_direct_in_flight", gauge, "Requests that are passed to kube-apiserver at the moment, by kind: request, or watch (watches, followed logs and upgrades). Only with --direct.", "kind")
+	f.directAlone = add("ark_direct_cluster_silent", gauge, "1 while kube-apiserver does not answer questions about users and rights, so that what it has confirmed lately counts. Only with --direct.")
 	f.historyBegin = add("ark_history_begin_revision", gauge, "The revision at which the history of objects begins, 0 before it has. Only with --history=on.")
 	f.historyLag = add("ark_history_lag_revisions", gauge, "Revisions that are not in the history's tables yet; the log keeps them until they are. Only with --history=on.")
 	f.historyVersions = add("ark_history_versions_total", counter, "Versions of objects that this replica has put into the history's tables. Only with --history=on.")

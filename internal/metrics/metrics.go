@@ -180,6 +180,28 @@ func (m *Metrics) Peers(stats func() peer.Stats) {
 	})
 }
 
+// DirectStats are those of a direct endpoint.
+type DirectStats struct {
+	Outcomes          map[string]int64
+	Requests, Watches int64
+	// Silent says that the cluster's kube-apiserver does not answer.
+	Silent bool
+}
+
+// Direct adds the metrics of the direct endpoint. Call it once.
+func (m *Metrics) Direct(stats func() DirectStats) {
+	f := m.families
+	collect(m.registry, []*family{f.directRequests, f.directInFlight, f.directAlone}, func(put putter) {
+		st := stats()
+		for outcome, n := range st.Outcomes {
+			put(f.directRequests, float64(n), outcome)
+		}
+		put(f.directInFlight, float64(st.Requests), "request")
+		put(f.directInFlight, float64(st.Watches), "watch")
+		put(f.directAlone, boolean(st.Silent))
+	})
+}
+
 // Findings is what an API server has found in its objects and in itself.
 type Findings struct {
 	// UnknownFields counts by resource and field.

@@ -61,6 +61,7 @@ func open(t *testing.T) *served {
 	s.metrics.Connections(func() connections.Stats { return connections.Stats{} })
 	s.metrics.History(func() history.Stats { return history.Stats{} })
 	s.metrics.ReadModel(func() readmodel.Stats { return readmodel.Stats{} })
+	s.metrics.Direct(func() DirectStats { return DirectStats{Outcomes: map[string]int64{"2xx": 3}} })
 	s.metrics.Peers(func() peer.Stats { return peer.Stats{} })
 	s.metrics.Streams(func() StreamStats {
 		return StreamStats{Streams: 3, Bytes: 4000, Readers: 2, Writers: 1, Chunks: 90, Dropped: 8, Overrun: 7}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/aggregated"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/token"
 )
@@ -129,5 +130,11 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	}
 	s.Cluster = config.Host
 	serveReporting(made.Generic, made.Access, data)
+	if made.Direct != nil {
+		data.metrics.Direct(func() metrics.DirectStats {
+			now := made.Direct()
+			return metrics.DirectStats{Outcomes: now.Outcomes, Requests: now.Requests, Watches: now.Watches, Silent: now.Silent}
+		})
+	}
 	return aggregatedAPI{made}, nil
 }

@@ -19,6 +19,7 @@ type options struct {
 	lives   int
 	clients int
 	rounds  int
+	args    string
 }
 
 func main() {
@@ -27,6 +28,7 @@ func main() {
 	flag.IntVar(&o.lives, "lives", 1000, "life cycles of queries in a round")
 	flag.IntVar(&o.clients, "clients", 16, "clients at a time")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds; medians are printed")
+	flag.StringVar(&o.args, "args", "", "further flags of ark-server, separated by spaces")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -56,17 +58,17 @@ func run(ctx context.Context, o options) (err error) {
 			t.stop()
 		}
 	}()
-	for name, open := range map[string]func(context.Context, *target, options) error{crdsName: openCRDs, arkName: openArk} {
-		t := &target{name: name, dir: filepath.Join(dir, name)}
+	aggregated := &target{name: arkName, dir: filepath.Join(dir, "ark-server")}
+	for _, t := range []*target{{name: crdsName, dir: filepath.Join(dir, "crds")}, aggregated, {name: directName, other: aggregated}} {
 		targets = append(targets, t)
 		starting, cancel := context.WithTimeout(ctx, 3*time.Minute)
-		err := t.open(starting, o, open)
+		err := t.open(starting, o)
 		cancel()
 		if err != nil {
-			return fmt.Errorf("start %s: %w", name, err)
+			return fmt.Errorf("start %s: %w", t.name, err)
 		}
 	}
-	fmt.Printf("%d life cycles of queries (7 writes each, 1 KiB of input and of answer) by %d clients through kube-apiserver; %d rounds; ark-server on %s; writes synced to disk\n\n",
+	fmt.Printf("%d life cycles of queries (7 writes each, 1 KiB of input and of answer) by %d clients; %d rounds; ark-server on %s; writes synced to disk\n\n",
 		o.lives, o.clients, o.rounds, o.storage)
 	for round := range o.rounds {
 		for _, t := range targets {

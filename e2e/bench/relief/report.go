@@ -6,30 +6,52 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
 
-// report prints the median round of each target, by life cycles per second, and what etcd was told in all rounds.
+// median is a way's round in the middle, by its length.
+type median struct {
+	outcome
+	lives, rate float64
+}
+
+func (t *target) median() median {
+	rounds := slices.Clone(t.rounds)
+	slices.SortFunc(rounds, func(a, b outcome) int { return int(a.took - b.took) })
+	m := median{outcome: rounds[len(rounds)/2]}
+	m.lives = float64(m.sample.Count) / query.Steps
+	m.rate = m.lives / m.took.Seconds()
+	return m
+}
+
+// perLife is a process's time for a life in all rounds: a single round is short beside the clock's steps of 10 ms.
+func (t *target) perLife(process string) time.Duration {
+	var spent time.Duration
+	lives := 0
+	for _, r := range t.rounds {
+		spent += r.cpu[process]
+		lives += r.sample.Count / query.Steps
+	}
+	return spent / time.Duration(max(lives, 1))
+}
+
+// report prints the median round of each way, and what etcd was told in all rounds.
 func report(out io.Writer, targets []*target) error {
-	slices.SortFunc(targets, func(a, b *target) int { return strings.Compare(a.name, b.name) }) // CRDs first
-	table := measure.NewTable(out, "Ark kinds as", "life cycles/s", "p50 of a write, ms", "p99", "etcd puts", "deletes", "etcd writes/s", "per life cycle")
-	rate := map[string]float64{}
+	crds := targets[0]
+	table := measure.NewTable(out, "Ark kinds as", "life cycles/s", "to CRDs", "p50 of a write, ms", "p99", "kube-apiserver, ms a life", "to CRDs", "etcd, ms", "ark-server, ms", "etcd writes a life")
 	for _, t := range targets {
-		rounds := slices.Clone(t.rounds)
-		slices.SortFunc(rounds, func(a, b outcome) int { return int(a.took - b.took) })
-		r := rounds[len(rounds)/2]
-		lives := float64(r.sample.Count) / query.Steps
-		writes := r.counted.puts + r.counted.deletes
-		rate[t.name] = lives / r.took.Seconds()
-		table.Row(t.name, measure.Rate(rate[t.name]), measure.Millis(r.sample.P50), measure.Millis(r.sample.P99),
-			fmt.Sprint(r.counted.puts), fmt.Sprint(r.counted.deletes), measure.Rate(writes/r.took.Seconds()), fmt.Sprintf("%.2f", writes/lives))
+		m := t.median()
+		table.Row(t.name, measure.Rate(m.rate), measure.Ratio(m.rate, crds.median().rate), measure.Millis(m.sample.P50), measure.Millis(m.sample.P99),
+			measure.Millis(t.perLife(apiserver)), fmt.Sprintf("%.1f %%", 100*float64(t.perLife(apiserver))/float64(crds.perLife(apiserver))),
+			measure.Millis(t.perLife(etcd)), measure.Millis(t.perLife(arkServer)), fmt.Sprintf("%.2f", (m.counted.puts+m.counted.deletes)/m.lives))
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("print the results: %w", err)
 	}
-	fmt.Fprintf(out, "life cycles/s, %s : %s = %s\n\nchanges of keys in the cluster's etcd, by resource, all rounds together:\n", arkName, crdsName, measure.Ratio(rate[arkName], rate[crdsName]))
+	fmt.Fprintf(out, "\nchanges of keys in the cluster's etcd, by resource, all rounds together:\n")
 	for _, t := range targets {
 		all := map[string]int{}
 		for _, r := range t.rounds {

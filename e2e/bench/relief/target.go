@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+
+	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
@@ -15,23 +18,28 @@ import (
 )
 
 const (
-	crdsName = "CRDs"
-	arkName  = "ark-server"
+	crdsName   = "CRDs"
+	arkName    = "aggregated"
+	directName = "direct"
 
 	namespace   = "bench-life"
 	connections = 8
 	size        = 1 << 10
 )
 
-// target is a cluster that serves the Ark kinds in one way or the other.
+// target is one way to the Ark kinds.
 type target struct {
 	name, dir string
-	cluster   *component.Cluster
-	ark       *component.AggregatedArk
-	closeDB   func() error
-	conns     []*h2client.Conn
-	etcd      *etcdWatch
-	rounds    []outcome
+	// other is the way whose cluster and ark-server this one goes to, too; nil for a cluster of its own.
+	other   *target
+	cluster *component.Cluster
+	hosting *component.Hosting
+	ark     *component.AggregatedArk
+	closeDB func() error
+	user    *rest.Config
+	conns   []*h2client.Conn
+	etcd    *etcdWatch
+	rounds  []outcome
 }
 
 // outcome is one round.
@@ -39,10 +47,14 @@ type outcome struct {
 	took    time.Duration
 	sample  measure.Sample
 	counted counters
-	written map[string]int // by resource
+	cpu     map[string]time.Duration // by process
+	written map[string]int           // by resource
 }
 
-func (t *target) open(ctx context.Context, o options, kinds func(context.Context, *target, options) error) error {
+func (t *target) open(ctx context.Context, o options) error {
+	if t.other != nil {
+		return t.openDirect(ctx)
+	}
 	if err := os.MkdirAll(t.dir, 0o755); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
@@ -50,16 +62,14 @@ func (t *target) open(ctx context.Context, o options, kinds func(context.Context
 	if t.cluster, err = component.StartCluster(ctx, component.ClusterOptions{Dir: t.dir, EndpointRouting: true}); err != nil {
 		return err
 	}
+	kinds := openCRDs
+	if t.name != crdsName {
+		kinds = openArk
+	}
 	if err := kinds(ctx, t, o); err != nil {
 		return err
 	}
-	for range connections {
-		conn, err := h2client.Dial(ctx, t.cluster.Config)
-		if err != nil {
-			return err
-		}
-		t.conns = append(t.conns, conn)
-	}
+	t.user = t.cluster.Config
 	client, err := component.RawClient(t.cluster.Config)
 	if err != nil {
 		return err
@@ -71,6 +81,32 @@ func (t *target) open(ctx context.Context, o options, kinds func(context.Context
 	return err
 }
 
+// dial opens connections for a round: ark-server ends those that nobody uses.
+func (t *target) dial(ctx context.Context) error {
+	t.conns = nil
+	for range connections {
+		conn, err := h2client.Dial(ctx, t.user)
+		if err != nil {
+			return err
+		}
+		t.conns = append(t.conns, conn)
+	}
+	return nil
+}
+
+// openDirect goes to the other's ark-server past its kube-apiserver, with a service account's token: a certificate would need no
+// question about rights, for the account of system:masters that the others use.
+func (t *target) openDirect(ctx context.Context) error {
+	t.cluster, t.ark, t.etcd = t.other.cluster, t.other.ark, t.other.etcd
+	token, err := t.other.hosting.AdminToken(ctx)
+	if err != nil {
+		return err
+	}
+	t.user = rest.CopyConfig(t.ark.Direct)
+	t.user.BearerToken = token
+	return nil
+}
+
 func openCRDs(ctx context.Context, t *target, _ options) error {
 	return component.InstallCRDs(ctx, t.cluster.Config)
 }
@@ -80,11 +116,12 @@ func openArk(ctx context.Context, t *target, o options) error {
 	if err != nil {
 		return err
 	}
+	t.hosting = hosting
 	port, err := component.FreePort()
 	if err != nil {
 		return err
 	}
-	options := component.ArkOptions{Dir: filepath.Join(t.dir, "ark"), Port: port, Args: []string{"--shutdown-delay-duration=0"}}
+	options := component.ArkOptions{Dir: filepath.Join(t.dir, "ark"), Port: port, Args: append([]string{"--shutdown-delay-duration=0", "--direct"}, strings.Fields(o.args)...)}
 	if err := os.MkdirAll(options.Dir, 0o755); err != nil {
 		return fmt.Errorf("make a folder: %w", err)
 	}
@@ -109,12 +146,24 @@ func openArk(ctx context.Context, t *target, o options) error {
 
 // round takes the queries through their lives and notes down what that cost.
 func (t *target) round(ctx context.Context, o options, round int) error {
+	if err := t.dial(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		for _, conn := range t.conns {
+			_ = conn.Close() // it has been used
+		}
+	}()
 	lives := make([]*query.Life, o.clients)
 	for c := range lives {
 		lives[c] = query.NewLife(t.conns[c%connections], namespace, size, size)
 	}
 	each := (o.lives + o.clients - 1) / o.clients
 	before, err := t.counters(ctx)
+	if err != nil {
+		return err
+	}
+	spent, err := t.processorTime()
 	if err != nil {
 		return err
 	}
@@ -127,6 +176,13 @@ func (t *target) round(ctx context.Context, o options, round int) error {
 	if sample.Failed > 0 {
 		return fmt.Errorf("%s: %d writes failed, such as: %w", t.name, sample.Failed, sample.FirstError)
 	}
+	cpu, err := t.processorTime()
+	if err != nil {
+		return err
+	}
+	for name := range cpu {
+		cpu[name] -= spent[name]
+	}
 	after, err := t.counters(ctx)
 	if err != nil {
 		return err
@@ -135,11 +191,37 @@ func (t *target) round(ctx context.Context, o options, round int) error {
 	if err != nil {
 		return err
 	}
-	t.rounds = append(t.rounds, outcome{took: took, sample: sample, counted: after.minus(before), written: written})
+	t.rounds = append(t.rounds, outcome{took: took, sample: sample, counted: after.minus(before), cpu: cpu, written: written})
 	return nil
 }
 
+// The processes whose time is counted.
+const (
+	apiserver = "kube-apiserver"
+	etcd      = "etcd"
+	arkServer = "ark-server"
+)
+
+// processorTime is what each process of the way has used so far.
+func (t *target) processorTime() (map[string]time.Duration, error) {
+	processes := map[string]*component.Process{apiserver: t.cluster.API, etcd: t.cluster.Etcd.Process}
+	if t.ark != nil {
+		processes[arkServer] = t.ark.Process
+	}
+	spent := map[string]time.Duration{}
+	for name, p := range processes {
+		var err error
+		if spent[name], err = p.CPU(); err != nil {
+			return nil, err
+		}
+	}
+	return spent, nil
+}
+
 func (t *target) stop() {
+	if t.other != nil {
+		return // the other's
+	}
 	if t.etcd != nil {
 		t.etcd.stop()
 	}
