@@ -34,9 +34,10 @@ func selectAgents(key []byte) (Ref, bool) {
 type world struct {
 	t       *testing.T
 	path    string
+	engine  func() (mvcc.Engine, error)
 	store   *mvcc.Store
 	archive *Archive
-	live    map[string][]byte
+	present map[string][]byte
 	uid     map[string]string
 	log     []*Version
 	// asOf are snapshots: what was live at a revision.
@@ -46,15 +47,16 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, path: filepath.Join(t.TempDir(), "ark.db"),
-		live: map[string][]byte{}, uid: map[string]string{}, asOf: map[int64]map[string][]byte{},
+		present: map[string][]byte{}, uid: map[string]string{}, asOf: map[int64]map[string][]byte{},
 	}
+	w.engine = func() (mvcc.Engine, error) { return sqlite.Open(t.Context(), w.path, sqlite.Options{}) }
 	t.Cleanup(func() { w.close() })
 	return w
 }
 
 func (w *world) open() {
 	w.t.Helper()
-	engine, err := sqlite.Open(w.t.Context(), w.path, sqlite.Options{})
+	engine, err := w.engine()
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -96,12 +98,12 @@ func (w *world) write(r *rand.Rand) {
 	v := &Version{Resource: agents, Namespace: ref.Namespace, Name: ref.Name, User: fmt.Sprint("user", r.IntN(3)), Groups: []string{"g", "h"}, AuditID: "id"}
 	var op mvcc.Op
 	switch {
-	case w.live[key] == nil:
+	case w.present[key] == nil:
 		w.uid[key] = fmt.Sprint("uid", len(w.log))
 		v.Verb, v.Object = "create", object(w.uid[key], ref.Name, 1, "new")
 		op = &mvcc.Put{Key: []byte(key), Value: v.Object}
 	case r.IntN(6) == 0:
-		v.Verb, v.Deleted, v.Object = "delete", true, w.live[key]
+		v.Verb, v.Deleted, v.Object = "delete", true, w.present[key]
 		op = &mvcc.Delete{Span: mvcc.Span{Key: []byte(key)}}
 	default:
 		v.Verb, v.Object = "update", object(w.uid[key], ref.Name, 1+r.IntN(2), fmt.Sprint("phase", r.IntN(100)))
@@ -114,10 +116,10 @@ func (w *world) write(r *rand.Rand) {
 	}
 	v.Revision = res.Revision
 	w.log = append(w.log, v)
-	if w.live[key] = v.Object; v.Deleted {
-		delete(w.live, key)
+	if w.present[key] = v.Object; v.Deleted {
+		delete(w.present, key)
 	}
-	w.asOf[v.Revision] = maps.Clone(w.live)
+	w.asOf[v.Revision] = maps.Clone(w.present)
 	// Others write, too.
 	if r.IntN(3) == 0 {
 		if _, err := w.store.Txn(w.t.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("/registry/events/x"), Value: []byte("{}")}}}, mvcc.Actor{}); err != nil {
@@ -224,30 +226,9 @@ func brief(all []*Version) (s []string) {
 
 // TestHistory: the history of random changes, with compactions and restarts between them, is the model's.
 func TestHistory(t *testing.T) {
-	seed := rand.Uint64()
-	r := rand.New(rand.NewPCG(seed, 0))
-	t.Logf("seed %d", seed)
 	w := newWorld(t)
 	w.open()
-	for range 8 {
-		for range 60 {
-			w.write(r)
-			if r.IntN(40) == 0 {
-				if err := w.archive.advance(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		if err := w.store.Compact(t.Context(), w.store.Revision()-int64(r.IntN(10)), false); err != nil {
-			t.Fatal(err)
-		}
-		w.check(r)
-		if r.IntN(2) == 0 {
-			w.close()
-			w.open()
-			w.check(r)
-		}
-	}
+	w.live(nil)
 	// Nothing keeps the log from being pruned for long.
 	for range 100 {
 		if st := w.store.Stats(); st.Pruned >= st.Compacted-1 {
@@ -268,6 +249,37 @@ func (c cutSide) Append(ctx context.Context, rows ...mvcc.SideRow) ([]int64, err
 	ids, err := c.SideTables.Append(ctx, rows...)
 	c.stop()
 	return ids, err
+}
+
+// live makes random changes, with compactions and restarts between them, and compares the history with the model's.
+// meanwhile is called now and then.
+func (w *world) live(meanwhile func()) {
+	w.t.Helper()
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	w.t.Logf("seed %d", seed)
+	for range 8 {
+		for range 60 {
+			w.write(r)
+			if r.IntN(40) == 0 {
+				if err := w.archive.advance(w.t.Context()); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			if meanwhile != nil && r.IntN(20) == 0 {
+				meanwhile()
+			}
+		}
+		if err := w.store.Compact(w.t.Context(), w.store.Revision()-int64(r.IntN(10)), false); err != nil {
+			w.t.Fatal(err)
+		}
+		w.check(r)
+		if r.IntN(2) == 0 {
+			w.close()
+			w.open()
+			w.check(r)
+		}
+	}
 }
 
 // TestBegin: what is there before the history is in it, once, also after it was interrupted; older

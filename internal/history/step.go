@@ -34,7 +34,6 @@ type step struct {
 // series are the versions of an object in a step.
 type series struct {
 	records []record
-	object  []byte
 	meta    *meta
 }
 

@@ -1,0 +1,65 @@
+package history
+
+import (
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/mysql"
+	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
+	"github.com/mckinsey/ark-server/internal/sqltest"
+)
+
+var (
+	postgresServer sqltest.Postgres
+	mysqlServer    sqltest.MySQL
+)
+
+func TestMain(m *testing.M) {
+	if path := os.Getenv(childVariable); path != "" {
+		child(path)
+	}
+	code := m.Run()
+	postgresServer.Stop()
+	mysqlServer.Stop()
+	os.Exit(code)
+}
+
+// TestHistoryOnServers: the history that two replicas keep, both at once now and then, is the model's on database servers too.
+func TestHistoryOnServers(t *testing.T) {
+	t.Run("postgresql", func(t *testing.T) {
+		cfg := postgresServer.Database(t)
+		twoReplicas(t, func() (mvcc.Engine, error) { return postgres.Open(t.Context(), cfg, postgres.Options{}) })
+	})
+	t.Run("mysql", func(t *testing.T) {
+		cfg := mysqlServer.Database(t)
+		twoReplicas(t, func() (mvcc.Engine, error) { return mysql.Open(t.Context(), cfg, mysql.Options{}) })
+	})
+}
+
+func twoReplicas(t *testing.T, engine func() (mvcc.Engine, error)) {
+	other := newWorld(t)
+	other.engine = engine
+	other.open()
+	w := newWorld(t)
+	w.engine = engine
+	w.open()
+	w.live(func() {
+		var both sync.WaitGroup
+		for _, a := range []*Archive{w.archive, other.archive} {
+			both.Go(func() {
+				if err := a.advance(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+	})
+	// Both read the same.
+	want := w.list(Query{Objects: true, Limit: 37})
+	other.log = w.log
+	if got := other.list(Query{Objects: true}); len(got) != len(want) {
+		t.Errorf("the other replica reads %d versions, want %d", len(got), len(want))
+	}
+}
