@@ -200,7 +200,7 @@ func (o *options) storageFlags() []flagGroup {
 			fs.StringVar(&o.etcdCertFile, "etcd-certfile", "", "PEM `file` of the client certificate for the external etcd")
 			fs.StringVar(&o.etcdKeyFile, "etcd-keyfile", "", "PEM `file` of that certificate's key")
 			fs.DurationVar(&o.compactionInterval, "compaction-interval", o.compactionInterval, "how long old revisions stay readable at least, which bounds how late a watch may resume; 0 keeps them all")
-			fs.StringVar(&o.history, "history", o.history, "`on|off`: keep every version of Ark's objects, with who made it, beyond the compaction (default off: it costs writes, and nothing reads it yet; --storage=etcd has no history)")
+			fs.StringVar(&o.history, "history", o.history, "`on|off`: keep every version of Ark's objects, with who made it, beyond the compaction (default on; --storage=etcd has no history)")
 			fs.Var(&o.maxObjectSize, "max-object-size", "how large an object may be, as `bytes` of its JSON with all metadata, such as 1536Ki or 4Mi, up to 16Mi; what is stored already may be larger, and is read, deleted and made smaller. Large objects cost memory, see docs/operations/sizing.md")
 		}),
 		group("Database server (PostgreSQL, MySQL, MariaDB)", o.addDatabaseFlags),

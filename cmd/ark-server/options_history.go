@@ -26,5 +26,5 @@ func (o *options) validateHistory() error {
 
 // keepsHistory reports whether old versions of objects are kept.
 func (o *options) keepsHistory() bool {
-	return o.history == historyOn
+	return o.history != historyOff && server.Kind(o.storage) != server.Etcd
 }
