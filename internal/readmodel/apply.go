@@ -50,7 +50,7 @@ func (b *batch) rollback() { _ = b.tx.Rollback() } // without effect after a com
 
 // clear removes all rows.
 func (b *batch) clear(ctx context.Context) error {
-	tables := []string{"objects", "fts", "c_labels", "c_conditions"}
+	tables := []string{"objects", "fts", "c_labels", "c_conditions", "c_messages", "c_tool_calls"}
 	for _, k := range Kinds() {
 		tables = append(tables, k.Table())
 	}
@@ -100,7 +100,7 @@ func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) erro
 	b.rows--
 	for _, statement := range []string{
 		"DELETE FROM " + k.Table() + " WHERE id = ?", "DELETE FROM c_labels WHERE object = ?", "DELETE FROM c_conditions WHERE object = ?",
-		"DELETE FROM fts WHERE rowid = ?",
+		"DELETE FROM fts WHERE rowid = ?", "DELETE FROM c_messages WHERE object = ?", "DELETE FROM c_tool_calls WHERE object = ?",
 	} {
 		if _, err := b.tx.ExecContext(ctx, statement, id); err != nil {
 			return err
@@ -168,5 +168,5 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 			return err
 		}
 	}
-	return nil
+	return b.putMessages(ctx, k, id, byName, o)
 }

@@ -2,6 +2,7 @@
 //
 //   - kinds.go: which columns a kind has, and where in the object they come from
 //   - row.go: the row of an object
+//   - message.go: the messages and the calls of tools of a Query
 //   - text.go: what search looks into
 //   - schema.go: the tables
 //   - model.go, apply.go: the file, and what changes it

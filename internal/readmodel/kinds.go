@@ -124,12 +124,17 @@ func Kinds() []Kind {
 	}
 }
 
-// SideColumns are those of the views labels and conditions, which have rows of all kinds.
+// SideColumns are those of the views of what objects have several of.
 func SideColumns() map[string][]Column {
 	key := []Column{{"kind", Text, nil}, {"namespace", Text, nil}, {"name", Text, nil}}
 	return map[string][]Column{
 		"labels": append(key[:3:3], Column{"key", Text, nil}, Column{"value", Text, nil}),
 		"conditions": append(key[:3:3], Column{"type", Text, nil}, Column{"status", Text, nil}, Column{"reason", Text, nil},
 			Column{"message", Text, nil}, Column{"changed_at", Time, nil}),
+		// Of Queries, whose names they have.
+		"messages": append(key[:3:3], Column{"position", Integer, nil}, Column{"role", Text, nil}, Column{"sender", Text, nil}, Column{"content", Text, nil},
+			Column{"conversation_id", Text, nil}, Column{"session_id", Text, nil}, Column{"created_at", Time, nil}),
+		"tool_calls": append(key[:3:3], Column{"position", Integer, nil}, Column{"call_id", Text, nil}, Column{"tool", Text, nil}, Column{"arguments", Text, nil},
+			Column{"agent", Text, nil}, Column{"conversation_id", Text, nil}, Column{"created_at", Time, nil}),
 	}
 }

@@ -93,7 +93,7 @@ func (m *memory) change(r *rand.Rand) {
 	default:
 		m.put(key, fmt.Appendf(nil, `{"metadata":{"uid":"u%d","namespace":"forged","labels":{"team":"t%d","x":"\u0000"}},
 			"spec":{"prompt":"p%d","input":["a",%d],"target":{"type":"agent","name":"a"},"tools":[{"name":"t"}]},
-			"status":{"phase":"done","duration":"1m2.5s","tokenUsage":{"totalTokens":%d},"conditions":[{"type":"Ready","status":"True"}]}}`,
+			"status":{"response":{"raw":"[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"c1\",\"function\":{\"name\":\"t\",\"arguments\":\"{}\"}}]}]"},"phase":"done","duration":"1m2.5s","tokenUsage":{"totalTokens":%d},"conditions":[{"type":"Ready","status":"True"}]}}`,
 			r.IntN(100), r.IntN(3), r.IntN(9), r.IntN(9), r.IntN(1000)))
 	}
 }
@@ -106,7 +106,7 @@ func contentsOf(t *testing.T, path string) []string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	tables := map[string]string{"c_labels": "kind, namespace, name, key, value", "c_conditions": "kind, namespace, name, type, status, reason, message, changed_at", "objects": "kind, namespace, name, created_at, phase, agent"}
+	tables := map[string]string{"c_labels": "kind, namespace, name, key, value", "c_conditions": "kind, namespace, name, type, status, reason, message, changed_at", "c_messages": "kind, namespace, name, position, role, sender, content, conversation_id, session_id, created_at", "c_tool_calls": "kind, namespace, name, position, call_id, tool, arguments, agent, conversation_id, created_at", "objects": "kind, namespace, name, created_at, phase, agent"}
 	for _, k := range Kinds() {
 		columns := []string{"revision"}
 		for _, c := range k.Columns {
@@ -314,12 +314,12 @@ func TestBoundedSize(t *testing.T) {
 	source, path := newMemory(), filepath.Join(t.TempDir(), "model.db")
 	put := func(from, to int) {
 		for i := from; i < to; i++ {
-			source.put(fmt.Sprintf("%squeries/a/q%d", Prefix, i), fmt.Appendf(nil, `{"spec":{"input":"%s"}}`, strings.Repeat(fmt.Sprintf("word%d ", i), 1000)))
+			source.put(fmt.Sprintf("%squeries/a/q%d", Prefix, i), fmt.Appendf(nil, `{"spec":{"input":"%s"}}`, strings.Repeat(fmt.Sprintf("%050d ", i), 200)))
 		}
 	}
 	put(0, 10)
 	run(t, path, source)
-	put(10, 200)
+	put(10, 150)
 	const most = 1 << 20
 	m, err := Open(t.Context(), path, source, Options{MaxBytes: most})
 	if err != nil {
@@ -331,8 +331,8 @@ func TestBoundedSize(t *testing.T) {
 	if ok, err := m.WaitFor(ctx, source.Revision(), 500*time.Millisecond); ok || err != nil {
 		t.Errorf("a model without room has caught up: %v %v", ok, err)
 	}
-	if s := m.Stats(); s.Rows != 10 || s.Newest-s.Revision != 190 || !s.Ready || s.Behind.IsZero() {
-		t.Errorf("the model without room is %+v, want 10 rows and 190 revisions behind", s)
+	if s := m.Stats(); s.Rows != 10 || s.Newest-s.Revision != 140 || !s.Ready || s.Behind.IsZero() {
+		t.Errorf("the model without room is %+v, want 10 rows and 140 revisions behind", s)
 	}
 	cancel()
 	<-done
@@ -340,8 +340,8 @@ func TestBoundedSize(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Size() > most {
 		t.Errorf("the file has %d bytes (%v), want at most %d", info.Size(), err, most)
 	}
-	if s := run(t, path, source); s.Rows != 200 || s.Rebuilds != 0 {
-		t.Errorf("with room: %+v, want 200 rows and no rebuild", s)
+	if s := run(t, path, source); s.Rows != 150 || s.Rebuilds != 0 {
+		t.Errorf("with room: %+v, want 150 rows and no rebuild", s)
 	}
 }
 

@@ -36,6 +36,10 @@ func schema() []string {
 		`CREATE INDEX c_labels_key ON c_labels(key, value)`,
 		`CREATE TABLE c_conditions(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, type TEXT, status TEXT, reason TEXT, message TEXT, changed_at ` + TimeDeclared + `)`,
 		`CREATE INDEX c_conditions_object ON c_conditions(object)`,
+		`CREATE TABLE c_messages(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, position INTEGER, role TEXT, sender TEXT, content TEXT, conversation_id TEXT, session_id TEXT, created_at ` + TimeDeclared + `)`,
+		`CREATE INDEX c_messages_object ON c_messages(object)`,
+		`CREATE TABLE c_tool_calls(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, position INTEGER, call_id TEXT, tool TEXT, arguments TEXT, agent TEXT, conversation_id TEXT, created_at ` + TimeDeclared + `)`,
+		`CREATE INDEX c_tool_calls_object ON c_tool_calls(object)`,
 	}
 	for _, k := range Kinds() {
 		var columns strings.Builder
@@ -56,4 +60,4 @@ func version() string {
 }
 
 // contents is to be changed when rows are made in another way for the same columns.
-const contents = "1"
+const contents = "2"

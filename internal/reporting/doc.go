@@ -1,7 +1,9 @@
-// Package reporting serves SQL and search over the read model as the resources sqlqueries and searches of the records group.
+// Package reporting serves SQL and search over the read model as the resources sqlqueries, searches
+// and summaries of the records group.
 //
 //   - server.go: paths, and who asks
 //   - search.go: searches
+//   - summary.go: summaries
 //   - rows.go: which rows the caller may list
 //   - write.go: answers as JSON, NDJSON, CSV and Table
 //

@@ -27,7 +27,8 @@ func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, na
 	all := text == "" || strings.Contains(text, "labels") || strings.Contains(text, "conditions")
 	rows := map[string]sqlquery.Rows{}
 	for _, k := range readmodel.Kinds() {
-		if !all && !strings.Contains(text, k.Resource) {
+		spoken := k.Resource == "queries" && (strings.Contains(text, "messages") || strings.Contains(text, "tool_calls"))
+		if !all && !spoken && !strings.Contains(text, k.Resource) {
 			continue // its view is empty, and not read
 		}
 		answer, err := s.access.Ask(ctx, who, access.Question{Verb: "list", Group: k.Group, Version: k.Version, Resource: k.Resource, Namespaces: namespaces})

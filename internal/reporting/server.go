@@ -31,7 +31,9 @@ const (
 	group    = "records.ark.mckinsey.com"
 	queries  = "sqlqueries"
 	searches = "searches"
-	kind     = "SQLQuery"
+	// summaries count rows without SQL: to create them takes no more trust than to list.
+	summaries = "summaries"
+	kind      = "SQLQuery"
 	// maxBody is the most bytes of a request.
 	maxBody = 256 << 10
 	// patience is how long a request waits for the model to show what was written before it.
@@ -47,7 +49,7 @@ func placeOf(path string) (namespace, resource string, ok bool) {
 		return "", "", false
 	}
 	namespace, resource, _ = strings.Cut(rest, "/")
-	return namespace, resource, namespace != "" && (resource == queries || resource == searches)
+	return namespace, resource, namespace != "" && (resource == queries || resource == searches || resource == summaries)
 }
 
 // Server is the handler. It is safe for concurrent use.
@@ -116,6 +118,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case resource == searches && (r.Method == http.MethodPost || r.Method == http.MethodGet):
 		return s.serveSearch(w, r, who, namespace)
+	case resource == summaries && r.Method == http.MethodPost:
+		return s.serveSummary(w, r, who, namespace)
 	case resource == queries && r.Method == http.MethodPost:
 		return s.serveSQL(w, r, who, namespace)
 	}
@@ -155,29 +159,41 @@ func (s *Server) serveSQL(w http.ResponseWriter, r *http.Request, who user.Info,
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
-	fresh, err := s.shown(w, r)
+	asked.Status, err = s.answer(w, r, who, namespace, asked.Spec)
 	if err != nil {
 		return err
 	}
-	rows, err := s.rows(r.Context(), who, asked.Spec.AllNamespaces, namespace, asked.Spec.Query)
+	asked.APIVersion, asked.Kind = GroupVersion, kind
+	asked.Metadata = inNamespace(asked.Metadata, namespace)
+	return write(w, asked, asked.Status)
+}
+
+func inNamespace(metadata map[string]any, namespace string) map[string]any {
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	metadata["namespace"] = namespace
+	return metadata
+}
+
+// answer runs a statement over the rows that a user may list.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, who user.Info, namespace string, asked spec) (*status, error) {
+	begin := time.Now()
+	fresh, err := s.shown(w, r)
 	if err != nil {
-		return apierrors.NewInternalError(err)
+		return nil, err
+	}
+	rows, err := s.rows(r.Context(), who, asked.AllNamespaces, namespace, asked.Query)
+	if err != nil {
+		return nil, apierrors.NewInternalError(err)
 	}
 	answer, err := s.runner.Run(r.Context(), sqlquery.Request{
-		Query: asked.Spec.Query, Parameters: asked.Spec.Parameters, Rows: rows, MaxRows: asked.Spec.Limit,
-		Timeout: time.Duration(asked.Spec.TimeoutSeconds * float64(time.Second)),
+		Query: asked.Query, Parameters: asked.Parameters, Rows: rows, MaxRows: asked.Limit, Timeout: time.Duration(asked.TimeoutSeconds * float64(time.Second)),
 	})
 	if err != nil {
-		return asStatus(err)
+		return nil, asStatus(err)
 	}
-	asked.APIVersion, asked.Kind = GroupVersion, kind
-	if asked.Metadata == nil {
-		asked.Metadata = map[string]any{}
-	}
-	asked.Metadata["namespace"] = namespace
-	asked.Status = &status{Answer: *answer, freshness: fresh, ElapsedMillis: time.Since(begin).Milliseconds()}
-	return write(w, asked)
+	return &status{Answer: *answer, freshness: fresh, ElapsedMillis: time.Since(begin).Milliseconds()}, nil
 }
 
 // decode reads a request, as JSON or YAML.

@@ -225,3 +225,39 @@ func TestSearch(t *testing.T) {
 		t.Errorf("as a Table: %d %s", w.Code, w.Body)
 	}
 }
+
+// A summary counts what its caller may list, in whatever format.
+func TestSummary(t *testing.T) {
+	allowed := &rights{"anna list queries a", "bob list * *"}
+	s := open(t, allowed)
+	post := func(who, accept, body string) (int, string) {
+		r := httptest.NewRequest(http.MethodPost, Prefix+"a/summaries", strings.NewReader(body))
+		r.Header.Set("Accept", accept)
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r.WithContext(apirequest.WithUser(r.Context(), &user.DefaultInfo{Name: who})))
+		return w.Code, w.Body.String()
+	}
+	const byNamespace = `{"spec":{"kind":"Query","groupBy":["namespace"],"metrics":["count","distinct(name)"],"allNamespaces":true}}`
+	for _, c := range []struct {
+		who, accept, body string
+		code              int
+		want              string
+	}{
+		{"anna", "text/csv", byNamespace, 201, "namespace,count,distinct(name)\na,10,10\n"},
+		{"bob", "text/csv", byNamespace, 201, "namespace,count,distinct(name)\na,10,10\nb,10,10\n"},
+		{"nobody", "text/csv", byNamespace, 201, "namespace,count,distinct(name)\n"},
+		{"bob", "", `{"spec":{"kind":"Agent"}}`, 201, `"rows":[[10]]`},
+		{"anna", "", `{"spec":{"kind":"Agent"}}`, 201, `"rows":[[0]]`},
+		{"anna", "", `{"spec":{"kind":"Secret"}}`, 400, `none of Agent`},
+		{"anna", "", `{"spec":{"kind":"Query","limit":-1}}`, 400, `spec.limit`},
+		{"anna", "", `{"spec":{"kind":"Query","query":"select 1"}}`, 400, `unknown field`},
+	} {
+		if code, body := post(c.who, c.accept, c.body); code != c.code || !strings.Contains(body, c.want) {
+			t.Errorf("%s %s: got %d %s, want %d %s", c.who, c.body, code, body, c.code, c.want)
+		}
+	}
+	*allowed = nil // rights that are taken away
+	if _, body := post("bob", "text/csv", byNamespace); body != "namespace,count,distinct(name)\n" {
+		t.Errorf("without rights: %s", body)
+	}
+}

@@ -14,7 +14,7 @@ import (
 )
 
 // format writes an answer.
-type format func(http.ResponseWriter, *sqlQuery) error
+type format func(w http.ResponseWriter, whole any, answer *status) error
 
 // formatOf chooses the first format of an Accept header that there is.
 func formatOf(accept string) (format, error) {
@@ -43,30 +43,30 @@ func formatOf(accept string) (format, error) {
 	}}
 }
 
-func writeJSON(w http.ResponseWriter, q *sqlQuery) error {
+func writeJSON(w http.ResponseWriter, whole any, _ *status) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(q) // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(whole) // a client that is gone cannot be told
 	return nil
 }
 
 // headers say of an answer without an envelope what its envelope would.
-func headers(w http.ResponseWriter, media string, q *sqlQuery) {
+func headers(w http.ResponseWriter, media string, answer *status) {
 	w.Header().Set("Content-Type", media)
-	w.Header().Set("X-Ark-Resource-Version", q.Status.ResourceVersion)
-	w.Header().Set("X-Ark-Truncated", fmt.Sprint(q.Status.Truncated))
-	if q.Status.Truncated {
+	w.Header().Set("X-Ark-Resource-Version", answer.ResourceVersion)
+	w.Header().Set("X-Ark-Truncated", fmt.Sprint(answer.Truncated))
+	if answer.Truncated {
 		w.Header().Add("Warning", `299 - "there are more rows: raise spec.limit, or narrow the statement"`)
 	}
 	w.WriteHeader(http.StatusCreated)
 }
 
-func writeNDJSON(w http.ResponseWriter, q *sqlQuery) error {
-	headers(w, "application/x-ndjson", q)
+func writeNDJSON(w http.ResponseWriter, _ any, answer *status) error {
+	headers(w, "application/x-ndjson", answer)
 	e := json.NewEncoder(w)
-	for _, row := range q.Status.Rows {
+	for _, row := range answer.Rows {
 		one := make(map[string]any, len(row))
-		for i, c := range q.Status.Columns {
+		for i, c := range answer.Columns {
 			one[c.Name] = row[i]
 		}
 		if e.Encode(one) != nil {
@@ -76,15 +76,15 @@ func writeNDJSON(w http.ResponseWriter, q *sqlQuery) error {
 	return nil
 }
 
-func writeCSV(w http.ResponseWriter, q *sqlQuery) error {
-	headers(w, "text/csv; charset=utf-8; header=present", q)
+func writeCSV(w http.ResponseWriter, _ any, answer *status) error {
+	headers(w, "text/csv; charset=utf-8; header=present", answer)
 	out := csv.NewWriter(w)
-	names := make([]string, len(q.Status.Columns))
-	for i, c := range q.Status.Columns {
+	names := make([]string, len(answer.Columns))
+	for i, c := range answer.Columns {
 		names[i] = c.Name
 	}
 	_ = out.Write(names) // Flush keeps the error
-	for _, row := range q.Status.Rows {
+	for _, row := range answer.Rows {
 		cells := make([]string, len(row))
 		for i, value := range row {
 			if value != nil {
@@ -97,17 +97,17 @@ func writeCSV(w http.ResponseWriter, q *sqlQuery) error {
 	return nil
 }
 
-func writeTable(w http.ResponseWriter, q *sqlQuery) error {
+func writeTable(w http.ResponseWriter, _ any, answer *status) error {
 	table := metav1.Table{TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "Table"}, Rows: []metav1.TableRow{}}
-	table.ResourceVersion = q.Status.ResourceVersion
-	for _, c := range q.Status.Columns {
+	table.ResourceVersion = answer.ResourceVersion
+	for _, c := range answer.Columns {
 		t := map[string]string{"integer": "integer", "real": "number"}[c.Type]
 		if t == "" {
 			t = "string"
 		}
 		table.ColumnDefinitions = append(table.ColumnDefinitions, metav1.TableColumnDefinition{Name: c.Name, Type: t})
 	}
-	for _, row := range q.Status.Rows {
+	for _, row := range answer.Rows {
 		table.Rows = append(table.Rows, metav1.TableRow{Cells: row})
 	}
 	w.Header().Set("Content-Type", "application/json")
