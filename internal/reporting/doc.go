@@ -4,6 +4,7 @@
 //   - server.go: paths, and who asks
 //   - search.go: searches
 //   - summary.go: summaries
+//   - report.go: reports that are ready
 //   - rows.go: which rows the caller may list
 //   - write.go: answers as JSON, NDJSON, CSV and Table
 //

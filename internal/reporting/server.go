@@ -49,7 +49,7 @@ func placeOf(path string) (namespace, resource string, ok bool) {
 		return "", "", false
 	}
 	namespace, resource, _ = strings.Cut(rest, "/")
-	return namespace, resource, namespace != "" && (resource == queries || resource == searches || resource == summaries)
+	return namespace, resource, namespace != "" && (resource == queries || resource == searches || resource == summaries || resource == reports || strings.HasPrefix(resource, reports+"/"))
 }
 
 // Server is the handler. It is safe for concurrent use.
@@ -71,7 +71,9 @@ func New(model *readmodel.Model, rights *access.Resolver) *Server {
 
 // spec is what a client asks for.
 type spec struct {
-	Query          string         `json:"query"`
+	Query string `json:"query,omitempty"`
+	// Report is the name of a report whose statement is run, instead of one of the client's.
+	Report         string         `json:"report,omitempty"`
 	Parameters     map[string]any `json:"parameters,omitempty"`
 	AllNamespaces  bool           `json:"allNamespaces,omitempty"`
 	Limit          int            `json:"limit,omitempty"`
@@ -118,6 +120,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case resource == searches && (r.Method == http.MethodPost || r.Method == http.MethodGet):
 		return s.serveSearch(w, r, who, namespace)
+	case strings.HasPrefix(resource, reports) && r.Method == http.MethodGet:
+		return s.serveReports(w, r, namespace)
 	case resource == summaries && r.Method == http.MethodPost:
 		return s.serveSummary(w, r, who, namespace)
 	case resource == queries && r.Method == http.MethodPost:
@@ -159,7 +163,11 @@ func (s *Server) serveSQL(w http.ResponseWriter, r *http.Request, who user.Info,
 	if err != nil {
 		return err
 	}
-	asked.Status, err = s.answer(w, r, who, namespace, asked.Spec)
+	run := asked.Spec
+	if err := fromReport(&run); err != nil {
+		return err
+	}
+	asked.Status, err = s.answer(w, r, who, namespace, run)
 	if err != nil {
 		return err
 	}
@@ -207,8 +215,10 @@ func decode(body io.Reader) (*sqlQuery, error) {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the request is a %s of %s, want a %s of %s", asked.Kind, asked.APIVersion, kind, GroupVersion))
 	case asked.Status != nil:
 		return nil, apierrors.NewBadRequest("status is the server's: leave it out")
-	case asked.Spec.Query == "":
-		return nil, apierrors.NewBadRequest("spec.query is missing: write one SELECT")
+	case asked.Spec.Query != "" && asked.Spec.Report != "":
+		return nil, apierrors.NewBadRequest("spec has query and report: leave one out")
+	case asked.Spec.Query == "" && asked.Spec.Report == "":
+		return nil, apierrors.NewBadRequest("spec.query is missing: write one SELECT, or name a report")
 	case asked.Spec.Limit < 0 || asked.Spec.Limit > sqlquery.MaxRows:
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("spec.limit is %d: use 1 to %d", asked.Spec.Limit, sqlquery.MaxRows))
 	case asked.Spec.TimeoutSeconds < 0 || asked.Spec.TimeoutSeconds > sqlquery.MaxTime.Seconds():

@@ -64,6 +64,12 @@ func open(t *testing.T, allowed *rights) *Server {
 			}
 		}
 	}
+	return serving(t, allowed, objects)
+}
+
+// serving returns a server on a model of some objects.
+func serving(t *testing.T, allowed *rights, objects fixed) *Server {
+	t.Helper()
 	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects, readmodel.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -84,10 +90,19 @@ func open(t *testing.T, allowed *rights) *Server {
 
 func ask(t *testing.T, s *Server, who, namespace, accept, body string) *httptest.ResponseRecorder {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, Prefix+namespace+"/sqlqueries", strings.NewReader(body))
+	r := requestAs(who, http.MethodPost, Prefix+namespace+"/sqlqueries", body)
 	r.Header.Set("Accept", accept)
+	return recorded(s, r)
+}
+
+func requestAs(who, method, path, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	return r.WithContext(apirequest.WithUser(r.Context(), &user.DefaultInfo{Name: who}))
+}
+
+func recorded(s *Server, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	s.ServeHTTP(w, r.WithContext(apirequest.WithUser(r.Context(), &user.DefaultInfo{Name: who})))
+	s.ServeHTTP(w, r)
 	return w
 }
 
