@@ -3,7 +3,6 @@ package chat
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -22,7 +21,9 @@ type exchange struct {
 	server  *Server
 	w       http.ResponseWriter
 	r       *http.Request
+	who     asker
 	asked   *request
+	out     format
 	to      target
 	found   string // the kind of the target, once it is known to exist
 	query   *v1alpha1.Query
@@ -40,15 +41,33 @@ type exchange struct {
 	gone   bool // the client has left
 }
 
-// complete answers a request for a completion. A fault is returned as long as nothing has been sent.
-func (s *Server) complete(w http.ResponseWriter, r *http.Request, who asker) (fault *Fault) {
-	x := &exchange{server: s, w: w, r: r, began: time.Now(), created: time.Now().Unix()}
+// format is how an answer is written: as a completion, or as a response.
+type format interface {
+	// read reads the body of a request.
+	read(x *exchange, who asker, body []byte) (*request, *Fault)
+	// made is called once the Query is there. With over, the request has its answer.
+	made(x *exchange) (over bool, fault *Fault)
+	// start sends what a stream begins with.
+	start(x *exchange) error
+	// part sends a part of the answer.
+	part(x *exchange, p part) error
+	// last sends the end of a stream whose Query is done.
+	last(x *exchange) error
+	// whole answers without a stream.
+	whole(x *exchange)
+	// fault ends a stream with an error.
+	fault(x *exchange, f *Fault) error
+}
+
+// answerAs answers a request in a format. A fault is returned as long as nothing has been sent.
+func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, who asker) (fault *Fault) {
+	x := &exchange{server: s, w: w, r: r, who: who, out: out, began: time.Now(), created: time.Now().Unix()}
 	defer func() { s.options.Observer.Ended(x.found, outcome(cmp.Or(fault, x.failed), x.gone)) }()
 	body, fault := readBody(r, s.options.MaxBody)
 	if fault != nil {
 		return fault
 	}
-	if x.asked, fault = parseRequest(body); fault != nil {
+	if x.asked, fault = out.read(x, who, body); fault != nil {
 		return fault
 	}
 	input, fault := x.asked.input()
@@ -78,11 +97,14 @@ func (s *Server) complete(w http.ResponseWriter, r *http.Request, who asker) (fa
 	if key != "" {
 		idempotent(x.query, who.user.GetName(), key, body)
 	}
-	if fault = x.make(who, key); fault != nil {
+	if fault = x.make(key); fault != nil {
 		return fault
 	}
 	w.Header().Set("X-Should-Retry", "false") // it would make a second Query
 	w.Header().Set(headerQuery, x.query.Namespace+"/"+x.query.Name)
+	if over, fault := out.made(x); over || fault != nil {
+		return fault
+	}
 	return x.follow()
 }
 
@@ -101,113 +123,6 @@ func readBody(r *http.Request, most int64) ([]byte, *Fault) {
 // wantsAll reports whether the client wants the text of everybody who speaks.
 func (x *exchange) wantsAll() bool {
 	return x.r.URL.Query().Get("ark_stream") == "all" || x.asked.metadata[metadataStream] == "all"
-}
-
-// check refuses what the target or the engine cannot do.
-func (x *exchange) check() *Fault {
-	if len(x.asked.tools) > 0 && x.to.kind != v1alpha1.QueryTargetModel {
-		return invalid("tools", codeUnsupported, "tools of the client are for model/NAME: %s calls its own", x.to.id())
-	}
-	if _, ok := x.asked.carried["response_format"]; ok && x.to.kind != v1alpha1.QueryTargetModel {
-		return invalid("response_format", codeUnsupported, "response_format is for model/NAME: an agent has its outputSchema")
-	}
-	needed := x.asked.needed()
-	if x.to.kind == v1alpha1.QueryTargetTool {
-		if len(x.asked.messages) > 1 {
-			return invalid("messages", codeUnsupported, "a tool takes one message: its arguments as JSON, or a text")
-		}
-		if len(needed) > 0 {
-			return invalid(needed[0], codeUnsupported, "%s is for models: a tool does not have it", needed[0])
-		}
-	}
-	if x.server.options.Requests != nil {
-		return nil
-	}
-	if len(needed) > 0 {
-		return invalid(needed[0], codeUnsupported, "%s cannot be passed on to the engine that answers here: leave it out, or use a server with --engine=embedded", needed[0])
-	}
-	last := x.asked.messages[len(x.asked.messages)-1]
-	for _, m := range x.asked.messages {
-		if m.role != "user" && m.role != "assistant" || m.images > 0 || m.calls || last.role != "user" {
-			return invalid("messages", codeUnsupported, "messages of the role %s, images, and messages after the user's last one cannot be passed on to the engine that answers here: leave them out, or use a server with --engine=embedded", m.role)
-		}
-	}
-	if !x.asked.plain() && x.server.options.Conversations == nil {
-		return invalid("messages", codeUnsupported, "earlier messages cannot be passed on to the engine that answers here, because it does not reach this server's conversations: start the server with --broker-listen, or with --engine=embedded")
-	}
-	return nil
-}
-
-// make makes the Query, or finds the one that an earlier request with the same key has made.
-func (x *exchange) make(who asker, key string) *Fault {
-	ctx := x.r.Context()
-	if err := x.keep(ctx); err != nil {
-		return serverFault(http.StatusServiceUnavailable, "unavailable", err.Error())
-	}
-	hash := x.query.Annotations[annotationHash]
-	made := &v1alpha1.Query{}
-	err := who.call(ctx, http.MethodPost, resourcePath(x.query.Namespace, "queries", ""), x.query, made)
-	if err == nil {
-		x.query = made
-		return nil
-	}
-	fault := faultOf(err)
-	if fault.Status != http.StatusConflict || key == "" {
-		x.forget(ctx)
-		return fault
-	}
-	if err := x.server.options.System.Get(ctx, "queries", x.query.Namespace, x.query.Name, made); err != nil {
-		return faultOf(err)
-	}
-	if made.Annotations[annotationHash] != hash {
-		return &Fault{Status: http.StatusUnprocessableEntity, Type: typeInvalid, Code: text(codeReused), Message: "the " + headerKey + " belongs to another request: use one key for each request"}
-	}
-	x.query, x.again = made, true
-	return nil
-}
-
-// keep stores what the Query cannot hold.
-func (x *exchange) keep(ctx context.Context) error {
-	o, q := x.server.options, x.query
-	switch {
-	case o.Requests != nil && (!x.asked.plain() || len(x.asked.carried) > 0 || len(x.asked.tools) > 0):
-		kept := Kept{Tools: x.asked.tools, Parameters: x.asked.carried}
-		for _, m := range x.asked.messages {
-			kept.Messages = append(kept.Messages, m.encoded)
-		}
-		id, err := o.Requests.Keep(ctx, q.Namespace, q.Name, kept)
-		if err != nil {
-			return err
-		}
-		q.Annotations[AnnotationRequest] = id
-	case o.Requests == nil && !x.asked.plain():
-		var earlier [][]byte
-		for _, m := range x.asked.messages[:len(x.asked.messages)-1] {
-			earlier = append(earlier, m.encoded)
-		}
-		id, memory, err := o.Conversations.Begin(ctx, q.Namespace, q.Name, earlier)
-		if err != nil {
-			return err
-		}
-		q.Spec.ConversationID, q.Spec.Memory = &id, &v1alpha1.ResourceReference{Name: memory}
-	}
-	return nil
-}
-
-// forget deletes what was kept for a Query that has ended, or that was not made.
-func (x *exchange) forget(ctx context.Context) {
-	if x.query.Annotations[AnnotationRequest] != "" {
-		// What is left goes with its age.
-		_ = x.server.options.Requests.Forget(context.WithoutCancel(ctx), x.query.Namespace, x.query.Name)
-	}
-}
-
-// Kept is what is stored of a request beside its Query.
-type Kept struct {
-	// Messages are all of the request's, the question too.
-	Messages   []json.RawMessage          `json:"messages"`
-	Tools      []json.RawMessage          `json:"tools,omitempty"`
-	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
 type result struct {
@@ -316,7 +231,7 @@ func (x *exchange) end(out result) *Fault {
 		return x.fail(serverFault(http.StatusInternalServerError, codeFailed, failure(x.query)))
 	}
 	if !x.asked.stream {
-		x.whole()
+		x.out.whole(x)
 		return nil
 	}
 	_ = x.last() // a client that has gone does not matter any more
@@ -340,7 +255,7 @@ func failure(q *v1alpha1.Query) string {
 func (x *exchange) left() {
 	x.gone = true
 	policy := x.r.Header.Get(headerDisconnect)
-	if x.server.stopping() || policy == "continue" || policy == "" && x.r.Header.Get(headerKey) != "" {
+	if x.server.stopping() || policy == "continue" || policy == "" && (x.r.Header.Get(headerKey) != "" || x.asked.background) {
 		return
 	}
 	x.server.cancel(x.r.Context(), x.query)
@@ -356,7 +271,7 @@ func (x *exchange) fail(f *Fault) *Fault {
 	if x.events == nil {
 		return f
 	}
-	if x.events.Data(f.json()) == nil {
+	if x.out.fault(x, f) == nil {
 		_ = x.events.Done() // a client that has gone does not matter
 	}
 	return nil

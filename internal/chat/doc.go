@@ -3,7 +3,9 @@
 //
 //   - server.go: Options, paths, who calls
 //   - request.go, message.go, target.go: what is asked, of whom
-//   - completion.go, query.go: the Query from its creation to its end
+//   - completion.go, completion_make.go, query.go: the Query from its creation to its end
+//   - completion_send.go, completion_format.go: the answer as a chat completion
+//   - responses.go and responses_*.go: the Responses API, whose answers are another format of the same
 //   - answer.go, chunk.go: chunks of an engine become those of OpenAI
 //   - models.go: what there is to ask
 //   - outer.go: what goes around the whole server: CORS, and errors of the API in OpenAI's form

@@ -48,6 +48,15 @@ const maxAnswer = 64 << 20
 
 // call makes a request, and decodes the answer. An error of the API is a *Fault.
 func (c caller) call(ctx context.Context, method, path string, body, into any) error {
+	return c.send(ctx, method, path, "application/json", body, into)
+}
+
+// patch changes fields of an object.
+func (c caller) patch(ctx context.Context, path string, body json.RawMessage) error {
+	return c.send(ctx, http.MethodPatch, path, string(types.MergePatchType), body, nil)
+}
+
+func (c caller) send(ctx context.Context, method, path, contentType string, body, into any) error {
 	var reader io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -61,7 +70,7 @@ func (c caller) call(ctx context.Context, method, path string, body, into any) e
 		return fmt.Errorf("make a request: %w", err)
 	}
 	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", contentType)
 	}
 	request.Header.Set("Accept", "application/json")
 	response, err := c.client.Do(request)
@@ -165,8 +174,12 @@ const cancelTimeout = 10 * time.Second
 func (s *Server) cancel(ctx context.Context, q *v1alpha1.Query) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
-	patch := encode(map[string]any{"metadata": map[string]any{"uid": q.UID}, "spec": map[string]bool{"cancel": true}})
 	// One that is gone, or another one by now, has nothing to cancel; and nobody is left to be told of a failure.
 	_ = s.options.System.Ark(v1alpha1.SchemeGroupVersion).Patch(types.MergePatchType).Namespace(q.Namespace).Resource("queries").Name(q.Name).
-		Body([]byte(patch)).Do(ctx).Error()
+		Body([]byte(cancellation(q))).Do(ctx).Error()
+}
+
+// cancellation is the patch that cancels a Query.
+func cancellation(q *v1alpha1.Query) json.RawMessage {
+	return encode(map[string]any{"metadata": map[string]any{"uid": q.UID}, "spec": map[string]bool{"cancel": true}})
 }

@@ -15,7 +15,9 @@ type request struct {
 	messages []message
 	stream   bool
 	usage    bool // as a last chunk of a stream
-	metadata map[string]string
+	// background has the client not wait for the answer.
+	background bool
+	metadata   map[string]string
 	// carried are parameters for the model, and tools those of the client.
 	carried map[string]json.RawMessage
 	tools   []json.RawMessage
@@ -122,6 +124,14 @@ func parseRequest(body []byte) (*request, *Fault) {
 	if fault := r.options(all); fault != nil {
 		return nil, fault
 	}
+	if fault := r.parameters(all); fault != nil {
+		return nil, fault
+	}
+	return r, r.clientTools(all["tools"])
+}
+
+// parameters reads those for the model.
+func (r *request) parameters(all map[string]json.RawMessage) *Fault {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		raw, ok := all[name]
 		if !ok {
@@ -129,18 +139,18 @@ func parseRequest(body []byte) (*request, *Fault) {
 		}
 		f := fields[name]
 		if !f.form(raw) {
-			return nil, invalid(name, codeValue, "%s has a value of the wrong type", name)
+			return invalid(name, codeValue, "%s has a value of the wrong type", name)
 		}
 		var compact bytes.Buffer
 		if json.Compact(&compact, raw) == nil && slices.Contains(f.without, compact.String()) {
 			continue
 		}
 		if f.never {
-			return nil, invalid(name, codeUnsupported, "%s is not supported: leave it out", name)
+			return invalid(name, codeUnsupported, "%s is not supported: leave it out", name)
 		}
 		r.carried[name] = raw
 	}
-	return r, r.clientTools(all["tools"])
+	return nil
 }
 
 // options reads what says how to answer.

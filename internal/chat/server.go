@@ -54,6 +54,8 @@ type Options struct {
 	Requests Requests
 	// Conversations keeps earlier messages for an engine outside; nil where it could not reach them.
 	Conversations Conversations
+	// Responses keeps what a response needs beside its Query; nil where it cannot be kept.
+	Responses Responses
 	// MaxBody is the most bytes of a request.
 	MaxBody  int64
 	Observer Observer
@@ -118,8 +120,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "/v1/chat/completions":
 		if fault = method(r, http.MethodPost); fault == nil {
-			fault = s.complete(w, r, who)
+			fault = s.answerAs(completionFormat{}, w, r, who)
 		}
+	case path == "/v1/responses", strings.HasPrefix(path, "/v1/responses/"):
+		fault = s.responses(w, r, who, strings.TrimPrefix(strings.TrimPrefix(path, "/v1/responses"), "/"))
 	case path == "/v1/models":
 		if fault = method(r, http.MethodGet); fault == nil {
 			fault = s.listModels(w, r, who)

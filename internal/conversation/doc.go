@@ -1,6 +1,7 @@
 // Package conversation keeps what was said beside Queries, in side tables of the database.
 //
 //   - requests.go: what clients of OpenAI's API have sent and a Query cannot hold, for the engine in the process
+//   - responses.go: what the Responses API needs of a response beside its Query
 //   - messages.go, http.go: conversations and their messages, by Ark's HTTP API of memories
 //
 // Invariants: messages are in the order in which they were added; what belongs to a Query is deleted by the Query's name; a

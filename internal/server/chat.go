@@ -54,9 +54,10 @@ type talk struct {
 	chat     *chat.Server
 	broker   *stream.Broker
 	system   *objects.Client
-	requests *conversation.Requests // nil where there are no side tables
-	memory   *conversation.Store    // the same
-	outside  *outside               // nil where an engine in the process answers, or the broker has no port
+	requests *conversation.Requests  // nil where there are no side tables
+	memory   *conversation.Store     // the same
+	answers  *conversation.Responses // the same
+	outside  *outside                // nil where an engine in the process answers, or the broker has no port
 	// whole is the handler of the server with all its filters.
 	whole   http.Handler
 	options ChatOptions
@@ -80,6 +81,8 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 	if data.side != nil {
 		t.requests = conversation.NewRequests(data.side, time.Now)
 		t.memory = conversation.NewStore(data.side, time.Now)
+		t.answers = conversation.NewResponses(data.side, time.Now)
+		options.Responses = t.answers
 		switch {
 		case o.Engine != nil:
 			options.Requests = keptRequests{t.requests}
@@ -201,7 +204,7 @@ func (t *talk) sweep(ctx context.Context) {
 			if t.requests == nil {
 				continue
 			}
-			if err := t.requests.Sweep(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(t.requests.Sweep(ctx), t.answers.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				slog.Warn("old requests of chats cannot be deleted; trying again later", "err", err)
 			}
 		}

@@ -38,6 +38,13 @@ func (s *Writer) Data(data []byte) error {
 	return s.send()
 }
 
+// Event sends an event with a name, for clients of an API that has names.
+func (s *Writer) Event(name string, data []byte) error {
+	s.buffer = append(append(append(s.buffer[:0], "event: "...), name...), "\ndata: "...)
+	s.buffer = append(append(s.buffer, data...), "\n\n"...)
+	return s.send()
+}
+
 // Done sends the event that ends a stream.
 func (s *Writer) Done() error { return s.Data([]byte("[DONE]")) }
 
