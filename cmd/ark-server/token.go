@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -19,14 +20,14 @@ const aboutToken = `Make, list and revoke the tokens by which users reach a stan
 token is stored: whoever loses it gets a new one.
 
   ark-server token create --user=alice --group=team-a --ttl=24h   # prints the token alone
-  ark-server token create --user=alice --for=chat --target=agent/guide
+  ark-server token create --user=alice --for=chat --tokens-per-day=100000
   ark-server token list
   ark-server token revoke 9f86d081884c7d65
 
 It asks the running server, as the admin whose token is in --keys-dir. Where none runs it opens
 the database itself. A token that was revoked is refused at once, and by other replicas within a second.
 --for=chat makes a key for OpenAI's API, which opens nothing else, and there one namespace and, with
---target, single agents, teams, models or tools. What a user may do is a matter of Roles and RoleBindings.`
+--target, single agents, teams, models or tools; it may have limits. What a user may do is a matter of Roles and RoleBindings.`
 
 func newTokenCommand() *cobra.Command {
 	return parent("token", "token create, token list or token revoke", "Make, list and revoke the tokens of users", aboutToken, newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
@@ -47,6 +48,9 @@ func newTokenCreateCommand() *cobra.Command {
 		fs.StringVar(&purpose, "for", purpose, "what the token opens, `api|chat`: all that the user may do, or OpenAI's API alone")
 		fs.StringVar(&chat.Namespace, "namespace", "", "with --for=chat, the `namespace` that the key is for (default \"default\")")
 		fs.StringArrayVar(&chat.Targets, "target", nil, "with --for=chat, an `id` that the key may ask, such as agent/guide; may be given several times; none for all that the user may ask")
+		fs.Int64Var(&chat.Limits.RequestsPerMinute, "requests-per-minute", 0, "with --for=chat, the most `requests` in 60 seconds; 0 for no limit")
+		fs.Int64Var(&chat.Limits.TokensPerMinute, "tokens-per-minute", 0, "with --for=chat, the `tokens` of a model in 60 seconds; 0 for no limit")
+		fs.Int64Var(&chat.Limits.TokensPerDay, "tokens-per-day", 0, "with --for=chat, the `tokens` of a model on a day, in UTC; 0 for no limit")
 	})
 	return withFlags(&cobra.Command{
 		Use:   "create --user=NAME",
@@ -96,18 +100,18 @@ func chatKey(purpose string, asked token.Chat) (*token.Chat, error) {
 		asked.Namespace = cmp.Or(asked.Namespace, "default")
 		return &asked, nil
 	}
-	if asked.Namespace != "" || len(asked.Targets) > 0 {
-		return nil, errors.New("--namespace and --target bound keys for chat: add --for=chat, or leave them out")
+	if asked.Namespace != "" || len(asked.Targets) > 0 || asked.Limits != (token.Limits{}) {
+		return nil, errors.New("--namespace, --target and limits are for keys for chat: add --for=chat, or leave them out")
 	}
 	return nil, nil
 }
 
-// opens says what a token opens: api, or chat with the namespace and the targets.
+// opens says what a token opens: api, or chat with the namespace, the targets and the limits.
 func opens(t *token.Token) string {
 	if t.Chat == nil {
 		return forAPI
 	}
-	return strings.Join(append([]string{forChat + " in " + t.Chat.Namespace}, t.Chat.Targets...), ",")
+	return strings.Join(slices.Concat([]string{forChat + " in " + t.Chat.Namespace}, t.Chat.Targets, t.Chat.Limits.Texts()), ",")
 }
 
 // tokenRequest asks for a token of a user, who is not checked for more than the form.

@@ -75,7 +75,7 @@ func TestTokenCommands(t *testing.T) {
 	if len(all) != 2 || strings.Join(all["alice"].Groups, ",") != "dev,ops" || all["alice"].Expires != nil || all["root"].Expires == nil {
 		t.Fatalf("got %+v", all)
 	}
-	key := tokens(0, "create", "--user=carol", "--for=chat", "--namespace=team-a", "--target=agent/guide")
+	key := tokens(0, "create", "--user=carol", "--for=chat", "--namespace=team-a", "--target=agent/guide", "--requests-per-minute=5")
 	if !strings.HasPrefix(key, token.ChatPrefix) || as(key) != 403 {
 		t.Errorf("%d bytes were printed for a key; it gets %d", len(key), as(key))
 	}
@@ -83,10 +83,12 @@ func TestTokenCommands(t *testing.T) {
 	if carol.Chat == nil || carol.Chat.Namespace != "team-a" {
 		t.Errorf("got %+v", carol)
 	}
-	wantTexts(t, tokens(0, "list"), "FOR", "chat in team-a,agent/guide")
+	wantTexts(t, tokens(0, "list"), "FOR", "chat in team-a,agent/guide,requests-per-minute=5")
 	wantTexts(t, tokens(0, "revoke", carol.ID), "of carol is revoked")
 	wantTexts(t, tokens(2, "create", "--user=carol", "--target=agent/guide"), "add --for=chat")
 	wantTexts(t, tokens(2, "create", "--user=carol", "--for=chat", "--target=guide"), "agent/NAME")
+	wantTexts(t, tokens(2, "create", "--user=carol", "--tokens-per-day=5"), "add --for=chat")
+	wantTexts(t, tokens(2, "create", "--user=carol", "--for=chat", "--tokens-per-day=-5"), "greater than 0")
 	gone := all["root"].ID
 	wantTexts(t, tokens(0, "list"), "EXPIRES", all["alice"].ID, "dev,ops", "never", "root")
 	wantTexts(t, tokens(0, "revoke", gone), "token "+gone+" of root is revoked")

@@ -90,6 +90,9 @@ func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, wh
 	if x.answer.team {
 		x.answer.speaker = object.speaker()
 	}
+	if fault = x.admit(); fault != nil {
+		return fault
+	}
 	if x.query, fault = newQuery(x.asked, x.to, input); fault != nil {
 		return fault
 	}
@@ -100,6 +103,7 @@ func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, wh
 	if fault = x.make(key); fault != nil {
 		return fault
 	}
+	defer x.charge()
 	w.Header().Set("X-Should-Retry", "false") // it would make a second Query
 	w.Header().Set(headerQuery, x.query.Namespace+"/"+x.query.Name)
 	if over, fault := out.made(x); over || fault != nil {

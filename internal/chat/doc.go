@@ -7,6 +7,7 @@
 //   - completion_send.go, completion_format.go: the answer as a chat completion
 //   - responses.go and responses_*.go: the Responses API, whose answers are another format of the same
 //   - answer.go, chunk.go: chunks of an engine become those of OpenAI
+//   - limits.go: the limits of keys
 //   - models.go: what there is to ask
 //   - outer.go: what goes around the whole server: CORS, and errors of the API in OpenAI's form
 //   - metrics.go: what is counted
@@ -22,5 +23,5 @@
 //   - Once the Query is there, the client is told not to send the request again.
 //
 // The package may import internal/access, internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/objects,
-// internal/inprocess, internal/sse, internal/stream, internal/token, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
+// internal/inprocess, internal/keylimit, internal/sse, internal/stream, internal/token, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
 package chat

@@ -56,6 +56,7 @@ const (
 	codeReused      = "idempotency_key_reused"
 	codeFailed      = "query_failed"
 	codeCanceled    = "query_canceled"
+	codeLimit       = "rate_limit_exceeded"
 	codeStopping    = "server_shutting_down"
 )
 

@@ -23,7 +23,7 @@ func Outer(next http.Handler, origins []string) http.Handler {
 			header := w.Header()
 			header.Set("Access-Control-Allow-Origin", origin)
 			header.Add("Vary", "Origin")
-			header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Ark-Query, X-Should-Retry, Retry-After")
+			header.Set("Access-Control-Expose-Headers", "X-Request-Id, X-Ark-Query, X-Should-Retry, Retry-After, "+limitHeaders)
 			if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 				header.Set("Access-Control-Allow-Methods", "GET, POST, DELETE")
 				header.Set("Access-Control-Allow-Headers", strings.ReplaceAll(r.Header.Get("Access-Control-Request-Headers"), "\n", ""))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -13,6 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/access"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/inprocess"
+	"github.com/mckinsey/ark-server/internal/keylimit"
 	"github.com/mckinsey/ark-server/internal/stream"
 	"github.com/mckinsey/ark-server/internal/token"
 )
@@ -56,6 +58,8 @@ type Options struct {
 	Conversations Conversations
 	// Responses keeps what a response needs beside its Query; nil where it cannot be kept.
 	Responses Responses
+	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open nothing.
+	Limits *keylimit.Ledger
 	// MaxBody is the most bytes of a request.
 	MaxBody  int64
 	Observer Observer
@@ -81,6 +85,9 @@ type Server struct {
 	options Options
 	system  caller
 	closing chan struct{}
+	// waiting are those who wait for Queries whose clients do not. mu orders their beginning and Close.
+	mu      sync.Mutex
+	waiting sync.WaitGroup
 }
 
 // New returns a server.
@@ -93,7 +100,33 @@ func New(o Options) (*Server, error) {
 }
 
 // Close says that the process stops: clients that lose their connections from now on have not gone. It is called once.
-func (s *Server) Close() { close(s.closing) }
+func (s *Server) Close() {
+	s.mu.Lock()
+	close(s.closing)
+	s.mu.Unlock()
+	s.waiting.Wait()
+}
+
+// background runs a function beside the requests, until Close at the latest: then the context ends.
+func (s *Server) background(ctx context.Context, run func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping() {
+		return
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.waiting.Go(func() {
+		defer stop()
+		run(ctx)
+	})
+	s.waiting.Go(func() {
+		select {
+		case <-s.closing:
+			stop()
+		case <-ctx.Done():
+		}
+	})
+}
 
 func (s *Server) stopping() bool {
 	select {
@@ -154,6 +187,9 @@ type asker struct {
 	// namespace and targets bind a key; "" and nil for no bound.
 	namespace string
 	targets   []string
+	// key is the ID of a key with limits, "" for one without them.
+	key    string
+	limits token.Limits
 }
 
 // caller returns who has sent a request, and a client that is the same user without the bounds of the key, which are kept
@@ -173,6 +209,12 @@ func (s *Server) caller(r *http.Request) (asker, error) {
 			}
 		case token.ExtraTarget:
 			out.targets = values
+		case token.ExtraLimit:
+			var err error
+			if out.limits, err = token.LimitsOf(values); err != nil {
+				return asker{}, err
+			}
+			out.key = strings.Join(of.GetExtra()[user.CredentialIDKey], ",")
 		default:
 			plain.Extra[key] = values
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine"
 	"github.com/mckinsey/ark-server/internal/engine/ask"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
+	"github.com/mckinsey/ark-server/internal/keylimit"
 	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/stream"
@@ -57,6 +58,7 @@ type talk struct {
 	requests *conversation.Requests  // nil where there are no side tables
 	memory   *conversation.Store     // the same
 	answers  *conversation.Responses // the same
+	limits   *keylimit.Ledger        // the same
 	outside  *outside                // nil where an engine in the process answers, or the broker has no port
 	// whole is the handler of the server with all its filters.
 	whole   http.Handler
@@ -83,6 +85,8 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 		t.memory = conversation.NewStore(data.side, time.Now)
 		t.answers = conversation.NewResponses(data.side, time.Now)
 		options.Responses = t.answers
+		t.limits = keylimit.New(data.side, time.Now)
+		options.Limits = t.limits
 		switch {
 		case o.Engine != nil:
 			options.Requests = keptRequests{t.requests}
@@ -204,7 +208,7 @@ func (t *talk) sweep(ctx context.Context) {
 			if t.requests == nil {
 				continue
 			}
-			if err := errors.Join(t.requests.Sweep(ctx), t.answers.Sweep(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(t.requests.Sweep(ctx), t.answers.Sweep(ctx), t.limits.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				slog.Warn("old requests of chats cannot be deleted; trying again later", "err", err)
 			}
 		}

@@ -14,7 +14,7 @@
 // internal/apiserver/hooks, internal/apiserver/layout, internal/apiserver/storage, internal/apis/ark/v1alpha1, internal/chat, internal/connections, internal/conversation,
 // internal/database, internal/encryption, internal/engine, internal/engine/ask, internal/engine/execution, internal/engine/objects,
 // internal/engine/outbound, internal/etcdserver, internal/etcdserver/direct, internal/history, internal/inprocess,
-// internal/memlimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
+// internal/memlimit, internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream, internal/token,
 // internal/tracing, internal/version, github.com/emicklei/go-restful/v3, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/apimachinery,

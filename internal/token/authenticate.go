@@ -40,6 +40,9 @@ func (s *Store) AuthenticateToken(ctx context.Context, text string) (*authentica
 		if len(t.Chat.Targets) > 0 {
 			extra[ExtraTarget] = slices.Clone(t.Chat.Targets)
 		}
+		if limits := t.Chat.Limits.Texts(); len(limits) > 0 {
+			extra[ExtraLimit] = limits
+		}
 	}
 	return &authenticator.Response{User: &user.DefaultInfo{Name: t.User, Groups: t.Groups, Extra: extra}}, true, nil
 }
