@@ -26,6 +26,7 @@ func TestChat(t *testing.T) {
 	t.Run("compliance", func(t *testing.T) { testCompliance(t, w) })
 	t.Run("responses", func(t *testing.T) { testResponses(t, w) })
 	t.Run("limits", func(t *testing.T) { testLimits(t, w) })
+	t.Run("subresources", func(t *testing.T) { testSubresources(t, w) })
 	t.Run("broker", func(t *testing.T) { testBroker(t, w) })
 	t.Run("keys", func(t *testing.T) { testKeys(t, w) })
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, w) })

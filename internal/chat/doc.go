@@ -8,6 +8,7 @@
 //   - responses.go and responses_*.go: the Responses API, whose answers are another format of the same
 //   - answer.go, chunk.go: chunks of an engine become those of OpenAI
 //   - limits.go: the limits of keys
+//   - subresource.go, log.go: the same below objects of Ark, for clients that reach only the cluster's API
 //   - models.go: what there is to ask
 //   - outer.go: what goes around the whole server: CORS, and errors of the API in OpenAI's form
 //   - metrics.go: what is counted

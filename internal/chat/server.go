@@ -29,7 +29,8 @@ func Owns(path string) bool {
 
 // LongRunning reports whether a request may take as long as a Query.
 func LongRunning(r *http.Request) bool {
-	return r.Method == http.MethodPost && Owns(r.URL.Path)
+	_, below := SubresourceOf(r.URL.Path)
+	return below || r.Method == http.MethodPost && Owns(r.URL.Path)
 }
 
 const (

@@ -102,6 +102,7 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 	for _, prefix := range chat.Prefixes {
 		mux.UnlistedHandlePrefix(prefix, t.chat)
 	}
+	t.serveSubresources(to.Generic)
 	rights := guarded{queries{t.system}, to.Generic.Authorizer}
 	mux.UnlistedHandlePrefix(stream.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at, _ := stream.PlaceOf(r.URL.Path)
