@@ -176,6 +176,7 @@ lint: ## Check formatting, vet, staticcheck, golangci-lint, and that generated c
 .PHONY: generate
 generate: ## Generate deep copies, defaults, validation, OpenAPI, lists and the reference of the Ark kinds
 	internal/apis/ark/generate.sh
+	internal/apis/records/generate.sh
 	go run ./internal/registry/kindlist internal/registry/zz_generated.kinds.go
 	go run ./internal/registry/refdoc docs/reference deploy/helm/ark-server/templates/_zz_generated.kinds.tpl
 

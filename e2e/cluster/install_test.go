@@ -66,7 +66,7 @@ func TestHelmInstall(t *testing.T) {
 	})
 
 	// The way out of an outage, and back: docs/operations/outage.md.
-	e.run(t, "delete", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com")
+	e.run(t, "delete", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com", "v1alpha1.records.ark.mckinsey.com")
 	refuse(t, e.kubectl, []string{"the server doesn't have a resource type"}, "", "get", "agents.ark.mckinsey.com")
 	e.helmRun(t, "upgrade", service, e.chart(), "--namespace="+namespace, "--reuse-values")
 	e.waitAvailable(t, "True")
@@ -83,7 +83,7 @@ func TestHelmObjects(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{})
 	e.helmRun(t, "install", service, e.chart(), "--namespace="+namespace, "--create-namespace")
 	e.run(t, "-n", namespace, "get", "statefulset/"+service, "service/"+service, "secret/ark-server-tls")
-	e.run(t, "get", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com")
+	e.run(t, "get", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com", "v1alpha1.records.ark.mckinsey.com")
 	e.helmRun(t, "install", "other", e.chart(), "--namespace=other", "--create-namespace", "--set=apiService.create=false,fullnameOverride=other,"+
 		"ark.storage.driver=postgresql,ark.storage.host=db,ark.storage.passwordSecret.name=db,autoscaling.enabled=true,networkPolicy.enabled=true,ark.audit.enabled=true")
 	e.run(t, "-n", "other", "get", "deployment/other", "hpa/other", "pdb/other", "networkpolicy/other", "configmap/other-audit")

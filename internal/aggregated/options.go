@@ -14,6 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/records"
 )
 
 // Options configure an aggregated server.
@@ -57,6 +58,8 @@ type Options struct {
 	// Findings counts what is found in objects and handlers; nil for not at all.
 	Findings *findings.Findings
 
+	// Records is the group of what is recorded about Ark objects; nil for none.
+	Records *records.Group
 	// Off are the hooks into the stock server to do without.
 	Off hooks.Off
 	// MaxObjectBytes and MaxObjectAdvice are those of assembly.Options.

@@ -88,9 +88,17 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
+	if o.Records != nil {
+		config.OpenAPI = append(config.OpenAPI, o.Records.OpenAPI())
+	}
 	server, err := config.Complete().New()
 	if err != nil {
 		return nil, err
+	}
+	if o.Records != nil {
+		if err := o.Records.Install(server.Generic, rights, server.InProcess); err != nil {
+			return nil, err
+		}
 	}
 	if passing != nil {
 		if err := server.Generic.AddPreShutdownHook("direct-endpoint", func() error { passing.Close(); return nil }); err != nil {

@@ -79,5 +79,8 @@ func (q *Query) bounds() (from, to int64, err error) {
 	return from, min(to, last-1), nil
 }
 
+// After is the continue token of the query whose page ends with a version, for those who leave out what a page has beyond it.
+func After(v *Version) string { return token(v) }
+
 // token is the continue token behind a version.
 func token(v *Version) string { return strconv.FormatInt(v.Revision, 36) }

@@ -16,7 +16,7 @@
 // internal/engine/outbound, internal/etcdserver, internal/etcdserver/direct, internal/history, internal/inprocess,
 // internal/memlimit, internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
-// internal/mvcc/sqlite, internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream, internal/token,
+// internal/mvcc/sqlite, internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/records, internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream, internal/token,
 // internal/tracing, internal/version, github.com/emicklei/go-restful/v3, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/apimachinery,
 // k8s.io/apiserver and k8s.io/component-base.
 package server

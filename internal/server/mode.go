@@ -64,9 +64,14 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	if err != nil {
 		return nil, err
 	}
+	group, err := data.records(o)
+	if err != nil {
+		return nil, err
+	}
 	made, err := standalone.New(standalone.Options{
-		Grants: append(o.Engine.grants(), chatGrants()...),
-		Paths:  chatPaths(), LongRunning: chatLongRunning, Outer: o.Chat.outer,
+		Records: group,
+		Grants:  append(o.Engine.grants(), chatGrants()...),
+		Paths:   chatPaths(), LongRunning: chatLongRunning, Outer: o.Chat.outer,
 		Listener:   listener,
 		Names:      m.Names,
 		KeysDir:    m.KeysDir,
@@ -124,6 +129,9 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
 	settings.Off = o.Off
 	settings.ModelURLs, settings.Findings = o.ModelURLs, data.findings
+	if settings.Records, err = data.records(o); err != nil {
+		return nil, err
+	}
 	made, err := aggregated.New(ctx, settings, data)
 	if err != nil {
 		return nil, about(SettingMode, err)

@@ -5,6 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/apis/records"
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
@@ -43,8 +44,16 @@ func arkRoles() []rbacv1.ClusterRole {
 	rule := func(resources []string, verbs ...string) rbacv1.PolicyRule {
 		return rbacv1.PolicyRule{APIGroups: []string{ark.GroupName}, Resources: resources, Verbs: verbs}
 	}
+	about := func(resources []string, verbs ...string) rbacv1.PolicyRule {
+		return rbacv1.PolicyRule{APIGroups: []string{records.GroupName}, Resources: resources, Verbs: verbs}
+	}
 	return []rbacv1.ClusterRole{
-		role(arkViewer, "view", rule(viewed, "get", "list", "watch")),
-		role(arkEditor, "edit", rule(read, "get", "list", "watch"), rule(edited, "create", "update", "patch", "delete", "deletecollection")),
+		role(arkViewer, "view", rule(viewed, "get", "list", "watch"),
+			// Of the history and of answers to questions, users see what is about objects that they may list.
+			rule([]string{"*/history", "*/diff", "*/blame"}, "get"),
+			about([]string{"revisions", "deletedobjects"}, "get", "list"),
+			about([]string{"searches", "sqlqueries"}, "create"), about([]string{"searches"}, "list")),
+		role(arkEditor, "edit", rule(read, "get", "list", "watch"), rule(edited, "create", "update", "patch", "delete", "deletecollection"),
+			rule([]string{"*/rollback"}, "create"), about([]string{"deletedobjects/undelete"}, "create")),
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/encryption"
 	"github.com/mckinsey/ark-server/internal/inprocess"
+	"github.com/mckinsey/ark-server/internal/records"
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
@@ -68,6 +69,8 @@ type Options struct {
 	Paths       []Paths
 	LongRunning func(*http.Request) bool
 	Outer       func(http.Handler) http.Handler
+	// Records is the group of what is recorded about Ark objects; nil for none.
+	Records *records.Group
 	// Tune changes the common options before they are used; may be nil.
 	Tune func(*assembly.Options)
 }
@@ -136,6 +139,9 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 		return nil, err
 	}
 	config.OpenAPI = append(config.OpenAPI, coreOpenAPI(), views.openAPI())
+	if o.Records != nil {
+		config.OpenAPI = append(config.OpenAPI, o.Records.OpenAPI())
+	}
 	accounts, err := newServiceAccountTokens(keys)
 	if err != nil {
 		return nil, &KeysError{Dir: o.KeysDir, Err: err}
@@ -216,6 +222,11 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	}
 	if err := views.install(server.Generic); err != nil {
 		return nil, err
+	}
+	if o.Records != nil {
+		if err := o.Records.Install(server.Generic, rows, server.InProcess); err != nil {
+			return nil, err
+		}
 	}
 	upkeep := controllers{config: config.Generic.LoopbackClientConfig, client: client, stored: stored}
 	if o.Shared {

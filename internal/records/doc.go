@@ -1,0 +1,22 @@
+// Package records serves the group records.ark.mckinsey.com, and what the history adds to the paths of Ark's own kinds.
+//
+//   - group.go: the group, and where it is installed
+//   - kinds.go, names.go, rights.go: Ark's kinds, the names of versions, and who may see a version
+//   - revisions.go, list.go, revision.go, table.go: the kind Revision
+//   - questions.go: the kinds that internal/reporting answers
+//   - off.go: what is answered without a history
+//
+// Invariants:
+//
+//   - A version is shown to users who may list revisions in its namespace and list the kind of its object there, beside what
+//     the request itself needs. What is hidden is not counted, no token names it, and a version that is hidden and one that is
+//     not there get the same answer.
+//   - Secrets are hidden in objects for users who may not get the object itself.
+//   - Revisions and deleted objects offer neither watch, delete nor deletecollection: controllers that follow every kind
+//     pass them by.
+//
+// The package may import internal/access, internal/apis/ark/install, internal/apis/records,
+// internal/apis/records/openapi, internal/apis/records/v1alpha1, internal/apiserver/assembly, internal/history,
+// internal/inprocess, internal/redact, github.com/emicklei/go-restful/v3, k8s.io/apimachinery and
+// k8s.io/apiserver.
+package records

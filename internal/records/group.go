@@ -1,0 +1,66 @@
+package records
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/registry/rest"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/apis/records"
+	"github.com/mckinsey/ark-server/internal/apis/records/openapi"
+	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/history"
+	"github.com/mckinsey/ark-server/internal/inprocess"
+)
+
+// Group is the API group of one server. It is safe for concurrent use once it is installed.
+type Group struct {
+	scheme    *runtime.Scheme
+	codecs    serializer.CodecFactory
+	reader    history.Reader
+	kinds     kinds
+	rights    *rights
+	transport *inprocess.Transport
+}
+
+// New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it.
+func New(reader history.Reader, why string) (*Group, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("register the kinds of %s: %w", records.GroupName, err)
+	}
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	if reader == nil {
+		reader = off{why}
+	}
+	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, kinds: newKinds()}, nil
+}
+
+// OpenAPI describes the kinds.
+func (g *Group) OpenAPI() assembly.OpenAPISource {
+	return assembly.OpenAPISource{Scheme: install.External(g.scheme), Definitions: openapi.GetOpenAPIDefinitions}
+}
+
+// Install serves the group. Rows says which objects users may see; what users have done on their behalf goes through transport.
+func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.Resolver, transport *inprocess.Transport) error {
+	g.rights, g.transport = &rights{access: rows, kinds: g.kinds}, transport
+	version := v1alpha1.SchemeGroupVersion
+	group := genericapiserver.NewDefaultAPIGroupInfo(records.GroupName, g.scheme, runtime.NewParameterCodec(g.scheme), g.codecs)
+	group.VersionedResourcesStorageMap = map[string]map[string]rest.Storage{version.Version: {
+		"revisions":  &revisions{g},
+		"sqlqueries": question{"sqlquery", func() runtime.Object { return &v1alpha1.SQLQuery{} }},
+		"searches":   question{"search", func() runtime.Object { return &v1alpha1.Search{} }},
+	}}
+	if err := server.InstallAPIGroup(&group); err != nil {
+		return fmt.Errorf("install %s: %w", version, err)
+	}
+	server.Handler.GoRestfulContainer.Filter(g.filter)
+	return nil
+}

@@ -1,0 +1,35 @@
+package records
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	restful "github.com/emicklei/go-restful/v3"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apiserver/pkg/endpoints/request"
+
+	"github.com/mckinsey/ark-server/internal/apis/records"
+)
+
+type parametersKey struct{}
+
+// parametersFrom are those of the request's URL that the stock handlers do not pass on.
+func parametersFrom(ctx context.Context) url.Values {
+	values, _ := ctx.Value(parametersKey{}).(url.Values)
+	return values
+}
+
+func badParameter(name, value, fix string) error {
+	return apierrors.NewBadRequest(fmt.Sprintf("%s=%q is not valid: %s", name, value, fix))
+}
+
+// filter is in front of the stock handlers of all groups.
+func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.FilterChain) {
+	ctx := r.Request.Context()
+	info, ok := request.RequestInfoFrom(ctx)
+	if ok && info.APIGroup == records.GroupName && r.Request.URL.RawQuery != "" {
+		r.Request = r.Request.WithContext(context.WithValue(ctx, parametersKey{}, r.Request.URL.Query()))
+	}
+	next.ProcessFilter(r, w)
+}
