@@ -143,7 +143,7 @@ func TestRevisions(t *testing.T) {
 		t.Errorf("the oldest snapshot has %s", spec)
 	}
 	for selector, want := range map[string]int{
-		"user=mia": 1, "verb=create,object.kind=Agent": 1, "object.uid=" + newest.Object.UID: 2, "object.kind=agent,user!=mia": 1, "object.kind=Model": 0,
+		"user=mia": 1, "verb=create,object.kind=Agent": 1, "object.uid=" + newest.Object.UID: 2, "object.kind=Agent,user!=mia": 1, "object.kind=Model": 0,
 		"metadata.name=" + newest.Metadata.Name: 1, "metadata.name=agent.a.b": 0, "object.kind=Agent,object.name=a": 0,
 	} {
 		if found := get[revisionList](t, s.admin, revisionsPath+"?fieldSelector="+url.QueryEscape(selector), 200); len(found.Items) != want {
@@ -151,7 +151,7 @@ func TestRevisions(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]int{
-		"?fieldSelector=phase=done": 400, "?fieldSelector=object.kind=Pod": 400, "?since=yesterday": 400, "?continue=x!": 400,
+		"?fieldSelector=phase=done": 400, "?fieldSelector=object.kind=Pod": 400, "?fieldSelector=object.kind=agent": 400, "?since=yesterday": 400, "?continue=x!": 400,
 		"/agent.a.b.999999": 404, "/agent.a.b": 404, "/pod.a.1": 404, "/AGENT.a.b." + list.Items[0].Metadata.ResourceVersion: 404,
 	} {
 		get[status](t, s.admin, revisionsPath+path, want)
@@ -187,7 +187,7 @@ func TestRecordsGroupIsOne(t *testing.T) {
 		found[r.Name] = r.Kind + " " + strings.Join(r.Verbs, ",")
 	}
 	for name, want := range map[string]string{
-		"revisions": "Revision get,list", "sqlqueries": "SQLQuery create", "searches": "Search create",
+		"revisions": "Revision get,list", "deletedobjects": "DeletedObject get,list", "deletedobjects/undelete": "Undelete create", "sqlqueries": "SQLQuery create", "searches": "Search create",
 	} {
 		if found[name] != want {
 			t.Errorf("%s is %q, want %q", name, found[name], want)

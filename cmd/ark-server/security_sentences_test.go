@@ -37,6 +37,7 @@ var securitySentences = map[string][]string{
 	"A token is made for those only":                   {"internal/standalone TestUserTokens"},
 	"Members of `system:masters` may do anything":      {"internal/standalone TestDefaultRoles", "internal/standalone TestAccess"},
 	"Everybody else has what roles and bindings grant": {"internal/standalone TestRightsCountForRows", "e2e/kubectl TestReadme", "e2e/access TestStandaloneAsKubeAPIServer"},
+	"Keys in old versions of objects are shown":        {"cmd/ark-server TestHistoryHidesKeys", "cmd/ark-server TestAsOf", "cmd/ark-server TestUndelete"},
 	"Nobody grants what they do not have":              {"internal/standalone TestEscalation"},
 	"The role `view` leaves out":                       {"internal/standalone TestDefaultRoles", "internal/standalone TestChartsViewIsOurs"},
 	"A service account's token is good for an hour":    {"internal/standalone TestServiceAccountTokens"},

@@ -89,7 +89,7 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 		return nil, err
 	}
 	if o.Records != nil {
-		config.OpenAPI = append(config.OpenAPI, o.Records.OpenAPI())
+		config.OpenAPI, config.Past = append(config.OpenAPI, o.Records.OpenAPI()), o.Records.Past()
 	}
 	server, err := config.Complete().New()
 	if err != nil {

@@ -118,6 +118,9 @@ func (o *objectNames) some(ctx context.Context, n int) (keys [][]byte, err error
 	return keys, nil
 }
 
+// Beyond is the continue token of the lists of objects whose page ends with one, for those who leave out what a page has beyond it.
+func Beyond(ref Ref) string { return base64.RawURLEncoding.EncodeToString(ref.key()) }
+
 // beyond is the first key behind those of an object, whose keys end with \x00 and a revision.
 func beyond(object []byte) []byte {
 	key := bytes.Clone(object)

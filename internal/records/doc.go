@@ -3,6 +3,10 @@
 //   - group.go: the group, and where it is installed
 //   - kinds.go, names.go, rights.go: Ark's kinds, the names of versions, and who may see a version
 //   - revisions.go, list.go, revision.go, table.go: the kind Revision
+//   - subresource.go, diff.go, jsonpatch.go, unified.go, blame.go, rollback.go: what Ark's kinds have below an object
+//   - past.go: lists and gets as of a time
+//   - deleted.go: the kind DeletedObject, and its return
+//   - send.go: writes on behalf of the sender of a request
 //   - questions.go: the kinds that internal/reporting answers
 //   - off.go: what is answered without a history
 //
@@ -15,8 +19,8 @@
 //   - Revisions and deleted objects offer neither watch, delete nor deletecollection: controllers that follow every kind
 //     pass them by.
 //
-// The package may import internal/access, internal/apis/ark/install, internal/apis/records,
-// internal/apis/records/openapi, internal/apis/records/v1alpha1, internal/apiserver/assembly, internal/history,
-// internal/inprocess, internal/redact, github.com/emicklei/go-restful/v3, k8s.io/apimachinery and
-// k8s.io/apiserver.
+// The package may import internal/access, internal/apis/ark, internal/apis/ark/install, internal/apis/records,
+// internal/apis/records/openapi, internal/apis/records/v1alpha1, internal/apiserver/assembly, internal/apiserver/filters, internal/history,
+// internal/inprocess, internal/redact, internal/registry, github.com/emicklei/go-restful/v3, k8s.io/apimachinery,
+// k8s.io/apiserver and sigs.k8s.io/yaml.
 package records

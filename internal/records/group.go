@@ -54,9 +54,11 @@ func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.
 	version := v1alpha1.SchemeGroupVersion
 	group := genericapiserver.NewDefaultAPIGroupInfo(records.GroupName, g.scheme, runtime.NewParameterCodec(g.scheme), g.codecs)
 	group.VersionedResourcesStorageMap = map[string]map[string]rest.Storage{version.Version: {
-		"revisions":  &revisions{g},
-		"sqlqueries": question{"sqlquery", func() runtime.Object { return &v1alpha1.SQLQuery{} }},
-		"searches":   question{"search", func() runtime.Object { return &v1alpha1.Search{} }},
+		"revisions":               &revisions{g},
+		"deletedobjects":          &deletedObjects{g},
+		"deletedobjects/undelete": &undelete{g},
+		"sqlqueries":              question{"sqlquery", func() runtime.Object { return &v1alpha1.SQLQuery{} }},
+		"searches":                question{"search", func() runtime.Object { return &v1alpha1.Search{} }},
 	}}
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return fmt.Errorf("install %s: %w", version, err)

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/endpoints/request"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apis/records"
 )
 
@@ -30,6 +31,10 @@ func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.Fi
 	info, ok := request.RequestInfoFrom(ctx)
 	if ok && info.APIGroup == records.GroupName && r.Request.URL.RawQuery != "" {
 		r.Request = r.Request.WithContext(context.WithValue(ctx, parametersKey{}, r.Request.URL.Query()))
+	}
+	if ok && info.APIGroup == ark.GroupName && info.Subresource != "" && methods[info.Subresource] != "" {
+		g.serve(w.ResponseWriter, r.Request, info)
+		return
 	}
 	next.ProcessFilter(r, w)
 }

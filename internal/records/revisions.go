@@ -113,7 +113,7 @@ func (g *Group) selected(ctx context.Context, byField fields.Selector, byLabel l
 		switch term.Field {
 		case "object.kind":
 			kind, known := g.kinds.named(term.Value)
-			if !known {
+			if !known || kind.Name != term.Value {
 				return q, nil, apierrors.NewBadRequest(fmt.Sprintf("there is no kind %q with a history", term.Value))
 			}
 			q.Resource = resourceOf(kind)

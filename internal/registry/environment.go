@@ -23,6 +23,8 @@ type Environment struct {
 	// creation, and a write of the status by this user may also change the executor's annotations and put the finalizer:
 	// a query is claimed by one write.
 	Executor string
+	// Past has what objects were; nil for none.
+	Past Past
 	// Now is the time; nil for that of the machine.
 	Now func() time.Time
 }

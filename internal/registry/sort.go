@@ -34,7 +34,7 @@ func sortFrom(ctx context.Context) string {
 func (r *REST) List(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
 	by := sortFrom(ctx)
 	if by == "" {
-		return r.Store.List(ctx, options)
+		return r.list(ctx, options)
 	}
 	if options != nil && (options.Limit > 0 || options.Continue != "") {
 		return nil, apierrors.NewBadRequest("sortBy cannot be combined with limit or continue: leave them out, and narrow the list with selectors instead")
@@ -43,7 +43,7 @@ func (r *REST) List(ctx context.Context, options *internalversion.ListOptions) (
 	if err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("sortBy=%s: %v", by, err))
 	}
-	list, err := r.Store.List(ctx, options)
+	list, err := r.list(ctx, options)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,9 @@ func (r *REST) List(ctx context.Context, options *internalversion.ListOptions) (
 func (r *REST) Watch(ctx context.Context, options *internalversion.ListOptions) (watch.Interface, error) {
 	if sortFrom(ctx) != "" {
 		return nil, apierrors.NewBadRequest("sortBy is for lists: events come in the order in which things happen")
+	}
+	if asOfFrom(ctx) != "" {
+		return nil, apierrors.NewBadRequest("asOf is for lists and gets: what was does not change")
 	}
 	return r.Store.Watch(ctx, options)
 }

@@ -18,6 +18,7 @@ import (
 type REST struct {
 	*genericregistry.Store
 	kind Kind
+	past Past
 }
 
 // StatusREST serves a kind's /status.
@@ -73,7 +74,7 @@ func newStorage(kind Kind, scheme *runtime.Scheme, options generic.RESTOptionsGe
 	status := *store
 	status.UpdateStrategy = statusStrategy{s}
 	status.ResetFieldsStrategy = statusStrategy{s}
-	return &REST{Store: store, kind: kind}, &StatusREST{store: &status, kind: kind}, nil
+	return &REST{Store: store, kind: kind, past: env.Past}, &StatusREST{store: &status, kind: kind}, nil
 }
 
 // Storage makes the storage of all kinds given, by version and resource path,

@@ -140,7 +140,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	}
 	config.OpenAPI = append(config.OpenAPI, coreOpenAPI(), views.openAPI())
 	if o.Records != nil {
-		config.OpenAPI = append(config.OpenAPI, o.Records.OpenAPI())
+		config.OpenAPI, config.Past = append(config.OpenAPI, o.Records.OpenAPI()), o.Records.Past()
 	}
 	accounts, err := newServiceAccountTokens(keys)
 	if err != nil {

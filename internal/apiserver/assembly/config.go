@@ -25,6 +25,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/inprocess"
+	"github.com/mckinsey/ark-server/internal/registry"
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	// such references unchecked. The documentation of internal/registry says how
 	// to implement it.
 	Core rules.KeyedObjects
+	// Past has what Ark objects were; nil for none.
+	Past registry.Past
 	// Outer goes around the whole handler of the server; nil for nothing.
 	Outer func(http.Handler) http.Handler
 

@@ -54,6 +54,7 @@ func (c CompletedConfig) New() (*Server, error) {
 		Authorizer: c.Generic.Authorization.Authorizer,
 		ModelURLs:  c.modelURLs,
 		Executor:   c.executor,
+		Past:       c.Past,
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package filters
 
 import (
 	"net/http"
+	"strings"
 
 	"k8s.io/apiserver/pkg/endpoints/request"
 
@@ -9,8 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
-// withSort hands the parameter sortBy of lists of Ark objects to their storage.
-// The stock handlers know nothing of it.
+// withSort hands the parameter sortBy of lists of Ark objects to their storage, and asOf of lists and gets.
+// The stock handlers know nothing of them.
 func withSort(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, ok := request.RequestInfoFrom(r.Context())
@@ -18,6 +19,9 @@ func withSort(next http.Handler) http.Handler {
 			if by := r.URL.Query().Get("sortBy"); by != "" {
 				r = r.WithContext(registry.WithSort(r.Context(), by))
 			}
+		}
+		if ok && strings.Contains(r.URL.RawQuery, "asOf=") && info.IsResourceRequest && info.APIGroup == ark.GroupName && info.Subresource == "" && r.Method == http.MethodGet {
+			r = r.WithContext(registry.WithAsOf(r.Context(), r.URL.Query().Get("asOf")))
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -1,0 +1,124 @@
+package records
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+
+	"github.com/mckinsey/ark-server/internal/history"
+)
+
+// changeList is the answer in the format paths.
+type changeList struct {
+	From  int64    `json:"from,omitempty"`
+	To    int64    `json:"to"`
+	Items []change `json:"items"`
+}
+
+// diff compares two versions of an object: by default the newest with the one before it. What the server sets with every
+// write is left out.
+func (g *Group) diff(w http.ResponseWriter, r *http.Request, a about) error {
+	ctx, asked := r.Context(), r.URL.Query()
+	format := asked.Get("format")
+	if format == "" {
+		format = "unified"
+	}
+	if format != "unified" && format != "jsonpatch" && format != "paths" {
+		return badParameter("format", format, "use unified, jsonpatch or paths")
+	}
+	var from, to *history.Version
+	var err error
+	if text := asked.Get("to"); text == "" || text == "current" {
+		to, err = g.newest(ctx, a.ref)
+	} else {
+		to, err = g.version(ctx, a.ref, text)
+	}
+	if err != nil {
+		return err
+	}
+	switch text := asked.Get("from"); text {
+	case "":
+		from, err = g.before(ctx, to)
+	case "current":
+		from, err = g.newest(ctx, a.ref)
+	default:
+		from, err = g.version(ctx, a.ref, text)
+	}
+	if err != nil {
+		return err
+	}
+	for _, v := range []*history.Version{from, to} {
+		if v != nil && v.Object == nil {
+			return apierrors.NewGone(fmt.Sprintf("what revision %d wrote is not kept", v.Revision))
+		}
+	}
+	old, now := map[string]any{}, map[string]any{}
+	label := "nothing"
+	if from != nil {
+		label = g.kinds.nameOf(from)
+		if old, err = g.shown(ctx, from); err != nil {
+			return err
+		}
+	}
+	if now, err = g.shown(ctx, to); err != nil {
+		return err
+	}
+	switch format {
+	case "paths":
+		list := changeList{To: to.Revision, Items: changes(old, now)}
+		if from != nil {
+			list.From = from.Revision
+		}
+		return writeJSON(w, "application/json", list)
+	case "jsonpatch":
+		return writeJSON(w, "application/json-patch+json", jsonPatch(withoutBookkeeping(old), withoutBookkeeping(now)))
+	}
+	text, err := unifiedYAML(label, g.kinds.nameOf(to), withoutBookkeeping(old), withoutBookkeeping(now))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(text)) // a client that is gone cannot be told
+	return nil
+}
+
+// withoutBookkeeping takes from an object what the server sets with every write.
+func withoutBookkeeping(object map[string]any) map[string]any {
+	if metadata, ok := object["metadata"].(map[string]any); ok {
+		for _, name := range []string{"managedFields", "generation", "resourceVersion"} {
+			delete(metadata, name)
+		}
+	}
+	return object
+}
+
+func unifiedYAML(fromName, toName string, from, to map[string]any) (string, error) {
+	text := func(object map[string]any) (string, error) {
+		if len(object) == 0 {
+			return "", nil
+		}
+		out, err := yaml.Marshal(object)
+		return string(out), err
+	}
+	a, err := text(from)
+	if err != nil {
+		return "", err
+	}
+	b, err := text(to)
+	if err != nil {
+		return "", err
+	}
+	return unified(fromName, toName, a, b), nil
+}
+
+// notFound says that there is no such object.
+func notFound(ref history.Ref) error {
+	return apierrors.NewNotFound(schema.GroupResource{Group: ref.Group, Resource: ref.Resource.Resource}, ref.Name)
+}
+
+// formatRevision is the one spelling of a revision.
+func formatRevision(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,123 @@
+package records
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/yaml"
+
+	"github.com/mckinsey/ark-server/internal/history"
+)
+
+// rollbackTries is how often a rollback begins again because somebody else has written.
+const rollbackTries = 5
+
+// maxRollback is the most bytes of a request.
+const maxRollback = 64 << 10
+
+// rollbackRequest says where to go back to.
+type rollbackRequest struct {
+	APIVersion string         `json:"apiVersion,omitempty"`
+	Kind       string         `json:"kind,omitempty"`
+	Metadata   map[string]any `json:"metadata,omitempty"`
+	Spec       struct {
+		// Revision is the version whose spec, labels and annotations the object gets.
+		Revision int64 `json:"revision"`
+		// Cause is put into the annotation of that name.
+		Cause string `json:"cause,omitempty"`
+	} `json:"spec"`
+}
+
+// rollback writes the spec, labels and annotations of an old version as a new one, and answers with the object. What else the
+// object has stays: its uid, status, finalizers and owners.
+func (g *Group) rollback(w http.ResponseWriter, r *http.Request, a about) error {
+	ctx := r.Context()
+	asked, err := readRollback(r.Body)
+	if err != nil {
+		return err
+	}
+	old, err := g.version(ctx, a.ref, formatRevision(asked.Spec.Revision))
+	if err != nil {
+		return err
+	}
+	source, err := decode(old.Object)
+	if err != nil {
+		return err
+	}
+	if source == nil {
+		return apierrors.NewGone(fmt.Sprintf("what revision %d wrote is not kept", old.Revision))
+	}
+	if asked.Spec.Cause == "" {
+		asked.Spec.Cause = fmt.Sprintf("rollback to revision %d", old.Revision)
+	}
+	for try := 1; ; try++ {
+		newest, err := g.newest(ctx, a.ref)
+		if err != nil {
+			return err
+		}
+		if newest.Deleted {
+			return apierrors.NewConflict(v1alpha1Deleted, g.kinds.nameOf(newest), fmt.Errorf("%s is deleted: create deletedobjects/%s/undelete first", a.ref.Name, g.kinds.nameOf(newest)))
+		}
+		object, err := decode(newest.Object)
+		if err != nil {
+			return err
+		}
+		takeOver(object, source, asked.Spec.Cause)
+		object["metadata"].(map[string]any)["resourceVersion"] = formatRevision(newest.Revision)
+		made, err := g.send(ctx, http.MethodPut, a.path, writeOptions(r.URL.Query(), "rollback"), object)
+		if apierrors.IsConflict(err) && try < rollbackTries {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		return writeJSON(w, "application/json", made)
+	}
+}
+
+func readRollback(body io.Reader) (asked rollbackRequest, err error) {
+	text, err := io.ReadAll(io.LimitReader(body, maxRollback))
+	if err != nil {
+		return asked, apierrors.NewBadRequest("the request cannot be read: " + err.Error())
+	}
+	if text, err = yaml.ToJSON(text); err == nil {
+		err = json.Unmarshal(text, &asked)
+	}
+	if err != nil {
+		return asked, apierrors.NewBadRequest(`the request is no rollback, want {"spec":{"revision":NUMBER}}: ` + err.Error())
+	}
+	if asked.Spec.Revision < 1 {
+		return asked, apierrors.NewBadRequest("spec.revision is missing: name the revision to go back to")
+	}
+	return asked, nil
+}
+
+// takeOver gives an object the spec, labels and annotations of another, and says why. A pin is of one version, and not taken.
+func takeOver(object, from map[string]any, cause string) {
+	if spec, ok := from["spec"]; ok {
+		object["spec"] = spec
+	} else {
+		delete(object, "spec")
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+		object["metadata"] = metadata
+	}
+	source, _ := from["metadata"].(map[string]any)
+	delete(metadata, "labels")
+	if labels, ok := source["labels"].(map[string]any); ok {
+		metadata["labels"] = labels
+	}
+	annotations := map[string]any{}
+	if was, ok := source["annotations"].(map[string]any); ok {
+		maps.Copy(annotations, was)
+	}
+	delete(annotations, history.PinAnnotation)
+	annotations[history.CauseAnnotation] = cause
+	metadata["annotations"] = annotations
+}
