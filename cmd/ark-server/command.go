@@ -48,6 +48,8 @@ func newCommand() *cobra.Command {
 		newDoctorCommand(),
 		newConfigCommand(),
 		newTokenCommand(),
+		newHistoryCommand(),
+		newRetentionCommand(),
 		newSecretsCommand(),
 		newKeysCommand(),
 		newCheckCommand(),

@@ -93,7 +93,7 @@ func TestHistoryOfAnObject(t *testing.T) {
 			Path, Value, User string
 			Revision          int64
 		}
-	}](t, s.admin, agentsPath+"/x/blame?path=spec", 200)
+	}](t, s.admin, agentsPath+"/x/blame?path=spec.prompt", 200)
 	if len(blame.Items) != 1 || blame.Items[0].User != "mia" || blame.Items[0].Value != "two" || blame.Items[0].Revision != list.Items[1].Revision {
 		t.Errorf("%+v", blame)
 	}

@@ -187,7 +187,8 @@ func TestRecordsGroupIsOne(t *testing.T) {
 		found[r.Name] = r.Kind + " " + strings.Join(r.Verbs, ",")
 	}
 	for name, want := range map[string]string{
-		"revisions": "Revision get,list", "deletedobjects": "DeletedObject get,list", "deletedobjects/undelete": "Undelete create", "sqlqueries": "SQLQuery create", "searches": "Search create",
+		"revisions": "Revision get,list", "retentionruns": "RetentionRun create", "purges": "Purge create",
+		"retentionpolicies": "RetentionPolicy create,delete,deletecollection,get,list,patch,update,watch", "deletedobjects": "DeletedObject get,list", "deletedobjects/undelete": "Undelete create", "sqlqueries": "SQLQuery create", "searches": "Search create",
 	} {
 		if found[name] != want {
 			t.Errorf("%s is %q, want %q", name, found[name], want)

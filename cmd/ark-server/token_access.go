@@ -100,7 +100,7 @@ type servedTokens struct {
 }
 
 // runningServer returns the server that has these options, or why it cannot be reached.
-func (o *options) runningServer(ctx context.Context) (tokens, error) {
+func (o *options) runningServer(ctx context.Context) (*servedTokens, error) {
 	keys, err := o.readKeys()
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func (o *options) runningServer(ctx context.Context) (tokens, error) {
 	roots.AppendCertsFromPEM(keys.CA())
 	// No proxy: the server is on this machine.
 	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	s := servedTokens{&http.Client{Timeout: tokenTimeout, Transport: &http.Transport{TLSClientConfig: config}}, address, keys.Token()}
+	s := &servedTokens{&http.Client{Timeout: tokenTimeout, Transport: &http.Transport{TLSClientConfig: config}}, address, keys.Token()}
 	// Anything with a certificate of this authority is the server.
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/livez/ping", nil)
 	if err != nil {
@@ -126,8 +126,13 @@ func (o *options) runningServer(ctx context.Context) (tokens, error) {
 	return s, answer.Body.Close()
 }
 
-// ask sends a request to the server, and decodes its answer.
+// ask sends a request about tokens.
 func (s servedTokens) ask(ctx context.Context, method, path string, body, into any) error {
+	return s.call(ctx, method, standalone.TokensPath+path, body, into)
+}
+
+// call sends a request to the server, and decodes its answer.
+func (s servedTokens) call(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -136,12 +141,13 @@ func (s servedTokens) ask(ctx context.Context, method, path string, body, into a
 		}
 		content = bytes.NewReader(text)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, s.url+standalone.TokensPath+path, content)
+	request, err := http.NewRequestWithContext(ctx, method, s.url+path, content)
 	if err != nil {
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+s.token)
 	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "ark-server-token")
 	answer, err := s.client.Do(request)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/apis/records"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/direct"
 )
@@ -13,7 +14,7 @@ func (o Options) newDirect(config *assembly.Config) (*direct.Handler, error) {
 	if !o.Direct {
 		return nil, nil
 	}
-	handler, err := direct.New(direct.Options{Cluster: o.Cluster, Groups: []string{ark.GroupName}, Errors: config.Generic.Serializer})
+	handler, err := direct.New(direct.Options{Cluster: o.Cluster, Groups: []string{ark.GroupName, records.GroupName}, Errors: config.Generic.Serializer})
 	if err != nil {
 		return nil, fmt.Errorf("set up the direct endpoint: %w", err)
 	}

@@ -26,7 +26,8 @@
 // did; the server is ready only once its informers have synced; it is alive
 // whatever the cluster or the database does.
 //
-// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apiserver/asked, internal/apiserver/assembly,
+// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apis/records,
+// internal/apiserver/asked, internal/apiserver/assembly,
 // internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/quota, internal/apiserver/storage,
 // internal/direct, internal/inprocess, internal/records, internal/version, golang.org/x/sync, k8s.io/api,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and k8s.io/utils.

@@ -96,7 +96,7 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 		return nil, err
 	}
 	if o.Records != nil {
-		if err := o.Records.Install(server.Generic, rights, server.InProcess); err != nil {
+		if err := o.Records.Install(server.Generic, rights, server.InProcess, config.Storage(o.Records.Layout(backend.StorageConfig()))); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@
 //   - subresource.go, diff.go, jsonpatch.go, unified.go, blame.go, rollback.go: what Ark's kinds have below an object
 //   - past.go: lists and gets as of a time
 //   - deleted.go: the kind DeletedObject, and its return
+//   - retention.go, retention_storage.go, maintain.go: retention policies, carrying them out, and purges
 //   - send.go: writes on behalf of the sender of a request
 //   - questions.go: the kinds that internal/reporting answers
 //   - off.go: what is answered without a history
@@ -20,7 +21,7 @@
 //     pass them by.
 //
 // The package may import internal/access, internal/apis/ark, internal/apis/ark/install, internal/apis/records,
-// internal/apis/records/openapi, internal/apis/records/v1alpha1, internal/apiserver/assembly, internal/apiserver/filters, internal/history,
+// internal/apis/records/openapi, internal/apis/records/v1alpha1, internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/storage, internal/history,
 // internal/inprocess, internal/redact, internal/registry, github.com/emicklei/go-restful/v3, k8s.io/apimachinery,
 // k8s.io/apiserver and sigs.k8s.io/yaml.
 package records

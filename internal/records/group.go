@@ -2,11 +2,13 @@ package records
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 
@@ -28,10 +30,13 @@ type Group struct {
 	kinds     kinds
 	rights    *rights
 	transport *inprocess.Transport
+	// policies has the retention policies, nil until the group is installed. upkeep is nil without a history.
+	policies atomic.Pointer[policies]
+	upkeep   Upkeep
 }
 
 // New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it.
-func New(reader history.Reader, why string) (*Group, error) {
+func New(reader history.Reader, upkeep Upkeep, why string) (*Group, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the kinds of %s: %w", records.GroupName, err)
@@ -40,7 +45,7 @@ func New(reader history.Reader, why string) (*Group, error) {
 	if reader == nil {
 		reader = off{why}
 	}
-	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, kinds: newKinds()}, nil
+	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, upkeep: upkeep, kinds: newKinds()}, nil
 }
 
 // OpenAPI describes the kinds.
@@ -48,13 +53,22 @@ func (g *Group) OpenAPI() assembly.OpenAPISource {
 	return assembly.OpenAPISource{Scheme: install.External(g.scheme), Definitions: openapi.GetOpenAPIDefinitions}
 }
 
-// Install serves the group. Rows says which objects users may see; what users have done on their behalf goes through transport.
-func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.Resolver, transport *inprocess.Transport) error {
+// Install serves the group. Rows says which objects users may see; what users have done on their behalf goes through transport;
+// stored says where retention policies are, in the layout that Layout returns.
+func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.Resolver, transport *inprocess.Transport, stored generic.RESTOptionsGetter) error {
+	kept, err := g.newPolicies(stored)
+	if err != nil {
+		return err
+	}
 	g.rights, g.transport = &rights{access: rows, kinds: g.kinds}, transport
 	version := v1alpha1.SchemeGroupVersion
 	group := genericapiserver.NewDefaultAPIGroupInfo(records.GroupName, g.scheme, runtime.NewParameterCodec(g.scheme), g.codecs)
+	g.policies.Store(kept)
 	group.VersionedResourcesStorageMap = map[string]map[string]rest.Storage{version.Version: {
 		"revisions":               &revisions{g},
+		"retentionpolicies":       kept,
+		"retentionruns":           &runs{g},
+		"purges":                  &purges{g},
 		"deletedobjects":          &deletedObjects{g},
 		"deletedobjects/undelete": &undelete{g},
 		"sqlqueries":              question{"sqlquery", func() runtime.Object { return &v1alpha1.SQLQuery{} }},

@@ -20,6 +20,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/operation"
 	"github.com/mckinsey/ark-server/internal/readmodel"
+	"github.com/mckinsey/ark-server/internal/records"
 )
 
 // storageTimeout bounds how long the start waits for the storage to answer.
@@ -36,6 +37,9 @@ type data struct {
 	side mvcc.SideTables
 	// history has old versions of objects; nil without one.
 	history history.Reader
+	// upkeep changes the history, by what policy says is kept; both are nil without one.
+	upkeep records.Upkeep
+	policy *retention
 	// kv reads and writes what is stored, before a server is made on it. scrub removes what was replaced, as far as that is
 	// this process's to do.
 	kv    clientv3.KV
@@ -138,8 +142,9 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 		if err != nil {
 			return nil, about(SettingStorage, err)
 		}
-		archive.Keep(func(context.Context) (history.Policy, error) { return history.DefaultPolicy(), nil })
-		s.history = archive
+		s.policy = &retention{}
+		archive.Keep(s.policy.policy)
+		s.history, s.upkeep = archive, archive
 		s.closers = append(s.closers, archive.Close)
 		s.metrics.History(archive.Stats)
 	}

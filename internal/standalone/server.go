@@ -224,7 +224,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 		return nil, err
 	}
 	if o.Records != nil {
-		if err := o.Records.Install(server.Generic, rows, server.InProcess); err != nil {
+		if err := o.Records.Install(server.Generic, rows, server.InProcess, config.Storage(o.Records.Layout(backend.StorageConfig()))); err != nil {
 			return nil, err
 		}
 	}

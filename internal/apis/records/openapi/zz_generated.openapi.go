@@ -17,10 +17,15 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.DeletedObject{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_DeletedObject(ref),
 		v1alpha1.DeletedObjectList{}.OpenAPIModelName():   schema_internal_apis_records_v1alpha1_DeletedObjectList(ref),
+		v1alpha1.Purge{}.OpenAPIModelName():               schema_internal_apis_records_v1alpha1_Purge(ref),
+		v1alpha1.PurgeSpec{}.OpenAPIModelName():           schema_internal_apis_records_v1alpha1_PurgeSpec(ref),
+		v1alpha1.RemovalReport{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RemovalReport(ref),
 		v1alpha1.RetentionPolicy{}.OpenAPIModelName():     schema_internal_apis_records_v1alpha1_RetentionPolicy(ref),
 		v1alpha1.RetentionPolicyList{}.OpenAPIModelName(): schema_internal_apis_records_v1alpha1_RetentionPolicyList(ref),
 		v1alpha1.RetentionPolicySpec{}.OpenAPIModelName(): schema_internal_apis_records_v1alpha1_RetentionPolicySpec(ref),
 		v1alpha1.RetentionRule{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RetentionRule(ref),
+		v1alpha1.RetentionRun{}.OpenAPIModelName():        schema_internal_apis_records_v1alpha1_RetentionRun(ref),
+		v1alpha1.RetentionRunSpec{}.OpenAPIModelName():    schema_internal_apis_records_v1alpha1_RetentionRunSpec(ref),
 		v1alpha1.RevisedObject{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RevisedObject(ref),
 		v1alpha1.Revision{}.OpenAPIModelName():            schema_internal_apis_records_v1alpha1_Revision(ref),
 		v1alpha1.RevisionList{}.OpenAPIModelName():        schema_internal_apis_records_v1alpha1_RevisionList(ref),
@@ -233,6 +238,141 @@ func schema_internal_apis_records_v1alpha1_DeletedObjectList(ref common.Referenc
 		},
 		Dependencies: []string{
 			v1alpha1.DeletedObject{}.OpenAPIModelName(), v1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_Purge(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Purge removes for good what the history has of an object or of what a user has done, for the protection of data. It is answered with a receipt, and not kept.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Default: map[string]interface{}{},
+							Ref:     ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec says what goes.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.PurgeSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the receipt.",
+							Ref:         ref(v1alpha1.RemovalReport{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.PurgeSpec{}.OpenAPIModelName(), v1alpha1.RemovalReport{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_PurgeSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "PurgeSpec says what goes: one of its fields.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"uid": {
+						SchemaProps: spec.SchemaProps{
+							Description: "uid is that of an object, all of whose versions go.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"user": {
+						SchemaProps: spec.SchemaProps{
+							Description: "user is who made the versions that go.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_RemovalReport(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RemovalReport says what a run or a purge has removed.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"time": {
+						SchemaProps: spec.SchemaProps{
+							Description: "time is when it was done.",
+							Ref:         ref(v1.MicroTime{}.OpenAPIModelName()),
+						},
+					},
+					"dryRun": {
+						SchemaProps: spec.SchemaProps{
+							Description: "dryRun says that nothing was removed.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"objects": {
+						SchemaProps: spec.SchemaProps{
+							Description: "objects and versions are how many were looked at.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"versions": {
+						SchemaProps: spec.SchemaProps{
+							Default: 0,
+							Type:    []string{"integer"},
+							Format:  "int64",
+						},
+					},
+					"removed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "removed counts the versions that went, by the resource of their objects.",
+							Type:        []string{"object"},
+							AdditionalProperties: &spec.SchemaOrBool{
+								Allows: true,
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"integer"},
+										Format: "int64",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"time", "objects", "versions", "removed"},
+			},
+		},
+		Dependencies: []string{
+			v1.MicroTime{}.OpenAPIModelName()},
 	}
 }
 
@@ -480,6 +620,74 @@ func schema_internal_apis_records_v1alpha1_RetentionRule(ref common.ReferenceCal
 						SchemaProps: spec.SchemaProps{
 							Description: "ageAfterDeletion is how long they are kept after their object was deleted; empty for ever.",
 							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_RetentionRun(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RetentionRun carries the retention policies out at once, or says what that would remove. It is answered when it is done, and not kept.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Default: map[string]interface{}{},
+							Ref:     ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec says how.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.RetentionRunSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the report.",
+							Ref:         ref(v1alpha1.RemovalReport{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.RemovalReport{}.OpenAPIModelName(), v1alpha1.RetentionRunSpec{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_RetentionRunSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "RetentionRunSpec says how the policies are carried out.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"dryRun": {
+						SchemaProps: spec.SchemaProps{
+							Description: "dryRun removes nothing: the report is the one of a run at the same time. So does the parameter dryRun=All.",
+							Type:        []string{"boolean"},
 							Format:      "",
 						},
 					},

@@ -16,6 +16,21 @@ func (in DeletedObjectList) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Purge) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.Purge"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in PurgeSpec) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.PurgeSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RemovalReport) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.RemovalReport"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in RetentionPolicy) OpenAPIModelName() string {
 	return "com.mckinsey.ark.records.v1alpha1.RetentionPolicy"
 }
@@ -33,6 +48,16 @@ func (in RetentionPolicySpec) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in RetentionRule) OpenAPIModelName() string {
 	return "com.mckinsey.ark.records.v1alpha1.RetentionRule"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RetentionRun) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.RetentionRun"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in RetentionRunSpec) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.RetentionRunSpec"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
+)
+
+const aboutHistory = `Look after the history of a running standalone server, which it keeps with --history=on.
+
+  ark-server history purge --uid=6f1c...   # all versions of an object
+  ark-server history purge --user=mia      # all versions that a user has made
+
+A purge is for good, and prints a receipt. What the log still has goes with the next compaction.`
+
+const aboutRetention = `Carry the retention policies out at once; a server does so every hour.
+
+  ark-server retention run --dry-run -o json   # what would go
+  ark-server retention run
+
+It asks the running server, as the admin whose token is in --keys-dir.`
+
+func newHistoryCommand() *cobra.Command {
+	return parent("history", "history purge", "Look after the history", aboutHistory, newPurgeCommand())
+}
+
+func newRetentionCommand() *cobra.Command {
+	return parent("retention", "retention run", "Carry the retention policies out", aboutRetention, newRetentionRunCommand())
+}
+
+func newPurgeCommand() *cobra.Command {
+	o := newOptions()
+	var asked v1alpha1.Purge
+	var output string
+	flags := group(ownFlags, func(fs *pflag.FlagSet) {
+		fs.StringVar(&asked.Spec.UID, "uid", "", "`uid` of an object, all of whose versions go")
+		fs.StringVar(&asked.Spec.User, "user", "", "`name` of a user, all of whose versions go")
+		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
+	})
+	return withFlags(&cobra.Command{
+		Use:   "purge --uid=UID|--user=NAME",
+		Short: "Remove versions from the history for good",
+		Long:  aboutHistory,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (asked.Spec.UID == "") == (asked.Spec.User == "") {
+				return usageError{errors.New("say what goes: --uid=UID or --user=NAME")}
+			}
+			var done v1alpha1.Purge
+			if err := o.maintain(cmd, output, "purges", &asked, &done); err != nil {
+				return fmt.Errorf("purge the history: %w", err)
+			}
+			return printReport(cmd.OutOrStdout(), done.Status, output)
+		},
+	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+}
+
+func newRetentionRunCommand() *cobra.Command {
+	o := newOptions()
+	var asked v1alpha1.RetentionRun
+	var output string
+	flags := group(ownFlags, func(fs *pflag.FlagSet) {
+		fs.BoolVar(&asked.Spec.DryRun, "dry-run", false, "remove nothing, and print what would go")
+		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
+	})
+	return withFlags(&cobra.Command{
+		Use:   "run",
+		Short: "Remove the versions that no policy keeps",
+		Long:  aboutRetention,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var done v1alpha1.RetentionRun
+			if err := o.maintain(cmd, output, "retentionruns", &asked, &done); err != nil {
+				return fmt.Errorf("carry the retention policies out: %w", err)
+			}
+			return printReport(cmd.OutOrStdout(), done.Status, output)
+		},
+	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+}
+
+// maintain creates an object of the records group at the running server, and reads its answer.
+func (o *options) maintain(cmd *cobra.Command, output, resource string, asked, done any) error {
+	if err := checkValue("output", output, "text", "json"); err != nil {
+		return usageError{err}
+	}
+	if err := o.locate(cmd); err != nil {
+		return err
+	}
+	if o.mode == modeAggregated {
+		return usageError{fmt.Errorf("--mode=%s: ask the cluster: kubectl create --raw /apis/%s/%s -f -", o.mode, v1alpha1.SchemeGroupVersion, resource)}
+	}
+	s, err := o.runningServer(cmd.Context())
+	if err != nil {
+		return fmt.Errorf("no server answers: start it, with --history=on: %w", err)
+	}
+	return s.call(cmd.Context(), http.MethodPost, "/apis/"+v1alpha1.SchemeGroupVersion.String()+"/"+resource, asked, done)
+}
+
+// printReport prints what was removed, or would be.
+func printReport(out io.Writer, r *v1alpha1.RemovalReport, output string) error {
+	if r == nil {
+		return errors.New("the server has sent no report")
+	}
+	if output == "json" {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	verb := "removed"
+	if r.DryRun {
+		verb = "would be removed"
+	}
+	if len(r.Removed) == 0 {
+		_, err := fmt.Fprintf(out, "%s: of %d versions of %d objects none %s\n", r.Time.UTC().Format(time.RFC3339), r.Versions, r.Objects, verb)
+		return err
+	}
+	for _, resource := range slices.Sorted(maps.Keys(r.Removed)) {
+		if _, err := fmt.Fprintf(out, "%s: %d versions of %s %s\n", r.Time.UTC().Format(time.RFC3339), r.Removed[resource], resource, verb); err != nil {
+			return err
+		}
+	}
+	return nil
+}
