@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -157,8 +158,16 @@ func (e *Engine) keepStatuses(ctx context.Context) {
 
 func (e *Engine) reconcile(ctx context.Context) {
 	services := e.options.Services
-	reconcile.New(e.options.Client, func(ctx context.Context, m *v1alpha1.Model) error {
-		return execution.Probe(ctx, services, e.options.Client, m)
+	reconcile.New(e.options.Client, reconcile.Probes{
+		Model: func(ctx context.Context, m *v1alpha1.Model) error {
+			return execution.Probe(ctx, services, e.options.Client, m)
+		},
+		MCP: func(ctx context.Context, s *v1alpha1.MCPServer) (found reconcile.Discovery) {
+			found.Tools, found.Address, found.Connected, found.Err = execution.MCPTools(ctx, services, e.options.Client, s)
+			var unresolved *execution.AddressError
+			found.Unresolved = errors.As(found.Err, &unresolved)
+			return found
+		},
 	}).Run(ctx)
 }
 

@@ -48,6 +48,8 @@ func toolServer(t *testing.T) string {
 			http.Error(w, "out of order", http.StatusTeapot)
 		case strings.HasSuffix(r.URL.Path, "/large"):
 			_, _ = w.Write(bytes.Repeat([]byte("x"), 20<<20))
+		case strings.HasSuffix(r.URL.Path, "/json"):
+			_, _ = w.Write([]byte(`{"items":[{"name":"a"},{"name":"b"}]}`))
 		case strings.HasSuffix(r.URL.Path, "/medium"):
 			_, _ = w.Write(bytes.Repeat([]byte("x"), 3<<20))
 		default:
@@ -83,13 +85,14 @@ func TestExecutions(t *testing.T) {
 		}
 		return byName[name].answers[turn]
 	})
-	tools := toolServer(t)
+	places := mcpServers(t)
+	places["{{tool}}"] = toolServer(t)
 	w.start(Limits{Total: 8})
 	for _, x := range executions() {
 		t.Run(x.name, func(t *testing.T) {
 			here := *w
 			here.t = t
-			got := here.run(x, tools)
+			got := here.run(x, places)
 			file := filepath.Join("testdata", "executions", x.name+".golden")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -117,7 +120,7 @@ func TestExecutions(t *testing.T) {
 
 var markers = regexp.MustCompile(`marker-\d+`)
 
-func (w *world) run(x recorded, tools string) string {
+func (w *world) run(x recorded, places map[string]string) string {
 	w.t.Helper()
 	if _, err := w.admin.Core.CoreV1().Namespaces().Create(w.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: x.name}}, metav1.CreateOptions{}); err != nil {
 		w.t.Fatal(err)
@@ -129,7 +132,11 @@ func (w *world) run(x recorded, tools string) string {
 	}
 	defer watcher.Stop()
 	before := len(w.model.Requests())
-	text := strings.NewReplacer("{{model}}", w.url+"/"+x.name, "{{tool}}", tools).Replace(commonObjects + "\n---\n" + x.objects)
+	there, back := []string{"{{model}}", w.url + "/" + x.name}, []string{w.url, "MODEL"}
+	for place, url := range places {
+		there, back = append(there, place, url), append(back, url, strings.ToUpper(strings.Trim(place, "{}")))
+	}
+	text := strings.NewReplacer(there...).Replace(commonObjects + "\n---\n" + x.objects)
 	for _, part := range splitYAML(text) {
 		w.apply(strings.Replace(part, "metadata: {", "metadata: {namespace: "+x.name+", ", 1))
 	}
@@ -165,7 +172,7 @@ func (w *world) run(x recorded, tools string) string {
 	for i, r := range w.model.Requests()[before:] {
 		fmt.Fprintf(&out, "\nrequest %d\n%s", i+1, sent(w.t, r))
 	}
-	return strings.NewReplacer(w.url, "MODEL", tools, "TOOL").Replace(markers.ReplaceAllString(out.String(), "MARKER"))
+	return strings.NewReplacer(back...).Replace(markers.ReplaceAllString(out.String(), "MARKER"))
 }
 
 func shown(p *string) string {

@@ -95,6 +95,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	}
 	events := e.events.admit()
 	x, target, buildErr := e.build(running, q, events)
+	defer x.Close()
 	var found *v1alpha1.QueryTarget
 	if target != nil && target.Type != "" {
 		found = &v1alpha1.QueryTarget{Type: v1alpha1.QueryTargetType(target.Type), Name: target.Name}

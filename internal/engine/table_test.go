@@ -218,8 +218,57 @@ spec: {input: "{{.city", target: {type: agent, name: plain}, parameters: [{name:
 			agentOf("a", `{tools: [{type: team, name: crew}]}`) + ask(`{type: agent, name: a}`, ""),
 			append([]scripted.Answer{call("crew", `{"input":"Go"}`)}, texts("One.", "Two.", "Done.")...)},
 		{"4-tool-missing", agentOf("a", `{tools: [{type: http, name: gone}]}`) + ask(`{type: agent, name: a}`, ""), nil},
-		{"4-mcp-not-yet", toolOf("far", `{type: mcp, mcp: {mcpServerRef: {name: s}, toolName: x}}`) +
-			agentOf("a", `{tools: [{type: mcp, name: far}]}`) + ask(`{type: agent, name: a}`, ""), nil},
+		{"4-functions", toolOf("far", `{type: http, http: {url: "{{tool}}/json"}}`) +
+			agentOf("a", `{tools: [{type: http, name: far, functions: [{name: shout, value: x}, {name: jq, value: ".items[] | .name"}, {name: jq, value: "map(ascii_upcase)"}]}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{}`), {Text: "ok"}}},
+		{"4-functions-no-output", toolOf("far", `{type: http, http: {url: "{{tool}}/json"}}`) +
+			agentOf("a", `{tools: [{type: http, name: far, functions: [{name: jq, value: "empty"}]}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{}`), {Text: "ok"}}},
+		{"4-functions-no-json", agentOf("a", `{tools: [{type: http, name: lookup, functions: [{name: jq, value: ".x"}]}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("lookup", `{"city":"Oslo","unit":"C"}`), {Text: "ok"}}},
+		{"4-functions-bad-filter", toolOf("far", `{type: http, http: {url: "{{tool}}/json"}}`) +
+			agentOf("a", `{tools: [{type: http, name: far, functions: [{name: jq, value: ".["}]}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{}`)}},
+		{"4-functions-endless", toolOf("far", `{type: http, http: {url: "{{tool}}/json"}}`) +
+			agentOf("a", `{tools: [{type: http, name: far, functions: [{name: jq, value: "last(repeat(1))"}]}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{}`)}},
+
+		{"6-http", mcpOf("", `{}`) + far("echo") + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{"q":"x"}`), {Text: "ok"}}},
+		{"6-sse", mcpOf("sse", `{}`) + far("echo") + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{"q":"x"}`), {Text: "ok"}}},
+		{"6-stateless-json", mcpOf("stateless", `{}`) + far("echo") + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{"q":"x"}`), {Text: "ok"}}},
+		{"6-headers", mcpOf("", `{headers: [{name: X-Token, value: {valueFrom: {secretKeyRef: {name: keys, key: team}}}}, {name: X-Agent, value: {value: server}}], authorization: {tokenSecretRef: {name: keys, accessTokenKey: key}}}`) +
+			toolOf("far", `{type: mcp, mcp: {mcpServerRef: {name: far}, toolName: headers}}`) +
+			agentOf("a", `{tools: [{type: mcp, name: far}], overrides: [{resourceType: mcpserver, headers: [{name: x-agent, value: {value: agent}}]}, {resourceType: model, headers: [{name: X-Model, value: {value: wrong}}]}]}`) +
+			ask(`{type: agent, name: a}`, `, overrides: [{resourceType: mcpserver, headers: [{name: X-Query, value: {value: query}}]}]`),
+			[]scripted.Answer{call("far", `{}`), {Text: "ok"}}},
+		{"6-arguments-no-json", mcpOf("", `{}`) + far("echo") + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{"q":`), {Text: "ok"}}},
+		{"6-tool-fails", mcpOf("", `{}`) + far("fail") + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("far", `{}`), {Text: "It does not work."}}},
+		{"6-protocol-error", mcpOf("", `{}`) + far("unknown") + ask(`{type: agent, name: a}`, ""), []scripted.Answer{call("far", `{}`)}},
+		{"6-images", mcpOf("", `{}`) + toolOf("far", `{type: mcp, mcp: {mcpServerRef: {name: far}, toolName: picture}}`) +
+			agentOf("a", `{tools: [{type: mcp, name: far}, {type: builtin, name: noop}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{{Calls: []scripted.Call{{Name: "far", Arguments: `{}`}, {Name: "noop", Arguments: `{}`}}}, {Text: "A dot."}}},
+		{"6-result-too-large", mcpOf("", `{}`) + far("large") + ask(`{type: agent, name: a}`, ""), []scripted.Answer{call("far", `{}`)}},
+		{"6-call-timeout", mcpOf("", `{toolCallTimeout: 100ms}`) + far("hang") + ask(`{type: agent, name: a}`, ""), []scripted.Answer{call("far", `{}`)}},
+		{"6-settings", mcpOf("", `{}`) + far("echo") + `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Query
+metadata: {name: q, annotations: {ark.mckinsey.com/mcp-server-settings: '{"6-settings/far":{"toolCalls":[{"name":"echo","arguments":{"q":"first"}}],"headers":{"X-Settings":"yes"}},"other/far":{"toolCalls":[{"name":"fail"}]}}'}}
+spec: {input: Hello, target: {type: agent, name: a}}`, []scripted.Answer{call("far", `{"q":"then"}`), {Text: "ok"}}},
+		{"6-settings-call-fails", mcpOf("", `{}`) + far("echo") + `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Query
+metadata: {name: q, annotations: {ark.mckinsey.com/mcp-server-settings: '{"6-settings-call-fails/far":{"toolCalls":[{"name":"fail"}]}}'}}
+spec: {input: Hello, target: {type: agent, name: a}}`, []scripted.Answer{call("far", `{}`)}},
+		{"6-unauthorized", mcpOf("locked", `{}`) + far("echo") + ask(`{type: agent, name: a}`, ""), []scripted.Answer{call("far", `{}`)}},
+		{"6-unreachable-but-unused", mcpOf("nowhere", `{timeout: 1s}`) + far("echo") + ask(`{type: agent, name: a}`, ""), texts("Not needed.")},
+		{"6-no-server", far("echo") + ask(`{type: agent, name: a}`, ""), nil},
+		{"6-tool-is-the-target", mcpOf("", `{}`) + far("echo") + ask(`{type: tool, name: far}`, ""), nil},
+		{"6-target-fails", mcpOf("", `{}`) + far("fail") + ask(`{type: tool, name: far}`, ""), nil},
 
 		{"5-sequential", team(`{strategy: sequential, `+both+`}`) + ask(toTeam, ""), texts("One.", "Two.")},
 		{"5-sequential-member-fails", team(`{strategy: sequential, `+both+`}`) + ask(toTeam, ""), append(texts("One."), scripted.Answer{Status: 400, Text: "no"})},

@@ -62,7 +62,7 @@ func (r *Run) buildAgent(ctx context.Context, namespace, name string, depth int,
 		return a, nil
 	}
 	for _, spec := range object.Spec.Tools {
-		t, err := r.newTool(ctx, namespace, spec, depth)
+		t, err := r.newTool(ctx, object, namespace, spec, depth)
 		if err != nil {
 			return nil, err
 		}
@@ -119,6 +119,7 @@ func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, er
 		if err := a.checkApproval(said.ToolCalls); err != nil {
 			return out, err
 		}
+		var pictures []provider.Message
 		for _, call := range said.ToolCalls {
 			result, err := a.call(ctx, call)
 			if err != nil {
@@ -130,7 +131,11 @@ func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, er
 				return out, nil
 			}
 			messages = append(messages, provider.Message{Role: provider.ToolRole, ToolCallID: call.ID, Content: result.forModel})
+			if len(result.images) > 0 {
+				pictures = append(pictures, provider.Message{Role: provider.User, Content: "Images that the tool " + call.Name + " returned:", Images: result.images})
+			}
 		}
+		messages = append(messages, pictures...)
 	}
 	return out, fmt.Errorf("the agent has called its model %d times without an end", maxTurns)
 }
@@ -139,6 +144,7 @@ func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, er
 type called struct {
 	content    string // as it is kept
 	forModel   string // as the model is shown it
+	images     []string
 	terminates bool
 }
 
@@ -148,13 +154,13 @@ func (a *agent) call(ctx context.Context, call provider.ToolCall) (called, error
 		return called{}, fmt.Errorf("the model asks for the tool '%s', which the agent does not have", call.Name)
 	}
 	t := a.tools[i]
-	content, err := t.run(ctx, call)
+	result, err := t.run(ctx, call)
 	if err != nil {
 		return called{}, fmt.Errorf("tool %s: %w", t.name, err)
 	}
-	out := called{content: content, forModel: content, terminates: t.terminates}
+	out := called{content: result.text, forModel: result.text, images: result.images, terminates: t.terminates}
 	if t.outside {
-		out.forModel = asData(t.name, content, a.run.Marker)
+		out.forModel = asData(t.name, result.text, a.run.Marker)
 	}
 	return out, nil
 }

@@ -22,19 +22,21 @@ func bindBuiltin(t *tool, name string) error {
 	switch name {
 	case noop:
 		t.description = firstOf(t.description, "Do nothing but return the arguments")
-		t.execute = func(_ context.Context, args arguments) (string, error) { return fmt.Sprint(args.values), nil }
+		t.execute = func(_ context.Context, args arguments) (output, error) {
+			return output{text: fmt.Sprint(args.values)}, nil
+		}
 	case terminate:
 		t.description = firstOf(t.description, "End the conversation with a final answer")
 		if string(t.schema) == emptySchema {
 			t.schema = json.RawMessage(terminateSchema)
 		}
 		t.terminates = true
-		t.execute = func(_ context.Context, args arguments) (string, error) {
+		t.execute = func(_ context.Context, args arguments) (output, error) {
 			text, ok := args.values["response"].(string)
 			if !ok {
-				return "", errors.New("the argument 'response' is missing or no text")
+				return output{}, errors.New("the argument 'response' is missing or no text")
 			}
-			return text, nil
+			return output{text: text}, nil
 		}
 	default:
 		return fmt.Errorf("unsupported built-in tool '%s': supported built-in tools are: noop, terminate", name)

@@ -36,7 +36,10 @@ func (r *Run) bindHTTP(t *tool, object *v1alpha1.Tool) error {
 	}
 	t.kind, t.outside, t.once = "custom", true, !repeatable(object)
 	t.description = firstOf(t.description, "Request to "+spec.URL)
-	t.execute = func(ctx context.Context, args arguments) (string, error) { return r.request(ctx, object, args) }
+	t.execute = func(ctx context.Context, args arguments) (output, error) {
+		text, err := r.request(ctx, object, args)
+		return output{text: text}, err
+	}
 	return nil
 }
 

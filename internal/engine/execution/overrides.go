@@ -19,11 +19,13 @@ type override struct {
 	spec      v1alpha1.Override
 }
 
-// overridesOf returns those of an agent and, winning over them, the query's.
+// overridesOf returns those of an agent, if there is one, and, winning over them, the query's.
 func (r *Run) overridesOf(agent *v1alpha1.Agent) []override {
 	var out []override
-	for _, o := range agent.Spec.Overrides {
-		out = append(out, override{agent.Namespace, o})
+	if agent != nil {
+		for _, o := range agent.Spec.Overrides {
+			out = append(out, override{agent.Namespace, o})
+		}
 	}
 	for _, o := range r.Query.Spec.Overrides {
 		out = append(out, override{r.Query.Namespace, o})

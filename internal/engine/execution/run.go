@@ -59,6 +59,15 @@ type Run struct {
 	// is not for the readers.
 	team   string
 	silent int
+	// servers are the MCP servers that have been named, by agent and server.
+	servers map[string]*mcpServer
+}
+
+// Close ends what the run holds.
+func (r *Run) Close() {
+	for _, s := range r.servers {
+		s.close()
+	}
 }
 
 // Asked is what a client has sent beside a query, whose input it takes the place of.
@@ -137,7 +146,7 @@ func (r *Run) NewTarget(ctx context.Context) (*Target, error) {
 		}
 		target.ask = func(ctx context.Context, input provider.Message) (turn, error) { return r.askModel(ctx, model, input) }
 	case "tool":
-		tool, err := r.newTool(ctx, namespace, v1alpha1.AgentTool{Name: &name}, 0)
+		tool, err := r.newTool(ctx, nil, namespace, v1alpha1.AgentTool{Name: &name}, 0)
 		if err != nil {
 			return target, err
 		}

@@ -3,6 +3,7 @@ package execution
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,9 +26,21 @@ type tool struct {
 	// once says that a call must not be repeated after a restart.
 	once bool
 
-	runner  *Run
-	partial *partial
-	execute func(ctx context.Context, arguments arguments) (string, error)
+	runner    *Run
+	partial   *partial
+	functions []function
+	execute   func(ctx context.Context, arguments arguments) (output, error)
+	// lenient takes arguments that are no JSON object for none.
+	lenient bool
+}
+
+// output is what a call returns.
+type output struct {
+	text string
+	// images are data URLs, which the model is shown beside the text.
+	images []string
+	// failed says that the tool reports an error, which is for the model: its text says what is wrong.
+	failed bool
 }
 
 // arguments are those of one call.
@@ -39,7 +52,9 @@ type arguments struct {
 const emptySchema = `{"type":"object","properties":{}}`
 
 // newTool makes the tool that an agent in a namespace names.
-func (r *Run) newTool(ctx context.Context, namespace string, spec v1alpha1.AgentTool, depth int) (*tool, error) {
+//
+// owner is the agent; nil for a tool that is the target itself.
+func (r *Run) newTool(ctx context.Context, owner *v1alpha1.Agent, namespace string, spec v1alpha1.AgentTool, depth int) (*tool, error) {
 	exposed := deref(spec.Name)
 	name := exposed
 	if spec.Partial != nil && deref(spec.Partial.Name) != "" {
@@ -63,16 +78,15 @@ func (r *Run) newTool(ctx context.Context, namespace string, spec v1alpha1.Agent
 	}
 	t.description = firstOf(deref(spec.Description), deref(object.Spec.Description), object.Annotations["description"])
 	t.approval = requiresApproval(spec.Approval) || requiresApproval(object.Spec.Approval)
-	if err := r.bind(t, object, depth); err != nil {
+	if err := r.bind(ctx, t, owner, object, depth); err != nil {
 		return nil, fmt.Errorf("tool '%s': %w", name, err)
 	}
 	if err := t.setPartial(spec.Partial); err != nil {
 		return nil, fmt.Errorf("tool '%s': %w", name, err)
 	}
-	for _, f := range spec.Functions {
-		if f.Name == "jq" && deref(f.Value) != "" {
-			return nil, fmt.Errorf("tool '%s': the embedded engine does not have the function jq yet: use --engine=external", name)
-		}
+	var err error
+	if t.functions, err = r.functions(ctx, namespace, spec.Functions); err != nil {
+		return nil, fmt.Errorf("tool '%s': %w", name, err)
 	}
 	return t, nil
 }
@@ -91,7 +105,7 @@ func firstOf(texts ...string) string {
 }
 
 // bind says what a call does.
-func (r *Run) bind(t *tool, object *v1alpha1.Tool, depth int) error {
+func (r *Run) bind(ctx context.Context, t *tool, owner *v1alpha1.Agent, object *v1alpha1.Tool, depth int) error {
 	switch object.Spec.Type {
 	case v1alpha1.ToolHTTP:
 		return r.bindHTTP(t, object)
@@ -110,7 +124,7 @@ func (r *Run) bind(t *tool, object *v1alpha1.Tool, depth int) error {
 		r.bindTeam(t, object.Namespace, object.Spec.Team.Name, depth)
 		return nil
 	case v1alpha1.ToolMCP:
-		return fmt.Errorf("the embedded engine cannot call tools of MCP servers yet: use --engine=external")
+		return r.bindMCP(ctx, t, owner, object)
 	case v1alpha1.ToolInline:
 		return fmt.Errorf("the embedded engine does not run inline tools: they need Ark's activator")
 	}
@@ -118,27 +132,36 @@ func (r *Run) bind(t *tool, object *v1alpha1.Tool, depth int) error {
 }
 
 // run calls the tool.
-func (t *tool) run(ctx context.Context, call provider.ToolCall) (_ string, err error) {
+func (t *tool) run(ctx context.Context, call provider.ToolCall) (_ output, err error) {
 	ended := t.runner.operation("ToolCall", map[string]string{"toolName": t.name, "toolType": t.kind, "toolId": call.ID, "parameters": call.Arguments})
 	defer func() { ended(err) }()
 	args := arguments{raw: call.Arguments, values: map[string]any{}}
 	if strings.TrimSpace(call.Arguments) != "" {
-		if err := json.Unmarshal([]byte(call.Arguments), &args.values); err != nil {
-			return "", fmt.Errorf("the arguments are no JSON object: %w", err)
+		if err := json.Unmarshal([]byte(call.Arguments), &args.values); err != nil && !t.lenient {
+			return output{}, fmt.Errorf("the arguments are no JSON object: %w", err)
 		}
 	}
 	if args.values == nil { // null
 		args.values = map[string]any{}
 	}
 	if err := t.partial.fill(ctx, t.runner, &args); err != nil {
-		return "", err
+		return output{}, err
 	}
 	if t.once && t.runner.BeforeEffect != nil {
 		if err := t.runner.BeforeEffect(ctx, t.name); err != nil {
-			return "", err
+			return output{}, err
 		}
 	}
-	return t.execute(ctx, args)
+	out, err := t.execute(ctx, args)
+	if err != nil || out.failed {
+		return out, err
+	}
+	for _, f := range t.functions {
+		if out.text, err = f(ctx, out.text); err != nil {
+			return output{}, err
+		}
+	}
+	return out, nil
 }
 
 // askTool calls a tool that is the query's target: the input is its arguments.
@@ -155,11 +178,14 @@ func (r *Run) askTool(ctx context.Context, t *tool, input provider.Message) (tur
 		}
 		call.Arguments = string(text)
 	}
-	content, err := t.run(ctx, call)
+	out, err := t.run(ctx, call)
+	if err == nil && out.failed {
+		err = errors.New(firstOf(cut(out.text, maxToolError), "the tool reports an error"))
+	}
 	if err != nil {
 		return turn{}, fmt.Errorf("tool %s: %w", t.name, err)
 	}
-	return turn{messages: []provider.Message{{Role: provider.Assistant, Content: content}}}, nil
+	return turn{messages: []provider.Message{{Role: provider.Assistant, Content: out.text}}}, nil
 }
 
 // asker is an agent or a team that a tool asks.
@@ -184,23 +210,23 @@ func (r *Run) bindAsker(t *tool, kind, name string, build func(context.Context) 
 	if slices.Equal(t.schema, []byte(emptySchema)) {
 		t.schema = json.RawMessage(`{"type":"object","properties":{"input":{"type":"string","description":"The question or the task"}},"required":["input"]}`)
 	}
-	t.execute = func(ctx context.Context, args arguments) (string, error) {
+	t.execute = func(ctx context.Context, args arguments) (output, error) {
 		input, ok := args.values["input"].(string)
 		if !ok {
-			return "", fmt.Errorf("the argument 'input' is missing or no text")
+			return output{}, fmt.Errorf("the argument 'input' is missing or no text")
 		}
 		who, err := build(ctx)
 		if err != nil {
-			return "", err
+			return output{}, err
 		}
 		defer r.quietly()()
 		answer, err := who.ask(ctx, nil, provider.Message{Role: provider.User, Content: input})
 		if err != nil {
-			return "", err
+			return output{}, err
 		}
 		if text := answer.content(); text != "" {
-			return text, nil
+			return output{text: text}, nil
 		}
-		return "", fmt.Errorf("the %s '%s' has not answered", kind, name)
+		return output{}, fmt.Errorf("the %s '%s' has not answered", kind, name)
 	}
 }

@@ -77,8 +77,8 @@ func (c *Client) As(namespace, serviceAccount string) (*Client, error) {
 // Ark returns the client of one version of Ark's group.
 func (c *Client) Ark(version schema.GroupVersion) *rest.RESTClient { return c.ark[version] }
 
-// versionOf returns the version of Ark's group that has a kind.
-func versionOf(resource string) schema.GroupVersion {
+// VersionOf returns the version of Ark's group that has a kind.
+func VersionOf(resource string) schema.GroupVersion {
 	for _, kind := range v1prealpha1.Kinds() {
 		if kind.Plural == resource {
 			return v1prealpha1.SchemeGroupVersion
@@ -89,12 +89,12 @@ func versionOf(resource string) schema.GroupVersion {
 
 // Get implements Reader.
 func (c *Client) Get(ctx context.Context, resource, namespace, name string, into Object) error {
-	return c.ark[versionOf(resource)].Get().Namespace(namespace).Resource(resource).Name(name).Do(ctx).Into(into)
+	return c.ark[VersionOf(resource)].Get().Namespace(namespace).Resource(resource).Name(name).Do(ctx).Into(into)
 }
 
 // List implements Reader.
 func (c *Client) List(ctx context.Context, resource, namespace, selector string, into runtime.Object) error {
-	return c.ark[versionOf(resource)].Get().Namespace(namespace).Resource(resource).
+	return c.ark[VersionOf(resource)].Get().Namespace(namespace).Resource(resource).
 		VersionedParams(&metav1.ListOptions{LabelSelector: selector}, metav1.ParameterCodec).Do(ctx).Into(into)
 }
 
@@ -109,7 +109,7 @@ func (c *Client) UpdateStatus(ctx context.Context, resource string, object Objec
 }
 
 func (c *Client) put(ctx context.Context, resource, subresource string, object Object) error {
-	request := c.ark[versionOf(resource)].Put().Namespace(object.GetNamespace()).Resource(resource).Name(object.GetName())
+	request := c.ark[VersionOf(resource)].Put().Namespace(object.GetNamespace()).Resource(resource).Name(object.GetName())
 	if subresource != "" {
 		request = request.SubResource(subresource)
 	}
@@ -118,13 +118,13 @@ func (c *Client) put(ctx context.Context, resource, subresource string, object O
 
 // Create makes an object, and takes over what is stored then.
 func (c *Client) Create(ctx context.Context, resource string, object Object) error {
-	return c.ark[versionOf(resource)].Post().Namespace(object.GetNamespace()).Resource(resource).Body(object).Do(ctx).Into(object)
+	return c.ark[VersionOf(resource)].Post().Namespace(object.GetNamespace()).Resource(resource).Body(object).Do(ctx).Into(object)
 }
 
 // Delete deletes one version of an object.
 func (c *Client) Delete(ctx context.Context, resource string, object Object) error {
 	uid, version := object.GetUID(), object.GetResourceVersion()
-	return c.ark[versionOf(resource)].Delete().Namespace(object.GetNamespace()).Resource(resource).Name(object.GetName()).
+	return c.ark[VersionOf(resource)].Delete().Namespace(object.GetNamespace()).Resource(resource).Name(object.GetName()).
 		Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version}}).Do(ctx).Error()
 }
 

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
 // Values finds the values of fields of objects in one namespace.
@@ -35,6 +36,18 @@ func (v Values) Source(ctx context.Context, source *v1alpha1.ValueSource) (Value
 		return Value{}, nil
 	}
 	return v.Of(ctx, source.Value, source.ValueFrom)
+}
+
+// Source returns a source of v1prealpha1 as one of v1alpha1.
+func Source(of *v1prealpha1.ValueSource) *v1alpha1.ValueSource {
+	if of == nil {
+		return nil
+	}
+	out := &v1alpha1.ValueSource{Value: of.Value}
+	if from := of.ValueFrom; from != nil {
+		out.ValueFrom = &v1alpha1.ValueFromSource{SecretKeyRef: from.SecretKeyRef, ConfigMapKeyRef: from.ConfigMapKeyRef, ServiceRef: from.ServiceRef}
+	}
+	return out
 }
 
 // Header returns the value of a header.

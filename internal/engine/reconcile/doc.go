@@ -1,9 +1,15 @@
-// Package reconcile keeps the statuses of Models, Agents and Tools: whether a model answers, whether what an agent needs
-// is there, and that a tool is ready.
+// Package reconcile keeps the statuses of Models, MCPServers, Agents, Teams, Tools, Memories and ExecutionEngines, and
+// the Tools of MCPServers.
 //
-// Invariants: a status is written when it changes, and not otherwise. A model is asked once in its pollInterval, and when
-// its spec has changed; nothing else is asked at all: what agents depend on is watched.
+//   - reconcile.go: what is followed, and what is looked at when something changes
+//   - statuses.go: Models, Agents and Tools
+//   - mcpserver.go: MCPServers and the Tools that they offer
+//   - team.go: Teams
+//   - addresses.go: Memories and ExecutionEngines
 //
-// The package may import internal/apis/ark/v1alpha1, internal/engine/objects, k8s.io/apimachinery, k8s.io/client-go and
-// k8s.io/klog/v2.
+// Invariants: an object is written when it changes, and not otherwise. A model or a server is asked once in its
+// pollInterval, and when its spec has changed; nothing else is asked at all: what agents and teams depend on is watched.
+//
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/mcp,
+// internal/engine/objects, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
 package reconcile

@@ -15,6 +15,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
@@ -24,44 +25,71 @@ const (
 	defaultPoll = time.Minute
 	// probeTimeout is how long a model may take to answer.
 	probeTimeout = time.Minute
-	workers      = 4
+	// workers are those of each queue.
+	workers = 4
 )
 
 // key is an object to look at.
 type key struct{ resource, namespace, name string }
 
+// Probes ask what is outside.
+type Probes struct {
+	// Model returns nil if a model answers.
+	Model func(ctx context.Context, model *v1alpha1.Model) error
+	// MCP lists the tools of a server.
+	MCP func(ctx context.Context, server *v1alpha1.MCPServer) Discovery
+}
+
 // Reconciler keeps statuses. Run may be called once.
 type Reconciler struct {
 	client *objects.Client
-	probe  func(ctx context.Context, model *v1alpha1.Model) error
-	queue  workqueue.TypedRateLimitingInterface[key]
-	caches map[string]cache.SharedIndexInformer
+	probes Probes
+	// queue has what depends on objects alone, and slow what is asked over the network: a server that does not answer
+	// holds up no agent.
+	queue, slow workqueue.TypedRateLimitingInterface[key]
+	caches      map[string]cache.SharedIndexInformer
 
 	mu     sync.Mutex
 	probed map[key]probed
 }
 
-// probed is when a model was last asked, and which generation of it.
+// probed is when something outside was last asked, and for which generation of its object.
 type probed struct {
 	at         time.Time
 	generation int64
 }
 
-// New returns a reconciler that asks models by probe.
-func New(client *objects.Client, probe func(ctx context.Context, model *v1alpha1.Model) error) *Reconciler {
+// New returns a reconciler.
+func New(client *objects.Client, probes Probes) *Reconciler {
+	limiter := workqueue.DefaultTypedControllerRateLimiter[key]
 	r := &Reconciler{
-		client: client, probe: probe, probed: map[key]probed{}, caches: map[string]cache.SharedIndexInformer{},
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[key]()),
+		client: client, probes: probes, probed: map[key]probed{}, caches: map[string]cache.SharedIndexInformer{},
+		queue: workqueue.NewTypedRateLimitingQueue(limiter()), slow: workqueue.NewTypedRateLimitingQueue(limiter()),
 	}
 	r.follow("models", &v1alpha1.Model{}, func() runtime.Object { return &v1alpha1.ModelList{} })
 	r.follow("tools", &v1alpha1.Tool{}, func() runtime.Object { return &v1alpha1.ToolList{} })
 	r.follow("agents", &v1alpha1.Agent{}, func() runtime.Object { return &v1alpha1.AgentList{} })
+	r.follow("teams", &v1alpha1.Team{}, func() runtime.Object { return &v1alpha1.TeamList{} })
+	r.follow("memories", &v1alpha1.Memory{}, func() runtime.Object { return &v1alpha1.MemoryList{} })
+	r.follow("mcpservers", &v1alpha1.MCPServer{}, func() runtime.Object { return &v1alpha1.MCPServerList{} })
+	r.follow("executionengines", &v1prealpha1.ExecutionEngine{}, func() runtime.Object { return &v1prealpha1.ExecutionEngineList{} })
 	return r
 }
 
-// follow looks at each object of a kind that changes, and at the agents beside it.
+// of returns the queue of a kind.
+func (r *Reconciler) of(resource string) workqueue.TypedRateLimitingInterface[key] {
+	if resource == "models" || resource == "mcpservers" {
+		return r.slow
+	}
+	return r.queue
+}
+
+// dependents are the kinds whose objects are looked at when one of another kind changes in their namespace.
+var dependents = map[string]string{"models": "agents", "tools": "agents", "agents": "teams"}
+
+// follow looks at each object of a kind that changes, and at what depends on it.
 func (r *Reconciler) follow(resource string, object runtime.Object, list func() runtime.Object) {
-	of := r.client.Ark(v1alpha1.SchemeGroupVersion)
+	of := r.client.Ark(objects.VersionOf(resource))
 	informer := cache.NewSharedIndexInformer(&cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			into := list()
@@ -81,16 +109,17 @@ func (r *Reconciler) follow(resource string, object runtime.Object, list func() 
 		if !ok {
 			return
 		}
-		r.queue.Add(key{resource, o.GetNamespace(), o.GetName()})
-		if resource == "agents" {
+		r.of(resource).Add(key{resource, o.GetNamespace(), o.GetName()})
+		kind := dependents[resource]
+		if kind == "" {
 			return
 		}
-		agents, err := r.caches["agents"].GetIndexer().ByIndex(byNamespace, o.GetNamespace())
+		beside, err := r.caches[kind].GetIndexer().ByIndex(byNamespace, o.GetNamespace())
 		if err != nil {
 			return // never: the index is there
 		}
-		for _, agent := range agents {
-			r.queue.Add(key{"agents", o.GetNamespace(), agent.(*v1alpha1.Agent).Name})
+		for _, one := range beside {
+			r.of(kind).Add(key{kind, o.GetNamespace(), one.(objects.Object).GetName()})
 		}
 	}
 	_, _ = informer.AddEventHandler(cache.ResourceEventHandlerFuncs{ // it fails only for a stopped informer
@@ -104,6 +133,7 @@ func (r *Reconciler) Run(ctx context.Context) {
 	var ended sync.WaitGroup
 	defer ended.Wait()
 	defer r.queue.ShutDown()
+	defer r.slow.ShutDown()
 	var synced []cache.InformerSynced
 	for _, informer := range r.caches {
 		ended.Go(func() { informer.RunWithContext(ctx) })
@@ -113,30 +143,32 @@ func (r *Reconciler) Run(ctx context.Context) {
 		return
 	}
 	for range workers {
-		ended.Go(func() {
-			for r.next(ctx) {
-			}
-		})
+		for _, queue := range []workqueue.TypedRateLimitingInterface[key]{r.queue, r.slow} {
+			ended.Go(func() {
+				for r.next(ctx, queue) {
+				}
+			})
+		}
 	}
 	<-ctx.Done()
 }
 
-func (r *Reconciler) next(ctx context.Context) bool {
-	k, shutdown := r.queue.Get()
+func (r *Reconciler) next(ctx context.Context, queue workqueue.TypedRateLimitingInterface[key]) bool {
+	k, shutdown := queue.Get()
 	if shutdown {
 		return false
 	}
-	defer r.queue.Done(k)
+	defer queue.Done(k)
 	err := r.reconcile(ctx, k)
 	switch {
 	case err == nil, apierrors.IsNotFound(err):
-		r.queue.Forget(k)
+		queue.Forget(k)
 	case ctx.Err() != nil:
 	case apierrors.IsConflict(err):
-		r.queue.AddRateLimited(k)
+		queue.AddRateLimited(k)
 	default:
 		klog.FromContext(ctx).Error(err, "Failed to keep a status; trying again", "resource", k.resource, "name", k.namespace+"/"+k.name)
-		r.queue.AddRateLimited(k)
+		queue.AddRateLimited(k)
 	}
 	return true
 }
@@ -159,6 +191,14 @@ func (r *Reconciler) reconcile(ctx context.Context, k key) error {
 		return r.tool(ctx, o.DeepCopy())
 	case *v1alpha1.Agent:
 		return r.agent(ctx, o.DeepCopy())
+	case *v1alpha1.Team:
+		return r.team(ctx, o.DeepCopy())
+	case *v1alpha1.Memory:
+		return r.memory(ctx, k, o.DeepCopy())
+	case *v1prealpha1.ExecutionEngine:
+		return r.executionEngine(ctx, k, o.DeepCopy())
+	case *v1alpha1.MCPServer:
+		return r.mcpServer(ctx, k, o.DeepCopy())
 	}
 	return errors.New("the cache holds something else")
 }

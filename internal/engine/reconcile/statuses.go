@@ -11,19 +11,42 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// model asks a model if its time has come.
-func (r *Reconciler) model(ctx context.Context, k key, m *v1alpha1.Model) error {
-	poll := defaultPoll
-	if m.Spec.PollInterval != nil {
-		if given, err := m.Spec.PollInterval.Parse(); err == nil && given > 0 {
-			poll = given
+// pollOf returns how often something outside is asked.
+func pollOf(given *v1alpha1.Duration) time.Duration {
+	if given != nil {
+		if poll, err := given.Parse(); err == nil && poll > 0 {
+			return poll
 		}
 	}
+	return defaultPoll
+}
+
+// asked reports whether what an object describes need not be asked again yet. It will be, when its time has come.
+func (r *Reconciler) asked(k key, generation int64, poll time.Duration) bool {
 	r.mu.Lock()
 	last := r.probed[k]
 	r.mu.Unlock()
-	if wait := poll - time.Since(last.at); last.generation == m.Generation && wait > 0 {
-		r.queue.AddAfter(k, wait)
+	wait := poll - time.Since(last.at)
+	if last.generation != generation || wait <= 0 {
+		return false
+	}
+	r.of(k.resource).AddAfter(k, wait)
+	return true
+}
+
+// askAgain notes that it has been asked, and when to ask again: not all at once.
+func (r *Reconciler) askAgain(k key, generation int64, poll time.Duration) {
+	r.mu.Lock()
+	r.probed[k] = probed{time.Now(), generation}
+	r.mu.Unlock()
+	jitter := 0.9 + rand.Float64()/5
+	r.of(k.resource).AddAfter(k, time.Duration(float64(poll)*jitter))
+}
+
+// model asks a model if its time has come.
+func (r *Reconciler) model(ctx context.Context, k key, m *v1alpha1.Model) error {
+	poll := pollOf(m.Spec.PollInterval)
+	if r.asked(k, m.Generation, poll) {
 		return nil
 	}
 	if m.Status == nil {
@@ -36,17 +59,13 @@ func (r *Reconciler) model(ctx context.Context, k key, m *v1alpha1.Model) error 
 	asking, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	status, reason, message := v1alpha1.ConditionTrue, "Available", "The model answers"
-	if err := r.probe(asking, m); err != nil {
+	if err := r.probes.Model(asking, m); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		status, reason, message = v1alpha1.ConditionFalse, "ModelProbeFailed", err.Error()
 	}
-	r.mu.Lock()
-	r.probed[k] = probed{time.Now(), m.Generation}
-	r.mu.Unlock()
-	jitter := 0.9 + rand.Float64()/5 // models do not all get asked at once
-	r.queue.AddAfter(k, time.Duration(float64(poll)*jitter))
+	r.askAgain(k, m.Generation, poll)
 	if setCondition(&m.Status.Conditions, m.Generation, "ModelAvailable", status, reason, message) {
 		return r.client.UpdateStatus(ctx, "models", m)
 	}
@@ -120,15 +139,7 @@ func (r *Reconciler) dependencies(a *v1alpha1.Agent) (status v1alpha1.ConditionS
 }
 
 func isTrue(m *v1alpha1.Model) bool {
-	if m.Status == nil {
-		return false
-	}
-	for _, c := range m.Status.Conditions {
-		if c.Type == "ModelAvailable" {
-			return c.Status == v1alpha1.ConditionTrue
-		}
-	}
-	return false
+	return m.Status != nil && holds(m.Status.Conditions, "ModelAvailable")
 }
 
 // setCondition changes a condition, and reports whether it has: another generation or time alone is no change.

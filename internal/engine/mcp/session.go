@@ -1,0 +1,191 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mckinsey/ark-server/internal/engine/outbound"
+)
+
+const (
+	// tries is how often connecting is tried, with pauses that double from firstPause.
+	tries      = 5
+	firstPause = 2 * time.Second
+	// maxTools is the most tools of a server.
+	maxTools = 1000
+	// endTimeout bounds how long a server may take to end a session.
+	endTimeout = 2 * time.Second
+)
+
+// Server says how a server is reached.
+type Server struct {
+	URL string
+	// SSE selects the older transport, with one event stream; else it is streamable HTTP.
+	SSE     bool
+	Headers map[string]string
+	// Secrets are texts that no error may hold: a server may answer with what it was sent.
+	Secrets []string
+	// Client makes the requests.
+	Client *http.Client
+	// Timeout bounds connecting, with all its tries.
+	Timeout time.Duration
+	// Pause replaces the first pause between tries; for tests.
+	Pause time.Duration
+}
+
+// Tool is a tool as a server describes it.
+type Tool struct {
+	Name, Title, Description string
+	Schema                   json.RawMessage // of its arguments
+	// Hints are nil if the server gives none.
+	Hints *sdk.ToolAnnotations
+}
+
+// Session is a session with a server. It is safe for concurrent use, and must be closed.
+type Session struct {
+	session   *sdk.ClientSession
+	transport *transport
+	server    Server
+	end       context.CancelFunc
+}
+
+// minSecret is the shortest text that is taken for a secret: shorter ones are in every sentence.
+const minSecret = 4
+
+// hide returns an error with the secrets taken out, or the error itself if there are none in it.
+func (s Server) hide(err error) error {
+	text := err.Error()
+	for _, secret := range s.Secrets {
+		if len(secret) >= minSecret {
+			text = strings.ReplaceAll(text, secret, "[hidden]")
+		}
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}
+
+// Connect begins a session, which ends with its context. A server that cannot be reached is tried again, within the timeout.
+func Connect(ctx context.Context, s Server) (*Session, error) {
+	home, err := url.Parse(s.URL)
+	if err != nil || home.Host == "" {
+		return nil, errors.New("connect to the MCP server: its address is no URL")
+	}
+	late := fmt.Errorf("connect to the MCP server: no session within %s", s.Timeout)
+	trying, stop := context.WithTimeoutCause(ctx, s.Timeout, late)
+	defer stop()
+	pause := s.Pause
+	if pause == 0 {
+		pause = firstPause
+	}
+	for try := 1; ; try++ {
+		session, err := connect(ctx, trying, s, home)
+		if err == nil {
+			return session, nil
+		}
+		if cause := context.Cause(trying); cause != nil {
+			return nil, cause
+		}
+		err = fmt.Errorf("connect to the MCP server: %w", err)
+		if try == tries || !passing(err) {
+			return nil, s.hide(err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-trying.Done():
+			return nil, s.hide(err)
+		}
+		pause *= 2
+	}
+}
+
+// passing reports whether a server may be reached later: it has not answered, and may be asked.
+func passing(err error) bool {
+	var status *StatusError
+	var refused *outbound.RefusedError
+	var large *outbound.TooLargeError
+	var network interface{ Timeout() bool } // net.Error, which DNS errors are, too
+	return !errors.As(err, &status) && !errors.As(err, &refused) && !errors.As(err, &large) && errors.As(err, &network)
+}
+
+// connect tries once. The session lives as long as ctx, and is begun while trying lasts.
+func connect(ctx, trying context.Context, s Server, home *url.URL) (*Session, error) {
+	living, end := context.WithCancel(ctx)
+	stopped := context.AfterFunc(trying, end)
+	base := s.Client.Transport
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	t := &transport{next: base, home: home, headers: s.Headers}
+	client := &http.Client{Transport: t, CheckRedirect: s.Client.CheckRedirect}
+	var over sdk.Transport = &sdk.StreamableClientTransport{
+		Endpoint: s.URL, HTTPClient: client, MaxRetries: -1, DisableStandaloneSSE: true, MaxEventSize: maxAnswer,
+	}
+	if s.SSE {
+		over = &sdk.SSEClientTransport{Endpoint: s.URL, HTTPClient: client, MaxEventSize: maxAnswer}
+	}
+	made := sdk.NewClient(&sdk.Implementation{Name: "ark-server", Version: "1"}, &sdk.ClientOptions{Capabilities: &sdk.ClientCapabilities{}})
+	session, err := made.Connect(living, over, nil)
+	if err != nil || !stopped() {
+		end()
+		if session != nil {
+			_ = session.Close() // its context has ended
+		}
+		return nil, t.cause(err)
+	}
+	return &Session{session: session, transport: t, server: s, end: end}, nil
+}
+
+// Tools lists the server's tools.
+func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
+	s.transport.begin()
+	var out []Tool
+	for t, err := range s.session.Tools(ctx, nil) {
+		if err != nil {
+			return nil, fmt.Errorf("list the tools: %w", s.failure(ctx, err))
+		}
+		if len(out) == maxTools {
+			return nil, fmt.Errorf("list the tools: the server has more than %d", maxTools)
+		}
+		schema, err := json.Marshal(t.InputSchema)
+		if err != nil {
+			return nil, fmt.Errorf("encode the schema of the tool %s: %w", t.Name, err)
+		}
+		out = append(out, Tool{Name: t.Name, Title: t.Title, Description: t.Description, Schema: schema, Hints: t.Annotations})
+	}
+	return out, nil
+}
+
+// Call calls a tool. Arguments are a JSON object.
+func (s *Session) Call(ctx context.Context, tool string, arguments json.RawMessage) (Result, error) {
+	s.transport.begin()
+	answer, err := s.session.CallTool(ctx, &sdk.CallToolParams{Name: tool, Arguments: arguments})
+	if err != nil {
+		return Result{}, s.failure(ctx, err)
+	}
+	return resultOf(answer)
+}
+
+func (s *Session) failure(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return s.server.hide(s.transport.cause(err))
+}
+
+// Close ends the session.
+func (s *Session) Close() {
+	timer := time.AfterFunc(endTimeout, s.end)
+	defer timer.Stop()
+	_ = s.session.Close() // nothing is left to say to the server
+	s.end()
+}
