@@ -51,7 +51,7 @@
 //
 // The package may import internal/aggregated, internal/apis/ark/rules,
 // internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault, internal/engine,
-// internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/demo, internal/engine/fromenv, internal/engine/objects,
+// internal/apis/ark/v1alpha1, internal/apis/records/v1alpha1, internal/engine/ask, internal/engine/demo, internal/engine/fromenv, internal/engine/objects,
 // internal/connections, internal/crds, internal/database, internal/encryption, internal/etcdserver,
 // internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas,
