@@ -3,6 +3,7 @@ package standalone
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -56,9 +57,18 @@ func (r rights) authorizer(allowed []string) (authorizer.Authorizer, error) {
 		}
 		return public.Authorize(ctx, a)
 	})
+	// Summaries count what their caller may list, and nothing else.
+	summing := authorizer.AuthorizerFunc(func(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+		if a.IsResourceRequest() && a.GetAPIGroup() == "records.ark.mckinsey.com" && a.GetResource() == "summaries" && a.GetSubresource() == "" && a.GetVerb() == "create" &&
+			a.GetUser() != nil && slices.Contains(a.GetUser().GetGroups(), user.AllAuthenticated) {
+			return authorizer.DecisionAllow, "", nil
+		}
+		return authorizer.DecisionNoOpinion, "", nil
+	})
 	all, err := union.New(
 		union.NamedAuthorizer{AuthorizerName: "masters", Authorizer: authorizerfactory.NewPrivilegedGroups(append([]string{user.SystemPrivilegedGroup}, allowed...)...)},
 		union.NamedAuthorizer{AuthorizerName: "public-paths", Authorizer: reading},
+		union.NamedAuthorizer{AuthorizerName: "summaries", Authorizer: summing},
 		union.NamedAuthorizer{AuthorizerName: "rbac", Authorizer: r.roles},
 	)
 	if err != nil {
