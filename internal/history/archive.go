@@ -61,7 +61,7 @@ const (
 	mostBehind   = 8192
 	readBytes    = 128 << 10
 	stepRest     = 2
-	stepPatience = 5 * time.Second
+	stepPatience = 30 * time.Second
 	pollInterval = 500 * time.Millisecond
 	retryStep    = 2 * time.Second
 )
@@ -159,6 +159,7 @@ var errFull = errors.New("the step is full")
 func (a *Archive) advance(ctx context.Context) error {
 	a.step.Lock()
 	defer a.step.Unlock()
+	running := ctx
 	ctx, cancel := context.WithTimeout(ctx, stepPatience)
 	defer cancel()
 	// Another replica may have gone on; and an append may have been carried out of which nothing is known.
@@ -167,7 +168,7 @@ func (a *Archive) advance(ctx context.Context) error {
 		return err
 	}
 	if p.From == 0 {
-		return a.begin(context.WithoutCancel(ctx))
+		return a.begin(running) // which may take longer
 	}
 	newest := a.store.Revision()
 	s := newStep(p)
@@ -184,7 +185,7 @@ func (a *Archive) advance(ctx context.Context) error {
 		switch {
 		case errors.Is(err, mvcc.ErrCompacted):
 			a.log.Warn("revisions are gone that the history does not have: it begins anew with what there is", "after", s.UpTo)
-			return a.begin(context.WithoutCancel(ctx))
+			return a.begin(running) // which may take longer
 		case err == nil:
 			s.UpTo = done // revisions may be missing, where the counter was moved on
 		case !errors.Is(err, errFull):
