@@ -16,7 +16,6 @@ const mostPlaces = 7
 // besides are the files that name ExecutionEngine too, for another reason than that it is a kind.
 var besides = map[string]string{
 	"internal/engine/reconcile/statuses.go":                        "agents that another program runs are not its own",
-	"internal/engine/execution/agent.go":                           "agents that another program runs are not run here",
 	"internal/apis/ark/v1alpha1/agent_types.go":                    "an Agent refers to one",
 	"internal/apis/ark/rules/agent.go":                             "an Agent refers to one",
 	"internal/registry/agent.go":                                   "an Agent refers to one",
@@ -30,6 +29,11 @@ var besides = map[string]string{
 	"internal/engine/reconcile/addresses.go":                       "its status is kept in the process",
 	"internal/engine/reconcile/doc.go":                             "its status is kept in the process",
 	"internal/engine/reconcile/reconcile.go":                       "its status is kept in the process",
+	"internal/engine/reconcile/a2aserver.go":                       "agents that run on one",
+	"internal/engine/execution/remote.go":                          "agents that run on one",
+	"internal/engine/execution/selector.go":                        "agents that run on one",
+	"internal/engine/a2a_test.go":                                  "agents that run on one",
+	"internal/engine/harness_test.go":                              "agents that run on one",
 	"internal/engine/rights.go":                                    "its status is kept in the process",
 	"internal/archtest/kinds_test.go":                              "this list",
 }

@@ -23,6 +23,6 @@
 //     runs again, unless it had begun a tool call that must not be repeated.
 //   - Run returns when everything that it has started has ended.
 //
-// The package may import internal/apis/ark/v1alpha1, internal/engine/execution, internal/engine/memory,
-// internal/engine/objects, internal/engine/provider, internal/engine/reconcile, k8s.io/api, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/execution,
+// internal/engine/memory, internal/engine/objects, internal/engine/provider, internal/engine/reconcile, k8s.io/api, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
 package engine

@@ -10,6 +10,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/engine/reconcile"
@@ -166,6 +167,10 @@ func (e *Engine) reconcile(ctx context.Context) {
 			found.Tools, found.Address, found.Connected, found.Err = execution.MCPTools(ctx, services, e.options.Client, s)
 			var unresolved *execution.AddressError
 			found.Unresolved = errors.As(found.Err, &unresolved)
+			return found
+		},
+		A2A: func(ctx context.Context, s *v1prealpha1.A2AServer) (found reconcile.Introduction) {
+			found.Card, found.Address, found.Secret, found.Err = execution.DescribeA2A(ctx, services, e.options.Client, s)
 			return found
 		},
 	}).Run(ctx)

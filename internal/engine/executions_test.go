@@ -87,6 +87,7 @@ func TestExecutions(t *testing.T) {
 	})
 	places := mcpServers(t)
 	places["{{tool}}"] = toolServer(t)
+	a2aServers(t, places)
 	w.start(Limits{Total: 8})
 	for _, x := range executions() {
 		t.Run(x.name, func(t *testing.T) {
@@ -117,6 +118,9 @@ func TestExecutions(t *testing.T) {
 		t.Errorf("%d golden files for %d executions", len(files), len(byName))
 	}
 }
+
+// exchanges are the identities that A2A servers give.
+var exchanges = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
 var markers = regexp.MustCompile(`marker-\d+`)
 
@@ -164,6 +168,9 @@ func (w *world) run(x recorded, places map[string]string) string {
 		if r.Target != nil {
 			fmt.Fprintf(&out, "target: %s/%s\n", r.Target.Type, r.Target.Name)
 		}
+		if x := r.A2A; x != nil {
+			fmt.Fprintf(&out, "a2a: context %s, task %s\n", shown(x.ContextID), shown(x.TaskID))
+		}
 		fmt.Fprintf(&out, "content: %s\nraw: %s\n", shown(r.Content), shown(r.Raw))
 	}
 	if u := end.Status.TokenUsage; u != nil {
@@ -172,7 +179,7 @@ func (w *world) run(x recorded, places map[string]string) string {
 	for i, r := range w.model.Requests()[before:] {
 		fmt.Fprintf(&out, "\nrequest %d\n%s", i+1, sent(w.t, r))
 	}
-	return strings.NewReplacer(back...).Replace(markers.ReplaceAllString(out.String(), "MARKER"))
+	return strings.NewReplacer(back...).Replace(exchanges.ReplaceAllString(markers.ReplaceAllString(out.String(), "MARKER"), "ID"))
 }
 
 func shown(p *string) string {

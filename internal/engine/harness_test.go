@@ -197,12 +197,14 @@ func (w *world) create(object *unstructured.Unstructured) {
 	}
 	resources := map[string]string{
 		"Agent": "agents", "Team": "teams", "Model": "models", "Tool": "tools", "Query": "queries", "Memory": "memories", "MCPServer": "mcpservers",
+		"A2AServer": "a2aservers", "ExecutionEngine": "executionengines",
 	}
 	data, err := object.MarshalJSON()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	err = w.admin.Ark(v1alpha1.SchemeGroupVersion).Post().Namespace(object.GetNamespace()).Resource(resources[object.GetKind()]).Body(data).Do(w.ctx).Error()
+	resource := resources[object.GetKind()]
+	err = w.admin.Ark(objects.VersionOf(resource)).Post().Namespace(object.GetNamespace()).Resource(resource).Body(data).Do(w.ctx).Error()
 	if err != nil {
 		w.t.Fatalf("create %s %s: %v", object.GetKind(), object.GetName(), err)
 	}

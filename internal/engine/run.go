@@ -95,7 +95,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	}
 	events := e.events.admit()
 	x, target, buildErr := e.build(running, q, events)
-	defer x.Close()
+	defer func() { x.Close() }() // the run is there with an error, too
 	var found *v1alpha1.QueryTarget
 	if target != nil && target.Type != "" {
 		found = &v1alpha1.QueryTarget{Type: v1alpha1.QueryTargetType(target.Type), Name: target.Name}

@@ -125,6 +125,7 @@ func (o outcome) apply(q *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 		return fmt.Errorf("encode the messages: %w", err)
 	}
 	s.Response = response(o.target, o.result.Content, string(raw), "done")
+	o.applyExchange(s)
 	setPhase(q, s, v1alpha1.QueryDone, reasonSucceeded, "Query completed successfully")
 	return nil
 }
@@ -153,8 +154,28 @@ func (o outcome) applyError(q *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 		return fmt.Errorf("encode the error: %w", err)
 	}
 	s.Response = response(o.target, text, string(raw), "error")
+	o.applyExchange(s)
 	setPhase(q, s, v1alpha1.QueryError, reasonErrored, text)
 	return nil
+}
+
+// applyExchange says what was said with an agent elsewhere.
+func (o outcome) applyExchange(s *v1alpha1.QueryStatus) {
+	x := o.result.Exchange
+	if x == (execution.Exchange{}) {
+		return
+	}
+	s.Response.A2A = &v1alpha1.QueryResponseA2A{}
+	if x.TaskID != "" {
+		s.Response.A2A.TaskID = &x.TaskID
+	}
+	if x.ContextID == "" {
+		return
+	}
+	s.Response.A2A.ContextID = &x.ContextID
+	if s.ConversationID == nil {
+		s.ConversationID = &x.ContextID
+	}
 }
 
 func response(target *v1alpha1.QueryTarget, content, raw, phase string) *v1alpha1.QueryResponse {

@@ -1,6 +1,10 @@
 package engine
 
-import "github.com/mckinsey/ark-server/internal/engine/scripted"
+import (
+	"strings"
+
+	"github.com/mckinsey/ark-server/internal/engine/scripted"
+)
 
 // commonObjects are in the namespace of every execution.
 const commonObjects = `
@@ -188,7 +192,36 @@ spec: {input: "{{.city", target: {type: agent, name: plain}, parameters: [{name:
 		{"3-output-schema", agentOf("a", `{outputSchema: {type: object, properties: {answer: {type: string}}}}`) +
 			ask(`{type: agent, name: a}`, ""), texts(`{"answer":"ok"}`)},
 		{"3-no-model", agentOf("a", `{modelRef: {name: missing}}`) + ask(`{type: agent, name: a}`, ""), nil},
-		{"3-named-engine", agentOf("a", `{executionEngine: {name: langchain}}`) + ask(`{type: agent, name: a}`, ""), nil},
+		{"2-engine-missing", agentOf("a", `{executionEngine: {name: langchain}}`) + ask(`{type: agent, name: a}`, ""), nil},
+		{"2-engine", engineOf + agentOf("a", `{executionEngine: {name: langchain}}`) + ask(`{type: agent, name: a}`, `, conversationId: c1`), nil},
+		{"2-engine-fails", engineOf + agentOf("a", `{executionEngine: {name: langchain}}`) + `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Query
+metadata: {name: q}
+spec: {input: fail, target: {type: agent, name: a}}`, nil},
+		{"5-member-on-an-engine", engineOf + agentOf("a", `{executionEngine: {name: langchain}}`) +
+			team(`{strategy: sequential, members: [{name: plain, type: agent}, {name: a, type: agent}]}`) + ask(toTeam, ""), texts("One.")},
+		{"5-selector-on-an-engine", engineOf + agentOf("a", `{executionEngine: {name: langchain}}`) +
+			team(`{strategy: selector, maxTurns: 2, selector: {agent: a}, `+both+`}`) + ask(toTeam, ""), nil},
+
+		{"10-message", a2aOf("old", "") + ask(`{type: agent, name: far}`, ""), nil},
+		{"10-version-1", a2aOf("new", "") + ask(`{type: agent, name: far}`, ""), nil},
+		{"10-headers", a2aOf("new", ", headers: [{name: X-Token, value: {valueFrom: {secretKeyRef: {name: keys, key: team}}}}]") + saying("headers"), nil},
+		{"10-context", a2aOf("old", "") + `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Query
+metadata: {name: q, annotations: {ark.mckinsey.com/a2a-context-id: ctx-1}}
+spec: {input: Hello, target: {type: agent, name: far}}`, nil},
+		{"10-task-artifacts", a2aOf("old", "") + saying("task"), nil},
+		{"10-task-history", a2aOf("new", "") + saying("history"), nil},
+		{"10-task-fails", a2aOf("old", "") + saying("fail"), nil},
+		{"10-task-input-required", a2aOf("old", "") + saying("input"), nil},
+		{"10-timeout", a2aOf("new", ", timeout: 200ms") + saying("hang"), nil},
+		{"10-no-annotations", agentOf("far", `{executionEngine: {name: a2a}}`) + ask(`{type: agent, name: far}`, ""), nil},
+		{"10-no-server", strings.Split(a2aOf("old", ""), "\n---")[1] + "\n---" + ask(`{type: agent, name: far}`, ""), nil},
+		{"10-as-a-tool", a2aOf("old", "") + toolOf("helper", `{type: agent, agent: {name: far}}`) +
+			agentOf("a", `{tools: [{type: agent, name: helper}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("helper", `{"input":"Help!"}`), {Text: "Helped."}}},
 		{"3-approval", agentOf("a", `{tools: [{type: builtin, name: noop, approval: {required: true}}]}`) +
 			ask(`{type: agent, name: a}`, ""), []scripted.Answer{call("noop", `{}`)}},
 

@@ -23,26 +23,37 @@ type agent struct {
 	required bool
 }
 
-func (r *Run) newAgent(ctx context.Context, namespace, name string, depth int) (*agent, error) {
-	a, err := r.buildAgent(ctx, namespace, name, depth, true)
+func (r *Run) newAgent(ctx context.Context, namespace, name string, depth int) (member, error) {
+	a, err := r.findAgent(ctx, namespace, name, depth)
 	if err != nil {
 		return nil, fmt.Errorf("agent %s/%s: %w", namespace, name, err)
 	}
 	return a, nil
 }
 
-// buildAgent makes an agent, or one without tools.
-func (r *Run) buildAgent(ctx context.Context, namespace, name string, depth int, withTools bool) (*agent, error) {
+// findAgent makes an agent with its tools, here or elsewhere.
+func (r *Run) findAgent(ctx context.Context, namespace, name string, depth int) (member, error) {
+	object, err := r.readAgent(ctx, namespace, name, depth)
+	switch {
+	case err != nil:
+		return nil, err
+	case isRemote(object):
+		return r.newRemote(ctx, object, depth)
+	}
+	return r.buildAgent(ctx, object, depth, true)
+}
+
+func (r *Run) readAgent(ctx context.Context, namespace, name string, depth int) (*v1alpha1.Agent, error) {
 	if err := checkDepth(depth); err != nil {
 		return nil, err
 	}
 	object := &v1alpha1.Agent{}
-	if err := r.get(ctx, "agent", "agents", namespace, name, object); err != nil {
-		return nil, err
-	}
-	if engine := object.Spec.ExecutionEngine; engine != nil && engine.Name != "" {
-		return nil, fmt.Errorf("the embedded engine cannot run agents of the execution engine '%s' yet: use --engine=external", engine.Name)
-	}
+	return object, r.get(ctx, "agent", "agents", namespace, name, object)
+}
+
+// buildAgent makes an agent that runs here, or one without tools.
+func (r *Run) buildAgent(ctx context.Context, object *v1alpha1.Agent, depth int, withTools bool) (*agent, error) {
+	namespace := object.Namespace
 	if object.Spec.ModelRef == nil {
 		return nil, fmt.Errorf("the agent has no model")
 	}

@@ -4,6 +4,7 @@
 //   - input.go: the question, parameters and prompts
 //   - model.go, endpoint.go, overrides.go: calls of models
 //   - agent.go, approval.go: an agent's loop of model calls and tool calls
+//   - remote.go: agents that run elsewhere, by the A2A protocol
 //   - tool.go, partial.go, function.go, http.go, mcp.go, builtin.go: what agents call
 //   - team.go, loop.go, selector.go, graph.go: how the members of a team take turns
 //   - messages.go: the messages of a conversation and what a model is shown of them
@@ -11,7 +12,7 @@
 // Invariants: everything that runs ends with its context; nothing that a model, a tool or an agent says is a template;
 // depth, sizes and numbers of calls are bounded, each with an error that says so. The package writes no object.
 //
-// The package may import internal/apis/ark/v1alpha1, internal/engine/mcp, internal/engine/objects,
-// internal/engine/outbound, internal/engine/provider, internal/engine/render, github.com/itchyny/gojq and
-// k8s.io/apimachinery.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/a2a,
+// internal/engine/mcp, internal/engine/objects, internal/engine/outbound, internal/engine/provider,
+// internal/engine/render, github.com/itchyny/gojq and k8s.io/apimachinery.
 package execution

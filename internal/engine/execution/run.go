@@ -59,6 +59,8 @@ type Run struct {
 	// is not for the readers.
 	team   string
 	silent int
+	// exchange is that with an agent elsewhere that is the target.
+	exchange Exchange
 	// servers are the MCP servers that have been named, by agent and server.
 	servers map[string]*mcpServer
 }
@@ -88,6 +90,8 @@ type Result struct {
 	Usage    provider.Usage
 	// Input is the question as it was asked; "" if there was none.
 	Input string
+	// Exchange identifies what was said, if the target is an agent elsewhere.
+	Exchange Exchange
 }
 
 // Target is who answers, ready to be asked.
@@ -214,7 +218,7 @@ func (t *Target) Execute(ctx context.Context) (Result, error) {
 		question = asked.Messages[last]
 	}
 	answer, err := t.ask(ctx, question)
-	return Result{Content: answer.content(), Messages: answer.messages, Usage: t.run.usage, Input: input}, err
+	return Result{Content: answer.content(), Messages: answer.messages, Usage: t.run.usage, Input: input, Exchange: t.run.exchange}, err
 }
 
 // operation notes that something begins, and returns what notes its end.

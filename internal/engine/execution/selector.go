@@ -42,7 +42,14 @@ func (r *Run) newSelector(ctx context.Context, t *team, depth int) (*selector, e
 	if spec == nil || deref(spec.Agent) == "" {
 		return nil, errors.New("the strategy selector needs an agent that chooses: spec.selector.agent")
 	}
-	a, err := r.buildAgent(ctx, t.object.Namespace, *spec.Agent, depth+1, false)
+	object, err := r.readAgent(ctx, t.object.Namespace, *spec.Agent, depth+1)
+	if err == nil && isRemote(object) {
+		err = fmt.Errorf("the embedded engine cannot let the execution engine '%s' choose the next member yet", object.Spec.ExecutionEngine.Name)
+	}
+	var a *agent
+	if err == nil {
+		a, err = r.buildAgent(ctx, object, depth+1, false)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("selector agent %s/%s: %w", t.object.Namespace, *spec.Agent, err)
 	}

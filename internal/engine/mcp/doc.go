@@ -1,7 +1,6 @@
 // Package mcp calls tools of servers that speak the Model Context Protocol, by the protocol's official SDK.
 //
 //   - session.go: a session with a server: connecting, listing tools, calling one
-//   - transport.go: the HTTP requests of a session: headers, bounds, and why one failed
 //   - result.go: what a call returns
 //
 // Invariants: everything ends with its context; headers go to the server's own host only, whatever redirects and

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -19,6 +18,10 @@ const (
 	// tries is how often connecting is tried, with pauses that double from firstPause.
 	tries      = 5
 	firstPause = 2 * time.Second
+	// maxAnswer is the most bytes of one answer. A tool's result is bounded by its caller, and is smaller as text.
+	maxAnswer = 16 << 20
+	// maxStream is the most bytes of an event stream, which an SSE session has one of.
+	maxStream = 256 << 20
 	// maxTools is the most tools of a server.
 	maxTools = 1000
 	// endTimeout bounds how long a server may take to end a session.
@@ -51,27 +54,9 @@ type Tool struct {
 
 // Session is a session with a server. It is safe for concurrent use, and must be closed.
 type Session struct {
-	session   *sdk.ClientSession
-	transport *transport
-	server    Server
-	end       context.CancelFunc
-}
-
-// minSecret is the shortest text that is taken for a secret: shorter ones are in every sentence.
-const minSecret = 4
-
-// hide returns an error with the secrets taken out, or the error itself if there are none in it.
-func (s Server) hide(err error) error {
-	text := err.Error()
-	for _, secret := range s.Secrets {
-		if len(secret) >= minSecret {
-			text = strings.ReplaceAll(text, secret, "[hidden]")
-		}
-	}
-	if text == err.Error() {
-		return err
-	}
-	return errors.New(text)
+	session *sdk.ClientSession
+	home    *outbound.Home
+	end     context.CancelFunc
 }
 
 // Connect begins a session, which ends with its context. A server that cannot be reached is tried again, within the timeout.
@@ -97,12 +82,12 @@ func Connect(ctx context.Context, s Server) (*Session, error) {
 		}
 		err = fmt.Errorf("connect to the MCP server: %w", err)
 		if try == tries || !passing(err) {
-			return nil, s.hide(err)
+			return nil, err
 		}
 		select {
 		case <-time.After(pause):
 		case <-trying.Done():
-			return nil, s.hide(err)
+			return nil, err
 		}
 		pause *= 2
 	}
@@ -110,7 +95,7 @@ func Connect(ctx context.Context, s Server) (*Session, error) {
 
 // passing reports whether a server may be reached later: it has not answered, and may be asked.
 func passing(err error) bool {
-	var status *StatusError
+	var status *outbound.StatusError
 	var refused *outbound.RefusedError
 	var large *outbound.TooLargeError
 	var network interface{ Timeout() bool } // net.Error, which DNS errors are, too
@@ -121,12 +106,8 @@ func passing(err error) bool {
 func connect(ctx, trying context.Context, s Server, home *url.URL) (*Session, error) {
 	living, end := context.WithCancel(ctx)
 	stopped := context.AfterFunc(trying, end)
-	base := s.Client.Transport
-	if base == nil {
-		base = http.DefaultTransport
-	}
-	t := &transport{next: base, home: home, headers: s.Headers}
-	client := &http.Client{Transport: t, CheckRedirect: s.Client.CheckRedirect}
+	to := &outbound.Home{URL: home, Headers: s.Headers, Secrets: s.Secrets, MaxAnswer: maxAnswer, MaxStream: maxStream}
+	client := to.Client(s.Client)
 	var over sdk.Transport = &sdk.StreamableClientTransport{
 		Endpoint: s.URL, HTTPClient: client, MaxRetries: -1, DisableStandaloneSSE: true, MaxEventSize: maxAnswer,
 	}
@@ -140,14 +121,14 @@ func connect(ctx, trying context.Context, s Server, home *url.URL) (*Session, er
 		if session != nil {
 			_ = session.Close() // its context has ended
 		}
-		return nil, t.cause(err)
+		return nil, to.Cause(err)
 	}
-	return &Session{session: session, transport: t, server: s, end: end}, nil
+	return &Session{session: session, home: to, end: end}, nil
 }
 
 // Tools lists the server's tools.
 func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
-	s.transport.begin()
+	s.home.Begin()
 	var out []Tool
 	for t, err := range s.session.Tools(ctx, nil) {
 		if err != nil {
@@ -167,7 +148,7 @@ func (s *Session) Tools(ctx context.Context) ([]Tool, error) {
 
 // Call calls a tool. Arguments are a JSON object.
 func (s *Session) Call(ctx context.Context, tool string, arguments json.RawMessage) (Result, error) {
-	s.transport.begin()
+	s.home.Begin()
 	answer, err := s.session.CallTool(ctx, &sdk.CallToolParams{Name: tool, Arguments: arguments})
 	if err != nil {
 		return Result{}, s.failure(ctx, err)
@@ -179,7 +160,7 @@ func (s *Session) failure(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
-	return s.server.hide(s.transport.cause(err))
+	return s.home.Cause(err)
 }
 
 // Close ends the session.

@@ -30,6 +30,16 @@ func sayChunk(say func(Chunk), id, model string, delta map[string]any, finish st
 	say(Chunk{Data: data, Repeats: repeats})
 }
 
+// Said returns a part of an answer that is no model's.
+func Said(by, text, finish string) (out Chunk) {
+	delta := map[string]any{"role": "assistant", "content": text}
+	if text == "" {
+		delta = map[string]any{}
+	}
+	sayChunk(func(c Chunk) { out = c }, chunkID, by, delta, finish, false)
+	return out
+}
+
 type wholeCall struct {
 	Index int `json:"index"`
 	wireCall

@@ -38,6 +38,8 @@ type Probes struct {
 	Model func(ctx context.Context, model *v1alpha1.Model) error
 	// MCP lists the tools of a server.
 	MCP func(ctx context.Context, server *v1alpha1.MCPServer) Discovery
+	// A2A reads the card of a server.
+	A2A func(ctx context.Context, server *v1prealpha1.A2AServer) Introduction
 }
 
 // Reconciler keeps statuses. Run may be called once.
@@ -72,20 +74,23 @@ func New(client *objects.Client, probes Probes) *Reconciler {
 	r.follow("teams", &v1alpha1.Team{}, func() runtime.Object { return &v1alpha1.TeamList{} })
 	r.follow("memories", &v1alpha1.Memory{}, func() runtime.Object { return &v1alpha1.MemoryList{} })
 	r.follow("mcpservers", &v1alpha1.MCPServer{}, func() runtime.Object { return &v1alpha1.MCPServerList{} })
+	r.follow("a2aservers", &v1prealpha1.A2AServer{}, func() runtime.Object { return &v1prealpha1.A2AServerList{} })
 	r.follow("executionengines", &v1prealpha1.ExecutionEngine{}, func() runtime.Object { return &v1prealpha1.ExecutionEngineList{} })
 	return r
 }
 
 // of returns the queue of a kind.
 func (r *Reconciler) of(resource string) workqueue.TypedRateLimitingInterface[key] {
-	if resource == "models" || resource == "mcpservers" {
+	if resource == "models" || resource == "mcpservers" || resource == "a2aservers" {
 		return r.slow
 	}
 	return r.queue
 }
 
 // dependents are the kinds whose objects are looked at when one of another kind changes in their namespace.
-var dependents = map[string]string{"models": "agents", "tools": "agents", "agents": "teams"}
+var dependents = map[string]string{
+	"models": "agents", "tools": "agents", "a2aservers": "agents", "executionengines": "agents", "agents": "teams",
+}
 
 // follow looks at each object of a kind that changes, and at what depends on it.
 func (r *Reconciler) follow(resource string, object runtime.Object, list func() runtime.Object) {
@@ -197,6 +202,8 @@ func (r *Reconciler) reconcile(ctx context.Context, k key) error {
 		return r.memory(ctx, k, o.DeepCopy())
 	case *v1prealpha1.ExecutionEngine:
 		return r.executionEngine(ctx, k, o.DeepCopy())
+	case *v1prealpha1.A2AServer:
+		return r.a2aServer(ctx, k, o.DeepCopy())
 	case *v1alpha1.MCPServer:
 		return r.mcpServer(ctx, k, o.DeepCopy())
 	}

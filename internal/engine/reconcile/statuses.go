@@ -87,10 +87,11 @@ func (r *Reconciler) tool(ctx context.Context, t *v1alpha1.Tool) error {
 
 // agent says whether what an agent needs is there.
 func (r *Reconciler) agent(ctx context.Context, a *v1alpha1.Agent) error {
+	look := r.dependencies
 	if a.Spec.ExecutionEngine != nil && a.Spec.ExecutionEngine.Name != "" {
-		return nil // somebody else's
+		look = r.elsewhere
 	}
-	status, reason, message := r.dependencies(a)
+	status, reason, message := look(a)
 	if a.Status == nil {
 		a.Status = &v1alpha1.AgentStatus{}
 	}
@@ -116,6 +117,11 @@ func (r *Reconciler) dependencies(a *v1alpha1.Agent) (status v1alpha1.ConditionS
 	if m, ok := object.(*v1alpha1.Model); ok && !isTrue(m) {
 		return v1alpha1.ConditionFalse, "ModelNotFound", fmt.Sprintf("Model '%s' in namespace '%s' is not available", ref.Name, namespace)
 	}
+	return r.tools(a)
+}
+
+// tools says whether the tools of an agent are there.
+func (r *Reconciler) tools(a *v1alpha1.Agent) (status v1alpha1.ConditionStatus, reason, message string) {
 	for _, t := range a.Spec.Tools {
 		name := ""
 		if t.Name != nil {
