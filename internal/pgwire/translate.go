@@ -30,7 +30,6 @@ type piece struct {
 	parameter int
 	interval  interval
 	name      string // the last part of a name
-	like      string // the keyword that a pattern follows
 }
 
 // translator translates one statement.

@@ -208,7 +208,7 @@ func (u *undelete) Create(ctx context.Context, name string, obj runtime.Object, 
 		return nil, u.asStatus(err)
 	}
 	if source == nil {
-		return nil, apierrors.NewGone("the object is not kept")
+		return nil, apierrors.NewResourceExpired("the object is not kept")
 	}
 	object := map[string]any{"apiVersion": source["apiVersion"], "kind": source["kind"], "metadata": map[string]any{"name": v.Name}}
 	takeOver(object, source, cmp.Or(asked.Spec.Cause, "undelete of revision "+strconv.FormatInt(v.Revision, 10)))

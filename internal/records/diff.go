@@ -53,10 +53,10 @@ func (g *Group) diff(w http.ResponseWriter, r *http.Request, a about) error {
 	}
 	for _, v := range []*history.Version{from, to} {
 		if v != nil && v.Object == nil {
-			return apierrors.NewGone(fmt.Sprintf("what revision %d wrote is not kept", v.Revision))
+			return apierrors.NewResourceExpired(fmt.Sprintf("what revision %d wrote is not kept", v.Revision))
 		}
 	}
-	old, now := map[string]any{}, map[string]any{}
+	old := map[string]any{}
 	label := "nothing"
 	if from != nil {
 		label = g.kinds.nameOf(from)
@@ -64,7 +64,8 @@ func (g *Group) diff(w http.ResponseWriter, r *http.Request, a about) error {
 			return err
 		}
 	}
-	if now, err = g.shown(ctx, to); err != nil {
+	now, err := g.shown(ctx, to)
+	if err != nil {
 		return err
 	}
 	switch format {

@@ -49,7 +49,7 @@ func (g *Group) rollback(w http.ResponseWriter, r *http.Request, a about) error 
 		return err
 	}
 	if source == nil {
-		return apierrors.NewGone(fmt.Sprintf("what revision %d wrote is not kept", old.Revision))
+		return apierrors.NewResourceExpired(fmt.Sprintf("what revision %d wrote is not kept", old.Revision))
 	}
 	if asked.Spec.Cause == "" {
 		asked.Spec.Cause = fmt.Sprintf("rollback to revision %d", old.Revision)
