@@ -207,7 +207,8 @@ func TestRecordsGroupIsOne(t *testing.T) {
 		t.Errorf("the group is not there once: %s", groups)
 	}
 	// Without a history the answer says how to get one.
-	if got := get[status](t, s.admin, revisionsPath, http.StatusConflict); !strings.Contains(got.Message, "--history=on") {
+	off := startServing(t, "--engine=external", "--history=off")
+	if got := get[status](t, off.admin, revisionsPath, http.StatusConflict); !strings.Contains(got.Message, "--history=on") {
 		t.Errorf("%+v", got)
 	}
 	if code, text := request(t, s.admin, "POST", recordsPath+"searches", `{"spec":{"query":"x"}}`); code == 404 || code == 405 {

@@ -21,6 +21,7 @@ func (t Type) sqlType() string {
 		return TimeDeclared // with the affinity of TEXT, as JSON
 	case JSON:
 		return JSONDeclared
+	case Text:
 	}
 	return "TEXT"
 }

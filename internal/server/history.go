@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
@@ -8,9 +9,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// arkObject selects the objects whose history is kept: those of Ark's group, at /registry/GROUP/RESOURCE/NAMESPACE/NAME.
+// arkObject selects the objects whose history is kept: those of Ark's group, at /registry/GROUP/RESOURCE/NAMESPACE/NAME, or without a namespace.
 func arkObject(key []byte) (history.Ref, bool) {
 	parts := strings.Split(string(key), "/")
+	if len(parts) == 5 {
+		parts = slices.Insert(parts, 4, "")
+	}
 	if len(parts) != 6 || "/"+parts[1] != layout.KeyPrefix || parts[2] != v1alpha1.SchemeGroupVersion.Group {
 		return history.Ref{}, false
 	}
