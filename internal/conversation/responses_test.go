@@ -3,12 +3,14 @@ package conversation
 import (
 	"testing"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/storetest"
 )
 
 func TestResponses(t *testing.T) {
 	ctx := t.Context()
 	now := time.Now()
-	s := NewResponses(openSide(t), func() time.Time { return now })
+	s := NewResponses(storetest.Open(t).Side(), func() time.Time { return now })
 	want := func(uid, data string) {
 		t.Helper()
 		if got, err := s.Get(ctx, uid); err != nil || string(got) != data {

@@ -5,37 +5,16 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+	"github.com/mckinsey/ark-server/internal/storetest"
 )
-
-// openSide opens the side tables of a database in a folder until the end of the test.
-func openSide(t *testing.T) mvcc.SideTables {
-	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := mvcc.Open(t.Context(), engine, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store.Side()
-}
 
 func TestRequests(t *testing.T) {
 	now := time.Now()
-	s := NewRequests(openSide(t), func() time.Time { return now })
+	s := NewRequests(storetest.Open(t).Side(), func() time.Time { return now })
 	one, err := s.Keep(t.Context(), "a", "q", Request{Messages: []json.RawMessage{[]byte(`"1"`)}})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +76,7 @@ func texts(answer map[string]any) string {
 
 func TestMemory(t *testing.T) {
 	now := time.Now()
-	s := NewStore(openSide(t), func() time.Time { return now })
+	s := NewStore(storetest.Open(t).Side(), func() time.Time { return now })
 	code, answer := ask(t, s, http.MethodPost, "conversations", "")
 	id, _ := answer["conversation_id"].(string)
 	if code != http.StatusOK || len(id) != 32 {

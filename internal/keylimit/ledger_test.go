@@ -1,39 +1,20 @@
 package keylimit
 
 import (
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+	"github.com/mckinsey/ark-server/internal/storetest"
 	"github.com/mckinsey/ark-server/internal/token"
 )
-
-func openSide(t *testing.T) mvcc.SideTables {
-	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := mvcc.Open(t.Context(), engine, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store.Side()
-}
 
 // TestExact has many requests at once: exactly as many pass as the limit says, and the rest say when to come again.
 func TestExact(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	l := New(openSide(t), func() time.Time { return now })
+	l := New(storetest.Open(t).Side(), func() time.Time { return now })
 	limits := token.Limits{RequestsPerMinute: 7}
 	var passed atomic.Int64
 	var asking sync.WaitGroup
@@ -62,7 +43,7 @@ func TestExact(t *testing.T) {
 // TestWindows lets time pass: a minute and a day give back what was used, and not before.
 func TestWindows(t *testing.T) {
 	now := time.Date(2026, 1, 2, 22, 0, 0, 0, time.UTC)
-	l := New(openSide(t), func() time.Time { return now })
+	l := New(storetest.Open(t).Side(), func() time.Time { return now })
 	limits := token.Limits{RequestsPerMinute: 2, TokensPerMinute: 100, TokensPerDay: 150}
 	ask := func(want bool) Standing {
 		t.Helper()
@@ -114,7 +95,7 @@ func TestWindows(t *testing.T) {
 func TestReplicas(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
-	side := openSide(t)
+	side := storetest.Open(t).Side()
 	limits := token.Limits{RequestsPerMinute: 4, TokensPerDay: 1000}
 	one, two := New(side, clock), New(side, clock)
 	for i, l := range []*Ledger{one, two, two, one} {

@@ -13,36 +13,11 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/mckinsey/ark-server/internal/etcdserver"
-	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
-	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/privatefile"
+	"github.com/mckinsey/ark-server/internal/storetest"
 )
 
 const passphrase = "correct horse battery staple"
-
-func openStorage(t *testing.T) clientv3.KV {
-	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := mvcc.Open(t.Context(), engine, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint := etcdserver.New(store, etcdserver.Options{})
-	client := direct.NewClient(endpoint)
-	t.Cleanup(func() {
-		_ = client.Close()
-		endpoint.Stop()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return client.Client.KV
-}
 
 // on returns the keys of a server with an empty folder. What it makes has its name.
 func on(t *testing.T, kv clientv3.KV, name, passphrase string) *Keys {
@@ -81,7 +56,7 @@ func (k *Keys) write(t *testing.T, name, content string) {
 
 // Servers that start at once agree on the keys of one of them, and a later one takes them over.
 func TestServersAgree(t *testing.T) {
-	kv := openStorage(t)
+	kv := storetest.OpenKV(t)
 	servers := make([]*Keys, 4)
 	var starting errgroup.Group
 	for i := range servers {
@@ -116,7 +91,7 @@ func TestServersAgree(t *testing.T) {
 
 // What is not right is refused with its cause, and changes neither folder nor database.
 func TestRefused(t *testing.T) {
-	kv := openStorage(t)
+	kv := storetest.OpenKV(t)
 	first := on(t, kv, "first", passphrase)
 	if err := Refuse(t.Context(), kv); err != nil {
 		t.Error(err)
@@ -178,7 +153,7 @@ func TestRefused(t *testing.T) {
 
 // Shared keys are changed in the database, and follow in the folders: those named at once, all at the next start.
 func TestChange(t *testing.T) {
-	kv := openStorage(t)
+	kv := storetest.OpenKV(t)
 	a, b := on(t, kv, "a", passphrase), on(t, kv, "b", passphrase)
 	for _, k := range []*Keys{a, b} {
 		if err := k.Share(t.Context()); err != nil {
@@ -260,7 +235,7 @@ func TestChange(t *testing.T) {
 
 // A start that is killed while it writes the folder is made good by the next one.
 func TestKilledBetweenFiles(t *testing.T) {
-	kv := openStorage(t)
+	kv := storetest.OpenKV(t)
 	a := on(t, kv, "a", passphrase)
 	if err := a.Share(t.Context()); err != nil {
 		t.Fatal(err)

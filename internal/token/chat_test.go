@@ -5,11 +5,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/storetest"
 )
 
 // A key for chat bounds its user, and its random bytes are no token with the other prefix.
 func TestChatKey(t *testing.T) {
-	s := New(openSide(t), time.Now)
+	s := New(storetest.Open(t).Side(), time.Now)
 	_, free := create(t, s, Request{User: "alice"})
 	made, key := create(t, s, Request{User: "alice", Chat: &Chat{Namespace: "team-a", Targets: []string{"agent/guide", "model/default"}}})
 	if !strings.HasPrefix(key, "sk-ark-") || made.Chat == nil || !strings.HasPrefix(free, "ark_") {

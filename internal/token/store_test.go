@@ -3,7 +3,6 @@ package token
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,32 +10,13 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+	"github.com/mckinsey/ark-server/internal/storetest"
 )
 
 // clock is a time that tests set.
 type clock struct{ time.Time }
 
 func (c *clock) now() time.Time { return c.Time }
-
-// openSide opens the side tables of a database in a folder until the end of the test.
-func openSide(t *testing.T) mvcc.SideTables {
-	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := mvcc.Open(t.Context(), engine, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return store.Side()
-}
 
 // whose returns the user of a token, "" for none.
 func whose(t *testing.T, s *Store, text string) string {
@@ -61,7 +41,7 @@ func create(t *testing.T, s *Store, r Request) (*Token, string) {
 }
 
 func TestTokens(t *testing.T) {
-	side, c := openSide(t), &clock{time.Now()}
+	side, c := storetest.Open(t).Side(), &clock{time.Now()}
 	s, replica := New(side, c.now), New(side, c.now)
 	alice, text := create(t, s, Request{User: "alice", Groups: []string{"dev", "ops"}, TTLSeconds: 60})
 	_, other := create(t, s, Request{User: "bob"})
@@ -102,7 +82,7 @@ func TestTokens(t *testing.T) {
 
 // A token that was revoked is refused at once, and by other replicas within cacheTTL.
 func TestRevoked(t *testing.T) {
-	side, c := openSide(t), &clock{time.Now()}
+	side, c := storetest.Open(t).Side(), &clock{time.Now()}
 	s, replica := New(side, c.now), New(side, c.now)
 	made, text := create(t, s, Request{User: "alice"})
 	if whose(t, s, text) != "alice" || whose(t, replica, text) != "alice" {
@@ -135,7 +115,7 @@ func (down) Page(context.Context, mvcc.SideQuery) (mvcc.SidePage, error) {
 // While the database does not answer, tokens that were good are, and others are not known to be wrong.
 func TestOutage(t *testing.T) {
 	c := &clock{time.Now()}
-	s := New(openSide(t), c.now)
+	s := New(storetest.Open(t).Side(), c.now)
 	_, text := create(t, s, Request{User: "alice", TTLSeconds: 3600})
 	_, unseen := create(t, s, Request{User: "bob"})
 	if whose(t, s, text) != "alice" {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,11 +12,8 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
-	"github.com/mckinsey/ark-server/internal/etcdserver"
-	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
-	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
+	"github.com/mckinsey/ark-server/internal/storetest"
 )
 
 // fixture is a real storage on SQLite.
@@ -29,28 +25,12 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := mvcc.Open(t.Context(), engine, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint := etcdserver.New(store, etcdserver.Options{})
-	client := direct.NewClient(endpoint)
-	t.Cleanup(func() {
-		_ = client.Close()
-		endpoint.Stop()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
 	all, err := newKinds()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fixture{Store: NewStore(client.KV), kv: client.KV, all: all}
+	kv := storetest.OpenKV(t)
+	return &fixture{Store: NewStore(kv), kv: kv, all: all}
 }
 
 // revision of the storage: it tells whether anything was written.

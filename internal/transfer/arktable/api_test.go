@@ -14,6 +14,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
+	"github.com/mckinsey/ark-server/internal/storetest"
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
@@ -121,7 +122,7 @@ func TestThroughItsAPI(t *testing.T) {
 		t.Errorf("the API is served by %q", got)
 	}
 	var told said
-	table, ofTable, ofAPI := u.open(t, &told), newStore(t), newStore(t)
+	table, ofTable, ofAPI := u.open(t, &told), transfer.NewStore(storetest.OpenKV(t)), transfer.NewStore(storetest.OpenKV(t))
 	if api.ID() == table.ID() {
 		t.Errorf("both sources are %s", api.ID())
 	}

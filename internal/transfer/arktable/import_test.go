@@ -9,13 +9,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/mckinsey/ark-server/internal/storetest"
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
 // Objects of every kind come with all that the table has of them, are verified, and are taken once.
 func TestImport(t *testing.T) {
 	t.Parallel()
-	u, store := newUpstream(t), newStore(t)
+	u, store := newUpstream(t), transfer.NewStore(storetest.OpenKV(t))
 	n := u.samples(t, 50)
 	u.create(t, "Agent", "team-0", "gone", map[string]any{"deleted_at": "sql:now()"})
 	var told said
@@ -48,7 +49,7 @@ func exported(t *testing.T, store *transfer.Store) string {
 // A run that is cut off, or whose connection is, deletes nothing and goes on where it was; a later one takes the delta.
 func TestImportResumes(t *testing.T) {
 	t.Parallel()
-	u, store := newUpstream(t), newStore(t)
+	u, store := newUpstream(t), transfer.NewStore(storetest.OpenKV(t))
 	n := u.samples(t, 50)
 	var told said
 	table := u.open(t, &told)
@@ -85,7 +86,7 @@ func TestImportResumes(t *testing.T) {
 // A row that is no object is named, and the others are taken. None of its values is told.
 func TestOddRows(t *testing.T) {
 	t.Parallel()
-	u, store := newUpstream(t), newStore(t)
+	u, store := newUpstream(t), transfer.NewStore(storetest.OpenKV(t))
 	u.exec(t, "DROP INDEX idx_resources_unique_active; ALTER TABLE resources ADD COLUMN of_a_later_release jsonb")
 	const secret = "hush-hush-value"
 	prompt := map[string]any{"prompt": "Be brief."}
@@ -134,7 +135,7 @@ func TestOddRows(t *testing.T) {
 // The tables of earlier releases lack columns.
 func TestEarlierForms(t *testing.T) {
 	t.Parallel()
-	u, store := newUpstream(t), newStore(t)
+	u, store := newUpstream(t), transfer.NewStore(storetest.OpenKV(t))
 	u.create(t, "A2AServer", "team", "a", map[string]any{"spec": map[string]any{"address": map[string]any{"value": "http://a"}}})
 	u.create(t, "Agent", "team", "a", map[string]any{"spec": map[string]any{"prompt": "Be brief."}})
 	u.exec(t, "ALTER TABLE resources DROP COLUMN api_version, DROP COLUMN owner_references, DROP COLUMN deletion_timestamp, DROP COLUMN finalizers")
@@ -185,7 +186,7 @@ func TestOpenFails(t *testing.T) {
 	// The right to read the table is needed, and no other.
 	u.exec(t, "REVOKE SELECT ON resources FROM reader_"+c.Database)
 	var told said
-	_, err := transfer.Import(t.Context(), u.open(t, &told), newStore(t), transfer.ImportOptions{})
+	_, err := transfer.Import(t.Context(), u.open(t, &told), transfer.NewStore(storetest.OpenKV(t)), transfer.ImportOptions{})
 	if err == nil || !strings.Contains(err.Error(), "permission denied for table resources") {
 		t.Errorf("without the right: %v", err)
 	}

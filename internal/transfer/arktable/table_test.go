@@ -14,10 +14,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/mckinsey/ark-server/internal/database"
-	"github.com/mckinsey/ark-server/internal/etcdserver"
-	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
-	"github.com/mckinsey/ark-server/internal/mvcc"
-	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 	"github.com/mckinsey/ark-server/internal/sqltest"
 	"github.com/mckinsey/ark-server/internal/transfer"
@@ -199,28 +195,6 @@ func (s *said) want(t *testing.T, texts ...string) {
 			t.Errorf("nobody says %q:\n%s", text, all)
 		}
 	}
-}
-
-func newStore(t *testing.T) *transfer.Store {
-	t.Helper()
-	engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := mvcc.Open(t.Context(), engine, mvcc.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint := etcdserver.New(store, etcdserver.Options{})
-	client := direct.NewClient(endpoint)
-	t.Cleanup(func() {
-		_ = client.Close()
-		endpoint.Stop()
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return transfer.NewStore(client.KV)
 }
 
 func runImport(t *testing.T, from transfer.Source, into *transfer.Store, told *said) *transfer.Summary {
