@@ -229,6 +229,10 @@ func TestAsOf(t *testing.T) {
 	if got, want := parse(past), parse(then); !reflect.DeepEqual(got.Items, want.Items) || len(got.Items) != 2 {
 		t.Errorf("as of then:\n%s\nwas\n%s", past, then)
 	}
+	if byVersion := get[list](t, s.admin, agentsPath+"?asOf="+parse(then).Metadata.ResourceVersion, 200); !reflect.DeepEqual(byVersion, parse(then)) {
+		t.Errorf("as of its version: %+v, was %s", byVersion, then)
+	}
+	get[status](t, s.admin, agentsPath+"?asOf=99999999", 400)
 	if _, text := request(t, s.admin, "GET", agentsPath+"/x?asOf="+at, ""); text != single {
 		t.Errorf("as of then:\n%s\nwas\n%s", text, single)
 	}

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -35,7 +36,7 @@ type PastObject struct {
 
 type asOfKey struct{}
 
-// WithAsOf has the list or get in this context answered as of a time, as the parameter asOf of a request gives it.
+// WithAsOf has the list or get in this context answered as of a time or a resourceVersion, as the parameter asOf of a request gives it.
 func WithAsOf(ctx context.Context, t string) context.Context {
 	return context.WithValue(ctx, asOfKey{}, t)
 }
@@ -48,11 +49,18 @@ func asOfFrom(ctx context.Context) string {
 // pastPage is how many objects are read at a time.
 const pastPage = 500
 
-// revisionOf reads the time that a request wants the past of.
+// revisionOf reads the time or the resourceVersion that a request wants the past of.
 func (r *REST) revisionOf(ctx context.Context, text string) (int64, error) {
+	if revision, err := strconv.ParseInt(text, 10, 64); err == nil && revision > 0 {
+		newest, err := r.past.RevisionAt(ctx, time.Now())
+		if err == nil && revision > newest {
+			err = apierrors.NewBadRequest("asOf=" + text + " is in the future: the newest resourceVersion is " + strconv.FormatInt(newest, 10))
+		}
+		return revision, err
+	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return 0, apierrors.NewBadRequest("asOf=" + text + " is no time: write one such as 2026-11-30T12:00:00Z")
+		return 0, apierrors.NewBadRequest("asOf=" + text + " is neither a time, such as 2026-11-30T12:00:00Z, nor a resourceVersion")
 	}
 	if time.Until(t) > time.Second {
 		return 0, apierrors.NewBadRequest("asOf=" + text + " is in the future")
@@ -60,22 +68,11 @@ func (r *REST) revisionOf(ctx context.Context, text string) (int64, error) {
 	return r.past.RevisionAt(ctx, t)
 }
 
-// list lists objects as they are, or as they were where the request says so. What the storage does not have any more, the past may.
+// list lists objects as they are, or as they were where the request says so.
 func (r *REST) list(ctx context.Context, options *internalversion.ListOptions) (runtime.Object, error) {
 	text := asOfFrom(ctx)
 	if text == "" {
-		list, err := r.Store.List(ctx, options)
-		if err == nil || r.past == nil || options == nil || options.ResourceVersionMatch != metav1.ResourceVersionMatchExact || !apierrors.IsResourceExpired(err) {
-			return list, err
-		}
-		revision, fault := r.Store.Storage.Versioner().ParseResourceVersion(options.ResourceVersion)
-		if fault != nil {
-			return nil, err
-		}
-		if list, fault = r.listPast(ctx, options, int64(revision)); fault != nil {
-			return nil, err // the storage's own: the past may not be seen, or is not there either
-		}
-		return list, nil
+		return r.Store.List(ctx, options)
 	}
 	if r.past == nil {
 		return nil, apierrors.NewBadRequest("asOf: this server has no history")
