@@ -310,7 +310,7 @@ func TestCancel(t *testing.T) {
 func TestPsql(t *testing.T) {
 	psql, err := exec.LookPath("psql")
 	if err != nil {
-		t.Skip("there is no psql")
+		t.Fatal("there is no psql: install postgresql-client, or what brings psql beside the server")
 	}
 	address := serve(t)
 	host, port, _ := net.SplitHostPort(address)

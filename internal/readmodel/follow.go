@@ -82,12 +82,13 @@ func (m *Model) follow(ctx context.Context) error {
 	m.setStatus(func(s *Status) { s.Ready, s.Revision, s.Rows = true, at, rows })
 	written := time.Now()
 	for {
-		begin := time.Now()
+		since := time.Now()
 		m.collect(ctx)
-		if at == m.source.Revision() {
-			begin = time.Time{} // whatever comes is new
-		}
+		idle := at == m.source.Revision()
 		changes, revision, err := m.source.Next(ctx, at)
+		if idle {
+			since = time.Now() // whatever has come is new
+		}
 		if errors.Is(err, ErrGone) {
 			if at, err = m.rebuild(ctx); err != nil {
 				return err
@@ -100,10 +101,7 @@ func (m *Model) follow(ctx context.Context) error {
 		}
 		if len(changes) > 0 || time.Since(written) > keepEvery {
 			written = time.Now()
-			if begin.IsZero() {
-				begin = written
-			}
-			m.setStatus(func(s *Status) { s.Behind = begin })
+			m.setStatus(func(s *Status) { s.Behind = since })
 			if err := m.write(ctx, changes, revision); err != nil {
 				return err
 			}
