@@ -19,6 +19,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/readmodel"
 	"github.com/mckinsey/ark-server/internal/sqlquery"
+	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
 const token = "s3cr3t-token"
@@ -308,10 +309,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestPsql(t *testing.T) {
-	psql, err := exec.LookPath("psql")
-	if err != nil {
-		t.Fatal("there is no psql: install postgresql-client, or what brings psql beside the server")
-	}
+	psql := sqltest.Psql(t)
 	address := serve(t)
 	host, port, _ := net.SplitHostPort(address)
 	for command, want := range map[string]string{
