@@ -14,6 +14,7 @@ func testBroker(t *testing.T, w *world) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	w.create(`{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"streamed"},"spec":{"input":"hang streamed","target":{"type":"agent","name":"guide"}}}`)
+	w.awaitAsked("hang streamed") // the embedded engine has opened the stream by then, and so leaves it completed below
 	const path = "/namespaces/default/stream/streamed"
 	if code, text := w.call(http.MethodPost, path+"/complete", "{}"); code != http.StatusNotFound || !strings.Contains(text, "NOT_FOUND") {
 		t.Errorf("complete before the first chunk: %d %s", code, text)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,4 +171,17 @@ func (w *world) awaitQuery(name, phase string) {
 		}
 	}
 	w.t.Fatalf("the query %s is not %s: %s", name, phase, body)
+}
+
+// awaitAsked waits until the model has been asked something.
+func (w *world) awaitAsked(input string) {
+	w.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if slices.ContainsFunc(w.model.Requests(), func(r scripted.Request) bool { return r.Last() == input }) {
+			return
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("the model has not been asked %q", input)
+		}
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 )
 
 // dependent makes an object with owners, of which a Query stands for a workload.
@@ -759,8 +760,15 @@ func operations(manifest string, status bool) func(c *trial) {
 		got, err = client.Patch(c.Context(), first.GetName(), types.MergePatchType, []byte(`{"metadata":{"annotations":{"patched":"yes"}}}`), metav1.PatchOptions{})
 		c.want(err == nil && got.GetAnnotations()["patched"] == "yes", "%v, %v", got, err)
 		c.expect(w, watch.Modified, first.GetName())
-		got.SetAnnotations(map[string]string{"updated": "yes"})
-		got, err = client.Update(c.Context(), got, change)
+		// The controller that checks a policy's types may write its status in between.
+		err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+			if got, err = client.Get(c.Context(), first.GetName(), read); err != nil {
+				return err
+			}
+			got.SetAnnotations(map[string]string{"updated": "yes"})
+			got, err = client.Update(c.Context(), got, change)
+			return err
+		})
 		c.want(err == nil && got.GetAnnotations()["updated"] == "yes" && got.GetAnnotations()["patched"] == "", "%v, %v", got, err)
 		c.expect(w, watch.Modified, first.GetName())
 		if status {
