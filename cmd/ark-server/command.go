@@ -61,8 +61,8 @@ func newCommand() *cobra.Command {
 		newCRDsCommand(),
 		newVersionCommand(),
 	)
-	root.Version = version.Ark()
-	root.SetVersionTemplate(versionText())
+	// Not cobra's own flag: its template would have the linker keep text/template, and every method of every type.
+	root.Flags().Bool(versionFlag, false, "version for ark-server")
 	root.PersistentPreRunE = beforeRun
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	return root
@@ -91,11 +91,18 @@ func versionText() string {
 	return text
 }
 
-// beforeRun prints the whole help if asked to, and looks for names in the environment that were
+// versionFlag is the flag that prints what the command version does.
+const versionFlag = "version"
+
+// beforeRun prints the version or the whole help if asked to, and looks for names in the environment that were
 // mistyped, before a command that can be set up there.
 func beforeRun(cmd *cobra.Command, _ []string) error {
 	if cmd.Flags().Lookup(helpAll) == nil {
 		return nil
+	}
+	if asked, err := cmd.Flags().GetBool(versionFlag); err == nil && asked {
+		_, err := fmt.Fprint(cmd.OutOrStdout(), versionText())
+		return errors.Join(err, errHelpPrinted)
 	}
 	if all, err := cmd.Flags().GetBool(helpAll); err == nil && all {
 		return errors.Join(cmd.Help(), errHelpPrinted)

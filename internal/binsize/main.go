@@ -42,6 +42,7 @@ func main() {
 type part struct {
 	name  string
 	bytes uint64
+	all   bool // it has the function that makes the linker keep all methods
 }
 
 func report(path string, most float64, modules int, out io.Writer) error {
@@ -76,6 +77,10 @@ func report(path string, most float64, modules int, out io.Writer) error {
 	if rest.bytes > 0 {
 		line("| %s | %.1f |", rest.name, float64(rest.bytes)/megabyte)
 	}
+	if most > 0 && slices.ContainsFunc(code, func(p part) bool { return p.all }) {
+		errs = append(errs, errors.New("it executes templates of text/template or html/template, so the linker has kept every exported method of every type, "+
+			"a fifth of the binary: go build -ldflags=-dumpdep names who reaches (*Template).execute; internal/engine/render executes templates without"))
+	}
 	if most > 0 && size > most {
 		errs = append(errs, fmt.Errorf("it has %.1f MiB, and %.0f are the most: see in the tables what has grown, and do without it", size, most))
 	}
@@ -91,7 +96,7 @@ func parts(path string) (sections, code []part, err error) {
 	defer file.Close()
 	for _, s := range file.Sections {
 		if s.Type != elf.SHT_NOBITS && s.Size > megabyte/2 {
-			sections = append(sections, part{s.Name, s.FileSize})
+			sections = append(sections, part{name: s.Name, bytes: s.FileSize})
 		}
 	}
 	built, err := buildinfo.ReadFile(path)
@@ -110,12 +115,17 @@ func parts(path string) (sections, code []part, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read its table of functions: %w", err)
 	}
-	byModule := map[string]uint64{}
+	byModule := map[string]*part{}
 	for _, f := range symbols.Funcs {
-		byModule[moduleOf(f.PackageName(), built)] += f.End - f.Entry
+		name := moduleOf(f.PackageName(), built)
+		if byModule[name] == nil {
+			byModule[name] = &part{name: name}
+		}
+		byModule[name].bytes += f.End - f.Entry
+		byModule[name].all = byModule[name].all || f.Name == "text/template.(*state).evalField"
 	}
-	for name, bytes := range byModule {
-		code = append(code, part{name, bytes})
+	for _, p := range byModule {
+		code = append(code, *p)
 	}
 	for _, list := range [][]part{sections, code} {
 		slices.SortFunc(list, func(a, b part) int {

@@ -31,6 +31,19 @@ func TestReport(t *testing.T) {
 	if err := report(binary, 0.5, 5, &out); err == nil || !strings.Contains(err.Error(), "are the most") {
 		t.Errorf("a binary that is too large: %v", err)
 	}
+	source := filepath.Join(t.TempDir(), "main.go")
+	text := "package main\nimport (\"os\"; \"text/template\")\nfunc main() { template.Must(template.New(\"\").Parse(\"\")).Execute(os.Stdout, nil) }\n"
+	if err := os.WriteFile(source, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	build = exec.Command("go", "build", "-o", binary, source)
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH="+runtime.GOARCH)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := report(binary, 100, 5, &out); err == nil || !strings.Contains(err.Error(), "every exported method") {
+		t.Errorf("a binary that executes templates: %v", err)
+	}
 	if err := report(os.DevNull, 1, 5, &out); err == nil {
 		t.Error("no binary was taken")
 	}

@@ -17,7 +17,7 @@ func Server(root, arch, version string) ([]byte, error) {
 	}
 	defer os.RemoveAll(dir)
 	out := filepath.Join(dir, "ark-server")
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false",
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags=grpcnotrace",
 		"-ldflags=-s -w -X github.com/mckinsey/ark-server/internal/version.version="+version, "-o", out, "./cmd/ark-server")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)

@@ -3,11 +3,7 @@ package render
 import (
 	"errors"
 	"fmt"
-	"html"
-	"io"
-	"net/url"
 	"strings"
-	"text/template"
 	"text/template/parse"
 )
 
@@ -16,107 +12,84 @@ const (
 	MaxOutput = 4 << 20
 	// maxText is the most bytes that one function may return.
 	maxText = 1 << 20
+	// maxMade is the most bytes that all functions may return together.
+	maxMade = 64 << 20
 	// maxSteps bounds the rounds of loops and the calls of named templates.
 	maxSteps = 100_000
+	// maxDepth bounds how deep named templates call each other.
+	maxDepth = 1000
 )
 
 var (
 	errOutput = fmt.Errorf("the template results in more than %d bytes", MaxOutput)
 	errText   = fmt.Errorf("a function of the template returns more than %d bytes", maxText)
+	errMade   = fmt.Errorf("the functions of the template return more than %d bytes together", maxMade)
 	errSteps  = fmt.Errorf("the template takes more than %d steps", maxSteps)
+	errDepth  = fmt.Errorf("named templates call each other more than %d deep", maxDepth)
 )
 
-// step is the function that counts; its name is no name that a template can have.
-const step = "arkStep"
-
-// Text executes a template on data. A missing key renders as <no value>.
+// Text executes a template on data: maps with texts as keys, lists, texts, numbers, booleans and nil. A missing key
+// renders as <no value>. An error names the place in the text.
 func Text(name, text string, data any) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil
 	}
-	steps := 0
-	functions := template.FuncMap{
-		step: func() (string, error) {
-			if steps++; steps > maxSteps {
-				return "", errSteps
-			}
-			return "", nil
-		},
-		"print":    func(args ...any) (string, error) { return bounded(fmt.Sprint(args...)) },
-		"println":  func(args ...any) (string, error) { return bounded(fmt.Sprintln(args...)) },
-		"printf":   func(format string, args ...any) (string, error) { return bounded(fmt.Sprintf(format, args...)) },
-		"html":     func(args ...any) (string, error) { return bounded(html.EscapeString(fmt.Sprint(args...))) },
-		"js":       func(args ...any) (string, error) { return bounded(template.JSEscapeString(fmt.Sprint(args...))) },
-		"urlquery": func(args ...any) (string, error) { return bounded(url.QueryEscape(fmt.Sprint(args...))) },
-	}
-	parsed, err := template.New(name).Funcs(functions).Parse(text)
+	named, err := parse.Parse(name, text, "", "", names)
 	if err != nil {
-		return "", readable(err)
+		return "", errors.New(strings.TrimPrefix(err.Error(), "template: "))
 	}
-	counter, err := template.New("").Funcs(functions).Parse("{{" + step + "}}")
-	if err != nil {
+	tree := named[name]
+	if tree == nil || tree.Root == nil { // it defines templates, and has nothing beside them
+		return "", nil
+	}
+	r := &run{named: named, out: &strings.Builder{}}
+	if err := r.template(tree, valueOf(data), 0); err != nil {
 		return "", err
 	}
-	for _, t := range parsed.Templates() {
-		if t.Tree != nil && t.Root != nil {
-			count(t.Root, counter.Root.Nodes[0])
-			t.Root.Nodes = append([]parse.Node{counter.Root.Nodes[0]}, t.Root.Nodes...)
-		}
-	}
-	var out limited
-	if err := parsed.Execute(&out, data); err != nil {
-		return "", readable(err)
-	}
-	return out.String(), nil
+	return r.out.String(), nil
 }
 
-// count lets every round of a loop below a list be a step.
-func count(list *parse.ListNode, counter parse.Node) {
-	if list == nil {
-		return
-	}
-	for _, node := range list.Nodes {
-		switch n := node.(type) {
-		case *parse.RangeNode:
-			count(n.List, counter)
-			count(n.ElseList, counter)
-			n.List.Nodes = append([]parse.Node{counter}, n.List.Nodes...)
-		case *parse.IfNode:
-			count(n.List, counter)
-			count(n.ElseList, counter)
-		case *parse.WithNode:
-			count(n.List, counter)
-			count(n.ElseList, counter)
-		}
-	}
+// run is one execution.
+type run struct {
+	named map[string]*parse.Tree
+	out   *strings.Builder
+	steps int
+	bytes int // that functions have returned
 }
 
-func bounded(text string) (string, error) {
-	if len(text) > maxText {
-		return "", errText
+// write adds to the output.
+func (r *run) write(text string) error {
+	if r.out.Len()+len(text) > MaxOutput {
+		return errOutput
 	}
-	return text, nil
+	r.out.WriteString(text)
+	return nil
 }
 
-// readable takes away what only the makers of templates' libraries understand.
-func readable(err error) error {
-	for _, ours := range []error{errOutput, errText, errSteps} {
-		if errors.Is(err, ours) {
-			return ours
-		}
+// step counts a round of a loop or a call of a named template.
+func (r *run) step() error {
+	if r.steps++; r.steps > maxSteps {
+		return errSteps
 	}
-	return errors.New(strings.TrimPrefix(err.Error(), "template: "))
+	return nil
 }
 
-// limited is a builder with a bound.
-type limited struct{ strings.Builder }
-
-var _ io.Writer = &limited{}
-
-// Write implements io.Writer.
-func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > MaxOutput {
-		return 0, errOutput
+// made counts what a function returns.
+func (r *run) made(n int) error {
+	if r.bytes += n; r.bytes > maxMade {
+		return errMade
 	}
-	return l.Builder.Write(p)
+	return nil
+}
+
+// template executes one named template with its own variables.
+func (r *run) template(tree *parse.Tree, dot value, depth int) error {
+	if depth >= maxDepth {
+		return errDepth
+	}
+	if err := r.step(); err != nil {
+		return err
+	}
+	f := &frame{run: r, tree: tree, depth: depth, variables: []variable{{"$", dot}}}
+	return f.list(dot, tree.Root)
 }

@@ -21,6 +21,13 @@ func TestText(t *testing.T) {
 		{text: "{{range 999999999}}{{end}}", err: "more than 100000 steps"},
 		{text: `{{define "x"}}{{if .}}{{template "x" (slice . 1)}}{{template "x" (slice . 1)}}{{end}}{{end}}{{template "x" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}`, err: "steps"},
 		{text: `{{$x := printf "%900000s" "a"}}{{$x = printf "%s%s" $x $x}}`, err: "more than 1048576 bytes"},
+		{text: `{{printf "` + strings.Repeat("%[1]900000d", 9000) + `" 1}}`, err: "more than 1048576 bytes"},
+		{text: `{{$x := printf "%900000s" "a"}}{{printf "` + strings.Repeat("%[1]s", 9000) + `" $x}}`, err: "more than 1048576 bytes"},
+		{text: `{{$x := printf "%900000s" "a"}}{{print` + strings.Repeat(" $x", 9000) + `}}`, err: "more than 1048576 bytes"},
+		{text: `{{define "x"}}{{$x := printf "%900000s" "a"}}{{template "x" .}}{{end}}{{template "x" .}}`, err: "more than 67108864 bytes together"},
+		{text: `{{define "x"}}{{template "x" .}}{{end}}{{template "x" .}}`, err: "more than 1000 deep"},
+		{text: "{{.name.first}}", err: "prompt:1:7: at <.name.first>: a text has no field first"},
+		{text: `{{printf "%s" (index .list 5)}}`, err: "prompt:1:"},
 		{text: `{{range 9}}{{printf "%900000s" "a"}}{{end}}`, err: "more than 4194304 bytes"},
 	} {
 		data := any(data)

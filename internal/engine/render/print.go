@@ -1,0 +1,90 @@
+package render
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// few is how many arguments or directives may each have a text of maxText, without a look at them first.
+const few = 16
+
+// printing makes a function of one of the library's.
+func printing(print func(args ...any) string) func(args []value) (value, error) {
+	return func(args []value) (value, error) {
+		texts := textsOf(args)
+		if len(args) > few && !fit(texts, 1) {
+			return missing, errText
+		}
+		text, err := short(print(texts...))
+		return valueOf(text), err
+	}
+}
+
+func printf(args []value) (value, error) {
+	if len(args) == 0 {
+		return missing, errArguments
+	}
+	format, ok := args[0].of.(string)
+	if !ok {
+		return missing, errors.New("the format is no text")
+	}
+	texts := textsOf(args[1:])
+	directives, padding := measure(format)
+	if padding > maxText || directives > few && !fit(texts, directives) {
+		return missing, errText
+	}
+	text, err := short(fmt.Sprintf(format, texts...))
+	return valueOf(text), err
+}
+
+// measure returns how many directives a format has, and how much their widths and precisions may add.
+func measure(format string) (directives, padding int) {
+	for {
+		_, rest, found := strings.Cut(format, "%")
+		if !found {
+			return directives, padding
+		}
+		directives++
+		end := strings.IndexFunc(rest, func(r rune) bool { return !strings.ContainsRune("+-# 0123456789.*[]", r) })
+		if end < 0 {
+			end = len(rest)
+		}
+		for _, digits := range strings.FieldsFunc(rest[:end], func(r rune) bool { return r < '0' || r > '9' }) {
+			if n, err := strconv.Atoi(digits); err == nil && n <= maxText { // fmt ignores larger ones
+				padding += n
+			}
+		}
+		padding += strings.Count(rest[:end], "*") * maxText / few
+		format = strings.TrimPrefix(rest[end:], "%") // a second one ends the directive
+	}
+}
+
+// fit reports whether texts are within the bound if each is printed so many times.
+func fit(texts []any, times int) bool {
+	room := few * maxText / times
+	for _, text := range texts {
+		if room -= len(fmt.Sprint(text)); room < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// textsOf returns the values as functions that print get them.
+func textsOf(args []value) []any {
+	out := make([]any, len(args))
+	for i, arg := range args {
+		out[i] = arg.of
+	}
+	return out
+}
+
+// short refuses a text beyond the bound of what a function may return.
+func short(text string) (string, error) {
+	if len(text) > maxText {
+		return "", errText
+	}
+	return text, nil
+}
