@@ -441,6 +441,9 @@ func (d *directEnv) outage(t *testing.T) {
 			fmt.Sprintf(`{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"out-%d"},"spec":{}}`, n)); code != http.StatusCreated {
 			t.Fatalf("a write after %s: %d %s", time.Since(begin), code, body)
 		}
+		if code, body := fetch(t, d.boss, "/readyz"); code != http.StatusOK {
+			t.Fatalf("ready after %s: %d %s", time.Since(begin), code, body)
+		}
 		time.Sleep(500 * time.Millisecond)
 	}
 	t.Logf("reads and writes went on for %s", time.Since(begin).Round(time.Second))

@@ -179,6 +179,9 @@ containers:
       {{- if .Values.ark.direct.enabled }}
       - --direct
       - --direct-outage-grace={{ .Values.ark.direct.outageGrace }}
+      {{- if .Values.ark.direct.reviewNames }}
+      - --direct-review-names
+      {{- end }}
       {{- end }}
       {{- if .Values.ark.audit.enabled }}
       - --audit-policy-file=/audit/policy.yaml
