@@ -19,8 +19,8 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-22s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
-build: ## Build bin/ark-server
-	@e2e/tools/progress.sh go build -ldflags '$(LDFLAGS)' -o bin/ark-server ./cmd/ark-server
+build: ## Build bin/ark-server and bin/kubectl-ark
+	@e2e/tools/progress.sh go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/ark-server ./cmd/kubectl-ark
 
 .PHONY: run
 run: build ## Run the server on SQLite, in ./ark.db
@@ -73,7 +73,7 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 .PHONY: e2e
 e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./plugin ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"sigs.k8s.io/yaml"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/ask"
+)
+
+func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) } //nolint:gosec // descriptors are small
+
+// maxQuestion is the most that an object may have with any setting of the server.
+const maxQuestion = 16 << 20
+
+func (a *app) queryCommand() *cobra.Command {
+	var file string
+	var timeout time.Duration
+	var stream bool
+	cmd := &cobra.Command{
+		Use: "query TARGET [TEXT]", Short: "Ask an agent, a team, a model or a tool, and print the answer",
+		Long: `Ask an agent, a team, a model or a tool, and print the answer. The question is a Query, which stays as long
+as its ttl says. On a terminal the answer appears while it is given, where the server offers that.`,
+		Example: `kubectl ark query agent/weather "How is the weather in Oslo?"
+kubectl ark query team/newsroom "What is new?" -o yaml
+cat notes.txt | kubectl ark query agent/editor "Correct this:" -f -`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			q := ask.Question{Timeout: timeout}
+			var err error
+			if q.Target, err = ask.ParseTarget(args[0]); err != nil {
+				return &failure{err, codeUsage}
+			}
+			if q.Namespace, err = a.namespace(); err != nil {
+				return err
+			}
+			if q.Text, err = a.question(args[1:], file); err != nil {
+				return err
+			}
+			return a.ask(cmd.Context(), q, stream)
+		},
+	}
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 || len(args) > 2 || len(args) == 1 && file == "" {
+			return usage("query takes whom and what to ask: %s", firstExample(cmd))
+		}
+		return nil
+	}
+	cmd.Flags().StringVarP(&file, "filename", "f", "", "ask what is in a `file`, - for the standard input; after TEXT, if there is one")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "how long the answer may take; 0 for what the server says")
+	cmd.Flags().BoolVar(&stream, "stream", false, "print the answer while it is given")
+	cmd.ValidArgsFunction = a.completeObjects("agents", "teams", "models", "tools")
+	return a.withOutput(cmd, "text", "json", "yaml", "name")
+}
+
+// question puts the text of the arguments and the file together.
+func (a *app) question(args []string, file string) (string, error) {
+	text := strings.Join(args, " ")
+	if file == "" {
+		return text, nil
+	}
+	from := a.in
+	if file != "-" {
+		opened, err := os.Open(file)
+		if err != nil {
+			return "", err
+		}
+		defer opened.Close() //nolint:errcheck // it was only read
+		from = opened
+	}
+	more, err := io.ReadAll(io.LimitReader(from, maxQuestion+1))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read %s: %w", file, err)
+	case len(more) > maxQuestion:
+		return "", fmt.Errorf("%s has more than %d MiB, which no object may have", file, maxQuestion>>20)
+	case text != "":
+		text += "\n\n"
+	}
+	return text + string(more), nil
+}
+
+// ask makes a Query, and prints its end.
+func (a *app) ask(ctx context.Context, question ask.Question, stream bool) error {
+	client, err := a.objects()
+	if err != nil {
+		return err
+	}
+	query, err := ask.Ask(ctx, client, question)
+	if err != nil {
+		return err
+	}
+	waiting := ctx
+	if question.Timeout > 0 { // it counts once while the query waits, and once while it runs
+		var stop context.CancelFunc
+		waiting, stop = context.WithTimeout(ctx, 2*question.Timeout+10*time.Second)
+		defer stop()
+	}
+	stream = stream && a.output == "text"
+	if stream {
+		query, err = ask.Listen(waiting, client, query, a.out)
+	} else {
+		query, err = ask.Wait(waiting, client, query)
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return &failure{fmt.Errorf("interrupted: the query %s goes on; kubectl ark cancel %s ends it", query.Name, query.Name), codeInterrupted}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &failure{fmt.Errorf("no answer in time: the query %s goes on", query.Name), codeTimeout}
+	case err != nil:
+		return err
+	}
+	return a.answer(query, stream)
+}
+
+// answer prints a Query that has ended.
+func (a *app) answer(query *v1alpha1.Query, said bool) error {
+	text, failed := ask.Answer(query)
+	var err error
+	switch {
+	case a.output == "name":
+		text = "query/" + query.Name
+	case a.output == "json":
+		var out []byte
+		out, err = json.MarshalIndent(query, "", "    ")
+		text = string(out)
+	case a.output == "yaml":
+		var out []byte
+		out, err = yaml.Marshal(query)
+		text = string(out)
+	case said || failed != nil:
+		text = ""
+	}
+	if err != nil {
+		return fmt.Errorf("print the query: %w", err)
+	}
+	if text != "" || !said && failed == nil {
+		if _, err := fmt.Fprintln(a.out, strings.TrimRight(text, "\n")); err != nil {
+			return err
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	code := codeQueryFailed
+	if strings.Contains(failed.Error(), "timed out") {
+		code = codeTimeout
+	}
+	return &failure{failed, code}
+}
+
+func (a *app) retryCommand() *cobra.Command {
+	return a.withOutput(&cobra.Command{
+		Use: "retry QUERY", Short: "Ask the question of a query again, in a new query",
+		Example: "kubectl ark retry morning-report",
+		Args:    exactly(1, "the name of a query"), ValidArgsFunction: a.completeNames("queries"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			client, err := a.objects()
+			if err != nil {
+				return err
+			}
+			namespace, err := a.namespace()
+			if err != nil {
+				return err
+			}
+			old := &v1alpha1.Query{}
+			if err := client.Get(cmd.Context(), "queries", namespace, strings.TrimPrefix(args[0], "query/"), old); err != nil {
+				return err
+			}
+			query := &v1alpha1.Query{Spec: *old.Spec.DeepCopy()}
+			query.APIVersion, query.Kind = v1alpha1.SchemeGroupVersion.String(), "Query"
+			query.Namespace, query.Labels = namespace, old.Labels
+			query.GenerateName = strings.TrimRight(old.Name[:min(len(old.Name), 200)], "-.") + "-again-"
+			query.Spec.Cancel = nil
+			if err := client.Create(cmd.Context(), "queries", query); err != nil {
+				return err
+			}
+			if query, err = ask.Wait(cmd.Context(), client, query); err != nil {
+				return err
+			}
+			return a.answer(query, false)
+		},
+	}, "text", "json", "yaml", "name")
+}
+
+func (a *app) cancelCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "cancel QUERY...", Short: "Stop queries that wait or run",
+		Example: "kubectl ark cancel morning-report",
+		Args:    atLeastOne("names of queries"), ValidArgsFunction: a.completeNames("queries"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var failed []error
+			for _, arg := range args {
+				o, err := a.find([]string{"query/" + strings.TrimPrefix(arg, "query/")})
+				if err == nil {
+					err = a.patch(cmd.Context(), o.path, map[string]any{"spec": map[string]any{"cancel": true}})
+				}
+				if err != nil {
+					failed = append(failed, err)
+					continue
+				}
+				if _, err := fmt.Fprintf(a.out, "query/%s canceled\n", o.name); err != nil {
+					return err
+				}
+			}
+			return errors.Join(failed...)
+		},
+	}
+}
+
+// patch merges a change into an object.
+func (a *app) patch(ctx context.Context, path string, change any) error {
+	_, err := a.send(ctx, request{method: http.MethodPatch, path: path, accept: "application/json", body: change})
+	return err
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) searchCommand() *cobra.Command {
+	var limit int
+	cmd := a.withOutput(&cobra.Command{
+		Use: "search WORD...", Short: "Find objects by words in their names, prompts, questions and answers",
+		Example: `kubectl ark search rate limit phase:error
+kubectl ark search '"out of tokens"' kind:Query after:2026-01-31 -A`,
+		Args: atLeastOne("words"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.create(cmd, "searches", map[string]any{"query": strings.Join(args, " "), "allNamespaces": a.allNamespaces, "limit": limit})
+		},
+	}, "table", "wide", "json", "yaml", "name")
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many to show, 200 at most")
+	return a.withAllNamespaces(cmd)
+}
+
+// rows are the forms of what has rows.
+var rows = []string{"table", "json", "yaml", "csv", "ndjson"}
+
+func (a *app) sqlCommand() *cobra.Command {
+	var file string
+	var parameters map[string]string
+	cmd := a.withOutput(&cobra.Command{
+		Use: "sql STATEMENT", Short: "Run one SELECT over the objects that you may list",
+		Example: `kubectl ark sql "select phase, count(*) from queries group by 1"
+kubectl ark sql -f slowest.sql --param=since=2026-11-01 -o csv`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			statement := strings.Join(args, " ")
+			if file != "" {
+				text, err := a.question(nil, file)
+				if err != nil {
+					return err
+				}
+				statement = text
+			}
+			return a.create(cmd, "sqlqueries", withParameters(map[string]any{"query": statement, "allNamespaces": a.allNamespaces}, parameters))
+		},
+	}, rows...)
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if (len(args) == 1) == (file != "") {
+			return usage("sql takes one statement, or -f: %s", firstExample(cmd))
+		}
+		return nil
+	}
+	cmd.Flags().StringVarP(&file, "filename", "f", "", "the `file` with the statement, - for the standard input")
+	cmd.Flags().StringToStringVar(&parameters, "param", nil, "`NAME=VALUE` of a parameter, :NAME in the statement; more than once for more")
+	return a.withAllNamespaces(cmd)
+}
+
+func (a *app) reportCommand() *cobra.Command {
+	var parameters map[string]string
+	cmd := a.withOutput(&cobra.Command{
+		Use: "report NAME", Short: "Run a report",
+		Example: "kubectl ark report cost-by-agent --param=inputPrice=2.5 --param=outputPrice=10",
+		Args:    exactly(1, "the name of a report"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.create(cmd, "sqlqueries", withParameters(map[string]any{"report": args[0], "allNamespaces": a.allNamespaces}, parameters))
+		},
+	}, rows...)
+	cmd.Flags().StringToStringVar(&parameters, "param", nil, "`NAME=VALUE` of a parameter; more than once for more")
+	return a.withAllNamespaces(cmd)
+}
+
+// withParameters adds values; what reads as a number is one.
+func withParameters(spec map[string]any, given map[string]string) map[string]any {
+	if len(given) == 0 {
+		return spec
+	}
+	values := map[string]any{}
+	for name, text := range given {
+		values[name] = text
+		if n, err := strconv.ParseFloat(text, 64); err == nil {
+			values[name] = n
+		}
+	}
+	spec["parameters"] = values
+	return spec
+}
+
+// groups are what usage can be counted by, and the columns of that.
+var groups = map[string]string{
+	"agent": "target_name", "target": "target_name", "model": "model", "user": "user", "namespace": "namespace", "phase": "phase", "day": "day", "session": "session_id",
+}
+
+func (a *app) usageCommand() *cobra.Command {
+	var by []string
+	var since string
+	cmd := a.withOutput(&cobra.Command{
+		Use: "usage", Short: "Count queries and tokens, by agent, phase, day and others",
+		Example: "kubectl ark usage --by agent,day --since 2026-11-01", Args: exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var columns []string
+			for _, name := range by {
+				column, known := groups[name]
+				if !known {
+					column = name // the server knows its columns, and names them in its error
+				}
+				columns = append(columns, column)
+			}
+			spec := map[string]any{
+				"kind": "Query", "groupBy": columns, "allNamespaces": a.allNamespaces,
+				"metrics": []string{"count", "sum(prompt_tokens)", "sum(completion_tokens)", "sum(total_tokens)", "p95(duration_ms)"},
+			}
+			if since != "" {
+				spec["since"] = since
+			}
+			return a.create(cmd, "summaries", spec)
+		},
+	}, rows...)
+	cmd.Flags().StringSliceVar(&by, "by", []string{"agent"}, "agent, phase, day, namespace or another column of queries; several with commas")
+	cmd.Flags().StringVar(&since, "since", "", "only what was created from then on, such as 2026-11-01")
+	return a.withAllNamespaces(cmd)
+}
+
+// create asks the records group something, and prints the answer.
+func (a *app) create(cmd *cobra.Command, resource string, spec map[string]any) error {
+	path, err := a.records(resource)
+	if err != nil {
+		return err
+	}
+	for name, value := range spec {
+		if value == false || value == 0 {
+			delete(spec, name)
+		}
+	}
+	return a.show(cmd.Context(), request{method: http.MethodPost, path: path, body: map[string]any{"spec": spec}})
+}
