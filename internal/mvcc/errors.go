@@ -27,6 +27,8 @@ var (
 	// ErrUnknownOutcome: the engine failed while it committed, and whether the
 	// write took place cannot be told. Read before trying again.
 	ErrUnknownOutcome = errors.New("storage failed during the commit, the outcome is unknown")
+	// ErrSideChanged: the condition of a change of side tables did not hold, and nothing was written.
+	ErrSideChanged = errors.New("the side table has changed, nothing was written")
 	// ErrClosed: the store has been closed.
 	ErrClosed = errors.New("store closed")
 )

@@ -22,6 +22,10 @@ type SideTables interface {
 	// forward after the greatest id that it has seen misses no row.
 	Append(ctx context.Context, rows ...SideRow) ([]int64, error)
 
+	// AppendIf is Append where the condition holds at the time of its transaction. ErrSideChanged says
+	// that it did not, and that nothing was written.
+	AppendIf(ctx context.Context, c SideNewest, rows ...SideRow) ([]int64, error)
+
 	// Page reads rows in the order of key and id, or backward. It covers every change acknowledged
 	// before the call.
 	Page(ctx context.Context, q SideQuery) (SidePage, error)
@@ -34,6 +38,18 @@ type SideTables interface {
 	// in the order of their time where `before` is given. It may delete fewer than there are: call it
 	// again while more is true.
 	Delete(ctx context.Context, s SideSpan, before time.Time, most int) (deleted int, more bool, err error)
+
+	// DeleteIf is Delete, on a condition as AppendIf.
+	DeleteIf(ctx context.Context, c SideNewest, s SideSpan, before time.Time, most int) (deleted int, more bool, err error)
+}
+
+// SideNewest is the condition that the newest row of a key has an id; 0 says that the key has no row. Writers on
+// any replica that each append a row to one key, on this condition, do so one after the other: what one of them
+// has read is still so when it writes.
+type SideNewest struct {
+	Table string
+	Key   []byte
+	ID    int64
 }
 
 // Limits of side tables.

@@ -52,7 +52,12 @@ type SideBatch struct {
 
 // SideOp is what one call changes: it appends rows or, where there are none, deletes some.
 type SideOp struct {
-	Rows []SideRow
+	// If is the condition on which it does; nil for none. Ops that append on a condition are carried out one after
+	// the other, each after its condition was looked at: an op sees what those before it in the batch have appended.
+	If *SideNewest
+	// Refused is the result of an op with a condition: it did not hold, and the op has done nothing.
+	Refused bool
+	Rows    []SideRow
 	// Span, Before and Most are Delete's.
 	Span   SideSpan
 	Before time.Time
@@ -64,6 +69,30 @@ type SideOp struct {
 
 // Deletes reports whether the op deletes.
 func (o *SideOp) Deletes() bool { return len(o.Rows) == 0 }
+
+// AppendsIf reports whether the op appends on a condition.
+func (o *SideOp) AppendsIf() bool { return o.If != nil && !o.Deletes() }
+
+// sideRefused is the result of an op whose condition did not hold.
+const sideRefused = -1
+
+// SetResult sets the results of an op: the number of rows that it has deleted, 0 for one that appends, and -1 for
+// one that was refused.
+func (o *SideOp) SetResult(n int) {
+	o.Refused = n == sideRefused
+	if o.Deletes() {
+		o.Deleted = max(n, 0)
+		o.More = o.Deleted == o.Most
+	}
+}
+
+// Result is what SetResult takes.
+func (o *SideOp) Result() int {
+	if o.Refused {
+		return sideRefused
+	}
+	return o.Deleted
+}
 
 // bytes is about what the op takes of a transaction.
 func (o *SideOp) bytes() (n int) {
@@ -107,23 +136,25 @@ func (b *SideBatch) Number(newest int64) {
 	b.Newest = newest
 }
 
-// SetDeleted sets the results of the ops that delete from a list of numbers, in their order, each with a space
-// behind it: how engines record them for SideSettle.
-func (b *SideBatch) SetDeleted(list string) error {
-	counts := strings.Fields(list)
-	for _, o := range b.Ops {
-		if !o.Deletes() {
-			continue
+// SetResults sets the results of the ops that delete and then of those that append on a condition from a list of numbers,
+// in their order, each with a space behind it: how engines record them for SideSettle.
+func (b *SideBatch) SetResults(list string) error {
+	results := strings.Fields(list)
+	for _, has := range []func(*SideOp) bool{(*SideOp).Deletes, (*SideOp).AppendsIf} {
+		for _, o := range b.Ops {
+			if !has(o) {
+				continue
+			}
+			if len(results) == 0 {
+				return fmt.Errorf("the database is damaged: the record of batch %d has too few numbers: restore a backup", b.Sequence)
+			}
+			n, err := strconv.Atoi(results[0])
+			if err != nil {
+				return fmt.Errorf("the database is damaged: the record of batch %d: %w: restore a backup", b.Sequence, err)
+			}
+			o.SetResult(n)
+			results = results[1:]
 		}
-		if len(counts) == 0 {
-			return fmt.Errorf("the database is damaged: the record of batch %d has too few numbers: restore a backup", b.Sequence)
-		}
-		n, err := strconv.Atoi(counts[0])
-		if err != nil {
-			return fmt.Errorf("the database is damaged: the record of batch %d: %w: restore a backup", b.Sequence, err)
-		}
-		o.Deleted, o.More = n, n == o.Most
-		counts = counts[1:]
 	}
 	return nil
 }

@@ -62,6 +62,13 @@ func (s *SideSpan) check() error {
 	return atMost("the bytes of the end of a span of side rows", len(s.To), MaxSideKey+1)
 }
 
+func (c *SideNewest) check() error {
+	if err := checkSideTable(c.Table); err != nil {
+		return err
+	}
+	return checkSideKeys(c.Key)
+}
+
 func checkSideRows(rows []SideRow) error {
 	if err := atMost("the rows of one append", len(rows), MaxSideRows); err != nil {
 		return err

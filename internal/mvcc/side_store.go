@@ -16,6 +16,18 @@ type sideTables struct{ *Store }
 
 // Append implements SideTables.
 func (s sideTables) Append(ctx context.Context, rows ...SideRow) ([]int64, error) {
+	return s.append(ctx, nil, rows)
+}
+
+// AppendIf implements SideTables.
+func (s sideTables) AppendIf(ctx context.Context, c SideNewest, rows ...SideRow) ([]int64, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return s.append(ctx, &c, rows)
+}
+
+func (s sideTables) append(ctx context.Context, c *SideNewest, rows []SideRow) ([]int64, error) {
 	if err := checkSideRows(rows); err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -26,8 +38,12 @@ func (s sideTables) Append(ctx context.Context, rows ...SideRow) ([]int64, error
 			rows[i].Time = now
 		}
 	}
-	if err := s.side.submit(ctx, &SideOp{Rows: rows}); err != nil {
+	op := &SideOp{If: c, Rows: rows}
+	if err := s.side.submit(ctx, op); err != nil {
 		return nil, err
+	}
+	if op.Refused {
+		return nil, ErrSideChanged
 	}
 	ids := make([]int64, len(rows))
 	for i := range rows {
@@ -38,12 +54,27 @@ func (s sideTables) Append(ctx context.Context, rows ...SideRow) ([]int64, error
 
 // Delete implements SideTables.
 func (s sideTables) Delete(ctx context.Context, span SideSpan, before time.Time, most int) (int, bool, error) {
+	return s.delete(ctx, nil, span, before, most)
+}
+
+// DeleteIf implements SideTables.
+func (s sideTables) DeleteIf(ctx context.Context, c SideNewest, span SideSpan, before time.Time, most int) (int, bool, error) {
+	if err := c.check(); err != nil {
+		return 0, false, err
+	}
+	return s.delete(ctx, &c, span, before, most)
+}
+
+func (s sideTables) delete(ctx context.Context, c *SideNewest, span SideSpan, before time.Time, most int) (int, bool, error) {
 	if err := errors.Join(span.check(), checkSideMost(most)); err != nil {
 		return 0, false, err
 	}
-	op := &SideOp{Span: span, Before: before, Most: most}
+	op := &SideOp{If: c, Span: span, Before: before, Most: most}
 	if err := s.side.submit(ctx, op); err != nil {
 		return 0, false, err
+	}
+	if op.Refused {
+		return 0, false, ErrSideChanged
 	}
 	return op.Deleted, op.More, nil
 }

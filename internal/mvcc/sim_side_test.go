@@ -3,6 +3,7 @@ package mvcc_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,6 +52,7 @@ func (j *journal) sideCommitted(b *mvcc.SideBatch) {
 			continue
 		}
 		n := 0
+		w.sideCondition(o, rows)
 		rows = slices.DeleteFunc(rows, func(r mvcc.SideRow) bool {
 			gone := n < o.Deleted && inSide(o.Span, r) && (o.Before.IsZero() || r.Time.Before(o.Before))
 			if gone {
@@ -77,6 +79,12 @@ func (j *journal) sideCommitted(b *mvcc.SideBatch) {
 			return
 		}
 		s.done[id] = o
+		if !o.Deletes() {
+			w.sideCondition(o, rows)
+		}
+		if o.Refused {
+			continue
+		}
 		for _, r := range o.Rows {
 			if r.ID <= s.newest {
 				w.fail(10, "%s: id %d after %d", asked, r.ID, s.newest)
@@ -88,6 +96,36 @@ func (j *journal) sideCommitted(b *mvcc.SideBatch) {
 	}
 	s.newest = max(s.newest, b.Newest)
 	s.versions = append(s.versions, rows)
+}
+
+// sideCondition checks that an op was refused where its condition did not hold, and nowhere else.
+func (w *simulation) sideCondition(o *mvcc.SideOp, rows []mvcc.SideRow) {
+	if o.If == nil {
+		return
+	}
+	newest := int64(0)
+	for _, r := range rows {
+		if r.Table == o.If.Table && bytes.Equal(r.Key, o.If.Key) {
+			newest = max(newest, r.ID)
+		}
+	}
+	if o.Refused != (newest != o.If.ID) {
+		w.fail(10, "an op on the condition that the newest row of %s is %d was refused: %t, and the newest was %d", o.If.Key, o.If.ID, o.Refused, newest)
+	}
+}
+
+// sideIf is a condition that holds now, does not, or nil.
+func (w *simulation) sideIf() *mvcc.SideNewest {
+	if w.rnd.IntN(2) == 0 {
+		return nil
+	}
+	c := &mvcc.SideNewest{Table: sideTable, Key: w.sideKey()}
+	for _, r := range w.journal.side.rows() {
+		if bytes.Equal(r.Key, c.Key) && w.rnd.IntN(8) > 0 {
+			c.ID = max(c.ID, r.ID)
+		}
+	}
+	return c
 }
 
 func inSide(s mvcc.SideSpan, r mvcc.SideRow) bool {
@@ -134,12 +172,26 @@ func (w *simulation) sideAppend(r *replica) {
 		rows = append(rows, mvcc.SideRow{Table: sideTable, Key: w.sideKey(), Data: fmt.Appendf(nil, "#%d.%d", id, i), Time: time.Now()})
 	}
 	var ids []int64
+	condition, changed := w.sideIf(), false
 	w.startSide(r, "append side rows", func(ctx context.Context) (err error) {
-		ids, err = r.store.Side().Append(ctx, rows...)
+		if condition == nil {
+			ids, err = r.store.Side().Append(ctx, rows...)
+			return err
+		}
+		ids, err = r.store.Side().AppendIf(ctx, *condition, rows...)
+		if changed = errors.Is(err, mvcc.ErrSideChanged); changed {
+			return nil
+		}
 		return err
 	}, func(o *op) {
 		done := w.sideEnded(o, id)
 		if done == nil {
+			return
+		}
+		if done.Refused != changed {
+			w.fail(10, "%s: refused %t, and the caller was told %t", o, done.Refused, changed)
+		}
+		if changed {
 			return
 		}
 		for i, row := range done.Rows {
@@ -160,11 +212,19 @@ func (w *simulation) sideDelete(r *replica) {
 		before = time.UnixMilli(time.Now().UnixMilli() - w.rnd.Int64N(2000))
 	}
 	var n int
+	condition, changed := w.sideIf(), false
 	w.startSide(r, "delete side rows", func(ctx context.Context) (err error) {
-		n, _, err = r.store.Side().Delete(ctx, span, before, most)
+		if condition == nil {
+			n, _, err = r.store.Side().Delete(ctx, span, before, most)
+			return err
+		}
+		n, _, err = r.store.Side().DeleteIf(ctx, *condition, span, before, most)
+		if changed = errors.Is(err, mvcc.ErrSideChanged); changed {
+			return nil
+		}
 		return err
 	}, func(o *op) {
-		if done := w.sideEnded(o, id); done != nil && done.Deleted != n {
+		if done := w.sideEnded(o, id); done != nil && (done.Deleted != n || done.Refused != changed) {
 			w.fail(10, "%s returns %d, and %d rows went", o, n, done.Deleted)
 		}
 	})

@@ -63,7 +63,13 @@ var storeMethods = map[string]func(ctx context.Context, s *mvcc.Store, i int64) 
 	"Revision": func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Revision()); return nil },
 	"Side": func(ctx context.Context, s *mvcc.Store, i int64) error {
 		key := fmt.Appendf(nil, "k%d", i%3)
-		switch i % 4 {
+		switch i % 5 {
+		case 4:
+			_, err := s.Side().AppendIf(ctx, mvcc.SideNewest{Table: "methods", Key: []byte("k")}, mvcc.SideRow{Table: "methods", Key: []byte("k"), Data: key})
+			if errors.Is(err, mvcc.ErrSideChanged) {
+				err = nil
+			}
+			return err
 		case 0, 1:
 			return second(s.Side().Append(ctx, mvcc.SideRow{Table: "methods", Key: key, Data: key}))
 		case 2:

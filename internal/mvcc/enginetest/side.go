@@ -28,6 +28,7 @@ func Side(t *testing.T, open func(*testing.T) func() mvcc.Engine) {
 		"BadInput":    testSideBadInput,
 		"Contexts":    testSideContexts,
 		"Close":       testSideClose,
+		"Conditions":  testSideConditions,
 		"Random":      testSideRandom,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,6 +40,18 @@ func SideCutConnection(t *testing.T, p *sqltest.Proxy, e mvcc.Shared) {
 		if err != nil || n != 2 || !more {
 			t.Fatalf("%d: %d deleted, more %t, %v", act, n, more, err)
 		}
+		p.Meddle(act, sideMarker)
+		c := mvcc.SideNewest{Table: "cut", Key: []byte(key), ID: rows[2].ID}
+		more1, err := side.AppendIf(t.Context(), c, sideRow("cut", key, "4", sideTime))
+		if err != nil {
+			t.Fatalf("%d: append on a condition: %v", act, err)
+		}
+		p.Meddle(act, sideMarker)
+		if _, err := side.AppendIf(t.Context(), c, sideRow("cut", key, "5", sideTime)); !errors.Is(err, mvcc.ErrSideChanged) {
+			t.Fatalf("%d: append on a condition that does not hold: %v", act, err)
+		}
+		rows = append(rows, sideRow("cut", key, "4", sideTime))
+		rows[3].ID = more1[0]
 		sameSide(t, fmt.Sprintf("%d: left", act), sideAll(t, side, mvcc.SideQuery{SideSpan: mvcc.SideKey("cut", []byte(key))}), rows[2:])
 	}
 }

@@ -25,7 +25,7 @@ type side struct {
 // up or has taken effect.
 type sideRecord struct {
 	sequence, newest int64
-	deleted          string
+	results          string
 	lost             bool
 }
 
@@ -52,12 +52,25 @@ func (s *side) apply(b *mvcc.SideBatch, ops int, now time.Time) (*mvcc.SideBatch
 	done.Number(record.newest)
 	for _, o := range done.Ops {
 		if o.Deletes() {
-			o.Deleted = s.remove(o)
-			o.More = o.Deleted == o.Most
-			record.deleted += strconv.Itoa(o.Deleted) + " "
+			n := -1
+			if s.holds(o.If) {
+				n = s.remove(o)
+			}
+			o.SetResult(n)
+			record.results += strconv.Itoa(o.Result()) + " "
 		}
 	}
 	for _, o := range done.Ops {
+		if o.AppendsIf() {
+			o.SetResult(0)
+			if !s.holds(o.If) {
+				o.SetResult(-1)
+			}
+			record.results += strconv.Itoa(o.Result()) + " "
+		}
+		if o.Deletes() || o.Refused {
+			continue
+		}
 		for _, r := range o.Rows {
 			r.Key, r.Data, r.Time = bytes.Clone(r.Key), bytes.Clone(r.Data), time.UnixMilli(r.Time.UnixMilli())
 			s.rows = append(s.rows, r)
@@ -65,6 +78,18 @@ func (s *side) apply(b *mvcc.SideBatch, ops int, now time.Time) (*mvcc.SideBatch
 	}
 	s.newest, s.batches[b.Writer] = record.newest, record
 	return done, nil
+}
+
+// holds reports whether a condition holds; nil does.
+func (s *side) holds(c *mvcc.SideNewest) bool {
+	if c == nil {
+		return true
+	}
+	newest := int64(0)
+	for _, r := range s.in(mvcc.SideKey(c.Table, c.Key)) {
+		newest = max(newest, r.ID)
+	}
+	return newest == c.ID
 }
 
 // remove deletes what an op deletes.
@@ -153,7 +178,7 @@ func (c *client) results(b *mvcc.SideBatch) error {
 	defer c.db.mu.Unlock()
 	r := c.db.side.batches[b.Writer]
 	b.Number(r.newest)
-	return b.SetDeleted(r.deleted)
+	return b.SetResults(r.results)
 }
 
 // SideSettle implements mvcc.SideEngine.

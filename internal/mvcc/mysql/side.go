@@ -28,8 +28,18 @@ var (
 	// sideSkipStatement moves the ids on.
 	sideSkipStatement = fmt.Sprintf("UPDATE ark_side_counter SET newest=GREATEST(newest+1,%s)+%d WHERE one=1", nowMicros, mvcc.SideBump)
 
-	sideDeleteStatement = map[bool]named.Statement{false: sideDelete("side_key", "`key`,id"), true: sideDelete("side_time", "at,id")} // by whether in the order of time
-	sideDeleted         = named.Questions("UPDATE ark_side_batch SET deleted=CONCAT(deleted,ROW_COUNT(),' ') WHERE writer=:writer AND seq=:seq")
+	// sideLook sets the session's @ark_side_refused to 0 where a condition holds, and to 1 where it does not. The rows of an append
+	// that is refused are taken back by sideRefuse, whose range is empty otherwise.
+	sideLook   = named.Questions("SELECT COALESCE(MAX(id),0)<>:ifid INTO @ark_side_refused FROM ark_side FORCE INDEX (side_key) WHERE tbl=:iftbl AND `key`=:ifkey")
+	sideRefuse = named.Questions("DELETE FROM ark_side WHERE id>@ark_side+:place AND id<=@ark_side+:place+:rows*@ark_side_refused;" +
+		"UPDATE ark_side_batch SET deleted=CONCAT(deleted,IF(@ark_side_refused=1,-1,0),' ') WHERE writer=:writer AND seq=:seq")
+
+	sideDeleteStatement   = map[bool]named.Statement{false: sideDelete("side_key", "`key`,id", ""), true: sideDelete("side_time", "at,id", "")} // by whether in the order of time
+	sideDeleteIfStatement = map[bool]named.Statement{                                                                                           // likewise
+		false: sideDelete("side_key", "`key`,id", " AND @ark_side_refused=0"), true: sideDelete("side_time", "at,id", " AND @ark_side_refused=0"),
+	}
+	sideDeletedIf = named.Questions("UPDATE ark_side_batch SET deleted=CONCAT(deleted,IF(@ark_side_refused=1,-1,ROW_COUNT()),' ') WHERE writer=:writer AND seq=:seq")
+	sideDeleted   = named.Questions("UPDATE ark_side_batch SET deleted=CONCAT(deleted,ROW_COUNT(),' ') WHERE writer=:writer AND seq=:seq")
 
 	sidePageQuery  = map[bool]named.Statement{false: sidePage(">", "<", ""), true: sidePage("<", ">=", " DESC")} // by whether backward
 	sideCountQuery = named.Questions("SELECT COUNT(*) FROM ark_side FORCE INDEX (side_key) WHERE tbl=:tbl AND `key`>=:first AND `key`<:end")
@@ -63,8 +73,8 @@ func notNil(b []byte) []byte {
 
 // sideDelete deletes the first rows of a span. They are looked for in an index by a derived table, because a
 // delete from one table takes no hint.
-func sideDelete(index, order string) named.Statement {
-	return named.Questions("DELETE s FROM (SELECT id FROM ark_side FORCE INDEX (" + index + ") WHERE tbl=:tbl AND `key`>=:first AND `key`<:end AND at<:until" +
+func sideDelete(index, order, condition string) named.Statement {
+	return named.Questions("DELETE s FROM (SELECT id FROM ark_side FORCE INDEX (" + index + ") WHERE tbl=:tbl AND `key`>=:first AND `key`<:end AND at<:until" + condition +
 		" ORDER BY " + order + " LIMIT :most) d STRAIGHT_JOIN ark_side s FORCE INDEX (PRIMARY) ON s.id=d.id")
 }
 
@@ -132,7 +142,7 @@ func (e *Engine) sideCommit(ctx context.Context, b *mvcc.SideBatch) error {
 		return classify(fmt.Errorf("write to side tables: %w", err), doubt)
 	}
 	b.Number(newest)
-	return b.SetDeleted(deleted)
+	return b.SetResults(deleted)
 }
 
 // sideResults sends a text that ends with a transaction's results and its COMMIT.
@@ -157,21 +167,48 @@ func (e *Engine) sideScript(b *mvcc.SideBatch) [][]byte {
 			continue
 		}
 		first, end := o.Span.Bounds()
-		s.statement(sideDeleteStatement[o.ByTime()], named.Arg("tbl", []byte(o.Span.Table)), named.Arg("first", first), named.Arg("end", end),
+		statement, result := sideDeleteStatement, sideDeleted
+		if o.If != nil {
+			look(s, o.If)
+			statement, result = sideDeleteIfStatement, sideDeletedIf
+		}
+		s.statement(statement[o.ByTime()], named.Arg("tbl", []byte(o.Span.Table)), named.Arg("first", first), named.Arg("end", end),
 			named.Arg("until", o.Until()), named.Arg("most", int64(o.Most)))
-		s.statement(sideDeleted, of...)
+		s.statement(result, of...)
 	}
-	insertSide.begin(s)
+	var plain []sideRow
 	place := int64(0)
 	for _, o := range b.Ops {
+		first := len(plain)
 		for _, r := range o.Rows {
 			place++
-			insertSide.add(s, &sideRow{r, place})
+			plain = append(plain, sideRow{r, place})
 		}
+		if !o.AppendsIf() {
+			continue
+		}
+		look(s, o.If)
+		insertRows(s, plain[first:])
+		plain = plain[:first]
+		n := int64(len(o.Rows))
+		s.statement(sideRefuse, append(of, named.Arg("place", place-n), named.Arg("rows", n))...)
 	}
-	s.end()
+	insertRows(s, plain)
 	s.statement(sideForget, append(of, named.Arg("previous", b.Previous))...)
 	return s.done(string(sideResult.Append(nil, literal, of...)) + ";COMMIT")
+}
+
+// look adds what looks at a condition.
+func look(s *script, c *mvcc.SideNewest) {
+	s.statement(sideLook, named.Arg("iftbl", []byte(c.Table)), named.Arg("ifkey", notNil(c.Key)), named.Arg("ifid", c.ID))
+}
+
+func insertRows(s *script, rows []sideRow) {
+	insertSide.begin(s)
+	for i := range rows {
+		insertSide.add(s, &rows[i])
+	}
+	s.end()
 }
 
 // SideSettle implements mvcc.SideEngine. It waits for the transaction in doubt, if that still runs, for it holds the
@@ -196,7 +233,7 @@ func (e *Engine) SideSettle(ctx context.Context, b *mvcc.SideBatch) (bool, error
 		return false, nil
 	}
 	b.Number(newest)
-	return true, b.SetDeleted(deleted)
+	return true, b.SetResults(deleted)
 }
 
 // SidePage implements mvcc.SideEngine.

@@ -20,7 +20,8 @@ func TestHotStatementsUseKeys(t *testing.T) {
 		"lease changes": leaseChangesQuery.Text, "settle": settleStatement.Text, "maintain": maintainStatement.Text,
 		"prune turn": pruneTurn, "witness gap": witnessGapStatement, "witness": witnessStatement.Text,
 		"prune replaced": pruneReplacedStatement.Text, "prune gone": pruneGoneStatement.Text, "pruned": prunedStatement.Text,
-		"side record": sideRecordStatement.Text, "side append": sideAppendStatement.Text, "side delete": sideDeleteStatement[false].Text,
+		"side record": sideRecordStatement.Text, "side append": sideAppendStatement.Text, "side append if": sideAppendIfStatement.Text,
+		"side delete if": sideDeleteIfStatement[false].Text, "side delete by time if": sideDeleteIfStatement[true].Text, "side delete": sideDeleteStatement[false].Text,
 		"side delete by time": sideDeleteStatement[true].Text, "side forget": sideForgetStatement.Text, "side settle": sideSettleStatement.Text,
 		"side page": sidePageQuery[false].Text, "side page backward": sidePageQuery[true].Text, "side count": sideCountQuery.Text, "side find": sideFindQuery.Text,
 	} {

@@ -36,9 +36,24 @@ var (
 	sideAppendStatement = named.Dollars(`
 	INSERT INTO ark_side (id, tbl, key, at, data)
 	SELECT b.newest - :ids::bigint + r.place, r.tbl, r.key, r.at, r.data
-	FROM ark_side_batch b CROSS JOIN unnest(:tbl::text[], :key::bytea[], :at::bigint[], :data::bytea[]) WITH ORDINALITY AS r (tbl, key, at, data, place)
+	FROM ark_side_batch b CROSS JOIN unnest(:place::bigint[], :tbl::text[], :key::bytea[], :at::bigint[], :data::bytea[]) AS r (place, tbl, key, at, data)
 	WHERE b.writer = :writer::bigint AND b.seq = :seq::bigint`)
-	sideDeleteStatement = map[bool]named.Statement{false: sideDelete("key, id"), true: sideDelete("at, id")} // by whether in the order of time
+	// sideAppendIfStatement appends rows on a condition, and adds 0 to the batch's record, or -1 where it does not hold.
+	sideAppendIfStatement = named.Dollars(`
+	WITH put AS (
+		INSERT INTO ark_side (id, tbl, key, at, data)
+		SELECT b.newest - :ids::bigint + r.place, r.tbl, r.key, r.at, r.data
+		FROM ark_side_batch b CROSS JOIN unnest(:place::bigint[], :tbl::text[], :key::bytea[], :at::bigint[], :data::bytea[]) AS r (place, tbl, key, at, data)
+		WHERE b.writer = :writer::bigint AND b.seq = :seq::bigint AND ` + sideHolds + `
+		RETURNING 1
+	), result AS (
+		SELECT CASE WHEN EXISTS (SELECT 1 FROM put) THEN 0 ELSE -1 END AS n
+	), noted AS (
+		UPDATE ark_side_batch SET deleted = deleted || (SELECT n FROM result) || ' ' WHERE writer = :writer::bigint AND seq = :seq::bigint
+	)
+	SELECT n FROM result`)
+	sideDeleteStatement   = map[bool]named.Statement{false: sideDelete("key, id"), true: sideDelete("at, id")}     // by whether in the order of time
+	sideDeleteIfStatement = map[bool]named.Statement{false: sideDeleteIf("key, id"), true: sideDeleteIf("at, id")} // likewise
 
 	sidePageQuery  = map[bool]named.Statement{false: sidePage(">", "<", ""), true: sidePage("<", ">=", " DESC")} // by whether backward
 	sideCountQuery = named.Dollars("SELECT count(*) FROM ark_side WHERE tbl = :tbl AND key >= :first AND key < :end")
@@ -57,6 +72,31 @@ func sideDelete(order string) named.Statement {
 		UPDATE ark_side_batch SET deleted = deleted || (SELECT count(*) FROM gone) || ' ' WHERE writer = :writer AND seq = :seq
 	)
 	SELECT count(*) FROM gone`)
+}
+
+// sideHolds is an mvcc.SideNewest.
+const sideHolds = "coalesce((SELECT max(id) FROM ark_side WHERE tbl = :iftbl::text AND key = :ifkey::bytea), 0) = :ifid::bigint"
+
+// sideDeleteIf is sideDelete on a condition. It adds -1 to the batch's record where that does not hold.
+func sideDeleteIf(order string) named.Statement {
+	return named.Dollars(`
+	WITH held AS (
+		SELECT ` + sideHolds + ` AS held
+	), gone AS (
+		DELETE FROM ark_side WHERE id IN (
+			SELECT id FROM ark_side WHERE tbl = :tbl AND key >= :first AND key < :end AND at < :until AND (SELECT held FROM held) ORDER BY ` + order + ` LIMIT :most
+		) RETURNING 1
+	), result AS (
+		SELECT CASE WHEN (SELECT held FROM held) THEN (SELECT count(*) FROM gone) ELSE -1 END AS n
+	), noted AS (
+		UPDATE ark_side_batch SET deleted = deleted || (SELECT n FROM result) || ' ' WHERE writer = :writer AND seq = :seq
+	)
+	SELECT n FROM result`)
+}
+
+// conditionArguments name a condition.
+func conditionArguments(c *mvcc.SideNewest) []named.Argument {
+	return []named.Argument{named.Arg("iftbl", c.Table), named.Arg("ifkey", notNil(c.Key)), named.Arg("ifid", c.ID)}
 }
 
 // sidePage reads rows beyond a place up to the other end of their span. The server has large data
@@ -118,31 +158,69 @@ func queueSide(send *pgx.Batch, b *mvcc.SideBatch) {
 		b.Number(newest)
 		return err
 	})
-	var tables []string
-	var keys, data [][]byte
-	var times []int64
-	for _, o := range b.Ops {
-		for _, r := range o.Rows {
-			tables, times = append(tables, r.Table), append(times, r.Time.UnixMilli())
-			keys, data = append(keys, notNil(r.Key)), append(data, notNil(r.Data))
+	result := func(o *mvcc.SideOp) func(pgx.Row) error {
+		return func(row pgx.Row) error {
+			n := 0
+			err := row.Scan(&n)
+			o.SetResult(n)
+			return err
 		}
+	}
+	for _, o := range b.Ops {
 		if !o.Deletes() {
 			continue
 		}
 		first, end := o.Span.Bounds()
+		args := with(named.Arg("tbl", o.Span.Table), named.Arg("first", first), named.Arg("end", end), named.Arg("until", o.Until()), named.Arg("most", o.Most))
 		statement := sideDeleteStatement[o.ByTime()]
-		send.Queue(statement.Text, statement.Args(with(named.Arg("tbl", o.Span.Table), named.Arg("first", first), named.Arg("end", end),
-			named.Arg("until", o.Until()), named.Arg("most", o.Most))...)...).QueryRow(func(row pgx.Row) error {
-			err := row.Scan(&o.Deleted)
-			o.More = o.Deleted == o.Most
-			return err
-		})
+		if o.If != nil {
+			statement, args = sideDeleteIfStatement[o.ByTime()], append(args, conditionArguments(o.If)...)
+		}
+		send.Queue(statement.Text, statement.Args(args...)...).QueryRow(result(o))
 	}
-	if len(tables) > 0 {
-		send.Queue(sideAppendStatement.Text, sideAppendStatement.Args(with(named.Arg("ids", b.IDs()),
-			named.Arg("tbl", tables), named.Arg("key", keys), named.Arg("at", times), named.Arg("data", data))...)...)
+	var plain sideColumns
+	place := int64(0)
+	for _, o := range b.Ops {
+		if !o.AppendsIf() {
+			place = plain.add(o.Rows, place)
+			continue
+		}
+		var own sideColumns
+		place = own.add(o.Rows, place)
+		args := with(append(own.arguments(b), conditionArguments(o.If)...)...)
+		send.Queue(sideAppendIfStatement.Text, sideAppendIfStatement.Args(args...)...).QueryRow(result(o))
+	}
+	if len(plain.tables) > 0 {
+		send.Queue(sideAppendStatement.Text, sideAppendStatement.Args(with(plain.arguments(b)...)...)...)
 	}
 	send.Queue(sideForgetStatement.Text, sideForgetStatement.Args(with(named.Arg("previous", b.Previous))...)...)
+}
+
+// sideColumns are rows that are appended together, by columns; places are those in the batch, from 1 on.
+type sideColumns struct {
+	places []int64
+	tables []string
+	keys   [][]byte
+	times  []int64
+	data   [][]byte
+}
+
+// add adds rows behind a place, and returns the place of the last one.
+func (c *sideColumns) add(rows []mvcc.SideRow, place int64) int64 {
+	for i := range rows {
+		r := &rows[i]
+		place++
+		c.places, c.tables, c.times = append(c.places, place), append(c.tables, r.Table), append(c.times, r.Time.UnixMilli())
+		c.keys, c.data = append(c.keys, notNil(r.Key)), append(c.data, notNil(r.Data))
+	}
+	return place
+}
+
+func (c *sideColumns) arguments(b *mvcc.SideBatch) []named.Argument {
+	return []named.Argument{
+		named.Arg("ids", b.IDs()), named.Arg("place", c.places), named.Arg("tbl", c.tables), named.Arg("key", c.keys),
+		named.Arg("at", c.times), named.Arg("data", c.data),
+	}
 }
 
 // notNil keeps empty bytes from being NULL.
@@ -179,7 +257,7 @@ func (e *Engine) SideSettle(ctx context.Context, b *mvcc.SideBatch) (bool, error
 		return false, wrapped("find a batch of side rows", err)
 	}
 	b.Number(newest)
-	return true, b.SetDeleted(deleted)
+	return true, b.SetResults(deleted)
 }
 
 func wrapped(what string, err error) error {

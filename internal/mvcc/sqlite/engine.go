@@ -55,16 +55,16 @@ type Engine struct {
 
 	side side
 
-	begin, commit, rollback  statement
-	appendLog                statement
-	putState, deleteState    statement
-	putLease, deleteLease    statement
-	setMeta                  statement
-	pruneReplaced, pruneGone statement
-	sealRow                  statement
-	appendSide, putSideTable statement
-	deleteSide               map[bool]*statement // by whether in the order of time
-	pageSide                 map[bool]*sql.Stmt  // of the readers, by whether backward
+	begin, commit, rollback              statement
+	appendLog                            statement
+	putState, deleteState                statement
+	putLease, deleteLease                statement
+	setMeta                              statement
+	pruneReplaced, pruneGone             statement
+	sealRow                              statement
+	appendSide, putSideTable, newestSide statement
+	deleteSide                           map[bool]*statement // by whether in the order of time
+	pageSide                             map[bool]*sql.Stmt  // of the readers, by whether backward
 }
 
 var _ mvcc.Engine = (*Engine)(nil)

@@ -153,10 +153,15 @@ func (w *sideWrite) run() error {
 	w.rows, w.bytes, w.deleted = 0, 0, 0
 	now := time.Now()
 	for i, o := range w.b.Ops {
-		var err error
-		if o.Deletes() {
+		holds, err := w.holds(o.If)
+		switch {
+		case err != nil:
+		case !holds:
+			o.SetResult(-1)
+		case o.Deletes():
 			err = w.delete(o)
-		} else {
+		default:
+			o.SetResult(0)
 			err = w.append(o, now)
 		}
 		if err != nil {
@@ -197,6 +202,25 @@ func (w *sideWrite) table(name string) sideTable {
 	return w.e.side.tables[name]
 }
 
+// holds reports whether a condition holds; nil does.
+func (w *sideWrite) holds(c *mvcc.SideNewest) (bool, error) {
+	if c == nil {
+		return true, nil
+	}
+	found, err := w.e.newestSide.query(named.Arg("table", c.Table), named.Arg("key", notNil(c.Key)))
+	if err != nil {
+		return false, fmt.Errorf("read the newest row of a key of the side table %s: %w", c.Table, err)
+	}
+	defer found.Close()
+	var newest int64
+	for found.Next() {
+		if err := found.Scan(&newest); err != nil {
+			return false, fmt.Errorf("read the newest row of a key of the side table %s: %w", c.Table, err)
+		}
+	}
+	return newest == c.ID, found.Err()
+}
+
 func (w *sideWrite) append(o *mvcc.SideOp, now time.Time) error {
 	for i := range o.Rows {
 		w.newest = mvcc.SideID(w.newest, now)
@@ -233,7 +257,7 @@ func (w *sideWrite) delete(o *mvcc.SideOp) error {
 		return fmt.Errorf("delete from the side table %s: %w", o.Span.Table, err)
 	}
 	defer gone.Close()
-	o.Deleted = 0
+	o.SetResult(0)
 	t := w.table(o.Span.Table)
 	for gone.Next() {
 		var id, sum, bytes int64

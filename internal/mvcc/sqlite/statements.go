@@ -45,6 +45,7 @@ var (
 		false: named.Questions(deleteSide("side_key", "key, id")),
 		true:  named.Questions(deleteSide("side_time", "at, id")),
 	}
+	newestSideQuery = named.Questions("SELECT coalesce(max(id), 0) FROM side INDEXED BY side_key WHERE tbl = :table AND key = :key")
 	countSideQuery  = named.Questions("SELECT count(*) FROM side INDEXED BY side_key WHERE tbl = :table AND key >= :first AND key < :end")
 	pageSideQuery   = map[bool]named.Statement{false: named.Questions(pageSide(">", "<", "ASC")), true: named.Questions(pageSide("<", ">=", "DESC"))}
 	scrubSideQuery  = named.Questions("SELECT " + new(sideRow).columns().String() + " FROM side s WHERE s.id > :after ORDER BY s.id LIMIT :most")
@@ -186,6 +187,7 @@ func (e *Engine) prepare(ctx context.Context) error {
 		{&e.sealRow, sealStatement},
 		{&e.appendSide, appendSideStatement},
 		{&e.putSideTable, putSideTableStatement},
+		{&e.newestSide, newestSideQuery},
 		{e.deleteSide[false], deleteSideStatement[false]},
 		{e.deleteSide[true], deleteSideStatement[true]},
 	} {
