@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/history"
 )
 
 const aboutHistory = `Look after the history of a running standalone server, which it keeps with --history=on.
@@ -21,7 +22,12 @@ const aboutHistory = `Look after the history of a running standalone server, whi
   ark-server history purge --uid=6f1c...   # all versions of an object
   ark-server history purge --user=mia      # all versions that a user has made
 
-A purge is for good, and prints a receipt. What the log still has goes with the next compaction.`
+A purge is for good, and prints a receipt. What the log still has goes with the next compaction.
+
+  ark-server history verify                # compare all versions with the hash chain of --history-chain
+  ark-server history verify --head=HEAD    # and with a head that was kept elsewhere
+
+A verification exits with 3 where something has been changed, and names the first of it.`
 
 const aboutRetention = `Carry the retention policies out at once; a server does so every hour.
 
@@ -31,7 +37,7 @@ const aboutRetention = `Carry the retention policies out at once; a server does 
 It asks the running server, as the admin whose token is in --keys-dir.`
 
 func newHistoryCommand() *cobra.Command {
-	return parent("history", "history purge", "Look after the history", aboutHistory, newPurgeCommand())
+	return parent("history", "history verify", "Look after the history", aboutHistory, newPurgeCommand(), newVerifyCommand())
 }
 
 func newRetentionCommand() *cobra.Command {
@@ -61,6 +67,34 @@ func newPurgeCommand() *cobra.Command {
 				return fmt.Errorf("purge the history: %w", err)
 			}
 			return printReport(cmd.OutOrStdout(), done.Status, output)
+		},
+	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+}
+
+func newVerifyCommand() *cobra.Command {
+	o := newOptions()
+	var asked v1alpha1.HistoryVerification
+	var output string
+	flags := group(ownFlags, func(fs *pflag.FlagSet) {
+		fs.StringSliceVar(&asked.Spec.Heads, "head", nil, "`NUMBER:HASH` of a head of the chain that was kept elsewhere, as the log or the audit log had it; may be given again")
+		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
+	})
+	return withFlags(&cobra.Command{
+		Use:   "verify [--head=NUMBER:HASH]",
+		Short: "Compare the history with its hash chain",
+		Long:  aboutHistory,
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, head := range asked.Spec.Heads {
+				if _, err := history.ParseHead(head); err != nil {
+					return usageError{fmt.Errorf("--head: %w", err)}
+				}
+			}
+			var done v1alpha1.HistoryVerification
+			if err := o.maintain(cmd, output, "historyverifications", &asked, &done); err != nil {
+				return fmt.Errorf("verify the history: %w", err)
+			}
+			return printVerification(cmd.OutOrStdout(), done.Status, output)
 		},
 	}, append([]flagGroup{flags}, o.serverFlags()...)...)
 }
@@ -104,6 +138,27 @@ func (o *options) maintain(cmd *cobra.Command, output, resource string, asked, d
 		return fmt.Errorf("no server answers: start it, with --history=on: %w", err)
 	}
 	return s.call(cmd.Context(), http.MethodPost, "/apis/"+v1alpha1.SchemeGroupVersion.String()+"/"+resource, asked, done)
+}
+
+// printVerification prints what a verification has found, and returns an error where something is broken.
+func printVerification(out io.Writer, v *v1alpha1.HistoryVerificationStatus, output string) error {
+	if v == nil {
+		return errors.New("the server has sent no result")
+	}
+	if output == "json" {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		if err := e.Encode(v); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintf(out, "head %s, up to revision %d: %d links, %d versions as they were archived, %d removed, %d from before the chain\n",
+		v.Head, v.Revision, v.Links, v.Versions, v.Removed, v.Unchained); err != nil {
+		return err
+	}
+	if v.Intact {
+		return nil
+	}
+	return damageError{errors.New("the history has been changed: " + v.Break)}
 }
 
 // printReport prints what was removed, or would be.

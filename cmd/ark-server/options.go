@@ -55,6 +55,7 @@ type options struct {
 
 	compactionInterval time.Duration
 	history            string
+	historyChain       bool
 	maxObjectSize      byteSize
 
 	bindAddress              string
@@ -201,6 +202,7 @@ func (o *options) storageFlags() []flagGroup {
 			fs.StringVar(&o.etcdKeyFile, "etcd-keyfile", "", "PEM `file` of that certificate's key")
 			fs.DurationVar(&o.compactionInterval, "compaction-interval", o.compactionInterval, "how long old revisions stay readable at least, which bounds how late a watch may resume; 0 keeps them all")
 			fs.StringVar(&o.history, "history", o.history, "`on|off`: keep every version of Ark's objects, with who made it, beyond the compaction (default on; --storage=etcd has no history)")
+			fs.BoolVar(&o.historyChain, "history-chain", o.historyChain, "make the history a hash chain, so that changes made to it in the database are evident: its head is in the log and the audit log every minute, and 'ark-server history verify' compares them. All replicas need it. A version takes about 60 bytes more, of which 50 stay when it is removed")
 			fs.Var(&o.maxObjectSize, "max-object-size", "how large an object may be, as `bytes` of its JSON with all metadata, such as 1536Ki or 4Mi, up to 16Mi; what is stored already may be larger, and is read, deleted and made smaller. Large objects cost memory, see docs/operations/sizing.md")
 		}),
 		group("Database server (PostgreSQL, MySQL, MariaDB)", o.addDatabaseFlags),

@@ -12,6 +12,9 @@ const (
 )
 
 func (o *options) validateHistory() error {
+	if o.historyChain && !o.keepsHistory() {
+		return errors.New("--history-chain: there is no history to chain: leave the flag out, or use --history=on with --storage=sqlite, postgresql or mysql")
+	}
 	if o.history == "" {
 		return nil
 	}

@@ -38,6 +38,7 @@ var securitySentences = map[string][]string{
 	"Members of `system:masters` may do anything":      {"internal/standalone TestDefaultRoles", "internal/standalone TestAccess"},
 	"Everybody else has what roles and bindings grant": {"internal/standalone TestRightsCountForRows", "e2e/kubectl TestReadme", "e2e/access TestStandaloneAsKubeAPIServer"},
 	"Keys in old versions of objects are shown":        {"cmd/ark-server TestHistoryHidesKeys", "cmd/ark-server TestAsOf", "cmd/ark-server TestUndelete"},
+	"Changes of the history in the database are found": {"internal/history TestChain", "cmd/ark-server TestHistoryChain", "internal/server TestHeadInAuditLog"},
 	"Nobody grants what they do not have":              {"internal/standalone TestEscalation"},
 	"The role `view` leaves out":                       {"internal/standalone TestDefaultRoles", "internal/standalone TestChartsViewIsOurs"},
 	"A service account's token is good for an hour":    {"internal/standalone TestServiceAccountTokens"},

@@ -64,7 +64,7 @@ func (o *options) server(logs *logging) server.Options {
 	all := server.Options{
 		Address: net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort)), Limits: o.connectionLimits(),
 		Mode:    o.standalone(),
-		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff, History: o.keepsHistory(),
+		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff, History: o.keepsHistory(), HistoryChain: o.historyChain,
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
 		Peers:  server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
 		Engine: o.embeddedEngine(), Chat: o.chat.server(), ReadModel: server.ReadModelOptions{Path: o.readModelPath(), MaxBytes: int64(o.readModel.most)}, PGListen: o.readModel.pgListen,

@@ -2,7 +2,6 @@ package history
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,14 +14,15 @@ import (
 
 // Archive copies versions from the store's log to side tables, in steps, and reads both. One of the replicas of a
 // database archives; the rows of a step and how far it got are one append, and nothing above that is pruned. So a
-// step that is cut off leaves nothing behind, and one whose outcome is unknown is found out by reading.
-//
-// Should two replicas archive for a moment, a version may be in two rows: readers take one.
+// step that is cut off leaves nothing behind, and one whose outcome is unknown is found out by reading. The append is
+// refused where another replica has gone on: steps follow each other, whoever takes them.
 type Archive struct {
 	store  *mvcc.Store
 	side   mvcc.SideTables
 	wanted Select
 	log    *slog.Logger
+	// chains says that versions become links of the hash chain.
+	chains bool
 
 	step     sync.Mutex // held while archiving
 	removing sync.Mutex // held while versions are taken away
@@ -35,22 +35,8 @@ type Archive struct {
 	stop    context.CancelFunc
 	passes  sync.WaitGroup
 	closed  chan struct{}
-}
 
-// progress says what the archive has.
-type progress struct {
-	// Begins counts how often the history began.
-	Begins int64 `json:"begins"`
-	// From is the revision at which the history begins: all that there was then is in it as well. 0: it has not begun.
-	From     int64 `json:"from"`
-	FromTime int64 `json:"fromTime"` // milliseconds since 1970
-	// UpTo is the last revision that it has; before it has begun, the last one of what has been put there so far.
-	UpTo int64 `json:"upTo"`
-	// Exact is the revision from which on no version has been removed, but by a purge; 0 for From.
-	Exact     int64 `json:"exact,omitempty"`
-	ExactTime int64 `json:"exactTime,omitempty"`
-	// Whole is the revision up to which no version is to be the base of a new delta.
-	Whole int64 `json:"whole,omitempty"`
+	turnPatience time.Duration
 }
 
 // Steps follow settle after the first revision that is not archived, so that several versions of an object are one row and
@@ -72,9 +58,18 @@ type Gate struct{ upTo atomic.Int64 }
 // Held is the revision up to which all is archived.
 func (g *Gate) Held() int64 { return g.upTo.Load() }
 
-// Open begins to archive what wanted selects, of a store that the gate belongs to. Call Close before the store's.
-func Open(ctx context.Context, store *mvcc.Store, gate *Gate, wanted Select, log *slog.Logger) (*Archive, error) {
-	a := &Archive{store: store, side: store.Side(), gate: gate, wanted: wanted, log: log, closed: make(chan struct{})}
+// Options are what a history is to do.
+type Options struct {
+	// Select says whose history is kept.
+	Select Select
+	// Chain makes what is archived links of a hash chain.
+	Chain bool
+	Log   *slog.Logger
+}
+
+// Open begins to archive, of a store that the gate belongs to. Call Close before the store's.
+func Open(ctx context.Context, store *mvcc.Store, gate *Gate, o Options) (*Archive, error) {
+	a := &Archive{store: store, side: store.Side(), gate: gate, wanted: o.Select, log: o.Log, chains: o.Chain, closed: make(chan struct{}), turnPatience: turnPatience}
 	a.known.Store(&progress{})
 	if _, err := a.load(ctx); err != nil {
 		return nil, fmt.Errorf("read how far the history has got: %w", err)
@@ -155,10 +150,18 @@ func (a *Archive) round(ctx context.Context) error {
 
 var errFull = errors.New("the step is full")
 
-// advance archives the next step.
+// advance archives the next step. Where another replica has gone on meanwhile it has done nothing.
 func (a *Archive) advance(ctx context.Context) error {
 	a.step.Lock()
 	defer a.step.Unlock()
+	err := a.next(ctx)
+	if errors.Is(err, mvcc.ErrSideChanged) {
+		_, err = a.load(ctx)
+	}
+	return err
+}
+
+func (a *Archive) next(ctx context.Context) error {
 	running := ctx
 	ctx, cancel := context.WithTimeout(ctx, stepPatience)
 	defer cancel()
@@ -171,7 +174,7 @@ func (a *Archive) advance(ctx context.Context) error {
 		return a.begin(running) // which may take longer
 	}
 	newest := a.store.Revision()
-	s := newStep(p)
+	s := a.newStep(p)
 	for s.UpTo < newest && !s.full() {
 		begin := time.Now()
 		done, err := a.store.Log(ctx, s.UpTo, newest, readBytes, func(c *mvcc.Commit) error {
@@ -202,78 +205,12 @@ func (a *Archive) advance(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.save(ctx, s.progress, rows); err != nil {
+	if err := a.save(ctx, &s.progress, rows); err != nil {
 		return err
 	}
 	a.stats.versions.Add(int64(s.versions))
 	return nil
 }
-
-var stateKey = []byte("archive")
-
-// load reads how far the archive has got. Where two replicas archive for a moment the newest of their states may not be the
-// farthest.
-func (a *Archive) load(ctx context.Context) (progress, error) {
-	page, err := a.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(stateTable, stateKey), Backward: true, Limit: recentStates})
-	if err != nil || len(page.Rows) == 0 {
-		return progress{}, err
-	}
-	var p progress
-	for i := range page.Rows {
-		var other progress
-		if err := json.Unmarshal(page.Rows[i].Data, &other); err != nil {
-			return progress{}, fmt.Errorf("the history's state is damaged: %w", err)
-		}
-		if other.Begins > p.Begins || other.Begins == p.Begins && (other.From > p.From || other.From == p.From && other.UpTo > p.UpTo) {
-			p, other = other, p
-		}
-		p.Exact, p.ExactTime, p.Whole = max(p.Exact, other.Exact), max(p.ExactTime, other.ExactTime), max(p.Whole, other.Whole)
-	}
-	a.learn(&p)
-	return p, nil
-}
-
-// recentStates are looked at, which is less than are left of them.
-const recentStates = 4
-
-// learn takes note of how far the archive has got.
-func (a *Archive) learn(p *progress) {
-	a.known.Store(p)
-	if p.From > 0 && a.gate.upTo.Swap(p.UpTo) != p.UpTo {
-		a.store.Released()
-	}
-}
-
-// save appends rows together with how far the archive has got with them. If they are too many for one append, those of a save
-// that was cut off are there twice after the next.
-func (a *Archive) save(ctx context.Context, p progress, rows []mvcc.SideRow) error {
-	data, err := json.Marshal(p)
-	if err != nil {
-		return err
-	}
-	parts := calls(rows)
-	if len(parts) == 0 {
-		parts = [][]mvcc.SideRow{nil}
-	}
-	for i, part := range parts {
-		if i == len(parts)-1 {
-			part = append(part, mvcc.SideRow{Table: stateTable, Key: stateKey, Data: data})
-		}
-		if _, err := a.side.Append(ctx, part...); err != nil {
-			return err
-		}
-	}
-	a.learn(&p)
-	// Of the states only the newest count.
-	if a.stats.states++; a.stats.states >= keptStates {
-		n, _, err := a.side.Delete(ctx, mvcc.SideKey(stateTable, stateKey), time.Time{}, a.stats.states-recentStates)
-		a.stats.states = max(recentStates, a.stats.states-n)
-		return err
-	}
-	return nil
-}
-
-const keptStates = 64
 
 // counters count what the archive does.
 type counters struct {
@@ -290,12 +227,14 @@ type Stats struct {
 	Versions, Failures int64
 	// Removed counts the versions that a policy did not keep.
 	Removed int64
+	// Links is how many links the hash chain has; 0 where there is none.
+	Links int64
 }
 
 // Stats takes no time to speak of.
 func (a *Archive) Stats() Stats {
 	p := a.known.Load()
-	s := Stats{Begin: p.From, Versions: a.stats.versions.Load(), Failures: a.stats.failures.Load(), Removed: a.stats.removed.Load()}
+	s := Stats{Begin: p.From, Versions: a.stats.versions.Load(), Failures: a.stats.failures.Load(), Removed: a.stats.removed.Load(), Links: p.Chain.Links}
 	if p.From > 0 {
 		s.Lag = max(0, a.store.Revision()-p.UpTo)
 	}

@@ -40,6 +40,7 @@ type world struct {
 	present map[string][]byte
 	uid     map[string]string
 	log     []*Version
+	chained bool
 	// asOf are snapshots: what was live at a revision.
 	asOf map[int64]map[string][]byte
 }
@@ -64,7 +65,7 @@ func (w *world) open() {
 	if w.store, err = mvcc.Open(w.t.Context(), engine, mvcc.Options{RingCommits: 8, Held: gate.Held}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.archive, err = Open(w.t.Context(), w.store, gate, selectAgents, slog.Default()); err != nil {
+	if w.archive, err = Open(w.t.Context(), w.store, gate, Options{Select: selectAgents, Chain: w.chained, Log: slog.Default()}); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := w.archive.view(w.t.Context()); err != nil { // it has begun
@@ -245,8 +246,8 @@ type cutSide struct {
 	stop func()
 }
 
-func (c cutSide) Append(ctx context.Context, rows ...mvcc.SideRow) ([]int64, error) {
-	ids, err := c.SideTables.Append(ctx, rows...)
+func (c cutSide) AppendIf(ctx context.Context, n mvcc.SideNewest, rows ...mvcc.SideRow) ([]int64, error) {
+	ids, err := c.SideTables.AppendIf(ctx, n, rows...)
 	c.stop()
 	return ids, err
 }

@@ -44,17 +44,17 @@ func (a *Archive) begin(ctx context.Context) error {
 	}
 	slices.SortFunc(all, func(x, y live) int { return int(x.ModRevision - y.ModRevision) })
 	now := time.Now().Truncate(time.Millisecond)
-	s := newStep(p)
+	s := a.newStep(p)
 	for _, kv := range all {
 		if s.full() && kv.ModRevision > s.UpTo {
 			rows, err := s.rows()
 			if err != nil {
 				return err
 			}
-			if err := a.save(ctx, s.progress, rows); err != nil {
+			if err := a.save(ctx, &s.progress, rows); err != nil {
 				return err
 			}
-			s = newStep(s.progress)
+			s = a.newStep(s.progress)
 		}
 		v := &Version{
 			Resource: kv.ref.Resource, Namespace: kv.ref.Namespace, Name: kv.ref.Name, Verb: VerbSeed, Time: now,
@@ -66,10 +66,11 @@ func (a *Archive) begin(ctx context.Context) error {
 		s.add(of, record{Version: v, body: v.Object}, true)
 		s.UpTo = kv.ModRevision
 	}
+	s.UpTo = snapshot.Revision()
 	rows, err := s.rows()
 	if err != nil {
 		return err
 	}
-	s.From, s.FromTime, s.UpTo = snapshot.Revision(), now.UnixMilli(), snapshot.Revision()
-	return a.save(ctx, s.progress, rows)
+	s.From, s.FromTime = snapshot.Revision(), now.UnixMilli()
+	return a.save(ctx, &s.progress, rows)
 }

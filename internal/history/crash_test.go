@@ -33,7 +33,7 @@ func child(path string) {
 	gate := &Gate{}
 	store, err := mvcc.Open(ctx, engine, mvcc.Options{RingCommits: 8, Held: gate.Held})
 	fail(err)
-	archive, err := Open(ctx, store, gate, selectAgents, slog.Default())
+	archive, err := Open(ctx, store, gate, Options{Select: selectAgents, Chain: true, Log: slog.Default()})
 	fail(err)
 	_, err = archive.view(ctx)
 	fail(err)

@@ -41,3 +41,23 @@ func (a *Archive) Keep(policy func(context.Context) (Policy, error)) {
 		}
 	})
 }
+
+// announceEvery is how often the head of the hash chain is told.
+const announceEvery = time.Minute
+
+// Announce tells the head of the hash chain every minute, where this replica archives, and at the end. Call it once, before Close.
+func (a *Archive) Announce(tell func(Head)) { a.announce(announceEvery, tell) }
+
+func (a *Archive) announce(every time.Duration, tell func(Head)) {
+	if !a.chains {
+		return
+	}
+	a.passes.Go(func() {
+		for more := true; more; {
+			more = wait(a.running, every) == nil
+			if p := a.known.Load(); p.Chain.Links > 0 && a.store.Maintains() {
+				tell(p.Chain.head())
+			}
+		}
+	})
+}

@@ -18,6 +18,7 @@ const (
 	userTable      = "history_users"
 	uidTable       = "history_uids"
 	stateTable     = "history_archive"
+	chainTable     = "history_chain"
 )
 
 // maxName is the longest namespace, user or uid that is a key as it is.

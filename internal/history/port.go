@@ -48,6 +48,11 @@ type Version struct {
 	// storage holds it encrypted.
 	Object    []byte
 	Encrypted bool
+
+	// salt makes the version's leaf of the hash chain one that cannot be guessed; nil where it is in none. leaf is what it
+	// says in the chain, where that was asked for.
+	salt []byte
+	leaf hash
 }
 
 // VerbSeed is the verb of an object's version that was there when the history began.

@@ -21,13 +21,18 @@ type record struct {
 func (r record) place() (int64, Ref) { return r.Revision, r.Ref() }
 
 // A row has some versions of one object, oldest first: rowFormat, and deflated for each its head, the length of the body, and
-// the body. A head has numbers and then strings, of which those that the version before has too take a byte.
-const rowFormat = 2
+// the body. A head has numbers and then strings, of which those that the version before has too take a byte. A row of
+// saltedFormat has versions that are in the hash chain; their heads may have a salt behind the flags.
+const (
+	rowFormat    = 2
+	saltedFormat = 4
+)
 
 const (
 	flagDeleted = 1 << iota
 	flagStatusOnly
 	flagEncrypted
+	flagSalted
 )
 
 // strings of a head, in order.
@@ -43,6 +48,7 @@ func encodeRow(records []record) ([]byte, error) {
 	var plain []byte
 	var before [9]string
 	var revision, at int64
+	format := byte(rowFormat)
 	for i := range records {
 		r := &records[i]
 		plain = binary.AppendUvarint(plain, uint64(r.Revision-revision))
@@ -51,12 +57,16 @@ func encodeRow(records []record) ([]byte, error) {
 		plain = binary.AppendUvarint(plain, uint64(r.CreateRevision))
 		plain = binary.AppendUvarint(plain, uint64(r.Generation))
 		flags := byte(0)
-		for bit, set := range map[byte]bool{flagDeleted: r.Deleted, flagStatusOnly: r.StatusOnly, flagEncrypted: r.Encrypted} {
+		for bit, set := range map[byte]bool{flagDeleted: r.Deleted, flagStatusOnly: r.StatusOnly, flagEncrypted: r.Encrypted, flagSalted: r.salt != nil} {
 			if set {
 				flags |= bit
 			}
 		}
 		plain = append(plain, flags)
+		if r.salt != nil {
+			format = saltedFormat
+			plain = append(plain, r.salt...)
+		}
 		base := uint64(0)
 		if r.base > 0 {
 			base = uint64(r.Revision - r.base)
@@ -79,7 +89,7 @@ func encodeRow(records []record) ([]byte, error) {
 		plain = appendBytes(plain, 0, r.Cause)
 		plain = appendBytes(plain, 0, r.body)
 	}
-	return deflate(rowFormat, plain)
+	return deflate(format, plain)
 }
 
 // appendBytes appends the length, and more, and the bytes.
@@ -89,7 +99,11 @@ func appendBytes[T string | []byte](to []byte, more int, b T) []byte {
 
 // decodeRow reads the data of a row.
 func decodeRow(ref Ref, data []byte) ([]record, error) {
-	plain, err := inflate(rowFormat, data)
+	format := byte(rowFormat)
+	if len(data) > 0 && data[0] == saltedFormat {
+		format = saltedFormat
+	}
+	plain, err := inflate(format, data)
 	if err != nil {
 		return nil, err
 	}
@@ -105,6 +119,9 @@ func decodeRow(ref Ref, data []byte) ([]record, error) {
 		r.CreateRevision = int64(in.number())
 		r.Generation = int64(in.number())
 		flags := in.number()
+		if flags&flagSalted != 0 {
+			r.salt = in.bytes(saltSize)
+		}
 		r.Deleted, r.StatusOnly, r.Encrypted = flags&flagDeleted != 0, flags&flagStatusOnly != 0, flags&flagEncrypted != 0
 		if base := int64(in.number()); base > 0 {
 			r.base = r.Revision - base

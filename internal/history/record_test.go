@@ -111,7 +111,7 @@ func TestRowSize(t *testing.T) {
 		v.Object = bytes.Replace(v.Object, []byte(`"spec":{`), []byte(`"spec":{"input":"`+strings.Repeat("What is the weather in Paris? ", 60)+`",`), 1)
 		all[i] = v
 	}
-	s := newStep(progress{From: 1, UpTo: all[0].Revision})
+	s := (&Archive{}).newStep(progress{From: 1, UpTo: all[0].Revision})
 	prev := &mvcc.KeyValue{Value: all[0].Object, ModRevision: all[0].Revision}
 	s.change(change{ref: all[0].Ref(), commit: &mvcc.Commit{Revision: all[1].Revision, Time: all[1].Time, Actor: mvcc.Actor{
 		User: all[1].User, Verb: "update", AuditID: all[1].AuditID, UserAgent: all[1].UserAgent, Groups: strings.Join(all[1].Groups, ","),

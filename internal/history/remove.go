@@ -51,6 +51,18 @@ func (v *view) rowsOf(ctx context.Context, ref Ref) (*stored, error) {
 	}
 }
 
+// newest is the newest version of the rows; nil for none.
+func (s *stored) newest() (last *Version) {
+	for _, row := range s.rows {
+		for _, r := range row.records {
+			if last == nil || r.Revision > last.Revision {
+				last = r.Version
+			}
+		}
+	}
+	return last
+}
+
 // versions are those of the rows, oldest first and each once, with their objects.
 func (s *stored) versions(ctx context.Context) ([]*Version, error) {
 	var all []record
@@ -63,6 +75,13 @@ func (s *stored) versions(ctx context.Context) ([]*Version, error) {
 		if err != nil {
 			return nil, err
 		}
+		if r.salt != nil {
+			object, err := s.object(ctx, r)
+			if err != nil {
+				return nil, err
+			}
+			v.leaf = leafOf(v, object)
+		}
 		versions = append(versions, v)
 	}
 	return versions, nil
@@ -72,12 +91,14 @@ func (s *stored) versions(ctx context.Context) ([]*Version, error) {
 // are found go first. If it is cut off, what is left is found and removed again.
 type remover struct {
 	*view
+	turn *turn
 	// purges says that versions are looked for by user: those rows go last.
 	purges bool
 	gone   []*Version
 	rows   []mvcc.SideRow
 	old    []oldRows
 	last   []oldRows
+	steps  []oldRows
 }
 
 // oldRows are the oldest n rows of a key, which go.
@@ -94,6 +115,9 @@ const removeAtOnce = 2000
 func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error {
 	if len(gone) == 0 {
 		return nil
+	}
+	if err := r.turn.renew(ctx); err != nil {
+		return err
 	}
 	away := map[int64]bool{}
 	uids := map[string]*Version{}
@@ -117,6 +141,10 @@ func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error 
 		}
 		i = n
 	}
+	// What comes of an object that lives is found by the row that its UID has.
+	if last := s.newest(); last != nil && !last.Deleted {
+		delete(uids, last.UID)
+	}
 	for uid, v := range uids {
 		if uid != "" {
 			r.last = append(r.last, oldRows{uidTable, uidRow(v).Key, mvcc.MaxSideRows})
@@ -135,7 +163,7 @@ func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error 
 // append appends what is left of rows.
 func (r *remover) append(ctx context.Context) error {
 	for _, part := range calls(r.rows) {
-		if _, err := r.side.Append(ctx, part...); err != nil {
+		if err := r.turn.append(ctx, part...); err != nil {
 			return err
 		}
 	}
@@ -186,6 +214,9 @@ func (r *remover) finish(ctx context.Context) error {
 	if err := r.append(ctx); err != nil {
 		return err
 	}
+	if err := r.chain(ctx); err != nil {
+		return err
+	}
 	byOwner := map[owned]map[version]bool{}
 	for _, v := range r.gone {
 		for _, o := range owners(v) {
@@ -200,7 +231,11 @@ func (r *remover) finish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if r.purges && o.table == userTable {
+		switch {
+		case o.table == stepTable: // by which a verification finds what is left of a removal that was cut off
+			r.steps = append(r.steps, old...)
+			continue
+		case r.purges && o.table == userTable:
 			r.last = append(r.last, old...)
 			continue
 		}
@@ -208,13 +243,29 @@ func (r *remover) finish(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, old := range [][]oldRows{r.old, r.last} {
+	for _, old := range [][]oldRows{r.old, r.last, r.steps} {
 		if err := r.delete(ctx, old); err != nil {
 			return err
 		}
 	}
-	r.gone, r.old, r.last = nil, nil, nil
+	r.gone, r.old, r.last, r.steps = nil, nil, nil, nil
 	return nil
+}
+
+// chain notes in the hash chain that versions go, before they do.
+func (r *remover) chain(ctx context.Context) error {
+	var leaves []hash
+	for _, v := range r.gone {
+		if v.salt != nil {
+			leaves = append(leaves, v.leaf)
+		}
+	}
+	if len(leaves) == 0 {
+		return nil
+	}
+	return r.change(ctx, func(p *progress) ([]mvcc.SideRow, bool) {
+		return []mvcc.SideRow{p.Chain.removal(r.purges, time.Now(), leaves)}, true
+	})
 }
 
 // unindex appends what is left of an owner's index rows without versions that go, and returns the rows that it is left of.
@@ -293,7 +344,7 @@ func (r *remover) shorten(ctx context.Context, o owned, key []byte, gone map[ver
 		if err != nil {
 			return err
 		}
-		if _, err := r.side.Append(ctx, row); err != nil {
+		if err := r.turn.append(ctx, row); err != nil {
 			return err
 		}
 	}
@@ -312,7 +363,7 @@ func (r *remover) delete(ctx context.Context, old []oldRows) error {
 		group.Go(func() error {
 			left := o.n
 			for more := true; more && left > 0; {
-				n, again, err := r.side.Delete(ctx, mvcc.SideKey(o.table, o.key), time.Time{}, left)
+				n, again, err := r.turn.delete(ctx, mvcc.SideKey(o.table, o.key), left)
 				if err != nil {
 					return err
 				}

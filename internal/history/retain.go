@@ -26,39 +26,47 @@ func (r *Report) add(gone []*Version) {
 // Retain removes what the policy does not keep at a time, object by object, and leaves the database to others between them.
 // With dry it removes nothing: the report is the one of a pass at the same time.
 func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool) (Report, error) {
-	report := Report{Removed: map[string]int{}}
-	a.removing.Lock()
-	defer a.removing.Unlock()
+	if dry {
+		report := Report{Removed: map[string]int{}}
+		return report, a.retain(ctx, nil, p, now, &report)
+	}
+	return a.removes(ctx, func(t *turn, report *Report) error { return a.retain(ctx, t, p, now, report) })
+}
+
+// retain is Retain in a turn; nil is a dry run.
+func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, report *Report) error {
+	dry := t == nil
+	report.Objects, report.Versions = 0, 0
 	v, err := a.view(ctx)
 	if err != nil {
-		return report, err
+		return err
 	}
 	if !dry {
 		// Before anything goes, as-of lists older than that are given up.
 		if err := a.giveUp(ctx, now.Add(-p.Exact)); err != nil {
-			return report, err
+			return err
 		}
 	}
-	r := &remover{view: v}
+	r := &remover{view: v, turn: t}
 	span := mvcc.SideSpan{Table: versionTable}
 	for {
 		key, err := v.next(ctx, span)
 		if err != nil || key == nil {
-			return report, errors.Join(err, r.finish(ctx))
+			return errors.Join(err, r.finish(ctx))
 		}
 		span.From = beyond(key)
 		begin := time.Now()
 		ref, err := refOf(key)
 		if err != nil {
-			return report, err
+			return err
 		}
 		rows, err := v.rowsOf(ctx, ref)
 		if err != nil {
-			return report, err
+			return err
 		}
 		all, err := rows.versions(ctx)
 		if err != nil {
-			return report, err
+			return err
 		}
 		report.Objects++
 		report.Versions += len(all)
@@ -76,10 +84,10 @@ func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool)
 			continue
 		}
 		if err := r.remove(ctx, rows, gone); err != nil {
-			return report, err
+			return err
 		}
 		if err := wait(ctx, time.Since(begin)*stepRest); err != nil {
-			return report, err
+			return err
 		}
 	}
 }
@@ -90,33 +98,31 @@ func (a *Archive) giveUp(ctx context.Context, t time.Time) error {
 	if err != nil {
 		return nil //nolint:nilerr // the history is younger: nothing goes
 	}
-	a.step.Lock()
-	defer a.step.Unlock()
-	p, err := a.load(ctx)
-	if err != nil || p.Exact >= at {
-		return err
-	}
-	p.Exact, p.ExactTime = at, t.UnixMilli()
-	return a.save(ctx, p, nil)
+	return a.change(ctx, func(p *progress) ([]mvcc.SideRow, bool) {
+		older := p.Exact < at
+		p.Exact, p.ExactTime = at, t.UnixMilli()
+		return nil, older
+	})
 }
 
 // Purge removes all versions of an object by its UID, of every version that a user has made, or both. What is in the log
 // still is not touched: compact it first. The receipt says what went.
 func (a *Archive) Purge(ctx context.Context, uid, user string) (Report, error) {
-	receipt := Report{Removed: map[string]int{}}
-	a.removing.Lock()
-	defer a.removing.Unlock()
+	return a.removes(ctx, func(t *turn, receipt *Report) error { return a.purge(ctx, t, uid, user, receipt) })
+}
+
+func (a *Archive) purge(ctx context.Context, t *turn, uid, user string, receipt *Report) error {
 	if err := a.keepWhole(ctx); err != nil {
-		return receipt, err
+		return err
 	}
 	v, err := a.view(ctx)
 	if err != nil {
-		return receipt, err
+		return err
 	}
 	var refs []Ref
 	if uid != "" {
 		if refs, err = v.refsOf(ctx, uid); err != nil {
-			return receipt, err
+			return err
 		}
 	}
 	if user != "" {
@@ -129,18 +135,18 @@ func (a *Archive) Purge(ctx context.Context, uid, user string) (Report, error) {
 			return true, nil
 		})
 		if err != nil {
-			return receipt, err
+			return err
 		}
 	}
-	r := &remover{view: v, purges: true}
+	r := &remover{view: v, turn: t, purges: true}
 	for _, ref := range refs {
 		rows, err := v.rowsOf(ctx, ref)
 		if err != nil {
-			return receipt, err
+			return err
 		}
 		all, err := rows.versions(ctx)
 		if err != nil {
-			return receipt, err
+			return err
 		}
 		var gone []*Version
 		for _, one := range all {
@@ -152,26 +158,20 @@ func (a *Archive) Purge(ctx context.Context, uid, user string) (Report, error) {
 		receipt.Versions += len(all)
 		receipt.add(gone)
 		if err := r.remove(ctx, rows, gone); err != nil {
-			return receipt, err
+			return err
 		}
 	}
-	return receipt, r.finish(ctx)
+	return r.finish(ctx)
 }
 
 // keepWhole sees to it that no version that is archived from now on is a delta of one that there is now, and that those there
 // are now are archived.
 func (a *Archive) keepWhole(ctx context.Context) error {
 	whole := a.store.Revision()
-	err := func() error {
-		a.step.Lock()
-		defer a.step.Unlock()
-		p, err := a.load(ctx)
-		if err != nil || p.From == 0 {
-			return err
-		}
+	err := a.change(ctx, func(p *progress) ([]mvcc.SideRow, bool) {
 		p.Whole = whole
-		return a.save(ctx, p, nil)
-	}()
+		return nil, p.From > 0
+	})
 	for err == nil {
 		var p progress
 		if p, err = a.load(ctx); err == nil && p.From > 0 && p.UpTo >= whole {

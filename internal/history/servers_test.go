@@ -1,6 +1,7 @@
 package history
 
 import (
+	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestHistoryOnServers: the history that two replicas keep, both at once now and then, is the model's on database servers too.
+// TestHistoryOnServers: the history that two replicas keep, both at once now and then, is the model's on database servers too; each version is archived once, and the hash chain is intact.
 func TestHistoryOnServers(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)
@@ -40,11 +41,13 @@ func TestHistoryOnServers(t *testing.T) {
 
 func twoReplicas(t *testing.T, engine func() (mvcc.Engine, error)) {
 	other := newWorld(t)
-	other.engine = engine
+	other.engine, other.chained = engine, true
 	other.open()
 	w := newWorld(t)
-	w.engine = engine
+	w.engine, w.chained = engine, true
 	w.open()
+	w.write(rand.New(rand.NewPCG(1, 2)))
+	w.archiveAll()
 	w.live(func() {
 		var both sync.WaitGroup
 		for _, a := range []*Archive{w.archive, other.archive} {
@@ -55,7 +58,12 @@ func twoReplicas(t *testing.T, engine func() (mvcc.Engine, error)) {
 			})
 		}
 		both.Wait()
+		if v := w.verify(); v.Break != "" {
+			t.Error(v.Break)
+		}
 	})
+	w.archiveAll()
+	w.once()
 	// Both read the same.
 	want := w.list(Query{Objects: true, Limit: 37})
 	other.log = w.log

@@ -27,6 +27,9 @@ type step struct {
 	order   []*series
 	indexes map[owned][]entry
 	uids    []mvcc.SideRow
+	// chains says that the versions become a link of the hash chain, by their leaves.
+	chains bool
+	leaves []leaf
 
 	versions, bytes int
 }
@@ -37,8 +40,8 @@ type series struct {
 	meta    *meta
 }
 
-func newStep(p progress) *step {
-	return &step{progress: p, start: p.UpTo + 1, objects: map[Ref]*series{}, indexes: map[owned][]entry{}}
+func (a *Archive) newStep(p progress) *step {
+	return &step{progress: p, start: p.UpTo + 1, objects: map[Ref]*series{}, indexes: map[owned][]entry{}, chains: a.chains}
 }
 
 func (s *step) full() bool {
@@ -83,6 +86,10 @@ func (r *record) reduce(base int64, object []byte) {
 
 // add adds a version; first says that it is the first of its UID that there is.
 func (s *step) add(of *series, r record, first bool) {
+	if s.chains {
+		r.salt = newSalt()
+		s.leaves = append(s.leaves, leaf{r.Revision, leafOf(r.Version, r.Version.Object)})
+	}
 	of.records = append(of.records, r)
 	s.versions++
 	s.bytes += len(r.body)
@@ -95,7 +102,7 @@ func (s *step) add(of *series, r record, first bool) {
 	}
 }
 
-// rows are the rows of the step.
+// rows are the rows of the step. It is at its end then: UpTo is its last revision.
 func (s *step) rows() ([]mvcc.SideRow, error) {
 	rows := s.uids
 	for _, of := range s.order {
@@ -111,6 +118,9 @@ func (s *step) rows() ([]mvcc.SideRow, error) {
 			return nil, err
 		}
 		rows = append(rows, row)
+	}
+	if s.chains {
+		rows = append(rows, s.Chain.versions(s.start, s.UpTo, s.leaves)...)
 	}
 	return rows, nil
 }

@@ -39,11 +39,11 @@ type families struct {
 	engineRetries, engineTokens, engineSilent                *family
 	engineQueryTime, engineFirstToken                        *family
 
-	historyBegin, historyLag, historyVersions, historyRemoved, historyFailures   *family
-	modelRevision, modelLag, modelLagTime, modelReady                            *family
-	modelRows, modelBytes, modelBuilds                                           *family
-	chatRequests, chatOpen, chatTokens, chatFirstToken, chatSpeed                *family
-	streams, streamBytes, streamEnds, streamChunks, streamDropped, streamOverrun *family
+	historyBegin, historyLag, historyVersions, historyRemoved, historyFailures, historyLinks *family
+	modelRevision, modelLag, modelLagTime, modelReady                                        *family
+	modelRows, modelBytes, modelBuilds                                                       *family
+	chatRequests, chatOpen, chatTokens, chatFirstToken, chatSpeed                            *family
+	streams, streamBytes, streamEnds, streamChunks, streamDropped, streamOverrun             *family
 
 	unknownFields, undecodable, panics *family
 
@@ -62,7 +62,7 @@ type families struct {
 func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
 		f.directRequests, f.directInFlight, f.directAlone,
-		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures,
+		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks,
 		f.modelRevision, f.modelLag, f.modelLagTime, f.modelReady, f.modelRows, f.modelBytes, f.modelBuilds,
 		f.chatRequests, f.chatOpen, f.chatTokens, f.streams, f.streamBytes, f.streamEnds, f.streamChunks, f.streamDropped, f.streamOverrun}
 }
@@ -93,6 +93,7 @@ func newFamilies() *families {
 	f.historyVersions = add("ark_history_versions_total", counter, "Versions of objects that this replica has put into the history's tables. Not with --history=off.")
 	f.historyRemoved = add("ark_history_removed_versions_total", counter, "Versions of objects that this replica has removed because they are not to be kept any longer. Not with --history=off.")
 	f.historyFailures = add("ark_history_failures_total", counter, "Steps of the history that failed and are tried again. Not with --history=off.")
+	f.historyLinks = add("ark_history_chain_links", gauge, "Links of the history's hash chain; 0 without --history-chain. It never falls. Not with --history=off.")
 	f.modelReady = add("ark_readmodel_ready", gauge, "1 if the read model can be asked, 0 while it is built.")
 	f.modelRevision = add("ark_readmodel_revision", gauge, "The revision that the read model shows.")
 	f.modelLag = add("ark_readmodel_lag_revisions", gauge, "Revisions of the store that the read model does not show yet.")

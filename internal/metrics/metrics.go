@@ -155,13 +155,14 @@ func (m *Metrics) Connections(stats func() connections.Stats) {
 // History adds what is known of the history of objects.
 func (m *Metrics) History(stats func() history.Stats) {
 	f := m.families
-	collect(m.registry, []*family{f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures}, func(put putter) {
+	collect(m.registry, []*family{f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks}, func(put putter) {
 		st := stats()
 		put(f.historyBegin, float64(st.Begin))
 		put(f.historyLag, float64(st.Lag))
 		put(f.historyVersions, float64(st.Versions))
 		put(f.historyRemoved, float64(st.Removed))
 		put(f.historyFailures, float64(st.Failures))
+		put(f.historyLinks, float64(st.Links))
 	})
 }
 

@@ -7,6 +7,7 @@
 //   - past.go: lists and gets as of a time
 //   - deleted.go: the kind DeletedObject, and its return
 //   - retention.go, retention_storage.go, maintain.go: retention policies, carrying them out, and purges
+//   - verify.go: comparing the history with its hash chain
 //   - send.go: writes on behalf of the sender of a request
 //   - questions.go: the kinds that internal/reporting answers
 //   - off.go: what is answered without a history

@@ -69,6 +69,7 @@ func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.
 		"retentionpolicies":       kept,
 		"retentionruns":           &runs{g},
 		"purges":                  &purges{g},
+		"historyverifications":    &verifications{g},
 		"deletedobjects":          &deletedObjects{g},
 		"deletedobjects/undelete": &undelete{g},
 		"sqlqueries":              question{"sqlquery", func() runtime.Object { return &v1alpha1.SQLQuery{} }},

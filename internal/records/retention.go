@@ -117,4 +117,5 @@ func parseAge(text string) (time.Duration, error) {
 type Upkeep interface {
 	Retain(ctx context.Context, p history.Policy, now time.Time, dry bool) (history.Report, error)
 	Purge(ctx context.Context, uid, user string) (history.Report, error)
+	Verify(ctx context.Context, kept []history.Head) (history.Verification, error)
 }

@@ -42,6 +42,8 @@ type Options struct {
 	Chat ChatOptions
 	// History keeps old versions of objects; for a database.
 	History bool
+	// HistoryChain makes the history's versions links of a hash chain, whose head is told every minute.
+	HistoryChain bool
 	// ReadModel is the copy of the objects for SQL; there is none with Etcd.
 	ReadModel ReadModelOptions
 	// PGListen is where PostgreSQL's protocol is served over the read model; "" for nowhere.

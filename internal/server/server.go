@@ -74,6 +74,9 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 		}
 		s.api = wrapped
 	}
+	if s.data.announce != nil {
+		s.data.announce(headTeller(s.api.generic().AuditBackend))
+	}
 	operate(s.api.generic(), s.listener, s.data, o)
 	return s, nil
 }

@@ -40,6 +40,8 @@ type data struct {
 	// upkeep changes the history, by what policy says is kept; both are nil without one.
 	upkeep records.Upkeep
 	policy *retention
+	// announce tells the head of the history's hash chain every minute; nil without a history.
+	announce func(func(history.Head))
 	// kv reads and writes what is stored, before a server is made on it. scrub removes what was replaced, as far as that is
 	// this process's to do.
 	kv    clientv3.KV
@@ -138,13 +140,13 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	}()
 
 	if o.History {
-		archive, err := history.Open(ctx, store, gate, arkObject, slog.Default())
+		archive, err := history.Open(ctx, store, gate, history.Options{Select: arkObject, Chain: o.HistoryChain, Log: slog.Default()})
 		if err != nil {
 			return nil, about(SettingStorage, err)
 		}
 		s.policy = &retention{}
 		archive.Keep(s.policy.policy)
-		s.history, s.upkeep = archive, archive
+		s.history, s.upkeep, s.announce = archive, archive, archive.Announce
 		s.closers = append(s.closers, archive.Close)
 		s.metrics.History(archive.Stats)
 	}

@@ -77,7 +77,7 @@ func TestHotStatementsUseKeys(t *testing.T) {
 		{with(sideResult, sideOf...), nil, "PRIMARY"},
 		{with(sideDeleted, sideOf...), nil, "PRIMARY"},
 		{with(sideCountQuery, sideSpan...), nil, "side_key"},
-		{with(sideLook, named.Arg("iftbl", []byte("filled")), named.Arg("ifkey", []byte("k5")), named.Arg("ifid", int64(1))), nil, "side_key"},
+		{with(sideLook, named.Arg("iftbl", []byte("filled")), named.Arg("ifkey", []byte("k5")), named.Arg("ifid", int64(1))), nil, ""}, // "tables optimized away": an end of side_key
 	} {
 		explain(t, conn, tc.keys, tc.query, tc.args...)
 	}

@@ -15,80 +15,83 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
-		v1alpha1.DeletedObject{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_DeletedObject(ref),
-		v1alpha1.DeletedObjectList{}.OpenAPIModelName():   schema_internal_apis_records_v1alpha1_DeletedObjectList(ref),
-		v1alpha1.Purge{}.OpenAPIModelName():               schema_internal_apis_records_v1alpha1_Purge(ref),
-		v1alpha1.PurgeSpec{}.OpenAPIModelName():           schema_internal_apis_records_v1alpha1_PurgeSpec(ref),
-		v1alpha1.RemovalReport{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RemovalReport(ref),
-		v1alpha1.RetentionPolicy{}.OpenAPIModelName():     schema_internal_apis_records_v1alpha1_RetentionPolicy(ref),
-		v1alpha1.RetentionPolicyList{}.OpenAPIModelName(): schema_internal_apis_records_v1alpha1_RetentionPolicyList(ref),
-		v1alpha1.RetentionPolicySpec{}.OpenAPIModelName(): schema_internal_apis_records_v1alpha1_RetentionPolicySpec(ref),
-		v1alpha1.RetentionRule{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RetentionRule(ref),
-		v1alpha1.RetentionRun{}.OpenAPIModelName():        schema_internal_apis_records_v1alpha1_RetentionRun(ref),
-		v1alpha1.RetentionRunSpec{}.OpenAPIModelName():    schema_internal_apis_records_v1alpha1_RetentionRunSpec(ref),
-		v1alpha1.RevisedObject{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RevisedObject(ref),
-		v1alpha1.Revision{}.OpenAPIModelName():            schema_internal_apis_records_v1alpha1_Revision(ref),
-		v1alpha1.RevisionList{}.OpenAPIModelName():        schema_internal_apis_records_v1alpha1_RevisionList(ref),
-		v1alpha1.SQLQuery{}.OpenAPIModelName():            schema_internal_apis_records_v1alpha1_SQLQuery(ref),
-		v1alpha1.SQLQuerySpec{}.OpenAPIModelName():        schema_internal_apis_records_v1alpha1_SQLQuerySpec(ref),
-		v1alpha1.Search{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_Search(ref),
-		v1alpha1.SearchSpec{}.OpenAPIModelName():          schema_internal_apis_records_v1alpha1_SearchSpec(ref),
-		v1alpha1.Undelete{}.OpenAPIModelName():            schema_internal_apis_records_v1alpha1_Undelete(ref),
-		v1alpha1.UndeleteSpec{}.OpenAPIModelName():        schema_internal_apis_records_v1alpha1_UndeleteSpec(ref),
-		v1alpha1.UndeleteStatus{}.OpenAPIModelName():      schema_internal_apis_records_v1alpha1_UndeleteStatus(ref),
-		v1.APIGroup{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_APIGroup(ref),
-		v1.APIGroupList{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_APIGroupList(ref),
-		v1.APIResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_APIResource(ref),
-		v1.APIResourceList{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_APIResourceList(ref),
-		v1.APIVersions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_APIVersions(ref),
-		v1.ApplyOptions{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_ApplyOptions(ref),
-		v1.Condition{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_Condition(ref),
-		v1.CreateOptions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_CreateOptions(ref),
-		v1.DeleteOptions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_DeleteOptions(ref),
-		v1.Duration{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_Duration(ref),
-		v1.FieldSelectorRequirement{}.OpenAPIModelName():  schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
-		v1.FieldsV1{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_FieldsV1(ref),
-		v1.GetOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_GetOptions(ref),
-		v1.GroupKind{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_GroupKind(ref),
-		v1.GroupResource{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_GroupResource(ref),
-		v1.GroupVersion{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_GroupVersion(ref),
-		v1.GroupVersionForDiscovery{}.OpenAPIModelName():  schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
-		v1.GroupVersionKind{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_GroupVersionKind(ref),
-		v1.GroupVersionResource{}.OpenAPIModelName():      schema_pkg_apis_meta_v1_GroupVersionResource(ref),
-		v1.InternalEvent{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_InternalEvent(ref),
-		v1.LabelSelector{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_LabelSelector(ref),
-		v1.LabelSelectorRequirement{}.OpenAPIModelName():  schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
-		v1.List{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_List(ref),
-		v1.ListMeta{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_ListMeta(ref),
-		v1.ListOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_ListOptions(ref),
-		v1.ManagedFieldsEntry{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
-		v1.MicroTime{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_MicroTime(ref),
-		v1.ObjectMeta{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_ObjectMeta(ref),
-		v1.OwnerReference{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_OwnerReference(ref),
-		v1.PartialObjectMetadata{}.OpenAPIModelName():     schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
-		v1.PartialObjectMetadataList{}.OpenAPIModelName(): schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
-		v1.Patch{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_Patch(ref),
-		v1.PatchOptions{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_PatchOptions(ref),
-		v1.Preconditions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_Preconditions(ref),
-		v1.RootPaths{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_RootPaths(ref),
-		v1.ServerAddressByClientCIDR{}.OpenAPIModelName(): schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
-		v1.ShardInfo{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_ShardInfo(ref),
-		v1.Status{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_Status(ref),
-		v1.StatusCause{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_StatusCause(ref),
-		v1.StatusDetails{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_StatusDetails(ref),
-		v1.Table{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_Table(ref),
-		v1.TableColumnDefinition{}.OpenAPIModelName():     schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
-		v1.TableOptions{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_TableOptions(ref),
-		v1.TableRow{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_TableRow(ref),
-		v1.TableRowCondition{}.OpenAPIModelName():         schema_pkg_apis_meta_v1_TableRowCondition(ref),
-		v1.Time{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_Time(ref),
-		v1.Timestamp{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_Timestamp(ref),
-		v1.TypeMeta{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_TypeMeta(ref),
-		v1.UpdateOptions{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_UpdateOptions(ref),
-		v1.WatchEvent{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_WatchEvent(ref),
-		runtime.RawExtension{}.OpenAPIModelName():         schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
-		runtime.TypeMeta{}.OpenAPIModelName():             schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
-		runtime.Unknown{}.OpenAPIModelName():              schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
+		v1alpha1.DeletedObject{}.OpenAPIModelName():             schema_internal_apis_records_v1alpha1_DeletedObject(ref),
+		v1alpha1.DeletedObjectList{}.OpenAPIModelName():         schema_internal_apis_records_v1alpha1_DeletedObjectList(ref),
+		v1alpha1.HistoryVerification{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_HistoryVerification(ref),
+		v1alpha1.HistoryVerificationSpec{}.OpenAPIModelName():   schema_internal_apis_records_v1alpha1_HistoryVerificationSpec(ref),
+		v1alpha1.HistoryVerificationStatus{}.OpenAPIModelName(): schema_internal_apis_records_v1alpha1_HistoryVerificationStatus(ref),
+		v1alpha1.Purge{}.OpenAPIModelName():                     schema_internal_apis_records_v1alpha1_Purge(ref),
+		v1alpha1.PurgeSpec{}.OpenAPIModelName():                 schema_internal_apis_records_v1alpha1_PurgeSpec(ref),
+		v1alpha1.RemovalReport{}.OpenAPIModelName():             schema_internal_apis_records_v1alpha1_RemovalReport(ref),
+		v1alpha1.RetentionPolicy{}.OpenAPIModelName():           schema_internal_apis_records_v1alpha1_RetentionPolicy(ref),
+		v1alpha1.RetentionPolicyList{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RetentionPolicyList(ref),
+		v1alpha1.RetentionPolicySpec{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RetentionPolicySpec(ref),
+		v1alpha1.RetentionRule{}.OpenAPIModelName():             schema_internal_apis_records_v1alpha1_RetentionRule(ref),
+		v1alpha1.RetentionRun{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_RetentionRun(ref),
+		v1alpha1.RetentionRunSpec{}.OpenAPIModelName():          schema_internal_apis_records_v1alpha1_RetentionRunSpec(ref),
+		v1alpha1.RevisedObject{}.OpenAPIModelName():             schema_internal_apis_records_v1alpha1_RevisedObject(ref),
+		v1alpha1.Revision{}.OpenAPIModelName():                  schema_internal_apis_records_v1alpha1_Revision(ref),
+		v1alpha1.RevisionList{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_RevisionList(ref),
+		v1alpha1.SQLQuery{}.OpenAPIModelName():                  schema_internal_apis_records_v1alpha1_SQLQuery(ref),
+		v1alpha1.SQLQuerySpec{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_SQLQuerySpec(ref),
+		v1alpha1.Search{}.OpenAPIModelName():                    schema_internal_apis_records_v1alpha1_Search(ref),
+		v1alpha1.SearchSpec{}.OpenAPIModelName():                schema_internal_apis_records_v1alpha1_SearchSpec(ref),
+		v1alpha1.Undelete{}.OpenAPIModelName():                  schema_internal_apis_records_v1alpha1_Undelete(ref),
+		v1alpha1.UndeleteSpec{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_UndeleteSpec(ref),
+		v1alpha1.UndeleteStatus{}.OpenAPIModelName():            schema_internal_apis_records_v1alpha1_UndeleteStatus(ref),
+		v1.APIGroup{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_APIGroup(ref),
+		v1.APIGroupList{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_APIGroupList(ref),
+		v1.APIResource{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_APIResource(ref),
+		v1.APIResourceList{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_APIResourceList(ref),
+		v1.APIVersions{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_APIVersions(ref),
+		v1.ApplyOptions{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_ApplyOptions(ref),
+		v1.Condition{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Condition(ref),
+		v1.CreateOptions{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_CreateOptions(ref),
+		v1.DeleteOptions{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_DeleteOptions(ref),
+		v1.Duration{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_Duration(ref),
+		v1.FieldSelectorRequirement{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
+		v1.FieldsV1{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_FieldsV1(ref),
+		v1.GetOptions{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_GetOptions(ref),
+		v1.GroupKind{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_GroupKind(ref),
+		v1.GroupResource{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_GroupResource(ref),
+		v1.GroupVersion{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_GroupVersion(ref),
+		v1.GroupVersionForDiscovery{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
+		v1.GroupVersionKind{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_GroupVersionKind(ref),
+		v1.GroupVersionResource{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_GroupVersionResource(ref),
+		v1.InternalEvent{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_InternalEvent(ref),
+		v1.LabelSelector{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_LabelSelector(ref),
+		v1.LabelSelectorRequirement{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
+		v1.List{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_List(ref),
+		v1.ListMeta{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_ListMeta(ref),
+		v1.ListOptions{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_ListOptions(ref),
+		v1.ManagedFieldsEntry{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
+		v1.MicroTime{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_MicroTime(ref),
+		v1.ObjectMeta{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_ObjectMeta(ref),
+		v1.OwnerReference{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_OwnerReference(ref),
+		v1.PartialObjectMetadata{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
+		v1.PartialObjectMetadataList{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
+		v1.Patch{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_Patch(ref),
+		v1.PatchOptions{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_PatchOptions(ref),
+		v1.Preconditions{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_Preconditions(ref),
+		v1.RootPaths{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_RootPaths(ref),
+		v1.ServerAddressByClientCIDR{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
+		v1.ShardInfo{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_ShardInfo(ref),
+		v1.Status{}.OpenAPIModelName():                          schema_pkg_apis_meta_v1_Status(ref),
+		v1.StatusCause{}.OpenAPIModelName():                     schema_pkg_apis_meta_v1_StatusCause(ref),
+		v1.StatusDetails{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_StatusDetails(ref),
+		v1.Table{}.OpenAPIModelName():                           schema_pkg_apis_meta_v1_Table(ref),
+		v1.TableColumnDefinition{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
+		v1.TableOptions{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_TableOptions(ref),
+		v1.TableRow{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_TableRow(ref),
+		v1.TableRowCondition{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_TableRowCondition(ref),
+		v1.Time{}.OpenAPIModelName():                            schema_pkg_apis_meta_v1_Time(ref),
+		v1.Timestamp{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Timestamp(ref),
+		v1.TypeMeta{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_TypeMeta(ref),
+		v1.UpdateOptions{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_UpdateOptions(ref),
+		v1.WatchEvent{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_WatchEvent(ref),
+		runtime.RawExtension{}.OpenAPIModelName():               schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
+		runtime.TypeMeta{}.OpenAPIModelName():                   schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
+		runtime.Unknown{}.OpenAPIModelName():                    schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
 	}
 }
 
@@ -238,6 +241,162 @@ func schema_internal_apis_records_v1alpha1_DeletedObjectList(ref common.Referenc
 		},
 		Dependencies: []string{
 			v1alpha1.DeletedObject{}.OpenAPIModelName(), v1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_HistoryVerification(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "HistoryVerification compares the history with its hash chain. It is answered when that is done, and not kept.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Default: map[string]interface{}{},
+							Ref:     ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec has what was kept elsewhere.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.HistoryVerificationSpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is what was found.",
+							Ref:         ref(v1alpha1.HistoryVerificationStatus{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.HistoryVerificationSpec{}.OpenAPIModelName(), v1alpha1.HistoryVerificationStatus{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_HistoryVerificationSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "HistoryVerificationSpec has what was kept elsewhere.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"heads": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "heads are heads of the chain as the log and the audit log had them, NUMBER:HASH. Without one, a chain that was cut off at its end, or written anew as a whole, is not found.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_HistoryVerificationStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "HistoryVerificationStatus says what was found.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"intact": {
+						SchemaProps: spec.SchemaProps{
+							Description: "intact says that nothing is broken.",
+							Default:     false,
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"break": {
+						SchemaProps: spec.SchemaProps{
+							Description: "break is the first thing that is not as it was written.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"head": {
+						SchemaProps: spec.SchemaProps{
+							Description: "head is that of the chain which was verified, and revision the last one that it covers.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Default: 0,
+							Type:    []string{"integer"},
+							Format:  "int64",
+						},
+					},
+					"links": {
+						SchemaProps: spec.SchemaProps{
+							Description: "links counts the links of the chain.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"versions": {
+						SchemaProps: spec.SchemaProps{
+							Description: "versions are in the chain and as they were archived.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"removed": {
+						SchemaProps: spec.SchemaProps{
+							Description: "removed are versions of which only the hash is left, because a policy or a purge has removed them.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"unchained": {
+						SchemaProps: spec.SchemaProps{
+							Description: "unchained are versions that were archived without a chain: nothing is known of them.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+				},
+				Required: []string{"intact", "head", "revision", "links", "versions", "removed", "unchained"},
+			},
+		},
 	}
 }
 

@@ -46,6 +46,46 @@ type PurgeSpec struct {
 	User string `json:"user,omitempty"`
 }
 
+// HistoryVerification compares the history with its hash chain. It is answered when that is done, and not kept.
+//
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+type HistoryVerification struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec has what was kept elsewhere.
+	Spec HistoryVerificationSpec `json:"spec,omitempty"`
+	// status is what was found.
+	Status *HistoryVerificationStatus `json:"status,omitempty"`
+}
+
+// HistoryVerificationSpec has what was kept elsewhere.
+type HistoryVerificationSpec struct {
+	// heads are heads of the chain as the log and the audit log had them, NUMBER:HASH. Without one, a chain that was cut off at
+	// its end, or written anew as a whole, is not found.
+	// +listType=atomic
+	Heads []string `json:"heads,omitempty"`
+}
+
+// HistoryVerificationStatus says what was found.
+type HistoryVerificationStatus struct {
+	// intact says that nothing is broken.
+	Intact bool `json:"intact"`
+	// break is the first thing that is not as it was written.
+	Break string `json:"break,omitempty"`
+	// head is that of the chain which was verified, and revision the last one that it covers.
+	Head     string `json:"head"`
+	Revision int64  `json:"revision"`
+	// links counts the links of the chain.
+	Links int64 `json:"links"`
+	// versions are in the chain and as they were archived.
+	Versions int64 `json:"versions"`
+	// removed are versions of which only the hash is left, because a policy or a purge has removed them.
+	Removed int64 `json:"removed"`
+	// unchained are versions that were archived without a chain: nothing is known of them.
+	Unchained int64 `json:"unchained"`
+}
+
 // RemovalReport says what a run or a purge has removed.
 type RemovalReport struct {
 	// time is when it was done.

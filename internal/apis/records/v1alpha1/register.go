@@ -20,7 +20,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	stored := []runtime.Object{&RetentionPolicy{}, &RetentionPolicyList{}}
 	s.AddKnownTypes(SchemeGroupVersion, stored...)
 	s.AddKnownTypes(schema.GroupVersion{Group: records.GroupName, Version: runtime.APIVersionInternal}, stored...)
-	s.AddKnownTypes(SchemeGroupVersion, &Revision{}, &RevisionList{}, &DeletedObject{}, &DeletedObjectList{}, &Undelete{}, &SQLQuery{}, &Search{}, &RetentionRun{}, &Purge{})
+	s.AddKnownTypes(SchemeGroupVersion, &Revision{}, &RevisionList{}, &DeletedObject{}, &DeletedObjectList{}, &Undelete{}, &SQLQuery{}, &Search{}, &RetentionRun{}, &Purge{}, &HistoryVerification{})
 	metav1.AddToGroupVersion(s, SchemeGroupVersion)
 	for _, kind := range []string{"Revision", "DeletedObject"} {
 		if err := s.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind(kind), selectVersions); err != nil {

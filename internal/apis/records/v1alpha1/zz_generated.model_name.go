@@ -16,6 +16,21 @@ func (in DeletedObjectList) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in HistoryVerification) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.HistoryVerification"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in HistoryVerificationSpec) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.HistoryVerificationSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in HistoryVerificationStatus) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.HistoryVerificationStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Purge) OpenAPIModelName() string {
 	return "com.mckinsey.ark.records.v1alpha1.Purge"
 }
