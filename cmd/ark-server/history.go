@@ -20,6 +20,7 @@ import (
 const aboutHistory = `Look after the history of a running standalone server, which it keeps with --history=on.
 
   ark-server history purge --uid=6f1c...   # all versions of an object
+  ark-server history purge --session=s1    # all versions of a session's queries, and their messages
   ark-server history purge --user=mia      # all versions that a user has made
 
 A purge is for good, and prints a receipt. What the log still has goes with the next compaction.
@@ -50,17 +51,18 @@ func newPurgeCommand() *cobra.Command {
 	var output string
 	flags := group(ownFlags, func(fs *pflag.FlagSet) {
 		fs.StringVar(&asked.Spec.UID, "uid", "", "`uid` of an object, all of whose versions go")
+		fs.StringVar(&asked.Spec.Session, "session", "", "`id` of a session: all versions of its queries go, and their messages in conversations")
 		fs.StringVar(&asked.Spec.User, "user", "", "`name` of a user, all of whose versions go")
 		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
 	})
 	return withFlags(&cobra.Command{
-		Use:   "purge --uid=UID|--user=NAME",
+		Use:   "purge --uid=UID|--session=ID|--user=NAME",
 		Short: "Remove versions from the history for good",
 		Long:  aboutHistory,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if (asked.Spec.UID == "") == (asked.Spec.User == "") {
-				return usageError{errors.New("say what goes: --uid=UID or --user=NAME")}
+			if !asked.Spec.One() {
+				return usageError{errors.New("say what goes: --uid=UID, --session=ID or --user=NAME")}
 			}
 			var done v1alpha1.Purge
 			if err := o.maintain(cmd, output, "purges", &asked, &done); err != nil {
@@ -175,9 +177,14 @@ func printReport(out io.Writer, r *v1alpha1.RemovalReport, output string) error 
 	if r.DryRun {
 		verb = "would be removed"
 	}
-	if len(r.Removed) == 0 {
+	if len(r.Removed) == 0 && r.Rows == 0 {
 		_, err := fmt.Fprintf(out, "%s: of %d versions of %d objects none %s\n", r.Time.UTC().Format(time.RFC3339), r.Versions, r.Objects, verb)
 		return err
+	}
+	if r.Rows > 0 {
+		if _, err := fmt.Fprintf(out, "%s: %d rows of messages, requests and responses removed\n", r.Time.UTC().Format(time.RFC3339), r.Rows); err != nil {
+			return err
+		}
 	}
 	for _, resource := range slices.Sorted(maps.Keys(r.Removed)) {
 		if _, err := fmt.Fprintf(out, "%s: %d versions of %s %s\n", r.Time.UTC().Format(time.RFC3339), r.Removed[resource], resource, verb); err != nil {

@@ -73,6 +73,17 @@ func TestRetention(t *testing.T) {
 	if left := get[revisionList](t, s.admin, revisionsPath+"?fieldSelector=object.uid%3D"+uid, 200); len(left.Items) != 0 {
 		t.Errorf("after the purge: %q", left.names())
 	}
+	const queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/default/queries"
+	create(t, s, queries, `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"q"},"spec":{"input":"i","sessionId":"s1","target":{"type":"agent","name":"x"}}}`)
+	create(t, s, queries, `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"r"},"spec":{"input":"i","sessionId":"s2","target":{"type":"agent","name":"x"}}}`)
+	if text := command(t, 0, append([]string{"history", "purge", "--session=s1"}, at...)...); !strings.Contains(text, "1 versions of queries.ark.mckinsey.com removed") {
+		t.Errorf("the receipt: %s", text)
+	}
+	for name, want := range map[string]int{"q": 0, "r": 1} {
+		if left := get[revisionList](t, s.admin, revisionsPath+"?fieldSelector=object.kind%3DQuery,object.name%3D"+name, 200); len(left.Items) != want {
+			t.Errorf("%s after the purge of a session: %q", name, left.names())
+		}
+	}
 	if text := command(t, 2, append([]string{"history", "purge"}, at...)...); !strings.Contains(text, "--uid") {
 		t.Errorf("%s", text)
 	}

@@ -3,6 +3,7 @@
 //   - requests.go: what clients of OpenAI's API have sent and a Query cannot hold, for the engine in the process
 //   - responses.go: what the Responses API needs of a response beside its Query
 //   - messages.go, http.go: conversations and their messages, by Ark's HTTP API of memories
+//   - erase.go: what a purge of a Query removes
 //
 // Invariants: messages are in the order in which they were added; what belongs to a Query is deleted by the Query's name; a
 // conversation has MaxMessages at most.

@@ -39,7 +39,7 @@ func chainedWorld(t *testing.T) *world {
 	if _, err := w.archive.Retain(t.Context(), Policy{Rules: []Rule{{Namespaces: []string{"ns0"}, Versions: 5}}}, time.Now().Add(time.Hour), false); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.archive.Purge(t.Context(), "", "user1"); err != nil {
+	if _, err := w.archive.Purge(t.Context(), Target{User: "user1"}); err != nil {
 		t.Fatal(err)
 	}
 	for range 30 {

@@ -15,6 +15,14 @@ type Report struct {
 	Objects, Versions int
 	// Removed counts the versions that go, by resource.
 	Removed map[string]int
+	// Purged are the objects of which a purge by UID or session has removed versions.
+	Purged []Purged
+}
+
+// Purged is an object, by its UID, of which a purge has removed versions.
+type Purged struct {
+	Ref
+	UID string
 }
 
 func (r *Report) add(gone []*Version) {
@@ -103,65 +111,6 @@ func (a *Archive) giveUp(ctx context.Context, t time.Time) error {
 		p.Exact, p.ExactTime = at, t.UnixMilli()
 		return nil, older
 	})
-}
-
-// Purge removes all versions of an object by its UID, of every version that a user has made, or both. What is in the log
-// still is not touched: compact it first. The receipt says what went.
-func (a *Archive) Purge(ctx context.Context, uid, user string) (Report, error) {
-	return a.removes(ctx, func(t *turn, receipt *Report) error { return a.purge(ctx, t, uid, user, receipt) })
-}
-
-func (a *Archive) purge(ctx context.Context, t *turn, uid, user string, receipt *Report) error {
-	if err := a.keepWhole(ctx); err != nil {
-		return err
-	}
-	v, err := a.view(ctx)
-	if err != nil {
-		return err
-	}
-	var refs []Ref
-	if uid != "" {
-		if refs, err = v.refsOf(ctx, uid); err != nil {
-			return err
-		}
-	}
-	if user != "" {
-		seen := map[Ref]bool{}
-		err := v.entries(owned{userTable, string(ownerKey(user))}).read(ctx, 1, v.newest, false, func(e entry) (bool, error) {
-			if !seen[e.ref] && !slices.Contains(refs, e.ref) {
-				refs = append(refs, e.ref)
-			}
-			seen[e.ref] = true
-			return true, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	r := &remover{view: v, turn: t, purges: true}
-	for _, ref := range refs {
-		rows, err := v.rowsOf(ctx, ref)
-		if err != nil {
-			return err
-		}
-		all, err := rows.versions(ctx)
-		if err != nil {
-			return err
-		}
-		var gone []*Version
-		for _, one := range all {
-			if uid != "" && one.UID == uid || user != "" && one.User == user {
-				gone = append(gone, one)
-			}
-		}
-		receipt.Objects++
-		receipt.Versions += len(all)
-		receipt.add(gone)
-		if err := r.remove(ctx, rows, gone); err != nil {
-			return err
-		}
-	}
-	return r.finish(ctx)
 }
 
 // keepWhole sees to it that no version that is archived from now on is a delta of one that there is now, and that those there

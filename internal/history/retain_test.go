@@ -65,7 +65,7 @@ func TestPurge(t *testing.T) {
 	w.archiveAll()
 	uid := w.log[0].UID
 	before := w.list(Query{Objects: true})
-	receipt, err := w.archive.Purge(t.Context(), uid, "user1")
+	receipt, err := w.archive.Purge(t.Context(), Target{UID: uid, User: "user1"})
 	if err != nil {
 		t.Fatal(err)
 	}

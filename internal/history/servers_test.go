@@ -3,6 +3,7 @@ package history
 import (
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -69,5 +70,45 @@ func twoReplicas(t *testing.T, engine func() (mvcc.Engine, error)) {
 	other.log = w.log
 	if got := other.list(Query{Objects: true}); len(got) != len(want) {
 		t.Errorf("the other replica reads %d versions, want %d", len(got), len(want))
+	}
+}
+
+// TestPurgeOnServers: of an object that is deleted and purged no row of a database server's side tables has anything left, nor has
+// the log once it is compacted.
+func TestPurgeOnServers(t *testing.T) {
+	t.Run("postgresql", func(t *testing.T) {
+		cfg := postgresServer.Database(t)
+		purgeOn(t, func() (mvcc.Engine, error) { return postgres.Open(t.Context(), cfg, postgres.Options{}) })
+	})
+	t.Run("mysql", func(t *testing.T) {
+		cfg := mysqlServer.Database(t)
+		purgeOn(t, func() (mvcc.Engine, error) { return mysql.Open(t.Context(), cfg, mysql.Options{}) })
+	})
+}
+
+func purgeOn(t *testing.T, engine func() (mvcc.Engine, error)) {
+	w := newWorld(t)
+	w.engine, w.chained = engine, true
+	w.open()
+	purgeMarked(w)
+	if w.traces(marked(w)) {
+		t.Error("the marker is still there")
+	}
+	first := int64(0)
+	if _, err := w.store.Log(t.Context(), w.store.Stats().Compacted, w.store.Revision(), 8<<20, func(c *mvcc.Commit) error {
+		for _, e := range c.Events {
+			if strings.Contains(string(e.KV.Key)+string(e.KV.Value), marked(w)) {
+				first = c.Revision
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if first > 0 {
+		t.Errorf("the log has the marker at revision %d", first)
+	}
+	if v := w.verify(); v.Break != "" || v.Removed < 41 {
+		t.Errorf("the chain: %+v", v)
 	}
 }

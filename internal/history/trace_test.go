@@ -2,7 +2,9 @@ package history
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -14,10 +16,10 @@ import (
 )
 
 // TestPurgeLeavesNoTrace: after an object is deleted and purged, the log compacted and the file written anew, nothing of the
-// object or of who wrote it is in the database's files, nor in any row when it is decompressed.
+// object or of who wrote it is in the database's files, nor in any row when it is decompressed. The hash chain has no names.
 func TestPurgeLeavesNoTrace(t *testing.T) {
-	marker := fmt.Sprintf("marker%016x", rand.Uint64())
 	w := newWorld(t)
+	w.chained = true
 	var engine *sqlite.Engine
 	w.engine = func() (mvcc.Engine, error) {
 		var err error
@@ -25,6 +27,29 @@ func TestPurgeLeavesNoTrace(t *testing.T) {
 		return engine, err
 	}
 	w.open()
+	r := purgeMarked(w)
+	if err := engine.Vacuum(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if w.traces(marked(w)) {
+		t.Error("the marker is still there")
+	}
+	if v := w.verify(); v.Break != "" {
+		t.Error(v.Break)
+	}
+	w.check(r)
+}
+
+// marked is a text that is nowhere else than in a world's purged objects.
+func marked(w *world) string {
+	return fmt.Sprintf("marker%x", sha256.Sum256([]byte(w.path)))[:22]
+}
+
+// purgeMarked makes and deletes an object that has the marker everywhere, purges it by its UID, and prunes the log.
+func purgeMarked(w *world) *rand.Rand {
+	t := w.t
+	t.Helper()
+	marker := marked(w)
 	key := "/registry/ark.mckinsey.com/agents/ns/" + marker
 	put := func(key, uid, text string) {
 		t.Helper()
@@ -46,8 +71,8 @@ func TestPurgeLeavesNoTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(r)
-	receipt, err := w.archive.Purge(t.Context(), "uid-"+marker, "")
-	if err != nil || receipt.Removed[agents.String()] != 41 {
+	receipt, err := w.archive.Purge(t.Context(), Target{UID: "uid-" + marker})
+	if err != nil || receipt.Removed[agents.String()] != 41 || len(receipt.Purged) != 1 || receipt.Purged[0].Name != marker {
 		t.Fatalf("%+v, %v, want 41 removed", receipt, err)
 	}
 	if err := w.store.Compact(t.Context(), w.store.Revision(), false); err != nil {
@@ -58,13 +83,62 @@ func TestPurgeLeavesNoTrace(t *testing.T) {
 			t.Fatalf("not pruned: %+v", w.store.Stats())
 		}
 	}
-	if err := engine.Vacuum(t.Context()); err != nil {
+	return r
+}
+
+// TestPurgeOfSession: all versions of a session's Queries go, and no others: not those of Queries of another session, and not
+// those of a Query that has the name of one which was deleted before.
+func TestPurgeOfSession(t *testing.T) {
+	queries := Resource{"ark.mckinsey.com", "queries"}
+	w := newWorld(t)
+	engine, err := w.engine()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if w.traces(marker) {
-		t.Error("the marker is still there")
+	gate := &Gate{}
+	if w.store, err = mvcc.Open(t.Context(), engine, mvcc.Options{Held: gate.Held}); err != nil {
+		t.Fatal(err)
 	}
-	w.check(r)
+	if w.archive, err = Open(t.Context(), w.store, gate, Options{Log: slog.Default(), Chain: true, Select: func(key []byte) (Ref, bool) {
+		name, ok := strings.CutPrefix(string(key), "/registry/queries/ns/")
+		return Ref{queries, "ns", name}, ok
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, uid, session, phase string) {
+		t.Helper()
+		op := mvcc.Op(&mvcc.Put{Key: []byte("/registry/queries/ns/" + name), Value: fmt.Appendf(nil, `{"kind":"Query","metadata":{"name":%q,"uid":%q},"spec":{"sessionId":%q},"status":{"phase":%q}}`, name, uid, session, phase)})
+		if uid == "" {
+			op = &mvcc.Delete{Span: mvcc.Span{Key: []byte("/registry/queries/ns/" + name)}}
+		}
+		if _, err := w.store.Txn(t.Context(), &mvcc.Txn{Then: []mvcc.Op{op}}, mvcc.Actor{User: "u", Verb: "update"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, phase := range []string{"pending", "running", "done"} {
+		write("a", "uid-a", "s1", phase)
+		write("b", "uid-b", "s2", phase)
+		write("c", "uid-c", "", phase)
+	}
+	write("a", "", "", "")
+	write("a", "uid-a2", "s2", "new")
+	write("d", "uid-d", "s1", "new")
+	w.archiveAll()
+	receipt, err := w.archive.Purge(t.Context(), Target{Session: "s1"})
+	if err != nil || receipt.Removed[queries.String()] != 5 || fmt.Sprint(receipt.Purged) != fmt.Sprint([]Purged{{Ref{queries, "ns", "a"}, "uid-a"}, {Ref{queries, "ns", "d"}, "uid-d"}}) {
+		t.Fatalf("%+v, %v", receipt, err)
+	}
+	for uid, want := range map[string]int{"uid-a": 0, "uid-a2": 1, "uid-b": 3, "uid-c": 3, "uid-d": 0} {
+		if got := w.list(Query{UID: uid}); len(got) != want {
+			t.Errorf("%s: %d versions are left, want %d", uid, len(got), want)
+		}
+	}
+	if again, err := w.archive.Purge(t.Context(), Target{Session: "s1"}); err != nil || len(again.Removed) != 0 {
+		t.Errorf("once more: %+v, %v", again, err)
+	}
+	if v := w.verify(); v.Break != "" {
+		t.Error(v.Break)
+	}
 }
 
 // traces reports whether a text is in the database's files, as it is or deflated in a row of the archive, or rebuilt.
@@ -80,7 +154,7 @@ func (w *world) traces(text string) (found bool) {
 			found = true
 		}
 	}
-	for _, table := range []string{versionTable, stepTable, namespaceTable, userTable, uidTable, stateTable} {
+	for _, table := range []string{versionTable, stepTable, namespaceTable, userTable, uidTable, stateTable, chainTable} {
 		page, err := w.store.Side().Page(w.t.Context(), mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: table}, MaxBytes: mvcc.MaxSideData})
 		if err != nil {
 			w.t.Fatal(err)
@@ -88,7 +162,7 @@ func (w *world) traces(text string) (found bool) {
 		for i := range page.Rows {
 			data := page.Rows[i].Data
 			plain := data
-			if table != stateTable && len(data) > 0 {
+			if table != stateTable && table != chainTable && len(data) > 0 {
 				if plain, err = inflate(data[0], data); err != nil {
 					w.t.Fatal(err)
 				}

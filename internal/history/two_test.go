@@ -92,11 +92,11 @@ func TestTwoRemovers(t *testing.T) {
 	}
 	short, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := w.archive.Purge(short, "", "user1"); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := w.archive.Purge(short, Target{User: "user1"}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("a purge while another replica removes: %v", err)
 	}
 	w.archive.turnPatience = time.Second
-	if _, err := w.archive.Purge(t.Context(), "", "user1"); err != nil {
+	if _, err := w.archive.Purge(t.Context(), Target{User: "user1"}); err != nil {
 		t.Fatal(err)
 	}
 	row := mvcc.SideRow{Table: versionTable, Key: []byte("late")}
@@ -122,7 +122,7 @@ func TestTwoRemovers(t *testing.T) {
 			}
 		})
 		both.Go(func() {
-			if _, err := w.archive.Purge(t.Context(), "", "user2"); err != nil {
+			if _, err := w.archive.Purge(t.Context(), Target{User: "user2"}); err != nil {
 				t.Error(err)
 			}
 		})

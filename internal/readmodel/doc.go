@@ -6,6 +6,7 @@
 //   - text.go: what search looks into
 //   - schema.go: the tables
 //   - model.go, apply.go: the file, and what changes it
+//   - scrub.go: removing what is left of rows that are gone
 //   - follow.go: how it is built, and follows the storage
 //
 // Invariants:

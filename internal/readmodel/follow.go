@@ -65,7 +65,10 @@ func (m *Model) follow(ctx context.Context) error {
 	at, err := m.checkpoint(ctx)
 	if err != nil {
 		slog.Warn("the read model is damaged and built again", "path", m.path, "err", err)
-		if err := m.recreate(ctx); err != nil {
+		m.writing.Lock()
+		err := m.recreate(ctx)
+		m.writing.Unlock()
+		if err != nil {
 			return err
 		}
 		at = 0
@@ -142,6 +145,8 @@ func (m *Model) checkpoint(ctx context.Context) (revision int64, err error) {
 
 // write makes changes in one transaction.
 func (m *Model) write(ctx context.Context, changes []Change, revision int64) error {
+	m.writing.Lock()
+	defer m.writing.Unlock()
 	b, err := m.begin(ctx)
 	if err != nil {
 		return err
@@ -173,6 +178,8 @@ func last(changes []Change) []Change {
 // rebuild builds the model from the storage's state. It is not ready until the last step is committed: a process that dies
 // before begins again.
 func (m *Model) rebuild(ctx context.Context) (int64, error) {
+	m.writing.Lock()
+	defer m.writing.Unlock()
 	objects, revision, err := m.source.Snapshot(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("read the storage: %w", err)

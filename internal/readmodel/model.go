@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,8 +23,10 @@ type Model struct {
 	db     *sql.DB
 	reader *sql.DB // does not wait for the writer
 	kinds  map[string]Kind
-	insert map[string]string
-	status atomic.Pointer[Status]
+	// writing guards the file against a scrub.
+	writing sync.Mutex
+	insert  map[string]string
+	status  atomic.Pointer[Status]
 	// hurry tells Run that somebody waits for what it has not written yet.
 	hurry chan struct{}
 	// moved is closed and replaced at each change of the status.

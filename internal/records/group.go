@@ -33,7 +33,12 @@ type Group struct {
 	// policies has the retention policies, nil until the group is installed. upkeep is nil without a history.
 	policies atomic.Pointer[policies]
 	upkeep   Upkeep
+	// eraser is nil where there is nothing beside the history.
+	eraser atomic.Pointer[Eraser]
 }
+
+// Erases sets what purges remove beside the history.
+func (g *Group) Erases(e Eraser) { g.eraser.Store(&e) }
 
 // New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it.
 func New(reader history.Reader, upkeep Upkeep, why string) (*Group, error) {

@@ -65,8 +65,8 @@ func (p *purges) Create(ctx context.Context, obj runtime.Object, validate rest.V
 	if !ok {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("the request is a %T, want a Purge", obj))
 	}
-	if (asked.Spec.UID == "") == (asked.Spec.User == "") {
-		return nil, apierrors.NewBadRequest("spec names what goes: either uid or user")
+	if !asked.Spec.One() {
+		return nil, apierrors.NewBadRequest("spec names what goes: either uid, session or user")
 	}
 	if len(options.DryRun) > 0 {
 		return nil, apierrors.NewBadRequest("a purge has no dry run: list the revisions by object.uid or user instead")
@@ -75,12 +75,17 @@ func (p *purges) Create(ctx context.Context, obj runtime.Object, validate rest.V
 		return nil, err
 	}
 	now := time.Now()
-	report, err := p.upkeep.Purge(ctx, asked.Spec.UID, asked.Spec.User)
+	report, err := p.upkeep.Purge(ctx, history.Target{UID: asked.Spec.UID, User: asked.Spec.User, Session: asked.Spec.Session})
 	if err != nil {
 		return nil, p.asStatus(err)
 	}
 	done := asked.DeepCopy()
 	done.Status = reportOf(report, now, false)
+	if erase := p.eraser.Load(); erase != nil {
+		if done.Status.Rows, err = (*erase)(ctx, report.Purged); err != nil {
+			return nil, p.asStatus(fmt.Errorf("the versions are removed, and not all that is beside the history: purge again: %w", err))
+		}
+	}
 	return done, nil
 }
 

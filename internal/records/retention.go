@@ -113,9 +113,13 @@ func parseAge(text string) (time.Duration, error) {
 	return d, nil
 }
 
+// Eraser removes what there is beside the history of objects that are purged: messages and answers, what is left of them in
+// the files of search. It returns how many rows went.
+type Eraser func(ctx context.Context, purged []history.Purged) (rows int64, err error)
+
 // Upkeep is what changes the history itself.
 type Upkeep interface {
 	Retain(ctx context.Context, p history.Policy, now time.Time, dry bool) (history.Report, error)
-	Purge(ctx context.Context, uid, user string) (history.Report, error)
+	Purge(ctx context.Context, t history.Target) (history.Report, error)
 	Verify(ctx context.Context, kept []history.Head) (history.Verification, error)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/conversation"
 	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/records"
 )
@@ -18,8 +20,26 @@ func (s *data) records(o Options) (*records.Group, error) {
 	group, err := records.New(s.history, s.upkeep, why)
 	if err == nil && s.policy != nil {
 		s.policy.group.Store(group)
+		group.Erases(s.erase)
 	}
 	return group, err
+}
+
+// erase removes what there is beside the history of objects that are purged.
+func (s *data) erase(ctx context.Context, purged []history.Purged) (rows int64, err error) {
+	for _, one := range purged {
+		if one.Resource != (history.Resource{Group: v1alpha1.SchemeGroupVersion.Group, Resource: "queries"}) {
+			continue
+		}
+		n, err := conversation.Erase(ctx, s.side, one.Namespace, one.Name, one.UID)
+		if rows += n; err != nil {
+			return rows, err
+		}
+	}
+	if s.model != nil && len(purged) > 0 {
+		return rows, s.model.Scrub(ctx)
+	}
+	return rows, nil
 }
 
 // retention is what the archive asks which versions to keep. Until there is a server that has the policies, nothing goes.

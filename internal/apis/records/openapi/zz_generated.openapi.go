@@ -404,7 +404,7 @@ func schema_internal_apis_records_v1alpha1_Purge(ref common.ReferenceCallback) c
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Purge removes for good what the history has of an object or of what a user has done, for the protection of data. It is answered with a receipt, and not kept.",
+				Description: "Purge removes for good what the history has of an object, of a session or of what a user has done, for the protection of data. It is answered with a receipt, and not kept.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -470,6 +470,13 @@ func schema_internal_apis_records_v1alpha1_PurgeSpec(ref common.ReferenceCallbac
 							Format:      "",
 						},
 					},
+					"session": {
+						SchemaProps: spec.SchemaProps{
+							Description: "session is the spec.sessionId of Queries, all of whose versions go, in all namespaces, together with their messages in conversations.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 				},
 			},
 		},
@@ -524,6 +531,13 @@ func schema_internal_apis_records_v1alpha1_RemovalReport(ref common.ReferenceCal
 									},
 								},
 							},
+						},
+					},
+					"rows": {
+						SchemaProps: spec.SchemaProps{
+							Description: "rows counts what went beside the history: messages of conversations, and what was kept of requests and responses.",
+							Type:        []string{"integer"},
+							Format:      "int64",
 						},
 					},
 				},

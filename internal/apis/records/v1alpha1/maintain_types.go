@@ -24,7 +24,7 @@ type RetentionRunSpec struct {
 	DryRun bool `json:"dryRun,omitempty"`
 }
 
-// Purge removes for good what the history has of an object or of what a user has done, for the protection of data. It is
+// Purge removes for good what the history has of an object, of a session or of what a user has done, for the protection of data. It is
 // answered with a receipt, and not kept.
 //
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
@@ -44,6 +44,20 @@ type PurgeSpec struct {
 	UID string `json:"uid,omitempty"`
 	// user is who made the versions that go.
 	User string `json:"user,omitempty"`
+	// session is the spec.sessionId of Queries, all of whose versions go, in all namespaces, together with their messages in
+	// conversations.
+	Session string `json:"session,omitempty"`
+}
+
+// One reports whether one of the fields says what goes.
+func (s *PurgeSpec) One() bool {
+	n := 0
+	for _, field := range []string{s.UID, s.User, s.Session} {
+		if field != "" {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // HistoryVerification compares the history with its hash chain. It is answered when that is done, and not kept.
@@ -97,4 +111,6 @@ type RemovalReport struct {
 	Versions int64 `json:"versions"`
 	// removed counts the versions that went, by the resource of their objects.
 	Removed map[string]int64 `json:"removed"`
+	// rows counts what went beside the history: messages of conversations, and what was kept of requests and responses.
+	Rows int64 `json:"rows,omitempty"`
 }

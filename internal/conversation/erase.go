@@ -1,0 +1,38 @@
+package conversation
+
+import (
+	"context"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// Erase deletes all that is kept beside a Query, by its name and its UID, and returns how many rows that were.
+func Erase(ctx context.Context, side mvcc.SideTables, namespace, query, uid string) (rows int64, err error) {
+	spans := []mvcc.SideSpan{
+		mvcc.SideKey(queryTable, key(namespace, query)), mvcc.SideKey(requestTable, requestKey(namespace, query)), mvcc.SideKey(responseTable, []byte(uid)),
+	}
+	if err := each(ctx, side, spans[0], func(r *mvcc.SideRow) error {
+		spans = append(spans, mvcc.SideKey(messageTable, key(namespace, string(r.Data), query)))
+		return nil
+	}); err != nil {
+		return 0, err
+	}
+	for _, span := range spans {
+		n, err := side.Count(ctx, span)
+		if err != nil {
+			return rows, err
+		}
+		rows += n
+	}
+	requests, answers := Requests{side: side}, Responses{side: side}
+	if err := NewStore(side, nil).DeleteQuery(ctx, namespace, query, ""); err != nil {
+		return rows, err
+	}
+	if err := requests.Forget(ctx, namespace, query); err != nil {
+		return rows, err
+	}
+	if uid == "" {
+		return rows, nil
+	}
+	return rows, answers.Forget(ctx, uid)
+}

@@ -1,0 +1,38 @@
+package conversation
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/mckinsey/ark-server/internal/storetest"
+)
+
+// Erase removes what is kept beside one Query, and says how much; what belongs to others stays.
+func TestErase(t *testing.T) {
+	side := storetest.Open(t).Side()
+	store, answers := NewStore(side, time.Now), NewResponses(side, time.Now)
+	for _, query := range []string{"a", "b"} {
+		if err := store.Add(t.Context(), "ns", "c1", query, []json.RawMessage{json.RawMessage(`{"x":1}`), json.RawMessage(`{"x":2}`)}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := answers.Keep(t.Context(), "uid-"+query, []byte("answer")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Two messages, the note of their conversation, and the response.
+	if n, err := Erase(t.Context(), side, "ns", "a", "uid-a"); err != nil || n != 4 {
+		t.Errorf("%d rows, %v, want 4", n, err)
+	}
+	if left, err := store.Messages(t.Context(), "ns", "c1", ""); err != nil || len(left) != 2 || left[0].Query != "b" {
+		t.Errorf("%v, %v: want b's messages", left, err)
+	}
+	for uid, want := range map[string]string{"uid-a": "", "uid-b": "answer"} {
+		if got, err := answers.Get(t.Context(), uid); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", uid, got, err)
+		}
+	}
+	if n, err := Erase(t.Context(), side, "ns", "a", "uid-a"); err != nil || n != 0 {
+		t.Errorf("once more: %d rows, %v", n, err)
+	}
+}

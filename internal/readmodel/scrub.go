@@ -1,0 +1,38 @@
+package readmodel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// scrubPatience is how long a scrub waits until the model shows what has been deleted.
+const scrubPatience = time.Minute
+
+// Scrub writes the file anew, once it shows all that the storage has: of objects that are gone nothing is left in free pages, in
+// the index of search or in the write-ahead log.
+func (m *Model) Scrub(ctx context.Context) error {
+	shows, err := m.WaitFor(ctx, m.source.Revision(), scrubPatience)
+	if err == nil && !shows {
+		err = errors.New("the read model is behind the storage")
+	}
+	if err != nil {
+		return fmt.Errorf("scrub the read model: %w", err)
+	}
+	m.writing.Lock()
+	defer m.writing.Unlock()
+	for _, statement := range []string{"INSERT INTO fts(fts) VALUES ('optimize')", "VACUUM"} {
+		if _, err := m.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("scrub the read model: %w", err)
+		}
+	}
+	var busy, log, done int
+	if err := m.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done); err != nil {
+		return fmt.Errorf("scrub the read model: %w", err)
+	}
+	if busy != 0 {
+		return errors.New("scrub the read model: a question keeps its write-ahead log: try again")
+	}
+	return nil
+}
