@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
 
+	"github.com/mckinsey/ark-server/internal/a2a"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/chat"
 	"github.com/mckinsey/ark-server/internal/conversation"
@@ -44,15 +45,18 @@ func chatGrants() []standalone.Grant {
 func chatPaths() []standalone.Paths {
 	return []standalone.Paths{
 		{Prefixes: chat.Prefixes, Bound: func(who user.Info) bool { return len(who.GetExtra()[token.ExtraNamespace]) > 0 }},
-		{Prefixes: []string{stream.Prefix}},
+		{Prefixes: []string{stream.Prefix, a2a.Prefix}},
 	}
 }
 
-func chatLongRunning(r *http.Request) bool { return chat.LongRunning(r) || stream.LongRunning(r) }
+func chatLongRunning(r *http.Request) bool {
+	return chat.LongRunning(r) || stream.LongRunning(r) || a2a.LongRunning(r)
+}
 
 // talk is what answers clients of OpenAI's API and of the broker.
 type talk struct {
 	chat     *chat.Server
+	agents   *a2a.Server
 	broker   *stream.Broker
 	system   *objects.Client
 	requests *conversation.Requests  // nil where there are no side tables
@@ -102,6 +106,12 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 	for _, prefix := range chat.Prefixes {
 		mux.UnlistedHandlePrefix(prefix, t.chat)
 	}
+	if t.agents, err = a2a.New(a2a.Options{
+		Transport: to.InProcess, System: t.system, Broker: t.broker, Limits: t.limits, MaxBody: options.MaxBody,
+	}); err != nil {
+		return nil, err
+	}
+	mux.UnlistedHandlePrefix(a2a.Prefix, t.agents)
 	t.serveSubresources(to.Generic)
 	rights := guarded{queries{t.system}, to.Generic.Authorizer}
 	mux.UnlistedHandlePrefix(stream.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -279,11 +289,11 @@ func (c *chatting) close() error {
 	return errors.Join(errs...)
 }
 
-// plain serves OpenAI's API without TLS, through all filters of the server.
+// plain serves OpenAI's API and the A2A protocol without TLS, through all filters of the server.
 func (t *talk) plain() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !chat.Owns(r.URL.Path) {
-			http.Error(w, "only /v1 is served here: use the HTTPS port for the rest", http.StatusNotFound)
+		if !chat.Owns(r.URL.Path) && !a2a.Owns(r.URL.Path) {
+			http.Error(w, "only /v1 and /a2a are served here: use the HTTPS port for the rest", http.StatusNotFound)
 			return
 		}
 		t.whole.ServeHTTP(w, r)
@@ -320,6 +330,7 @@ const (
 func (c *chatting) Run(ctx context.Context) error {
 	unregister := context.AfterFunc(ctx, func() {
 		c.talk.chat.Close()
+		c.talk.agents.Close()
 		c.talk.broker.Close()
 	})
 	defer unregister()

@@ -9,7 +9,7 @@
 // Invariants: what a start has opened is closed again if the start fails; the storage is closed
 // after the server on it has ended; the endpoint of the etcd protocol ends with the storage.
 //
-// The package may import internal/access, internal/aggregated, internal/apis/ark/rules,
+// The package may import internal/a2a, internal/access, internal/aggregated, internal/apis/ark/rules,
 // internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/findings,
 // internal/apiserver/hooks, internal/apiserver/layout, internal/apiserver/storage, internal/apis/ark/v1alpha1, internal/chat, internal/connections, internal/conversation,
 // internal/database, internal/encryption, internal/engine, internal/engine/ask, internal/engine/execution, internal/engine/objects,

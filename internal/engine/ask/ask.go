@@ -61,7 +61,7 @@ func Ask(ctx context.Context, client *objects.Client, q Question) (*v1alpha1.Que
 // error.
 func Wait(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*v1alpha1.Query, error) {
 	for !Ended(query) {
-		next, err := change(ctx, client, query)
+		next, err := Next(ctx, client, query)
 		if err != nil {
 			return query, err
 		}
@@ -70,8 +70,8 @@ func Wait(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*
 	return query, nil
 }
 
-// change returns a Query after something of it has changed, or what it is when the watch ends.
-func change(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*v1alpha1.Query, error) {
+// Next returns a Query after something of it has changed, or what it is when the watch ends.
+func Next(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*v1alpha1.Query, error) {
 	options := &metav1.ListOptions{
 		Watch: true, FieldSelector: fields.OneTermEqualSelector("metadata.name", query.Name).String(), ResourceVersion: query.ResourceVersion,
 	}
