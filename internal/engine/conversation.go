@@ -29,6 +29,8 @@ type conversation struct {
 	id     string
 	// asked says that the Query names a conversation.
 	asked bool
+	// continues says that the question is kept already: the run was interrupted after that.
+	continues bool
 	// degraded says why what was said before could not be read.
 	degraded error
 }
@@ -98,12 +100,26 @@ func (c *conversation) save(ctx context.Context, q *v1alpha1.Query, result execu
 	if c.memory == nil || result.Input == "" {
 		return
 	}
-	messages := []provider.Message{{Role: provider.User, Content: result.Input}}
+	var messages []provider.Message
+	if !c.continues {
+		messages = append(messages, provider.Message{Role: provider.User, Content: result.Input})
+	}
 	if failed != nil {
 		messages = append(messages, provider.Message{Role: provider.Assistant, Content: failed.Error()})
 	} else {
 		messages = append(messages, result.Messages...)
 	}
+	c.add(ctx, q, messages)
+}
+
+// saveQuestion adds the question alone.
+func (c *conversation) saveQuestion(ctx context.Context, q *v1alpha1.Query, result execution.Result) {
+	if c.memory != nil && result.Input != "" {
+		c.add(ctx, q, []provider.Message{{Role: provider.User, Content: result.Input}})
+	}
+}
+
+func (c *conversation) add(ctx context.Context, q *v1alpha1.Query, messages []provider.Message) {
 	var ttl time.Duration
 	if q.Spec.TTL != nil {
 		ttl, _ = q.Spec.TTL.Parse() // without one the memory decides

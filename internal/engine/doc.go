@@ -8,6 +8,7 @@
 //   - expire.go, remove.go: the end of Queries by their TTL, and of those that are deleted
 //   - conversation.go: what was said before, and what is kept of it
 //   - asked.go: what a client has sent beside its Query
+//   - pause.go, approvals.go: Queries that wait for the approval of a person
 //   - replicas.go: engines that share a database
 //   - sink.go: what models say, for whoever reads along
 //   - gate.go: how many calls a model gets at a time

@@ -79,6 +79,8 @@ type Engine struct {
 	gate    *gate
 	events  *events
 	expiry  *expiry
+	// approvals are what Queries wait for.
+	approvals *approvals
 	// replicas are the engines on the same database; nil for an engine that is alone.
 	replicas *replicas
 	// ended are all goroutines that Run has started.
@@ -101,6 +103,7 @@ func New(o Options) *Engine {
 	e.options.Observer.Queue(e.queue.lengths)
 	e.queue.quietFor = quietFor
 	e.expiry = newExpiry()
+	e.approvals = newApprovals(e)
 	if o.Shared {
 		e.replicas = newReplicas(e, o.Identity)
 		if o.deadAfter > 0 {
@@ -134,6 +137,7 @@ func (e *Engine) Run(ctx context.Context) {
 		e.ended.Go(func() { e.keepStatuses(ctx) })
 	}
 	e.ended.Go(func() { e.expire(ctx) })
+	e.ended.Go(func() { e.approvals.run(ctx) })
 	e.ended.Go(func() { e.announce(ctx) })
 	e.ended.Go(func() { e.dispatch(ctx) })
 	defer context.AfterFunc(ctx, e.queue.close)()
@@ -211,6 +215,7 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 	}
 	e.mu.Unlock()
 	phase := phaseOf(q)
+	e.approvals.observe(q)
 	switch {
 	case q.DeletionTimestamp != nil:
 		e.queue.remove(q.UID)
@@ -232,7 +237,7 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 		e.queue.remove(q.UID)
 		e.replicas.forget(q.UID)
 		e.expiry.add(q)
-	case phase == v1alpha1.QueryInputRequired, phase == v1alpha1.QueryProvisioning:
+	case phase == v1alpha1.QueryInputRequired && !isCanceled(q), phase == v1alpha1.QueryProvisioning:
 		// They wait for somebody else.
 	case e.replicas.mine(q):
 		e.queue.add(q)
@@ -246,6 +251,7 @@ func (e *Engine) forget(uid types.UID) {
 	e.queue.remove(uid)
 	e.replicas.forget(uid)
 	e.expiry.remove(uid)
+	e.approvals.forget(uid)
 	e.mu.Lock()
 	r := e.runs[uid]
 	if r != nil && r.ended.Load() != 0 {

@@ -205,7 +205,8 @@ func (q *queue) overdue(now time.Time) (_ []*v1alpha1.Query, next time.Time) {
 	for namespace, t := range q.tenants {
 		t.waiting = slices.DeleteFunc(t.waiting, func(it *item) bool {
 			due := queueDeadline(it.query)
-			if phaseOf(it.query) == v1alpha1.QueryRunning { // a process has left it behind
+			// A process has left it behind, or a person took their time.
+			if phase := phaseOf(it.query); phase == v1alpha1.QueryRunning || phase == v1alpha1.QueryInputRequired {
 				return false
 			}
 			if due.After(now) {

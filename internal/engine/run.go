@@ -72,6 +72,11 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha
 		e.expiry.add(q)
 	case errors.Is(err, errTaken) && ctx.Err() == nil:
 		return q
+	case errors.Is(err, ErrPaused):
+		// The watch is to show that it waits before it is run again.
+		r.ended.Store(versionOf(q))
+		written = true
+	case errors.Is(err, errUndecided):
 	case errors.Is(err, errStopping), errors.Is(err, errDeleted), errors.Is(err, errOver), ctx.Err() != nil:
 	case errors.Is(err, errForeign):
 		log(q).Info("The engine has stopped running the query, because somebody else has written its status", "phase", phaseOf(q))
@@ -89,8 +94,8 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	if isCanceled(*q) {
 		return e.finish(ctx, r, q, outcome{err: errCanceled})
 	}
-	again := phaseOf(*q) == v1alpha1.QueryRunning
-	if !again && !queueDeadline(*q).After(time.Now()) {
+	again, resumes := phaseOf(*q) == v1alpha1.QueryRunning, phaseOf(*q) == v1alpha1.QueryInputRequired
+	if !again && !resumes && !queueDeadline(*q).After(time.Now()) {
 		return e.finish(ctx, r, q, outcome{err: &timeoutError{reasonInQueue, timeoutOf(*q)}})
 	}
 	events := e.events.admit()
@@ -106,6 +111,12 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 		}
 		log(*q).Info("The engine runs the query again: the process that ran it has ended")
 	}
+	var back resumption
+	if task := taskOf(*q); task != "" && (again || resumes) && buildErr == nil {
+		if back, buildErr = e.resume(running, *q, x, task); errors.Is(buildErr, errUndecided) {
+			return buildErr
+		}
+	}
 	kept, memoryErr := e.findMemory(running, *q, x.Objects)
 	if buildErr == nil {
 		buildErr = memoryErr
@@ -118,6 +129,15 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	say := e.speak(*q)
 	defer func() { say.end(*q, over) }()
 	x.Say = say.chunk()
+	if back.task != "" {
+		say.decided(back)
+		if err := e.noteDenials(ctx, q, back.denials); err != nil {
+			return err
+		}
+		if back.denials > maxDenials && buildErr == nil {
+			buildErr = fmt.Errorf("calls of tools were refused %d times, one after the other", back.denials)
+		}
+	}
 	if buildErr == nil {
 		x.Asked, buildErr = e.asked(running, *q)
 	}
@@ -129,6 +149,10 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	started := time.Now()
 	if buildErr == nil {
 		o.talk, x.History, o.err = e.open(running, *q, kept)
+		if back.task != "" && o.talk != nil {
+			o.talk.continues = true
+			x.History = x.History[:min(len(x.History), back.history)]
+		}
 	}
 	if buildErr == nil && o.err == nil {
 		x.BeforeEffect = func(ctx context.Context, tool string) error { return e.noteEffect(ctx, q, tool) }
@@ -150,6 +174,16 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 				o.err = fmt.Errorf("query execution failed: %w", o.err)
 			}
 		}
+	}
+	if pending := new(execution.Pending); errors.As(o.err, &pending) {
+		over = e.pause(ctx, r, q, o, x, pending)
+		if errors.Is(over, ErrPaused) {
+			say.asks(taskOf(*q), pending)
+		}
+		if errors.Is(over, ErrPaused) || isOver(over) {
+			return over
+		}
+		o.err = fmt.Errorf("query execution failed: %w", over)
 	}
 	ended(o.err)
 	if o.talk != nil {
@@ -209,7 +243,7 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Re
 			return err
 		}
 	}
-	left := (*q).Annotations[annotationEngine]
+	left, resumes := (*q).Annotations[annotationEngine], phaseOf(*q) == v1alpha1.QueryInputRequired
 	err = e.writeStatus(ctx, q, stillWaits, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 		switch {
 		case next.DeletionTimestamp != nil:
@@ -217,7 +251,7 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Re
 		case again && next.Annotations[annotationEngine] != left:
 			return errTaken // another process has taken it up
 		case again:
-		case phaseOf(next) == v1alpha1.QueryRunning:
+		case phaseOf(next) == v1alpha1.QueryRunning, resumes && phaseOf(next) != v1alpha1.QueryInputRequired:
 			return errTaken
 		default:
 			setPhase(next, s, v1alpha1.QueryRunning, reasonRunning, "Query is running")

@@ -21,6 +21,8 @@ var (
 	errStopping = errors.New("the server is stopping")
 	errOver     = errors.New("the query has ended")
 	errStored   = errors.New("the write had been stored")
+	// ErrPaused is the end of a run that waits for the approval of a person.
+	ErrPaused = errors.New("the query waits for the approval of a person")
 )
 
 const (

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"errors"
+
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/engine"
 	"github.com/mckinsey/ark-server/internal/stream"
@@ -30,7 +32,7 @@ func (s *sinkStream) Chunk(c engine.Chunk) { _ = s.to.Append(c.Data) }
 
 // End implements engine.Stream.
 func (s *sinkStream) End(why error) {
-	if why != nil {
+	if why != nil && !errors.Is(why, engine.ErrPaused) {
 		s.to.Close(stream.ErrWriterGone)
 		return
 	}

@@ -127,12 +127,13 @@ func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, er
 		if len(said.ToolCalls) == 0 {
 			return out, nil
 		}
-		if err := a.checkApproval(said.ToolCalls); err != nil {
+		verdict, err := a.run.approve(a.object.Name, said.ToolCalls, a.tool)
+		if err != nil {
 			return out, err
 		}
 		var pictures []provider.Message
 		for _, call := range said.ToolCalls {
-			result, err := a.call(ctx, call)
+			result, err := a.decided(ctx, call, verdict.of(call))
 			if err != nil {
 				return out, err
 			}
@@ -159,13 +160,38 @@ type called struct {
 	terminates bool
 }
 
+// tool returns the tool of a name, or nil.
+func (a *agent) tool(name string) *tool {
+	if i := slices.IndexFunc(a.tools, func(t *tool) bool { return t.name == name }); i >= 0 {
+		return a.tools[i]
+	}
+	return nil
+}
+
+// decided makes a call as it was decided about. What a person has approved and fails does not end the agent: the model is told.
+func (a *agent) decided(ctx context.Context, call provider.ToolCall, decision Decision) (called, error) {
+	if text := decision.refusal(); text != "" {
+		return called{content: text, forModel: text}, nil
+	}
+	from := a.run.journal.at
+	result, err := a.call(ctx, call)
+	if err == nil || decision != Approved || isPending(err) || ctx.Err() != nil {
+		return result, err
+	}
+	text := "The call failed: " + cut(err.Error(), maxToolError)
+	a.run.note(min(from, len(a.run.journal.steps)), step{Key: stepOf(call), Text: text})
+	return called{content: text, forModel: text}, nil
+}
+
+// stepOf names a call in the journal.
+func stepOf(call provider.ToolCall) string { return "tool " + call.Name + " " + call.ID }
+
 func (a *agent) call(ctx context.Context, call provider.ToolCall) (called, error) {
-	i := slices.IndexFunc(a.tools, func(t *tool) bool { return t.name == call.Name })
-	if i < 0 {
+	t := a.tool(call.Name)
+	if t == nil {
 		return called{}, fmt.Errorf("the model asks for the tool '%s', which the agent does not have", call.Name)
 	}
-	t := a.tools[i]
-	result, err := t.run(ctx, call)
+	result, err := t.runOrRecall(ctx, call)
 	if err != nil {
 		return called{}, fmt.Errorf("tool %s: %w", t.name, err)
 	}

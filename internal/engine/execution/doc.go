@@ -3,7 +3,8 @@
 //   - run.go: a Run and its target
 //   - input.go: the question, parameters and prompts
 //   - model.go, endpoint.go, overrides.go: calls of models
-//   - agent.go, approval.go: an agent's loop of model calls and tool calls
+//   - agent.go: an agent's loop of model calls and tool calls
+//   - approval.go, journal.go: calls that a person has to approve, and how a run goes on after that
 //   - remote.go: agents that run elsewhere, by the A2A protocol
 //   - tool.go, partial.go, function.go, http.go, mcp.go, builtin.go: what agents call
 //   - team.go, loop.go, selector.go, graph.go: how the members of a team take turns

@@ -27,6 +27,14 @@ func (r *Run) newModel(ctx context.Context, namespace, name string, overrides []
 // complete calls the model and counts its tokens.
 func (m *model) complete(ctx context.Context, agent string, request provider.Request) (_ provider.Response, err error) {
 	key := m.object.Namespace + "/" + m.object.Name
+	done := "model " + key + " " + agent
+	switch before, known, err := m.run.replay(done); {
+	case err != nil:
+		return provider.Response{}, err
+	case known && len(before.Said) == 1:
+		m.run.usage = m.run.usage.Add(before.Usage)
+		return provider.Response{Message: before.Said[0], Usage: before.Usage}, nil
+	}
 	ended := m.run.operation("LLMCall", map[string]string{"model": key, "modelType": string(m.object.Spec.Provider)})
 	defer func() { ended(err) }()
 	if m.run.Gate != nil {
@@ -60,6 +68,7 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 		return provider.Response{}, fmt.Errorf("model %s: %w", key, err)
 	}
 	m.run.usage = m.run.usage.Add(answer.Usage)
+	m.run.note(m.run.journal.at, step{Key: done, Said: []provider.Message{answer.Message}, Usage: answer.Usage})
 	return answer, nil
 }
 

@@ -81,10 +81,20 @@ func (a *remote) ask(ctx context.Context, history []provider.Message, input prov
 	}
 	ended := a.run.operation(operation, data)
 	defer func() { ended(err) }()
-	out, err := a.exchange(ctx, history, input)
+	done, used := "agent "+full, a.run.usage
+	before, known, err := a.run.replay(done)
+	if known {
+		a.run.usage = a.run.usage.Add(before.Usage)
+		return turn{messages: before.Said}, nil
+	}
+	var out turn
+	if err == nil {
+		out, err = a.exchange(ctx, history, input)
+	}
 	if err != nil {
 		return out, fmt.Errorf("agent %s: %w", full, err)
 	}
+	a.run.note(a.run.journal.at, step{Key: done, Said: out.messages, Usage: a.run.usage.Sub(used)})
 	return out, nil
 }
 

@@ -54,7 +54,8 @@ type Run struct {
 	// BeforeEffect is called before a tool is called whose calls must not be repeated; nil for nothing to do.
 	BeforeEffect func(ctx context.Context, tool string) error
 
-	usage provider.Usage
+	usage   provider.Usage
+	journal journal
 	// team is the innermost that is at work, and silent counts agents and teams that are called as tools: what they say
 	// is not for the readers.
 	team   string
@@ -232,6 +233,8 @@ func (r *Run) operation(name string, data map[string]string) func(error) {
 		switch {
 		case errors.Is(err, context.Canceled):
 			outcome = "Canceled"
+		case isPending(err):
+			return // it has not ended
 		case err != nil:
 			outcome = "Error"
 			with := map[string]string{"message": err.Error()}

@@ -22,7 +22,7 @@ type tool struct {
 	outside bool
 	// terminates says that a call ends the agent.
 	terminates bool
-	approval   bool
+	approval   approval
 	// once says that a call must not be repeated after a restart.
 	once bool
 
@@ -77,7 +77,7 @@ func (r *Run) newTool(ctx context.Context, owner *v1alpha1.Agent, namespace stri
 		t.schema = json.RawMessage(emptySchema)
 	}
 	t.description = firstOf(deref(spec.Description), deref(object.Spec.Description), object.Annotations["description"])
-	t.approval = requiresApproval(spec.Approval) || requiresApproval(object.Spec.Approval)
+	t.approval = newApproval(spec.Approval, object.Spec.Approval)
 	if err := r.bind(ctx, t, owner, object, depth); err != nil {
 		return nil, fmt.Errorf("tool '%s': %w", name, err)
 	}
@@ -89,10 +89,6 @@ func (r *Run) newTool(ctx context.Context, owner *v1alpha1.Agent, namespace stri
 		return nil, fmt.Errorf("tool '%s': %w", name, err)
 	}
 	return t, nil
-}
-
-func requiresApproval(a *v1alpha1.ToolApproval) bool {
-	return a != nil && a.Required != nil && *a.Required
 }
 
 func firstOf(texts ...string) string {
@@ -131,6 +127,29 @@ func (r *Run) bind(ctx context.Context, t *tool, owner *v1alpha1.Agent, object *
 	return fmt.Errorf("unsupported tool type '%s'", object.Spec.Type)
 }
 
+// runOrRecall calls the tool, or returns what it has returned before the run was interrupted.
+func (t *tool) runOrRecall(ctx context.Context, call provider.ToolCall) (output, error) {
+	r, key := t.runner, stepOf(call)
+	var before step
+	var known bool
+	var err error
+	if t.kind == "agent" || t.kind == "team" {
+		before, known = r.replayWhole(key)
+	} else if before, known, err = r.replay(key); err != nil {
+		return output{}, err
+	}
+	if known {
+		r.usage = r.usage.Add(before.Usage)
+		return output{text: before.Text, images: before.Images}, nil
+	}
+	from, used := r.journal.at, r.usage
+	out, err := t.run(ctx, call)
+	if err == nil {
+		r.note(min(from, len(r.journal.steps)), step{Key: key, Text: out.text, Images: out.images, Usage: r.usage.Sub(used)})
+	}
+	return out, err
+}
+
 // run calls the tool.
 func (t *tool) run(ctx context.Context, call provider.ToolCall) (_ output, err error) {
 	ended := t.runner.operation("ToolCall", map[string]string{"toolName": t.name, "toolType": t.kind, "toolId": call.ID, "parameters": call.Arguments})
@@ -166,9 +185,6 @@ func (t *tool) run(ctx context.Context, call provider.ToolCall) (_ output, err e
 
 // askTool calls a tool that is the query's target: the input is its arguments.
 func (r *Run) askTool(ctx context.Context, t *tool, input provider.Message) (turn, error) {
-	if t.approval {
-		return turn{}, fmt.Errorf("tool %s: it needs the approval of a person, for which the embedded engine cannot ask yet", t.name)
-	}
 	call := provider.ToolCall{ID: "tool-call-" + t.name, Name: t.name, Arguments: input.Content}
 	var object map[string]any
 	if err := json.Unmarshal([]byte(input.Content), &object); err != nil || object == nil {
@@ -177,6 +193,13 @@ func (r *Run) askTool(ctx context.Context, t *tool, input provider.Message) (tur
 			return turn{}, fmt.Errorf("encode the arguments: %w", err)
 		}
 		call.Arguments = string(text)
+	}
+	v, err := r.approve(t.name, []provider.ToolCall{call}, func(string) *tool { return t })
+	if err != nil {
+		return turn{}, fmt.Errorf("tool %s: %w", t.name, err)
+	}
+	if text := v.decision.refusal(); text != "" {
+		return turn{}, fmt.Errorf("tool %s: %s", t.name, text)
 	}
 	out, err := t.run(ctx, call)
 	if err == nil && out.failed {

@@ -49,6 +49,11 @@ func (u Usage) Add(v Usage) Usage {
 	return Usage{u.Prompt + v.Prompt, u.Completion + v.Completion, u.Total + v.Total, u.Cached + v.Cached}
 }
 
+// Sub returns what has been used since an earlier sum.
+func (u Usage) Sub(v Usage) Usage {
+	return Usage{u.Prompt - v.Prompt, u.Completion - v.Completion, u.Total - v.Total, u.Cached - v.Cached}
+}
+
 // Response is a whole answer.
 type Response struct {
 	Message      Message
