@@ -55,6 +55,13 @@ func (w *world) agentOf(key string, version protocol.ProtocolVersion) *a2aclient
 	return made
 }
 
+// in is the same world for another test.
+func (w *world) in(t *testing.T) *world {
+	here := *w
+	here.t = t
+	return &here
+}
+
 func saying(text string) *protocol.SendMessageRequest {
 	return &protocol.SendMessageRequest{Message: protocol.NewMessage(protocol.MessageRoleUser, protocol.NewTextPart(text))}
 }
@@ -95,7 +102,7 @@ func TestA2A(t *testing.T) {
 	w := newWorld(t, "--engine=embedded")
 	for _, version := range []protocol.ProtocolVersion{protocol.Version, a2av0.Version} {
 		t.Run(string(version), func(t *testing.T) {
-			w := &world{t: t, ark: w.ark, model: w.model, http: w.http, url: w.url, key: w.key}
+			w := w.in(t)
 			c := w.agentOf(w.key, version)
 			t.Run("messages", func(t *testing.T) { testA2AMessages(t, w, c) })
 			t.Run("streams", func(t *testing.T) { testA2AStreams(t, w, c) })
@@ -104,6 +111,7 @@ func TestA2A(t *testing.T) {
 			t.Run("rights", func(t *testing.T) { testA2ARights(t, w, version) })
 		})
 	}
+	t.Run("approval", func(t *testing.T) { testA2AApproval(t, w) })
 	t.Run("paths", func(t *testing.T) { testA2APaths(t, w) })
 	t.Run("keys", func(t *testing.T) { testA2AKeys(t, w) })
 	t.Run("list", func(t *testing.T) { testA2AList(t, w) })
@@ -317,6 +325,7 @@ func testA2ARights(t *testing.T, w *world, version protocol.ProtocolVersion) {
 }
 
 func testA2APaths(t *testing.T, w *world) {
+	w = w.in(t)
 	stranger := w.newUser("stranger", "[]")
 	for _, c := range []struct {
 		method, path, key, body string
@@ -356,6 +365,7 @@ func testA2APaths(t *testing.T, w *world) {
 
 // Keys for chat open the agents that they are for.
 func testA2AKeys(t *testing.T, w *world) {
+	w = w.in(t)
 	guide, editor, elsewhere := w.newKey("default", "agent/guide"), w.newKey("default", "agent/editor"), w.newKey("elsewhere")
 	if got := shownTask(sendTo(t, w.agentOf(guide, protocol.Version), saying("key"))); !strings.Contains(got, "You said: key") {
 		t.Errorf("got %s", got)
@@ -368,6 +378,7 @@ func testA2AKeys(t *testing.T, w *world) {
 }
 
 func testA2AList(t *testing.T, w *world) {
+	w = w.in(t)
 	c := w.agentOf(w.key, protocol.Version)
 	var made []string
 	r := saying("listed")
@@ -399,5 +410,42 @@ func testA2AList(t *testing.T, w *world) {
 	slices.Sort(got)
 	if !slices.Equal(got, made) {
 		t.Errorf("got %v, want %v", got, made)
+	}
+}
+
+// A task whose agent needs the approval of a person is input-required, and goes on with the decision of who may decide.
+func testA2AApproval(t *testing.T, w *world) {
+	w = w.in(t)
+	w.create(`{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"careful"},"spec":{"prompt":"You are careful.","tools":[{"type":"builtin","name":"weather","partial":{"name":"noop"},"approval":{"required":true}}]}}`)
+	of := func(key string) *a2aclient.Client {
+		client := &http.Client{Transport: withKey{w.http.Transport, key}}
+		at := protocol.NewAgentInterface(w.url+strings.Replace(guidePath, "guide", "careful", 1), protocol.TransportProtocolJSONRPC)
+		made, err := a2aclient.NewFromEndpoints(t.Context(), []*protocol.AgentInterface{at}, a2aclient.WithJSONRPCTransport(client))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	asker := of(w.newUser("careful-asker", "["+mayRead+","+mayAsk+"]"))
+	waiting := sendTo(t, asker, saying("call it"))
+	if waiting.Status.State != protocol.TaskStateInputRequired {
+		t.Fatalf("got %s", shownTask(waiting))
+	}
+	answer := func(text string) *protocol.SendMessageRequest {
+		r := saying(text)
+		r.Message.TaskID = waiting.ID
+		return r
+	}
+	if _, err := asker.SendMessage(t.Context(), answer("approved")); !errors.Is(err, protocol.ErrUnauthorized) {
+		t.Errorf("who may not decide: got %v", err)
+	}
+	admin := of(w.key)
+	if _, err := admin.SendMessage(t.Context(), answer("well")); !errors.Is(err, protocol.ErrInvalidParams) {
+		t.Errorf("no decision: got %v", err)
+	}
+	r := answer("")
+	r.Message.Parts = protocol.ContentParts{protocol.NewDataPart(map[string]any{"decision": "rejected"})}
+	if ended := sendTo(t, admin, r); ended.ID != waiting.ID || ended.Status.State != protocol.TaskStateCompleted || !strings.Contains(shownTask(ended), "You said: The call was rejected by the user.") {
+		t.Errorf("got %s", shownTask(ended))
 	}
 }

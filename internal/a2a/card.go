@@ -1,6 +1,8 @@
 package a2a
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 
@@ -44,6 +46,9 @@ func writeCard(w http.ResponseWriter, r *http.Request, agent *v1alpha1.Agent) {
 		return
 	}
 	text, err := producer.CardJSON(r.Context())
+	if err == nil {
+		text, err = withScheme(text)
+	}
 	if err != nil {
 		refuse(w, err)
 		return
@@ -51,6 +56,27 @@ func writeCard(w http.ResponseWriter, r *http.Request, agent *v1alpha1.Agent) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(text) // a client that has gone does not matter
+}
+
+// withScheme adds the way to authenticate in the form of version 1.0 to that of 0.3: the library writes the latter alone, which its
+// own clients of 1.0 refuse.
+func withScheme(text []byte) ([]byte, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return nil, fmt.Errorf("read the card: %w", err)
+	}
+	var schemes map[string]map[string]any
+	if err := json.Unmarshal(all["securitySchemes"], &schemes); err != nil {
+		return nil, fmt.Errorf("read the card's security schemes: %w", err)
+	}
+	for _, s := range schemes {
+		s["httpAuthSecurityScheme"] = map[string]any{"scheme": s["scheme"], "description": s["description"]}
+	}
+	var err error
+	if all["securitySchemes"], err = json.Marshal(schemes); err != nil {
+		return nil, fmt.Errorf("encode the card: %w", err)
+	}
+	return json.MarshalIndent(all, "", "  ")
 }
 
 // urlOf is where a client that has found an agent reaches it: at the host that it has asked.

@@ -6,6 +6,7 @@
 //   - card.go: how an agent describes itself
 //   - handler.go: the methods of the protocol
 //   - question.go: a message becomes a Query
+//   - decide.go: a message decides what a Query waits for
 //   - task.go: a Query as a task
 //   - follow.go: a task as a stream of events
 //   - list.go: the tasks of an agent
@@ -16,6 +17,7 @@
 //     namespace and get the agent may ask it; a task is for who has made it and for who may get its Query.
 //   - Nothing but Queries is kept: a task outlives the process, and any replica answers for it.
 //   - A client that goes leaves its task running. It is stopped by tasks/cancel.
+//   - A decision about a call of a tool is written as the caller, who needs the right to patch A2ATasks.
 //   - What a message holds is carried out or refused, never dropped.
 //
 // The package may import internal/apis/ark/install, internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/objects,

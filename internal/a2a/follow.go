@@ -60,7 +60,10 @@ func (m *methods) follow(ctx context.Context, q *v1alpha1.Query, yield func(prot
 		case <-m.server.closing:
 			yield(nil, fault(protocol.ErrServerError, "%v", stream.ErrClosed))
 			return
-		case next := <-states:
+		case next, open := <-states:
+			if !open { // the client has gone
+				return
+			}
 			if next.err == nil && settled(next.query) && !over {
 				chunks, _, _ := from.Take()
 				f.take(chunks)

@@ -56,7 +56,7 @@ func (m *methods) SendMessage(ctx context.Context, r *protocol.SendMessageReques
 	return shorten(taskOf(q), most), nil
 }
 
-// send makes the Query of a message.
+// send makes the Query of a message, or decides what the Query of one waits for.
 func (m *methods) send(ctx context.Context, r *protocol.SendMessageRequest, streams bool) (*v1alpha1.Query, error) {
 	switch {
 	case m.version() != nil:
@@ -78,7 +78,7 @@ func (m *methods) send(ctx context.Context, r *protocol.SendMessageRequest, stre
 	if ask.Ended(q) {
 		return nil, fault(protocol.ErrUnsupportedOperation, "the task %s has ended: leave taskId out, and keep contextId to go on with the conversation", q.Name)
 	}
-	return nil, fault(protocol.ErrUnsupportedOperation, "the task %s takes no more messages", q.Name)
+	return m.decide(ctx, q, r.Message)
 }
 
 // settle waits until a Query is as it should be, or the server stops: then it is returned as it is.
@@ -131,7 +131,9 @@ func (m *methods) find(ctx context.Context, id protocol.TaskID) (*v1alpha1.Query
 }
 
 // owns reports whether the caller has made a Query here.
-func (m *methods) owns(q *v1alpha1.Query) bool { return q.Annotations[annotationUser] == m.who.user.GetName() }
+func (m *methods) owns(q *v1alpha1.Query) bool {
+	return q.Annotations[annotationUser] == m.who.user.GetName()
+}
 
 // asked reports whether a Query is for this agent.
 func (m *methods) asked(q *v1alpha1.Query) bool {

@@ -29,11 +29,14 @@ type paying struct {
 func newPaying(t *testing.T, approval string) *paying {
 	p := &paying{calls: map[string]int{}}
 	p.world = newDefault(t, func(r scripted.Request) scripted.Answer {
-		asked := r.Last()
+		asked := ""
 		var said, results []string
 		tools := 0
 		for _, m := range r.Messages {
 			said = append(said, m.Role)
+			if m.Role == "user" {
+				asked = m.Text()
+			}
 			if m.Role == "tool" {
 				tools++
 				results = append(results, m.Text())

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,12 +89,13 @@ func TestExecutions(t *testing.T) {
 	places := mcpServers(t)
 	places["{{tool}}"] = toolServer(t)
 	a2aServers(t, places)
-	w.start(Limits{Total: 8})
+	said := &overheard{lines: map[string][]string{}, ended: map[string]int{}}
+	w.start(Limits{Total: 8}, func(o *Options) { o.Sink, o.Events = said, true })
 	for _, x := range executions() {
 		t.Run(x.name, func(t *testing.T) {
 			here := *w
 			here.t = t
-			got := here.run(x, places)
+			got := here.run(x, places, said)
 			file := filepath.Join("testdata", "executions", x.name+".golden")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -124,7 +126,7 @@ var exchanges = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 var markers = regexp.MustCompile(`marker-\d+`)
 
-func (w *world) run(x recorded, places map[string]string) string {
+func (w *world) run(x recorded, places map[string]string, said *overheard) string {
 	w.t.Helper()
 	if _, err := w.admin.Core.CoreV1().Namespaces().Create(w.ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: x.name}}, metav1.CreateOptions{}); err != nil {
 		w.t.Fatal(err)
@@ -146,6 +148,8 @@ func (w *world) run(x recorded, places map[string]string) string {
 	}
 	var phases []string
 	var end *v1alpha1.Query
+	var out strings.Builder
+	task, asked := "", 0
 	for event := range watcher.ResultChan() {
 		q, ok := event.Object.(*v1alpha1.Query)
 		if !ok {
@@ -158,8 +162,17 @@ func (w *world) run(x recorded, places map[string]string) string {
 		if end = q; terminal(phaseOf(q)) {
 			break
 		}
+		if phaseOf(q) == waitsForInput && taskOf(q) != task {
+			if asked++; asked > len(decisions[x.name]) {
+				break
+			}
+			task = taskOf(q)
+			fmt.Fprintf(&out, "%s\n", w.shownTask(q))
+			if decision := decisions[x.name][asked-1]; decision != "" {
+				w.decide(w.task(q), decision)
+			}
+		}
 	}
-	var out strings.Builder
 	fmt.Fprintf(&out, "phases: %s\n", strings.Join(phases, " > "))
 	for _, c := range end.Status.Conditions {
 		fmt.Fprintf(&out, "condition: %s=%s %s: %s\n", c.Type, c.Status, c.Reason, *c.Message)
@@ -173,8 +186,21 @@ func (w *world) run(x recorded, places map[string]string) string {
 		}
 		fmt.Fprintf(&out, "content: %s\nraw: %s\n", shown(r.Content), shown(r.Raw))
 	}
+	if n := end.Annotations[annotationDenials]; n != "" {
+		fmt.Fprintf(&out, "denials: %s\n", n)
+	}
 	if u := end.Status.TokenUsage; u != nil {
 		fmt.Fprintf(&out, "tokens: %d + %d = %d\n", *u.PromptTokens, *u.CompletionTokens, *u.TotalTokens)
+	}
+	if slices.Contains(phases, "running") {
+		runs := 1
+		if asked > 0 {
+			runs = strings.Count(strings.Join(phases, " "), "running")
+		}
+		fmt.Fprintf(&out, "stream: %s\n", shown(ptr(strings.Join(said.of(w.t, x.name, runs), " | "))))
+		if terminal(phaseOf(end)) {
+			fmt.Fprintf(&out, "events: %s\n", shown(ptr(w.events(x.name))))
+		}
 	}
 	for i, r := range w.model.Requests()[before:] {
 		fmt.Fprintf(&out, "\nrequest %d\n%s", i+1, sent(w.t, r))

@@ -126,8 +126,22 @@ func (o outcome) apply(q *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 	}
 	s.Response = response(o.target, o.result.Content, string(raw), "done")
 	o.applyExchange(s)
+	o.applySchema(q, s)
 	setPhase(q, s, v1alpha1.QueryDone, reasonSucceeded, "Query completed successfully")
 	return nil
+}
+
+// applySchema says whether an answer has the form that its agent asks for.
+func (o outcome) applySchema(q *v1alpha1.Query, s *v1alpha1.QueryStatus) {
+	switch v := o.result.Schema; {
+	case v == nil:
+	case v.Unknown:
+		setCondition(q, s, "OutputValid", v1alpha1.ConditionUnknown, "SchemaNotUsable", v.Why)
+	case v.Valid:
+		setCondition(q, s, "OutputValid", v1alpha1.ConditionTrue, "OutputMatchesSchema", "The answer is what the agent's output schema asks for")
+	default:
+		setCondition(q, s, "OutputValid", v1alpha1.ConditionFalse, "OutputDoesNotMatchSchema", v.Why)
+	}
 }
 
 func nonNil(messages []provider.Message) []provider.Message {

@@ -106,9 +106,9 @@ func (a *agent) ask(ctx context.Context, history []provider.Message, input provi
 }
 
 func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, error) {
-	var out turn
+	out := turn{schema: rawSchema(a.object.Spec.OutputSchema)}
 	request := provider.Request{
-		ToolsRequired: a.required, Schema: rawSchema(a.object.Spec.OutputSchema),
+		ToolsRequired: a.required, Schema: out.schema,
 		SchemaName: schemaName(a.object.Namespace, a.object.Name),
 	}
 	for _, t := range a.tools {

@@ -6,6 +6,7 @@
 //   - agent.go: an agent's loop of model calls and tool calls
 //   - approval.go, journal.go: calls that a person has to approve, and how a run goes on after that
 //   - remote.go: agents that run elsewhere, by the A2A protocol
+//   - schema.go: answers that are to have a form
 //   - tool.go, partial.go, function.go, http.go, mcp.go, builtin.go: what agents call
 //   - team.go, loop.go, selector.go, graph.go: how the members of a team take turns
 //   - messages.go: the messages of a conversation and what a model is shown of them
@@ -15,5 +16,5 @@
 //
 // The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/a2a,
 // internal/engine/mcp, internal/engine/objects, internal/engine/outbound, internal/engine/provider,
-// internal/engine/render, github.com/itchyny/gojq and k8s.io/apimachinery.
+// internal/engine/render, github.com/google/jsonschema-go, github.com/itchyny/gojq and k8s.io/apimachinery.
 package execution

@@ -91,6 +91,8 @@ type Result struct {
 	Usage    provider.Usage
 	// Input is the question as it was asked; "" if there was none.
 	Input string
+	// Schema is what the output schema of whoever has answered says to the answer; nil if there is none.
+	Schema *SchemaVerdict
 	// Exchange identifies what was said, if the target is an agent elsewhere.
 	Exchange Exchange
 }
@@ -108,6 +110,8 @@ type turn struct {
 	// terminated says that the answer was given by the tool terminate, and last is it.
 	terminated bool
 	last       string
+	// schema is the output schema of whoever has said the last; nil for none.
+	schema json.RawMessage
 }
 
 // content returns the answer of a turn.
@@ -219,7 +223,11 @@ func (t *Target) Execute(ctx context.Context) (Result, error) {
 		question = asked.Messages[last]
 	}
 	answer, err := t.ask(ctx, question)
-	return Result{Content: answer.content(), Messages: answer.messages, Usage: t.run.usage, Input: input, Exchange: t.run.exchange}, err
+	result := Result{Content: answer.content(), Messages: answer.messages, Usage: t.run.usage, Input: input, Exchange: t.run.exchange}
+	if err == nil {
+		result.Schema = checkSchema(answer.schema, result.Content)
+	}
+	return result, err
 }
 
 // operation notes that something begins, and returns what notes its end.

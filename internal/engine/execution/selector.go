@@ -160,7 +160,7 @@ func (w *work) chosen(said provider.Message, candidates []member) (member, error
 			if args.Response != nil && *args.Response != "" {
 				said.Name = w.team.selector.agent.object.Name
 				w.out.messages = append(w.out.messages, said, provider.Message{Role: provider.ToolRole, ToolCallID: call.ID, Content: *args.Response})
-				w.out.terminated, w.out.last = true, *args.Response
+				w.out.terminated, w.out.last, w.out.schema = true, *args.Response, nil
 			}
 			return nil, nil
 		case selectTool:

@@ -136,7 +136,7 @@ func (w *work) let(ctx context.Context, m member, history []provider.Message) (e
 	}
 	w.turns++
 	w.out.messages = append(w.out.messages, answer.messages...)
-	w.out.terminated, w.out.last = false, ""
+	w.out.terminated, w.out.last, w.out.schema = false, "", answer.schema
 	if answer.terminated {
 		// What was said by terminate is the last word of whoever said it.
 		w.out.terminated, w.out.last = true, answer.last
