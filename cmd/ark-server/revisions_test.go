@@ -189,6 +189,7 @@ func TestRecordsGroupIsOne(t *testing.T) {
 	for name, want := range map[string]string{
 		"revisions": "Revision get,list", "retentionruns": "RetentionRun create", "purges": "Purge create",
 		"retentionpolicies": "RetentionPolicy create,delete,deletecollection,get,list,patch,update,watch", "deletedobjects": "DeletedObject get,list", "deletedobjects/undelete": "Undelete create", "sqlqueries": "SQLQuery create", "searches": "Search create",
+		"summaries": "Summary create", "reports": "Report create,delete,deletecollection,get,list,patch,update,watch",
 	} {
 		if found[name] != want {
 			t.Errorf("%s is %q, want %q", name, found[name], want)
@@ -196,7 +197,7 @@ func TestRecordsGroupIsOne(t *testing.T) {
 	}
 	_, v3 := request(t, s.admin, "GET", "/openapi/v3/apis/records.ark.mckinsey.com/v1alpha1", "")
 	_, v2 := request(t, s.admin, "GET", "/openapi/v2", "")
-	for _, kind := range []string{"Revision", "SQLQuery", "Search"} {
+	for _, kind := range []string{"Revision", "SQLQuery", "Search", "Summary", "Report"} {
 		for _, text := range []string{v3, v2} {
 			if !strings.Contains(text, `"com.mckinsey.ark.records.v1alpha1.`+kind+`"`) {
 				t.Errorf("no schema of %s", kind)

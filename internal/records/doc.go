@@ -9,6 +9,7 @@
 //   - retention.go, retention_storage.go, maintain.go: retention policies, carrying them out, and purges
 //   - verify.go: comparing the history with its hash chain
 //   - send.go: writes on behalf of the sender of a request
+//   - reports.go, reports_storage.go: the kind Report, and the reports that are ready
 //   - questions.go: the kinds that internal/reporting answers
 //   - off.go: what is answered without a history
 //

@@ -35,13 +35,16 @@ type Group struct {
 	upkeep   Upkeep
 	// eraser is nil where there is nothing beside the history.
 	eraser atomic.Pointer[Eraser]
+	// statements are what reports run; reports has those that are stored, nil until the group is installed.
+	statements Statements
+	reports    atomic.Pointer[reports]
 }
 
 // Erases sets what purges remove beside the history.
 func (g *Group) Erases(e Eraser) { g.eraser.Store(&e) }
 
 // New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it.
-func New(reader history.Reader, upkeep Upkeep, why string) (*Group, error) {
+func New(reader history.Reader, upkeep Upkeep, why string, statements Statements) (*Group, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the kinds of %s: %w", records.GroupName, err)
@@ -50,7 +53,7 @@ func New(reader history.Reader, upkeep Upkeep, why string) (*Group, error) {
 	if reader == nil {
 		reader = off{why}
 	}
-	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, upkeep: upkeep, kinds: newKinds()}, nil
+	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, upkeep: upkeep, statements: statements, kinds: newKinds()}, nil
 }
 
 // OpenAPI describes the kinds.
@@ -59,9 +62,13 @@ func (g *Group) OpenAPI() assembly.OpenAPISource {
 }
 
 // Install serves the group. Rows says which objects users may see; what users have done on their behalf goes through transport;
-// stored says where retention policies are, in the layout that Layout returns.
+// stored says where retention policies and reports are, in the layout that Layout returns.
 func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.Resolver, transport *inprocess.Transport, stored generic.RESTOptionsGetter) error {
 	kept, err := g.newPolicies(stored)
+	if err != nil {
+		return err
+	}
+	saved, err := g.newReports(stored)
 	if err != nil {
 		return err
 	}
@@ -69,6 +76,7 @@ func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.
 	version := v1alpha1.SchemeGroupVersion
 	group := genericapiserver.NewDefaultAPIGroupInfo(records.GroupName, g.scheme, runtime.NewParameterCodec(g.scheme), g.codecs)
 	g.policies.Store(kept)
+	g.reports.Store(saved)
 	group.VersionedResourcesStorageMap = map[string]map[string]rest.Storage{version.Version: {
 		"revisions":               &revisions{g},
 		"retentionpolicies":       kept,
@@ -79,6 +87,8 @@ func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.
 		"deletedobjects/undelete": &undelete{g},
 		"sqlqueries":              question{"sqlquery", func() runtime.Object { return &v1alpha1.SQLQuery{} }},
 		"searches":                question{"search", func() runtime.Object { return &v1alpha1.Search{} }},
+		"summaries":               question{"summary", func() runtime.Object { return &v1alpha1.Summary{} }},
+		"reports":                 saved,
 	}}
 	if err := server.InstallAPIGroup(&group); err != nil {
 		return fmt.Errorf("install %s: %w", version, err)

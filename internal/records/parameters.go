@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"strings"
 
 	restful "github.com/emicklei/go-restful/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -13,7 +14,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/records"
 )
 
-type parametersKey struct{}
+type (
+	parametersKey struct{}
+	metadataKey   struct{}
+)
 
 // parametersFrom are those of the request's URL that the stock handlers do not pass on.
 func parametersFrom(ctx context.Context) url.Values {
@@ -31,6 +35,9 @@ func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.Fi
 	info, ok := request.RequestInfoFrom(ctx)
 	if ok && info.APIGroup == records.GroupName && r.Request.URL.RawQuery != "" {
 		r.Request = r.Request.WithContext(context.WithValue(ctx, parametersKey{}, r.Request.URL.Query()))
+	}
+	if ok && info.Resource == "reports" && info.APIGroup == records.GroupName && strings.Contains(r.Request.Header.Get("Accept"), "as=PartialObjectMetadata") {
+		r.Request = r.Request.WithContext(context.WithValue(r.Request.Context(), metadataKey{}, true))
 	}
 	if ok && info.APIGroup == ark.GroupName && info.Subresource != "" && methods[info.Subresource] != "" {
 		g.serve(w.ResponseWriter, r.Request, info)

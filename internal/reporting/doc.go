@@ -4,7 +4,7 @@
 //   - server.go: paths, and who asks
 //   - search.go: searches
 //   - summary.go: summaries
-//   - report.go: reports that are ready
+//   - report.go: the ready reports, and how reports are run
 //   - rows.go: which rows the caller may list
 //   - write.go: answers as JSON, NDJSON, CSV and Table
 //
@@ -16,6 +16,6 @@
 //     may be missing.
 //   - What a user types is never an error of the server.
 //
-// The package may import internal/access, internal/readmodel, internal/search, internal/sqlquery, k8s.io/apimachinery and
+// The package may import internal/access, internal/apis/records/v1alpha1, internal/readmodel, internal/search, internal/sqlquery, k8s.io/apimachinery and
 // k8s.io/apiserver.
 package reporting

@@ -1,125 +1,137 @@
 package reporting
 
 import (
+	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
-)
+	"k8s.io/apiserver/pkg/authentication/user"
 
-const (
-	reports    = "reports"
-	reportKind = "Report"
+	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/readmodel"
+	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
 //go:embed reports.yaml
 var readyReports []byte
 
-// report is a statement with a name. Its parameters have the values that a request leaves out.
-type report struct {
-	Name        string         `json:"name"`
-	Description string         `json:"description"`
-	Query       string         `json:"query"`
-	Parameters  map[string]any `json:"parameters,omitempty"`
+// checkTime bounds how long a statement of a report is tried.
+const checkTime = time.Second
+
+// Reports are those that can be run by name.
+type Reports interface {
+	// Report returns a report that a user may run in a namespace.
+	Report(ctx context.Context, who user.Info, namespace, name string) (*v1alpha1.Report, error)
+}
+
+// Statements are the ready reports, and the check of others. It is safe for concurrent use.
+type Statements struct {
+	ready  []v1alpha1.Report
+	runner *sqlquery.Runner // nil without a model
+}
+
+// NewStatements checks statements on a model, which may be nil.
+func NewStatements(model *readmodel.Model) (*Statements, error) {
+	ready, err := readReports()
+	if err != nil {
+		return nil, fmt.Errorf("read the ready reports: %w", err)
+	}
+	s := &Statements{ready: ready}
+	if model != nil {
+		s.runner = sqlquery.New(model.Path())
+	}
+	return s, nil
+}
+
+// Ready returns the ready reports, by their names.
+func (s *Statements) Ready() []v1alpha1.Report {
+	all := make([]v1alpha1.Report, len(s.ready))
+	for i := range s.ready {
+		s.ready[i].DeepCopyInto(&all[i])
+	}
+	return all
+}
+
+// Check runs a statement on views without rows, and returns the columns of its answer, or its fault. Columns are nil where
+// they cannot be found out at the time.
+func (s *Statements) Check(ctx context.Context, query string, parameters map[string]any) ([]string, error) {
+	if s.runner == nil {
+		return nil, nil
+	}
+	answer, err := s.runner.Run(ctx, sqlquery.Request{Query: query, Parameters: parameters, MaxRows: 1, Timeout: checkTime})
+	var fault *sqlquery.Error
+	if errors.As(err, &fault) {
+		return nil, fault
+	}
+	if err != nil {
+		return nil, nil //nolint:nilerr // the statement is not at fault: the answer may be possible another time
+	}
+	columns := make([]string, len(answer.Columns))
+	for i, c := range answer.Columns {
+		columns[i] = c.Name
+	}
+	return columns, nil
 }
 
 // readReports reads the ready reports, by their names.
-func readReports() (map[string]report, error) {
+func readReports() ([]v1alpha1.Report, error) {
 	text, err := yaml.ToJSON(readyReports)
 	if err != nil {
 		return nil, err
 	}
-	var list []report
+	var list []struct {
+		Name, Description, Query string
+		Parameters               json.RawMessage
+	}
 	if err := json.Unmarshal(text, &list); err != nil {
 		return nil, err
 	}
-	all := make(map[string]report, len(list))
-	for _, r := range list {
-		all[r.Name] = r
+	all := make([]v1alpha1.Report, len(list))
+	for i, r := range list {
+		all[i] = v1alpha1.Report{
+			TypeMeta:   metav1.TypeMeta{APIVersion: GroupVersion, Kind: "Report"},
+			ObjectMeta: metav1.ObjectMeta{Name: r.Name},
+			Spec:       v1alpha1.ReportSpec{Description: r.Description, Query: r.Query},
+		}
+		if len(r.Parameters) > 0 {
+			all[i].Spec.Parameters = &runtime.RawExtension{Raw: r.Parameters}
+		}
 	}
+	slices.SortFunc(all, func(a, b v1alpha1.Report) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
-// reportObject is a report as the API has it.
-type reportObject struct {
-	APIVersion string         `json:"apiVersion"`
-	Kind       string         `json:"kind"`
-	Metadata   map[string]any `json:"metadata"`
-	Spec       reportSpec     `json:"spec"`
-}
-
-type reportSpec struct {
-	Description string         `json:"description"`
-	Query       string         `json:"query"`
-	Parameters  map[string]any `json:"parameters,omitempty"`
-}
-
-func (r report) object(namespace string) reportObject {
-	return reportObject{GroupVersion, reportKind, map[string]any{"name": r.Name, "namespace": namespace}, reportSpec{r.Description, r.Query, r.Parameters}}
-}
-
-func noReport(name string) error {
-	return apierrors.NewNotFound(schema.GroupResource{Group: group, Resource: reports}, name)
-}
-
-// serveReports lists the ready reports, or returns one. They hold no rows: sqlqueries run them.
-func (s *Server) serveReports(w http.ResponseWriter, r *http.Request, namespace string) error {
-	_, name, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, Prefix+namespace+"/"), "/")
-	ready, err := readReports()
-	if err != nil {
-		return apierrors.NewInternalError(err)
-	}
-	var answer any
-	switch one, ok := ready[name]; {
-	case ok:
-		answer = one.object(namespace)
-	case name != "":
-		return noReport(name)
-	case wantsTable(r.Header.Get("Accept")):
-		table := metav1.Table{TypeMeta: metav1.TypeMeta{APIVersion: "meta.k8s.io/v1", Kind: "Table"}, Rows: []metav1.TableRow{},
-			ColumnDefinitions: []metav1.TableColumnDefinition{{Name: "Name", Type: "string", Format: "name"}, {Name: "Description", Type: "string"}}}
-		for _, name := range slices.Sorted(maps.Keys(ready)) {
-			table.Rows = append(table.Rows, metav1.TableRow{Cells: []any{name, ready[name].Description}})
-		}
-		answer = table
-	default:
-		items := []reportObject{}
-		for _, name := range slices.Sorted(maps.Keys(ready)) {
-			items = append(items, ready[name].object(namespace))
-		}
-		answer = map[string]any{"apiVersion": GroupVersion, "kind": reportKind + "List", "metadata": map[string]any{}, "items": items}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(answer) // a client that is gone cannot be told
-	return nil
-}
-
 // fromReport fills in the statement of a request that names a report, and the parameters that it leaves out.
-func fromReport(asked *spec) error {
+func (s *Server) fromReport(ctx context.Context, who user.Info, namespace string, asked *spec) error {
 	if asked.Report == "" {
 		return nil
 	}
-	ready, err := readReports()
+	one, err := s.reports.Report(ctx, who, namespace, asked.Report)
 	if err != nil {
-		return apierrors.NewInternalError(err)
+		return err
 	}
-	one, ok := ready[asked.Report]
-	if !ok {
-		return noReport(asked.Report)
+	asked.Query = one.Spec.Query
+	parameters, err := one.Spec.Values()
+	if err != nil {
+		return apierrors.NewBadRequest(fmt.Sprintf("the parameters of the report %s: %s", one.Name, err))
 	}
-	asked.Query = one.Query
-	parameters := maps.Clone(one.Parameters)
 	for name, value := range asked.Parameters {
 		if _, known := parameters[name]; !known {
-			return apierrors.NewBadRequest(fmt.Sprintf("the report %s has no parameter %q: it has %s", one.Name, name, strings.Join(slices.Sorted(maps.Keys(parameters)), ", ")))
+			has := strings.Join(slices.Sorted(maps.Keys(parameters)), ", ")
+			if has == "" {
+				has = "none"
+			}
+			return apierrors.NewBadRequest(fmt.Sprintf("the report %s has no parameter %q: it has %s", one.Name, name, has))
 		}
 		parameters[name] = value
 	}

@@ -1,17 +1,17 @@
 package reporting
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
-	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
@@ -68,12 +68,13 @@ func TestReports(t *testing.T) {
 		t.Errorf("there are %d reports, want thirty", len(ready))
 	}
 	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(ready)) {
+	for _, one := range ready {
+		name := one.Name
 		w := ask(t, s, "x", "a", "text/csv", `{"spec":{"report":"`+name+`"}}`)
 		if w.Code != http.StatusCreated || strings.Count(w.Body.String(), "\n") < 2 {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
-		if ready[name].Description == "" {
+		if one.Spec.Description == "" {
 			t.Errorf("%s has no description", name)
 		}
 		fmt.Fprintf(&b, "== %s\n%s\n", name, w.Body)
@@ -110,26 +111,35 @@ func TestReportsByName(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d %s", c.body, w.Code, w.Body, c.code, c.want)
 		}
 	}
-	get := func(path, accept string) (int, map[string]any) {
-		r := requestAs("anna", http.MethodGet, Prefix+"a/"+path, "")
-		r.Header.Set("Accept", accept)
-		w := recorded(s, r)
-		var got map[string]any
-		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+}
+
+// A statement is tried before it is kept: its columns are known, or its fault is.
+func TestCheck(t *testing.T) {
+	s := serving(t, &rights{}, reported())
+	check := s.reports.(onlyReady).Check
+	for _, c := range []struct {
+		query, parameters, columns, fault string
+	}{
+		{"select name, input as asked from queries", "", "name asked", ""},
+		{"select name from queries where name = :x", `{"x":""}`, "name", ""},
+		{"select name from queries where name = :x", "", "", "has no value"},
+		{"select absent from queries", "", "", "no such column: absent (line 1, column 8)"},
+		{"select * from main.k_queries", "", "", "not allowed"},
+		{"delete from queries", "", "", "cannot modify queries"},
+		{"select 1; select 2", "", "", "more than one statement"},
+		{"with recursive n(i) as (select 1 union all select i+1 from n) select count(*) from n", "", "", ""},
+	} {
+		spec := v1alpha1.ReportSpec{}
+		if c.parameters != "" {
+			spec.Parameters = &runtime.RawExtension{Raw: []byte(c.parameters)}
+		}
+		parameters, err := spec.Values()
+		if err != nil {
 			t.Fatal(err)
 		}
-		return w.Code, got
-	}
-	if code, got := get("reports", ""); code != 200 || got["kind"] != "ReportList" || len(got["items"].([]any)) < 30 {
-		t.Errorf("the list: %d %v", code, got["kind"])
-	}
-	if code, got := get("reports", "application/json;as=Table;v=v1;g=meta.k8s.io"); code != 200 || got["kind"] != "Table" || len(got["rows"].([]any)) < 30 {
-		t.Errorf("the table: %d %v", code, got["kind"])
-	}
-	if code, got := get("reports/retries", ""); code != 200 || got["kind"] != "Report" {
-		t.Errorf("one: %d %v", code, got)
-	}
-	if code, got := get("reports/nothing", ""); code != 404 || got["kind"] != "Status" {
-		t.Errorf("one that is not there: %d %v", code, got)
+		columns, err := check(t.Context(), c.query, parameters)
+		if got := fmt.Sprint(err); strings.Join(columns, " ") != c.columns || (err != nil) != (c.fault != "") || !strings.Contains(got, c.fault) && err != nil {
+			t.Errorf("%s: %q, %v", c.query, columns, err)
+		}
 	}
 }

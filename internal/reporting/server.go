@@ -49,7 +49,7 @@ func placeOf(path string) (namespace, resource string, ok bool) {
 		return "", "", false
 	}
 	namespace, resource, _ = strings.Cut(rest, "/")
-	return namespace, resource, namespace != "" && (resource == queries || resource == searches || resource == summaries || resource == reports || strings.HasPrefix(resource, reports+"/"))
+	return namespace, resource, namespace != "" && (resource == queries || resource == searches || resource == summaries)
 }
 
 // Server is the handler. It is safe for concurrent use.
@@ -58,11 +58,13 @@ type Server struct {
 	runner *sqlquery.Runner
 	search *search.Searcher
 	access *access.Resolver
+	// reports are those that requests name.
+	reports Reports
 }
 
 // New returns a server on a model, which may be nil: then it says so to who asks.
-func New(model *readmodel.Model, rights *access.Resolver) *Server {
-	s := &Server{model: model, access: rights}
+func New(model *readmodel.Model, rights *access.Resolver, reports Reports) *Server {
+	s := &Server{model: model, access: rights, reports: reports}
 	if model != nil {
 		s.runner, s.search = sqlquery.New(model.Path()), search.New(model.Path())
 	}
@@ -120,8 +122,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case resource == searches && (r.Method == http.MethodPost || r.Method == http.MethodGet):
 		return s.serveSearch(w, r, who, namespace)
-	case strings.HasPrefix(resource, reports) && r.Method == http.MethodGet:
-		return s.serveReports(w, r, namespace)
 	case resource == summaries && r.Method == http.MethodPost:
 		return s.serveSummary(w, r, who, namespace)
 	case resource == queries && r.Method == http.MethodPost:
@@ -164,7 +164,7 @@ func (s *Server) serveSQL(w http.ResponseWriter, r *http.Request, who user.Info,
 		return err
 	}
 	run := asked.Spec
-	if err := fromReport(&run); err != nil {
+	if err := s.fromReport(r.Context(), who, namespace, &run); err != nil {
 		return err
 	}
 	asked.Status, err = s.answer(w, r, who, namespace, run)

@@ -12,11 +12,13 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
@@ -85,7 +87,23 @@ func serving(t *testing.T, allowed *rights, objects fixed) *Server {
 	if ok, err := m.WaitFor(t.Context(), 7, 10*time.Second); !ok {
 		t.Fatal(err)
 	}
-	return New(m, resolver)
+	statements, err := NewStatements(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(m, resolver, onlyReady{statements})
+}
+
+// onlyReady is a server without reports of its users'.
+type onlyReady struct{ *Statements }
+
+func (s onlyReady) Report(_ context.Context, _ user.Info, namespace, name string) (*v1alpha1.Report, error) {
+	for _, one := range s.Ready() {
+		if one.Name == name {
+			return &one, nil
+		}
+	}
+	return nil, apierrors.NewNotFound(v1alpha1.Resource("reports"), name)
 }
 
 func ask(t *testing.T, s *Server, who, namespace, accept, body string) *httptest.ResponseRecorder {
@@ -200,7 +218,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: got %d %s, want %d %s", name, w.Code, bytes.TrimSpace(w.Body.Bytes()), c.code, c.message)
 		}
 	}
-	if w := ask(t, New(nil, nil), "x", "a", "", body("select 1", false)); w.Code != http.StatusServiceUnavailable {
+	if w := ask(t, New(nil, nil, nil), "x", "a", "", body("select 1", false)); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("without a model: %d %s", w.Code, w.Body)
 	}
 }

@@ -92,7 +92,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		return nil, about(SettingMode, err)
 	}
 	s.URL = made.URL
-	serveReporting(made.Generic, made.Access, data)
+	serveReporting(made.Generic, made.Access, data, group)
 	talk, err := newChat(made, data, o)
 	if err != nil {
 		return nil, err
@@ -137,7 +137,7 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 		return nil, about(SettingMode, err)
 	}
 	s.Cluster = config.Host
-	serveReporting(made.Generic, made.Access, data)
+	serveReporting(made.Generic, made.Access, data, settings.Records)
 	if made.Direct != nil {
 		data.metrics.Direct(func() metrics.DirectStats {
 			now := made.Direct()

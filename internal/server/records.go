@@ -9,6 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/conversation"
 	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/records"
+	"github.com/mckinsey/ark-server/internal/reporting"
 )
 
 // records returns the group of what is recorded about Ark objects, which is there without a history, too.
@@ -17,7 +18,11 @@ func (s *data) records(o Options) (*records.Group, error) {
 	if o.Storage.Kind == Etcd {
 		why = "this server keeps no history, because its storage is an external etcd: use --storage=sqlite, postgresql or mysql, with --history=on"
 	}
-	group, err := records.New(s.history, s.upkeep, why)
+	statements, err := reporting.NewStatements(s.model)
+	if err != nil {
+		return nil, err
+	}
+	group, err := records.New(s.history, s.upkeep, why, statements)
 	if err == nil && s.policy != nil {
 		s.policy.group.Store(group)
 		group.Erases(s.erase)

@@ -52,8 +52,9 @@ func arkRoles() []rbacv1.ClusterRole {
 			// Of the history and of answers to questions, users see what is about objects that they may list.
 			rule([]string{"*/history", "*/diff", "*/blame"}, "get"),
 			about([]string{"revisions", "deletedobjects"}, "get", "list"),
-			about([]string{"searches", "sqlqueries"}, "create"), about([]string{"searches"}, "list")),
+			about([]string{"searches", "sqlqueries"}, "create"), about([]string{"searches"}, "list"), about([]string{"reports"}, "get", "list", "watch")),
 		role(arkEditor, "edit", rule(read, "get", "list", "watch"), rule(edited, "create", "update", "patch", "delete", "deletecollection"),
-			rule([]string{"*/rollback"}, "create"), about([]string{"deletedobjects/undelete"}, "create")),
+			rule([]string{"*/rollback"}, "create"), about([]string{"deletedobjects/undelete"}, "create"),
+			about([]string{"reports"}, "create", "update", "patch", "delete", "deletecollection")),
 	}
 }

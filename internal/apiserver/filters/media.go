@@ -12,10 +12,11 @@ import (
 	"k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
+	"github.com/mckinsey/ark-server/internal/apis/records"
 )
 
-// withMediaTypes keeps requests for Ark objects to the media types that these
-// have: those of custom resources.
+// withMediaTypes keeps requests for Ark objects and records of them to the media types that
+// these have: those of custom resources.
 //
 // The Ark types have no protobuf encoding, but the group's serializer offers
 // protobuf, and has to: PartialObjectMetadata, which garbage collectors and the
@@ -32,7 +33,7 @@ func withMediaTypes(next http.Handler, serializer runtime.NegotiatedSerializer) 
 	patches := []string{string(types.JSONPatchType), string(types.MergePatchType), string(types.ApplyYAMLPatchType)}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, ok := request.RequestInfoFrom(r.Context())
-		if !ok || !info.IsResourceRequest || info.APIGroup != ark.GroupName {
+		if !ok || !info.IsResourceRequest || info.APIGroup != ark.GroupName && info.APIGroup != records.GroupName {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -23,6 +23,10 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.Purge{}.OpenAPIModelName():                     schema_internal_apis_records_v1alpha1_Purge(ref),
 		v1alpha1.PurgeSpec{}.OpenAPIModelName():                 schema_internal_apis_records_v1alpha1_PurgeSpec(ref),
 		v1alpha1.RemovalReport{}.OpenAPIModelName():             schema_internal_apis_records_v1alpha1_RemovalReport(ref),
+		v1alpha1.Report{}.OpenAPIModelName():                    schema_internal_apis_records_v1alpha1_Report(ref),
+		v1alpha1.ReportColumn{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_ReportColumn(ref),
+		v1alpha1.ReportList{}.OpenAPIModelName():                schema_internal_apis_records_v1alpha1_ReportList(ref),
+		v1alpha1.ReportSpec{}.OpenAPIModelName():                schema_internal_apis_records_v1alpha1_ReportSpec(ref),
 		v1alpha1.RetentionPolicy{}.OpenAPIModelName():           schema_internal_apis_records_v1alpha1_RetentionPolicy(ref),
 		v1alpha1.RetentionPolicyList{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RetentionPolicyList(ref),
 		v1alpha1.RetentionPolicySpec{}.OpenAPIModelName():       schema_internal_apis_records_v1alpha1_RetentionPolicySpec(ref),
@@ -36,6 +40,8 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.SQLQuerySpec{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_SQLQuerySpec(ref),
 		v1alpha1.Search{}.OpenAPIModelName():                    schema_internal_apis_records_v1alpha1_Search(ref),
 		v1alpha1.SearchSpec{}.OpenAPIModelName():                schema_internal_apis_records_v1alpha1_SearchSpec(ref),
+		v1alpha1.Summary{}.OpenAPIModelName():                   schema_internal_apis_records_v1alpha1_Summary(ref),
+		v1alpha1.SummarySpec{}.OpenAPIModelName():               schema_internal_apis_records_v1alpha1_SummarySpec(ref),
 		v1alpha1.Undelete{}.OpenAPIModelName():                  schema_internal_apis_records_v1alpha1_Undelete(ref),
 		v1alpha1.UndeleteSpec{}.OpenAPIModelName():              schema_internal_apis_records_v1alpha1_UndeleteSpec(ref),
 		v1alpha1.UndeleteStatus{}.OpenAPIModelName():            schema_internal_apis_records_v1alpha1_UndeleteStatus(ref),
@@ -546,6 +552,182 @@ func schema_internal_apis_records_v1alpha1_RemovalReport(ref common.ReferenceCal
 		},
 		Dependencies: []string{
 			v1.MicroTime{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_Report(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Report is a statement in SQL with a name. It holds no rows: an SQLQuery with spec.report runs it, and returns what its caller may list.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Default: map[string]interface{}{},
+							Ref:     ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec is the statement.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ReportSpec{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ReportSpec{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_ReportColumn(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReportColumn describes a column of a report's answer.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the column's name in the answer.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"description": {
+						SchemaProps: spec.SchemaProps{
+							Description: "description says what the column's values are.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_ReportList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReportList is a list of reports.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Default: map[string]interface{}{},
+							Ref:     ref(v1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items are the reports.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Report{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Report{}.OpenAPIModelName(), v1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_ReportSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ReportSpec is the statement of a report.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"description": {
+						SchemaProps: spec.SchemaProps{
+							Description: "description says what the report shows.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"query": {
+						SchemaProps: spec.SchemaProps{
+							Description: "query is one SELECT, in SQLite's dialect, over the views that SQLQueries have.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"parameters": {
+						SchemaProps: spec.SchemaProps{
+							Description: "parameters are the names of the parameters that the query has, with the values that count where a run gives none: text, numbers, booleans or null.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+					"columns": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "columns describe the columns of the answer, in order. Leave them out, or name all.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ReportColumn{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"query"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ReportColumn{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
 	}
 }
 
@@ -1180,8 +1362,14 @@ func schema_internal_apis_records_v1alpha1_SQLQuerySpec(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"query": {
 						SchemaProps: spec.SchemaProps{
-							Description: "query is one SELECT, in SQLite's dialect.",
-							Default:     "",
+							Description: "query is one SELECT, in SQLite's dialect. Leave it out where report is set.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"report": {
+						SchemaProps: spec.SchemaProps{
+							Description: "report is the name of a Report whose query is run.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1214,7 +1402,6 @@ func schema_internal_apis_records_v1alpha1_SQLQuerySpec(ref common.ReferenceCall
 						},
 					},
 				},
-				Required: []string{"query"},
 			},
 		},
 		Dependencies: []string{
@@ -1337,6 +1524,158 @@ func schema_internal_apis_records_v1alpha1_SearchSpec(ref common.ReferenceCallba
 				Required: []string{"query"},
 			},
 		},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_Summary(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Summary counts and adds up the Ark objects of one kind that you may list, without SQL. It is answered at once, and not kept.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Default: map[string]interface{}{},
+							Ref:     ref(v1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec is the question.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.SummarySpec{}.OpenAPIModelName()),
+						},
+					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status is the answer: columns, rows, truncated, resourceVersion, lagMilliseconds and elapsedMilliseconds.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SummarySpec{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
+	}
+}
+
+func schema_internal_apis_records_v1alpha1_SummarySpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SummarySpec says what is counted.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "kind is that of the objects, such as Query.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"groupBy": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "groupBy are columns of the kind's view, or minute, hour, day, week and month of the time of creation.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"metrics": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "metrics are count, and of a column count(c), distinct(c), sum(c), avg(c), min(c), max(c) and p1(c) to p99(c).",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"where": {
+						SchemaProps: spec.SchemaProps{
+							Description: "where are columns and what they must be; null for no value.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+					"since": {
+						SchemaProps: spec.SchemaProps{
+							Description: "since bounds the time of creation: a date, or a time in RFC 3339.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"until": {
+						SchemaProps: spec.SchemaProps{
+							Description: "until bounds the time of creation: a date, or a time in RFC 3339.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"orderBy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "orderBy is a group or a metric, with - before it for the greatest first.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"allNamespaces": {
+						SchemaProps: spec.SchemaProps{
+							Description: "allNamespaces asks for the objects of all namespaces, instead of those in the request's.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"limit": {
+						SchemaProps: spec.SchemaProps{
+							Description: "limit is the most rows of the answer.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+				Required: []string{"kind"},
+			},
+		},
+		Dependencies: []string{
+			runtime.RawExtension{}.OpenAPIModelName()},
 	}
 }
 

@@ -17,10 +17,10 @@ var SchemeGroupVersion = schema.GroupVersion{Group: records.GroupName, Version: 
 
 // AddToScheme registers the kinds and their field selectors. What is stored is registered as its own internal version, too.
 func AddToScheme(s *runtime.Scheme) error {
-	stored := []runtime.Object{&RetentionPolicy{}, &RetentionPolicyList{}}
+	stored := []runtime.Object{&RetentionPolicy{}, &RetentionPolicyList{}, &Report{}, &ReportList{}}
 	s.AddKnownTypes(SchemeGroupVersion, stored...)
 	s.AddKnownTypes(schema.GroupVersion{Group: records.GroupName, Version: runtime.APIVersionInternal}, stored...)
-	s.AddKnownTypes(SchemeGroupVersion, &Revision{}, &RevisionList{}, &DeletedObject{}, &DeletedObjectList{}, &Undelete{}, &SQLQuery{}, &Search{}, &RetentionRun{}, &Purge{}, &HistoryVerification{})
+	s.AddKnownTypes(SchemeGroupVersion, &Revision{}, &RevisionList{}, &DeletedObject{}, &DeletedObjectList{}, &Undelete{}, &SQLQuery{}, &Search{}, &Summary{}, &RetentionRun{}, &Purge{}, &HistoryVerification{})
 	metav1.AddToGroupVersion(s, SchemeGroupVersion)
 	for _, kind := range []string{"Revision", "DeletedObject"} {
 		if err := s.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind(kind), selectVersions); err != nil {

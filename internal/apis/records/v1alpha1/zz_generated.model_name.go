@@ -46,6 +46,26 @@ func (in RemovalReport) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Report) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.Report"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReportColumn) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.ReportColumn"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReportList) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.ReportList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ReportSpec) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.ReportSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in RetentionPolicy) OpenAPIModelName() string {
 	return "com.mckinsey.ark.records.v1alpha1.RetentionPolicy"
 }
@@ -108,6 +128,16 @@ func (in Search) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in SearchSpec) OpenAPIModelName() string {
 	return "com.mckinsey.ark.records.v1alpha1.SearchSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Summary) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.Summary"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SummarySpec) OpenAPIModelName() string {
+	return "com.mckinsey.ark.records.v1alpha1.SummarySpec"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
