@@ -41,7 +41,7 @@ type families struct {
 
 	historyBegin, historyLag, historyVersions, historyRemoved, historyFailures, historyLinks *family
 	modelRevision, modelLag, modelLagTime, modelReady                                        *family
-	modelRows, modelBytes, modelBuilds                                                       *family
+	modelRows, modelBytes, modelBuilds, modelPast                                            *family
 	chatRequests, chatOpen, chatTokens, chatFirstToken, chatSpeed                            *family
 	streams, streamBytes, streamEnds, streamChunks, streamDropped, streamOverrun             *family
 
@@ -63,7 +63,7 @@ func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
 		f.directRequests, f.directInFlight, f.directAlone,
 		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks,
-		f.modelRevision, f.modelLag, f.modelLagTime, f.modelReady, f.modelRows, f.modelBytes, f.modelBuilds,
+		f.modelRevision, f.modelLag, f.modelLagTime, f.modelReady, f.modelRows, f.modelBytes, f.modelBuilds, f.modelPast,
 		f.chatRequests, f.chatOpen, f.chatTokens, f.streams, f.streamBytes, f.streamEnds, f.streamChunks, f.streamDropped, f.streamOverrun}
 }
 
@@ -100,6 +100,7 @@ func newFamilies() *families {
 	f.modelLagTime = add("ark_readmodel_lag_seconds", gauge, "How long there have been changes that the read model does not show, 0 where it shows all.")
 	f.modelRows = add("ark_readmodel_rows", gauge, "Objects in the read model.")
 	f.modelBytes = add("ark_readmodel_bytes", gauge, "What the files of the read model take.")
+	f.modelPast = add("ark_readmodel_history_revision", gauge, "The revision up to which the read model has the history's versions, 0 without a history.")
 	f.modelBuilds = add("ark_readmodel_builds_total", counter, "How often the read model was built from the store's state since the server started.")
 	f.engineQueries = add("ark_engine_queries_total", counter, "Queries that the embedded engine of this replica has ended: done, error, timeout or canceled.", "outcome")
 	f.engineWaiting = add("ark_engine_waiting_queries", gauge, "Queries that wait for a place at the embedded engine of this replica.")

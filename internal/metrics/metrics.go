@@ -241,7 +241,7 @@ func (m *Metrics) ServingCertificate(current func() (certificate, key []byte)) {
 // ReadModel adds what is known of the read model. Call it once.
 func (m *Metrics) ReadModel(stats func() readmodel.Stats) {
 	f := m.families
-	collect(m.registry, []*family{f.modelReady, f.modelRevision, f.modelLag, f.modelLagTime, f.modelRows, f.modelBytes, f.modelBuilds}, func(put putter) {
+	collect(m.registry, []*family{f.modelReady, f.modelRevision, f.modelLag, f.modelLagTime, f.modelRows, f.modelBytes, f.modelBuilds, f.modelPast}, func(put putter) {
 		st := stats()
 		ready := 0.0
 		if st.Ready {
@@ -257,6 +257,7 @@ func (m *Metrics) ReadModel(stats func() readmodel.Stats) {
 		put(f.modelLagTime, behind)
 		put(f.modelRows, float64(st.Rows))
 		put(f.modelBytes, float64(st.Bytes))
+		put(f.modelPast, float64(st.Past))
 		put(f.modelBuilds, float64(st.Rebuilds))
 	})
 }

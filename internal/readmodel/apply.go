@@ -50,7 +50,7 @@ func (b *batch) rollback() { _ = b.tx.Rollback() } // without effect after a com
 
 // clear removes all rows.
 func (b *batch) clear(ctx context.Context) error {
-	tables := []string{"objects", "fts", "c_labels", "c_conditions", "c_messages", "c_tool_calls"}
+	tables := []string{"objects", "fts", "c_labels", "c_conditions", "c_messages", "c_tool_calls", "c_revisions", "deleted"}
 	for _, k := range Kinds() {
 		tables = append(tables, k.Table())
 	}
@@ -59,7 +59,8 @@ func (b *batch) clear(ctx context.Context) error {
 			return fmt.Errorf("clear %s: %w", table, err)
 		}
 	}
-	return nil
+	_, err := b.tx.ExecContext(ctx, `DELETE FROM meta WHERE key = 'past'`)
+	return err
 }
 
 // apply makes one change.
@@ -90,7 +91,7 @@ func (b *batch) apply(ctx context.Context, c Change) error {
 
 func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) error {
 	var id int64
-	err := b.tx.QueryRowContext(ctx, `DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ? RETURNING id`, k.Name, namespace, name).Scan(&id)
+	err := b.tx.QueryRowContext(ctx, `DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ? AND life = 0 RETURNING id`, k.Name, namespace, name).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

@@ -8,12 +8,15 @@
 //   - model.go, apply.go: the file, and what changes it
 //   - scrub.go: removing what is left of rows that are gone
 //   - follow.go: how it is built, and follows the storage
+//   - past.go: versions and deleted objects, from the history
 //
 // Invariants:
 //
 //   - The file is no source of truth: whatever is wrong with it, it is built again from the storage.
 //   - The checkpoint is written in the transaction of the rows that it covers. What was built step by step equals what is built
 //     at once from the storage's state at the same revision.
+//   - Versions and deleted objects have a checkpoint of their own, in the transaction of their rows. They are what the history
+//     has, as of the last comparison, and go before objects do where the file is full.
 //   - Only the columns of kinds.go leave an object. None of them can hold a credential: no headers, no API keys, no properties.
 //   - Writers of the storage do not wait for the model.
 //

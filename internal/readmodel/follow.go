@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -79,10 +80,17 @@ func (m *Model) follow(ctx context.Context) error {
 		}
 	}
 	var rows int64
-	if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM objects`).Scan(&rows); err != nil {
+	if err := m.db.QueryRowContext(ctx, `SELECT count(*) FROM objects WHERE life = 0`).Scan(&rows); err != nil {
 		return fmt.Errorf("count the objects: %w", err)
 	}
 	m.setStatus(func(s *Status) { s.Ready, s.Revision, s.Rows = true, at, rows })
+	if m.past != nil {
+		var past sync.WaitGroup
+		defer past.Wait()
+		running, stop := context.WithCancel(ctx)
+		defer stop()
+		past.Go(func() { m.runPast(running) })
+	}
 	written := time.Now()
 	for {
 		since := time.Now()
@@ -110,7 +118,12 @@ func (m *Model) follow(ctx context.Context) error {
 			}
 		}
 		at = revision
-		m.setStatus(func(s *Status) { s.Revision, s.Behind = at, time.Time{} })
+		m.setStatus(func(s *Status) {
+			s.Revision, s.Behind = at, time.Time{}
+			if len(changes) > 0 {
+				s.Changed = at
+			}
+		})
 	}
 }
 

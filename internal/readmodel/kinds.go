@@ -124,6 +124,9 @@ func Kinds() []Kind {
 	}
 }
 
+// Revisions is the view of the history's versions.
+const Revisions = "revisions"
+
 // SideColumns are those of the views of what objects have several of.
 func SideColumns() map[string][]Column {
 	key := []Column{{"kind", Text, nil}, {"namespace", Text, nil}, {"name", Text, nil}}
@@ -136,5 +139,9 @@ func SideColumns() map[string][]Column {
 			Column{"conversation_id", Text, nil}, Column{"session_id", Text, nil}, Column{"created_at", Time, nil}),
 		"tool_calls": append(key[:3:3], Column{"position", Integer, nil}, Column{"call_id", Text, nil}, Column{"tool", Text, nil}, Column{"arguments", Text, nil},
 			Column{"agent", Text, nil}, Column{"conversation_id", Text, nil}, Column{"created_at", Time, nil}),
+		// What the history has.
+		Revisions: append(key[:3:3], Column{"uid", Text, nil}, Column{"revision", Integer, nil}, Column{"generation", Integer, nil}, Column{"verb", Text, nil},
+			Column{"user_name", Text, nil}, Column{"user_groups", JSON, nil}, Column{"impersonator", Text, nil}, Column{"user_agent", Text, nil}, Column{"field_manager", Text, nil},
+			Column{"audit_id", Text, nil}, Column{"cause", Text, nil}, Column{"status_only", Boolean, nil}, Column{"deleted", Boolean, nil}, Column{"at", Time, nil}),
 	}
 }

@@ -27,6 +27,11 @@ type Model struct {
 	writing sync.Mutex
 	insert  map[string]string
 	status  atomic.Pointer[Status]
+	// past is the history, nil for none. hurryPast says that somebody waits for it, and forget that versions were removed.
+	past      Past
+	hurryPast chan struct{}
+	forget    chan struct{}
+	setting   sync.Mutex // one change of the status at a time
 	// hurry tells Run that somebody waits for what it has not written yet.
 	hurry chan struct{}
 	// moved is closed and replaced at each change of the status.
@@ -47,6 +52,12 @@ type Status struct {
 	Rebuilds int
 	// Rows is the number of objects in the model.
 	Rows int64
+	// Changed is the revision of the newest change that the model has written.
+	Changed int64
+	// Past is the revision up to which the model has the history's versions.
+	Past int64
+	// Compared counts how often the versions were compared with the history.
+	Compared int
 }
 
 // Stats are what is known of the model for its operators.
@@ -71,6 +82,8 @@ func (m *Model) Stats() Stats {
 type Options struct {
 	// MaxBytes bounds its file, 0 for no bound. A model that would be larger is not written any further: it falls behind.
 	MaxBytes int64
+	// Past is the history of the same storage; nil for none.
+	Past Past
 }
 
 // ErrBuilding is the answer while the model is built.
@@ -82,7 +95,8 @@ func Open(ctx context.Context, path string, source Source, o Options) (*Model, e
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{path: path, source: source, most: o.MaxBytes, kinds: map[string]Kind{}, insert: map[string]string{}, hurry: make(chan struct{}, 1)}
+	m := &Model{path: path, source: source, most: o.MaxBytes, kinds: map[string]Kind{}, insert: map[string]string{}, hurry: make(chan struct{}, 1),
+		past: o.Past, hurryPast: make(chan struct{}, 1), forget: make(chan struct{}, 1)}
 	for _, k := range Kinds() {
 		m.kinds[k.Resource], m.insert[k.Resource] = k, insertOf(k)
 	}
@@ -235,8 +249,10 @@ func (m *Model) Namespaces(ctx context.Context) ([]string, error) {
 	return all, rows.Err()
 }
 
-// setStatus has one caller at a time.
+// setStatus changes the status, and wakes those who wait for it.
 func (m *Model) setStatus(change func(*Status)) {
+	m.setting.Lock()
+	defer m.setting.Unlock()
 	s := *m.status.Load()
 	change(&s)
 	m.status.Store(&s)

@@ -23,9 +23,12 @@ type memory struct {
 	compacted int64
 	log       []Change
 	live      map[string]Change
+	// versions are the history's, oldest first, with their objects.
+	versions []Version
+	objects  map[int64][]byte
 }
 
-func newMemory() *memory { return &memory{id: "one", revision: 1, live: map[string]Change{}} }
+func newMemory() *memory { return &memory{id: "one", revision: 1, live: map[string]Change{}, objects: map[int64][]byte{}} }
 
 func (m *memory) put(key string, value []byte) {
 	m.mu.Lock()
@@ -33,6 +36,16 @@ func (m *memory) put(key string, value []byte) {
 	m.revision++
 	c := Change{Key: key, Value: value, Revision: m.revision}
 	m.log = append(m.log, c)
+	if resource, namespace, name, err := parseKey(key); err == nil {
+		was, there := m.live[key]
+		if value != nil || there {
+			m.versions = append(m.versions, Version{Resource: resource, Namespace: namespace, Name: name, UID: "u", Revision: m.revision, Verb: "update",
+				User: fmt.Sprint("user", m.revision%3), Deleted: value == nil, Time: time.Unix(m.revision, 0)})
+			if m.objects[m.revision] = value; value == nil {
+				m.objects[m.revision] = was.Value
+			}
+		}
+	}
 	if value == nil {
 		delete(m.live, key)
 	} else {
@@ -79,6 +92,36 @@ func (m *memory) Next(ctx context.Context, after int64) ([]Change, int64, error)
 	return nil, 0, ctx.Err()
 }
 
+// Versions implements Past.
+func (m *memory) Versions(_ context.Context, after int64, limit int) (some []Version, through int64, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, v := range m.versions {
+		if v.Revision <= after {
+			continue
+		}
+		if len(some) == min(limit, 7) { // pages are small
+			return some, some[len(some)-1].Revision, nil
+		}
+		some = append(some, v)
+	}
+	return some, m.revision, nil
+}
+
+// Object implements Past.
+func (m *memory) Object(_ context.Context, v Version) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.objects[v.Revision], nil
+}
+
+// retain removes some versions from the history.
+func (m *memory) retain(r *rand.Rand) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.versions = slices.DeleteFunc(m.versions, func(Version) bool { return r.IntN(4) == 0 })
+}
+
 // change makes a random change.
 func (m *memory) change(r *rand.Rand) {
 	kind := Kinds()[r.IntN(3)].Resource // few, so that keys repeat
@@ -106,7 +149,10 @@ func contentsOf(t *testing.T, path string) []string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	tables := map[string]string{"c_labels": "kind, namespace, name, key, value", "c_conditions": "kind, namespace, name, type, status, reason, message, changed_at", "c_messages": "kind, namespace, name, position, role, sender, content, conversation_id, session_id, created_at", "c_tool_calls": "kind, namespace, name, position, call_id, tool, arguments, agent, conversation_id, created_at", "objects": "kind, namespace, name, created_at, phase, agent"}
+	tables := map[string]string{"c_labels": "kind, namespace, name, key, value", "c_conditions": "kind, namespace, name, type, status, reason, message, changed_at", "c_messages": "kind, namespace, name, position, role, sender, content, conversation_id, session_id, created_at", "c_tool_calls": "kind, namespace, name, position, call_id, tool, arguments, agent, conversation_id, created_at", "objects": "kind, namespace, name, life, created_at, phase, agent",
+		"c_revisions": "kind, namespace, name, uid, revision, verb, user_name, deleted, at",
+		"objects JOIN deleted USING (id)": "kind, namespace, name, revision, uid, description, input, output",
+	}
 	for _, k := range Kinds() {
 		columns := []string{"revision"}
 		for _, c := range k.Columns {
@@ -139,7 +185,7 @@ func contentsOf(t *testing.T, path string) []string {
 // run opens a model, lets it catch up and stops it.
 func run(t *testing.T, path string, source *memory) Status {
 	t.Helper()
-	m, err := Open(t.Context(), path, source, Options{})
+	m, err := Open(t.Context(), path, source, Options{Past: source})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +194,10 @@ func run(t *testing.T, path string, source *memory) Status {
 	done := make(chan struct{})
 	go func() { defer close(done); m.Run(ctx) }()
 	ok, err := m.WaitFor(ctx, source.Revision(), 20*time.Second)
+	ok = m.WaitForPast(ctx, source.Revision(), 20*time.Second) && ok
+	if ok {
+		err = m.compare(ctx)
+	}
 	cancel()
 	<-done
 	if err != nil || !ok {
@@ -166,6 +216,9 @@ func TestBuiltStepByStepEqualsBuiltAtOnce(t *testing.T) {
 			}
 			if r.IntN(5) == 0 {
 				source.compact()
+			}
+			if r.IntN(3) == 0 {
+				source.retain(r)
 			}
 			run(t, path, source)
 		}
@@ -198,7 +251,11 @@ func TestKeptAndBuiltAgain(t *testing.T) {
 		{"changed while it was off", func() { source.change(r) }, 0},
 		{"compacted beyond the checkpoint", func() { source.change(r); source.compact() }, 1},
 		{"another storage", func() { source.id = "two" }, 1},
-		{"a storage that was set back", func() { source.revision -= 10; source.compacted = 0 }, 1},
+		{"a storage that was set back", func() {
+			source.revision -= 10
+			source.compacted = 0
+			source.versions = slices.DeleteFunc(source.versions, func(v Version) bool { return v.Revision > source.revision })
+		}, 1},
 		{"damaged", func() {
 			if err := os.WriteFile(path, append([]byte("SQLite format 3\x00"), make([]byte, 4000)...), 0o600); err != nil {
 				t.Fatal(err)
@@ -212,6 +269,11 @@ func TestKeptAndBuiltAgain(t *testing.T) {
 		step.change()
 		if got := run(t, path, source).Rebuilds; got != step.builds {
 			t.Errorf("%s: built %d times, want %d", step.name, got, step.builds)
+		}
+		anew := filepath.Join(t.TempDir(), "anew.db")
+		run(t, anew, source)
+		if !slices.Equal(contentsOf(t, path), contentsOf(t, anew)) {
+			t.Errorf("%s: the model differs from one built at once", step.name)
 		}
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
@@ -268,7 +330,7 @@ func TestKilled(t *testing.T) {
 		for range 3000 {
 			source.change(r)
 		}
-		m, err := Open(t.Context(), path, source, Options{})
+		m, err := Open(t.Context(), path, source, Options{Past: source})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,5 +447,35 @@ func TestChangesGather(t *testing.T) {
 	}
 	if took := time.Since(begin); took > times*gather/2 {
 		t.Errorf("%d waits took %v, as if each had waited for more changes", times, took)
+	}
+}
+
+// Versions do not take the room of objects: the oldest go.
+func TestBoundedPast(t *testing.T) {
+	source, path := newMemory(), filepath.Join(t.TempDir(), "model.db")
+	for i := range 9000 {
+		source.put(fmt.Sprintf("%sagents/a/a%d", Prefix, i%10), fmt.Appendf(nil, `{"spec":{"prompt":"%d"}}`, i))
+	}
+	const most = 1 << 20
+	m, err := Open(t.Context(), path, source, Options{MaxBytes: most, Past: source})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); m.Run(ctx) }()
+	t.Cleanup(func() { cancel(); <-done; m.Close() })
+	if ok, err := m.WaitFor(ctx, source.Revision(), 20*time.Second); !ok || err != nil {
+		t.Fatalf("the objects are behind: %v", err)
+	}
+	if !m.WaitForPast(ctx, source.Revision(), 60*time.Second) {
+		t.Fatalf("the versions are behind: %+v", m.Status())
+	}
+	var rows, oldest, newest int64
+	if err := m.db.QueryRow(`SELECT count(*), min(revision), max(revision) FROM c_revisions`).Scan(&rows, &oldest, &newest); err != nil {
+		t.Fatal(err)
+	}
+	if rows == 9000 || rows < 500 || newest != source.Revision() || oldest < 1000 {
+		t.Errorf("%d versions, of revisions %d to %d of %d", rows, oldest, newest, source.Revision())
 	}
 }

@@ -26,11 +26,12 @@ func (t Type) sqlType() string {
 	return "TEXT"
 }
 
-// schema makes the tables. Objects of all kinds have ids of one sequence.
+// schema makes the tables. Objects of all kinds have ids of one sequence; the life of those that are there is 0, and of
+// deleted ones the revision that deleted them. These have their texts in the table deleted.
 func schema() []string {
 	statements := []string{
 		`CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID`,
-		`CREATE TABLE objects(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, created_at TEXT, phase TEXT, agent TEXT, UNIQUE(kind, namespace, name))`,
+		`CREATE TABLE objects(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, life INTEGER NOT NULL DEFAULT 0, created_at TEXT, phase TEXT, agent TEXT, UNIQUE(kind, namespace, name, life))`,
 		`CREATE VIRTUAL TABLE fts USING fts5(title, description, input, output, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2')`,
 		`CREATE TABLE c_labels(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, key TEXT, value TEXT)`,
 		`CREATE INDEX c_labels_object ON c_labels(object)`,
@@ -41,6 +42,9 @@ func schema() []string {
 		`CREATE INDEX c_messages_object ON c_messages(object)`,
 		`CREATE TABLE c_tool_calls(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, position INTEGER, call_id TEXT, tool TEXT, arguments TEXT, agent TEXT, conversation_id TEXT, created_at ` + TimeDeclared + `)`,
 		`CREATE INDEX c_tool_calls_object ON c_tool_calls(object)`,
+		`CREATE TABLE c_revisions(kind TEXT, namespace TEXT, name TEXT, uid TEXT, revision INTEGER, generation INTEGER, verb TEXT, user_name TEXT, user_groups ` + JSONDeclared + `, impersonator TEXT, user_agent TEXT, field_manager TEXT, audit_id TEXT, cause TEXT, status_only INTEGER, deleted INTEGER, at ` + TimeDeclared + `, PRIMARY KEY(revision, kind, namespace, name)) WITHOUT ROWID`,
+		`CREATE INDEX c_revisions_object ON c_revisions(kind, namespace, name, user_name)`,
+		`CREATE TABLE deleted(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, uid TEXT, description TEXT, input TEXT, output TEXT)`,
 	}
 	for _, k := range Kinds() {
 		var columns strings.Builder

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/mckinsey/ark-server/internal/access"
@@ -11,8 +12,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// rows finds out which rows a user may list, of the kinds that a statement may be about; of all kinds if it is "".
-func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, namespace, statement string) (map[string]sqlquery.Rows, error) {
+// rows finds out which rows a user may list, of the kinds that a statement may be about; of all kinds if it is "". With past
+// it finds out where the user may list the history, too.
+func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, namespace, statement string, past bool) (map[string]sqlquery.Rows, error) {
 	namespaces := []string{namespace}
 	var within *string
 	if allNamespaces {
@@ -24,7 +26,7 @@ func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, na
 		within = &namespace
 	}
 	text := strings.ToLower(statement)
-	all := text == "" || strings.Contains(text, "labels") || strings.Contains(text, "conditions")
+	all := text == "" || strings.Contains(text, "labels") || strings.Contains(text, "conditions") || past
 	rows := map[string]sqlquery.Rows{}
 	for _, k := range readmodel.Kinds() {
 		spoken := k.Resource == "queries" && (strings.Contains(text, "messages") || strings.Contains(text, "tool_calls"))
@@ -40,6 +42,13 @@ func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, na
 			r.Names[namespace] = names
 		}
 		rows[k.Resource] = r
+	}
+	if past {
+		answer, err := s.access.Ask(ctx, who, access.Question{Verb: "list", Group: group, Version: "v1alpha1", Resource: readmodel.Revisions, Namespaces: append(namespaces, metav1.NamespaceDefault)})
+		if err != nil {
+			return nil, err
+		}
+		rows[readmodel.Revisions] = sqlquery.Rows{All: answer.All(), Namespaces: answer.Namespaces()}
 	}
 	return rows, nil
 }

@@ -48,11 +48,11 @@ func (s *Server) serveSearch(w http.ResponseWriter, r *http.Request, who user.In
 	if err != nil {
 		return err
 	}
-	fresh, err := s.shown(w, r)
+	fresh, err := s.shown(w, r, search.UsesHistory(asked.Spec.Query))
 	if err != nil {
 		return err
 	}
-	rows, err := s.rows(r.Context(), who, asked.Spec.AllNamespaces, namespace, "")
+	rows, err := s.rows(r.Context(), who, asked.Spec.AllNamespaces, namespace, "", search.UsesHistory(asked.Spec.Query))
 	if err != nil {
 		return apierrors.NewInternalError(err)
 	}

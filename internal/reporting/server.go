@@ -130,8 +130,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	return apierrors.NewMethodNotSupported(schema.GroupResource{Group: group, Resource: resource}, strings.ToLower(r.Method))
 }
 
-// shown waits until the model shows what was written before, and returns how far it is.
-func (s *Server) shown(w http.ResponseWriter, r *http.Request) (freshness, error) {
+// shown waits until the model shows what was written before, and returns how far it is. With past it waits for the history's versions, too.
+func (s *Server) shown(w http.ResponseWriter, r *http.Request, past bool) (freshness, error) {
 	if s.model == nil {
 		return freshness{}, apierrors.NewServiceUnavailable("this server has no read model: start it with --read-model=on")
 	}
@@ -142,6 +142,9 @@ func (s *Server) shown(w http.ResponseWriter, r *http.Request) (freshness, error
 	}
 	if err != nil {
 		return freshness{}, apierrors.NewTimeoutError(err.Error(), 1)
+	}
+	if past {
+		caughtUp = s.model.WaitForPast(r.Context(), s.model.Status().Revision, patience) && caughtUp
 	}
 	if !caughtUp {
 		w.Header().Add("Warning", `299 - "the read model is behind: the newest writes may be missing"`)
@@ -187,11 +190,12 @@ func inNamespace(metadata map[string]any, namespace string) map[string]any {
 // answer runs a statement over the rows that a user may list.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, who user.Info, namespace string, asked spec) (*status, error) {
 	begin := time.Now()
-	fresh, err := s.shown(w, r)
+	past := strings.Contains(strings.ToLower(asked.Query), readmodel.Revisions)
+	fresh, err := s.shown(w, r, past)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.rows(r.Context(), who, asked.AllNamespaces, namespace, asked.Query)
+	rows, err := s.rows(r.Context(), who, asked.AllNamespaces, namespace, asked.Query, past)
 	if err != nil {
 		return nil, apierrors.NewInternalError(err)
 	}

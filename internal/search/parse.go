@@ -21,7 +21,7 @@ func (e *Error) Error() string { return e.Message }
 //	term   = [ "-" ] ( word | phrase | field ) .
 //	word   = characters without white space, with a trailing "*" for words that begin so .
 //	phrase = `"` characters `"` .
-//	field  = name ":" ( word | phrase ) .     kind, ns, name, phase, agent, after, before
+//	field  = name ":" ( word | phrase ) .     kind, ns, name, phase, agent, after, before, user, deleted
 //
 // Fields hold for the whole query, also where it has OR.
 
@@ -37,6 +37,8 @@ type term struct {
 type query struct {
 	groups  [][]term
 	filters []filter
+	// deleted asks for objects that are gone, instead of those that are there.
+	deleted bool
 }
 
 // filter is a condition on a column of the objects.
@@ -49,6 +51,7 @@ type filter struct {
 // Fields are those that a query may name.
 var fieldColumns = map[string]string{
 	"kind": "kind", "ns": "namespace", "namespace": "namespace", "name": "name", "phase": "phase", "agent": "agent", "after": "created_at", "before": "created_at",
+	"user": "user", "deleted": "deleted",
 }
 
 const (
@@ -60,7 +63,7 @@ func parse(text string) (*query, error) {
 	if len(text) > maxQuery {
 		return nil, &Error{fmt.Sprintf("the query has %d bytes, more than %d", len(text), maxQuery)}
 	}
-	q, group, count := &query{}, []term{}, 0
+	q, group, count, asked := &query{}, []term{}, 0, false
 	for _, part := range parts(strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", " "), " ")) {
 		if count++; count > maxTerms {
 			return nil, &Error{fmt.Sprintf("the query has more than %d terms", maxTerms)}
@@ -74,6 +77,12 @@ func parse(text string) (*query, error) {
 		body, negative := strings.CutPrefix(part, "-")
 		if f, is, err := fieldOf(body, negative); err != nil {
 			return nil, err
+		} else if is && f.column == "deleted" {
+			if f.value != "true" && f.value != "false" {
+				return nil, &Error{fmt.Sprintf("deleted:%s is not valid: use deleted:true or deleted:false", f.value)}
+			}
+			q.deleted, asked = (f.value == "true") != f.negative, true
+			continue
 		} else if is {
 			q.filters = append(q.filters, f)
 			continue
@@ -97,10 +106,16 @@ func parse(text string) (*query, error) {
 			return nil, &Error{"there are only words that must not be there: add one that must, or a field such as kind:Query"}
 		}
 	}
-	if len(q.groups) == 0 && len(q.filters) == 0 {
+	if len(q.groups) == 0 && len(q.filters) == 0 && !asked {
 		return nil, &Error{"there is no word to look for"}
 	}
 	return q, nil
+}
+
+// UsesHistory reports whether a query asks what only the history tells: who has written an object, or what was deleted.
+func UsesHistory(text string) bool {
+	q, err := parse(text)
+	return err == nil && (q.deleted || slices.ContainsFunc(q.filters, func(f filter) bool { return f.column == "user" }))
 }
 
 // parts splits a query at white space outside of quotes.
@@ -132,7 +147,7 @@ func fieldOf(part string, negative bool) (f filter, is bool, err error) {
 	}
 	column, known := fieldColumns[name]
 	if !known {
-		return f, false, &Error{fmt.Sprintf("there is no field %q: use after, agent, before, kind, name, ns or phase, or put the word in quotes", name)}
+		return f, false, &Error{fmt.Sprintf("there is no field %q: use after, agent, before, deleted, kind, name, ns, phase or user, or put the word in quotes", name)}
 	}
 	value = strings.Trim(value, `"`)
 	if value == "" {

@@ -59,6 +59,8 @@ type Reference struct {
 	UID               string `json:"uid,omitempty"`
 	CreationTimestamp string `json:"creationTimestamp,omitempty"`
 	Phase             string `json:"phase,omitempty"`
+	// Deleted: the object is gone, and this is its last version.
+	Deleted bool `json:"deleted,omitempty"`
 }
 
 // Result is a page of what was found.
@@ -156,7 +158,7 @@ func (s *Searcher) Search(ctx context.Context, r Request) (*Result, error) {
 			result.Ranked = "recent"
 		}
 	} else {
-		page, err = s.byTime(ctx, tx, direction, r.Limit, from, values, after)
+		page, err = s.byTime(ctx, tx, direction, r.Limit, from, values, after, q.deleted)
 	}
 	if err != nil {
 		return nil, err
@@ -186,7 +188,7 @@ func (s *Searcher) Search(ctx context.Context, r Request) (*Result, error) {
 
 // from is the part of a statement that says which objects are found.
 func (s *Searcher) from(q *query, rows map[string]sqlquery.Rows) (string, []any) {
-	allowed := []string{"0"}
+	allowed, past := []string{"0"}, rows[readmodel.Revisions]
 	for _, name := range slices.Sorted(maps.Keys(s.kinds)) {
 		if r, ok := rows[s.kinds[name].Resource]; ok {
 			allowed = append(allowed, "(kind = '"+name+"' AND "+r.Condition()+")")
@@ -199,7 +201,18 @@ func (s *Searcher) from(q *query, rows map[string]sqlquery.Rows) (string, []any)
 		where += " AND fts MATCH ?"
 		values = append(values, q.match())
 	}
+	if q.deleted {
+		where += " AND o.life > 0 AND " + past.History("o.namespace") + " AND NOT EXISTS (SELECT 1 FROM objects n WHERE n.kind = o.kind AND n.namespace = o.namespace AND n.name = o.name AND (n.life = 0 OR n.life > o.life))"
+	} else {
+		where += " AND o.life = 0"
+	}
 	for _, f := range q.filters {
+		if f.column == "user" {
+			not := map[bool]string{true: "NOT "}[f.negative]
+			where += " AND " + past.History("o.namespace") + " AND " + not + "EXISTS (SELECT 1 FROM c_revisions r WHERE r.kind = o.kind AND r.namespace = o.namespace AND r.name = o.name AND r.user_name = ?)"
+			values = append(values, f.value)
+			continue
+		}
 		not := ""
 		if f.negative {
 			not = "NOT "
@@ -232,7 +245,7 @@ func count(ctx context.Context, tx *sql.Tx, column, from string, values []any) (
 }
 
 func (s *Searcher) byRelevance(ctx context.Context, tx *sql.Tx, q *query, from string, values []any, after position) ([]candidate, error) {
-	found, err := s.read(ctx, tx, from+" ORDER BY o.id DESC LIMIT ?", append(values, most))
+	found, err := s.read(ctx, tx, from+" ORDER BY o.id DESC LIMIT ?", append(values, most), q.deleted)
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +258,7 @@ func (s *Searcher) byRelevance(ctx context.Context, tx *sql.Tx, q *query, from s
 	return found, nil
 }
 
-func (s *Searcher) byTime(ctx context.Context, tx *sql.Tx, direction string, limit int, from string, values []any, after position) ([]candidate, error) {
+func (s *Searcher) byTime(ctx context.Context, tx *sql.Tx, direction string, limit int, from string, values []any, after position, deleted bool) ([]candidate, error) {
 	if direction == "" {
 		direction = "desc"
 	}
@@ -254,11 +267,11 @@ func (s *Searcher) byTime(ctx context.Context, tx *sql.Tx, direction string, lim
 		from += " AND (coalesce(o.created_at, ''), o.id) " + sign + " (?, ?)"
 		values = append(values, after.At, after.ID)
 	}
-	return s.read(ctx, tx, from+" ORDER BY coalesce(o.created_at, '') "+direction+", o.id "+direction+" LIMIT ?", append(values, limit+1))
+	return s.read(ctx, tx, from+" ORDER BY coalesce(o.created_at, '') "+direction+", o.id "+direction+" LIMIT ?", append(values, limit+1), deleted)
 }
 
 // read returns objects with their texts.
-func (s *Searcher) read(ctx context.Context, tx *sql.Tx, from string, values []any) ([]candidate, error) {
+func (s *Searcher) read(ctx context.Context, tx *sql.Tx, from string, values []any, deleted bool) ([]candidate, error) {
 	rows, err := tx.QueryContext(ctx, "SELECT o.id, o.kind, o.namespace, o.name, coalesce(o.created_at, ''), coalesce(o.phase, '')"+from, values...)
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
@@ -285,7 +298,12 @@ func (s *Searcher) read(ctx context.Context, tx *sql.Tx, from string, values []a
 		for i, column := range kind.Texts() {
 			columns += strings.Repeat(", ", min(i, 1)) + "coalesce(" + column + ", '')"
 		}
-		err := tx.QueryRowContext(ctx, "SELECT coalesce(uid, ''), "+columns+" FROM "+kind.Table()+" WHERE id = ?", c.id).
+		statement := "SELECT coalesce(uid, ''), " + columns + " FROM " + kind.Table() + " WHERE id = ?"
+		if deleted {
+			statement = "SELECT coalesce(uid, ''), description, input, output FROM deleted WHERE id = ?"
+			c.item.Object.Deleted = true
+		}
+		err := tx.QueryRowContext(ctx, statement, c.id).
 			Scan(&c.item.Object.UID, &texts[0], &texts[1], &texts[2])
 		if err != nil {
 			return nil, fmt.Errorf("read a text: %w", err)

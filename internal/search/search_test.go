@@ -185,7 +185,7 @@ func TestSnippets(t *testing.T) {
 func TestFaults(t *testing.T) {
 	s := open(t)
 	for query, want := range map[string]string{
-		"": "no word", "   ": "no word", `""`: "no word", "-x": "must not be there", "colour:red": "after, agent, before, kind, name, ns or phase",
+		"": "no word", "   ": "no word", `""`: "no word", "-x": "must not be there", "colour:red": "after, agent, before, deleted, kind, name, ns, phase or user",
 		"after:yesterday": "no time", "kind:": "no value", strings.Repeat("x ", 60): "more than 50", strings.Repeat("x", 3000): "more than 2000",
 	} {
 		_, err := s.Search(t.Context(), Request{Query: query, Rows: inA()})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
@@ -88,12 +89,12 @@ func storeID(ctx context.Context, summary string, engine mvcc.Engine) (string, e
 
 // openReadModel opens the model of a store and lets it follow until the storage is closed. A model that cannot be opened
 // does not keep the server from serving: it is logged, and there is none.
-func openReadModel(ctx context.Context, o Options, store *mvcc.Store, id string) (*readmodel.Model, func() error) {
+func openReadModel(ctx context.Context, o Options, store *mvcc.Store, id string, reader history.Reader) (*readmodel.Model, func() error) {
 	none := func() error { return nil }
 	if o.ReadModel.Path == "" {
 		return nil, none
 	}
-	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, id}, readmodel.Options{MaxBytes: o.ReadModel.MaxBytes})
+	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, id}, readmodel.Options{MaxBytes: o.ReadModel.MaxBytes, Past: pastOf(reader)})
 	if err != nil {
 		slog.Warn("there is no read model, so SQL is not served", "err", err, "fix", "choose another file with --read-model-path, or --read-model=off")
 		return nil, none

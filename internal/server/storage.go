@@ -152,10 +152,13 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	}
 
 	var endModel func() error
-	s.model, endModel = openReadModel(ctx, o, store, id)
+	s.model, endModel = openReadModel(ctx, o, store, id, s.history)
 	s.closers = append(s.closers, endModel)
 	if s.model != nil {
 		s.metrics.ReadModel(s.model.Stats)
+		if s.upkeep != nil {
+			s.upkeep = forgetting{s.upkeep, s.model}
+		}
 	}
 
 	config, err := o.Storage.Endpoint.tls()

@@ -48,6 +48,21 @@ func (r Rows) Condition() string {
 	return allowed
 }
 
+// clusterNamespace is where the history of objects without a namespace is shown.
+const clusterNamespace = "default"
+
+// History is the namespaces whose history may be listed, as a condition on the namespace of an object. Rights on single names do
+// not count: they are those of versions.
+func (r Rows) History(column string) string {
+	if r.All {
+		return column + " IS NOT NULL"
+	}
+	if len(r.Namespaces) == 0 {
+		return column + " IS NULL"
+	}
+	return "(CASE " + column + " WHEN '' THEN " + literal(clusterNamespace) + " ELSE " + column + " END) IN " + literals(r.Namespaces)
+}
+
 // Views are the names of what can be read, with their columns.
 func Views() map[string][]readmodel.Column {
 	all := readmodel.SideColumns()
@@ -83,6 +98,10 @@ func create(secret string, rows map[string]Rows) []string {
 		condition = strings.Join(ofKinds, " OR ")
 	}
 	for name, columns := range readmodel.SideColumns() {
+		if name == readmodel.Revisions {
+			view(name, columns, "c_"+name, "("+condition+") AND "+rows[name].History("namespace"))
+			continue
+		}
 		view(name, columns, "c_"+name, condition)
 	}
 	return statements

@@ -1,0 +1,348 @@
+package readmodel
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Version is what the history says of one version of an object, without the object.
+type Version struct {
+	Resource, Namespace, Name, UID string
+	Revision, Generation           int64
+	Verb, User, Groups             string // Groups is a list as JSON
+	Impersonator, UserAgent        string
+	FieldManager, AuditID, Cause   string
+	StatusOnly, Deleted            bool
+	Time                           time.Time
+}
+
+// Past is the history as the model needs it.
+type Past interface {
+	// Versions returns versions after a revision, oldest first, and the revision up to which they are all that the history
+	// has. Of the versions of one revision it returns all or none.
+	Versions(ctx context.Context, after int64, limit int) (versions []Version, through int64, err error)
+	// Object returns a deleted object as it was, nil where it cannot be read.
+	Object(ctx context.Context, v Version) ([]byte, error)
+}
+
+const (
+	// pastPage is how many versions are read and written at once.
+	pastPage = 500
+	// pastGather is how long versions are collected.
+	pastGather = 2 * time.Second
+	// compareEvery is how often what the model has is compared with what the history still has: retention and purges of other
+	// servers remove versions.
+	compareEvery = time.Hour
+	// mostOfFile is the part of the bound of the file that versions may take together with the objects, in percent. The
+	// oldest versions go first.
+	mostOfFile = 80
+)
+
+// runPast follows the history until the context ends.
+func (m *Model) runPast(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := m.followPast(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		slog.Warn("the read model cannot follow the history; trying again", "path", m.path, "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (m *Model) followPast(ctx context.Context) error {
+	every := time.NewTicker(compareEvery)
+	defer every.Stop()
+	changed, builds := int64(-1), -1
+	for {
+		moved := *m.moved.Load()
+		if now := m.status.Load(); now.Changed != changed || now.Rebuilds != builds {
+			changed, builds = now.Changed, now.Rebuilds
+			if err := m.catchUp(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		gathered := time.NewTimer(pastGather)
+		select {
+		case <-moved: // what has come is collected for a while
+			select {
+			case <-gathered.C:
+			case <-m.hurryPast:
+				changed = -1
+			case <-ctx.Done():
+			}
+		case <-m.hurryPast:
+			changed = -1
+		case <-m.forget:
+			if err := m.compare(ctx); err != nil {
+				return err
+			}
+		case <-every.C:
+			if err := m.compare(ctx); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+		}
+		gathered.Stop()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// pastCheckpoint is the revision up to which versions are in the model.
+func pastCheckpoint(ctx context.Context, q interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}) (at int64, err error) {
+	err = q.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = 'past'`).Scan(&at)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return at, err
+}
+
+// catchUp takes over what the history has beyond the checkpoint.
+func (m *Model) catchUp(ctx context.Context) error {
+	for {
+		at, err := pastCheckpoint(ctx, m.db)
+		if err != nil {
+			return fmt.Errorf("read how far the versions are: %w", err)
+		}
+		versions, through, err := m.past.Versions(ctx, at, pastPage)
+		if err != nil {
+			return fmt.Errorf("read the history: %w", err)
+		}
+		objects := make([][]byte, len(versions))
+		for i, v := range versions {
+			if !v.Deleted {
+				continue
+			}
+			if objects[i], err = m.past.Object(ctx, v); err != nil {
+				return fmt.Errorf("read a deleted object: %w", err)
+			}
+		}
+		if err := m.writePast(ctx, at, versions, objects, through); err != nil {
+			return err
+		}
+		if len(versions) == 0 || through >= m.status.Load().Revision {
+			m.setStatus(func(s *Status) { s.Past = max(s.Past, through) })
+			return nil
+		}
+	}
+}
+
+// writePast writes versions and the checkpoint in one transaction, unless the model was built again since they were read.
+func (m *Model) writePast(ctx context.Context, at int64, versions []Version, objects [][]byte, through int64) error {
+	b, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.rollback()
+	if now, err := pastCheckpoint(ctx, b.tx); err != nil || now != at {
+		return err
+	}
+	for i, v := range versions {
+		k, known := m.kinds[v.Resource]
+		if !known {
+			continue
+		}
+		if err := b.putVersion(ctx, k, v); err != nil {
+			return fmt.Errorf("write a version of %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
+		}
+		if o, ok := decode(objects[i]); v.Deleted && ok {
+			if err := b.putDeleted(ctx, k, v, o); err != nil {
+				return fmt.Errorf("write the deleted %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
+			}
+		}
+	}
+	if _, err := b.tx.ExecContext(ctx, `INSERT INTO meta VALUES ('past', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, through); err != nil {
+		return err
+	}
+	if err := b.boundPast(ctx); err != nil {
+		return err
+	}
+	return b.tx.Commit()
+}
+
+func (b *batch) putVersion(ctx context.Context, k Kind, v Version) error {
+	_, err := b.tx.ExecContext(ctx, `INSERT OR REPLACE INTO c_revisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		k.Name, v.Namespace, v.Name, v.UID, v.Revision, v.Generation, v.Verb, asText(v.User), asText(v.Groups), asText(v.Impersonator),
+		asText(v.UserAgent), asText(v.FieldManager), asText(v.AuditID), asText(v.Cause), asInt(v.StatusOnly), asInt(v.Deleted), v.Time.UTC().Format(time.RFC3339))
+	return err
+}
+
+func asInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// putDeleted makes a deleted object one that search finds, if its name is not there again. Its life is the revision that
+// deleted it.
+func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) error {
+	byName := map[string]any{}
+	for _, c := range k.Columns {
+		byName[c.Name] = c.read(o)
+	}
+	byName["namespace"], byName["name"] = v.Namespace, v.Name
+	result, err := b.tx.ExecContext(ctx, `INSERT INTO objects(kind, namespace, name, life, created_at, phase, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		k.Name, v.Namespace, v.Name, v.Revision, byName["created_at"], byName["phase"], k.agent(byName))
+	if err != nil {
+		return err
+	}
+	id, err := result.LastInsertId()
+	if err != nil {
+		return err
+	}
+	kept, index := []any{id, v.Revision, asText(v.UID)}, []any{id, words(v.Name)}
+	for _, column := range k.Texts() {
+		text, _ := byName[column].(string)
+		kept, index = append(kept, text), append(index, words(text))
+	}
+	if _, err := b.tx.ExecContext(ctx, `INSERT INTO deleted(id, revision, uid, description, input, output) VALUES (?, ?, ?, ?, ?, ?)`, kept...); err != nil {
+		return err
+	}
+	_, err = b.tx.ExecContext(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, index...)
+	return err
+}
+
+// removeOrphans removes deleted objects whose deletion is no version of the model's.
+func (b *batch) removeOrphans(ctx context.Context) error {
+	const orphans = `(SELECT d.id FROM deleted d WHERE NOT EXISTS (SELECT 1 FROM c_revisions r WHERE r.revision = d.revision AND r.deleted = 1))`
+	for _, statement := range []string{`DELETE FROM fts WHERE rowid IN `, `DELETE FROM objects WHERE id IN `, `DELETE FROM deleted WHERE id IN `} {
+		if _, err := b.tx.ExecContext(ctx, statement+orphans); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// boundPast removes the oldest versions where the file is nearly as large as it may be.
+func (b *batch) boundPast(ctx context.Context) error {
+	if b.m.most <= 0 {
+		return nil
+	}
+	var pages, free, rows int64
+	for query, to := range map[string]*int64{`PRAGMA page_count`: &pages, `PRAGMA freelist_count`: &free, `SELECT count(*) FROM c_revisions`: &rows} {
+		if err := b.tx.QueryRowContext(ctx, query).Scan(to); err != nil {
+			return err
+		}
+	}
+	if (pages-free)*pageBytes*100 < b.m.most*mostOfFile {
+		return nil
+	}
+	if _, err := b.tx.ExecContext(ctx, `DELETE FROM c_revisions WHERE revision IN (SELECT revision FROM c_revisions ORDER BY revision LIMIT ?)`, max(rows/5, 1)); err != nil {
+		return err
+	}
+	return b.removeOrphans(ctx)
+}
+
+// Forget compares the model with the history at once: it removes the versions that the history has no more, and the deleted objects
+// that go with them.
+func (m *Model) Forget() {
+	select {
+	case m.forget <- struct{}{}:
+	default: // it is about to
+	}
+}
+
+// compare removes versions that the history has no more.
+func (m *Model) compare(ctx context.Context) error {
+	end, err := pastCheckpoint(ctx, m.db)
+	if err != nil {
+		return err
+	}
+	for at := int64(0); at < end; {
+		versions, through, err := m.past.Versions(ctx, at, pastPage)
+		if err != nil {
+			return fmt.Errorf("read the history: %w", err)
+		}
+		through = min(through, end)
+		if err := m.removeMissing(ctx, at, through, versions); err != nil {
+			return err
+		}
+		if at = through; len(versions) == 0 {
+			at = end
+		}
+	}
+	m.setStatus(func(s *Status) { s.Compared++ })
+	return nil
+}
+
+// removeMissing removes the versions after a revision and up to another that are not among some.
+func (m *Model) removeMissing(ctx context.Context, after, through int64, there []Version) error {
+	kept := map[int64]bool{}
+	for _, v := range there {
+		kept[v.Revision] = true
+	}
+	b, err := m.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.rollback()
+	rows, err := b.tx.QueryContext(ctx, `SELECT DISTINCT revision FROM c_revisions WHERE revision > ? AND revision <= ?`, after, through)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // its error is that of Err
+	var gone []int64
+	for rows.Next() {
+		var revision int64
+		if err := rows.Scan(&revision); err != nil {
+			return err
+		}
+		if !kept[revision] {
+			gone = append(gone, revision)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	for _, revision := range gone {
+		if _, err := b.tx.ExecContext(ctx, `DELETE FROM c_revisions WHERE revision = ?`, revision); err != nil {
+			return err
+		}
+	}
+	if err := b.removeOrphans(ctx); err != nil {
+		return err
+	}
+	return b.tx.Commit()
+}
+
+// WaitForPast waits until the model shows the history up to a revision, or for at most some time, and reports whether it does.
+func (m *Model) WaitForPast(ctx context.Context, revision int64, most time.Duration) bool {
+	if m.past == nil {
+		return true
+	}
+	timeout := time.NewTimer(most)
+	defer timeout.Stop()
+	for {
+		moved := *m.moved.Load()
+		if m.status.Load().Past >= revision {
+			return true
+		}
+		select {
+		case m.hurryPast <- struct{}{}:
+		default: // it knows
+		}
+		select {
+		case <-moved:
+		case <-timeout.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
