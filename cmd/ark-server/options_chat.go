@@ -14,25 +14,40 @@ import (
 
 // chatOptions say where OpenAI's API and the broker of streams are served beside the HTTPS port.
 type chatOptions struct {
+	chat         string
 	listen       string
 	public       bool
 	brokerListen string
+	brokerURL    string
 	origins      []string
 }
 
+const (
+	chatOn  = "on"
+	chatOff = "off"
+)
+
 func (o *chatOptions) add(fs *pflag.FlagSet) {
+	fs.StringVar(&o.chat, "chat", chatOn, "`on|off`: serve /v1, OpenAI's API, and the subresources proxy and log of Ark's objects")
 	fs.StringVar(&o.listen, "http-listen", "", "also serve /v1, OpenAI's API, without TLS at this `host:port`, such as 127.0.0.1:8080, for SDKs on this machine; an API key is needed there, too")
 	fs.BoolVar(&o.public, "http-insecure-public", false, "let --http-listen be beyond loopback, where everybody on the way can read API keys and answers")
 	fs.StringSliceVar(&o.origins, "cors-allowed-origins", nil, "`origins` of web pages that may use /v1, such as https://chat.example.com; * for all")
 	fs.StringVar(&o.brokerListen, "broker-listen", "", "also serve the broker, which Ark's engines write streams to, at this `host:port`, without TLS and authentication, as they use it: keep it to the engines' network")
+	fs.StringVar(&o.brokerURL, "broker-url", "", "the `URL` at which engines reach --broker-listen, such as http://ark-broker.ark-system (default that address itself)")
 }
 
 // validateChat returns every fault of the flags.
 func (o *options) validateChat() error {
 	c := &o.chat
-	var errs []error
-	if o.mode == modeAggregated && (c.listen != "" || c.brokerListen != "" || len(c.origins) > 0) {
-		errs = append(errs, errors.New("--http-listen, --broker-listen and --cors-allowed-origins are for a standalone server: leave them out with --mode=aggregated"))
+	errs := []error{checkValue("chat", c.chat, chatOn, chatOff)}
+	if c.chat == chatOff && (c.listen != "" || len(c.origins) > 0) {
+		errs = append(errs, errors.New("--http-listen and --cors-allowed-origins are without effect with --chat=off: leave them out, or use --chat=on"))
+	}
+	if u, err := url.Parse(c.brokerURL); c.brokerURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+		errs = append(errs, fmt.Errorf("--broker-url=%s: use a URL of http or https, such as http://ark-broker.ark-system", c.brokerURL))
+	}
+	if c.brokerURL != "" && c.brokerListen == "" {
+		errs = append(errs, errors.New("--broker-url is without effect: add --broker-listen, or leave it out"))
 	}
 	for flag, address := range map[string]string{"http-listen": c.listen, "broker-listen": c.brokerListen} {
 		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
@@ -61,7 +76,7 @@ func onLoopback(address string) bool {
 
 // server returns what the flags say.
 func (o *chatOptions) server() server.ChatOptions {
-	return server.ChatOptions{Listen: o.listen, BrokerListen: o.brokerListen, Origins: o.origins}
+	return server.ChatOptions{Off: o.chat == chatOff, Listen: o.listen, BrokerListen: o.brokerListen, BrokerURL: o.brokerURL, Origins: o.origins}
 }
 
 // warnOfBroker says who else gets in where there is no authentication.

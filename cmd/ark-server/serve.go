@@ -145,12 +145,7 @@ func announceStandalone(out io.Writer, o *options, s *server.Server, users strin
 			"version", version.Ark(), "kubernetes", version.Kubernetes(),
 			"storage", s.Summary, "url", s.URL, "kubeconfig", o.kubeconfig(), "users", users,
 		}
-		for name, address := range map[string]string{"postgresql": s.PGAddress, "http": s.ChatAddress, "broker": s.BrokerAddress} {
-			if address != "" {
-				fields = append(fields, name, address)
-			}
-		}
-		asJSON(out).Info("ready", fields...)
+		asJSON(out).Info("ready", append(fields, listeners(s)...)...)
 		return
 	}
 	fmt.Fprintf(out, `ark-server %s (Kubernetes %s) is ready
@@ -158,15 +153,7 @@ func announceStandalone(out io.Writer, o *options, s *server.Server, users strin
   serving     %s
   kubeconfig  %s (the admin's; keep it secret)
 `, version.Ark(), version.Kubernetes(), s.Summary, s.URL, o.kubeconfig())
-	if s.PGAddress != "" {
-		fmt.Fprintf(out, "  sql         postgresql://ark@%s/all (the password is a token)\n", s.PGAddress)
-	}
-	if s.ChatAddress != "" {
-		fmt.Fprintf(out, "  chat        http://%s/v1 (OpenAI's API)\n", s.ChatAddress)
-	}
-	if s.BrokerAddress != "" {
-		fmt.Fprintf(out, "  broker      http://%s (without authentication)\n", s.BrokerAddress)
-	}
+	announceListeners(out, s)
 	if users != "" {
 		fmt.Fprintf(out, "  users       %s\n", users)
 	}
@@ -180,6 +167,30 @@ func announceStandalone(out io.Writer, o *options, s *server.Server, users strin
 		fmt.Fprintln(out, "Try, in another terminal:")
 	}
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get agents\n", file)
+}
+
+// listeners are the ports beside the HTTPS one, for a log.
+func listeners(s *server.Server) []any {
+	var fields []any
+	for name, address := range map[string]string{"postgresql": s.PGAddress, "http": s.ChatAddress, "broker": s.BrokerAddress} {
+		if address != "" {
+			fields = append(fields, name, address)
+		}
+	}
+	return fields
+}
+
+// announceListeners says where they are.
+func announceListeners(out io.Writer, s *server.Server) {
+	if s.PGAddress != "" {
+		fmt.Fprintf(out, "  sql         postgresql://ark@%s/all (the password is a token)\n", s.PGAddress)
+	}
+	if s.ChatAddress != "" {
+		fmt.Fprintf(out, "  chat        http://%s/v1 (OpenAI's API)\n", s.ChatAddress)
+	}
+	if s.BrokerAddress != "" {
+		fmt.Fprintf(out, "  broker      http://%s (without authentication)\n", s.BrokerAddress)
+	}
 }
 
 // hostname is by default the id of the container.

@@ -19,6 +19,7 @@
 //     rights so that a question is the same for every object.
 //   - What lasts through an outage of kube-apiserver (outage.go), with Options.Direct: what it has
 //     confirmed lately of users and permissions.
+//   - What parts of the process serve and may do beside the API (parts.go).
 //   - What is recorded (server.go): audit events, with the Audit-ID that
 //     kube-apiserver gave the request.
 //
@@ -28,7 +29,7 @@
 //
 // The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apis/records,
 // internal/apiserver/asked, internal/apiserver/assembly,
-// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/quota, internal/apiserver/storage,
+// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/parts, internal/apiserver/quota, internal/apiserver/storage,
 // internal/direct, internal/inprocess, internal/records, internal/version, golang.org/x/sync, k8s.io/api,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and k8s.io/utils.
 package aggregated

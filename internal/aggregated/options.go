@@ -60,6 +60,8 @@ type Options struct {
 
 	// Records is the group of what is recorded about Ark objects; nil for none.
 	Records *records.Group
+	// Parts are the parts of the process beside the API.
+	Parts Parts
 	// Off are the hooks into the stock server to do without.
 	Off hooks.Off
 	// MaxObjectBytes and MaxObjectAdvice are those of assembly.Options.

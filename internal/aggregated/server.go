@@ -88,6 +88,7 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	if err != nil {
 		return nil, err
 	}
+	o.Parts.apply(config)
 	if o.Records != nil {
 		config.OpenAPI, config.Past = append(config.OpenAPI, o.Records.OpenAPI()), o.Records.Past()
 	}

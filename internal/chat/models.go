@@ -2,6 +2,7 @@ package chat
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -78,28 +79,41 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request, who asker) *
 	}
 	list := modelList{Object: "list", Data: []modelInfo{}}
 	for _, k := range kinds {
-		may, err := s.options.Access.Ask(r.Context(), who.user, access.Question{
-			Verb: "get", Group: v1alpha1.SchemeGroupVersion.Group, Version: v1alpha1.SchemeGroupVersion.Version, Resource: k.resource, Namespaces: []string{namespace},
-		})
-		if err != nil {
-			return serverFault(http.StatusServiceUnavailable, "internal_error", err.Error())
-		}
-		found := &metav1.PartialObjectMetadataList{}
-		err = s.system.call(r.Context(), http.MethodGet, resourcePath(namespace, k.resource, ""), nil, found)
+		found, err := s.visible(r.Context(), who, namespace, k.kind)
 		if err != nil {
 			return faultOf(err)
 		}
-		for i := range found.Items {
-			o := &found.Items[i]
-			t := target{namespace, k.kind, o.Name}
-			if may.Allows(namespace, o.Name) && (len(who.targets) == 0 || slices.Contains(who.targets, t.id())) {
-				list.Data = append(list.Data, newModelInfo(t.id(), o.CreationTimestamp.Unix()))
-			}
+		for _, o := range found {
+			list.Data = append(list.Data, newModelInfo(target{namespace, k.kind, o.Name}.id(), o.CreationTimestamp.Unix()))
 		}
 	}
 	slices.SortStableFunc(list.Data, func(a, b modelInfo) int { return cmp.Compare(a.ID, b.ID) })
 	writeJSON(w, list)
 	return nil
+}
+
+// visible returns the objects of a kind in a namespace that the caller may get, and whom the key is for.
+func (s *Server) visible(ctx context.Context, who asker, namespace string, kind v1alpha1.QueryTargetType) ([]metav1.PartialObjectMetadata, error) {
+	resource := target{kind: kind}.resource()
+	found := &metav1.PartialObjectMetadataList{}
+	if err := s.system.call(ctx, http.MethodGet, resourcePath(namespace, resource, ""), nil, found); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(found.Items))
+	for i := range found.Items {
+		names[i] = found.Items[i].Name
+	}
+	may, err := s.options.Access.Ask(ctx, who.user, access.Question{
+		Verb: "get", Group: v1alpha1.SchemeGroupVersion.Group, Version: v1alpha1.SchemeGroupVersion.Version, Resource: resource,
+		Namespaces: []string{namespace}, Names: map[string][]string{namespace: names},
+	})
+	if err != nil {
+		return nil, serverFault(http.StatusServiceUnavailable, "internal_error", err.Error())
+	}
+	return slices.DeleteFunc(found.Items, func(o metav1.PartialObjectMetadata) bool {
+		id := target{namespace, kind, o.Name}.id()
+		return !may.Allows(namespace, o.Name) || len(who.targets) > 0 && !slices.Contains(who.targets, id)
+	}), nil
 }
 
 func writeJSON(w http.ResponseWriter, body any) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
@@ -75,7 +76,7 @@ func newWorld(t testing.TB, script func(scripted.Request) scripted.Answer) *worl
 	}
 	server, err := standalone.New(standalone.Options{
 		Listener: listener, KeysDir: filepath.Join(dir, "keys"), Kubeconfig: filepath.Join(dir, "kubeconfig"),
-		Grants: []standalone.Grant{{User: User, Rules: Rules()}},
+		Grants: []parts.Grant{{User: User, Rules: Rules()}},
 		Tune:   func(o *assembly.Options) { o.Executor = User },
 	}, backend)
 	if err != nil {

@@ -28,7 +28,9 @@ type memory struct {
 	objects  map[int64][]byte
 }
 
-func newMemory() *memory { return &memory{id: "one", revision: 1, live: map[string]Change{}, objects: map[int64][]byte{}} }
+func newMemory() *memory {
+	return &memory{id: "one", revision: 1, live: map[string]Change{}, objects: map[int64][]byte{}}
+}
 
 func (m *memory) put(key string, value []byte) {
 	m.mu.Lock()
@@ -150,7 +152,7 @@ func contentsOf(t *testing.T, path string) []string {
 	}
 	defer func() { _ = db.Close() }()
 	tables := map[string]string{"c_labels": "kind, namespace, name, key, value", "c_conditions": "kind, namespace, name, type, status, reason, message, changed_at", "c_messages": "kind, namespace, name, position, role, sender, content, conversation_id, session_id, created_at", "c_tool_calls": "kind, namespace, name, position, call_id, tool, arguments, agent, conversation_id, created_at", "objects": "kind, namespace, name, life, created_at, phase, agent",
-		"c_revisions": "kind, namespace, name, uid, revision, verb, user_name, deleted, at",
+		"c_revisions":                     "kind, namespace, name, uid, revision, verb, user_name, deleted, at",
 		"objects JOIN deleted USING (id)": "kind, namespace, name, revision, uid, description, input, output",
 	}
 	for _, k := range Kinds() {

@@ -10,14 +10,17 @@ import (
 // scrubPatience is how long a scrub waits until the model shows what has been deleted.
 const scrubPatience = time.Minute
 
-// Scrub writes the file anew, once it shows all that the storage has: of objects that are gone nothing is left in free pages, in
-// the index of search or in the write-ahead log.
+// Scrub writes the file anew, once it shows all that the storage has and nothing that the history has no more: of objects and
+// versions that are gone nothing is left in free pages, in the index of search or in the write-ahead log.
 func (m *Model) Scrub(ctx context.Context) error {
 	shows, err := m.WaitFor(ctx, m.source.Revision(), scrubPatience)
 	if err == nil && !shows {
 		err = errors.New("the read model is behind the storage")
 	}
 	if err != nil {
+		return fmt.Errorf("scrub the read model: %w", err)
+	}
+	if err := m.forgetNow(ctx); err != nil {
 		return fmt.Errorf("scrub the read model: %w", err)
 	}
 	m.writing.Lock()
@@ -33,6 +36,34 @@ func (m *Model) Scrub(ctx context.Context) error {
 	}
 	if busy != 0 {
 		return errors.New("scrub the read model: a question keeps its write-ahead log: try again")
+	}
+	return nil
+}
+
+// forgetNow returns after a comparison with the history that began after the call. Whoever follows the history compares, so a page
+// of versions that was read before is not written afterwards.
+func (m *Model) forgetNow(ctx context.Context) error {
+	if m.past == nil {
+		return nil
+	}
+	late := time.NewTimer(scrubPatience)
+	defer late.Stop()
+	for range 2 { // one may have begun before
+		before := m.status.Load().Compared
+		m.Forget()
+		for {
+			moved := *m.moved.Load()
+			if m.status.Load().Compared != before {
+				break
+			}
+			select {
+			case <-moved:
+			case <-late.C:
+				return errors.New("the read model is behind the history")
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
 	}
 	return nil
 }

@@ -12,17 +12,20 @@ import (
 	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 
 	"github.com/mckinsey/ark-server/internal/a2a"
+	"github.com/mckinsey/ark-server/internal/access"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 	"github.com/mckinsey/ark-server/internal/chat"
 	"github.com/mckinsey/ark-server/internal/conversation"
 	"github.com/mckinsey/ark-server/internal/engine"
 	"github.com/mckinsey/ark-server/internal/engine/ask"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
+	"github.com/mckinsey/ark-server/internal/inprocess"
 	"github.com/mckinsey/ark-server/internal/keylimit"
 	"github.com/mckinsey/ark-server/internal/metrics"
-	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/stream"
 	"github.com/mckinsey/ark-server/internal/token"
 )
@@ -32,21 +35,31 @@ type ChatOptions struct {
 	// Listen is where OpenAI's API is served without TLS, and BrokerListen where the broker is, without authentication; "" for
 	// nowhere.
 	Listen, BrokerListen string
+	// BrokerURL is where engines reach BrokerListen; "" for its own address.
+	BrokerURL string
 	// Origins are those of web pages that may use OpenAI's API.
 	Origins []string
+	// Off serves neither OpenAI's API nor proxy and log of objects. The broker is not meant.
+	Off bool
 }
 
-func (o ChatOptions) outer(next http.Handler) http.Handler { return chat.Outer(next, o.Origins) }
-
-func chatGrants() []standalone.Grant {
-	return []standalone.Grant{{User: chat.User, Rules: chat.Rules()}}
-}
-
-func chatPaths() []standalone.Paths {
-	return []standalone.Paths{
-		{Prefixes: chat.Prefixes, Bound: func(who user.Info) bool { return len(who.GetExtra()[token.ExtraNamespace]) > 0 }},
-		{Prefixes: []string{stream.Prefix, a2a.Prefix}},
+func (o ChatOptions) outer(next http.Handler) http.Handler {
+	if o.Off {
+		return next
 	}
+	return chat.Outer(next, o.Origins)
+}
+
+func chatGrants() []parts.Grant {
+	return []parts.Grant{{User: chat.User, Rules: chat.Rules()}}
+}
+
+func (o ChatOptions) paths() []parts.Paths {
+	served := parts.Paths{Bound: func(who user.Info) bool { return len(who.GetExtra()[token.ExtraNamespace]) > 0 }}
+	if !o.Off {
+		served.Prefixes = chat.Prefixes
+	}
+	return []parts.Paths{served, {Prefixes: []string{stream.Prefix, a2a.Prefix}}}
 }
 
 func chatLongRunning(r *http.Request) bool {
@@ -69,18 +82,25 @@ type talk struct {
 	options ChatOptions
 }
 
+// base is an API server that answers chats, in either mode.
+type base struct {
+	generic   *genericapiserver.GenericAPIServer
+	inProcess *inprocess.Transport
+	access    *access.Resolver
+}
+
 // newChat adds the paths to a server.
-func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
-	config, err := to.InProcess.Config(&user.DefaultInfo{Name: chat.User})
+func newChat(to base, data *data, o Options) (*talk, error) {
+	config, err := to.inProcess.Config(&user.DefaultInfo{Name: chat.User})
 	if err != nil {
 		return nil, err
 	}
-	t := &talk{broker: stream.New(stream.DefaultLimits, time.Now), whole: to.Generic.Handler, options: o.Chat}
+	t := &talk{broker: stream.New(stream.DefaultLimits, time.Now), whole: to.generic.Handler, options: o.Chat}
 	if t.system, err = objects.New(config); err != nil {
 		return nil, err
 	}
 	options := chat.Options{
-		Transport: to.InProcess, System: t.system, Access: to.Access, Broker: t.broker, Observer: data.metrics.Chat(),
+		Transport: to.inProcess, System: t.system, Access: to.access, Broker: t.broker, Observer: data.metrics.Chat(),
 		MaxBody: requestLimit(o.Storage.MaxObjectBytes),
 	}
 	data.metrics.Streams(func() metrics.StreamStats { return metrics.StreamStats(t.broker.Stats()) })
@@ -95,25 +115,27 @@ func newChat(to *standalone.Server, data *data, o Options) (*talk, error) {
 		case o.Engine != nil:
 			options.Requests = keptRequests{t.requests}
 		case o.Chat.BrokerListen != "":
-			t.outside = &outside{store: t.memory, system: t.system}
+			t.outside = &outside{store: t.memory, system: t.system, broker: o.Chat.BrokerURL}
 			options.Conversations = t.outside
 		}
 	}
 	if t.chat, err = chat.New(options); err != nil {
 		return nil, err
 	}
-	mux := to.Generic.Handler.NonGoRestfulMux
-	for _, prefix := range chat.Prefixes {
-		mux.UnlistedHandlePrefix(prefix, t.chat)
+	mux := to.generic.Handler.NonGoRestfulMux
+	if !o.Chat.Off {
+		for _, prefix := range chat.Prefixes {
+			mux.UnlistedHandlePrefix(prefix, t.chat)
+		}
+		t.serveSubresources(to.generic)
 	}
 	if t.agents, err = a2a.New(a2a.Options{
-		Transport: to.InProcess, System: t.system, Broker: t.broker, Limits: t.limits, MaxBody: options.MaxBody,
+		Transport: to.inProcess, System: t.system, Broker: t.broker, Limits: t.limits, MaxBody: options.MaxBody,
 	}); err != nil {
 		return nil, err
 	}
 	mux.UnlistedHandlePrefix(a2a.Prefix, t.agents)
-	t.serveSubresources(to.Generic)
-	rights := guarded{queries{t.system}, to.Generic.Authorizer}
+	rights := guarded{queries{t.system}, to.generic.Authorizer}
 	mux.UnlistedHandlePrefix(stream.Prefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at, _ := stream.PlaceOf(r.URL.Path)
 		t.serveBroker(w, r, at, rights)
@@ -265,8 +287,8 @@ func withChat(to api, t *talk, s *Server) (_ api, err error) {
 		if s.BrokerAddress, err = c.listen(t.options.BrokerListen, t.open()); err != nil {
 			return nil, about(SettingBrokerAddress, err)
 		}
-		if t.outside != nil {
-			t.outside.broker = s.BrokerAddress
+		if t.outside != nil && t.outside.broker == "" {
+			t.outside.broker = "http://" + reachable(s.BrokerAddress)
 		}
 	}
 	return c, nil

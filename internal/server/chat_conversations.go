@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,7 +22,7 @@ const memoryName = "ark-server"
 type outside struct {
 	store  *conversation.Store
 	system *objects.Client
-	// broker is the address of that port. It is set before the server serves.
+	// broker is the URL of that port. It is set before the server serves.
 	broker string
 }
 
@@ -73,9 +74,14 @@ func (o *outside) ensureMemory(ctx context.Context, namespace string) error {
 
 // url is where an engine finds the conversations of a namespace.
 func (o *outside) url(namespace string) string {
-	host, port, err := net.SplitHostPort(o.broker)
+	return strings.TrimSuffix(o.broker, "/") + "/namespaces/" + namespace
+}
+
+// reachable is an address at which this machine reaches a listener.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/namespaces/" + namespace
+	return net.JoinHostPort(host, port)
 }

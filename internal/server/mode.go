@@ -71,7 +71,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	made, err := standalone.New(standalone.Options{
 		Records: group,
 		Grants:  append(o.Engine.grants(), chatGrants()...),
-		Paths:   chatPaths(), LongRunning: chatLongRunning, Outer: o.Chat.outer,
+		Paths:   o.Chat.paths(), LongRunning: chatLongRunning, Outer: o.Chat.outer,
 		Listener:   listener,
 		Names:      m.Names,
 		KeysDir:    m.KeysDir,
@@ -93,7 +93,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	}
 	s.URL = made.URL
 	serveReporting(made.Generic, made.Access, data, group)
-	talk, err := newChat(made, data, o)
+	talk, err := newChat(base{made.Generic, made.InProcess, made.Access}, data, o)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +128,7 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.TracingFile
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
 	settings.Off = o.Off
+	settings.Parts = aggregated.Parts{Grants: chatGrants(), Paths: o.Chat.paths(), LongRunning: chatLongRunning, Outer: o.Chat.outer}
 	settings.ModelURLs, settings.Findings = o.ModelURLs, data.findings
 	if settings.Records, err = data.records(o); err != nil {
 		return nil, err
@@ -144,5 +145,9 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 			return metrics.DirectStats{Outcomes: now.Outcomes, Requests: now.Requests, Watches: now.Watches, Silent: now.Silent}
 		})
 	}
-	return aggregatedAPI{made}, nil
+	talk, err := newChat(base{made.Generic, made.InProcess, made.Access}, data, o)
+	if err != nil {
+		return nil, err
+	}
+	return withChat(aggregatedAPI{made}, talk, s)
 }

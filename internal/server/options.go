@@ -38,7 +38,7 @@ type Options struct {
 	Off hooks.Off
 	// Engine executes Queries in the process; nil leaves them to others.
 	Engine *EngineOptions
-	// Chat serves OpenAI's API and the broker of streams; for Standalone.
+	// Chat serves OpenAI's API and the broker of streams.
 	Chat ChatOptions
 	// History keeps old versions of objects; for a database.
 	History bool

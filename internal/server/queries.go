@@ -13,12 +13,12 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
+	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 	"github.com/mckinsey/ark-server/internal/engine"
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/engine/outbound"
 	"github.com/mckinsey/ark-server/internal/inprocess"
-	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
 // EngineOptions say how Queries are executed.
@@ -39,11 +39,11 @@ func (o *EngineOptions) user() string {
 }
 
 // grants are the rights of the engine's user.
-func (o *EngineOptions) grants() []standalone.Grant {
+func (o *EngineOptions) grants() []parts.Grant {
 	if o == nil {
 		return nil
 	}
-	return []standalone.Grant{{User: engine.User, Rules: engine.Rules()}}
+	return []parts.Grant{{User: engine.User, Rules: engine.Rules()}}
 }
 
 // executing is an API server that executes Queries.

@@ -82,8 +82,8 @@ func (f forgetting) Retain(ctx context.Context, p history.Policy, now time.Time,
 }
 
 // Purge implements records.Upkeep.
-func (f forgetting) Purge(ctx context.Context, uid, user string) (history.Report, error) {
-	report, err := f.Upkeep.Purge(ctx, uid, user)
+func (f forgetting) Purge(ctx context.Context, of history.Target) (history.Report, error) {
+	report, err := f.Upkeep.Purge(ctx, of)
 	f.model.Forget()
 	return report, err
 }

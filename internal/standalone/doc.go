@@ -59,7 +59,7 @@
 // Everything else is k8s.io/apiserver and k8s.io/client-go.
 //
 // The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apis/records,
-// internal/apiserver/asked, internal/apiserver/assembly, internal/apiserver/quota, internal/apiserver/storage, internal/crds,
+// internal/apiserver/asked, internal/apiserver/assembly, internal/apiserver/parts, internal/apiserver/quota, internal/apiserver/storage, internal/crds,
 // internal/encryption, internal/inprocess, internal/kubeconfig, internal/privatefile, internal/records, internal/registry,
 // internal/token, github.com/emicklei/go-restful/v3, golang.org/x/sync,
 // k8s.io/api, k8s.io/apiextensions-apiserver, k8s.io/apimachinery, k8s.io/apiserver,

@@ -21,6 +21,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/access"
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
+	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/encryption"
 	"github.com/mckinsey/ark-server/internal/inprocess"
@@ -63,10 +64,10 @@ type Options struct {
 	allowed []string
 	seats   int
 	// Grants are the rights of users that are parts of the process.
-	Grants []Grant
+	Grants []parts.Grant
 	// Paths are those of parts of the process that are not of the API; LongRunning reports, beside the stock answer, whether
 	// a request may take as long as it likes, and Outer goes around the whole handler. Both may be nil.
-	Paths       []Paths
+	Paths       []parts.Paths
 	LongRunning func(*http.Request) bool
 	Outer       func(http.Handler) http.Handler
 	// Records is the group of what is recorded about Ark objects; nil for none.
@@ -165,7 +166,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	if config.Generic.Authorization.Authorizer, err = rights.authorizer(o.allowed); err != nil {
 		return nil, err
 	}
-	config.Generic.Authorization.Authorizer = withPaths(withGrants(config.Generic.Authorization.Authorizer, o.Grants), o.Paths)
+	config.Generic.Authorization.Authorizer = parts.WithPaths(parts.WithGrants(config.Generic.Authorization.Authorizer, o.Grants), o.Paths)
 	config.Outer = o.Outer
 	if stock := config.Generic.LongRunningFunc; o.LongRunning != nil {
 		config.Generic.LongRunningFunc = func(r *http.Request, info *request.RequestInfo) bool {

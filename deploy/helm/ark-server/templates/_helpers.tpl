@@ -30,6 +30,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{ include "ark.fullname" . }}.{{ .Release.Namespace }}.svc
 {{- end -}}
 
+{{/* The name by which engines of every namespace reach the broker. */}}
+{{- define "ark.brokerHost" -}}
+{{ include "ark.fullname" . }}-broker.{{ .Release.Namespace }}.svc.{{ .Values.ark.broker.clusterDomain }}
+{{- end -}}
+
 {{/* Values that contradict each other are refused here, with the reason. */}}
 {{- define "ark.validate" -}}
 {{- $s := .Values.ark.storage -}}
@@ -183,6 +188,14 @@ containers:
       - --direct-review-names
       {{- end }}
       {{- end }}
+      - --chat={{ ternary "on" "off" .Values.ark.chat.enabled }}
+      {{- with and .Values.ark.chat.enabled .Values.ark.chat.corsAllowedOrigins }}
+      - --cors-allowed-origins={{ join "," . }}
+      {{- end }}
+      {{- if .Values.ark.broker.enabled }}
+      - --broker-listen=0.0.0.0:8081
+      - --broker-url=http://{{ include "ark.brokerHost" . }}:{{ .Values.ark.broker.port }}
+      {{- end }}
       {{- if .Values.ark.audit.enabled }}
       - --audit-policy-file=/audit/policy.yaml
       - --audit-log-path=-
@@ -210,6 +223,11 @@ containers:
       # Where the replicas call each other.
       - name: peers
         containerPort: 6444
+      {{- end }}
+      {{- if .Values.ark.broker.enabled }}
+      # Where engines write streams.
+      - name: broker
+        containerPort: 8081
       {{- end }}
     # Whatever the database does, a restart would not help: liveness does not ask it.
     startupProbe:

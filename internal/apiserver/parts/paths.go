@@ -1,4 +1,4 @@
-package standalone
+package parts
 
 import (
 	"context"
@@ -18,8 +18,8 @@ type Paths struct {
 	Bound func(user.Info) bool
 }
 
-// withPaths returns an authorizer that lets users use some paths, and leaves the rest to another.
-func withPaths(next authorizer.Authorizer, paths []Paths) authorizer.Authorizer {
+// WithPaths returns an authorizer that lets users use some paths, and leaves the rest to another.
+func WithPaths(next authorizer.Authorizer, paths []Paths) authorizer.Authorizer {
 	if len(paths) == 0 {
 		return next
 	}

@@ -1,4 +1,4 @@
-package standalone
+package parts
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func TestGrants(t *testing.T) {
 	next := evaluating{func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
 		return authorizer.DecisionDeny, "the other one", errRefused
 	}}
-	a := withGrants(next, []Grant{{User: "part", Rules: []rbacv1.PolicyRule{
+	a := WithGrants(next, []Grant{{User: "part", Rules: []rbacv1.PolicyRule{
 		{Verbs: []string{"get", "update"}, APIGroups: []string{"ark.mckinsey.com"}, Resources: []string{"queries", "queries/status"}},
 	}}})
 	attributes := func(name, verb, resource, subresource string) authorizer.AttributesRecord {
@@ -64,7 +64,7 @@ func TestGrants(t *testing.T) {
 	if decision != authorizer.DecisionAllow || reason != "the other one" || err != nil {
 		t.Errorf("conditions of the other one: %s, %q, %v", decision, reason, err)
 	}
-	if got, isGranting := withGrants(next, nil).(granting); isGranting {
+	if got, isGranting := WithGrants(next, nil).(granting); isGranting {
 		t.Errorf("without grants: %v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package standalone
+package parts
 
 import (
 	"context"
@@ -15,8 +15,8 @@ type Grant struct {
 	Rules []rbacv1.PolicyRule
 }
 
-// withGrants returns an authorizer that allows what grants say, and leaves the rest to another.
-func withGrants(next authorizer.Authorizer, grants []Grant) authorizer.Authorizer {
+// WithGrants returns an authorizer that allows what grants say, and leaves the rest to another.
+func WithGrants(next authorizer.Authorizer, grants []Grant) authorizer.Authorizer {
 	if len(grants) == 0 {
 		return next
 	}
