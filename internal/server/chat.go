@@ -99,6 +99,10 @@ func newChat(to base, data *data, o Options) (*talk, error) {
 	if t.system, err = objects.New(config); err != nil {
 		return nil, err
 	}
+	if data.peers != nil {
+		t.broker.Connect(replicas{data.peers})
+		data.served.serve(t.broker)
+	}
 	options := chat.Options{
 		Transport: to.inProcess, System: t.system, Access: to.access, Broker: t.broker, Observer: data.metrics.Chat(),
 		MaxBody: requestLimit(o.Storage.MaxObjectBytes),

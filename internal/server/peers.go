@@ -11,7 +11,7 @@ import (
 )
 
 // joinPeers makes this process one of the replicas of its database.
-func joinPeers(ctx context.Context, o PeerOptions, store *mvcc.Store) (*peer.Group, error) {
+func joinPeers(ctx context.Context, o PeerOptions, store *mvcc.Store, served *streams) (*peer.Group, error) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	listener, err := net.Listen("tcp", o.Listen)
@@ -19,7 +19,7 @@ func joinPeers(ctx context.Context, o PeerOptions, store *mvcc.Store) (*peer.Gro
 		return nil, err
 	}
 	name, _ := os.Hostname() // a pod's is its name; without one the address has to do
-	return peer.Join(ctx, peer.Options{Store: store, Listener: listener, Address: o.Address, Name: name})
+	return peer.Join(ctx, peer.Options{Store: store, Listener: listener, Address: o.Address, Name: name, Calls: served.calls(), Streams: served.streams()})
 }
 
 // withPeers adds the replicas to a report.

@@ -19,6 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/operation"
+	"github.com/mckinsey/ark-server/internal/peer"
 	"github.com/mckinsey/ark-server/internal/readmodel"
 	"github.com/mckinsey/ark-server/internal/records"
 )
@@ -50,6 +51,9 @@ type data struct {
 	model *readmodel.Model
 	// findings are those of the API server on it.
 	findings *findings.Findings
+	// peers are the other replicas, and served what they may call; both are nil for a process that is alone.
+	peers  *peer.Group
+	served *streams
 	// report describes it to operators; nil for an external etcd.
 	report func() operation.Report
 	// etcd serves the etcd protocol, if asked to, until it is stopped. It
@@ -171,12 +175,14 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	s.report = reporter(summary, store, endpoint)
 	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })
 	if o.Peers.Listen != "" {
-		group, err := joinPeers(ctx, o.Peers, store)
+		s.served = newStreams()
+		group, err := joinPeers(ctx, o.Peers, store, s.served)
 		if err != nil {
 			return nil, about(SettingPeers, err)
 		}
 		s.closers = append(s.closers, group.Close)
 		s.metrics.Peers(group.Stats)
+		s.peers = group
 		alone := s.report
 		s.report = func() operation.Report { return withPeers(alone(), group) }
 	}

@@ -44,8 +44,9 @@ var ErrTooMany = errors.New("there are too many streams: try again later")
 
 // Broker keeps streams. It is safe for concurrent use.
 type Broker struct {
-	limits Limits
-	now    func() time.Time
+	limits   Limits
+	now      func() time.Time
+	replicas Replicas // nil for a process that is alone
 
 	mu      sync.Mutex
 	streams map[Key]*state

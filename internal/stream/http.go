@@ -72,7 +72,7 @@ func (h Handler) Serve(w http.ResponseWriter, r *http.Request, at Place) {
 		}
 	case name != "" && action == "complete" && r.Method == http.MethodPost:
 		if h.Queries.MayWrite(w, r, at.Namespace, name) {
-			h.complete(w, key)
+			h.complete(w, r, key)
 		}
 	case name == "" && r.Method == http.MethodGet:
 		Refuse(w, http.StatusBadRequest, "BAD_REQUEST", "streams are not listed: add ?watch=true to follow them")

@@ -88,8 +88,8 @@ func copyLines(to *Writer, body io.Reader, most int) (n int, err error) {
 }
 
 // complete ends a stream.
-func (h Handler) complete(w http.ResponseWriter, key Key) {
-	switch known, already := h.Broker.Complete(key); {
+func (h Handler) complete(w http.ResponseWriter, r *http.Request, key Key) {
+	switch known, already := h.Broker.CompleteAnywhere(r.Context(), key); {
 	case !known:
 		Refuse(w, http.StatusNotFound, "NOT_FOUND", "there is no stream of the query "+key.Query)
 	case already:

@@ -6,11 +6,22 @@ type Reader struct {
 	stream *state
 	next   int64
 	closed bool
+	// elsewhere is what other replicas have of the stream; nil without those.
+	elsewhere *following
 }
 
 // Read returns a reader of a stream, which may begin later. fromBeginning starts with the first chunk; a stream whose
 // first chunks have been dropped is then ErrOverrun. uid is "" where it is not known.
 func (b *Broker) Read(key Key, uid string, fromBeginning bool) (*Reader, error) {
+	r, err := b.readHere(key, uid, fromBeginning)
+	if err == nil && b.replicas != nil {
+		b.follow(r, elsewhere{key, uid, fromBeginning})
+	}
+	return r, err
+}
+
+// readHere is Read without other replicas.
+func (b *Broker) readHere(key Key, uid string, fromBeginning bool) (*Reader, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s, err := b.get(key, uid)
@@ -42,8 +53,16 @@ func (r *Reader) Take() (chunks [][]byte, end *End, changed <-chan struct{}) {
 	}
 	chunks = append(chunks, s.chunks[r.next-s.base:]...)
 	r.next += int64(len(chunks))
-	if s.ended {
+	if r.elsewhere != nil {
+		var more [][]byte
+		more, end = r.elsewhere.take()
+		chunks = append(chunks, more...)
+	}
+	switch {
+	case s.ended:
 		return chunks, &End{s.err}, nil
+	case end != nil:
+		return chunks, end, nil
 	}
 	return chunks, nil, s.changed
 }
@@ -53,11 +72,24 @@ func (r *Reader) Begun() bool {
 	b := r.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return r.stream.base > 0 || len(r.stream.chunks) > 0 || r.stream.ended
+	return r.stream.begun() || r.elsewhere != nil && r.elsewhere.begun
 }
+
+// held reports whether this process has something of the stream, or somebody writes it here.
+func (r *Reader) held() bool {
+	b := r.broker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return r.stream.begun() || r.stream.writers > 0
+}
+
+func (s *state) begun() bool { return s.base > 0 || len(s.chunks) > 0 || s.ended }
 
 // Close ends the reader. A stream that nobody has written to goes with its last one.
 func (r *Reader) Close() {
+	if r.elsewhere != nil {
+		r.elsewhere.close()
+	}
 	b := r.broker
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -18,6 +18,7 @@ func (b *Broker) Write(key Key, uid string) (*Writer, error) {
 	// Who lost the connection is back, or a query goes on after it has waited for somebody.
 	b.resume(s)
 	s.writers++
+	s.wake() // readers elsewhere are to know where it is
 	return &Writer{broker: b, stream: s}, nil
 }
 
