@@ -28,8 +28,8 @@ const (
 )
 
 func (o *chatOptions) add(fs *pflag.FlagSet) {
-	fs.StringVar(&o.chat, "chat", chatOn, "`on|off`: serve /v1, OpenAI's API, and the subresources proxy and log of Ark's objects")
-	fs.StringVar(&o.listen, "http-listen", "", "also serve /v1, OpenAI's API, without TLS at this `host:port`, such as 127.0.0.1:8080, for SDKs on this machine; an API key is needed there, too")
+	fs.StringVar(&o.chat, "chat", chatOn, "`on|off`: serve /v1, OpenAI's API, /mcp, and the subresources proxy and log of Ark's objects")
+	fs.StringVar(&o.listen, "http-listen", "", "also serve /v1, OpenAI's API, and /mcp without TLS at this `host:port`, such as 127.0.0.1:8080, for SDKs on this machine; an API key is needed there, too")
 	fs.BoolVar(&o.public, "http-insecure-public", false, "let --http-listen be beyond loopback, where everybody on the way can read API keys and answers")
 	fs.StringSliceVar(&o.origins, "cors-allowed-origins", nil, "`origins` of web pages that may use /v1, such as https://chat.example.com; * for all")
 	fs.StringVar(&o.brokerListen, "broker-listen", "", "also serve the broker, which Ark's engines write streams to, at this `host:port`, without TLS and authentication, as they use it: keep it to the engines' network")

@@ -270,6 +270,10 @@ func (c *chatEnv) atService(t *testing.T) {
 	if status, body := c.call(t, c.visitorDirect, http.MethodGet, "/openai/v1/models", "", "X-Ark-Namespace", "chat"); status != http.StatusOK || strings.Contains(body, "agent/") {
 		t.Errorf("the models of a visitor: %d %s", status, body)
 	}
+	if status, body := c.call(t, c.direct, http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "X-Ark-Namespace", "chat", "Mcp-Protocol-Version", "2025-06-18",
+		"Accept", "application/json, text/event-stream"); status != http.StatusOK || !strings.Contains(body, "agent_guide") || strings.Contains(body, "agent_other") {
+		t.Errorf("the tools of MCP: %d %s", status, body)
+	}
 	answered := make(chan string, 1)
 	go func() {
 		status, body := c.call(t, c.direct, http.MethodPost, "/v1/chat/completions", `{"model":"chat/agent/guide","messages":[{"role":"user","content":"at the service"}]}`)

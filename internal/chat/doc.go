@@ -9,6 +9,7 @@
 //   - answer.go, chunk.go: chunks of an engine become those of OpenAI
 //   - limits.go: the limits of keys
 //   - subresource.go, log.go: the same below objects of Ark, for clients that reach only the cluster's API
+//   - mcp.go, mcp_tools.go, mcp_ask.go: agents and teams as tools of the Model Context Protocol
 //   - models.go: what there is to ask
 //   - outer.go: what goes around the whole server: CORS, and errors of the API in OpenAI's form
 //   - metrics.go: what is counted
@@ -23,6 +24,7 @@
 //   - The end of the Query decides: text that was streamed is completed from it, and its error is the client's.
 //   - Once the Query is there, the client is told not to send the request again.
 //
-// The package may import internal/access, internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/objects,
-// internal/inprocess, internal/keylimit, internal/sse, internal/stream, internal/token, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
+// The package may import internal/access, internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/ask, internal/engine/objects,
+// internal/inprocess, internal/keylimit, internal/sse, internal/stream, internal/token, internal/version,
+// github.com/modelcontextprotocol/go-sdk, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
 package chat

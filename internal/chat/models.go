@@ -16,16 +16,23 @@ import (
 // v1Object is what is read of an object that can be asked.
 type v1Object struct {
 	Metadata metav1.ObjectMeta `json:"metadata"`
-	// Spec is that of a Team; the others' is not looked at.
+	// Spec is that of a Team; of the others only the description is looked at, and of a Query the status.
 	Spec struct {
-		Strategy string          `json:"strategy"`
-		Loops    json.RawMessage `json:"loops"`
-		MaxTurns json.RawMessage `json:"maxTurns"`
-		Members  []struct {
+		Description string          `json:"description"`
+		Strategy    string          `json:"strategy"`
+		Loops       json.RawMessage `json:"loops"`
+		MaxTurns    json.RawMessage `json:"maxTurns"`
+		Members     []struct {
 			Name string `json:"name"`
 			Type string `json:"type"`
 		} `json:"members"`
 	} `json:"spec"`
+	Status struct {
+		Phase    string `json:"phase"`
+		Response struct {
+			Content string `json:"content"`
+		} `json:"response"`
+	} `json:"status"`
 }
 
 // speaker returns the member of a team whose text is the team's answer, where that is known before; otherwise "".
@@ -84,7 +91,7 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request, who asker) *
 			return faultOf(err)
 		}
 		for _, o := range found {
-			list.Data = append(list.Data, newModelInfo(target{namespace, k.kind, o.Name}.id(), o.CreationTimestamp.Unix()))
+			list.Data = append(list.Data, newModelInfo(target{namespace, k.kind, o.Metadata.Name}.id(), o.Metadata.CreationTimestamp.Unix()))
 		}
 	}
 	slices.SortStableFunc(list.Data, func(a, b modelInfo) int { return cmp.Compare(a.ID, b.ID) })
@@ -93,15 +100,17 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request, who asker) *
 }
 
 // visible returns the objects of a kind in a namespace that the caller may get, and whom the key is for.
-func (s *Server) visible(ctx context.Context, who asker, namespace string, kind v1alpha1.QueryTargetType) ([]metav1.PartialObjectMetadata, error) {
+func (s *Server) visible(ctx context.Context, who asker, namespace string, kind v1alpha1.QueryTargetType) ([]v1Object, error) {
 	resource := target{kind: kind}.resource()
-	found := &metav1.PartialObjectMetadataList{}
-	if err := s.system.call(ctx, http.MethodGet, resourcePath(namespace, resource, ""), nil, found); err != nil {
+	var found struct {
+		Items []v1Object `json:"items"`
+	}
+	if err := s.system.call(ctx, http.MethodGet, resourcePath(namespace, resource, ""), nil, &found); err != nil {
 		return nil, err
 	}
 	names := make([]string, len(found.Items))
 	for i := range found.Items {
-		names[i] = found.Items[i].Name
+		names[i] = found.Items[i].Metadata.Name
 	}
 	may, err := s.options.Access.Ask(ctx, who.user, access.Question{
 		Verb: "get", Group: v1alpha1.SchemeGroupVersion.Group, Version: v1alpha1.SchemeGroupVersion.Version, Resource: resource,
@@ -110,9 +119,9 @@ func (s *Server) visible(ctx context.Context, who asker, namespace string, kind 
 	if err != nil {
 		return nil, serverFault(http.StatusServiceUnavailable, "internal_error", err.Error())
 	}
-	return slices.DeleteFunc(found.Items, func(o metav1.PartialObjectMetadata) bool {
-		id := target{namespace, kind, o.Name}.id()
-		return !may.Allows(namespace, o.Name) || len(who.targets) > 0 && !slices.Contains(who.targets, id)
+	return slices.DeleteFunc(found.Items, func(o v1Object) bool {
+		id := target{namespace, kind, o.Metadata.Name}.id()
+		return !may.Allows(namespace, o.Metadata.Name) || len(who.targets) > 0 && !slices.Contains(who.targets, id)
 	}), nil
 }
 

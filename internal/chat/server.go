@@ -30,7 +30,7 @@ func Owns(path string) bool {
 // LongRunning reports whether a request may take as long as a Query.
 func LongRunning(r *http.Request) bool {
 	_, below := SubresourceOf(r.URL.Path)
-	return below || r.Method == http.MethodPost && Owns(r.URL.Path)
+	return below || r.Method == http.MethodPost && (Owns(r.URL.Path) || OwnsMCP(r.URL.Path))
 }
 
 const (
@@ -85,6 +85,7 @@ type Conversations interface {
 type Server struct {
 	options Options
 	system  caller
+	mcp     http.Handler
 	closing chan struct{}
 	// waiting are those who wait for Queries whose clients do not. mu orders their beginning and Close.
 	mu      sync.Mutex
@@ -97,7 +98,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{options: o, system: caller{&http.Client{Transport: system}}, closing: make(chan struct{})}, nil
+	return &Server{options: o, system: caller{&http.Client{Transport: system}}, mcp: newMCP(o.MaxBody), closing: make(chan struct{})}, nil
 }
 
 // Close says that the process stops: clients that lose their connections from now on have not gone. It is called once.

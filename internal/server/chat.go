@@ -59,7 +59,11 @@ func (o ChatOptions) paths() []parts.Paths {
 	if !o.Off {
 		served.Prefixes = chat.Prefixes
 	}
-	return []parts.Paths{served, {Prefixes: []string{stream.Prefix, a2a.Prefix}}}
+	own := []string{stream.Prefix, a2a.Prefix}
+	if !o.Off {
+		own = append(own, chat.PathMCP)
+	}
+	return []parts.Paths{served, {Prefixes: own}}
 }
 
 func chatLongRunning(r *http.Request) bool {
@@ -130,6 +134,9 @@ func newChat(to base, data *data, o Options) (*talk, error) {
 	if !o.Chat.Off {
 		for _, prefix := range chat.Prefixes {
 			mux.UnlistedHandlePrefix(prefix, t.chat)
+		}
+		for _, path := range []string{chat.PathMCP, chat.PathMCP + "/"} {
+			mux.UnlistedHandle(path, http.HandlerFunc(t.chat.ServeMCP))
 		}
 		t.serveSubresources(to.generic)
 	}
@@ -315,11 +322,11 @@ func (c *chatting) close() error {
 	return errors.Join(errs...)
 }
 
-// plain serves OpenAI's API and the A2A protocol without TLS, through all filters of the server.
+// plain serves OpenAI's API, MCP and the A2A protocol without TLS, through all filters of the server.
 func (t *talk) plain() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !chat.Owns(r.URL.Path) && !a2a.Owns(r.URL.Path) {
-			http.Error(w, "only /v1 and /a2a are served here: use the HTTPS port for the rest", http.StatusNotFound)
+		if !chat.Owns(r.URL.Path) && !chat.OwnsMCP(r.URL.Path) && !a2a.Owns(r.URL.Path) {
+			http.Error(w, "only /v1, /mcp and /a2a are served here: use the HTTPS port for the rest", http.StatusNotFound)
 			return
 		}
 		t.whole.ServeHTTP(w, r)
