@@ -87,7 +87,7 @@ func testMCP(t *testing.T, w *world) {
 		{"list", map[string]any{"kind": "queries", "fieldSelector": "status.phase=error"}, false, `"phase":"error"`},
 		{"list", map[string]any{"kind": "secrets"}, true, "use one of"},
 		{"list", map[string]any{"kind": "models"}, false, `"name":"default"`},
-		{"list", map[string]any{"kind": "executionengines"}, false, `{"items":[]}`},
+		{"list", map[string]any{"kind": "memories"}, false, `{"items":[]}`},
 	} {
 		r, err := session.CallTool(ctx, &mcp.CallToolParams{Name: c.tool, Arguments: c.arguments})
 		if err != nil {

@@ -24,7 +24,7 @@
 //   - The end of the Query decides: text that was streamed is completed from it, and its error is the client's.
 //   - Once the Query is there, the client is told not to send the request again.
 //
-// The package may import internal/access, internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/ask, internal/engine/objects,
+// The package may import internal/access, internal/apis/ark/install, internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/objects,
 // internal/inprocess, internal/keylimit, internal/sse, internal/stream, internal/token, internal/version,
 // github.com/modelcontextprotocol/go-sdk, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
 package chat

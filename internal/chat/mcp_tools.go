@@ -14,8 +14,8 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
-	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
 // toolName is what clients accept as a tool's name.
@@ -105,15 +105,12 @@ func (s *session) addSearch(to *mcp.Server) {
 	})
 }
 
-// listed are the resources that can be listed, with their versions.
+// listed are the resources of namespaces, with their versions.
 func listed() map[string]string {
 	out := map[string]string{}
-	for version, resources := range map[string][]string{
-		v1alpha1.SchemeGroupVersion.String():    {"agents", "teams", "models", "tools", "queries", "memories", "mcpservers", "a2atasks"},
-		v1prealpha1.SchemeGroupVersion.String(): {"a2aservers", "executionengines"},
-	} {
-		for _, resource := range resources {
-			out[resource] = version
+	for _, kind := range install.Kinds() {
+		if !kind.ClusterScoped {
+			out[kind.Plural] = kind.GroupVersion.String()
 		}
 	}
 	return out
