@@ -3,6 +3,7 @@
 //   - group.go: the group, and where it is installed
 //   - kinds.go, names.go, rights.go: Ark's kinds, the names of versions, and who may see a version
 //   - revisions.go, list.go, revision.go, table.go: the kind Revision
+//   - follow.go: revisions as they come
 //   - subresource.go, diff.go, jsonpatch.go, unified.go, blame.go, rollback.go: what Ark's kinds have below an object
 //   - past.go: lists and gets as of a time
 //   - deleted.go: the kind DeletedObject, and its return

@@ -43,5 +43,9 @@ func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.Fi
 		g.serve(w.ResponseWriter, r.Request, info)
 		return
 	}
+	if ok && info.IsResourceRequest && info.APIGroup == records.GroupName && info.Resource == "revisions" && info.Verb == "list" && follows(r.Request) {
+		g.follow(w.ResponseWriter, r.Request, info.Namespace)
+		return
+	}
 	next.ProcessFilter(r, w)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/inprocess"
 	"github.com/mckinsey/ark-server/internal/keylimit"
 	"github.com/mckinsey/ark-server/internal/metrics"
+	"github.com/mckinsey/ark-server/internal/records"
 	"github.com/mckinsey/ark-server/internal/stream"
 	"github.com/mckinsey/ark-server/internal/token"
 )
@@ -67,7 +68,7 @@ func (o ChatOptions) paths() []parts.Paths {
 }
 
 func chatLongRunning(r *http.Request) bool {
-	return chat.LongRunning(r) || stream.LongRunning(r) || a2a.LongRunning(r)
+	return chat.LongRunning(r) || stream.LongRunning(r) || a2a.LongRunning(r) || records.LongRunning(r)
 }
 
 // talk is what answers clients of OpenAI's API and of the broker.

@@ -23,7 +23,7 @@ func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypes(SchemeGroupVersion, &Revision{}, &RevisionList{}, &DeletedObject{}, &DeletedObjectList{}, &Undelete{}, &SQLQuery{}, &Search{}, &Summary{}, &RetentionRun{}, &Purge{}, &HistoryVerification{})
 	metav1.AddToGroupVersion(s, SchemeGroupVersion)
 	for _, kind := range []string{"Revision", "DeletedObject"} {
-		if err := s.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind(kind), selectVersions); err != nil {
+		if err := s.AddFieldLabelConversionFunc(SchemeGroupVersion.WithKind(kind), SelectVersions); err != nil {
 			return err
 		}
 	}
@@ -40,7 +40,8 @@ func VersionSelectors() []string {
 	return []string{"metadata.name", "metadata.namespace", "object.kind", "object.name", "object.uid", "user", "verb"}
 }
 
-func selectVersions(label, value string) (string, string, error) {
+// SelectVersions returns a field selector as it is, or an error if there is none.
+func SelectVersions(label, value string) (string, string, error) {
 	if !slices.Contains(VersionSelectors(), label) {
 		return "", "", fmt.Errorf("there is no field selector %q: use %s", label, strings.Join(VersionSelectors(), ", "))
 	}
