@@ -108,7 +108,7 @@ func (g *Group) sendFollowed(ctx context.Context, w http.ResponseWriter, r *http
 
 // statusOf is an error as the last line of a stream.
 func (g *Group) statusOf(err error) any {
-	if status, ok := g.asStatus(err).(apierrors.APIStatus); ok { //nolint:errorlint // as it is
+	if status, ok := g.asStatus(err).(apierrors.APIStatus); ok {
 		return status.Status()
 	}
 	return apierrors.NewInternalError(err).Status()

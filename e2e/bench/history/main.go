@@ -1,0 +1,356 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mckinsey/ark-server/e2e/internal/measure"
+	"github.com/mckinsey/ark-server/internal/history"
+	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+)
+
+func main() {
+	b := bench{}
+	flag.IntVar(&b.revisions, "revisions", 100_000, "how many versions there are")
+	flag.IntVar(&b.objects, "objects", 5_000, "of how many objects")
+	flag.BoolVar(&b.chain, "chain", false, "with a hash chain")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := b.run(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+const (
+	writers = 16
+	users   = 200
+	asked   = 200 // questions about an object
+	weeks   = 30  // questions about a user
+	asOf    = 10_000
+)
+
+var agents = history.Resource{Group: "ark.mckinsey.com", Resource: "agents"}
+
+// bench is a database with its history.
+type bench struct {
+	revisions, objects int
+	chain              bool
+
+	path    string
+	store   *mvcc.Store
+	archive *history.Archive
+	// json is how many bytes the objects had that were written.
+	json, written atomic.Int64
+}
+
+func selectAgents(key []byte) (history.Ref, bool) {
+	parts := strings.Split(string(key), "/")
+	if len(parts) != 6 {
+		return history.Ref{}, false
+	}
+	return history.Ref{Resource: agents, Namespace: parts[4], Name: parts[5]}, true
+}
+
+func (b *bench) open(ctx context.Context) error {
+	engine, err := sqlite.Open(ctx, b.path, sqlite.Options{})
+	if err != nil {
+		return err
+	}
+	gate := &history.Gate{}
+	if b.store, err = mvcc.Open(ctx, engine, mvcc.Options{Held: gate.Held}); err != nil {
+		return err
+	}
+	b.archive, err = history.Open(ctx, b.store, gate, history.Options{Select: selectAgents, Chain: b.chain, Log: slog.Default()})
+	return err
+}
+
+func (b *bench) close() error {
+	if err := b.archive.Close(); err != nil {
+		return err
+	}
+	return b.store.Close()
+}
+
+func (b *bench) name(i int) (namespace, name string) {
+	return fmt.Sprintf("ns%02d", i%20), fmt.Sprintf("agent-%06d", i)
+}
+
+// put writes a version of an object: most of them change the status only, as controllers do.
+func (b *bench) put(ctx context.Context, i, version int) error {
+	namespace, name := b.name(i)
+	generation, user := 1+version/5, fmt.Sprintf("user%03d", rand.IntN(users))
+	value := fmt.Appendf(nil, `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":%q,"namespace":%q,"uid":"%08x-0000-4000-8000-%012x","generation":%d,"labels":{"team":"t%d"}},"spec":{"prompt":%q,"modelRef":{"name":"default"}},"status":{"conditions":[{"type":"Available","status":"True","lastTransitionTime":"2026-11-30T12:%02d:%02dZ","message":"version %d"}]}}`,
+		name, namespace, i, i, generation, i%9, strings.Repeat(fmt.Sprintf("You are agent %d, and answer in style %d. ", i, generation), 20), version%60, i%60, version)
+	b.json.Add(int64(len(value)))
+	b.written.Add(1)
+	_, err := b.store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("/registry/ark.mckinsey.com/agents/" + namespace + "/" + name), Value: value}}},
+		mvcc.Actor{User: user, Groups: "system:authenticated", Verb: "update", UserAgent: "kubectl/v1.35", AuditID: fmt.Sprintf("%016x", rand.Uint64())})
+	return err
+}
+
+// write makes versions first to last of random objects, the first ones of each.
+func (b *bench) write(ctx context.Context, first, last int) error {
+	next := atomic.Int64{}
+	next.Store(int64(first) - 1)
+	errs := make(chan error, writers)
+	for range writers {
+		go func() {
+			for {
+				n := int(next.Add(1))
+				if n >= last {
+					errs <- nil
+					return
+				}
+				object := n
+				if n >= b.objects {
+					object = rand.IntN(b.objects)
+				}
+				if err := b.put(ctx, object, n/b.objects); err != nil {
+					errs <- err
+					return
+				}
+			}
+		}()
+	}
+	var failed error
+	for range writers {
+		if err := <-errs; err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// archived waits until all is in the archive, and the log is pruned.
+func (b *bench) archived(ctx context.Context) error {
+	if err := b.store.Compact(ctx, b.store.Revision(), false); err != nil {
+		return err
+	}
+	for b.archive.Stats().Lag > 0 || b.store.Stats().Pruned < b.store.Stats().Compacted-1 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+func (b *bench) run(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "ark-bench-history-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	machine, err := measure.Machine(dir)
+	if err != nil {
+		return err
+	}
+	fmt.Println(machine)
+	b.path = filepath.Join(dir, "ark.db")
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := b.write(ctx, 0, b.objects); err != nil {
+		return err
+	}
+	if err := b.archived(ctx); err != nil {
+		return err
+	}
+	before, err := b.size(ctx)
+	if err != nil {
+		return err
+	}
+	// Steps archive while there are writes, as in a server.
+	if err := b.write(ctx, b.objects, b.revisions); err != nil {
+		return err
+	}
+	wrote := time.Since(begin)
+	if err := b.archived(ctx); err != nil {
+		return err
+	}
+	after, err := b.size(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d versions of %d objects, %d writers: %.0f writes/s, all archived after %.1f s; chain %t\n", b.revisions, b.objects, writers,
+		float64(b.revisions)/wrote.Seconds(), time.Since(begin).Seconds(), b.chain)
+	fmt.Printf("a version takes %d bytes of rows, keys and indexes of the history included, of %d bytes of JSON\n", (after-before)/int64(b.revisions-b.objects), b.json.Load()/b.written.Load())
+	if err := b.ask(ctx); err != nil {
+		return err
+	}
+	if err := b.retention(ctx); err != nil {
+		return err
+	}
+	if b.chain {
+		begin := time.Now()
+		found, err := b.archive.Verify(ctx, nil)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("verified %d versions and %d removed ones in %.1f s: break %q\n", found.Versions, found.Removed, time.Since(begin).Seconds(), found.Break)
+	}
+	if err := b.close(); err != nil {
+		return err
+	}
+	begin = time.Now()
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("opened again in %d ms\n", time.Since(begin).Milliseconds())
+	return b.close()
+}
+
+// size is what the rows of the history take.
+func (b *bench) size(ctx context.Context) (n int64, err error) {
+	for _, table := range []string{"versions", "steps", "namespaces", "users", "uids", "archive", "chain"} {
+		q := mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: "history_" + table}}
+		for more := true; more; {
+			page, err := b.store.Side().Page(ctx, q)
+			if err != nil {
+				return 0, err
+			}
+			for i := range page.Rows {
+				n += int64(len(page.Rows[i].Key) + len(page.Rows[i].Data))
+				q.After = page.Rows[i].Cursor()
+			}
+			more = page.More
+		}
+	}
+	return n, nil
+}
+
+// times asks a question again and again.
+func times(n int, question func() error) ([]time.Duration, error) {
+	var all []time.Duration
+	for range n {
+		begin := time.Now()
+		if err := question(); err != nil {
+			return nil, err
+		}
+		all = append(all, time.Since(begin))
+	}
+	slices.Sort(all)
+	return all, nil
+}
+
+func show(what string, all []time.Duration) {
+	at := func(p int) float64 { return float64(all[min(len(all)*p/100, len(all)-1)].Microseconds()) / 1000 }
+	fmt.Printf("%s: p50 %.1f ms, p99 %.1f ms\n", what, at(50), at(99))
+}
+
+func (b *bench) ask(ctx context.Context) error {
+	one, err := times(asked, func() error {
+		namespace, name := b.name(rand.IntN(b.objects))
+		_, err := b.archive.List(ctx, history.Query{Resource: agents, Namespace: namespace, Name: name, Objects: true})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	show("all versions of an object", one)
+	week, err := times(weeks, func() error {
+		_, err := b.archive.List(ctx, history.Query{User: fmt.Sprintf("user%03d", rand.IntN(users)), Since: time.Now().Add(-7 * 24 * time.Hour)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	show("the newest 500 versions of a user's week", week)
+	middle := b.store.Revision() / 2
+	past, err := times(5, func() error {
+		n, cont := 0, ""
+		for n < asOf {
+			page, err := b.archive.AsOf(ctx, agents, "", middle, 500, cont)
+			if err != nil {
+				return err
+			}
+			if n += len(page.Items); page.Continue == "" {
+				break
+			}
+			cont = page.Continue
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	show(fmt.Sprintf("%d objects as of a revision", min(asOf, b.objects)), past)
+	return nil
+}
+
+// retention compares what writers wait with and without a pass, by turns.
+func (b *bench) retention(ctx context.Context) error {
+	const rounds, length = 2, 4 * time.Second
+	load := func() ([]time.Duration, error) {
+		var mu sync.Mutex
+		var all []time.Duration
+		end := time.Now().Add(length)
+		var group sync.WaitGroup
+		var failed error
+		for range 4 {
+			group.Go(func() {
+				for time.Now().Before(end) {
+					begin := time.Now()
+					err := b.put(ctx, rand.IntN(b.objects), rand.IntN(1000))
+					mu.Lock()
+					all = append(all, time.Since(begin))
+					failed = err
+					mu.Unlock()
+					time.Sleep(2 * time.Millisecond)
+				}
+			})
+		}
+		group.Wait()
+		slices.Sort(all)
+		return all, failed
+	}
+	var alone, beside []time.Duration
+	removed := 0
+	for round := range rounds {
+		all, err := load()
+		if err != nil {
+			return err
+		}
+		alone = append(alone, all...)
+		passing, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() {
+			report, err := b.archive.Retain(passing, history.Policy{Rules: []history.Rule{{Versions: 12 - 2*round}}}, time.Now().Add(time.Hour), false)
+			for _, n := range report.Removed {
+				removed += n
+			}
+			ended <- err
+		}()
+		if all, err = load(); err != nil {
+			stop()
+			return err
+		}
+		beside = append(beside, all...)
+		stop()
+		if err := <-ended; err != nil && passing.Err() == nil {
+			return err
+		}
+	}
+	slices.Sort(alone)
+	slices.Sort(beside)
+	show("a write", alone)
+	show(fmt.Sprintf("a write beside a retention pass, which removed %d versions", removed), beside)
+	fmt.Printf("p99 with the pass / without: %.2f\n", float64(beside[len(beside)*99/100])/float64(alone[len(alone)*99/100]))
+	return nil
+}
