@@ -52,6 +52,36 @@ func testSubresources(t *testing.T, w *world) {
 		}
 	}
 
+	// The right to one proxy is the right to ask whom it belongs to, and no other one.
+	for _, object := range []string{
+		`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role","metadata":{"name":"proxy-guide"},"rules":[{"apiGroups":["ark.mckinsey.com"],"resources":["agents/proxy"],"resourceNames":["guide"],"verbs":["create"]}]}`,
+		`{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"RoleBinding","metadata":{"name":"proxy-guide"},"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":"proxy-guide"},"subjects":[{"kind":"User","apiGroup":"rbac.authorization.k8s.io","name":"nobody-in-particular"}]}`,
+	} {
+		path := "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles"
+		if strings.Contains(object, "RoleBinding") {
+			path = strings.Replace(path, "roles", "rolebindings", 1)
+		}
+		if status, text := w.call(http.MethodPost, path, object); status != http.StatusCreated {
+			t.Fatalf("%s: %d %s", path, status, text)
+		}
+	}
+	const hello = `{"messages":[{"role":"user","content":"by right"}]}`
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{
+		{queriesPath("agents", "guide") + completions, hello, http.StatusOK},
+		{queriesPath("agents", "guide") + "/proxy/v1/responses", `{"input":"by right"}`, http.StatusOK},
+		{queriesPath("agents", "editor") + completions, hello, http.StatusForbidden},
+		{queriesPath("teams", "news") + completions, hello, http.StatusForbidden},
+		{"/v1/chat/completions", strings.Replace(hello, "{", `{"model":"agent/guide",`, 1), http.StatusForbidden},
+		{queriesPath("queries", ""), `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"no-right"},"spec":{"input":"x","target":{"type":"agent","name":"guide"}}}`, http.StatusForbidden},
+	} {
+		if status, text := w.call(http.MethodPost, c.path, c.body, "Authorization", "Bearer "+token); status != c.status {
+			t.Errorf("%s: %d %s, want %d", c.path, status, text, c.status)
+		}
+	}
+
 	// The log of a query that has ended is its answer, and of one that fails its error.
 	const query = `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"NAME"},"spec":{"input":"INPUT","target":{"type":"agent","name":"guide"}}}`
 	create := func(name, input string) {

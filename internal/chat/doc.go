@@ -18,13 +18,13 @@
 // Invariants:
 //
 //   - Queries are made through the API as the caller: rights, admission and audit hold for them. Who may make Queries in the
-//     namespace and get the target may ask it.
+//     namespace and get the target may ask it, and by a target's proxy who may create that.
 //   - What a client asks for is carried out or refused, never dropped.
 //   - A stream ends with a finish reason and [DONE], or with an error; a client is never left without either.
 //   - The end of the Query decides: text that was streamed is completed from it, and its error is the client's.
 //   - Once the Query is there, the client is told not to send the request again.
 //
-// The package may import internal/access, internal/apis/ark/install, internal/apis/ark/v1alpha1, internal/engine/ask, internal/engine/objects,
+// The package may import internal/access, internal/apis/ark/install, internal/apis/ark/v1alpha1, internal/apiserver/parts, internal/engine/ask, internal/engine/objects,
 // internal/inprocess, internal/keylimit, internal/sse, internal/stream, internal/token, internal/version,
 // github.com/modelcontextprotocol/go-sdk, k8s.io/api, k8s.io/apimachinery and k8s.io/apiserver.
 package chat

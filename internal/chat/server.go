@@ -12,6 +12,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/inprocess"
 	"github.com/mckinsey/ark-server/internal/keylimit"
@@ -222,6 +223,9 @@ func (s *Server) caller(r *http.Request) (asker, error) {
 		}
 	}
 	as, err := s.options.Transport.As(plain)
+	if at, ok := r.Context().Value(proxiedKey{}).(Subresource); ok {
+		as, err = s.options.Transport.AsWith(plain, parts.OwnKey(), at.rights(plain.Name))
+	}
 	if err != nil {
 		return out, err
 	}

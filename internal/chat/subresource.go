@@ -2,12 +2,16 @@ package chat
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 )
 
 // subresourcePrefix begins the paths of objects.
@@ -42,6 +46,19 @@ func SubresourceOf(path string) (s Subresource, ok bool) {
 
 // proxied are the paths that a proxy has.
 var proxied = []string{"v1/chat/completions", "v1/responses"}
+
+// proxiedKey is the context key of the Subresource of a request that has come by one.
+type proxiedKey struct{}
+
+// rights are what a request by a proxy may do beside what its user may: the right to create the proxy, which the chain of filters
+// has checked, is the one to ask whom it belongs to.
+func (s Subresource) rights(user string) parts.Own {
+	group := []string{v1alpha1.SchemeGroupVersion.Group}
+	return parts.Own{User: user, Namespace: s.Namespace, Rules: []rbacv1.PolicyRule{
+		{Verbs: []string{"get"}, APIGroups: group, Resources: []string{s.Resource}, ResourceNames: []string{s.Name}},
+		{Verbs: []string{"create"}, APIGroups: group, Resources: []string{"queries"}},
+	}}
+}
 
 // Proxy answers a request for a completion or a response of the object that the path names. Whatever model the body names is
 // replaced, unless it is another target.
@@ -78,7 +95,7 @@ func (s *Server) proxy(w http.ResponseWriter, r *http.Request, at Subresource) *
 		return invalid("model", codeValue, "the path is that of %s, and model is %s: leave model out", own.id(), named)
 	}
 	fields["model"] = encode(own.namespace + "/" + own.id())
-	inner := r.Clone(r.Context())
+	inner := r.Clone(context.WithValue(r.Context(), proxiedKey{}, at))
 	inner.URL.Path, inner.URL.RawPath = "/"+at.Rest, ""
 	inner.Header.Del(headerNamespace)
 	text := encode(fields)

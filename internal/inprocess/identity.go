@@ -21,6 +21,8 @@ type identityKey struct{ of *Transport }
 type identity struct {
 	user *user.DefaultInfo
 	of   *Transport
+	// key and value are in the context of the requests; nil for none.
+	key, value any
 }
 
 // newIdentity copies what it is given. A user who is somebody is authenticated, and in the group that says so.
@@ -39,9 +41,13 @@ func (t *Transport) newIdentity(of user.Info) *identity {
 	return &identity{user: &user.DefaultInfo{Name: of.GetName(), UID: of.GetUID(), Groups: groups, Extra: extra}, of: t}
 }
 
-// context returns a context that has nothing but the identity.
+// context returns a context that has nothing but the identity, and what goes with it.
 func (i *identity) context() context.Context {
-	return context.WithValue(context.Background(), identityKey{i.of}, i.user)
+	ctx := context.WithValue(context.Background(), identityKey{i.of}, i.user)
+	if i.key != nil {
+		ctx = context.WithValue(ctx, i.key, i.value)
+	}
+	return ctx
 }
 
 // Authenticator returns an authenticator that accepts the requests of t's clients as whom they are, and leaves all others
@@ -71,6 +77,19 @@ func (t *Transport) As(of user.Info) (http.RoundTripper, error) {
 		return nil, errors.New("make a client in the process: there is no user")
 	}
 	return client{t.newIdentity(of)}, nil
+}
+
+// AsWith is As for requests in whose context is a value, for what decides about them in this process. No request over a socket
+// has one.
+func (t *Transport) AsWith(of user.Info, key, value any) (http.RoundTripper, error) {
+	made, err := t.As(of)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := made.(client); ok {
+		c.as.key, c.as.value = key, value // nobody else has it yet
+	}
+	return made, nil
 }
 
 // Config returns the configuration of a client-go client that makes requests as a user. It may be changed like any other,

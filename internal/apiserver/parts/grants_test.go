@@ -68,3 +68,43 @@ func TestGrants(t *testing.T) {
 		t.Errorf("without grants: %v", got)
 	}
 }
+
+// TestOwn: the rights of one request are for its user, its namespace and its rules, and for no other request.
+func TestOwn(t *testing.T) {
+	next := evaluating{func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
+		return authorizer.DecisionDeny, "the other one", nil
+	}}
+	a := WithGrants(next, []Grant{{User: "part"}})
+	own := Own{User: "alice", Namespace: "default", Rules: []rbacv1.PolicyRule{
+		{Verbs: []string{"get"}, APIGroups: []string{"ark.mckinsey.com"}, Resources: []string{"agents"}, ResourceNames: []string{"guide"}},
+		{Verbs: []string{"create"}, APIGroups: []string{"ark.mckinsey.com"}, Resources: []string{"queries"}},
+	}}
+	with := context.WithValue(t.Context(), OwnKey(), own)
+	attributes := func(who, namespace, verb, resource, name string) authorizer.AttributesRecord {
+		return authorizer.AttributesRecord{
+			User: &user.DefaultInfo{Name: who}, Verb: verb, Namespace: namespace, APIGroup: "ark.mckinsey.com", APIVersion: "v1alpha1",
+			Resource: resource, Name: name, ResourceRequest: true,
+		}
+	}
+	for name, c := range map[string]struct {
+		ctx  context.Context
+		of   authorizer.Attributes
+		want bool
+	}{
+		"to get it":         {with, attributes("alice", "default", "get", "agents", "guide"), true},
+		"to ask":            {with, attributes("alice", "default", "create", "queries", ""), true},
+		"another one":       {with, attributes("alice", "default", "get", "agents", "editor"), false},
+		"all of them":       {with, attributes("alice", "default", "list", "agents", ""), false},
+		"another namespace": {with, attributes("alice", "other", "create", "queries", ""), false},
+		"another user":      {with, attributes("bob", "default", "create", "queries", ""), false},
+		"another request":   {t.Context(), attributes("alice", "default", "create", "queries", ""), false},
+	} {
+		decision, _, _ := a.Authorize(c.ctx, c.of)
+		if got := decision == authorizer.DecisionAllow; got != c.want {
+			t.Errorf("%s: %t, want %t", name, got, c.want)
+		}
+		if aware := a.ConditionsAwareAuthorize(c.ctx, c.of); aware.IsAllow() != c.want {
+			t.Errorf("%s, asked with conditions: %v", name, aware)
+		}
+	}
+}
