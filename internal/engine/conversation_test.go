@@ -118,3 +118,19 @@ spec: {address: {value: "` + server.URL + `"}, headers: [{name: X-Token, value: 
 		t.Errorf("deleted were %q", kept.forgotten)
 	}
 }
+
+// memories starts a memory with a conversation, and one that cannot be read, and adds their URLs to the table's places.
+func memories(t *testing.T, places map[string]string) {
+	t.Helper()
+	for place, m := range map[string]*memoryServer{
+		"{{memory}}": {messages: []json.RawMessage{
+			json.RawMessage(`{"role":"user","content":"What is the capital?"}`), json.RawMessage(`{"role":"assistant","content":"Oslo.","name":"plain"}`),
+			json.RawMessage(`{"role":"stranger","content":"Really?"}`),
+		}},
+		"{{forgetful}}": {broken: true},
+	} {
+		server := httptest.NewServer(m)
+		t.Cleanup(server.Close)
+		places[place] = server.URL
+	}
+}

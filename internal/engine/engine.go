@@ -205,6 +205,9 @@ func (e *Engine) take(ctx context.Context, it *item) {
 func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 	e.mu.Lock()
 	r := e.runs[q.UID]
+	if r != nil {
+		r.seen = max(r.seen, versionOf(q))
+	}
 	if r != nil && r.ended.Load() != 0 {
 		if versionOf(q) < r.ended.Load() {
 			e.mu.Unlock()

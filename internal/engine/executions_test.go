@@ -89,6 +89,7 @@ func TestExecutions(t *testing.T) {
 	places := mcpServers(t)
 	places["{{tool}}"] = toolServer(t)
 	a2aServers(t, places)
+	memories(t, places)
 	said := &overheard{lines: map[string][]string{}, ended: map[string]int{}}
 	w.start(Limits{Total: 8}, func(o *Options) { o.Sink, o.Events = said, true })
 	for _, x := range executions() {
@@ -163,11 +164,11 @@ func (w *world) run(x recorded, places map[string]string, said *overheard) strin
 			break
 		}
 		if phaseOf(q) == waitsForInput && taskOf(q) != task {
+			task = taskOf(q)
+			fmt.Fprintf(&out, "%s\n", w.shownTask(q))
 			if asked++; asked > len(decisions[x.name]) {
 				break
 			}
-			task = taskOf(q)
-			fmt.Fprintf(&out, "%s\n", w.shownTask(q))
 			if decision := decisions[x.name][asked-1]; decision != "" {
 				w.decide(w.task(q), decision)
 			}

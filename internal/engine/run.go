@@ -38,8 +38,10 @@ type run struct {
 	took time.Duration
 	// finishing says that the end is being written.
 	finishing atomic.Bool
-	// ended is the resourceVersion of the end, once it is written.
+	// ended is the resourceVersion of the end, once it is written, or of what says that the Query waits for a person.
 	ended atomic.Uint64
+	// seen is the latest resourceVersion that the watch has shown. The engine's mutex guards it.
+	seen uint64
 }
 
 // execute runs a Query to its end. It returns the Query as it is stored if another engine has it.
@@ -73,9 +75,11 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha
 	case errors.Is(err, errTaken) && ctx.Err() == nil:
 		return q
 	case errors.Is(err, ErrPaused):
-		// The watch is to show that it waits before it is run again.
+		// The watch is to show that it waits before it is run again, unless it has.
+		e.mu.Lock()
 		r.ended.Store(versionOf(q))
-		written = true
+		written = r.seen < versionOf(q)
+		e.mu.Unlock()
 	case errors.Is(err, errUndecided):
 	case errors.Is(err, errStopping), errors.Is(err, errDeleted), errors.Is(err, errOver), ctx.Err() != nil:
 	case errors.Is(err, errForeign):

@@ -115,10 +115,10 @@ spec: ` + spec + "\n---\n"
 const both = `members: [{name: plain, type: agent}, {name: second, type: agent}]`
 
 // executions is the table. The first number in a name is the section of the rules that the execution shows: 1 the life of
-// a query, 2 input and templates, 3 the agent's loop, 4 tools, 5 teams, 9 models.
+// a query, 2 input and templates, 3 the agent's loop, 4 tools, 5 teams, 6 MCP, 7 approvals, 8 memory, 9 models, 10 agents elsewhere.
 func executions() []recorded {
 	choose := func(name string) scripted.Answer { return call("select-next-speaker", `{"name":"`+name+`"}`) }
-	return []recorded{
+	return append([]recorded{
 		{"1-agent", ask(toPlain, ""), texts("Fine.")},
 		{"1-model", ask(`{type: model, name: default}`, ""), texts("Fine.")},
 		{"1-tool", `
@@ -222,8 +222,6 @@ spec: {input: Hello, target: {type: agent, name: far}}`, nil},
 		{"10-as-a-tool", a2aOf("old", "") + toolOf("helper", `{type: agent, agent: {name: far}}`) +
 			agentOf("a", `{tools: [{type: agent, name: helper}]}`) + ask(`{type: agent, name: a}`, ""),
 			[]scripted.Answer{call("helper", `{"input":"Help!"}`), {Text: "Helped."}}},
-		{"3-approval", agentOf("a", `{tools: [{type: builtin, name: noop, approval: {required: true}}]}`) +
-			ask(`{type: agent, name: a}`, ""), []scripted.Answer{call("noop", `{}`)}},
 
 		{"4-http-post", toolOf("post", `{type: http, http: {url: "{{tool}}/post", method: POST, body: '{"q":"{{ .input.q }}","c":"{{ .city }}"}', bodyParameters: [{name: city, valueFrom: {configMapKeyRef: {name: settings, key: city}}}]}}`) +
 			agentOf("a", `{tools: [{type: http, name: post}]}`) + ask(`{type: agent, name: a}`, ""), []scripted.Answer{call("post", `{"q":"{{.city}}"}`), {Text: "ok"}}},
@@ -357,5 +355,5 @@ kind: Model
 metadata: {name: aws}
 spec: {model: {value: x}, provider: bedrock, config: {bedrock: {region: {value: eu}}}}
 ---` + ask(`{type: model, name: aws}`, ""), nil},
-	}
+	}, moreExecutions()...)
 }
