@@ -33,8 +33,9 @@ func stateOf(q *v1alpha1.Query) protocol.TaskState {
 		return protocol.TaskStateFailed
 	case v1alpha1.QueryCanceled:
 		return protocol.TaskStateCanceled
+	default:
+		return protocol.TaskStateSubmitted
 	}
-	return protocol.TaskStateSubmitted
 }
 
 // settled reports whether a task goes on without its client.
@@ -104,6 +105,7 @@ func statusOf(q *v1alpha1.Query) protocol.TaskStatus {
 		}
 	case protocol.TaskStateInputRequired:
 		told = "A person has to approve what the agent wants to do"
+	default:
 	}
 	if told != "" {
 		out.Message = messageOf(q, protocol.MessageRoleAgent, string(q.UID)+"-status", told)

@@ -146,8 +146,9 @@ func (d Decision) refusal() string {
 		return textRejected
 	case TimedOut:
 		return textTimedOut
+	default:
+		return ""
 	}
-	return ""
 }
 
 // approve returns the verdict on the calls of a turn, none of which has run, or a *Pending if there is none yet. The first
