@@ -257,6 +257,8 @@ func asStatus(err error) error {
 	switch {
 	case errors.As(err, &fault):
 		return apierrors.NewBadRequest(fault.Error())
+	case errors.Is(err, sqlquery.ErrMemory):
+		return apierrors.NewRequestEntityTooLargeError(err.Error())
 	case errors.Is(err, sqlquery.ErrTimeout):
 		return apierrors.NewTimeoutError(err.Error(), 0)
 	case errors.Is(err, sqlquery.ErrBusy):

@@ -2,6 +2,8 @@
 //
 //   - request.go: what is asked, what is answered, and the errors
 //   - run.go: limits, deadline, and the rows
+//   - memory.go: how much memory it may take
+//   - attach.go: the file of the model, under a name that is drawn
 //   - views.go: the views that a request sees
 //   - sandbox.go: what a statement may do
 //   - functions.go: the functions that it may call
@@ -16,6 +18,9 @@
 //   - A base table is read only from within a view of the request. SQLite tells the authorizer the innermost view or common
 //     table expression, so a statement could name one of its own like a view: the base tables are therefore behind a common
 //     table expression whose name is drawn at random for each request and cannot be guessed.
+//   - No base table has a name that a statement can write: SQLite asks the authorizer about none of the columns that NATURAL
+//     and USING compare, and a FULL JOIN shows them. The file is therefore attached under a name that is drawn for each request, and
+//     main has an empty table for each of its tables.
 //   - What is not known to be harmless is denied.
 //   - The caller gets an answer by the deadline, also where SQLite does not stop: then the place stays taken until it does.
 //

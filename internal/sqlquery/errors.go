@@ -105,7 +105,7 @@ func explain(err error, statement string, box *sandbox) error {
 	if notFound.MatchString(message) {
 		return &Error{Message: "the statement does what is not allowed: use one SELECT over the documented views and functions"}
 	}
-	if strings.Contains(message, box.secret) || strings.Contains(message, "main.") {
+	if strings.Contains(message, box.secret) || strings.Contains(message, box.schema) || strings.Contains(message, "main.") {
 		return &Error{Message: "the statement cannot be run"}
 	}
 	fault := &Error{Message: message}

@@ -70,6 +70,8 @@ func (e *Error) Error() string {
 var (
 	// ErrTimeout says that the statement took too long.
 	ErrTimeout = errors.New("the statement took too long: narrow it by WHERE, or raise timeoutSeconds, to 30 at most")
+	// ErrMemory says that the statement took too much memory, or that the server was short of it at the time.
+	ErrMemory = errors.New("the statement took too much memory: sort or collect fewer or smaller rows")
 	// ErrBusy says that too many statements run.
 	ErrBusy = errors.New("too many statements run at once: try again in a moment")
 )

@@ -56,7 +56,9 @@ func (r *Runner) Run(ctx context.Context, q Request) (*Answer, error) {
 		q.MaxRows = DefaultRows
 	}
 	q.MaxRows = min(q.MaxRows, MaxRows)
-	ctx, cancel := context.WithTimeoutCause(ctx, min(q.Timeout, MaxTime), ErrTimeout)
+	ctx, stop := context.WithCancelCause(ctx)
+	ctx, cancelTime := context.WithTimeoutCause(ctx, min(q.Timeout, MaxTime), ErrTimeout)
+	cancel := func() { cancelTime(); stop(nil) }
 	select {
 	case r.places <- struct{}{}:
 	case <-ctx.Done():
@@ -68,6 +70,7 @@ func (r *Runner) Run(ctx context.Context, q Request) (*Answer, error) {
 		err    error
 	}
 	done := make(chan result, 1)
+	go watchMemory(ctx, stop)
 	go func() {
 		// The place is free once SQLite has stopped, which may be after the answer.
 		defer func() { cancel(); <-r.places }()
@@ -84,8 +87,8 @@ func (r *Runner) Run(ctx context.Context, q Request) (*Answer, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
-	if got.err != nil && errors.Is(context.Cause(ctx), ErrTimeout) {
-		return nil, ErrTimeout
+	if cause := context.Cause(ctx); got.err != nil && (errors.Is(cause, ErrTimeout) || errors.Is(cause, ErrMemory)) {
+		return nil, cause
 	}
 	return got.answer, got.err
 }
@@ -94,9 +97,9 @@ func (r *Runner) run(ctx context.Context, q Request) (*Answer, error) {
 	if err := register(); err != nil {
 		return nil, err
 	}
-	dsn := url.URL{Scheme: "file", Opaque: (&url.URL{Path: r.path}).EscapedPath(), RawQuery: url.Values{
-		"mode": {"ro"}, "_defensive": {"1"}, "_dqs": {"0"},
-		"_pragma": {"trusted_schema(0)", "cache_size(-2048)", "temp_store(2)", "busy_timeout(1000)", "mmap_size(0)"},
+	// The file is attached under a name that cannot be guessed; main is an empty database in memory.
+	dsn := url.URL{Scheme: "file", Opaque: ":memory:", RawQuery: url.Values{
+		"_defensive": {"1"}, "_dqs": {"0"}, "_pragma": {"trusted_schema(0)", "temp_store(2)", "busy_timeout(1000)"},
 	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
@@ -112,12 +115,18 @@ func (r *Runner) run(ctx context.Context, q Request) (*Answer, error) {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		_ = conn.Close()
 	}()
-	secret := make([]byte, 16)
-	if _, err := rand.Read(secret); err != nil {
-		return nil, err
+	box := &sandbox{views: r.views}
+	for _, name := range []*string{&box.secret, &box.schema} {
+		random := make([]byte, 16)
+		if _, err := rand.Read(random); err != nil {
+			return nil, err
+		}
+		*name = "v" + hex.EncodeToString(random)
 	}
-	box := &sandbox{secret: "v" + hex.EncodeToString(secret), views: r.views}
-	for _, statement := range create(box.secret, q.Rows) {
+	if err := attach(ctx, conn, r.path, box.schema); err != nil {
+		return nil, fmt.Errorf("open the read model: %w", err)
+	}
+	for _, statement := range create(box.schema, box.secret, q.Rows) {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("make the views: %w", err)
 		}

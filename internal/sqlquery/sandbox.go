@@ -11,6 +11,9 @@ import (
 type sandbox struct {
 	// secret is the name of the common table expression that every view reads its base table through.
 	secret string
+	// schema is the name that the file of the read model has in the connection. SQLite does not ask about columns that USING and
+	// NATURAL compare: no base table may have a name that a statement can write.
+	schema string
 	views  map[string]bool
 }
 
@@ -27,7 +30,7 @@ func (s *sandbox) allow(action sqlite.AuthorizerActionCode, arg1, arg2, database
 		switch {
 		case database == "temp" && s.views[arg1]:
 			return sqlite.AuthorizerOK
-		case database == "main" && inner == s.secret:
+		case database == s.schema && inner == s.secret:
 			return sqlite.AuthorizerOK
 		case database == "": // subqueries and common table expressions
 			return sqlite.AuthorizerOK

@@ -161,6 +161,33 @@ select * from pragma_compile_options
 select * from bytecode('select 1')
 select * from tables_used('select 1')
 select * from fts5vocab
+select * from fts
+select * from main.fts
+select * from fts_data
+select * from main.fts_idx
+select * from fts_docsize
+select * from fts where fts match 'x'
+select snippet(fts, 0, '', '', '', 5) from fts
+select highlight(fts, 0, '', '') from main.fts
+select bm25(fts) from fts
+select * from deleted
+select * from main.deleted
+select * from c_revisions
+select * from main.c_revisions
+with revisions as (select * from main.c_revisions) select * from revisions
+with deleted as (select * from main.deleted) select * from deleted
+select * from revisions natural join main.c_revisions
+select * from sqlite_dbdata
+select * from sqlite_stmt
+select * from completion('x')
+select unistr('x')
+select json_extract(name, '$') from main.k_queries
+select load_extension(name) from queries
+select printf('%.*c', 999999999, 'x')
+select format('%0999999999d', 1)
+select replace(hex(zeroblob(100000)), '0', hex(zeroblob(100000)))
+select char(0) || zeroblob(10)
+select quote(zeroblob(1000000))
 select * from generate_series(1,10)
 select * from zipfile('x')
 select * from fsdir('/')
@@ -324,6 +351,44 @@ func TestDeadline(t *testing.T) {
 		}
 		if took := time.Since(begin); took > 2*time.Second { // 300 ms on an idle machine
 			t.Errorf("%s: the answer took %s", query, took)
+		}
+	}
+}
+
+// A statement cannot take the memory of the server.
+func TestMemory(t *testing.T) {
+	if resident() == 0 {
+		t.Skip("the memory of a process is known on Linux only")
+	}
+	r := open(t)
+	wide := `with recursive n(i) as (select 1 union all select i+1 from n), w(i, x) as (select i, i || replace('` + strings.Repeat("x", 50_000) +
+		`', 'x', 'yyyyyyyyyyyyyyyy') from n) `
+	for _, query := range []string{
+		"select max(i) from (select i, x from w order by x limit 1000000)",
+		"select x, row_number() over (order by x) from w",
+		"select count(distinct x) from w",
+		"select count(*) from (select x from w group by x)",
+		"select json_group_array(x) from w",
+		"select json_group_object(i, x) from w",
+		"select count(*) from w a join w b on a.x = b.x",
+		"select lag(x, 1000000) over () from w",
+		"select count(*) from (select x from w union select x || 'z' from w)",
+	} {
+		begin := resident()
+		answer, err := r.Run(t.Context(), Request{Query: wide + query, Rows: inA(), Timeout: 20 * time.Second})
+		var fault *Error
+		if !errors.Is(err, ErrMemory) && !errors.As(err, &fault) {
+			t.Errorf("%s: got %v, %v, want a refusal", query, answer != nil, err)
+		}
+		// Its place is free when it has ended, with its memory.
+		for range parallel {
+			r.places <- struct{}{}
+		}
+		for range parallel {
+			<-r.places
+		}
+		if grown := resident() - begin; grown > 2*mostMemory {
+			t.Errorf("%s: the process has grown by %d MiB", query, grown>>20)
 		}
 	}
 }

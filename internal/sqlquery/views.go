@@ -73,7 +73,7 @@ func Views() map[string][]readmodel.Column {
 }
 
 // create returns the statements that make the views of a request.
-func create(secret string, rows map[string]Rows) []string {
+func create(schema, secret string, rows map[string]Rows) []string {
 	var statements []string
 	var ofKinds []string
 	view := func(name string, columns []readmodel.Column, table, condition string) {
@@ -82,7 +82,7 @@ func create(secret string, rows map[string]Rows) []string {
 			names[i] = c.Name
 		}
 		list := strings.Join(names, ", ")
-		statements = append(statements, "CREATE TEMP VIEW "+name+" AS WITH "+secret+" AS (SELECT "+list+" FROM main."+table+
+		statements = append(statements, "CREATE TEMP VIEW "+name+" AS WITH "+secret+" AS (SELECT "+list+" FROM "+schema+"."+table+
 			" WHERE "+condition+") SELECT "+list+" FROM "+secret)
 	}
 	for _, k := range readmodel.Kinds() {
