@@ -140,6 +140,8 @@ func TestRefused(t *testing.T) {
 		{[]string{"ark.compactionInterval=5"}, []string{"compactionInterval"}},
 		{[]string{"ark.broker.enabled=true", "ark.broker.namespaces={Team A}"}, []string{"broker", "namespaces"}},
 		{[]string{"ark.broker.port=0"}, []string{"broker", "port"}},
+		{[]string{"ark.readModel.size=8GB"}, []string{"size"}},
+		{[]string{"ark.storage.path=/read-model/ark.db"}, []string{"over /read-model"}},
 		{[]string{"persistence.accessModes={ReadWriteMany}"}, []string{"accessModes"}},
 	} {
 		args := []string{"template", "ark-server", chart(t)}

@@ -55,7 +55,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if eq $folder "/" -}}
 {{- fail (printf "\n\nark.storage.path=%s: the volume would be mounted over /, and hide the server itself: choose a file in a folder, such as /data/ark.db\n" $s.path) -}}
 {{- end -}}
-{{- range $taken := list "tmp" "tls" "database" "audit" "tracing" "proc" "sys" "dev" "etc" "usr" "run" "var/run" -}}
+{{- range $taken := list "tmp" "tls" "read-model" "database" "audit" "tracing" "proc" "sys" "dev" "etc" "usr" "run" "var/run" -}}
 {{- if or (eq $folder (printf "/%s" $taken)) (hasPrefix (printf "/%s/" $taken) $folder) -}}
 {{- fail (printf "\n\nark.storage.path=%s: the volume would be mounted over /%s, which the pod needs for something else: choose another folder, such as /data/ark.db\n" $s.path $taken) -}}
 {{- end -}}
@@ -173,6 +173,12 @@ containers:
       - --mark-dir={{ ternary "/mark" "/tmp" (ne $s.markClaim "") }}
       - --peer-listen=[$(POD_IP)]:6444
       {{- end }}
+      {{- if .Values.ark.readModel.enabled }}
+      - --read-model-path=/read-model/ark.read.db
+      - --read-model-max-size={{ .Values.ark.readModel.size }}
+      {{- else }}
+      - --read-model=off
+      {{- end }}
       - --compaction-interval={{ .Values.ark.compactionInterval }}
       - --shutdown-delay-duration={{ .Values.ark.shutdown.delay }}
       - --shutdown-watch-termination-grace-period={{ .Values.ark.shutdown.watchGrace }}
@@ -256,6 +262,10 @@ containers:
         readOnly: true
       - name: tmp
         mountPath: /tmp
+      {{- if .Values.ark.readModel.enabled }}
+      - name: read-model
+        mountPath: /read-model
+      {{- end }}
       {{- if and (ne $s.driver "sqlite") $s.markClaim }}
       - name: mark
         mountPath: /mark
@@ -299,6 +309,11 @@ volumes:
         - {key: tls.key, path: tls.key}
   - name: tmp
     emptyDir: {}
+  {{- if .Values.ark.readModel.enabled }}
+  # It is built again where it is lost. The server keeps it within its bound: a pod is not evicted for it.
+  - name: read-model
+    emptyDir: {}
+  {{- end }}
   {{- if and (ne $s.driver "sqlite") $s.markClaim }}
   - name: mark
     persistentVolumeClaim:
