@@ -10,6 +10,9 @@ import (
 // weights are those of words in names, descriptions, prompts and inputs, and answers.
 var weights = [4]float64{8, 4, 2, 1}
 
+// wholeWeight is how often an identifier counts that is there as a whole: gpt-4 is more than the beginning of gpt-4.1.
+const wholeWeight = 8
+
 // k and b are BM25's.
 const (
 	k = 1.2
@@ -69,7 +72,7 @@ func rank(found []candidate, terms []term) {
 func (t term) count(words []string) (n int) {
 	for i, word := range words {
 		if t.whole != "" && word == t.whole {
-			n++
+			n += wholeWeight
 		}
 		if len(t.sequence) == 0 || t.exact() || i+len(t.sequence) > len(words) {
 			continue
