@@ -36,7 +36,7 @@ func TestReportsAreKept(t *testing.T) {
 		t.Fatalf("there are %d ready reports", ready)
 	}
 	for spec, want := range map[string]string{
-		`{}`:                                     "spec.query: Required",
+		`{}`:                                    "spec.query: Required",
 		`{"query":"select absent from agents"}`: "spec.query: Invalid value: no such column: absent (line 1, column 8)",
 		`{"query":"select * from main.k_agents"}`:                          "not allowed",
 		`{"query":"select :x"}`:                                            "has no value",

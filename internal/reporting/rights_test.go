@@ -101,10 +101,12 @@ func TestWhatIsHiddenChangesNothing(t *testing.T) {
 		allowed rights
 		sees    func(resource, namespace string) bool
 	}{
-		"a namespace":              {rights{"eve list * a"}, func(_, namespace string) bool { return namespace == "a" }},
-		"a kind":                   {rights{"eve list queries *"}, func(resource, _ string) bool { return resource == "queries" }},
-		"a kind in a namespace":    {rights{"eve list agents b"}, func(resource, namespace string) bool { return resource == "agents" && namespace == "b" }},
-		"kinds in namespaces":      {rights{"eve list agents b", "eve list queries a"}, func(resource, namespace string) bool { return resource+namespace == "agentsb" || resource+namespace == "queriesa" }},
+		"a namespace":           {rights{"eve list * a"}, func(_, namespace string) bool { return namespace == "a" }},
+		"a kind":                {rights{"eve list queries *"}, func(resource, _ string) bool { return resource == "queries" }},
+		"a kind in a namespace": {rights{"eve list agents b"}, func(resource, namespace string) bool { return resource == "agents" && namespace == "b" }},
+		"kinds in namespaces": {rights{"eve list agents b", "eve list queries a"}, func(resource, namespace string) bool {
+			return resource+namespace == "agentsb" || resource+namespace == "queriesa"
+		}},
 		"other verbs":              {rights{"eve get * *", "eve watch * *", "eve create * *", "eve update * *"}, func(string, string) bool { return false }},
 		"the history without rows": {rights{"eve list revisions *"}, func(string, string) bool { return false }},
 	} {
