@@ -51,7 +51,7 @@ func followed(t *testing.T, engine mvcc.Engine, err error) {
 			t.Error(err)
 		}
 	})
-	archive, err := history.Open(t.Context(), store, gate, arkObject, slog.New(slog.DiscardHandler))
+	archive, err := history.Open(t.Context(), store, gate, history.Options{Select: arkObject, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func followed(t *testing.T, engine mvcc.Engine, err error) {
 				t.Fatal(err)
 			}
 		case 1:
-			if _, err := archive.Purge(t.Context(), "", fmt.Sprint("user", r.IntN(3))); err != nil {
+			if _, err := archive.Purge(t.Context(), history.Target{User: fmt.Sprint("user", r.IntN(3))}); err != nil {
 				t.Fatal(err)
 			}
 		case 2:
