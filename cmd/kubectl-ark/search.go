@@ -59,10 +59,23 @@ kubectl ark sql -f slowest.sql --param=since=2026-11-01 -o csv`,
 func (a *app) reportCommand() *cobra.Command {
 	var parameters map[string]string
 	cmd := a.withOutput(&cobra.Command{
-		Use: "report NAME", Short: "Run a report",
-		Example: "kubectl ark report cost-by-agent --param=inputPrice=2.5 --param=outputPrice=10",
-		Args:    exactly(1, "the name of a report"),
+		Use: "report [NAME]", Short: "Run a report, or list those that there are",
+		Example: `kubectl ark report
+kubectl ark report cost-by-agent --param=inputPrice=2.5 --param=outputPrice=10`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usage("report takes one name: kubectl ark report lists them")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				path, err := a.records("reports")
+				if err != nil {
+					return err
+				}
+				return a.show(cmd.Context(), request{path: path})
+			}
 			return a.create(cmd, "sqlqueries", withParameters(map[string]any{"report": args[0], "allNamespaces": a.allNamespaces}, parameters))
 		},
 	}, rows...)

@@ -202,6 +202,9 @@ func TestTranscript(t *testing.T) {
 	ark("sql", "select name from agents where name = :name", "--param=name=guide", "-o", "csv")
 	ark("sql", "select", "one")
 	ark("usage", "--by", "phase", "-o", "csv")
+	if code, out := w.run("", "ark", "report"); code != 0 || !strings.Contains(out, "agents-by-model") {
+		t.Errorf("reports: %d %s", code, out)
+	}
 	ark("report", "no-such-report")
 	in("", "delete", "agent", "editor")
 	trash := ark("trash")
