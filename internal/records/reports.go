@@ -193,6 +193,9 @@ func (g *Group) Report(ctx context.Context, who user.Info, namespace, name strin
 		return nil, apierrors.NewNotFound(v1alpha1.Resource("reports"), name)
 	}
 	found, err := stored.Get(request.WithNamespace(ctx, namespace), name, &metav1.GetOptions{})
+	if apierrors.IsNotFound(err) { // it names the resource of the request
+		err = apierrors.NewNotFound(v1alpha1.Resource("reports"), name)
+	}
 	if err != nil {
 		return nil, err
 	}
