@@ -96,6 +96,7 @@ func newOptions() *options {
 		sources:            sources{},
 		mode:               modeStandalone,
 		engine:             newEngineOptions(),
+		chat:               chatOptions{chat: chatOn},
 		readModel:          readModelOptions{state: readModelOn},
 		cluster:            cluster,
 		audit:              cluster.server.Audit,

@@ -28,7 +28,7 @@ const (
 )
 
 func (o *chatOptions) add(fs *pflag.FlagSet) {
-	fs.StringVar(&o.chat, "chat", chatOn, "`on|off`: serve /v1, OpenAI's API, /mcp, and the subresources proxy and log of Ark's objects")
+	fs.StringVar(&o.chat, "chat", o.chat, "`on|off`: serve /v1, OpenAI's API, /mcp, and the subresources proxy and log of Ark's objects")
 	fs.StringVar(&o.listen, "http-listen", "", "also serve /v1, OpenAI's API, and /mcp without TLS at this `host:port`, such as 127.0.0.1:8080, for SDKs on this machine; an API key is needed there, too")
 	fs.BoolVar(&o.public, "http-insecure-public", false, "let --http-listen be beyond loopback, where everybody on the way can read API keys and answers")
 	fs.StringSliceVar(&o.origins, "cors-allowed-origins", nil, "`origins` of web pages that may use /v1, such as https://chat.example.com; * for all")
