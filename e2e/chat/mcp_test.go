@@ -185,6 +185,9 @@ func (w *world) mcpRights(ctx context.Context) {
 			t.Errorf("%s: %v, %+v", tool, err, r)
 		}
 	}
+	if status, text := w.call(http.MethodPost, "/mcp", `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`, "Accept", "application/json, text/event-stream"); status != http.StatusOK || !strings.Contains(text, `"cacheScope":"private"`) {
+		t.Errorf("a list that only its user may keep: %d %s", status, text)
+	}
 	_, body := w.call(http.MethodPost, "/ark/tokens", `{"user":"admin","ttlSeconds":600,"for":"chat","namespace":"default"}`)
 	_, rest, _ := strings.Cut(body, `"token":"`)
 	key, _, _ := strings.Cut(rest, `"`)

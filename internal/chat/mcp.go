@@ -75,6 +75,7 @@ func (s *session) tools() *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: "ark-server", Title: "Ark", Version: version.Ark()}, &mcp.ServerOptions{
 		Instructions: instructions, PageSize: s.maxTools + 10,
 		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
+		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" }, // it is what this user may use
 	})
 	s.addTargets(server)
 	s.addSearch(server)
