@@ -50,7 +50,7 @@ func newCommand(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &failure{err, codeUsage} })
 	root.AddCommand(
-		a.queryCommand(), a.retryCommand(), a.cancelCommand(),
+		a.queryCommand(), a.retryCommand(), a.cancelCommand(), a.approveCommand(), a.rejectCommand(),
 		a.historyCommand(), a.diffCommand(), a.blameCommand(), a.rollbackCommand(), a.trashCommand(), a.undeleteCommand(),
 		a.searchCommand(), a.sqlCommand(), a.reportCommand(), a.usageCommand(), a.treeCommand(), a.versionCommand(),
 	)

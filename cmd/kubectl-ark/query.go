@@ -111,7 +111,7 @@ func (a *app) ask(ctx context.Context, question ask.Question, stream bool) error
 	if stream {
 		query, err = ask.Listen(waiting, client, query, a.out)
 	} else {
-		query, err = ask.Wait(waiting, client, query)
+		query, err = wait(waiting, client, query, "")
 	}
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -124,9 +124,13 @@ func (a *app) ask(ctx context.Context, question ask.Question, stream bool) error
 	return a.answer(query, stream)
 }
 
-// answer prints a Query that has ended.
+// answer prints a Query that has ended, or waits for somebody.
 func (a *app) answer(query *v1alpha1.Query, said bool) error {
 	text, failed := ask.Answer(query)
+	waits := taskOf(query) != ""
+	if waits {
+		failed = fmt.Errorf("the query %[1]s waits until a person approves what it wants to do: see kubectl get a2atasks -o yaml, then kubectl ark approve %[1]s, or reject", query.Name)
+	}
 	var err error
 	switch {
 	case a.output == "name":
@@ -154,7 +158,10 @@ func (a *app) answer(query *v1alpha1.Query, said bool) error {
 		return nil
 	}
 	code := codeQueryFailed
-	if strings.Contains(failed.Error(), "timed out") {
+	switch {
+	case waits:
+		code = codeInput
+	case strings.Contains(failed.Error(), "timed out"):
 		code = codeTimeout
 	}
 	return &failure{failed, code}
@@ -186,7 +193,7 @@ func (a *app) retryCommand() *cobra.Command {
 			if err := client.Create(cmd.Context(), "queries", query); err != nil {
 				return err
 			}
-			if query, err = ask.Wait(cmd.Context(), client, query); err != nil {
+			if query, err = wait(cmd.Context(), client, query, ""); err != nil {
 				return err
 			}
 			return a.answer(query, false)

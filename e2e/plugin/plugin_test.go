@@ -72,6 +72,8 @@ func newWorld(t *testing.T) *world {
 		switch last := r.Last(); {
 		case strings.HasPrefix(last, "fail"):
 			return scripted.Answer{Status: 400, Text: "the model does not like that"}
+		case strings.HasPrefix(last, "call"):
+			return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "pay", Arguments: `{"amount":"1000"}`}}}
 		case strings.HasPrefix(last, "hang"):
 			return scripted.Answer{Hang: true}
 		default:
@@ -222,9 +224,22 @@ func TestTranscript(t *testing.T) {
 	golden.Compare(t, filepath.Join("testdata", "transcript.txt"), text, *update, "go test ./plugin -args -update")
 }
 
-// TestCancelAndRetry stops a query that hangs, and asks another one again.
-func TestCancelAndRetry(t *testing.T) {
+// TestPlugin has one server for what needs no transcript.
+func TestPlugin(t *testing.T) {
 	w := newWorld(t)
+	for name, test := range map[string]func(*testing.T, *world){
+		"cancel and retry": testCancelAndRetry, "approval": testApproval, "completion": testCompletion, "rights": testRights,
+	} {
+		t.Run(name, func(t *testing.T) {
+			with := *w
+			with.t = t
+			test(t, &with)
+		})
+	}
+}
+
+// testCancelAndRetry stops a query that hangs, and asks another one again.
+func testCancelAndRetry(t *testing.T, w *world) {
 	query := func(name, input string) {
 		text := fmt.Sprintf("{apiVersion: ark.mckinsey.com/v1alpha1, kind: Query, metadata: {name: %s}, spec: {input: %s, target: {type: agent, name: guide}}}", name, input)
 		if code, out := w.run(text, "create", "-f", "-"); code != 0 {
@@ -250,9 +265,29 @@ func TestCancelAndRetry(t *testing.T) {
 	}
 }
 
-// TestCompletion completes the names of kinds and objects, by kubectl's own way to plugins.
-func TestCompletion(t *testing.T) {
-	w := newWorld(t)
+// testApproval has a query wait for a person, who decides either way.
+func testApproval(t *testing.T, w *world) {
+	const careful = "{apiVersion: ark.mckinsey.com/v1alpha1, kind: Agent, metadata: {name: careful}, spec: {prompt: You are careful., modelRef: {name: default}, tools: [{type: builtin, name: pay, partial: {name: noop}, approval: {required: true}}]}}"
+	if code, out := w.run(careful, "create", "-f", "-"); code != 0 {
+		t.Fatal(out)
+	}
+	for decision, want := range map[string]string{"approve": "You said: ", "reject": "You said: The call was rejected by the user."} {
+		code, out := w.run("", "ark", "query", "agent/careful", "call it")
+		name := regexp.MustCompile(`query-[a-z0-9]{5}`).FindString(out)
+		if code != 5 || name == "" || !strings.Contains(out, "kubectl ark approve "+name) {
+			t.Fatalf("a query that waits: %d %s", code, out)
+		}
+		if code, out := w.run("", "ark", decision, name); code != 0 || !strings.HasPrefix(out, want) || decision == "approve" && strings.Contains(out, "rejected") {
+			t.Errorf("%s: %d %s", decision, code, out)
+		}
+		if code, out := w.run("", "ark", decision, name); code != 1 || !strings.Contains(out, "waits for no decision") {
+			t.Errorf("%s again: %d %s", decision, code, out)
+		}
+	}
+}
+
+// testCompletion completes the names of kinds and objects, by kubectl's own way to plugins.
+func testCompletion(t *testing.T, w *world) {
 	for _, c := range []struct {
 		typed []string
 		want  string
@@ -267,9 +302,8 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// TestRights has a user see no more than the server shows them.
-func TestRights(t *testing.T) {
-	w := newWorld(t)
+// testRights has a user see no more than the server shows them.
+func testRights(t *testing.T, w *world) {
 	if code, out := w.run("", "create", "serviceaccount", "nobody"); code != 0 {
 		t.Fatal(out)
 	}
