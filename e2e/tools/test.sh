@@ -32,7 +32,7 @@ if ((${#leave[@]})); then
   ARK_TEST_LEAVE_OUT=$(IFS=,; echo "${leave[*]}")
   export ARK_TEST_LEAVE_OUT ARK_TEST_LEFT_OUT=$left
 fi
-go test "$@" ./...
+go test -timeout 20m "$@" ./...
 status=$?
 ((${#leave[@]})) || exit "$status"
 

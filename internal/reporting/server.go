@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -264,5 +265,6 @@ func asStatus(err error) error {
 	case errors.Is(err, sqlquery.ErrBusy):
 		return apierrors.NewTooManyRequests(err.Error(), 1)
 	}
-	return apierrors.NewInternalError(errors.New("the read model cannot be read"))
+	slog.Error("the read model cannot be read", "err", err)
+	return apierrors.NewInternalError(errors.New("the read model cannot be read: the server's log says why"))
 }

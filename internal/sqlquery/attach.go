@@ -31,9 +31,10 @@ func attach(ctx context.Context, conn *sql.Conn, path, schema string) error {
 	return err
 }
 
-// tables are the names of a schema's tables, but SQLite's own, which cannot be made.
+// tables are the names of a schema's tables, but SQLite's own, which cannot be made. A table comes before those that its name begins:
+// once there is a table fts in main, fts_data is no part of a virtual table there, and may be made.
 func tables(ctx context.Context, conn *sql.Conn, schema string) ([]string, error) {
-	rows, err := conn.QueryContext(ctx, "SELECT name FROM "+schema+".sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")
+	rows, err := conn.QueryContext(ctx, "SELECT name FROM "+schema+".sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package sqlquery
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -59,5 +60,21 @@ func BenchmarkRequest(b *testing.B) {
 		if _, err := r.Run(b.Context(), Request{Query: "select 1", Rows: inA()}); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestAfterVacuum asks after the file has been written anew, which puts its tables into another order.
+func TestAfterVacuum(t *testing.T) {
+	r := open(t)
+	db, err := sql.Open("sqlite", "file:"+r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), "VACUUM")
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Run(t.Context(), Request{Query: "select name from queries", Rows: inA()}); err != nil {
+		t.Error(err)
 	}
 }
