@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,16 +48,8 @@ func (a *app) decideCommand(name, decision, short string) *cobra.Command {
 		Example: "kubectl ark " + name + " monthly-payment",
 		Args:    exactly(1, "the name of a query"), ValidArgsFunction: a.completeNames("queries"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.objects()
+			client, q, err := a.stored(cmd.Context(), args[0])
 			if err != nil {
-				return err
-			}
-			namespace, err := a.namespace()
-			if err != nil {
-				return err
-			}
-			q := &v1alpha1.Query{}
-			if err := client.Get(cmd.Context(), "queries", namespace, strings.TrimPrefix(args[0], "query/"), q); err != nil {
 				return err
 			}
 			task := taskOf(q)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/engine/ask"
+	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) } //nolint:gosec // descriptors are small
@@ -31,11 +32,10 @@ func (a *app) queryCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "query TARGET [TEXT]", Short: "Ask an agent, a team, a model or a tool, and print the answer",
 		Long: `Ask an agent, a team, a model or a tool, and print the answer. The question is a Query, which stays as long
-as its ttl says. On a terminal the answer appears while it is given, where the server offers that.`,
+as its ttl says. --stream prints the answer while it is given, where the server offers that.`,
 		Example: `kubectl ark query agent/weather "How is the weather in Oslo?"
 kubectl ark query team/newsroom "What is new?" -o yaml
 cat notes.txt | kubectl ark query agent/editor "Correct this:" -f -`,
-		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			q := ask.Question{Timeout: timeout}
 			var err error
@@ -167,27 +167,33 @@ func (a *app) answer(query *v1alpha1.Query, said bool) error {
 	return &failure{failed, code}
 }
 
+// stored returns a Query by its name, and a client.
+func (a *app) stored(ctx context.Context, name string) (*objects.Client, *v1alpha1.Query, error) {
+	client, err := a.objects()
+	if err != nil {
+		return nil, nil, err
+	}
+	namespace, err := a.namespace()
+	if err != nil {
+		return nil, nil, err
+	}
+	q := &v1alpha1.Query{}
+	return client, q, client.Get(ctx, "queries", namespace, strings.TrimPrefix(name, "query/"), q)
+}
+
 func (a *app) retryCommand() *cobra.Command {
 	return a.withOutput(&cobra.Command{
 		Use: "retry QUERY", Short: "Ask the question of a query again, in a new query",
 		Example: "kubectl ark retry morning-report",
 		Args:    exactly(1, "the name of a query"), ValidArgsFunction: a.completeNames("queries"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, err := a.objects()
+			client, old, err := a.stored(cmd.Context(), args[0])
 			if err != nil {
-				return err
-			}
-			namespace, err := a.namespace()
-			if err != nil {
-				return err
-			}
-			old := &v1alpha1.Query{}
-			if err := client.Get(cmd.Context(), "queries", namespace, strings.TrimPrefix(args[0], "query/"), old); err != nil {
 				return err
 			}
 			query := &v1alpha1.Query{Spec: *old.Spec.DeepCopy()}
 			query.APIVersion, query.Kind = v1alpha1.SchemeGroupVersion.String(), "Query"
-			query.Namespace, query.Labels = namespace, old.Labels
+			query.Namespace, query.Labels = old.Namespace, old.Labels
 			query.GenerateName = strings.TrimRight(old.Name[:min(len(old.Name), 200)], "-.") + "-again-"
 			query.Spec.Cancel = nil
 			if err := client.Create(cmd.Context(), "queries", query); err != nil {
