@@ -73,7 +73,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/mckinsey/ark-server/internal/server"
+	"github.com/mckinsey/ark-server/internal/heap"
 )
 
 func main() {
@@ -81,7 +81,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "ark-server: %v\n", err)
 		os.Exit(1)
 	}
-	server.TuneMemory(os.DirFS("/"))
+	heap.Tune(os.DirFS("/"))
 	syscall.Umask(0o077) // what libraries write (SQLite, the audit log) is the owner's alone, too
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)

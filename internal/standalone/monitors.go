@@ -153,13 +153,62 @@ func trim(obj any) (any, error) {
 	// text of the whole object, which would stay in memory with them.
 	name := whole.GetName()
 	nameAndUID := name + string(whole.GetUID())
-	return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
-		Name:              nameAndUID[:len(name)],
-		Namespace:         unique.Make(whole.GetNamespace()).Value(),
-		UID:               types.UID(nameAndUID[len(name):]),
-		ResourceVersion:   whole.GetResourceVersion(),
-		DeletionTimestamp: whole.GetDeletionTimestamp(),
-		OwnerReferences:   whole.GetOwnerReferences(),
-		Finalizers:        whole.GetFinalizers(),
-	}}, nil
+	t := &tracked{
+		ObjectMeta: &noMeta,
+		name:       nameAndUID[:len(name)],
+		namespace:  unique.Make(whole.GetNamespace()).Value(),
+		uid:        types.UID(nameAndUID[len(name):]),
+		version:    whole.GetResourceVersion(),
+	}
+	ends := ending{whole.GetDeletionTimestamp(), whole.GetFinalizers(), whole.GetOwnerReferences()}
+	if ends.begun != nil || len(ends.finalizers) > 0 || len(ends.owners) > 0 {
+		t.ends = &ends
+	}
+	return t, nil
+}
+
+// tracked is what the collector's informers keep of an object, for each object there is: a third of
+// a PartialObjectMetadata. It has no metadata beyond its fields; nobody sets any.
+type tracked struct {
+	*metav1.ObjectMeta // for the rest of metav1.Object, and empty
+	name, namespace    string
+	uid                types.UID
+	version            string
+	ends               *ending // nil where there is nothing of it
+}
+
+var noMeta metav1.ObjectMeta
+
+// ending is what few objects have.
+type ending struct {
+	begun      *metav1.Time
+	finalizers []string
+	owners     []metav1.OwnerReference
+}
+
+func (t *tracked) GetObjectMeta() metav1.Object { return t }
+func (t *tracked) GetName() string              { return t.name }
+func (t *tracked) GetNamespace() string         { return t.namespace }
+func (t *tracked) GetUID() types.UID            { return t.uid }
+func (t *tracked) GetResourceVersion() string   { return t.version }
+
+func (t *tracked) GetDeletionTimestamp() *metav1.Time {
+	if t.ends == nil {
+		return nil
+	}
+	return t.ends.begun
+}
+
+func (t *tracked) GetFinalizers() []string {
+	if t.ends == nil {
+		return nil
+	}
+	return t.ends.finalizers
+}
+
+func (t *tracked) GetOwnerReferences() []metav1.OwnerReference {
+	if t.ends == nil {
+		return nil
+	}
+	return t.ends.owners
 }

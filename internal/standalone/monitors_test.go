@@ -1,9 +1,11 @@
 package standalone
 
 import (
+	"reflect"
 	"testing"
 	"unsafe"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
@@ -18,12 +20,42 @@ func TestTrimLetsTheTextGo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trimmed := obj.(*metav1.PartialObjectMetadata)
-	if trimmed.Name != whole.Name || trimmed.Namespace != whole.Namespace || trimmed.UID != whole.UID {
-		t.Errorf("%s/%s, %s; want %s/%s, %s", trimmed.Namespace, trimmed.Name, trimmed.UID, whole.Namespace, whole.Name, whole.UID)
+	trimmed := obj.(metav1.Object)
+	name, namespace, uid := trimmed.GetName(), trimmed.GetNamespace(), string(trimmed.GetUID())
+	if name != whole.Name || namespace != whole.Namespace || uid != string(whole.UID) {
+		t.Errorf("%s/%s, %s; want %s/%s, %s", namespace, name, uid, whole.Namespace, whole.Name, whole.UID)
 	}
-	if unsafe.StringData(trimmed.Name) == unsafe.StringData(whole.Name) || unsafe.StringData(trimmed.Namespace) == unsafe.StringData(whole.Namespace) ||
-		unsafe.StringData(string(trimmed.UID)) == unsafe.StringData(string(whole.UID)) {
+	if unsafe.StringData(name) == unsafe.StringData(whole.Name) || unsafe.StringData(namespace) == unsafe.StringData(whole.Namespace) ||
+		unsafe.StringData(uid) == unsafe.StringData(string(whole.UID)) {
 		t.Error("what is kept is part of the object's text")
+	}
+}
+
+// What is kept of an object answers the collector as the object does, also when it is trimmed again.
+func TestTrimKeepsWhatTheCollectorAsks(t *testing.T) {
+	now := metav1.Now()
+	for _, whole := range []*v1alpha1.Query{
+		{ObjectMeta: metav1.ObjectMeta{Name: "plain", Namespace: "ns", UID: "1", ResourceVersion: "7"}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "owned", OwnerReferences: []metav1.OwnerReference{{Name: "o", UID: "2"}}}},
+		{ObjectMeta: metav1.ObjectMeta{Name: "ending", DeletionTimestamp: &now, Finalizers: []string{metav1.FinalizerOrphanDependents}}},
+	} {
+		once, err := trim(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		twice, err := trim(once)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, obj := range []any{once, twice} {
+			got, err := meta.Accessor(obj)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.GetResourceVersion() != whole.ResourceVersion || !reflect.DeepEqual(got.GetOwnerReferences(), whole.OwnerReferences) ||
+				!reflect.DeepEqual(got.GetFinalizers(), whole.Finalizers) || !got.GetDeletionTimestamp().Equal(whole.DeletionTimestamp) {
+				t.Errorf("%s: got %+v", whole.Name, got)
+			}
+		}
 	}
 }

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -34,6 +36,7 @@ func main() {
 	churned := flag.Int("churn", 0, "in place of that, make and delete so many queries, twice, and print what stays resident")
 	idle := flag.Duration("idle", 6*time.Minute, "with -churn, how long to leave the server alone before the last figure")
 	largeOnes := flag.Int("large", 0, "in place of that, make so many queries of each of 1.5, 8 and 15 MiB, and print what the server holds")
+	profile := flag.String("profile", "", "a file for the heap's profile, taken once the server is idle after its last start")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -44,7 +47,7 @@ func main() {
 	case *churned > 0:
 		err = onServer(ctx, *storage, func(server *component.ArkServer) error { return churn(ctx, server, *storage, *churned, *idle) })
 	default:
-		err = inPlace(ctx, *storage, func(o component.ArkOptions) error { return run(ctx, o, *storage, *objects) })
+		err = inPlace(ctx, *storage, func(o component.ArkOptions) error { return run(ctx, o, *storage, *objects, *profile) })
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -52,7 +55,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o component.ArkOptions, storage string, objects int) error {
+func run(ctx context.Context, o component.ArkOptions, storage string, objects int, profile string) error {
 	fmt.Printf("%s; ", storage)
 	server, err := component.StartArk(ctx, o)
 	if err != nil {
@@ -112,6 +115,11 @@ func run(ctx context.Context, o component.ArkOptions, storage string, objects in
 			return err
 		}
 	}
+	if profile != "" {
+		if err := saveHeap(ctx, server, profile); err != nil {
+			return err
+		}
+	}
 	return server.Stop()
 }
 
@@ -145,7 +153,12 @@ func report(server *component.ArkServer, when string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  resident %s: %d MiB (peak %d MiB)\n", when, m.RSS>>20, m.Peak>>20)
+	fmt.Printf("  resident %s: %d MiB (peak %d MiB)", when, m.RSS>>20, m.Peak>>20)
+	parts, err := heapParts(server)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("; %s\n", parts)
 	return nil
 }
 
@@ -167,6 +180,43 @@ func settle(ctx context.Context, server *component.ArkServer) error {
 		case <-time.After(look):
 		}
 	}
+}
+
+// heapParts says what Go's heap is made of: objects, live or garbage; room in pages beside them; pages that are free, but held.
+func heapParts(server *component.ArkServer) (string, error) {
+	client, err := component.RawClient(server.Config)
+	if err != nil {
+		return "", err
+	}
+	data, err := client.Get().AbsPath("/metrics").Do(context.Background()).Raw()
+	if err != nil {
+		return "", fmt.Errorf("read the metrics: %w", err)
+	}
+	value := map[string]float64{}
+	for _, found := range memstats.FindAllSubmatch(data, -1) {
+		if value[string(found[1])], err = strconv.ParseFloat(string(found[2]), 64); err != nil {
+			return "", fmt.Errorf("read the metrics: %w", err)
+		}
+	}
+	const mebibyte = 1 << 20
+	return fmt.Sprintf("objects %.0f, beside them %.0f, free %.0f, stacks %.0f, Go's own %.0f MiB",
+		value["heap_alloc"]/mebibyte, (value["heap_inuse"]-value["heap_alloc"])/mebibyte, (value["heap_idle"]-value["heap_released"])/mebibyte,
+		value["stack_inuse"]/mebibyte, (value["gc_sys"]+value["mspan_sys"]+value["mcache_sys"]+value["buck_hash_sys"]+value["other_sys"])/mebibyte), nil
+}
+
+var memstats = regexp.MustCompile(`(?m)^go_memstats_(\w+)_bytes (\S+)$`)
+
+// saveHeap writes the profile of what is live on the server's heap to a file.
+func saveHeap(ctx context.Context, server *component.ArkServer, file string) error {
+	client, err := component.RawClient(server.Config)
+	if err != nil {
+		return err
+	}
+	data, err := client.Get().AbsPath("/debug/pprof/heap").Param("gc", "1").Do(ctx).Raw()
+	if err != nil {
+		return fmt.Errorf("fetch the heap's profile: %w", err)
+	}
+	return os.WriteFile(file, data, 0o600)
 }
 
 // list reads everything in one answer, without compression and as fast as the server sends it.

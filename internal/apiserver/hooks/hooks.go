@@ -21,6 +21,8 @@ const (
 	Stacks Hook = "stacks"
 	// Snapshots switches the feature gate ListFromCacheSnapshot off; without the hook it is as upstream has it.
 	Snapshots Hook = "snapshots"
+	// Estimates switches the feature gate SizeBasedListCostEstimate off; without the hook it is as upstream has it.
+	Estimates Hook = "estimates"
 	// Factory makes the etcd3 storage and its watch cache from clients that it is given. Without it the stock storage factory does,
 	// which needs the address of an etcd: an embedded storage keeps the hook.
 	Factory Hook = "factory"
@@ -32,7 +34,7 @@ const (
 
 // All returns every hook.
 func All() []Hook {
-	return []Hook{Codecs, Install, Routes, Stacks, Snapshots, Factory, Panics, Faults}
+	return []Hook{Codecs, Install, Routes, Stacks, Snapshots, Estimates, Factory, Panics, Faults}
 }
 
 // Off are the hooks that are switched off. The zero value leaves all of them on. It is immutable and safe for concurrent use.

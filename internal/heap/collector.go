@@ -1,0 +1,92 @@
+package heap
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"time"
+)
+
+// lookEvery is how often a server that does not collect is looked at: its headroom may be that of
+// a load which has ended.
+const lookEvery = 10 * time.Second
+
+// quiet is how long after memory was given back it may be given back again. It costs a collection.
+const quiet = time.Minute
+
+// collector sets Go's pace: after each collection, so that a burst is met within one, and from
+// time to time, so that the headroom shrinks after it.
+type collector struct {
+	mu      sync.Mutex
+	pacer   pacer
+	percent int
+	gave    time.Time
+}
+
+func start(most uint64) {
+	now, _ := read()
+	c := &collector{pacer: pacer{most: most, procs: runtime.GOMAXPROCS(0), last: now}, gave: now.at}
+	c.set(percent(min(most, garbageOfIdle), now.live)) // a start leaves most of what it allocates behind
+	c.awaitCollection()
+	go func() {
+		for range time.Tick(lookEvery) {
+			c.look()
+		}
+	}()
+}
+
+// awaitCollection looks at the heap after each collection, by an object for the next one to find.
+func (c *collector) awaitCollection() {
+	runtime.AddCleanup(new([16]byte), func(c *collector) {
+		c.look()
+		c.awaitCollection()
+	}, c)
+}
+
+func (c *collector) look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now, held := read()
+	if now.at.Sub(c.pacer.last.at) < time.Millisecond {
+		return // a collection that memory was given back with
+	}
+	headroom := c.pacer.headroom(now)
+	c.set(percent(headroom, now.live))
+	if givesBack(now.live, held, headroom) && now.at.Sub(c.gave) >= quiet {
+		c.gave = now.at
+		go debug.FreeOSMemory() // collects once more, after which there is nothing to give back
+	}
+}
+
+// set changes Go's percentage where that makes a difference: the world stops for it.
+func (c *collector) set(percent int) {
+	if difference := percent - c.percent; difference*difference*100 > percent*percent {
+		debug.SetGCPercent(percent)
+		c.percent = percent
+	}
+}
+
+// read returns what is known of the heap, and how many bytes of the system's memory it holds.
+func read() (now reading, held uint64) {
+	samples := []metrics.Sample{
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/gc/heap/allocs:bytes"},
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/cpu/classes/gc/total:cpu-seconds"},
+		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/free:bytes"},
+	}
+	metrics.Read(samples)
+	spent := samples[3].Value.Float64() - samples[4].Value.Float64()
+	now = reading{
+		at: time.Now(), live: samples[0].Value.Uint64(), allocated: samples[1].Value.Uint64(),
+		cycles: samples[2].Value.Uint64(), spent: time.Duration(spent * float64(time.Second)),
+	}
+	for _, part := range samples[5:] {
+		held += part.Value.Uint64()
+	}
+	return now, held
+}
