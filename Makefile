@@ -73,7 +73,7 @@ e2e-tools: ## Build the real components that the end-to-end tests run against
 .PHONY: e2e
 e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
-	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./plugin ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
+	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./plugin ./memory ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one

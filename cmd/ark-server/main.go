@@ -72,6 +72,7 @@ import (
 	_ "time/tzdata" // images have no zones, and a DSN or a policy may name one
 
 	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
 
 	"github.com/mckinsey/ark-server/internal/heap"
 )
@@ -81,12 +82,27 @@ func main() {
 		fmt.Fprintf(os.Stderr, "ark-server: %v\n", err)
 		os.Exit(1)
 	}
-	heap.Tune(os.DirFS("/"))
+	heap.Tune(os.DirFS("/"), logPressure)
 	syscall.Umask(0o077) // what libraries write (SQLite, the audit log) is the owner's alone, too
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
+}
+
+// logPressure logs that the memory runs out, and that it no longer does.
+func logPressure(before, now heap.Pressure) {
+	use := heap.Current()
+	log := klog.ErrorS
+	if now < before {
+		log = func(_ error, message string, keysAndValues ...any) { klog.InfoS(message, keysAndValues...) }
+	}
+	message := map[heap.Pressure]string{
+		heap.Low:  "There is enough memory again: all requests are taken",
+		heap.High: "The memory runs out: watches and lists without a limit get 429. Delete objects, or give the server more memory, see docs/operations/sizing.md",
+		heap.Full: "The memory is full: new objects get 429 too. Delete objects, or give the server more memory, see docs/operations/sizing.md",
+	}[now]
+	log(nil, message, "usedMiB", use.Used>>20, "limitMiB", use.Limit>>20)
 }
 
 // run is main without the process: it returns the exit code, 2 for a wrong

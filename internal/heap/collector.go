@@ -18,15 +18,19 @@ const quiet = time.Minute
 // collector sets Go's pace: after each collection, so that a burst is met within one, and from
 // time to time, so that the headroom shrinks after it.
 type collector struct {
+	paced   bool
+	changed func(before, now Pressure)
+
 	mu      sync.Mutex
 	pacer   pacer
 	percent int
 	gave    time.Time
 }
 
-func start(most uint64) {
+// start looks at the heap for the life of the process. It sets Go's pace where paced.
+func start(most uint64, paced bool, changed func(before, now Pressure)) {
 	now, _ := read()
-	c := &collector{pacer: pacer{most: most, procs: runtime.GOMAXPROCS(0), last: now}, gave: now.at}
+	c := &collector{paced: paced, changed: changed, pacer: pacer{most: most, procs: runtime.GOMAXPROCS(0), last: now}, gave: now.at}
 	c.set(percent(min(most, garbageOfIdle), now.live)) // a start leaves most of what it allocates behind
 	c.awaitCollection()
 	go func() {
@@ -51,9 +55,12 @@ func (c *collector) look() {
 	if now.at.Sub(c.pacer.last.at) < time.Millisecond {
 		return // a collection that memory was given back with
 	}
+	if before, now := lookAtUse(); before != now {
+		c.changed(before, now)
+	}
 	headroom := c.pacer.headroom(now)
 	c.set(percent(headroom, now.live))
-	if givesBack(now.live, held, headroom) && now.at.Sub(c.gave) >= quiet {
+	if c.paced && givesBack(now.live, held, headroom) && now.at.Sub(c.gave) >= quiet {
 		c.gave = now.at
 		go debug.FreeOSMemory() // collects once more, after which there is nothing to give back
 	}
@@ -61,6 +68,9 @@ func (c *collector) look() {
 
 // set changes Go's percentage where that makes a difference: the world stops for it.
 func (c *collector) set(percent int) {
+	if !c.paced {
+		return
+	}
 	if difference := percent - c.percent; difference*difference*100 > percent*percent {
 		debug.SetGCPercent(percent)
 		c.percent = percent

@@ -18,7 +18,7 @@ func TestCollectorFollowsTheRate(t *testing.T) {
 		held[i] = make([]byte, mebibyte)
 	}
 	now, _ := read()
-	c := &collector{pacer: pacer{most: garbageOfBusy, procs: 1, last: now}, gave: now.at}
+	c := &collector{paced: true, changed: func(_, _ Pressure) {}, pacer: pacer{most: garbageOfBusy, procs: 1, last: now}, gave: now.at}
 	c.set(10)
 	c.awaitCollection()
 	deadline := time.Now().Add(time.Minute)

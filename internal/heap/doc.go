@@ -6,6 +6,9 @@
 // that is idle, which would hold twice what it needs. So the headroom follows the rate of
 // allocation: as much as keeps the collector at a fixed share of the processors, and no more.
 //
+// It also says how near the process is to its limit, so that a server can turn away what it has no
+// memory for before the kernel kills it.
+//
 // GOGC and GOMEMLIMIT in the environment have the last word.
 //
 // The package may import internal/memlimit and the standard library.

@@ -10,12 +10,11 @@ import (
 )
 
 // Tune fits the heap into what there is, for the life of the process: root is the root of the
-// file system, where a container's limits are. Call it once, at the start.
-func Tune(root fs.FS) {
+// file system, where a container's limits are. changed is called with each change of the
+// Pressure, in a goroutine of the runtime, which it must not hold up. Call Tune once, at the start.
+func Tune(root fs.FS, changed func(before, now Pressure)) {
 	limit(root)
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		start(mostGarbage(root))
-	}
+	start(mostGarbage(root), os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "", changed)
 }
 
 // limit fits the heap into what the container allows: Go collects more often when it comes
@@ -37,6 +36,15 @@ func Limit() uint64 {
 		return uint64(limit)
 	}
 	return 0
+}
+
+// Share returns bytes, or the nth part of the limit if that is less: the room that a buffer may
+// take in a small container.
+func Share(bytes, n uint64) uint64 {
+	if limit := Limit(); limit > 0 {
+		return min(bytes, limit/n)
+	}
+	return bytes
 }
 
 // mostGarbage is how much garbage there may be beside a small heap: no more than an eighth of

@@ -30,6 +30,9 @@ func TestLimit(t *testing.T) {
 	if got := Limit(); got != 9663676416 {
 		t.Errorf("with 10 GiB the limit is %d", got)
 	}
+	if room, most := Share(64<<20, 16), Share(1<<40, 16); room != 64<<20 || most != 9663676416/16 {
+		t.Errorf("with 10 GiB a sixteenth of 64 MiB is %d, of a TiB %d", room, most)
+	}
 	if got := mostGarbage(fstest.MapFS{}); got != garbageOfBusy {
 		t.Errorf("on a machine that says nothing: %d of garbage", got)
 	}

@@ -53,6 +53,8 @@ type storeCollector struct {
 	store    *mvcc.Store
 	endpoint *etcdserver.Server
 	size     cachedSize
+	// resources are measured apart, by name.
+	resources map[string]mvcc.Span
 }
 
 // families are those that collect puts.
@@ -82,6 +84,7 @@ func (c *storeCollector) collectStore(put putter, st mvcc.Stats) {
 	put(f.compacted, float64(st.Compacted))
 	put(f.pruned, float64(st.Pruned))
 	put(f.keys, float64(st.Keys))
+	c.collectLive(put)
 	put(f.logRows, float64(st.LogRows()))
 	if bytes, ok := c.size.get(c.store); ok {
 		put(f.size, float64(bytes.Total))
@@ -117,6 +120,22 @@ func (c *storeCollector) collectStore(put putter, st mvcc.Stats) {
 		}
 		put(f.checkCompleted, completed)
 	}
+}
+
+// otherResources stands for keys that no resource has.
+const otherResources = "other"
+
+func (c *storeCollector) collectLive(put putter) {
+	f := c.Metrics.families
+	keys, bytes := c.store.Live(mvcc.Span{Key: []byte{0}, End: []byte{0}})
+	for name, span := range c.resources {
+		k, b := c.store.Live(span)
+		put(f.liveKeys, float64(k), name)
+		put(f.liveBytes, float64(b), name)
+		keys, bytes = keys-k, bytes-b
+	}
+	put(f.liveKeys, float64(max(keys, 0)), otherResources)
+	put(f.liveBytes, float64(max(bytes, 0)), otherResources)
 }
 
 func (c *storeCollector) collectPools(put putter, pools []mvcc.Pool) {

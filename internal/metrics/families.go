@@ -46,8 +46,10 @@ type families struct {
 	streams, streamBytes, streamEnds, streamChunks, streamDropped, streamOverrun             *family
 
 	unknownFields, undecodable, panics *family
+	memoryUsed, memoryLimit, shed      *family
 
 	revision, newest, compacted, pruned, lagRevisions, lagSeconds    *family
+	liveKeys, liveBytes                                              *family
 	keys, logRows, size, sideSize, leases, queue, maintainer         *family
 	batches, commitTime, batchRequests, batchRevisions               *family
 	unknown, doubt, failing, looks, reloads                          *family
@@ -60,7 +62,7 @@ type families struct {
 
 // notOfStore are the metrics that do not need a store.
 func (f *families) notOfStore() []*family {
-	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.peerMember, f.peerOthers, f.peerCalls,
+	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.memoryUsed, f.memoryLimit, f.shed, f.peerMember, f.peerOthers, f.peerCalls,
 		f.directRequests, f.directInFlight, f.directAlone,
 		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks,
 		f.modelRevision, f.modelLag, f.modelLagTime, f.modelReady, f.modelRows, f.modelBytes, f.modelBuilds, f.modelPast,
@@ -127,6 +129,10 @@ func newFamilies() *families {
 	f.undecodable = add("ark_api_undecodable_objects_total", counter, "How often a stored object could not be decoded, by resource. The log names the key and what to do; the other objects are served.", "resource")
 	f.panics = add("ark_api_panics_total", counter, "Requests that a panic of their handler ended with 500. The log says where it was.")
 
+	f.memoryUsed = add("ark_memory_used_bytes", gauge, "Memory that the process holds and cannot free: what is live on the heap, stacks, and Go's own. As of the last garbage collection, at most ten seconds old.")
+	f.memoryLimit = add("ark_memory_limit_bytes", gauge, "The most memory that the process lets itself have: nine tenths of the container's, or GOMEMLIMIT. 0 without a limit.")
+	f.shed = add("ark_memory_shed_requests_total", counter, "Requests answered with 429 because hardly any memory was left: watches and lists without a limit from nine tenths of the limit, creations when it was full.", "verb")
+
 	f.requests = add("ark_endpoint_requests_total", counter, "Requests of the etcd protocol that the storage has answered, by method and gRPC code. FailedPrecondition, OutOfRange and InvalidArgument are the caller's, such as a read of a compacted revision; Unavailable, DeadlineExceeded and ResourceExhausted the storage's.", "method", "code")
 
 	f.revision = add("ark_store_revision", gauge, "Newest revision that this replica shows.")
@@ -136,6 +142,8 @@ func newFamilies() *families {
 	f.compacted = add("ark_store_compacted_revision", gauge, "Revisions below this one cannot be read any more.")
 	f.pruned = add("ark_store_pruned_revision", gauge, "Revision up to which rows without use have been deleted.")
 	f.keys = add("ark_store_keys", gauge, "Live keys, which is the number of rows in the state table.")
+	f.liveKeys = add("ark_store_live_objects", gauge, "Live objects by resource: Ark's, and other for the rest. They are all in memory.", "resource")
+	f.liveBytes = add("ark_store_live_bytes", gauge, "Bytes of the keys and values of live objects, by resource as above. An object takes that and about 2 KiB of memory.", "resource")
 	f.logRows = add("ark_store_log_rows", gauge, "Upper estimate of the rows in the log: the live keys, and the revisions that have not been pruned. Nothing is counted for it.")
 	f.size = add("ark_store_database_bytes", gauge, "Size of the database on disk, at most half a minute old. Missing while it cannot be measured.")
 	f.sideSize = add("ark_store_side_bytes", gauge, "About how much of the database are rows of side tables (messages and the like), at most half a minute old. Missing while it cannot be measured.")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/connections"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
+	"github.com/mckinsey/ark-server/internal/heap"
 	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/peer"
@@ -131,9 +132,10 @@ func (m *Metrics) Pruned(rows int64, took time.Duration, err error) {
 	m.lastPruned.Store(time.Now().UnixNano())
 }
 
-// Store adds the metrics of a store and its endpoint. Call it once.
-func (m *Metrics) Store(store *mvcc.Store, endpoint *etcdserver.Server) {
-	c := &storeCollector{Metrics: m, store: store, endpoint: endpoint}
+// Store adds the metrics of a store and its endpoint. resources are the spans of keys to be
+// measured apart, by name. Call it once.
+func (m *Metrics) Store(store *mvcc.Store, endpoint *etcdserver.Server, resources map[string]mvcc.Span) {
+	c := &storeCollector{Metrics: m, store: store, endpoint: endpoint, resources: resources}
 	collect(m.ofStore, c.families(), c.collect)
 	m.stored.Store(true)
 }
@@ -210,12 +212,14 @@ type Findings struct {
 	// Undecodable counts by resource.
 	Undecodable map[string]int64
 	Panics      int64
+	// Shed counts by verb.
+	Shed map[string]int64
 }
 
 // API adds the metrics of an API server, which are those that current returns. Call it once.
 func (m *Metrics) API(current func() Findings) {
 	f := m.families
-	collect(m.registry, []*family{f.unknownFields, f.undecodable, f.panics}, func(put putter) {
+	collect(m.registry, []*family{f.unknownFields, f.undecodable, f.panics, f.memoryUsed, f.memoryLimit, f.shed}, func(put putter) {
 		now := current()
 		for key, n := range now.UnknownFields {
 			put(f.unknownFields, float64(n), key[0], key[1])
@@ -224,6 +228,12 @@ func (m *Metrics) API(current func() Findings) {
 			put(f.undecodable, float64(n), resource)
 		}
 		put(f.panics, float64(now.Panics))
+		memory := heap.Current()
+		put(f.memoryUsed, float64(memory.Used))
+		put(f.memoryLimit, float64(memory.Limit))
+		for verb, n := range now.Shed {
+			put(f.shed, float64(n), verb)
+		}
 	})
 }
 

@@ -57,7 +57,7 @@ func open(t *testing.T) *served {
 		t.Fatal(err)
 	}
 	s.endpoint = etcdserver.New(s.store, etcdserver.Options{})
-	s.metrics.Store(s.store, s.endpoint)
+	s.metrics.Store(s.store, s.endpoint, map[string]mvcc.Span{"queries.ark.mckinsey.com": {Key: []byte("/registry/ark.mckinsey.com/queries/"), End: []byte("/registry/ark.mckinsey.com/queries0")}})
 	s.metrics.Connections(func() connections.Stats { return connections.Stats{} })
 	s.metrics.History(func() history.Stats { return history.Stats{} })
 	s.metrics.ReadModel(func() readmodel.Stats { return readmodel.Stats{} })
@@ -67,7 +67,7 @@ func open(t *testing.T) *served {
 		return StreamStats{Streams: 3, Bytes: 4000, Readers: 2, Writers: 1, Chunks: 90, Dropped: 8, Overrun: 7}
 	})
 	s.metrics.API(func() Findings {
-		return Findings{UnknownFields: map[[2]string]int64{{"queries", "status.x"}: 1}, Undecodable: map[string]int64{"queries": 1}}
+		return Findings{UnknownFields: map[[2]string]int64{{"queries", "status.x"}: 1}, Undecodable: map[string]int64{"queries": 1}, Shed: map[string]int64{"watch": 2}}
 	})
 	certificate := httptest.NewTLSServer(nil)
 	certificate.Close()

@@ -25,7 +25,7 @@ func replica(t *testing.T, cfg database.Config) *served {
 		t.Fatal(err)
 	}
 	s.endpoint = etcdserver.New(s.store, etcdserver.Options{})
-	s.metrics.Store(s.store, s.endpoint)
+	s.metrics.Store(s.store, s.endpoint, nil)
 	t.Cleanup(func() {
 		s.endpoint.Stop()
 		if err := s.store.Close(); err != nil {

@@ -126,3 +126,10 @@ func (s *Store) Stats() Stats {
 	}
 	return stats
 }
+
+// Live counts the live keys of a span, and the bytes of their keys and values. It costs next to
+// nothing, however many there are.
+func (s *Store) Live(span Span) (keys int, bytes int64) {
+	t := s.state.Load().tree
+	return t.count(span), t.weigh(span)
+}

@@ -13,7 +13,7 @@ const (
 )
 
 // tree is an immutable ordered set of keys, a B-tree whose nodes know the size
-// of their subtree, so that a span is counted in logarithmic time. The zero value is
+// of their subtree, so that a span is counted and weighed in logarithmic time. The zero value is
 // empty. Any number of goroutines may read one.
 type tree struct{ root *node }
 
@@ -23,6 +23,15 @@ type node struct {
 	items []*KeyValue
 	kids  []*node // nil in a leaf, else len(items)+1
 	size  int     // items here and below
+	bytes int64   // of their keys and values
+}
+
+// weight is what a version counts for in its node's bytes.
+func weight(kv *KeyValue) int64 {
+	if kv == nil {
+		return 0
+	}
+	return int64(len(kv.Key) + len(kv.Value))
 }
 
 // find returns the position of the first item >= key, and whether it is key.
@@ -99,6 +108,42 @@ func (t tree) count(s Span) int {
 	}
 }
 
+// weigh returns the bytes of the keys and values of a span.
+func (t tree) weigh(s Span) int64 {
+	switch {
+	case t.root == nil:
+		return 0
+	case s.single():
+		return weight(t.get(s.Key))
+	case s.open():
+		return t.root.bytes - t.below(s.Key)
+	default:
+		return max(0, t.below(s.End)-t.below(s.Key))
+	}
+}
+
+// below returns the bytes of what is below the key.
+func (t tree) below(key []byte) int64 {
+	total := int64(0)
+	for n := t.root; n != nil; {
+		i, found := n.find(key)
+		for _, kv := range n.items[:i] {
+			total += weight(kv)
+		}
+		if n.kids == nil {
+			return total
+		}
+		for _, kid := range n.kids[:i] {
+			total += kid.bytes
+		}
+		if found {
+			return total + n.kids[i].bytes
+		}
+		n = n.kids[i]
+	}
+	return total
+}
+
 // ascend calls visit with the keys of a span in order until it returns false.
 func (t tree) ascend(s Span, visit func(*KeyValue) bool) {
 	if s.single() {
@@ -155,7 +200,7 @@ func (e *editor) own(n *node) *node {
 	if n.owner == e.mark {
 		return n
 	}
-	c := &node{owner: e.mark, size: n.size}
+	c := &node{owner: e.mark, size: n.size, bytes: n.bytes}
 	// Room for one more saves a second copy by the insert that follows.
 	c.items = append(make([]*KeyValue, 0, min(maxItems, len(n.items)+1)), n.items...)
 	if n.kids != nil {
@@ -173,13 +218,13 @@ func (e *editor) ownKid(n *node, i int) *node {
 // set puts kv under its key and returns what was there, or nil.
 func (e *editor) set(kv *KeyValue) *KeyValue {
 	if e.root == nil {
-		e.root = &node{owner: e.mark, items: []*KeyValue{kv}, size: 1}
+		e.root = &node{owner: e.mark, items: []*KeyValue{kv}, size: 1, bytes: weight(kv)}
 		return nil
 	}
 	e.root = e.own(e.root)
 	if len(e.root.items) == maxItems {
 		old := e.root
-		e.root = &node{owner: e.mark, kids: []*node{old}, size: old.size}
+		e.root = &node{owner: e.mark, kids: []*node{old}, size: old.size, bytes: old.bytes}
 		e.split(e.root, 0)
 	}
 	return e.insert(e.root, kv)
@@ -200,17 +245,20 @@ func (e *editor) insert(n *node, kv *KeyValue) *KeyValue {
 	if found {
 		prev := n.items[i]
 		n.items[i] = kv
+		n.bytes += weight(kv) - weight(prev)
 		return prev
 	}
 	if n.kids == nil {
 		n.items = slices.Insert(n.items, i, kv)
 		n.size++
+		n.bytes += weight(kv)
 		return nil
 	}
 	prev := e.insert(e.ownKid(n, i), kv)
 	if prev == nil {
 		n.size++
 	}
+	n.bytes += weight(kv) - weight(prev)
 	return prev
 }
 
@@ -234,9 +282,13 @@ func (e *editor) split(n *node, i int) {
 }
 
 func (n *node) resize() {
-	n.size = len(n.items)
+	n.size, n.bytes = len(n.items), 0
+	for _, kv := range n.items {
+		n.bytes += weight(kv)
+	}
 	for _, kid := range n.kids {
 		n.size += kid.size
+		n.bytes += kid.bytes
 	}
 }
 
@@ -265,6 +317,7 @@ func (e *editor) delete(n *node, key []byte) *KeyValue {
 		out := n.items[i]
 		n.items = slices.Delete(n.items, i, i+1)
 		n.size--
+		n.bytes -= weight(out)
 		return out
 	}
 	if len(n.kids[i].items) <= minItems {
@@ -274,11 +327,14 @@ func (e *editor) delete(n *node, key []byte) *KeyValue {
 	n.size--
 	kid := e.ownKid(n, i)
 	if !found {
-		return e.delete(kid, key)
+		out := e.delete(kid, key)
+		n.bytes -= weight(out)
+		return out
 	}
 	// The key's place is taken by its predecessor, the greatest below it.
 	out := n.items[i]
 	n.items[i] = e.delete(kid, kid.last().Key)
+	n.bytes -= weight(out)
 	return out
 }
 

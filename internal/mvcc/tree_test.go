@@ -24,24 +24,28 @@ func (m model) span(s Span) []string {
 }
 
 // checkNode verifies the shape that the algorithms rely on.
-func checkNode(t *testing.T, n *node, root bool) int {
+func checkNode(t *testing.T, n *node, root bool) (int, int64) {
 	t.Helper()
 	if len(n.items) > maxItems || !root && len(n.items) < minItems {
 		t.Fatalf("node has %d items", len(n.items))
 	}
-	size := len(n.items)
+	size, bytes := len(n.items), int64(0)
+	for _, kv := range n.items {
+		bytes += weight(kv)
+	}
 	if n.kids != nil {
 		if len(n.kids) != len(n.items)+1 {
 			t.Fatalf("%d items but %d kids", len(n.items), len(n.kids))
 		}
 		for _, kid := range n.kids {
-			size += checkNode(t, kid, false)
+			s, b := checkNode(t, kid, false)
+			size, bytes = size+s, bytes+b
 		}
 	}
-	if size != n.size {
-		t.Fatalf("size %d, counted %d", n.size, size)
+	if size != n.size || bytes != n.bytes {
+		t.Fatalf("size %d and %d bytes, counted %d and %d", n.size, n.bytes, size, bytes)
 	}
-	return size
+	return size, bytes
 }
 
 func checkTree(t *testing.T, tr tree, m model, r *rand.Rand) {
@@ -56,7 +60,9 @@ func checkTree(t *testing.T, tr tree, m model, r *rand.Rand) {
 	spans := []Span{{Key: []byte{0}, End: []byte{0}}, {Key: key()}, {Key: key(), End: []byte{0}}, {Key: key(), End: key()}, {End: key()}}
 	for _, s := range spans {
 		var got []string
+		var bytes int64
 		tr.ascend(s, func(kv *KeyValue) bool {
+			bytes += weight(kv)
 			if m[string(kv.Key)] != kv {
 				t.Fatalf("key %s holds another version", kv.Key)
 			}
@@ -66,6 +72,9 @@ func checkTree(t *testing.T, tr tree, m model, r *rand.Rand) {
 		want := m.span(s)
 		if !slices.Equal(got, want) {
 			t.Fatalf("span %q: got %d keys, want %d", s, len(got), len(want))
+		}
+		if n := tr.weigh(s); n != bytes {
+			t.Fatalf("span %q: %d bytes, want %d", s, n, bytes)
 		}
 		if n := tr.count(s); n != len(want) {
 			t.Fatalf("span %q: count %d, want %d", s, n, len(want))
@@ -90,7 +99,7 @@ func TestTreeAgainstModel(t *testing.T) {
 				key := fmt.Appendf(nil, "k%04d", r.IntN(2000))
 				old := m[string(key)]
 				if r.IntN(10) < 7 == grow {
-					kv := &KeyValue{Key: key}
+					kv := &KeyValue{Key: key, Value: make([]byte, r.IntN(50))}
 					if prev := e.set(kv); prev != old {
 						t.Fatalf("seed %d: set %s returned %v, want %v", seed, key, prev, old)
 					}

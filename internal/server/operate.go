@@ -23,7 +23,7 @@ func operate(server *genericapiserver.GenericAPIServer, listener *connections.Li
 	data.metrics.Connections(listener.Stats)
 	data.metrics.ServingCertificate(server.SecureServingInfo.Cert.CurrentCertKeyContent)
 	data.metrics.API(func() metrics.Findings {
-		found := metrics.Findings{UnknownFields: map[[2]string]int64{}, Undecodable: data.findings.Undecodable(), Panics: data.findings.Panics()}
+		found := metrics.Findings{UnknownFields: map[[2]string]int64{}, Undecodable: data.findings.Undecodable(), Panics: data.findings.Panics(), Shed: data.findings.Shed()}
 		for field, n := range data.findings.UnknownFields() {
 			found.UnknownFields[[2]string{field.Resource, field.Path}] = n
 		}

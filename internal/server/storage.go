@@ -10,11 +10,14 @@ import (
 	"go.etcd.io/etcd/client/v3/kubernetes"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
+	"github.com/mckinsey/ark-server/internal/apiserver/layout"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
+	"github.com/mckinsey/ark-server/internal/heap"
 	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/metrics"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -26,6 +29,9 @@ import (
 
 // storageTimeout bounds how long the start waits for the storage to answer.
 const storageTimeout = 10 * time.Second
+
+// ringBytes is what the newest commits may take that are kept for watches, where there is room.
+const ringBytes = 64 << 20
 
 // data is an open backend with what has to be closed after it.
 type data struct {
@@ -120,7 +126,7 @@ func (o StorageOptions) etcd() storage.EtcdOptions {
 func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engine) (_ *data, err error) {
 	summary := o.Storage.Summary()
 	observer, tracer := newMetrics(o.Storage.Kind), newTracer(o.TracingFile)
-	settings := mvcc.Options{Observer: observer, Tracer: tracer}
+	settings := mvcc.Options{Observer: observer, Tracer: tracer, RingBytes: int(heap.Share(ringBytes, 16))}
 	gate := &history.Gate{}
 	if o.History {
 		settings.Held = gate.Held
@@ -171,7 +177,7 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	}
 	serves := etcdserver.Options{MaxRequestBytes: requestBytes(o.Storage.MaxObjectBytes), TLS: config, Tracer: tracer, Explain: o.Explain}
 	endpoint := etcdserver.New(store, serves)
-	s.metrics.Store(store, endpoint)
+	s.metrics.Store(store, endpoint, arkSpans())
 	s.report = reporter(summary, store, endpoint)
 	s.closers = append(s.closers, func() error { endpoint.Stop(); return nil })
 	if o.Peers.Listen != "" {
@@ -219,4 +225,15 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	}
 	s.Backend = client
 	return s, nil
+}
+
+// arkSpans are the keys of each Ark kind, by the name of its resource.
+func arkSpans() map[string]mvcc.Span {
+	spans := map[string]mvcc.Span{}
+	for _, kind := range install.Kinds() {
+		resource := kind.Resource()
+		prefix := layout.KeyPrefix + "/" + layout.Layout{}.ResourcePrefix(resource)
+		spans[resource.String()] = mvcc.Span{Key: []byte(prefix + "/"), End: []byte(prefix + "0")} // 0 follows / in ASCII
+	}
+	return spans
 }

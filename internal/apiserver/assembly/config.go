@@ -24,6 +24,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/findings"
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
+	"github.com/mckinsey/ark-server/internal/heap"
 	"github.com/mckinsey/ark-server/internal/inprocess"
 	"github.com/mckinsey/ark-server/internal/registry"
 	"github.com/mckinsey/ark-server/internal/version"
@@ -126,6 +127,13 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	// bring a database back.
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
+	}))
+	// A prober that is to leave such a server in service excludes this one: it answers all that needs no more memory.
+	generic.AddReadyzChecks(healthz.NamedCheck("memory", func(*http.Request) error {
+		if use := heap.Current(); use.Pressure != heap.Low {
+			return fmt.Errorf("%d of %d MiB are in use and cannot be freed: watches and lists without a limit get 429, and once it is full new objects too. Delete objects, or give the server more memory", use.Used>>20, use.Limit>>20)
+		}
+		return nil
 	}))
 	return &Config{Generic: generic, modelURLs: o.ModelURLs, executor: o.Executor, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, InProcess: local, findings: o.Findings, off: o.Off}, nil
 }

@@ -34,6 +34,7 @@ func Chain(api http.Handler, config *genericapiserver.Config, o Options) http.Ha
 	if !o.Off.Has(hooks.Faults) {
 		api = withPatchFaults(withApplyFaults(api, o.Serializer), o.Serializer)
 	}
+	api = withMemory(api, o.Serializer, pressureOn, o.Findings.NoteShed)
 	api = withSort(withTraceID(withRequestActor(api)))
 	if !o.Off.Has(hooks.Panics) {
 		api = withPanics(api, o.Serializer, o.Findings)

@@ -22,6 +22,7 @@ type Findings struct {
 	panics      int64
 	// unloggedPanics are those since the last that was logged.
 	unloggedPanics int64
+	shed           map[string]int64
 }
 
 // UnknownField is a field that some object of a resource has and its type does not declare.
@@ -43,7 +44,7 @@ const (
 
 // New returns an empty one.
 func New() *Findings {
-	return &Findings{unknown: map[UnknownField]int64{}, undecodable: map[string]int64{}, named: map[string]uint64{}}
+	return &Findings{unknown: map[UnknownField]int64{}, undecodable: map[string]int64{}, named: map[string]uint64{}, shed: map[string]int64{}}
 }
 
 // NoteUnknown counts the unknown fields of an object that was decoded. It is cheap for an
@@ -171,4 +172,21 @@ func (f *Findings) Panics() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.panics
+}
+
+// NoteShed counts a request that was turned away because the server is near its limit of memory, by its verb.
+func (f *Findings) NoteShed(verb string) {
+	if f == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shed[verb]++
+}
+
+// Shed returns how many requests were turned away for want of memory, by verb.
+func (f *Findings) Shed() map[string]int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.shed)
 }

@@ -15,7 +15,7 @@
 // another user has put in the place of the server's (backend_etcd.go).
 //
 // The package may import internal/apiserver/findings, internal/apiserver/hooks,
-// internal/apiserver/layout, internal/apiserver/stack, internal/privatefile,
+// internal/apiserver/layout, internal/apiserver/stack, internal/heap, internal/privatefile,
 // go.etcd.io/etcd/api/v3, go.etcd.io/etcd/client/v3, go.uber.org/zap,
 // google.golang.org/grpc, k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and
 // k8s.io/utils.

@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/storage"
+
+	"github.com/mckinsey/ark-server/internal/heap"
 )
 
 // The watch cache keeps the events of a window of time (75 s), at most 102,400 of them whatever
@@ -24,7 +26,8 @@ import (
 
 // historyBytes is how many bytes of encoded objects the window has room for, for each kind. The
 // cache doubles and halves, so it holds up to twice as much, and for a moment four times where
-// objects become larger. It keeps 100 events at least.
+// objects become larger. It keeps 100 events at least. Where little memory may be used, it has room
+// for a thirty-second of that.
 const historyBytes = 32 << 20
 
 // history is the clock of one watch cache.
@@ -40,7 +43,7 @@ type history struct {
 }
 
 func newHistory(window time.Duration) *history {
-	return &history{window: window, limit: historyBytes, now: time.Now}
+	return &history{window: window, limit: int64(heap.Share(historyBytes, 32)), now: time.Now}
 }
 
 // stamp returns the time of an event that the storage has stamped with at. It never goes back,

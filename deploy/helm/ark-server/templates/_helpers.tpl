@@ -246,7 +246,7 @@ containers:
       timeoutSeconds: 5
       failureThreshold: 6
     readinessProbe:
-      httpGet: {path: /readyz, port: https, scheme: HTTPS}
+      httpGet: {path: "/readyz?exclude=memory", port: https, scheme: HTTPS}
       periodSeconds: 3
       timeoutSeconds: 3
       failureThreshold: 2
