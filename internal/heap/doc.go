@@ -11,5 +11,5 @@
 //
 // GOGC and GOMEMLIMIT in the environment have the last word.
 //
-// The package may import internal/memlimit and the standard library.
+// The package may import internal/memlimit.
 package heap

@@ -10,11 +10,11 @@
 // after the server on it has ended; the endpoint of the etcd protocol ends with the storage.
 //
 // The package may import internal/a2a, internal/access, internal/aggregated, internal/apis/ark/rules,
-// internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/findings,
+// internal/apis/ark/install, internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/findings,
 // internal/apiserver/hooks, internal/apiserver/layout, internal/apiserver/parts, internal/apiserver/storage, internal/apis/ark/v1alpha1, internal/apis/records, internal/chat, internal/connections, internal/conversation,
 // internal/database, internal/encryption, internal/engine, internal/engine/ask, internal/engine/execution, internal/engine/objects,
 // internal/engine/outbound, internal/etcdserver, internal/etcdserver/direct, internal/history, internal/inprocess,
-// internal/memlimit, internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
+// internal/heap, internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/records, internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream, internal/token,
 // internal/tracing, internal/version, github.com/emicklei/go-restful/v3, go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/api,
