@@ -22,6 +22,10 @@ help: ## List the targets
 build: ## Build bin/ark-server and bin/kubectl-ark
 	@e2e/tools/progress.sh go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/ark-server ./cmd/kubectl-ark
 
+.PHONY: console
+console: ## Build the pages of the web console, which the next "make build" embeds; needs Node.js 20 or newer
+	cd internal/console/web && npm ci --no-audit --no-fund && npm run build
+
 .PHONY: run
 run: build ## Run the server on SQLite, in ./ark.db
 	bin/ark-server --storage=sqlite --db-path=./ark.db
