@@ -1,6 +1,7 @@
 // Every screen's address. A screen is loaded when it is opened; what it shows is in its address.
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, retainSearchParams } from "@tanstack/react-router";
 import { Root } from "./app/root";
+import { liveRoutes } from "./live/routes";
 import { Empty, Loading } from "./ui/states";
 
 /** A text of the address; undefined where there is none. */
@@ -35,7 +36,7 @@ export const objectRoute = createRoute({
   component: lazyRouteComponent(() => import("./screens/object"), "ObjectScreen"),
 });
 
-const routeTree = rootRoute.addChildren([home, listRoute, objectRoute]);
+const routeTree = rootRoute.addChildren([home, listRoute, objectRoute, ...liveRoutes(rootRoute)]);
 
 export const router = createRouter({
   routeTree,

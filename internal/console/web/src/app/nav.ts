@@ -1,6 +1,7 @@
 // Which screens there are. A screen adds its entry here and its route in routes.tsx.
 import type { LinkProps } from "@tanstack/react-router";
 import type { Session } from "../api/session";
+import { liveEntries } from "../live/nav";
 import type { IconName } from "../ui/icons";
 
 export interface Entry {
@@ -14,4 +15,4 @@ export interface Entry {
   keywords?: string;
 }
 
-export const entries: Entry[] = [{ group: "Look", label: "Home", icon: "home", to: "/", keywords: "overview health" }];
+export const entries: Entry[] = [{ group: "Look", label: "Home", icon: "home", to: "/", keywords: "overview health" }, ...liveEntries];
