@@ -42,7 +42,10 @@ func (l *limit) wait(remote string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
-	full := l.full[l.slot(l.of(remote))]
+	full, counted := l.full[l.slot(l.of(remote))]
+	if !counted {
+		return 0
+	}
 	return max(0, full.Sub(now)-(wrongTokens-1)*wrongEvery)
 }
 

@@ -14,7 +14,12 @@ export const rootRoute = createRootRoute({
   notFoundComponent: () => <Empty title="There is no such page" />,
 });
 
-const home = createRoute({ getParentRoute: () => rootRoute, path: "/", component: lazyRouteComponent(() => import("./screens/home"), "Home") });
+export const homeRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/",
+  validateSearch: (s: Record<string, unknown>): { range?: string; input?: string; output?: string } => ({ range: text(s["range"]), input: text(s["input"]), output: text(s["output"]) }),
+  component: lazyRouteComponent(() => import("./screens/home"), "Home"),
+});
 
 export const listRoute = createRoute({
   getParentRoute: () => rootRoute,
@@ -36,7 +41,20 @@ export const objectRoute = createRoute({
   component: lazyRouteComponent(() => import("./screens/object"), "ObjectScreen"),
 });
 
-const routeTree = rootRoute.addChildren([home, listRoute, objectRoute, ...liveRoutes(rootRoute)]);
+export const newRoute = createRoute({ getParentRoute: () => rootRoute, path: "/new/$resource", component: lazyRouteComponent(() => import("./screens/new"), "NewScreen") });
+
+export const trashRoute = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/trash",
+  validateSearch: (s: Record<string, unknown>): { q?: string } => ({ q: text(s["q"]) }),
+  component: lazyRouteComponent(() => import("./screens/trash"), "Trash"),
+});
+
+const retentionRoute = createRoute({ getParentRoute: () => rootRoute, path: "/retention", component: lazyRouteComponent(() => import("./screens/retention"), "Retention") });
+const tokensRoute = createRoute({ getParentRoute: () => rootRoute, path: "/tokens", component: lazyRouteComponent(() => import("./screens/tokens"), "Tokens") });
+const serverRoute = createRoute({ getParentRoute: () => rootRoute, path: "/server", component: lazyRouteComponent(() => import("./screens/server"), "Server") });
+
+const routeTree = rootRoute.addChildren([homeRoute, listRoute, objectRoute, newRoute, trashRoute, retentionRoute, tokensRoute, serverRoute, ...liveRoutes(rootRoute)]);
 
 export const router = createRouter({
   routeTree,

@@ -15,4 +15,11 @@ export interface Entry {
   keywords?: string;
 }
 
-export const entries: Entry[] = [{ group: "Look", label: "Home", icon: "home", to: "/", keywords: "overview health" }, ...liveEntries];
+export const entries: Entry[] = [
+  { group: "Look", label: "Home", icon: "home", to: "/", keywords: "overview health cost" },
+  ...liveEntries,
+  { group: "Records", label: "Trash", icon: "trash", to: "/trash", when: (s) => s.features.history, keywords: "deleted undelete restore" },
+  { group: "Records", label: "Retention", icon: "clock", to: "/retention", when: (s) => s.features.history, keywords: "policies history keep" },
+  { group: "Server", label: "Users and tokens", icon: "users", to: "/tokens", when: (s) => s.features.tokens, keywords: "access api keys" },
+  { group: "Server", label: "Server and storage", icon: "server", to: "/server", keywords: "replicas readyz health database" },
+];
