@@ -10,6 +10,9 @@ import (
 	"golang.org/x/term"
 )
 
+// ctrlC is what the key sends to a terminal in its raw mode.
+const ctrlC = 3
+
 // errInterrupted is what a Ctrl-C means to who reads a line.
 var errInterrupted = errors.New("interrupted")
 
@@ -66,11 +69,14 @@ type typedLines struct {
 
 func (t *typedLines) terminal() bool { return true }
 
-// Read implements io.Reader for the editor, which takes Ctrl-C and Ctrl-D for the same.
+// Read implements io.Reader for the editor. For it Ctrl-C is the end, and every line after it, so it gets the end of a line
+// instead, which is given up.
 func (t *typedLines) Read(into []byte) (int, error) {
 	n, err := t.in.Read(into)
-	for _, key := range into[:n] {
-		t.stopped = t.stopped || key == 3
+	for i, key := range into[:n] {
+		if key == ctrlC {
+			t.stopped, into[i] = true, '\r'
+		}
 	}
 	return n, err
 }
@@ -90,9 +96,9 @@ func (t *typedLines) read(_ context.Context, prompt string) (string, error) {
 	line, err := t.editor.ReadLine()
 	if errors.Is(err, io.EOF) {
 		_, _ = io.WriteString(t.out, "\r\n") // the next line says what is wrong with the terminal
-		if t.stopped {
-			return "", errInterrupted
-		}
+	}
+	if t.stopped {
+		return "", errInterrupted
 	}
 	return line, err
 }

@@ -64,7 +64,7 @@ function Drawing({ nodes, ns, focus, choose }: { nodes: Map<string, Node>; ns: s
     <section className="card drawing" aria-label="Graph">
       <p className="dim small">Choose one to see what it uses and what uses it.</p>
       <div className="scroll-x" tabIndex={0} role="region" aria-label="Drawing">
-        <svg width={width + 4} height={height + 4} viewBox={`-2 -2 ${width + 4} ${height + 4}`} role="group" aria-label={`${nodes.size} objects`}>
+        <svg style={{ width: width + 4, minWidth: Math.min(width + 4, 640) }} viewBox={`-2 -2 ${width + 4} ${height + 4}`} role="group" aria-label={`${nodes.size} objects`}>
           <g aria-hidden="true">
             {[...placed.values()].flatMap(({ node, x, y }) =>
               node.uses.map((used) => {

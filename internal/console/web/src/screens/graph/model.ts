@@ -114,9 +114,9 @@ export const box = { width: 190, height: 34, gap: 12, column: 270 };
 
 /** Places nodes in columns by kind; within a column, near to what they are connected with, so that few lines cross. */
 export function layout(nodes: Map<string, Node>): { placed: Map<string, Placed>; width: number; height: number } {
-  const order = ["team", "agent", "tool", "model", "mcpserver"];
-  // Tools and models share a column unless tools lead on to servers or agents.
-  const columns = order.map((kind) => [...nodes.values()].filter((n) => n.kind === kind).toSorted((a, b) => a.name.localeCompare(b.name))).filter((c) => c.length > 0);
+  // Tools and models share a column: no line between others passes behind them.
+  const order = [["team"], ["agent"], ["tool", "model"], ["mcpserver"]];
+  const columns = order.map((kinds) => [...nodes.values()].filter((n) => kinds.includes(n.kind)).toSorted((a, b) => a.name.localeCompare(b.name))).filter((c) => c.length > 0);
   const place = new Map<string, number>();
   columns.forEach((c) => c.forEach((n, i) => place.set(n.id, i / Math.max(1, c.length - 1))));
   for (let round = 0; round < 6; round++) {

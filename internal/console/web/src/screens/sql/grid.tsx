@@ -2,12 +2,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useRef } from "react";
 import { Empty } from "../../ui/states";
-import { cell, isNumber, type Rows } from "./data";
+import { cell, isNumber, numeric, type Rows } from "./data";
 
 export function Grid({ rows, height = 420 }: { rows: Rows; height?: number }) {
   const box = useRef<HTMLDivElement>(null);
   const virtual = useVirtualizer({ count: rows.rows.length, getScrollElement: () => box.current, estimateSize: () => 30, overscan: 12 });
   if (rows.columns.length === 0) return <Empty title="The answer has no columns" />;
+  const numbers = new Set(numeric(rows));
+  const right = (i: number) => (numbers.has(i) || isNumber(rows.columns[i]!) ? "num" : "");
   const items = virtual.getVirtualItems();
   const before = items[0]?.start ?? 0;
   const after = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
@@ -17,7 +19,7 @@ export function Grid({ rows, height = 420 }: { rows: Rows; height?: number }) {
         <thead>
           <tr>
             {rows.columns.map((c, i) => (
-              <th key={i} scope="col" className={isNumber(c) ? "num" : ""}>
+              <th key={i} scope="col" className={right(i)}>
                 {c.name}
               </th>
             ))}
@@ -27,10 +29,10 @@ export function Grid({ rows, height = 420 }: { rows: Rows; height?: number }) {
           {before > 0 && <tr aria-hidden="true" style={{ height: before }} />}
           {items.map((item) => (
             <tr key={item.key} aria-rowindex={item.index + 2}>
-              {rows.columns.map((c, i) => {
+              {rows.columns.map((_, i) => {
                 const text = cell(rows.rows[item.index]?.[i]);
                 return (
-                  <td key={i} className={isNumber(c) ? "num" : ""}>
+                  <td key={i} className={right(i)}>
                     <span className="plain" title={text.length > 40 ? text.slice(0, 2000) : undefined}>
                       {text.slice(0, 500)}
                     </span>
