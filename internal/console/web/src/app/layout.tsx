@@ -94,11 +94,7 @@ export function Layout({ children }: { children: ReactNode }) {
     return () => removeEventListener("keydown", onKey);
   }, []);
 
-  const leave = () =>
-    signOut().then(
-      () => location.assign("/console"),
-      (error: unknown) => failed(error),
-    );
+  const leave = () => signOut().then(() => location.assign("/console"), failed);
   return (
     <div className="shell">
       <a className="skip" href="#main" onClick={(e) => (e.preventDefault(), main.current?.focus())}>

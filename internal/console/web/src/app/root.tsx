@@ -1,8 +1,8 @@
-import { QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryClientProvider, useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { Component, type ReactNode, Suspense, useEffect, useState } from "react";
-import { ApiError, onSessionEnd } from "../api/client";
-import { whoami } from "../api/session";
+import { ApiError, onSessionEnd, proof } from "../api/client";
+import { type Session, whoami } from "../api/session";
 import { Failure, Loading } from "../ui/states";
 import { SessionContext } from "./context";
 import { Layout } from "./layout";
@@ -38,40 +38,44 @@ export class Boundary extends Component<{ children: ReactNode; resetKey?: string
   }
 }
 
+type State = { is: "starting" } | { is: "out"; ended: boolean; error?: unknown } | { is: "in"; session: Session };
+
 function Gate() {
   const queries = useQueryClient();
-  const session = useQuery({ queryKey: ["session"], queryFn: whoami, staleTime: Number.POSITIVE_INFINITY, retry: false });
-  const [ended, setEnded] = useState(false);
-  const known = session.data !== undefined;
+  const [state, setState] = useState<State>({ is: "starting" });
+  useEffect(() => {
+    if (!proof.get()) {
+      setState({ is: "out", ended: false });
+      return;
+    }
+    whoami().then(
+      (session) => setState({ is: "in", session }),
+      (error: unknown) => setState({ is: "out", ended: false, error: error instanceof ApiError && error.code === 401 ? undefined : error }),
+    );
+  }, []);
   useEffect(
     () =>
       onSessionEnd(() => {
-        if (queries.getQueryData(["session"])) setEnded(true);
-        queries.clear();
-        queries.setQueryData(["session"], undefined);
+        setState((now) => (now.is === "in" ? { is: "out", ended: true } : now));
+        proof.clear();
       }),
-    [queries],
+    [],
   );
-  useEffect(() => {
-    if (known) setEnded(false);
-  }, [known]);
-  if (session.isPending && !ended) return <Loading what="Starting" />;
-  if (!session.data || ended) {
-    const error = session.error instanceof ApiError && session.error.code !== 401 ? session.error : undefined;
+  if (state.is === "starting") return <Loading what="Starting" />;
+  if (state.is === "out") {
     return (
       <SignIn
-        ended={ended}
-        error={error}
-        onSignedIn={(s) => {
+        ended={state.ended}
+        error={state.error}
+        onSignedIn={(session) => {
           queries.clear();
-          queries.setQueryData(["session"], s);
-          setEnded(false);
+          setState({ is: "in", session });
         }}
       />
     );
   }
   return (
-    <SessionContext.Provider value={session.data}>
+    <SessionContext.Provider value={state.session}>
       <Suspense fallback={<Loading />}>
         <Layout>
           <Outlet />

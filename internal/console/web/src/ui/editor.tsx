@@ -44,7 +44,6 @@ const reading = (dark: boolean): Extension => [lineNumbers(), yaml(), look(dark)
 
 function useShadow(make: (root: ShadowRoot) => () => void, dependencies: unknown[]) {
   const host = useRef<HTMLDivElement>(null);
-  // oxlint-disable-next-line react-hooks/exhaustive-deps -- the caller says when to make it anew
   useEffect(() => {
     const root = host.current!.shadowRoot ?? host.current!.attachShadow({ mode: "open" });
     root.replaceChildren();
@@ -52,6 +51,7 @@ function useShadow(make: (root: ShadowRoot) => () => void, dependencies: unknown
     sheet.replaceSync(":host { display: block } .cm-editor, .cm-mergeView { height: 100% } .cm-mergeView { overflow: auto }");
     root.adoptedStyleSheets = [sheet];
     return make(root);
+    // oxlint-disable-next-line react-hooks/exhaustive-deps -- the caller says when to make it anew
   }, dependencies);
   return host;
 }
