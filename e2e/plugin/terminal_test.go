@@ -90,7 +90,7 @@ func TestTerminal(t *testing.T) {
 		golden.Compare(t, filepath.Join("testdata", "chat.txt"), screen+"\n", *update, "go test ./plugin -args -update")
 	})
 	t.Run("top", func(t *testing.T) {
-		m := newTerminal(t, w, "top")
+		m := newTerminal(t, w, "top", "--window=1h")
 		m.wait(`(?m)^careful +`)
 		if code, out := w.run("", "ark", "query", "agent/guide", "fail please"); code != 3 {
 			t.Fatalf("%d %s", code, out)
