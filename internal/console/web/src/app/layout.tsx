@@ -44,6 +44,9 @@ function NavLink({ entry }: { entry: Entry }) {
   );
 }
 
+const first = ["queries", "agents", "teams", "tools", "models", "mcpservers", "memories"];
+const order = (resource: string) => (first.includes(resource) ? first.indexOf(resource) : first.length);
+
 /** The entries that the user can use: of Ark's kinds, those that may be listed. */
 export function useEntries(): Entry[] {
   const session = useSession();
@@ -51,6 +54,7 @@ export function useEntries(): Entry[] {
   const { namespace } = useSearch({ strict: false }) as { namespace?: string };
   const rights = useRights(namespace);
   const resources: Entry[] = arkKinds(kinds)
+    .toSorted((a, b) => order(a.resource) - order(b.resource))
     .filter((k) => rights.may("list", k.group, k.resource))
     .map((k) => ({ group: "Resources", label: plural(k.kind), icon: kindIcon(k.resource), to: "/list/$resource", params: { resource: k.id }, keywords: [k.resource, ...k.shortNames].join(" ") }));
   return [...entries.filter((e) => e.when?.(session) ?? true), ...resources];
@@ -58,7 +62,7 @@ export function useEntries(): Entry[] {
 
 /** A kind's name for many, in words: AgentTool becomes Agent tools. */
 export function plural(kind: string): string {
-  const words = kind.replaceAll(/([a-z\d])([A-Z])/g, "$1 $2");
+  const words = kind.replaceAll(/^(A2A|MCP|SQL)(?=[A-Z])/g, "$1 ").replaceAll(/([a-z])([A-Z])/g, "$1 $2");
   const many = words.endsWith("y") ? `${words.slice(0, -1)}ies` : `${words}s`;
   return many.replaceAll(/(?<= )[A-Z](?=[a-z])/g, (c) => c.toLowerCase());
 }

@@ -116,7 +116,7 @@ export function Home() {
         <Loading />
       ) : (
         <>
-          <div className="grid">
+          <div className="grid tiles">
             <section className="card tile">
               <h2>Queries a second, last minute</h2>
               <span className="number">{number(recent.data?.perSecond ?? 0)}</span>

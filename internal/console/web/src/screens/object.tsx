@@ -33,7 +33,7 @@ function ObjectPage({ kind, namespace, name }: { kind: Kind; namespace: string |
   const { tab = "overview", from, to } = objectRoute.useSearch();
   const session = useSession();
   const { data: object, error, refetch } = useObject(kind, namespace, name);
-  const hasHistory = session.features.history && kind.group === ARK && kind.subresources.includes("history");
+  const hasHistory = session.features.history && kind.group === ARK;
   const tabs = [
     { id: "overview", label: "Overview" },
     { id: "yaml", label: "YAML" },
@@ -80,7 +80,7 @@ function ObjectPage({ kind, namespace, name }: { kind: Kind; namespace: string |
       )}
       <nav className="tabs" aria-label="About this object">
         {tabs.map((t) => (
-          <Link key={t.id} to="." search={(s) => ({ ...s, tab: t.id === "overview" ? undefined : t.id, from: undefined, to: undefined })} aria-current={t.id === tab ? "page" : undefined} activeProps={{}}>
+          <Link key={t.id} to="." search={(s) => ({ ...s, tab: t.id === "overview" ? undefined : t.id, from: undefined, to: undefined })} activeOptions={{ includeSearch: true, explicitUndefined: true }} className={t.id === tab ? "here" : ""}>
             {t.label}
           </Link>
         ))}
