@@ -191,7 +191,7 @@ test("SQL has completion, a table, a chart, CSV and saved reports", async () => 
   const text = await (await download.createReadStream()).toArray();
   assert.match(Buffer.concat(text).toString(), /^phase,n\r?\n/);
   await page.getByRole("button", { name: "Save as report" }).click();
-  await page.getByLabel("Name").fill("phases");
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill("phases");
   await page.getByLabel("What it says").fill("queries by phase, our own");
   await page.getByRole("button", { name: "Save", exact: true }).click();
   await page.getByText("Saved as report phases").waitFor();

@@ -72,7 +72,7 @@ export async function startWorld() {
     await page.goto(`${server.url}/console${path}`);
     await page.getByLabel("Token").fill(token);
     await page.getByRole("button", { name: "Sign in" }).click();
-    await page.getByRole("navigation", { name: "Screens" }).waitFor({ state: "attached" });
+    await page.locator("main#main").waitFor();
     return page;
   };
   /** Keeps a picture for the documentation, where that is asked for. */

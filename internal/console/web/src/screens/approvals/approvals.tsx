@@ -68,7 +68,7 @@ export function ApprovalsScreen() {
             const ns = t.metadata.namespace ?? "default";
             return (
               <li key={t.metadata.uid} className="stack waiting">
-                <p className="small dim">
+                <p className="small">
                   {query?.name && (
                     <Link className="plain" to="/query/$ns/$name" params={{ ns: query.namespace ?? ns, name: query.name } as never}>
                       {query.name}
