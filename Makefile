@@ -79,6 +79,10 @@ e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real ku
 	cd deploy/image && go test $(TESTFLAGS) ./...
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./plugin ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
 
+.PHONY: e2e-console
+e2e-console: console build ## Use the console in a real Chromium (CHROMIUM, /usr/bin/chromium unless you say otherwise)
+	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1
+
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one
 	e2e/tools/build.sh kubectl

@@ -50,7 +50,7 @@ export function QueryScreen() {
       <Answer q={q} />
       <nav className="tabs" aria-label="Parts">
         {tabs.map(([id, label]) => (
-          <Link key={id} to="." search={((s: Record<string, unknown>) => ({ ...s, tab: id === "timeline" ? undefined : id })) as never} activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }} className={tab === id ? "here" : ""} replace>
+          <Link key={id} to="." search={((s: Record<string, unknown>) => ({ ...s, tab: id === "timeline" ? undefined : id })) as never} activeOptions={{ exact: true, includeSearch: true, explicitUndefined: true }} aria-current={tab === id ? "page" : undefined} className={tab === id ? "here" : ""} replace>
             {label}
             {id === "versions" && versionsOf(q).length > 0 ? ` (${versionsOf(q).length})` : ""}
           </Link>
