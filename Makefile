@@ -74,13 +74,22 @@ mutations: ## See that the simulation of the store fails with every patch in int
 e2e-tools: ## Build the real components that the end-to-end tests run against
 	e2e/tools/build.sh etcd etcdctl kubectl kine helm
 
+# A terminal and a browser for end-to-end tests. As root they are installed, elsewhere make says what to install.
+package = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && { apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(1); } >&2; } || { echo "$(1) is not installed: a test needs it (Debian: sudo apt-get install $(1))" >&2; exit 1; }
+
+.PHONY: terminal browser
+terminal:
+	@$(call package,tmux)
+browser:
+	@[ -n "$$CHROMIUM" ] || $(call package,chromium)
+
 .PHONY: e2e
-e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
+e2e: build databases terminal e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./plugin ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
 
 .PHONY: e2e-console
-e2e-console: console build ## Use the console in a real Chromium (CHROMIUM, /usr/bin/chromium unless you say otherwise)
+e2e-console: browser console build ## Use the console in a real Chromium (CHROMIUM, /usr/bin/chromium unless you say otherwise)
 	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1
 
 .PHONY: e2e-container
