@@ -22,6 +22,10 @@ help: ## List the targets
 build: ## Build bin/ark-server and bin/kubectl-ark
 	@e2e/tools/progress.sh go build -ldflags '$(LDFLAGS)' -o bin/ ./cmd/ark-server ./cmd/kubectl-ark
 
+.PHONY: console
+console: ## Build the pages of the web console, which the next "make build" embeds; needs Node.js 20 or newer
+	cd internal/console/web && npm ci --no-audit --no-fund && npm run build
+
 .PHONY: run
 run: build ## Run the server on SQLite, in ./ark.db
 	bin/ark-server --storage=sqlite --db-path=./ark.db
@@ -70,10 +74,23 @@ mutations: ## See that the simulation of the store fails with every patch in int
 e2e-tools: ## Build the real components that the end-to-end tests run against
 	e2e/tools/build.sh etcd etcdctl kubectl kine helm
 
+# A terminal and a browser for end-to-end tests. As root they are installed, elsewhere make says what to install.
+package = command -v $(1) >/dev/null || { [ "$$(id -u)" = 0 ] && { apt-get update; DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(1); } >&2; } || { echo "$(1) is not installed: a test needs it (Debian: sudo apt-get install $(1))" >&2; exit 1; }
+
+.PHONY: terminal browser
+terminal:
+	@$(call package,tmux)
+browser:
+	@[ -n "$$CHROMIUM" ] || $(call package,chromium)
+
 .PHONY: e2e
-e2e: build databases e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
+e2e: build databases terminal e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./plugin ./memory ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract
+
+.PHONY: e2e-console
+e2e-console: browser console build ## Use the console in a real Chromium (CHROMIUM, /usr/bin/chromium unless you say otherwise)
+	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one

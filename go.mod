@@ -2,6 +2,9 @@ module github.com/mckinsey/ark-server
 
 go 1.26.0
 
+// Packages of npm that the console is built with: some have Go files.
+ignore ./internal/console/web/node_modules
+
 require (
 	github.com/a2aproject/a2a-go/v2 v2.2.0
 	github.com/emicklei/go-restful/v3 v3.13.0

@@ -46,80 +46,87 @@ func newRetentionCommand() *cobra.Command {
 }
 
 func newPurgeCommand() *cobra.Command {
-	o := newOptions()
-	var asked v1alpha1.Purge
-	var output string
-	flags := group(ownFlags, func(fs *pflag.FlagSet) {
-		fs.StringVar(&asked.Spec.UID, "uid", "", "`uid` of an object, all of whose versions go")
-		fs.StringVar(&asked.Spec.Session, "session", "", "`id` of a session: all versions of its queries go, and their messages in conversations")
-		fs.StringVar(&asked.Spec.User, "user", "", "`name` of a user, all of whose versions go")
-		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
-	})
-	return withFlags(&cobra.Command{
-		Use:   "purge --uid=UID|--session=ID|--user=NAME",
-		Short: "Remove versions from the history for good",
-		Long:  aboutHistory,
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if !asked.Spec.One() {
-				return usageError{errors.New("say what goes: --uid=UID, --session=ID or --user=NAME")}
-			}
-			var done v1alpha1.Purge
-			if err := o.maintain(cmd, output, "purges", &asked, &done); err != nil {
-				return fmt.Errorf("purge the history: %w", err)
-			}
-			return printReport(cmd.OutOrStdout(), done.Status, output)
+	var asked, done v1alpha1.Purge
+	return maintenance{
+		use: "purge --uid=UID|--session=ID|--user=NAME", short: "Remove versions from the history for good", long: aboutHistory,
+		resource: "purges", what: "purge the history", asked: &asked, done: &done,
+		flags: func(fs *pflag.FlagSet) {
+			fs.StringVar(&asked.Spec.UID, "uid", "", "`uid` of an object, all of whose versions go")
+			fs.StringVar(&asked.Spec.Session, "session", "", "`id` of a session: all versions of its queries go, and their messages in conversations")
+			fs.StringVar(&asked.Spec.User, "user", "", "`name` of a user, all of whose versions go")
 		},
-	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+		check: func() error {
+			if !asked.Spec.One() {
+				return errors.New("say what goes: --uid=UID, --session=ID or --user=NAME")
+			}
+			return nil
+		},
+		print: func(out io.Writer, output string) error { return printReport(out, done.Status, output) },
+	}.command()
 }
 
 func newVerifyCommand() *cobra.Command {
-	o := newOptions()
-	var asked v1alpha1.HistoryVerification
-	var output string
-	flags := group(ownFlags, func(fs *pflag.FlagSet) {
-		fs.StringSliceVar(&asked.Spec.Heads, "head", nil, "`NUMBER:HASH` of a head of the chain that was kept elsewhere, as the log or the audit log had it; may be given again")
-		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
-	})
-	return withFlags(&cobra.Command{
-		Use:   "verify [--head=NUMBER:HASH]",
-		Short: "Compare the history with its hash chain",
-		Long:  aboutHistory,
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+	var asked, done v1alpha1.HistoryVerification
+	return maintenance{
+		use: "verify [--head=NUMBER:HASH]", short: "Compare the history with its hash chain", long: aboutHistory,
+		resource: "historyverifications", what: "verify the history", asked: &asked, done: &done,
+		flags: func(fs *pflag.FlagSet) {
+			fs.StringSliceVar(&asked.Spec.Heads, "head", nil, "`NUMBER:HASH` of a head of the chain that was kept elsewhere, as the log or the audit log had it; may be given again")
+		},
+		check: func() error {
 			for _, head := range asked.Spec.Heads {
 				if _, err := history.ParseHead(head); err != nil {
-					return usageError{fmt.Errorf("--head: %w", err)}
+					return fmt.Errorf("--head: %w", err)
 				}
 			}
-			var done v1alpha1.HistoryVerification
-			if err := o.maintain(cmd, output, "historyverifications", &asked, &done); err != nil {
-				return fmt.Errorf("verify the history: %w", err)
-			}
-			return printVerification(cmd.OutOrStdout(), done.Status, output)
+			return nil
 		},
-	}, append([]flagGroup{flags}, o.serverFlags()...)...)
+		print: func(out io.Writer, output string) error { return printVerification(out, done.Status, output) },
+	}.command()
 }
 
 func newRetentionRunCommand() *cobra.Command {
+	var asked, done v1alpha1.RetentionRun
+	return maintenance{
+		use: "run", short: "Remove the versions that no policy keeps", long: aboutRetention,
+		resource: "retentionruns", what: "carry the retention policies out", asked: &asked, done: &done,
+		flags: func(fs *pflag.FlagSet) {
+			fs.BoolVar(&asked.Spec.DryRun, "dry-run", false, "remove nothing, and print what would go")
+		},
+		print: func(out io.Writer, output string) error { return printReport(out, done.Status, output) },
+	}.command()
+}
+
+// maintenance is a command that creates an object of the records group at the running server, and prints its answer.
+type maintenance struct {
+	use, short, long string
+	// what begins the error of a request that fails.
+	resource, what string
+	asked, done    any
+	flags          func(*pflag.FlagSet)
+	check          func() error // nil for none
+	print          func(out io.Writer, output string) error
+}
+
+func (m maintenance) command() *cobra.Command {
 	o := newOptions()
-	var asked v1alpha1.RetentionRun
 	var output string
 	flags := group(ownFlags, func(fs *pflag.FlagSet) {
-		fs.BoolVar(&asked.Spec.DryRun, "dry-run", false, "remove nothing, and print what would go")
+		m.flags(fs)
 		fs.StringVarP(&output, "output", "o", "text", "`text|json`")
 	})
 	return withFlags(&cobra.Command{
-		Use:   "run",
-		Short: "Remove the versions that no policy keeps",
-		Long:  aboutRetention,
-		Args:  cobra.NoArgs,
+		Use: m.use, Short: m.short, Long: m.long, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var done v1alpha1.RetentionRun
-			if err := o.maintain(cmd, output, "retentionruns", &asked, &done); err != nil {
-				return fmt.Errorf("carry the retention policies out: %w", err)
+			if m.check != nil {
+				if err := m.check(); err != nil {
+					return usageError{err}
+				}
 			}
-			return printReport(cmd.OutOrStdout(), done.Status, output)
+			if err := o.maintain(cmd, output, m.resource, m.asked, m.done); err != nil {
+				return fmt.Errorf("%s: %w", m.what, err)
+			}
+			return m.print(cmd.OutOrStdout(), output)
 		},
 	}, append([]flagGroup{flags}, o.serverFlags()...)...)
 }

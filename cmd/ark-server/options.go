@@ -77,6 +77,7 @@ type options struct {
 	modelURLs modelURLOptions
 	engine    engineOptions
 	chat      chatOptions
+	console   consoleOptions
 	readModel readModelOptions
 	cluster   clusterOptions
 
@@ -97,6 +98,7 @@ func newOptions() *options {
 		mode:               modeStandalone,
 		engine:             newEngineOptions(),
 		chat:               chatOptions{chat: chatOn},
+		console:            consoleOptions{state: consoleOn},
 		readModel:          readModelOptions{state: readModelOn},
 		cluster:            cluster,
 		audit:              cluster.server.Audit,
@@ -163,6 +165,7 @@ func (o *options) flagGroups() []flagGroup {
 		group("Models", o.modelURLs.add),
 		group("Queries", o.engine.add),
 		group("Chat", o.chat.add),
+		group("Console", o.console.add),
 		group("SQL", o.readModel.add),
 		group("Admission", o.cluster.addAdmissionFlags),
 		group("In a cluster, with --mode=aggregated", o.cluster.addFlags),
@@ -294,7 +297,7 @@ func (o *options) checkFlags() error {
 	urls, err := o.modelURLs.policy()
 	errs = append(errs, err)
 	o.modelURLs.urls = urls
-	errs = append(errs, o.validateEngine(), o.validateChat(), o.validateReadModel(), o.validateMode(), o.validateAuthentication(), validateAudit(o.audit))
+	errs = append(errs, o.validateEngine(), o.validateChat(), o.validateConsole(), o.validateReadModel(), o.validateMode(), o.validateAuthentication(), validateAudit(o.audit))
 	return errors.Join(errs...)
 }
 

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -84,44 +81,11 @@ func (a *asking) read(args []string, stdin io.Reader) (err error) {
 	if len(args) == 2 {
 		a.question.Text = args[1]
 	}
-	if a.file == "" {
-		return nil
+	a.question.Text, err = ask.ReadText(a.question.Text, a.file, stdin)
+	if err != nil {
+		return fmt.Errorf("--file=%w", err)
 	}
-	from := stdin
-	if a.file != "-" {
-		file, err := os.Open(a.file)
-		if err != nil {
-			return fmt.Errorf("--file=%s: %w", a.file, withoutPath(err))
-		}
-		defer func() { _ = file.Close() }() // it was only read
-		from = file
-	}
-	text, err := io.ReadAll(io.LimitReader(from, maxQuestion+1))
-	switch {
-	case err != nil:
-		return fmt.Errorf("--file=%s: %w", a.file, withoutPath(err))
-	case len(text) > maxQuestion:
-		return fmt.Errorf("--file=%s: it has more than %d MiB, which no object may have", a.file, maxQuestion>>20)
-	case !utf8.Valid(text):
-		return fmt.Errorf("--file=%s: it is no text in UTF-8", a.file)
-	}
-	if a.question.Text != "" {
-		a.question.Text += "\n\n"
-	}
-	a.question.Text += string(text)
 	return nil
-}
-
-// maxQuestion is the most that an object may have with any --max-object-size.
-const maxQuestion = 16 << 20
-
-// withoutPath takes the path out of an error that names it already.
-func withoutPath(err error) error {
-	var of *fs.PathError
-	if errors.As(err, &of) {
-		return of.Err
-	}
-	return err
 }
 
 func runQuery(cmd *cobra.Command, o *options, a asking) error {

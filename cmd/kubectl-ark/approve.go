@@ -56,15 +56,7 @@ func (a *app) decideCommand(name, decision, short string) *cobra.Command {
 			if task == "" {
 				return fmt.Errorf("the query %s waits for no decision", q.Name)
 			}
-			input, err := json.Marshal(map[string]string{"decision": decision})
-			if err != nil {
-				return err
-			}
-			o, err := a.find([]string{"a2atask/a2a-task-" + task})
-			if err != nil {
-				return err
-			}
-			if err := a.patch(cmd.Context(), o.path, map[string]any{"spec": map[string]any{"input": string(input)}}); err != nil {
+			if err := a.write(cmd.Context(), task, decision); err != nil {
 				return err
 			}
 			if q, err = wait(cmd.Context(), client, q, task); err != nil {
@@ -73,4 +65,17 @@ func (a *app) decideCommand(name, decision, short string) *cobra.Command {
 			return a.answer(q, false)
 		},
 	}, "text", "json", "yaml", "name")
+}
+
+// write writes a decision into a task.
+func (a *app) write(ctx context.Context, task, decision string) error {
+	input, err := json.Marshal(map[string]string{"decision": decision})
+	if err != nil {
+		return err
+	}
+	o, err := a.find([]string{"a2atask/a2a-task-" + task})
+	if err != nil {
+		return err
+	}
+	return a.patch(ctx, o.path, map[string]any{"spec": map[string]any{"input": string(input)}})
 }

@@ -14,6 +14,7 @@ import (
 const about = `Ask Ark's agents, see and take back changes, search and report.
 
   kubectl ark query agent/weather "How is the weather in Oslo?"
+  kubectl ark chat agent/weather
   kubectl ark history agent/weather
   kubectl ark search rate limit phase:error
   kubectl ark usage --by agent
@@ -50,7 +51,7 @@ func newCommand(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &failure{err, codeUsage} })
 	root.AddCommand(
-		a.queryCommand(), a.retryCommand(), a.cancelCommand(), a.approveCommand(), a.rejectCommand(),
+		a.queryCommand(), a.chatCommand(), a.traceCommand(), a.topCommand(), a.doctorCommand(), a.retryCommand(), a.cancelCommand(), a.approveCommand(), a.rejectCommand(),
 		a.historyCommand(), a.diffCommand(), a.blameCommand(), a.rollbackCommand(), a.trashCommand(), a.undeleteCommand(),
 		a.searchCommand(), a.sqlCommand(), a.reportCommand(), a.usageCommand(), a.treeCommand(), a.versionCommand(),
 	)

@@ -5,7 +5,7 @@
 // took too long, and 5 if a query waits for a person's decision.
 //
 // The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/ask, internal/engine/objects, internal/version, github.com/spf13/cobra, golang.org/x/term,
-// k8s.io/apimachinery, k8s.io/cli-runtime, k8s.io/client-go and sigs.k8s.io/yaml.
+// k8s.io/api, k8s.io/apimachinery, k8s.io/cli-runtime, k8s.io/client-go and sigs.k8s.io/yaml.
 package main
 
 import (
@@ -48,13 +48,13 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	var failed *failure
 	switch {
 	case errors.As(err, &failed):
-		fmt.Fprintln(stderr, "error: "+failed.Error())
+		fmt.Fprintln(stderr, "error: "+harmless(failed.Error()))
 		return failed.code
 	case ctx.Err() != nil:
 		fmt.Fprintln(stderr, "error: interrupted")
 		return codeInterrupted
 	}
-	fmt.Fprintln(stderr, "error: "+readable(err))
+	fmt.Fprintln(stderr, "error: "+harmless(readable(err)))
 	return codeFailed
 }
 

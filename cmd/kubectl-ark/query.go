@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -21,9 +20,6 @@ import (
 )
 
 func isTerminal(file *os.File) bool { return term.IsTerminal(int(file.Fd())) } //nolint:gosec // descriptors are small
-
-// maxQuestion is the most that an object may have with any setting of the server.
-const maxQuestion = 16 << 20
 
 func (a *app) queryCommand() *cobra.Command {
 	var file string
@@ -45,7 +41,7 @@ cat notes.txt | kubectl ark query agent/editor "Correct this:" -f -`,
 			if q.Namespace, err = a.namespace(); err != nil {
 				return err
 			}
-			if q.Text, err = a.question(args[1:], file); err != nil {
+			if q.Text, err = ask.ReadText(strings.Join(args[1:], " "), file, a.in); err != nil {
 				return err
 			}
 			return a.ask(cmd.Context(), q, stream)
@@ -62,33 +58,6 @@ cat notes.txt | kubectl ark query agent/editor "Correct this:" -f -`,
 	cmd.Flags().BoolVar(&stream, "stream", false, "print the answer while it is given")
 	cmd.ValidArgsFunction = a.completeObjects("agents", "teams", "models", "tools")
 	return a.withOutput(cmd, "text", "json", "yaml", "name")
-}
-
-// question puts the text of the arguments and the file together.
-func (a *app) question(args []string, file string) (string, error) {
-	text := strings.Join(args, " ")
-	if file == "" {
-		return text, nil
-	}
-	from := a.in
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return "", err
-		}
-		defer opened.Close() //nolint:errcheck // it was only read
-		from = opened
-	}
-	more, err := io.ReadAll(io.LimitReader(from, maxQuestion+1))
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("read %s: %w", file, err)
-	case len(more) > maxQuestion:
-		return "", fmt.Errorf("%s has more than %d MiB, which no object may have", file, maxQuestion>>20)
-	case text != "":
-		text += "\n\n"
-	}
-	return text + string(more), nil
 }
 
 // ask makes a Query, and prints its end.
@@ -109,7 +78,7 @@ func (a *app) ask(ctx context.Context, question ask.Question, stream bool) error
 	}
 	stream = stream && a.output == "text"
 	if stream {
-		query, err = ask.Listen(waiting, client, query, a.out)
+		query, err = ask.Listen(waiting, client, query, a.said())
 	} else {
 		query, err = wait(waiting, client, query, "")
 	}
@@ -150,7 +119,7 @@ func (a *app) answer(query *v1alpha1.Query, said bool) error {
 		return fmt.Errorf("print the query: %w", err)
 	}
 	if text != "" || !said && failed == nil {
-		if _, err := fmt.Fprintln(a.out, strings.TrimRight(text, "\n")); err != nil {
+		if _, err := fmt.Fprintln(a.said(), strings.TrimRight(text, "\n")); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mckinsey/ark-server/internal/engine/ask"
 )
 
 func (a *app) searchCommand() *cobra.Command {
@@ -36,11 +38,10 @@ kubectl ark sql -f slowest.sql --param=since=2026-11-01 -o csv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			statement := strings.Join(args, " ")
 			if file != "" {
-				text, err := a.question(nil, file)
-				if err != nil {
+				var err error
+				if statement, err = ask.ReadText("", file, a.in); err != nil {
 					return err
 				}
-				statement = text
 			}
 			return a.create(cmd, "sqlqueries", withParameters(map[string]any{"query": statement, "allNamespaces": a.allNamespaces}, parameters))
 		},

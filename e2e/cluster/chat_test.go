@@ -56,6 +56,7 @@ func TestChat(t *testing.T) {
 	t.Run("What cannot be carried", c.refused)
 	t.Run("Rights", c.rights)
 	t.Run("Earlier messages", c.conversation)
+	t.Run("The plugin", c.plugin)
 }
 
 type chatEnv struct {

@@ -130,6 +130,16 @@ var (
 		{regexp.MustCompile(`\b(query|again)-[a-z0-9]{5}\b`), "$1-XXXXX"},
 		{regexp.MustCompile(`\b(agent\.[a-z]+)\.\d+`), "$1.REV"},
 		{regexp.MustCompile(`(revision: )\d+`), "${1}REV"},
+		{regexp.MustCompile(`(version |--from=)\d+`), "${1}REV"},
+		{regexp.MustCompile(`(?m)^ +\+\S+ +\S+  ( *(?:query|team|member|turn|agent|model|tool) )`), "  +OFFSET DURATION  $1"},
+		{regexp.MustCompile(`(?m)^(query/traced .*?)\d+m?s\b`), "${1}DURATION"},
+		{regexp.MustCompile(`\bchat-[a-z0-9]{16}\b`), "chat-XXXXX"},
+		{regexp.MustCompile(`(answers in )\S+`), "${1}DURATION"},
+		{regexp.MustCompile(`(https://127.0.0.1):\d+`), "$1:PORT"},
+		{regexp.MustCompile(`\bv1\.\d+\.\d+\b`), "VERSION"},
+		{regexp.MustCompile(`[0-9.]+ (queries|tokens)/s`), "N $1/s"},
+		{regexp.MustCompile(`(?m)^(\S+ +\d+ +\d+ +\d+) +\S+s +\S+s$`), "$1 P50 P95"},
+		{regexp.MustCompile(`(?m)^((?:chat|query)-XXXXX|traced) +(\w+/\w+) +\S+s$`), "SLOW"},
 		{regexp.MustCompile(`(?m)^((?:agent|query)\.\S+ .*?)\b\d+m?s\b`), "${1}AGE"},
 		{regexp.MustCompile(`("(?:from|to)":)\d+`), "${1}REV"},
 		{regexp.MustCompile(`(?m)^((?:done|error),.*,)[0-9.]+$`), "${1}DURATION"},
@@ -195,6 +205,17 @@ func TestTranscript(t *testing.T) {
 	}
 	in("", "get", "agent", "guide", "-o", "jsonpath={.spec.prompt}{'\\n'}")
 	ark("rollback", "agent/guide", "yesterday")
+	in("hello\nand again\n", "ark", "chat", "agent/guide")
+	in("what is new\n", "ark", "chat", "team/news")
+	in("fail please\n", "ark", "chat", "agent/guide")
+	in("", "ark", "chat", "tool/weather")
+	in("", "apply", "-f", filepath.Join("testdata", "traced.yaml"))
+	in("", "wait", "query/traced", "--for=jsonpath={.status.phase}=done", "--timeout=60s")
+	ark("trace", "traced")
+	in("", "patch", "agent", "editor", "--type=merge", "-p", `{"spec":{"prompt":"You are the strict editor."}}`)
+	ark("trace", "traced")
+	ark("top", "--once", "--window=1h")
+	ark("doctor")
 	ark("tree", "team/news")
 	ark("tree", "model/default", "--used-by")
 	ark("tree", "team/none")

@@ -68,10 +68,15 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	if err != nil {
 		return nil, err
 	}
+	from := m.consoleFrom()
+	pages, err := o.newConsole(from, data)
+	if err != nil {
+		return nil, err
+	}
 	made, err := standalone.New(standalone.Options{
 		Records: group,
 		Grants:  append(o.Engine.grants(), chatGrants()...),
-		Paths:   o.Chat.paths(), LongRunning: chatLongRunning, Outer: o.Chat.outer,
+		Paths:   o.paths(), LongRunning: chatLongRunning, Outer: o.outer(pages),
 		Listener:   listener,
 		Names:      m.Names,
 		KeysDir:    m.KeysDir,
@@ -91,7 +96,8 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	if err != nil {
 		return nil, about(SettingMode, err)
 	}
-	s.URL = made.URL
+	s.URL, s.Console = made.URL, pages != nil
+	o.serveSession(made.Generic, from)
 	serveReporting(made.Generic, made.Access, data, group)
 	talk, err := newChat(base{made.Generic, made.InProcess, made.Access}, data, o)
 	if err != nil {
@@ -128,7 +134,12 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.TracingFile
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
 	settings.Off = o.Off
-	settings.Parts = aggregated.Parts{Grants: chatGrants(), Paths: o.Chat.paths(), LongRunning: chatLongRunning, Outer: o.Chat.outer}
+	from := m.consoleFrom()
+	pages, err := o.newConsole(from, data)
+	if err != nil {
+		return nil, err
+	}
+	settings.Parts = aggregated.Parts{Grants: chatGrants(), Paths: o.paths(), LongRunning: chatLongRunning, Outer: o.outer(pages)}
 	settings.ModelURLs, settings.Findings = o.ModelURLs, data.findings
 	if settings.Records, err = data.records(o); err != nil {
 		return nil, err
@@ -137,7 +148,8 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	if err != nil {
 		return nil, about(SettingMode, err)
 	}
-	s.Cluster = config.Host
+	s.Cluster, s.Console = config.Host, pages != nil
+	o.serveSession(made.Generic, from)
 	serveReporting(made.Generic, made.Access, data, settings.Records)
 	if made.Direct != nil {
 		data.metrics.Direct(func() metrics.DirectStats {

@@ -40,6 +40,8 @@ type Options struct {
 	Engine *EngineOptions
 	// Chat serves OpenAI's API and the broker of streams.
 	Chat ChatOptions
+	// Console serves the web console.
+	Console ConsoleOptions
 	// History keeps old versions of objects; for a database.
 	History bool
 	// HistoryChain makes the history's versions links of a hash chain, whose head is told every minute.

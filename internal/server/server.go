@@ -27,6 +27,8 @@ type Server struct {
 	ChatAddress, BrokerAddress string
 	// PGAddress is where PostgreSQL's protocol is served; "" for nowhere.
 	PGAddress string
+	// Console says that the web console is served below URL.
+	Console bool
 	// Cluster is the URL of the kube-apiserver that an aggregated server is behind.
 	Cluster string
 	// Unprotected is the address at which every user and program of this machine can read and change

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
@@ -52,6 +54,9 @@ func Listen(ctx context.Context, client *objects.Client, query *v1alpha1.Query, 
 func follow(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (said string, err error) {
 	body, err := client.Ark(v1alpha1.SchemeGroupVersion).Get().AbsPath("/namespaces", query.Namespace, "stream", query.Name).
 		Param("from-beginning", "true").Stream(ctx)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) { // through a cluster's kube-apiserver there are only subresources
+		return followLog(ctx, client, query, to)
+	}
 	if err != nil {
 		return "", fmt.Errorf("follow the query %s: %w", query.Name, err)
 	}
@@ -78,6 +83,37 @@ func follow(ctx context.Context, client *objects.Client, query *v1alpha1.Query, 
 		_, err = fmt.Fprintln(to)
 	}
 	return p.said.String(), err
+}
+
+// followLog writes the log of a query to its end, and returns it. Where there is none, the answer comes at once.
+func followLog(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (said string, err error) {
+	body, err := client.Ark(v1alpha1.SchemeGroupVersion).Get().Namespace(query.Namespace).Resource("queries").Name(query.Name).SubResource("log").
+		Param("follow", "true").Stream(ctx)
+	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("follow the query %s: %w", query.Name, err)
+	}
+	defer func() { _ = body.Close() }() // it was only read
+	var all strings.Builder
+	part := make([]byte, 4096)
+	for {
+		n, err := body.Read(part)
+		// Its last line may be an error, which comes by itself and which the Query has, too.
+		if text := string(part[:n]); !strings.HasPrefix(text, "error: ") {
+			all.WriteString(text)
+			if _, err := io.WriteString(to, text); err != nil {
+				return "", fmt.Errorf("print the answer: %w", err)
+			}
+		}
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, context.Canceled):
+			return all.String(), nil
+		case err != nil:
+			return "", fmt.Errorf("follow the query %s: %w", query.Name, err)
+		}
+	}
 }
 
 // chunk is the part of a chunk that is shown.

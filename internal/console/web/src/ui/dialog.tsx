@@ -1,0 +1,47 @@
+import { type ReactNode, useEffect, useRef } from "react";
+
+/** A modal dialog. The browser keeps the focus inside and returns it afterwards. */
+export function Dialog({ title, onClose, children, className = "", label }: { title?: string; label?: string; onClose: () => void; children: ReactNode; className?: string }) {
+  const element = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const dialog = element.current;
+    if (dialog && !dialog.open) dialog.showModal();
+    return () => dialog?.close();
+  }, []);
+  return (
+    <dialog
+      ref={element}
+      className={className}
+      aria-label={title ?? label}
+      onCancel={(e) => (e.preventDefault(), onClose())}
+      onClick={(e) => e.target === e.currentTarget && onClose()}
+      onKeyDown={(e) => e.key === "Escape" && (e.stopPropagation(), e.preventDefault(), onClose())}
+    >
+      {title ? (
+        <div className="body">
+          <h2>{title}</h2>
+          {children}
+        </div>
+      ) : (
+        children
+      )}
+    </dialog>
+  );
+}
+
+/** Asks before something that cannot be taken back. */
+export function Confirm({ title, children, action, onConfirm, onClose, busy }: { title: string; children: ReactNode; action: string; onConfirm: () => void; onClose: () => void; busy?: boolean }) {
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <div className="stack">{children}</div>
+      <footer>
+        <button type="button" className="button" onClick={onClose} autoFocus>
+          Cancel
+        </button>
+        <button type="button" className="button primary danger" onClick={onConfirm} disabled={busy}>
+          {action}
+        </button>
+      </footer>
+    </Dialog>
+  );
+}

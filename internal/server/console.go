@@ -1,0 +1,125 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"github.com/mckinsey/ark-server/internal/apiserver/parts"
+	"github.com/mckinsey/ark-server/internal/console"
+	"github.com/mckinsey/ark-server/internal/version"
+)
+
+// ConsoleOptions say how the web console is served.
+type ConsoleOptions struct {
+	// Off serves none.
+	Off bool
+	// Hosts are names at which browsers reach it, beside those of the certificate.
+	Hosts []string
+	// Direct says that the server answers for the host cluster's API, too.
+	Direct bool
+}
+
+// consoleFrom is what the console of a mode works with.
+type consoleFrom struct {
+	// secrets is the file that replicas have in common, and certificate the serving certificate.
+	secrets, certificate string
+	names                []string
+	mode                 string
+}
+
+// consoleFrom is that of a standalone server.
+func (m Standalone) consoleFrom() consoleFrom {
+	certificate := m.CertFile
+	if certificate == "" {
+		certificate = filepath.Join(m.KeysDir, "server.crt")
+	}
+	return consoleFrom{filepath.Join(m.KeysDir, "ca.key"), certificate, m.Names, "standalone"}
+}
+
+// consoleFrom is that of a server in a cluster.
+func (m Aggregated) consoleFrom() consoleFrom {
+	return consoleFrom{m.Server.KeyFile, m.Server.CertFile, nil, "aggregated"}
+}
+
+// newConsole returns the console; nil where there is none.
+func (o Options) newConsole(from consoleFrom, data *data) (*console.Console, error) {
+	if o.Console.Off {
+		return nil, nil
+	}
+	secrets := &fileSecrets{path: from.secrets, now: time.Now}
+	hosts := append(slices.Clone(from.names), o.Console.Hosts...)
+	for i := range hosts {
+		hosts[i] = strings.ToLower(strings.TrimSuffix(hosts[i], "."))
+	}
+	return console.New(console.Options{
+		Secrets: secrets.read,
+		Names: func(name string) bool {
+			return slices.Contains(hosts, name) || certificateNames(from.certificate, name)
+		},
+		Ended: newEndedSessions(data.side, time.Now),
+		Now:   time.Now,
+	})
+}
+
+// outer is what goes around the whole handler of the server.
+func (o Options) outer(c *console.Console) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		next = o.Chat.outer(next)
+		if c != nil {
+			next = c.Around(next)
+		}
+		return next
+	}
+}
+
+// paths are those of the process's parts beside the API.
+func (o Options) paths() []parts.Paths {
+	all := o.Chat.paths()
+	if !o.Console.Off {
+		all = append(all, parts.Paths{Prefixes: []string{console.SessionPath}})
+	}
+	return all
+}
+
+// whoami is the answer of console.SessionPath: who asks, and what the server has.
+type whoami struct {
+	User     string              `json:"user"`
+	UID      string              `json:"uid,omitempty"`
+	Groups   []string            `json:"groups,omitempty"`
+	Extra    map[string][]string `json:"extra,omitempty"`
+	Server   string              `json:"server"`
+	Version  string              `json:"version"`
+	Storage  string              `json:"storage"`
+	Features map[string]bool     `json:"features"`
+}
+
+// serveSession tells the console's pages who their user is.
+func (o Options) serveSession(to *genericapiserver.GenericAPIServer, from consoleFrom) {
+	if o.Console.Off {
+		return
+	}
+	to.Handler.NonGoRestfulMux.UnlistedHandle(console.SessionPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		who, ok := apirequest.UserFrom(r.Context())
+		if !ok {
+			http.Error(w, "the request has no user", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		_ = json.NewEncoder(w).Encode(whoami{ // a client that has gone does not matter
+			User: who.GetName(), UID: who.GetUID(), Groups: who.GetGroups(), Extra: who.GetExtra(),
+			Server: from.mode, Version: version.Ark(), Storage: string(o.Storage.Kind),
+			Features: map[string]bool{
+				"chat": !o.Chat.Off, "engine": o.Engine != nil, "history": o.History, "readModel": o.ReadModel.Path != "" && o.Storage.Kind != Etcd,
+				"direct": o.Console.Direct, "tokens": from.mode == "standalone" && o.Storage.Kind != Etcd,
+			},
+		})
+	}))
+}
