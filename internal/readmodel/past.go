@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Version is what the history says of one version of an object, without the object.
+// Version is what the history says of one version of an object.
 type Version struct {
 	Resource, Namespace, Name, UID string
 	Revision, Generation           int64
@@ -18,6 +18,8 @@ type Version struct {
 	FieldManager, AuditID, Cause   string
 	StatusOnly, Deleted            bool
 	Time                           time.Time
+	// Object is a deleted object as it was; nil for others, and where it cannot be read.
+	Object []byte
 }
 
 // Past is the history as the model needs it.
@@ -25,8 +27,6 @@ type Past interface {
 	// Versions returns versions after a revision, oldest first, and the revision up to which they are all that the history
 	// has. Of the versions of one revision it returns all or none.
 	Versions(ctx context.Context, after int64, limit int) (versions []Version, through int64, err error)
-	// Object returns a deleted object as it was, nil where it cannot be read.
-	Object(ctx context.Context, v Version) ([]byte, error)
 }
 
 const (
@@ -61,26 +61,30 @@ func (m *Model) followPast(ctx context.Context) error {
 	every := time.NewTicker(compareEvery)
 	defer every.Stop()
 	changed, builds := int64(-1), -1
+	var last time.Time // the end of the last catching up
+	hurry := false
 	for {
 		moved := *m.moved.Load()
-		if now := m.status.Load(); now.Changed != changed || now.Rebuilds != builds {
-			changed, builds = now.Changed, now.Rebuilds
+		now := m.status.Load()
+		behind := now.Changed != changed || now.Rebuilds != builds
+		gather := pastGather - time.Since(last)
+		if hurry || behind && gather <= 0 {
+			hurry, changed, builds = false, now.Changed, now.Rebuilds
 			if err := m.catchUp(ctx); err != nil {
 				return err
 			}
+			last = time.Now()
 			continue
 		}
-		gathered := time.NewTimer(pastGather)
+		var gathered <-chan time.Time
+		if behind { // what comes is collected for a while
+			moved, gathered = nil, time.After(gather)
+		}
 		select {
-		case <-moved: // what has come is collected for a while
-			select {
-			case <-gathered.C:
-			case <-m.hurryPast:
-				changed = -1
-			case <-ctx.Done():
-			}
+		case <-moved:
+		case <-gathered:
 		case <-m.hurryPast:
-			changed = -1
+			hurry = true
 		case <-m.forget:
 			if err := m.compare(ctx); err != nil {
 				return err
@@ -90,9 +94,6 @@ func (m *Model) followPast(ctx context.Context) error {
 				return err
 			}
 		case <-ctx.Done():
-		}
-		gathered.Stop()
-		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -120,16 +121,7 @@ func (m *Model) catchUp(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the history: %w", err)
 		}
-		objects := make([][]byte, len(versions))
-		for i, v := range versions {
-			if !v.Deleted {
-				continue
-			}
-			if objects[i], err = m.past.Object(ctx, v); err != nil {
-				return fmt.Errorf("read a deleted object: %w", err)
-			}
-		}
-		if err := m.writePast(ctx, at, versions, objects, through); err != nil {
+		if err := m.writePast(ctx, at, versions, through); err != nil {
 			return err
 		}
 		if len(versions) == 0 || through >= m.status.Load().Revision {
@@ -140,7 +132,7 @@ func (m *Model) catchUp(ctx context.Context) error {
 }
 
 // writePast writes versions and the checkpoint in one transaction, unless the model was built again since they were read.
-func (m *Model) writePast(ctx context.Context, at int64, versions []Version, objects [][]byte, through int64) error {
+func (m *Model) writePast(ctx context.Context, at int64, versions []Version, through int64) error {
 	b, err := m.begin(ctx)
 	if err != nil {
 		return err
@@ -149,7 +141,7 @@ func (m *Model) writePast(ctx context.Context, at int64, versions []Version, obj
 	if now, err := pastCheckpoint(ctx, b.tx); err != nil || now != at {
 		return err
 	}
-	for i, v := range versions {
+	for _, v := range versions {
 		k, known := m.kinds[v.Resource]
 		if !known {
 			continue
@@ -157,7 +149,7 @@ func (m *Model) writePast(ctx context.Context, at int64, versions []Version, obj
 		if err := b.putVersion(ctx, k, v); err != nil {
 			return fmt.Errorf("write a version of %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
 		}
-		if o, ok := decode(objects[i]); v.Deleted && ok {
+		if o, ok := decode(v.Object); v.Deleted && ok {
 			if err := b.putDeleted(ctx, k, v, o); err != nil {
 				return fmt.Errorf("write the deleted %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
 			}
