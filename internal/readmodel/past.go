@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -121,10 +123,11 @@ func (m *Model) catchUp(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the history: %w", err)
 		}
+		none := len(versions) == 0
 		if err := m.writePast(ctx, at, versions, through); err != nil {
 			return err
 		}
-		if len(versions) == 0 || through >= m.status.Load().Revision {
+		if none || through >= m.status.Load().Revision {
 			m.setStatus(func(s *Status) { s.Past = max(s.Past, through) })
 			return nil
 		}
@@ -141,15 +144,13 @@ func (m *Model) writePast(ctx context.Context, at int64, versions []Version, thr
 	if now, err := pastCheckpoint(ctx, b.tx); err != nil || now != at {
 		return err
 	}
+	versions = slices.DeleteFunc(versions, func(v Version) bool { _, known := m.kinds[v.Resource]; return !known })
+	if err := b.putVersions(ctx, versions); err != nil {
+		return fmt.Errorf("write versions: %w", err)
+	}
 	for _, v := range versions {
-		k, known := m.kinds[v.Resource]
-		if !known {
-			continue
-		}
-		if err := b.putVersion(ctx, k, v); err != nil {
-			return fmt.Errorf("write a version of %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
-		}
 		if o, ok := decode(v.Object); v.Deleted && ok {
+			k := m.kinds[v.Resource]
 			if err := b.putDeleted(ctx, k, v, o); err != nil {
 				return fmt.Errorf("write the deleted %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
 			}
@@ -164,11 +165,35 @@ func (m *Model) writePast(ctx context.Context, at int64, versions []Version, thr
 	return b.tx.Commit()
 }
 
-func (b *batch) putVersion(ctx context.Context, k Kind, v Version) error {
-	_, err := b.tx.ExecContext(ctx, `INSERT OR REPLACE INTO c_revisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		k.Name, v.Namespace, v.Name, v.UID, v.Revision, v.Generation, v.Verb, asText(v.User), asText(v.Groups), asText(v.Impersonator),
-		asText(v.UserAgent), asText(v.FieldManager), asText(v.AuditID), asText(v.Cause), asInt(v.StatusOnly), asInt(v.Deleted), v.Time.UTC().Format(time.RFC3339))
-	return err
+// versionRows is how many versions are written by one statement, where there are as many.
+const versionRows = 20
+
+var (
+	putVersion  = `INSERT OR REPLACE INTO c_revisions VALUES ` + versionValues
+	putVersions = putVersion + strings.Repeat(", "+versionValues, versionRows-1)
+)
+
+const versionValues = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// putVersions writes the versions whose kinds are known.
+func (b *batch) putVersions(ctx context.Context, versions []Version) error {
+	for len(versions) > 0 {
+		n, statement := 1, putVersion
+		if len(versions) >= versionRows {
+			n, statement = versionRows, putVersions
+		}
+		var values []any
+		for _, v := range versions[:n] {
+			values = append(values, b.m.kinds[v.Resource].Name, v.Namespace, v.Name, v.UID, v.Revision, v.Generation, v.Verb, asText(v.User),
+				asText(v.Groups), asText(v.Impersonator), asText(v.UserAgent), asText(v.FieldManager), asText(v.AuditID), asText(v.Cause),
+				asInt(v.StatusOnly), asInt(v.Deleted), v.Time.UTC().Format(time.RFC3339))
+		}
+		if _, err := b.exec(ctx, statement, values...); err != nil {
+			return err
+		}
+		versions = versions[n:]
+	}
+	return nil
 }
 
 func asInt(b bool) int64 {
@@ -186,7 +211,7 @@ func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) err
 		byName[c.Name] = c.read(o)
 	}
 	byName["namespace"], byName["name"] = v.Namespace, v.Name
-	result, err := b.tx.ExecContext(ctx, `INSERT INTO objects(kind, namespace, name, life, created_at, phase, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	result, err := b.exec(ctx, `INSERT INTO objects(kind, namespace, name, life, created_at, phase, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		k.Name, v.Namespace, v.Name, v.Revision, byName["created_at"], byName["phase"], k.agent(byName))
 	if err != nil {
 		return err
@@ -200,10 +225,10 @@ func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) err
 		text, _ := byName[column].(string)
 		kept, index = append(kept, text), append(index, words(text))
 	}
-	if _, err := b.tx.ExecContext(ctx, `INSERT INTO deleted(id, revision, uid, description, input, output) VALUES (?, ?, ?, ?, ?, ?)`, kept...); err != nil {
+	if _, err := b.exec(ctx, `INSERT INTO deleted(id, revision, uid, description, input, output) VALUES (?, ?, ?, ?, ?, ?)`, kept...); err != nil {
 		return err
 	}
-	_, err = b.tx.ExecContext(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, index...)
+	_, err = b.exec(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, index...)
 	return err
 }
 
