@@ -5,7 +5,7 @@
 //   - archive.go, state.go, step.go, begin.go: versions go from the log to side tables
 //   - record.go, index.go, delta.go, keys.go: what rows hold of versions, and how they are found
 //   - event.go, meta.go: what a version takes from a change of the log and from its object
-//   - rows.go, read.go, list.go, asof.go: reading the side tables together with what is still in the log
+//   - rows.go, read.go, list.go, asof.go, scan.go: reading the side tables together with what is still in the log
 //   - policy.go, retain.go, purge.go, remove.go, turn.go, keep.go: which versions are kept, and taking away the others
 //   - chain.go, verify.go: the hash chain, and comparing what is archived with it
 //
