@@ -35,7 +35,7 @@ const (
 	// pastPage is how many versions are read and written at once.
 	pastPage = 500
 	// pastGather is how long versions are collected.
-	pastGather = 2 * time.Second
+	pastGather = 5 * time.Second
 	// compareEvery is how often what the model has is compared with what the history still has: retention and purges of other
 	// servers remove versions.
 	compareEvery = time.Hour
