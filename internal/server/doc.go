@@ -11,7 +11,7 @@
 //
 // The package may import internal/a2a, internal/access, internal/aggregated, internal/apis/ark/rules,
 // internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/findings,
-// internal/apiserver/hooks, internal/apiserver/layout, internal/apiserver/parts, internal/apiserver/storage, internal/apis/ark/v1alpha1, internal/apis/records, internal/chat, internal/connections, internal/conversation,
+// internal/apiserver/hooks, internal/apiserver/layout, internal/apiserver/parts, internal/apiserver/storage, internal/apis/ark/install, internal/apis/ark/v1alpha1, internal/apis/records, internal/apis/records/v1alpha1, internal/chat, internal/connections, internal/conversation,
 // internal/database, internal/encryption, internal/engine, internal/engine/ask, internal/engine/execution, internal/engine/objects,
 // internal/engine/outbound, internal/etcdserver, internal/etcdserver/direct, internal/history, internal/inprocess,
 // internal/memlimit, internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
