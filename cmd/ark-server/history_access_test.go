@@ -112,7 +112,7 @@ func TestHistoryOfAccess(t *testing.T) {
 func TestAuditNamesRevisions(t *testing.T) {
 	dir := t.TempDir()
 	policy, log := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")
-	if err := os.WriteFile(policy, []byte("{apiVersion: audit.k8s.io/v1, kind: Policy, omitStages: [RequestReceived], rules: [{level: Metadata}]}"), 0o600); err != nil {
+	if err := os.WriteFile(policy, []byte(`{"apiVersion":"audit.k8s.io/v1","kind":"Policy","omitStages":["RequestReceived"],"rules":[{"level":"Metadata"}]}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s := startServing(t, "--history=on", "--engine=external", "--audit-policy-file="+policy, "--audit-log-path="+log)
