@@ -151,12 +151,16 @@ func (a *app) stored(ctx context.Context, name string) (*objects.Client, *v1alph
 }
 
 func (a *app) retryCommand() *cobra.Command {
-	return a.withOutput(&cobra.Command{
+	var asOf string
+	cmd := a.withOutput(&cobra.Command{
 		Use: "retry QUERY", Short: "Ask the question of a query again, in a new query",
-		Example: "kubectl ark retry morning-report",
-		Args:    exactly(1, "the name of a query"), ValidArgsFunction: a.completeNames("queries"),
+		Long: `Ask the question of a query again, in a new query. With --as-of the question is what the query was then, also if it was changed
+or deleted since; agents, models and tools are those that there are now.`,
+		Example: `kubectl ark retry morning-report
+kubectl ark retry morning-report --as-of=4711`,
+		Args: exactly(1, "the name of a query"), ValidArgsFunction: a.completeNames("queries"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			client, old, err := a.stored(cmd.Context(), args[0])
+			client, old, err := a.storedAsOf(cmd.Context(), args[0], asOf)
 			if err != nil {
 				return err
 			}
@@ -174,6 +178,30 @@ func (a *app) retryCommand() *cobra.Command {
 			return a.answer(query, false)
 		},
 	}, "text", "json", "yaml", "name")
+	cmd.Flags().StringVar(&asOf, "as-of", "", "the `revision`, or a time such as 2026-11-30T12:00:00Z, of the question")
+	return cmd
+}
+
+// storedAsOf is stored for a query as it was at a revision or a time; "" is now.
+func (a *app) storedAsOf(ctx context.Context, name, asOf string) (*objects.Client, *v1alpha1.Query, error) {
+	if asOf == "" {
+		return a.stored(ctx, name)
+	}
+	client, err := a.objects()
+	if err != nil {
+		return nil, nil, err
+	}
+	namespace, err := a.namespace()
+	if err != nil {
+		return nil, nil, err
+	}
+	path := "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/" + namespace + "/queries/" + strings.TrimPrefix(name, "query/")
+	text, err := a.send(ctx, request{path: path, accept: "application/json", parameters: map[string]string{"asOf": asOf}})
+	if err != nil {
+		return nil, nil, err
+	}
+	q := &v1alpha1.Query{}
+	return client, q, json.Unmarshal(text, q)
 }
 
 func (a *app) cancelCommand() *cobra.Command {

@@ -69,5 +69,6 @@ func numbers() []number {
 		{name: "C39_goclients", promise: "an object that a client with Go types reads and writes back keeps resourceVersion, generation and managed fields, whatever spelling of a duration was applied", each: goClients},
 		{name: "C40_kept", promise: "unknown fields of status writes and of stored objects survive every write, unowned; elsewhere they are refused or pruned as in C10", each: keptFields, once: keptWhereStored},
 		{name: "C41_gitops", promise: "a second sync by the engines of Argo CD and Flux writes nothing, for every kind; health is right, pruning and self-healing work", suite: &suite{dir: "gitops", tests: []string{"TestArgo", "TestFlux"}, systems: "systems_test.go"}},
+		{name: "C42_records", promise: "revisions, searches and the like have no watch, delete or deletecollection; a quota counts nothing of them, and a namespace ends with them", once: unmanaged},
 	}
 }

@@ -284,6 +284,17 @@ func testCancelAndRetry(t *testing.T, w *world) {
 	if code, out := w.run("", "ark", "retry", "report", "-o", "name"); code != 0 || !strings.HasPrefix(out, "query/report-again-") {
 		t.Errorf("retry: %d %s", code, out)
 	}
+	// As of a revision the question is what it was then, also once the query is gone.
+	_, revision := w.run("", "get", "query", "report", "-o", "jsonpath={.metadata.resourceVersion}")
+	if code, out := w.run("", "patch", "query", "report", "--type=merge", "-p", `{"spec":{"input":"other"}}`); code != 0 {
+		t.Fatal(out)
+	}
+	if code, out := w.run("", "delete", "query", "report"); code != 0 {
+		t.Fatal(out)
+	}
+	if code, out := w.run("", "ark", "retry", "report", "--as-of="+revision); code != 0 || out != "You said: hello\n" {
+		t.Errorf("retry as of %s: %d %s", revision, code, out)
+	}
 }
 
 // testApproval has a query wait for a person, who decides either way.

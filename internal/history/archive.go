@@ -21,6 +21,8 @@ type Archive struct {
 	side   mvcc.SideTables
 	wanted Select
 	log    *slog.Logger
+	// translate is Options.JSON.
+	translate func(Ref, []byte) []byte
 	// chains says that versions become links of the hash chain.
 	chains bool
 
@@ -62,6 +64,9 @@ func (g *Gate) Held() int64 { return g.upTo.Load() }
 type Options struct {
 	// Select says whose history is kept.
 	Select Select
+	// JSON returns the JSON of a value that is stored in another form, and nil for one that it cannot read. It is asked for values
+	// that are no JSON; nil has none.
+	JSON func(Ref, []byte) []byte
 	// Chain makes what is archived links of a hash chain.
 	Chain bool
 	Log   *slog.Logger
@@ -69,7 +74,7 @@ type Options struct {
 
 // Open begins to archive, of a store that the gate belongs to. Call Close before the store's.
 func Open(ctx context.Context, store *mvcc.Store, gate *Gate, o Options) (*Archive, error) {
-	a := &Archive{store: store, side: store.Side(), gate: gate, wanted: o.Select, log: o.Log, chains: o.Chain, closed: make(chan struct{}), turnPatience: turnPatience}
+	a := &Archive{store: store, side: store.Side(), gate: gate, wanted: o.Select, translate: o.JSON, log: o.Log, chains: o.Chain, closed: make(chan struct{}), turnPatience: turnPatience}
 	a.known.Store(&progress{})
 	if _, err := a.load(ctx); err != nil {
 		return nil, fmt.Errorf("read how far the history has got: %w", err)

@@ -41,6 +41,7 @@ type world struct {
 	uid     map[string]string
 	log     []*Version
 	chained bool
+	json    func(Ref, []byte) []byte
 	// asOf are snapshots: what was live at a revision.
 	asOf map[int64]map[string][]byte
 }
@@ -65,7 +66,7 @@ func (w *world) open() {
 	if w.store, err = mvcc.Open(w.t.Context(), engine, mvcc.Options{RingCommits: 8, Held: gate.Held}); err != nil {
 		w.t.Fatal(err)
 	}
-	if w.archive, err = Open(w.t.Context(), w.store, gate, Options{Select: selectAgents, Chain: w.chained, Log: slog.Default()}); err != nil {
+	if w.archive, err = Open(w.t.Context(), w.store, gate, Options{Select: selectAgents, JSON: w.json, Chain: w.chained, Log: slog.Default()}); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, err := w.archive.view(w.t.Context()); err != nil { // it has begun

@@ -46,76 +46,59 @@ func (a *Archive) objects(ctx context.Context, q *Query, wanted func(*Version) b
 		}
 		span.From = beyond(after)
 	}
-	names := &objectNames{view: v, span: span, fresh: v.fresh(q, span.From, revision)}
+	all := newScan(v, span, revision, v.fresh(q, span.From, revision))
 	page := Page{Revision: revision}
 	var last []byte
 	for {
-		keys, err := names.some(ctx, min(lookAhead, q.limit()+1-len(page.Items)))
-		if err != nil || len(keys) == 0 {
+		some, err := all.some(ctx, min(lookAhead, q.limit()+1-len(page.Items)))
+		if err != nil || len(some) == 0 {
 			return page, err
 		}
-		found, err := v.atAll(ctx, keys, revision, q.Objects)
+		found, err := v.chosen(ctx, some, revision, q, wanted)
 		if err != nil {
 			return page, err
 		}
 		for i, one := range found {
-			if one == nil || !wanted(one) {
+			if one == nil {
 				continue
 			}
 			if len(page.Items) == q.limit() {
 				page.Continue = base64.RawURLEncoding.EncodeToString(last)
 				return page, nil
 			}
-			page.Items, last = append(page.Items, one), keys[i]
+			page.Items, last = append(page.Items, one), some[i].key
 		}
 	}
 }
 
-// atAll is at for objects by their keys.
-func (v *view) atAll(ctx context.Context, keys [][]byte, revision int64, object bool) ([]*Version, error) {
-	found := make([]*Version, len(keys))
+// chosen returns the versions of objects at a revision, nil for those that are not wanted.
+func (v *view) chosen(ctx context.Context, some []*scanned, revision int64, q *Query, wanted func(*Version) bool) ([]*Version, error) {
+	found := make([]*Version, len(some))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(lookers)
-	for i, key := range keys {
-		ref, err := refOf(key)
-		if err != nil {
-			return nil, err
-		}
-		group.Go(func() (err error) {
-			found[i], err = v.at(ctx, ref, revision, object)
-			return err
+	for i, o := range some {
+		group.Go(func() error {
+			if o.change != nil {
+				if one := o.change.version(); wanted(one) {
+					found[i] = clean(one, q.Objects)
+				}
+				return nil
+			}
+			newest, err := v.newestOf(ctx, o, revision)
+			if err != nil || newest == nil || !wanted(newest.Version) {
+				return err
+			}
+			one := *newest.Version
+			if q.Objects {
+				if one.Object, err = v.rebuild(ctx, o, *newest); err != nil {
+					return err
+				}
+			}
+			found[i] = clean(&one, q.Objects)
+			return nil
 		})
 	}
 	return found, group.Wait()
-}
-
-// objectNames are the keys of objects of the archive and the tail, in order.
-type objectNames struct {
-	*view
-	span  mvcc.SideSpan
-	fresh [][]byte
-}
-
-// some returns the next keys, n at most, none at the end.
-func (o *objectNames) some(ctx context.Context, n int) (keys [][]byte, err error) {
-	for len(keys) < n {
-		key, err := o.next(ctx, o.span)
-		if err != nil {
-			return nil, err
-		}
-		if len(o.fresh) > 0 && (key == nil || bytes.Compare(o.fresh[0], key) <= 0) {
-			key = o.fresh[0]
-		}
-		if key == nil {
-			break
-		}
-		for len(o.fresh) > 0 && bytes.Equal(o.fresh[0], key) {
-			o.fresh = o.fresh[1:]
-		}
-		o.span.From = beyond(key)
-		keys = append(keys, key)
-	}
-	return keys, nil
 }
 
 // Beyond is the continue token of the lists of objects whose page ends with one, for those who leave out what a page has beyond it.
@@ -128,16 +111,25 @@ func beyond(object []byte) []byte {
 	return key
 }
 
-// fresh are the keys of objects in the tail from one on, in order.
-func (v *view) fresh(q *Query, from []byte, revision int64) (keys [][]byte) {
-	for _, t := range v.tail {
-		key := t.ref.key()
-		if t.commit.Revision <= revision && t.ref.Resource == q.Resource && (q.Namespace == "" || q.Namespace == t.ref.Namespace) && bytes.Compare(key, from) >= 0 {
-			keys = append(keys, key)
+// fresh are the newest changes up to a revision of the objects in the tail from a key on, by their keys.
+func (v *view) fresh(q *Query, from []byte, revision int64) (all []*scanned) {
+	newest := map[Ref]*scanned{}
+	for _, c := range v.tail {
+		if c.commit.Revision > revision || c.ref.Resource != q.Resource || q.Namespace != "" && q.Namespace != c.ref.Namespace {
+			continue
 		}
+		o := newest[c.ref]
+		if o == nil {
+			o = &scanned{ref: c.ref, key: c.ref.key()}
+			newest[c.ref] = o
+			if bytes.Compare(o.key, from) >= 0 {
+				all = append(all, o)
+			}
+		}
+		o.change = c
 	}
-	slices.SortFunc(keys, bytes.Compare)
-	return slices.CompactFunc(keys, bytes.Equal)
+	slices.SortFunc(all, func(a, b *scanned) int { return bytes.Compare(a.key, b.key) })
+	return all
 }
 
 // next is the key of the first object of a span, nil for none.

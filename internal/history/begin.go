@@ -35,7 +35,7 @@ func (a *Archive) begin(ctx context.Context) error {
 		part := snapshot.Range(&mvcc.Range{Span: span, Limit: beginPage})
 		for _, kv := range part.KVs {
 			if ref, ok := a.wanted(kv.Key); ok && kv.ModRevision > p.UpTo {
-				all = append(all, live{ref, *kv})
+				all = append(all, live{ref, *a.readable(ref, kv)})
 			}
 		}
 		if more = part.More; more {

@@ -5,13 +5,14 @@
 //   - archive.go, state.go, step.go, begin.go: versions go from the log to side tables
 //   - record.go, index.go, delta.go, keys.go: what rows hold of versions, and how they are found
 //   - event.go, meta.go: what a version takes from a change of the log and from its object
-//   - rows.go, read.go, list.go, asof.go: reading the side tables together with what is still in the log
+//   - rows.go, read.go, list.go, asof.go, scan.go: reading the side tables together with what is still in the log
 //   - policy.go, retain.go, purge.go, remove.go, turn.go, keep.go: which versions are kept, and taking away the others
-//   - chain.go, verify.go: the hash chain, and comparing what is archived with it
+//   - chain.go: the hash chain
+//   - verify.go, verify_links.go, verify_rows.go: comparing what is archived with it: links, their versions, and what finds these
 //
 // Invariants: a version is a revision of an object; nothing is pruned from the log that is not in the archive; a page names
 // each version once, and the pages of a query follow each other without a gap; a version's object has the bytes that the
-// store had. Replicas archive one after the other, and one at a time takes versions away: what is written on the ground of a
+// store had, or the JSON of those that are stored in another form. Replicas archive one after the other, and one at a time takes versions away: what is written on the ground of a
 // state that another has changed is refused.
 //
 // The package may import internal/mvcc and golang.org/x/sync.

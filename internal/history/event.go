@@ -58,16 +58,41 @@ type change struct {
 	ref    Ref
 	commit *mvcc.Commit
 	event  mvcc.Event
-	parsed *Version
+	// translated says that the event has JSON in place of what is stored.
+	translated bool
+	parsed     *Version
 }
 
 // changes are those of a revision.
 func (a *Archive) changes(c *mvcc.Commit, visit func(change)) {
 	for _, ev := range c.Events {
-		if ref, ok := a.wanted(ev.KV.Key); ok {
-			visit(change{ref: ref, commit: c, event: ev})
+		ref, ok := a.wanted(ev.KV.Key)
+		if !ok {
+			continue
 		}
+		one := change{ref: ref, commit: c, event: ev}
+		if kv := a.readable(ref, ev.KV); kv != ev.KV {
+			one.event.KV, one.translated = kv, true
+		}
+		if kv := a.readable(ref, ev.Prev); kv != ev.Prev {
+			one.event.Prev, one.translated = kv, true
+		}
+		visit(one)
 	}
+}
+
+// readable returns what a key has as JSON where it is stored in another form.
+func (a *Archive) readable(ref Ref, kv *mvcc.KeyValue) *mvcc.KeyValue {
+	if a.translate == nil || kv == nil || len(kv.Value) == 0 || kv.Value[0] == '{' {
+		return kv
+	}
+	text := a.translate(ref, kv.Value)
+	if text == nil {
+		return kv
+	}
+	c := *kv
+	c.Value = text
+	return &c
 }
 
 // version is what the change made of its object.

@@ -16,7 +16,7 @@ func (a *Archive) List(ctx context.Context, q Query) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	v, err := a.view(ctx)
+	v, err := a.viewOf(ctx, from, to, func(c *change) bool { return c.may(&q) })
 	if err != nil {
 		return Page{}, err
 	}
@@ -65,10 +65,10 @@ func (l *lister) fresh(context.Context) error {
 		slices.Reverse(tail)
 	}
 	for _, c := range tail {
-		if r := c.commit.Revision; r < l.from || r > l.to || !c.may(l.query) {
+		if r := c.commit.Revision; r < l.from || r > l.to {
 			continue
 		}
-		if v := c.version(); l.query.matches(v) && !l.add(clean(v, l.query.Objects)) {
+		if v := c.version(); l.query.matches(v) && !l.add(clean(v, l.query.wantsObject(v))) {
 			break
 		}
 	}
@@ -103,7 +103,7 @@ func (l *lister) take(ctx context.Context, r record) (more bool, err error) {
 	if !l.query.matches(r.Version) {
 		return true, nil
 	}
-	v, err := l.version(ctx, r, l.query.Objects)
+	v, err := l.version(ctx, r, l.query.wantsObject(r.Version))
 	return err == nil && l.add(v), err
 }
 

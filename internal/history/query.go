@@ -16,8 +16,8 @@ type Query struct {
 	From, To int64
 	// OldestFirst asks for the order of revisions; without it the newest is first.
 	OldestFirst bool
-	// Objects asks for Version.Object.
-	Objects bool
+	// Objects asks for Version.Object, and DeletedObjects for that of the versions that deleted theirs.
+	Objects, DeletedObjects bool
 	// Limit bounds the versions of a page; 0 is DefaultLimit, and MaxLimit is the most.
 	Limit int
 	// Continue is Page.Continue of the page before, of the same query.
@@ -50,6 +50,9 @@ func (q *Query) matches(v *Version) bool {
 		(q.From == 0 || v.Revision >= q.From) &&
 		(q.To == 0 || v.Revision <= q.To)
 }
+
+// wantsObject reports whether a version is wanted with its object.
+func (q *Query) wantsObject(v *Version) bool { return q.Objects || q.DeletedObjects && v.Deleted }
 
 // Page is a part of an answer.
 type Page struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ type view struct {
 	progress
 	// newest is the revision that the call covers.
 	newest int64
-	// tail are the changes that are not in the archive yet, oldest first.
+	// tail are the changes that are not in the archive yet, oldest first: of those that the view is of.
 	tail []*change
 
 	mu sync.Mutex
@@ -33,6 +34,11 @@ type version struct {
 
 // view reads what is not archived yet.
 func (a *Archive) view(ctx context.Context) (*view, error) {
+	return a.viewOf(ctx, 1, math.MaxInt64, func(*change) bool { return true })
+}
+
+// viewOf is a view whose tail has the changes that are wanted, of some revisions.
+func (a *Archive) viewOf(ctx context.Context, from, to int64, wanted func(*change) bool) (*view, error) {
 	for {
 		p, err := a.load(ctx)
 		if err != nil {
@@ -55,9 +61,15 @@ func (a *Archive) view(ctx context.Context) (*view, error) {
 			return nil, err
 		}
 		v := &view{Archive: a, progress: p, newest: max(now.Revision(), p.UpTo), records: map[version]record{}, whole: map[version][]byte{}}
-		for at := p.UpTo; err == nil && at < now.Revision(); {
-			at, err = a.store.Log(ctx, at, now.Revision(), 1<<20, func(c *mvcc.Commit) error {
-				a.changes(c, func(c change) { v.tail = append(v.tail, &c) })
+		last := min(to, now.Revision())
+		for at := max(p.UpTo, from-1); err == nil && at < last; {
+			at, err = a.store.Log(ctx, at, last, 1<<20, func(c *mvcc.Commit) error {
+				a.changes(c, func(c change) {
+					if wanted(&c) {
+						kept := c // the others need no place on the heap
+						v.tail = append(v.tail, &kept)
+					}
+				})
 				return nil
 			})
 		}
@@ -229,14 +241,12 @@ func (v *view) note(ref Ref, records []record) {
 
 // Get implements Reader.
 func (a *Archive) Get(ctx context.Context, ref Ref, revision int64) (*Version, error) {
-	v, err := a.view(ctx)
+	v, err := a.viewOf(ctx, revision, revision, func(c *change) bool { return c.ref == ref })
 	if err != nil {
 		return nil, err
 	}
-	for _, t := range v.tail {
-		if t.commit.Revision == revision && t.ref == ref {
-			return clean(t.version(), true), nil
-		}
+	if len(v.tail) > 0 {
+		return clean(v.tail[0].version(), true), nil
 	}
 	found, err := v.find(ctx, ref, revision)
 	if err == nil && found == nil {
@@ -250,7 +260,7 @@ func (a *Archive) Get(ctx context.Context, ref Ref, revision int64) (*Version, e
 
 // At implements Reader.
 func (a *Archive) At(ctx context.Context, ref Ref, revision int64) (*Version, error) {
-	v, err := a.view(ctx)
+	v, err := a.viewOf(ctx, 1, revision, func(c *change) bool { return c.ref == ref })
 	if err != nil {
 		return nil, err
 	}

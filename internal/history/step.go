@@ -71,7 +71,8 @@ func (s *step) change(c change) {
 	r := record{Version: v, body: v.Object}
 	switch {
 	case prev == nil:
-	case len(of.records) > 0 || prev.ModRevision > max(s.From, s.Whole) && c.event.KV.Version%fullEvery != 1:
+	// Another release may write other JSON of what is stored: that is no base beyond a step.
+	case len(of.records) > 0 || !c.translated && prev.ModRevision > max(s.From, s.Whole) && c.event.KV.Version%fullEvery != 1:
 		r.reduce(prev.ModRevision, prev.Value)
 	}
 	s.add(of, r, prev == nil)

@@ -23,6 +23,8 @@ type batch struct {
 	tx *sql.Tx
 	// rows is by how many objects the batch changes the model.
 	rows int64
+	// prepared are statements by their text. They end with the transaction.
+	prepared map[string]*sql.Stmt
 }
 
 func (m *Model) begin(ctx context.Context) (*batch, error) {
@@ -30,7 +32,27 @@ func (m *Model) begin(ctx context.Context) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &batch{m: m, tx: tx}, nil
+	return &batch{m: m, tx: tx, prepared: map[string]*sql.Stmt{}}, nil
+}
+
+// statement prepares a statement that a batch carries out many times.
+func (b *batch) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if s := b.prepared[text]; s != nil {
+		return s, nil
+	}
+	s, err := b.tx.PrepareContext(ctx, text)
+	if err == nil {
+		b.prepared[text] = s
+	}
+	return s, err
+}
+
+func (b *batch) exec(ctx context.Context, text string, args ...any) (sql.Result, error) {
+	s, err := b.statement(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return s.ExecContext(ctx, args...)
 }
 
 // commit writes the checkpoint and commits; revision 0 says that more is to come before the model is whole.
@@ -90,8 +112,12 @@ func (b *batch) apply(ctx context.Context, c Change) error {
 }
 
 func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) error {
+	s, err := b.statement(ctx, `DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ? AND life = 0 RETURNING id`)
+	if err != nil {
+		return err
+	}
 	var id int64
-	err := b.tx.QueryRowContext(ctx, `DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ? AND life = 0 RETURNING id`, k.Name, namespace, name).Scan(&id)
+	err = s.QueryRowContext(ctx, k.Name, namespace, name).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -103,7 +129,7 @@ func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) erro
 		"DELETE FROM " + k.Table() + " WHERE id = ?", "DELETE FROM c_labels WHERE object = ?", "DELETE FROM c_conditions WHERE object = ?",
 		"DELETE FROM fts WHERE rowid = ?", "DELETE FROM c_messages WHERE object = ?", "DELETE FROM c_tool_calls WHERE object = ?",
 	} {
-		if _, err := b.tx.ExecContext(ctx, statement, id); err != nil {
+		if _, err := b.exec(ctx, statement, id); err != nil {
 			return err
 		}
 	}
@@ -111,7 +137,7 @@ func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) erro
 }
 
 func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revision int64, o object) error {
-	result, err := b.tx.ExecContext(ctx, `INSERT INTO objects(kind, namespace, name) VALUES (?, ?, ?)`, k.Name, namespace, name)
+	result, err := b.exec(ctx, `INSERT INTO objects(kind, namespace, name) VALUES (?, ?, ?)`, k.Name, namespace, name)
 	if err != nil {
 		return err
 	}
@@ -132,10 +158,10 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 		}
 		values = append(values, byName[c.Name])
 	}
-	if _, err := b.tx.ExecContext(ctx, b.m.insert[k.Resource], values...); err != nil {
+	if _, err := b.exec(ctx, b.m.insert[k.Resource], values...); err != nil {
 		return err
 	}
-	if _, err := b.tx.ExecContext(ctx, `UPDATE objects SET created_at = ?, phase = ?, agent = ? WHERE id = ?`,
+	if _, err := b.exec(ctx, `UPDATE objects SET created_at = ?, phase = ?, agent = ? WHERE id = ?`,
 		byName["created_at"], byName["phase"], k.agent(byName), id); err != nil {
 		return err
 	}
@@ -144,7 +170,7 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 		text, _ := byName[column].(string)
 		texts = append(texts, words(text))
 	}
-	if _, err := b.tx.ExecContext(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, texts...); err != nil {
+	if _, err := b.exec(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, texts...); err != nil {
 		return err
 	}
 	labels, _ := o.at("metadata", "labels").(map[string]any)
@@ -155,7 +181,7 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 	slices.Sort(keys)
 	for _, key := range keys {
 		value, _ := labels[key].(string)
-		if _, err := b.tx.ExecContext(ctx, `INSERT INTO c_labels VALUES (?, ?, ?, ?, ?, ?)`, id, k.Name, namespace, name, key, value); err != nil {
+		if _, err := b.exec(ctx, `INSERT INTO c_labels VALUES (?, ?, ?, ?, ?, ?)`, id, k.Name, namespace, name, key, value); err != nil {
 			return err
 		}
 	}
@@ -164,7 +190,7 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 		if m == nil {
 			continue
 		}
-		if _, err := b.tx.ExecContext(ctx, `INSERT INTO c_conditions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, k.Name, namespace, name,
+		if _, err := b.exec(ctx, `INSERT INTO c_conditions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, k.Name, namespace, name,
 			asText(m["type"]), asText(m["status"]), asText(m["reason"]), asText(m["message"]), asText(m["lastTransitionTime"])); err != nil {
 			return err
 		}

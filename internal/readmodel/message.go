@@ -58,7 +58,7 @@ func (b *batch) putMessages(ctx context.Context, k Kind, id int64, row map[strin
 		if m.Role == "" {
 			continue // an engine's note of an error
 		}
-		if _, err := b.tx.ExecContext(ctx, `INSERT INTO c_messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, k.Name, row["namespace"], row["name"],
+		if _, err := b.exec(ctx, `INSERT INTO c_messages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, k.Name, row["namespace"], row["name"],
 			i, asText(m.Role), asText(m.Name), said(m.Content), row["conversation_id"], row["session_id"], row["created_at"]); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (b *batch) putMessages(ctx context.Context, k Kind, id int64, row map[strin
 			if m.Name != "" {
 				agent = m.Name
 			}
-			if _, err := b.tx.ExecContext(ctx, `INSERT INTO c_tool_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, k.Name, row["namespace"], row["name"],
+			if _, err := b.exec(ctx, `INSERT INTO c_tool_calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id, k.Name, row["namespace"], row["name"],
 				call, asText(c.ID), asText(c.Function.Name), asText(c.Function.Arguments), agent, row["conversation_id"], row["created_at"]); err != nil {
 				return err
 			}

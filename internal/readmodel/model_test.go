@@ -23,13 +23,12 @@ type memory struct {
 	compacted int64
 	log       []Change
 	live      map[string]Change
-	// versions are the history's, oldest first, with their objects.
+	// versions are the history's, oldest first.
 	versions []Version
-	objects  map[int64][]byte
 }
 
 func newMemory() *memory {
-	return &memory{id: "one", revision: 1, live: map[string]Change{}, objects: map[int64][]byte{}}
+	return &memory{id: "one", revision: 1, live: map[string]Change{}}
 }
 
 func (m *memory) put(key string, value []byte) {
@@ -41,11 +40,12 @@ func (m *memory) put(key string, value []byte) {
 	if resource, namespace, name, err := parseKey(key); err == nil {
 		was, there := m.live[key]
 		if value != nil || there {
-			m.versions = append(m.versions, Version{Resource: resource, Namespace: namespace, Name: name, UID: "u", Revision: m.revision, Verb: "update",
-				User: fmt.Sprint("user", m.revision%3), Deleted: value == nil, Time: time.Unix(m.revision, 0)})
-			if m.objects[m.revision] = value; value == nil {
-				m.objects[m.revision] = was.Value
+			v := Version{Resource: resource, Namespace: namespace, Name: name, UID: "u", Revision: m.revision, Verb: "update",
+				User: fmt.Sprint("user", m.revision%3), Deleted: value == nil, Time: time.Unix(m.revision, 0)}
+			if v.Deleted {
+				v.Object = was.Value
 			}
+			m.versions = append(m.versions, v)
 		}
 	}
 	if value == nil {
@@ -108,13 +108,6 @@ func (m *memory) Versions(_ context.Context, after int64, limit int) (some []Ver
 		some = append(some, v)
 	}
 	return some, m.revision, nil
-}
-
-// Object implements Past.
-func (m *memory) Object(_ context.Context, v Version) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.objects[v.Revision], nil
 }
 
 // retain removes some versions from the history.

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 )
 
-// Version is what the history says of one version of an object, without the object.
+// Version is what the history says of one version of an object.
 type Version struct {
 	Resource, Namespace, Name, UID string
 	Revision, Generation           int64
@@ -18,6 +20,8 @@ type Version struct {
 	FieldManager, AuditID, Cause   string
 	StatusOnly, Deleted            bool
 	Time                           time.Time
+	// Object is a deleted object as it was; nil for others, and where it cannot be read.
+	Object []byte
 }
 
 // Past is the history as the model needs it.
@@ -25,15 +29,13 @@ type Past interface {
 	// Versions returns versions after a revision, oldest first, and the revision up to which they are all that the history
 	// has. Of the versions of one revision it returns all or none.
 	Versions(ctx context.Context, after int64, limit int) (versions []Version, through int64, err error)
-	// Object returns a deleted object as it was, nil where it cannot be read.
-	Object(ctx context.Context, v Version) ([]byte, error)
 }
 
 const (
 	// pastPage is how many versions are read and written at once.
 	pastPage = 500
 	// pastGather is how long versions are collected.
-	pastGather = 2 * time.Second
+	pastGather = 5 * time.Second
 	// compareEvery is how often what the model has is compared with what the history still has: retention and purges of other
 	// servers remove versions.
 	compareEvery = time.Hour
@@ -61,26 +63,30 @@ func (m *Model) followPast(ctx context.Context) error {
 	every := time.NewTicker(compareEvery)
 	defer every.Stop()
 	changed, builds := int64(-1), -1
+	var last time.Time // the end of the last catching up
+	hurry := false
 	for {
 		moved := *m.moved.Load()
-		if now := m.status.Load(); now.Changed != changed || now.Rebuilds != builds {
-			changed, builds = now.Changed, now.Rebuilds
+		now := m.status.Load()
+		behind := now.Changed != changed || now.Rebuilds != builds
+		gather := pastGather - time.Since(last)
+		if hurry || behind && gather <= 0 {
+			hurry, changed, builds = false, now.Changed, now.Rebuilds
 			if err := m.catchUp(ctx); err != nil {
 				return err
 			}
+			last = time.Now()
 			continue
 		}
-		gathered := time.NewTimer(pastGather)
+		var gathered <-chan time.Time
+		if behind { // what comes is collected for a while
+			moved, gathered = nil, time.After(gather)
+		}
 		select {
-		case <-moved: // what has come is collected for a while
-			select {
-			case <-gathered.C:
-			case <-m.hurryPast:
-				changed = -1
-			case <-ctx.Done():
-			}
+		case <-moved:
+		case <-gathered:
 		case <-m.hurryPast:
-			changed = -1
+			hurry = true
 		case <-m.forget:
 			if err := m.compare(ctx); err != nil {
 				return err
@@ -90,9 +96,6 @@ func (m *Model) followPast(ctx context.Context) error {
 				return err
 			}
 		case <-ctx.Done():
-		}
-		gathered.Stop()
-		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
@@ -120,19 +123,11 @@ func (m *Model) catchUp(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the history: %w", err)
 		}
-		objects := make([][]byte, len(versions))
-		for i, v := range versions {
-			if !v.Deleted {
-				continue
-			}
-			if objects[i], err = m.past.Object(ctx, v); err != nil {
-				return fmt.Errorf("read a deleted object: %w", err)
-			}
-		}
-		if err := m.writePast(ctx, at, versions, objects, through); err != nil {
+		none := len(versions) == 0
+		if err := m.writePast(ctx, at, versions, through); err != nil {
 			return err
 		}
-		if len(versions) == 0 || through >= m.status.Load().Revision {
+		if none || through >= m.status.Load().Revision {
 			m.setStatus(func(s *Status) { s.Past = max(s.Past, through) })
 			return nil
 		}
@@ -140,7 +135,7 @@ func (m *Model) catchUp(ctx context.Context) error {
 }
 
 // writePast writes versions and the checkpoint in one transaction, unless the model was built again since they were read.
-func (m *Model) writePast(ctx context.Context, at int64, versions []Version, objects [][]byte, through int64) error {
+func (m *Model) writePast(ctx context.Context, at int64, versions []Version, through int64) error {
 	b, err := m.begin(ctx)
 	if err != nil {
 		return err
@@ -149,15 +144,13 @@ func (m *Model) writePast(ctx context.Context, at int64, versions []Version, obj
 	if now, err := pastCheckpoint(ctx, b.tx); err != nil || now != at {
 		return err
 	}
-	for i, v := range versions {
-		k, known := m.kinds[v.Resource]
-		if !known {
-			continue
-		}
-		if err := b.putVersion(ctx, k, v); err != nil {
-			return fmt.Errorf("write a version of %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
-		}
-		if o, ok := decode(objects[i]); v.Deleted && ok {
+	versions = slices.DeleteFunc(versions, func(v Version) bool { _, known := m.kinds[v.Resource]; return !known })
+	if err := b.putVersions(ctx, versions); err != nil {
+		return fmt.Errorf("write versions: %w", err)
+	}
+	for _, v := range versions {
+		if o, ok := decode(v.Object); v.Deleted && ok {
+			k := m.kinds[v.Resource]
 			if err := b.putDeleted(ctx, k, v, o); err != nil {
 				return fmt.Errorf("write the deleted %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
 			}
@@ -172,11 +165,35 @@ func (m *Model) writePast(ctx context.Context, at int64, versions []Version, obj
 	return b.tx.Commit()
 }
 
-func (b *batch) putVersion(ctx context.Context, k Kind, v Version) error {
-	_, err := b.tx.ExecContext(ctx, `INSERT OR REPLACE INTO c_revisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		k.Name, v.Namespace, v.Name, v.UID, v.Revision, v.Generation, v.Verb, asText(v.User), asText(v.Groups), asText(v.Impersonator),
-		asText(v.UserAgent), asText(v.FieldManager), asText(v.AuditID), asText(v.Cause), asInt(v.StatusOnly), asInt(v.Deleted), v.Time.UTC().Format(time.RFC3339))
-	return err
+// versionRows is how many versions are written by one statement, where there are as many.
+const versionRows = 20
+
+var (
+	putVersion  = `INSERT OR REPLACE INTO c_revisions VALUES ` + versionValues
+	putVersions = putVersion + strings.Repeat(", "+versionValues, versionRows-1)
+)
+
+const versionValues = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// putVersions writes the versions whose kinds are known.
+func (b *batch) putVersions(ctx context.Context, versions []Version) error {
+	for len(versions) > 0 {
+		n, statement := 1, putVersion
+		if len(versions) >= versionRows {
+			n, statement = versionRows, putVersions
+		}
+		var values []any
+		for _, v := range versions[:n] {
+			values = append(values, b.m.kinds[v.Resource].Name, v.Namespace, v.Name, v.UID, v.Revision, v.Generation, v.Verb, asText(v.User),
+				asText(v.Groups), asText(v.Impersonator), asText(v.UserAgent), asText(v.FieldManager), asText(v.AuditID), asText(v.Cause),
+				asInt(v.StatusOnly), asInt(v.Deleted), v.Time.UTC().Format(time.RFC3339))
+		}
+		if _, err := b.exec(ctx, statement, values...); err != nil {
+			return err
+		}
+		versions = versions[n:]
+	}
+	return nil
 }
 
 func asInt(b bool) int64 {
@@ -194,7 +211,7 @@ func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) err
 		byName[c.Name] = c.read(o)
 	}
 	byName["namespace"], byName["name"] = v.Namespace, v.Name
-	result, err := b.tx.ExecContext(ctx, `INSERT INTO objects(kind, namespace, name, life, created_at, phase, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	result, err := b.exec(ctx, `INSERT INTO objects(kind, namespace, name, life, created_at, phase, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		k.Name, v.Namespace, v.Name, v.Revision, byName["created_at"], byName["phase"], k.agent(byName))
 	if err != nil {
 		return err
@@ -208,10 +225,10 @@ func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) err
 		text, _ := byName[column].(string)
 		kept, index = append(kept, text), append(index, words(text))
 	}
-	if _, err := b.tx.ExecContext(ctx, `INSERT INTO deleted(id, revision, uid, description, input, output) VALUES (?, ?, ?, ?, ?, ?)`, kept...); err != nil {
+	if _, err := b.exec(ctx, `INSERT INTO deleted(id, revision, uid, description, input, output) VALUES (?, ?, ?, ?, ?, ?)`, kept...); err != nil {
 		return err
 	}
-	_, err = b.tx.ExecContext(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, index...)
+	_, err = b.exec(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, index...)
 	return err
 }
 

@@ -198,6 +198,9 @@ func (u *undelete) Create(ctx context.Context, name string, obj runtime.Object, 
 	if err != nil {
 		return nil, err
 	}
+	if u.kinds[v.Resource].Name == tokenKind {
+		return nil, apierrors.NewBadRequest("a token that is gone does not come back, since nobody has kept it: make another one")
+	}
 	if validate != nil {
 		if err := validate(ctx, obj.DeepCopyObject()); err != nil {
 			return nil, err

@@ -43,8 +43,9 @@ type Group struct {
 // Erases sets what purges remove beside the history.
 func (g *Group) Erases(e Eraser) { g.eraser.Store(&e) }
 
-// New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it.
-func New(reader history.Reader, upkeep Upkeep, why string, statements Statements) (*Group, error) {
+// New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it. others are
+// kinds with a history that are not Ark's.
+func New(reader history.Reader, upkeep Upkeep, why string, statements Statements, others ...install.Kind) (*Group, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		return nil, fmt.Errorf("register the kinds of %s: %w", records.GroupName, err)
@@ -53,7 +54,7 @@ func New(reader history.Reader, upkeep Upkeep, why string, statements Statements
 	if reader == nil {
 		reader = off{why}
 	}
-	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, upkeep: upkeep, statements: statements, kinds: newKinds()}, nil
+	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, upkeep: upkeep, statements: statements, kinds: newKinds(others)}, nil
 }
 
 // OpenAPI describes the kinds.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -18,6 +19,9 @@ const rollbackTries = 5
 
 // maxRollback is the most bytes of a request.
 const maxRollback = 64 << 10
+
+// notSpec are the fields of an object that a rollback leaves as they are.
+var notSpec = []string{"apiVersion", "kind", "metadata", "status"}
 
 // rollbackRequest says where to go back to.
 type rollbackRequest struct {
@@ -96,12 +100,15 @@ func readRollback(body io.Reader) (asked rollbackRequest, err error) {
 	return asked, nil
 }
 
-// takeOver gives an object the spec, labels and annotations of another, and says why. A pin is of one version, and not taken.
+// takeOver gives an object the spec, labels and annotations of another, and says why. A pin is of one version, and not taken. Kinds
+// without a spec, such as roles, have fields of their own in its place.
 func takeOver(object, from map[string]any, cause string) {
-	if spec, ok := from["spec"]; ok {
-		object["spec"] = spec
-	} else {
-		delete(object, "spec")
+	own := func(name string, _ any) bool { return !slices.Contains(notSpec, name) }
+	maps.DeleteFunc(object, own)
+	for name, value := range from {
+		if own(name, value) {
+			object[name] = value
+		}
 	}
 	metadata, _ := object["metadata"].(map[string]any)
 	if metadata == nil {

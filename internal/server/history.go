@@ -1,7 +1,7 @@
 package server
 
 import (
-	"slices"
+	"bytes"
 	"strings"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
@@ -9,14 +9,23 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
+// arkPrefix is what the keys of Ark's objects begin with.
+var arkPrefix = []byte(layout.KeyPrefix + "/" + v1alpha1.SchemeGroupVersion.Group + "/")
+
 // arkObject selects the objects whose history is kept: those of Ark's group, at /registry/GROUP/RESOURCE/NAMESPACE/NAME, or without a namespace.
+// It is called for each change of the log.
 func arkObject(key []byte) (history.Ref, bool) {
-	parts := strings.Split(string(key), "/")
-	if len(parts) == 5 {
-		parts = slices.Insert(parts, 4, "")
-	}
-	if len(parts) != 6 || "/"+parts[1] != layout.KeyPrefix || parts[2] != v1alpha1.SchemeGroupVersion.Group {
+	rest, ours := bytes.CutPrefix(key, arkPrefix)
+	if !ours {
 		return history.Ref{}, false
 	}
-	return history.Ref{Resource: history.Resource{Group: parts[2], Resource: parts[3]}, Namespace: parts[4], Name: parts[5]}, true
+	resource, object, ok := strings.Cut(string(rest), "/")
+	namespace, name, namespaced := strings.Cut(object, "/")
+	if !namespaced {
+		namespace, name = "", object
+	}
+	if !ok || strings.Contains(name, "/") {
+		return history.Ref{}, false
+	}
+	return history.Ref{Resource: history.Resource{Group: v1alpha1.SchemeGroupVersion.Group, Resource: resource}, Namespace: namespace, Name: name}, true
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/aggregated"
 	"github.com/mckinsey/ark-server/internal/apiserver/assembly"
 	"github.com/mckinsey/ark-server/internal/metrics"
+	"github.com/mckinsey/ark-server/internal/records"
 	"github.com/mckinsey/ark-server/internal/standalone"
 	"github.com/mckinsey/ark-server/internal/token"
 )
@@ -55,6 +56,9 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	if data.side != nil {
 		tokens = token.New(data.side, time.Now)
 		s.Users = tokens.Users
+		if data.history != nil {
+			tokens.Keep(tokenJournal{data.kv})
+		}
 	}
 	keys, err := m.shareKeys(ctx, data.kv)
 	if err != nil {
@@ -64,7 +68,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	if err != nil {
 		return nil, err
 	}
-	group, err := data.records(o)
+	group, err := data.records(o, records.AccessKinds()...)
 	if err != nil {
 		return nil, err
 	}

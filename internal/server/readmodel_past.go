@@ -3,10 +3,8 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/history"
 	"github.com/mckinsey/ark-server/internal/readmodel"
 	"github.com/mckinsey/ark-server/internal/records"
@@ -25,7 +23,7 @@ func pastOf(reader history.Reader) readmodel.Past {
 
 // Versions implements readmodel.Past.
 func (p past) Versions(ctx context.Context, after int64, limit int) ([]readmodel.Version, int64, error) {
-	page, err := p.reader.List(ctx, history.Query{From: after + 1, OldestFirst: true, Limit: limit})
+	page, err := p.reader.List(ctx, history.Query{From: after + 1, OldestFirst: true, DeletedObjects: true, Limit: limit})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -42,7 +40,7 @@ func (p past) Versions(ctx context.Context, after int64, limit int) ([]readmodel
 		versions[i] = readmodel.Version{
 			Resource: v.Resource.Resource, Namespace: v.Namespace, Name: v.Name, UID: v.UID, Revision: v.Revision, Generation: v.Generation,
 			Verb: v.Verb, User: v.User, Groups: groups, Impersonator: v.Impersonator, UserAgent: v.UserAgent, FieldManager: v.FieldManager,
-			AuditID: v.AuditID, Cause: v.Cause, StatusOnly: v.StatusOnly, Deleted: v.Deleted, Time: v.Time,
+			AuditID: v.AuditID, Cause: v.Cause, StatusOnly: v.StatusOnly, Deleted: v.Deleted, Time: v.Time, Object: v.Object,
 		}
 	}
 	through := max(page.Revision, after)
@@ -50,20 +48,6 @@ func (p past) Versions(ctx context.Context, after int64, limit int) ([]readmodel
 		through = versions[len(versions)-1].Revision
 	}
 	return versions, through, nil
-}
-
-// Object implements readmodel.Past.
-func (p past) Object(ctx context.Context, v readmodel.Version) ([]byte, error) {
-	ref := history.Ref{Resource: history.Resource{Group: v1alpha1.SchemeGroupVersion.Group, Resource: v.Resource}, Namespace: v.Namespace, Name: v.Name}
-	found, err := p.reader.Get(ctx, ref, v.Revision)
-	var gone *history.NotFoundError
-	if errors.As(err, &gone) {
-		return nil, nil // it was removed since
-	}
-	if err != nil {
-		return nil, err
-	}
-	return found.Object, nil
 }
 
 // forgetting takes out of the read model what is removed from the history.

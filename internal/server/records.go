@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/conversation"
 	"github.com/mckinsey/ark-server/internal/history"
@@ -12,8 +13,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/reporting"
 )
 
-// records returns the group of what is recorded about Ark objects, which is there without a history, too.
-func (s *data) records(o Options) (*records.Group, error) {
+// records returns the group of what is recorded about Ark objects, which is there without a history, too. others are kinds that the
+// server stores besides, and whose changes are history.
+func (s *data) records(o Options, others ...install.Kind) (*records.Group, error) {
 	why := "this server keeps no history: start it with --history=on"
 	if o.Storage.Kind == Etcd {
 		why = "this server keeps no history, because its storage is an external etcd: use --storage=sqlite, postgresql or mysql, with --history=on"
@@ -22,7 +24,7 @@ func (s *data) records(o Options) (*records.Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	group, err := records.New(s.history, s.upkeep, why, statements)
+	group, err := records.New(s.history, s.upkeep, why, statements, others...)
 	if err == nil && s.policy != nil {
 		s.policy.group.Store(group)
 		group.Erases(s.erase)

@@ -150,7 +150,7 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	}()
 
 	if o.History {
-		archive, err := history.Open(ctx, store, gate, history.Options{Select: arkObject, Chain: o.HistoryChain, Log: slog.Default()})
+		archive, err := history.Open(ctx, store, gate, history.Options{Select: recorded, JSON: accessJSON, Chain: o.HistoryChain, Log: slog.Default()})
 		if err != nil {
 			return nil, about(SettingStorage, err)
 		}

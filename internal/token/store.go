@@ -22,6 +22,8 @@ const table = "tokens"
 type Store struct {
 	side mvcc.SideTables
 	now  func() time.Time
+	// journal is nil where changes are not kept.
+	journal Journal
 
 	mu sync.Mutex
 	// known are the tokens that were found in the database.
@@ -29,6 +31,16 @@ type Store struct {
 	// revoked counts revocations: an answer from before one is not remembered.
 	revoked int
 }
+
+// Journal keeps what happens to tokens.
+type Journal interface {
+	// Created and Removed are called once it has happened; expired says that nobody has revoked the token.
+	Created(ctx context.Context, t *Token) error
+	Removed(ctx context.Context, t *Token, expired bool) error
+}
+
+// Keep has what happens to tokens from now on kept. Call it before the store is used.
+func (s *Store) Keep(j Journal) { s.journal = j }
 
 // New returns the tokens of a database. now is the clock.
 func New(side mvcc.SideTables, now func() time.Time) *Store {
@@ -62,6 +74,11 @@ func (s *Store) Create(ctx context.Context, r Request) (*Token, string, error) {
 	}
 	if _, err := s.side.Append(ctx, mvcc.SideRow{Table: table, Key: h[:], Data: data}); err != nil {
 		return nil, "", fmt.Errorf("store a token: %w", err)
+	}
+	if s.journal != nil {
+		if err := s.journal.Created(ctx, t); err != nil {
+			return nil, "", errors.Join(fmt.Errorf("note a token: %w", err), s.remove(context.WithoutCancel(ctx), h))
+		}
 	}
 	return t, text, nil
 }
@@ -106,7 +123,7 @@ func (s *Store) Revoke(ctx context.Context, id string) (*Token, error) {
 	var found *Token
 	err = s.each(ctx, mvcc.SidePrefix(table, prefix), func(h hash, t *Token) error {
 		found = t
-		return s.remove(ctx, h)
+		return s.end(ctx, h, t, false)
 	})
 	if err == nil && found == nil {
 		err = ErrNotFound
@@ -131,8 +148,19 @@ func (s *Store) sweep(ctx context.Context) error {
 		if !t.Expired(now) {
 			return nil
 		}
-		return s.remove(ctx, h)
+		return s.end(ctx, h, t, true)
 	})
+}
+
+// end removes a token, and notes it.
+func (s *Store) end(ctx context.Context, h hash, t *Token, expired bool) error {
+	if err := s.remove(ctx, h); err != nil || s.journal == nil {
+		return err
+	}
+	if err := s.journal.Removed(ctx, t, expired); err != nil {
+		return fmt.Errorf("token %s is removed, but that was not noted: %w", t.ID, err)
+	}
+	return nil
 }
 
 // each calls do with the tokens of a span.

@@ -112,13 +112,21 @@ func rememberSender(next authenticator.Request, off hooks.Off) authenticator.Req
 	})
 }
 
+// verbOf is the verb of the API. Of paths that are no resources, such as that of tokens, the info has the method.
+func verbOf(info *request.RequestInfo) string {
+	if !info.IsResourceRequest && info.Verb == "post" {
+		return "create"
+	}
+	return info.Verb
+}
+
 // withRequestActor puts the Actor into the context. It goes inside the chain,
 // where the request has its user, its verb and its audit id.
 func withRequestActor(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		info, ok := request.RequestInfoFrom(ctx)
-		if !ok || !info.IsResourceRequest || !writes(info.Verb) {
+		if !ok || !writes(verbOf(info)) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -126,7 +134,7 @@ func withRequestActor(next http.Handler) http.Handler {
 			UserAgent:    r.UserAgent(),
 			FieldManager: fieldManager(r),
 			AuditID:      audit.GetAuditIDTruncated(ctx),
-			Verb:         info.Verb,
+			Verb:         verbOf(info),
 		}
 		if u, ok := request.UserFrom(ctx); ok {
 			actor.User, actor.Groups = u.GetName(), u.GetGroups()

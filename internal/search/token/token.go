@@ -3,6 +3,7 @@ package token
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // maxText is how much of a text is looked at, and maxWord how much of a word.
@@ -16,6 +17,10 @@ const (
 func Index(text string) []string {
 	words, further := []string{}, []string{}
 	for _, field := range fields(text) {
+		if word, ok := plain(field); ok {
+			words = append(words, word)
+			continue
+		}
 		parts := split(field)
 		for _, part := range parts {
 			words = append(words, pairs(part, true)...)
@@ -29,6 +34,31 @@ func Index(text string) []string {
 	}
 	return append(words, further...)
 }
+
+// plain is the word of a field that is one of ASCII letters and digits, perhaps between other signs: most are, and have no
+// further form.
+func plain(field string) (word string, ok bool) {
+	begin, end := 0, len(field)
+	for begin < end && !isPlain(field[begin]) {
+		begin++
+	}
+	for end > begin && !isPlain(field[end-1]) {
+		end--
+	}
+	word = field[begin:end]
+	if word == "" || len(word) > maxWord {
+		return "", false
+	}
+	for i := range len(field) {
+		c := field[i]
+		if c >= utf8.RuneSelf || c == '+' || c == '#' || i >= begin && i < end && !isPlain(c) {
+			return "", false
+		}
+	}
+	return word, true
+}
+
+func isPlain(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 
 // Query returns the words that must follow each other for a word that a user typed, and its form as an identifier, "" for none.
 func Query(word string) (sequence []string, whole string) {

@@ -179,6 +179,11 @@ containers:
       {{- else }}
       - --read-model=off
       {{- end }}
+      {{- if not .Values.ark.history.enabled }}
+      - --history=off
+      {{- else if .Values.ark.history.chain }}
+      - --history-chain
+      {{- end }}
       - --compaction-interval={{ .Values.ark.compactionInterval }}
       - --shutdown-delay-duration={{ .Values.ark.shutdown.delay }}
       - --shutdown-watch-termination-grace-period={{ .Values.ark.shutdown.watchGrace }}

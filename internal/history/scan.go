@@ -1,0 +1,201 @@
+package history
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
+)
+
+// scan reads the objects of a span in the order of their keys: the rows of many objects by one query, instead of some queries
+// for each object.
+type scan struct {
+	side     mvcc.SideTables
+	revision int64
+	// query is that of the next page, and rows what is left of the last one. more says that there is a next page.
+	query mvcc.SideQuery
+	rows  []mvcc.SideRow
+	more  bool
+	// fresh are the objects of the tail.
+	fresh []*scanned
+}
+
+// scanned is an object that a scan has found.
+type scanned struct {
+	ref Ref
+	key []byte
+	// change is the newest one of the tail; nil where there is none.
+	change *change
+	// rows are those of the object, oldest first, of which decoded counts those that have been read, from the end. They are
+	// nil for an object that has too many to read them all.
+	rows    []mvcc.SideRow
+	decoded int
+	records map[int64]record
+}
+
+// A scan begins with firstRows, and doubles its pages. An object with more than manyRows is looked up instead of read.
+const (
+	firstRows = 64
+	manyRows  = 64
+)
+
+func newScan(v *view, span mvcc.SideSpan, revision int64, fresh []*scanned) *scan {
+	return &scan{side: v.side, revision: revision, query: mvcc.SideQuery{SideSpan: span, Limit: firstRows}, more: true, fresh: fresh}
+}
+
+// some returns the next objects, n at most, none at the end.
+func (s *scan) some(ctx context.Context, n int) (all []*scanned, err error) {
+	for len(all) < n {
+		if err := s.fill(ctx); err != nil {
+			return nil, err
+		}
+		var key []byte
+		if len(s.rows) > 0 {
+			if key, _, err = cutRevision(s.rows[0].Key); err != nil {
+				return nil, err
+			}
+		}
+		var o *scanned
+		switch {
+		case len(s.fresh) > 0 && (key == nil || bytes.Compare(s.fresh[0].key, key) <= 0):
+			o, s.fresh = s.fresh[0], s.fresh[1:]
+		case key == nil:
+			return all, nil
+		default:
+			ref, err := refOf(key)
+			if err != nil {
+				return nil, err
+			}
+			o = &scanned{ref: ref, key: key}
+		}
+		if bytes.Equal(o.key, key) {
+			if o.rows, err = s.take(ctx, key); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, o)
+	}
+	return all, nil
+}
+
+// take returns the rows of an object, which are next: nil where they are too many.
+func (s *scan) take(ctx context.Context, key []byte) (rows []mvcc.SideRow, err error) {
+	for {
+		n := 0
+		for n < len(s.rows) && len(s.rows[n].Key) == len(key)+8 && bytes.HasPrefix(s.rows[n].Key, key) {
+			n++
+		}
+		rows, s.rows = append(rows, s.rows[:n]...), s.rows[n:]
+		if len(s.rows) > 0 || !s.more {
+			return rows, nil
+		}
+		if len(rows) > manyRows {
+			s.query.From, s.query.After, s.query.Limit = beyond(key), nil, firstRows
+			return nil, nil
+		}
+		if err := s.fill(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// fill reads the next page if nothing is left.
+func (s *scan) fill(ctx context.Context) error {
+	if len(s.rows) > 0 || !s.more {
+		return nil
+	}
+	page, err := s.side.Page(ctx, s.query)
+	if err != nil {
+		return err
+	}
+	s.rows, s.more = page.Rows, page.More && len(page.Rows) > 0
+	if s.more {
+		s.query.After = page.Rows[len(page.Rows)-1].Cursor()
+		s.query.Limit = min(2*s.query.Limit, mvcc.MaxSideRows)
+	}
+	return nil
+}
+
+// older decodes the next older row, which there must be.
+func (o *scanned) older() (records []record, start int64, err error) {
+	o.decoded++
+	row := &o.rows[len(o.rows)-o.decoded]
+	if _, start, err = cutRevision(row.Key); err != nil {
+		return nil, 0, err
+	}
+	if records, err = decodeRow(o.ref, row.Data); err != nil {
+		return nil, 0, err
+	}
+	if o.records == nil {
+		o.records = map[int64]record{}
+	}
+	for _, r := range records {
+		o.records[r.Revision] = r
+	}
+	return records, start, nil
+}
+
+// newestOf is the newest version of an object up to a revision, nil for none.
+func (v *view) newestOf(ctx context.Context, o *scanned, revision int64) (newest *record, err error) {
+	look := func(records []record) {
+		for i := range records {
+			if r := &records[i]; r.Revision <= revision && (newest == nil || r.Revision > newest.Revision) {
+				newest = r
+			}
+		}
+	}
+	if o.rows == nil {
+		err := v.below(ctx, o.ref, revision, func(records []record, more bool) bool {
+			look(records)
+			return newest == nil || more
+		})
+		return newest, err
+	}
+	for starts, last := 0, int64(-1); o.decoded < len(o.rows) && (newest == nil || starts <= overlap); {
+		if _, start, err := cutRevision(o.rows[len(o.rows)-1-o.decoded].Key); err != nil || start > revision {
+			if err != nil {
+				return nil, err
+			}
+			o.rows = o.rows[:len(o.rows)-1]
+			continue
+		}
+		records, start, err := o.older()
+		if err != nil {
+			return nil, err
+		}
+		if start != last {
+			starts, last = starts+1, start
+		}
+		look(records)
+	}
+	return newest, nil
+}
+
+// rebuild is object, by the rows that the scan has read already.
+func (v *view) rebuild(ctx context.Context, o *scanned, r record) ([]byte, error) {
+	if o.rows == nil {
+		return v.object(ctx, r)
+	}
+	var deltas [][]byte
+	for r.base != 0 {
+		base, ok := o.records[r.base]
+		for ; !ok && o.decoded < len(o.rows); base, ok = o.records[r.base] {
+			if _, _, err := o.older(); err != nil {
+				return nil, err
+			}
+		}
+		if !ok || r.base >= r.Revision {
+			return nil, errDamaged
+		}
+		deltas = append(deltas, r.body)
+		r = base
+	}
+	object := r.body
+	for i := len(deltas) - 1; i >= 0; i-- {
+		var err error
+		if object, err = patch(object, deltas[i]); err != nil {
+			return nil, err
+		}
+	}
+	return object, nil
+}
