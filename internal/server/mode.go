@@ -99,7 +99,8 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	}
 	var server api = standaloneAPI{made}
 	if o.Engine != nil {
-		if server, err = withEngine(server, made.InProcess, *o.Engine, o.ModelURLs, talk, o.Storage.Kind != SQLite, data.metrics.Engine()); err != nil {
+		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared()}
+		if server, err = withEngine(server, x, talk, data.metrics.Engine()); err != nil {
 			return nil, err
 		}
 	}
@@ -127,8 +128,8 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	settings := m.Server
 	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.TracingFile
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
-	settings.Off = o.Off
-	settings.Parts = aggregated.Parts{Grants: chatGrants(), Paths: o.Chat.paths(), LongRunning: chatLongRunning, Outer: o.Chat.outer}
+	settings.Off, settings.Executor = o.Off, o.Engine.user()
+	settings.Parts = aggregated.Parts{Grants: append(o.Engine.grants(), chatGrants()...), Paths: o.Chat.paths(), LongRunning: chatLongRunning, Outer: o.Chat.outer}
 	settings.ModelURLs, settings.Findings = o.ModelURLs, data.findings
 	if settings.Records, err = data.records(o); err != nil {
 		return nil, err
@@ -149,5 +150,16 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	if err != nil {
 		return nil, err
 	}
-	return withChat(aggregatedAPI{made}, talk, s)
+	var server api = aggregatedAPI{made}
+	if o.Engine != nil {
+		at := &host{config: config}
+		if at.namespace, err = aggregated.OwnNamespace(m.Kubeconfig); err != nil {
+			return nil, about(SettingCluster, err)
+		}
+		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared(), host: at}
+		if server, err = withEngine(server, x, talk, data.metrics.Engine()); err != nil {
+			return nil, err
+		}
+	}
+	return withChat(server, talk, s)
 }
