@@ -245,33 +245,40 @@ func watchEnds(ctx context.Context, t *testing.T, client func() *rest.RESTClient
 		version := start.Metadata.ResourceVersion
 		for ctx.Err() == nil {
 			stream, err := client().Get().AbsPath(queries).Param("watch", "true").Param("resourceVersion", version).Stream(ctx)
-			if apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
-				// A server that has just started remembers nothing from before.
+			gone := apierrors.IsResourceExpired(err)
+			if err == nil {
+				version, gone = e.read(stream, version)
+			}
+			if gone {
 				version = e.relist(ctx, client(), version)
 			}
-			if err != nil {
+			if err != nil || gone {
 				time.Sleep(20 * time.Millisecond)
-				continue
 			}
-			version = e.read(stream, version)
 		}
 	}()
 	return e
 }
 
-func (e *ends) read(stream io.ReadCloser, version string) string {
+// read reads a watch to its end, and returns where it has come to. One that cannot go on from there is gone: a server that has
+// just started remembers nothing from before.
+func (e *ends) read(stream io.ReadCloser, version string) (_ string, gone bool) {
 	defer stream.Close()
 	decoder := json.NewDecoder(stream)
 	for {
 		var event struct {
 			Type   string
-			Object query
+			Object json.RawMessage // a Status, with ERROR
 		}
-		if err := decoder.Decode(&event); err != nil || event.Type == "ERROR" {
-			return version
+		if err := decoder.Decode(&event); err != nil {
+			return version, false
 		}
-		version = event.Object.Metadata.ResourceVersion
-		e.observe(event.Object)
+		var q query
+		if event.Type == "ERROR" || json.Unmarshal(event.Object, &q) != nil {
+			return version, true
+		}
+		version = q.Metadata.ResourceVersion
+		e.observe(q)
 	}
 }
 
