@@ -13,7 +13,7 @@
 // internal/apiserver/assembly, internal/apiserver/filters, internal/apiserver/findings,
 // internal/apiserver/hooks, internal/apiserver/layout, internal/apiserver/parts, internal/apiserver/storage, internal/apis/ark/v1alpha1, internal/apis/records, internal/chat, internal/connections, internal/conversation,
 // internal/database, internal/encryption, internal/engine, internal/engine/ask, internal/engine/execution, internal/engine/objects,
-// internal/engine/outbound, internal/etcdserver, internal/etcdserver/direct, internal/history, internal/inprocess,
+// internal/engine/outbound, internal/engine/provider, internal/etcdserver, internal/etcdserver/direct, internal/history, internal/inprocess,
 // internal/memlimit, internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/records, internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream, internal/token,

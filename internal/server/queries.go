@@ -19,6 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/engine/outbound"
+	"github.com/mckinsey/ark-server/internal/engine/provider"
 	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
@@ -109,7 +110,7 @@ func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, 
 	options := engine.Options{
 		Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: x.shared, Observer: observer,
 		Requests: talk.engineRequests(), Sink: sink{talk.broker},
-		Services: execution.Services{Models: models, Tools: tools, Marker: rand.Text, CheckModelURL: urls.Check},
+		Services: execution.Services{Models: models, Tools: tools, AWS: &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check},
 	}
 	if x.host != nil {
 		options.Events, options.EventRate, options.LeaseNamespace = true, hostEventRate, x.host.namespace
