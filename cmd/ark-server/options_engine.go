@@ -33,7 +33,7 @@ func newEngineOptions() engineOptions {
 }
 
 func (o *engineOptions) add(fs *pflag.FlagSet) {
-	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; in a cluster, with --mode=aggregated, the default is external, and embedded is not possible yet")
+	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; in a cluster, with --mode=aggregated, the default is external")
 	fs.IntVar(&o.limits.Total, "engine-concurrency", o.limits.Total, "most `queries` that the embedded engine executes at a time; the others wait; 0 for no bound")
 	fs.IntVar(&o.limits.PerNamespace, "engine-concurrency-per-namespace", 0, "most `queries` of one namespace that it executes at a time; 0 for no bound")
 	fs.IntVar(&o.limits.PerModel, "engine-concurrency-per-model", 0, "most `calls` of one Model at a time; 0 for no bound")
@@ -61,11 +61,7 @@ func (o *options) validateEngine() error {
 		}
 		e.allowed = append(e.allowed, prefix)
 	}
-	if e.engine == engineEmbedded {
-		if o.mode == modeAggregated {
-			errs = append(errs, errors.New("--engine=embedded: a server in a cluster cannot execute queries yet: leave it to Ark's controller with --engine=external"))
-		}
-	} else if len(e.addresses) > 0 {
+	if e.engine != engineEmbedded && len(e.addresses) > 0 {
 		errs = append(errs, errors.New("--engine-allowed-addresses is without effect: add --engine=embedded, or leave it out"))
 	}
 	if e.modelFromEnv && o.mode == modeAggregated {

@@ -37,6 +37,8 @@ type env struct {
 	helm    *component.Helm
 	root    string
 	slow    *slowHook
+	// values are the chart's that differ from its defaults.
+	values []string
 }
 
 // host is the release of Kubernetes that the tests run in; what a release lacks, its tests leave out.
@@ -96,7 +98,7 @@ func (e *env) prepare(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	dir := t.TempDir()
-	hosting, err := component.Host(ctx, e.cluster, dir)
+	hosting, err := component.Host(ctx, e.cluster, dir, e.values...)
 	if err != nil {
 		t.Fatal(err)
 	}

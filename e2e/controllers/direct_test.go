@@ -28,7 +28,8 @@ type directCluster struct {
 	ca   []byte
 }
 
-func startDirect(t *testing.T) *directCluster {
+// startDirect takes further flags of the server, and values of the chart that grant its rights.
+func startDirect(t *testing.T, args, values []string) *directCluster {
 	t.Helper()
 	if err := component.BuildBinaries("etcd", "kubectl", "kube-apiserver", "kube-controller-manager", "helm"); err != nil {
 		t.Fatal(err)
@@ -41,7 +42,7 @@ func startDirect(t *testing.T) *directCluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(host.Kill) // its API is killed by the test
-	hosting, err := component.Host(ctx, host, dir)
+	hosting, err := component.Host(ctx, host, dir, values...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func startDirect(t *testing.T) *directCluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ark, err := component.StartAggregatedArk(ctx, hosting.Options(component.ArkOptions{Dir: t.TempDir(), Port: port, Args: []string{"--direct", "--shutdown-delay-duration=0"}}))
+	ark, err := component.StartAggregatedArk(ctx, hosting.Options(component.ArkOptions{Dir: t.TempDir(), Port: port, Args: append([]string{"--direct", "--shutdown-delay-duration=0"}, args...)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func (d *directCluster) kubeconfig(t *testing.T, token string) string {
 // TestDirect: a manager of controller-runtime runs on nothing but ark-kubeconfig: caches of Ark's and of core kinds, impersonation, core events.
 // kube-apiserver is killed, and for a minute queries go on from their creation to their answer.
 func TestDirect(t *testing.T) {
-	d := startDirect(t)
+	d := startDirect(t, nil, nil)
 	d.makeNamespace(t, workplace)
 	given, err := clientcmd.BuildConfigFromFlags("", d.managerKubeconfig(t))
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 
 var queriesFlag = flag.Int("queries", 500, "how many Queries the stand-in for Ark's controllers processes")
 
-var heavy = flag.Bool("heavy", false, "also delete without a kill in the middle")
+var heavy = flag.Bool("heavy", false, "also delete without a kill in the middle, and the engine without kube-apiserver")
 
 // kills says whether the server is killed in the middle, for each run of a test.
 func kills() []bool {

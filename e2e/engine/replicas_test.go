@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/e2e/internal/component"
@@ -65,7 +66,7 @@ func TestKilledReplica(t *testing.T) {
 	post(ctx, t, survivor, "models", `{"metadata":{"name":"default"},"spec":{"provider":"openai","model":{"value":"scripted"},"config":{"openai":{"baseUrl":{"value":"`+
 		model.url+`/v1"},"apiKey":{"value":"none"}}}}}`, "Model")
 	post(ctx, t, survivor, "agents", `{"metadata":{"name":"a"},"spec":{"prompt":"Answer."}}`, "Agent")
-	ends := watchEnds(ctx, t, survivor)
+	ends := watchEnds(ctx, t, func() *rest.RESTClient { return survivor })
 	for i := range all {
 		word := "question"
 		if i%heldEach == 0 {
@@ -220,10 +221,10 @@ type ends struct {
 }
 
 // watchEnds watches from now on until the context ends. The server may end a watch: the next one goes on.
-func watchEnds(ctx context.Context, t *testing.T, client *rest.RESTClient) *ends {
+func watchEnds(ctx context.Context, t *testing.T, client func() *rest.RESTClient) *ends {
 	t.Helper()
 	e := &ends{phase: map[string]string{}, times: map[string]int{}}
-	text, err := client.Get().AbsPath(queries).DoRaw(ctx)
+	text, err := client().Get().AbsPath(queries).DoRaw(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,36 +244,71 @@ func watchEnds(ctx context.Context, t *testing.T, client *rest.RESTClient) *ends
 		defer close(ended)
 		version := start.Metadata.ResourceVersion
 		for ctx.Err() == nil {
-			stream, err := client.Get().AbsPath(queries).Param("watch", "true").Param("resourceVersion", version).Stream(ctx)
-			if err != nil {
-				time.Sleep(20 * time.Millisecond)
-				continue
+			stream, err := client().Get().AbsPath(queries).Param("watch", "true").Param("resourceVersion", version).Stream(ctx)
+			gone := apierrors.IsResourceExpired(err)
+			if err == nil {
+				version, gone = e.read(stream, version)
 			}
-			version = e.read(stream, version)
+			if gone {
+				version = e.relist(ctx, client(), version)
+			}
+			if err != nil || gone {
+				time.Sleep(20 * time.Millisecond)
+			}
 		}
 	}()
 	return e
 }
 
-func (e *ends) read(stream io.ReadCloser, version string) string {
+// read reads a watch to its end, and returns where it has come to. One that cannot go on from there is gone: a server that has
+// just started remembers nothing from before.
+func (e *ends) read(stream io.ReadCloser, version string) (_ string, gone bool) {
 	defer stream.Close()
 	decoder := json.NewDecoder(stream)
 	for {
 		var event struct {
-			Object query
+			Type   string
+			Object json.RawMessage // a Status, with ERROR
 		}
 		if err := decoder.Decode(&event); err != nil {
-			return version
+			return version, false
 		}
-		uid, phase := event.Object.Metadata.UID, event.Object.Status.Phase
-		version = event.Object.Metadata.ResourceVersion
-		e.mu.Lock()
-		if event.Object.ended() && e.phase[uid] != phase {
-			e.times[uid]++
+		var q query
+		if event.Type == "ERROR" || json.Unmarshal(event.Object, &q) != nil {
+			return version, true
 		}
-		e.phase[uid] = phase
-		e.mu.Unlock()
+		version = q.Metadata.ResourceVersion
+		e.observe(q)
 	}
+}
+
+// relist reads what cannot be watched any more.
+func (e *ends) relist(ctx context.Context, client *rest.RESTClient, version string) string {
+	text, err := client.Get().AbsPath(queries).DoRaw(ctx)
+	if err != nil {
+		return version
+	}
+	var all struct {
+		Metadata struct{ ResourceVersion string }
+		Items    []query
+	}
+	if json.Unmarshal(text, &all) != nil {
+		return version
+	}
+	for _, q := range all.Items {
+		e.observe(q)
+	}
+	return all.Metadata.ResourceVersion
+}
+
+func (e *ends) observe(q query) {
+	uid, phase := q.Metadata.UID, q.Status.Phase
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if q.ended() && e.phase[uid] != phase {
+		e.times[uid]++
+	}
+	e.phase[uid] = phase
 }
 
 // await waits until so many have ended.

@@ -66,6 +66,16 @@ func loadClusterConfig(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
+// OwnNamespace returns the namespace of the server in its cluster: that of the kubeconfig, or of the pod.
+func OwnNamespace(kubeconfig string) (string, error) {
+	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}, &clientcmd.ConfigOverrides{}).Namespace()
+	if err != nil {
+		return "", fmt.Errorf("find the server's own namespace: %w", err)
+	}
+	return namespace, nil
+}
+
 // oldestCluster is the first Kubernetes whose APIs are those that the server
 // expects of a cluster.
 var oldestCluster = version.MustParseGeneric("1.30.0")

@@ -58,6 +58,8 @@ type Options struct {
 	// Findings counts what is found in objects and handlers; nil for not at all.
 	Findings *findings.Findings
 
+	// Executor is the user who executes queries in the process; "" for none. See assembly.Options.
+	Executor string
 	// Records is the group of what is recorded about Ark objects; nil for none.
 	Records *records.Group
 	// Parts are the parts of the process beside the API.

@@ -59,7 +59,7 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 	common.FrontProxy = true
 	common.ShutdownDelay, common.SendRetryAfter, common.WatchGrace = o.ShutdownDelay, o.SendRetryAfter, o.WatchGrace
 	common.MaxObjectBytes, common.MaxObjectAdvice = o.MaxObjectBytes, o.MaxObjectAdvice
-	common.Off = o.Off
+	common.Off, common.Executor = o.Off, o.Executor
 	common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, o.Findings
 	config, err := assembly.NewConfig(common, backend)
 	if err != nil {

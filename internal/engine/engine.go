@@ -30,8 +30,12 @@ type Options struct {
 	Shared bool
 	// deadAfter replaces that of replicas; for tests.
 	deadAfter time.Duration
-	// Events says that the API has core Events.
-	Events bool
+	// Events says that the API has core Events, and EventRate of how many Queries a second they are written; 0 for the
+	// default.
+	Events    bool
+	EventRate float32
+	// LeaseNamespace is where engines show that they are alive; "" for kube-system.
+	LeaseNamespace string
 	// Observer counts what happens; nil for nobody.
 	Observer Observer
 	// Sink takes what Queries say while they run; nil for nobody.
@@ -106,6 +110,9 @@ func New(o Options) *Engine {
 	e.approvals = newApprovals(e)
 	if o.Shared {
 		e.replicas = newReplicas(e, o.Identity)
+		if o.LeaseNamespace != "" {
+			e.replicas.namespace = o.LeaseNamespace
+		}
 		if o.deadAfter > 0 {
 			e.replicas.deadAfter = o.deadAfter
 		}

@@ -34,6 +34,7 @@ const (
 type events struct {
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
+	rate        float32
 	budget      flowcontrol.PassiveRateLimiter
 	count       func() // Queries without Events
 
@@ -48,10 +49,15 @@ func newEvents(ctx context.Context, o Options) *events {
 	}
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx), record.WithCorrelatorOptions(record.CorrelatorOptions{BurstSize: eventBurst, QPS: eventRate}))
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: o.Client.Core.CoreV1().Events("")})
+	rate := o.EventRate
+	if rate == 0 {
+		rate = loudRate
+	}
 	return &events{
 		broadcaster: broadcaster, recorder: broadcaster.NewRecorder(runtime.NewScheme(), corev1.EventSource{Component: "ark-engine"}),
 		count:  o.Observer.QueryWithoutEvents,
-		budget: flowcontrol.NewTokenBucketPassiveRateLimiter(loudRate, loudBurst),
+		rate:   rate,
+		budget: flowcontrol.NewTokenBucketPassiveRateLimiter(rate, loudBurst),
 	}
 }
 
@@ -65,7 +71,7 @@ func (v *events) admit() *events {
 	defer v.mu.Unlock()
 	v.silent++
 	if now := time.Now(); now.Sub(v.reported) >= silentReport {
-		klog.InfoS("Queries run without Events: there are too many at a time", "queries", v.silent, "eventsOfQueriesPerSecond", loudRate)
+		klog.InfoS("Queries run without Events: there are too many at a time", "queries", v.silent, "eventsOfQueriesPerSecond", v.rate)
 		v.silent, v.reported = 0, now
 	}
 	return nil

@@ -52,7 +52,8 @@ func newQueue(limits Limits) *queue {
 	return q
 }
 
-// add lets a Query wait, or replaces what is known of it.
+// add lets a Query wait, or replaces what is known of it. One that was running, which another process has left behind or which
+// has waited for a person, comes before those of its namespace that have not begun.
 func (q *queue) add(query *v1alpha1.Query) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -72,9 +73,23 @@ func (q *queue) add(query *v1alpha1.Query) {
 		t = &tenant{}
 		q.tenants[query.Namespace] = t
 	}
-	t.waiting = append(t.waiting, it)
+	if begun(query) {
+		first := slices.IndexFunc(t.waiting, func(other *item) bool { return !begun(other.query) })
+		if first < 0 {
+			first = len(t.waiting)
+		}
+		t.waiting = slices.Insert(t.waiting, first, it)
+	} else {
+		t.waiting = append(t.waiting, it)
+	}
 	q.changed.Signal()
 	q.quiet.Signal()
+}
+
+// begun reports whether a Query was running before it came to wait.
+func begun(query *v1alpha1.Query) bool {
+	phase := phaseOf(query)
+	return phase == v1alpha1.QueryRunning || phase == v1alpha1.QueryInputRequired
 }
 
 // remove takes a Query that waits out of the queue.
@@ -206,7 +221,7 @@ func (q *queue) overdue(now time.Time) (_ []*v1alpha1.Query, next time.Time) {
 		t.waiting = slices.DeleteFunc(t.waiting, func(it *item) bool {
 			due := queueDeadline(it.query)
 			// A process has left it behind, or a person took their time.
-			if phase := phaseOf(it.query); phase == v1alpha1.QueryRunning || phase == v1alpha1.QueryInputRequired {
+			if begun(it.query) {
 				return false
 			}
 			if due.After(now) {

@@ -87,3 +87,24 @@ func TestQueueLimits(t *testing.T) {
 		t.Error("a closed queue announces")
 	}
 }
+
+// What was running before comes before what has not begun, in the order in which it came, within its namespace.
+func TestBegunComesFirst(t *testing.T) {
+	q := newQueue(Limits{Total: 1})
+	q.add(waiting("a", 1))
+	q.add(waiting("a", 2))
+	for i := 3; i <= 4; i++ {
+		left := waiting("a", i)
+		phase := v1alpha1.QueryRunning
+		left.Status = &v1alpha1.QueryStatus{Phase: &phase}
+		q.add(left)
+	}
+	q.add(waiting("a", 5))
+	for _, want := range []string{"a-3", "a-4", "a-1", "a-2", "a-5"} {
+		it, _ := q.next()
+		if it.query.Name != want {
+			t.Errorf("got %s, want %s", it.query.Name, want)
+		}
+		q.done(it)
+	}
+}

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// leaseNamespace has a Lease for each engine that shares its database, and leaseLabel tells them from others.
-	leaseNamespace = metav1.NamespaceSystem
-	leaseLabel     = "ark.mckinsey.com/engine"
+	// defaultLeaseNamespace has a Lease for each engine that shares its database, and leaseLabel tells them from others.
+	defaultLeaseNamespace = metav1.NamespaceSystem
+	leaseLabel            = "ark.mckinsey.com/engine"
 	// deadAfter is how long a Lease stays as it is before the others take its engine for dead, and renewEvery how often
 	// it is renewed and the others are looked at. Both together, and what a busy machine adds, are less than 15 s.
 	deadAfter  = 8 * time.Second
@@ -38,11 +38,15 @@ type replicas struct {
 	engine   *Engine
 	identity string
 	lease    string
+	// namespace is that of the Leases.
+	namespace string
 	// deadAfter is the constant, but for tests.
 	deadAfter time.Duration
 
 	mu     sync.Mutex
 	joined bool
+	// looked is when the Leases were last read.
+	looked time.Time
 	seen   map[string]sign
 	// alive are the identities of the engines that are, this one included, in order.
 	alive []string
@@ -65,7 +69,7 @@ type sign struct {
 
 func newReplicas(e *Engine, identity string) *replicas {
 	return &replicas{
-		engine: e, identity: identity, deadAfter: deadAfter, lease: "ark-engine-" + strings.ToLower(identity),
+		engine: e, identity: identity, deadAfter: deadAfter, namespace: defaultLeaseNamespace, lease: "ark-engine-" + strings.ToLower(identity),
 		seen: map[string]sign{}, theirs: map[types.UID]foreign{}, later: map[types.UID]*time.Timer{},
 	}
 }
@@ -109,7 +113,7 @@ func (r *replicas) join(ctx context.Context) bool {
 func (r *replicas) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, deadAfter)
 	defer cancel()
-	leases := r.engine.options.Client.Core.CoordinationV1().Leases(leaseNamespace)
+	leases := r.engine.options.Client.Core.CoordinationV1().Leases(r.namespace)
 	now, seconds := metav1.NowMicro(), int32(deadAfter/time.Second)
 	lease, err := leases.Get(ctx, r.lease, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
@@ -137,14 +141,14 @@ func (r *replicas) leave(ctx context.Context) {
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
 	defer cancel()
-	_ = r.engine.options.Client.Core.CoordinationV1().Leases(leaseNamespace).Delete(ctx, r.lease, metav1.DeleteOptions{}) // it goes stale else
+	_ = r.engine.options.Client.Core.CoordinationV1().Leases(r.namespace).Delete(ctx, r.lease, metav1.DeleteOptions{}) // it goes stale else
 }
 
 // look finds out who is alive, and takes up the Queries of those who are not.
 func (r *replicas) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, deadAfter)
 	defer cancel()
-	leases := r.engine.options.Client.Core.CoordinationV1().Leases(leaseNamespace)
+	leases := r.engine.options.Client.Core.CoordinationV1().Leases(r.namespace)
 	began := time.Now()
 	list, err := leases.List(ctx, metav1.ListOptions{LabelSelector: leaseLabel})
 	if err != nil {
@@ -154,6 +158,9 @@ func (r *replicas) look(ctx context.Context) error {
 	alive := []string{r.identity}
 	var buried []coordinationv1.Lease
 	r.mu.Lock()
+	// While nobody could read the Leases nobody could renew them either: what they say counts from now on.
+	blind := now.Sub(r.looked) >= r.deadAfter/2
+	r.looked = now
 	seen := map[string]sign{}
 	for _, lease := range list.Items {
 		if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == r.identity {
@@ -161,7 +168,7 @@ func (r *replicas) look(ctx context.Context) error {
 		}
 		id := *lease.Spec.HolderIdentity
 		last, known := r.seen[id]
-		if !known || last.version != lease.ResourceVersion {
+		if !known || blind || last.version != lease.ResourceVersion {
 			last = sign{lease.ResourceVersion, now}
 		}
 		seen[id] = last

@@ -35,7 +35,7 @@ func TestReplicas(t *testing.T) {
 	for _, name := range []string{"A", "B"} {
 		stop[name] = w.start(Limits{}, func(o *Options) { o.Shared, o.Identity, o.deadAfter = true, name, time.Hour })
 	}
-	leases := w.admin.Core.CoordinationV1().Leases(leaseNamespace)
+	leases := w.admin.Core.CoordinationV1().Leases(defaultLeaseNamespace)
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		list, err := leases.List(w.ctx, metav1.ListOptions{LabelSelector: leaseLabel})
 		if err != nil {
@@ -137,5 +137,45 @@ func TestTurns(t *testing.T) {
 		if n := turns[id]; n < 850 || n > 1150 {
 			t.Errorf("%s has %d of 3000: %v", id, n, turns)
 		}
+	}
+}
+
+// An engine that could not read the Leases for a while takes nobody for dead by what it finds then: nobody could renew them
+// either. One that stays silent after that is dead.
+func TestBlindReplica(t *testing.T) {
+	w := newWorld(t, nil)
+	const dead = time.Second
+	views := map[string]*replicas{}
+	for _, name := range []string{"A", "B"} {
+		r := New(Options{Client: w.client, Identity: name, Shared: true, deadAfter: dead}).replicas
+		if err := r.renew(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+		views[name] = r
+	}
+	a := views["A"]
+	look := func() string {
+		t.Helper()
+		if err := a.look(w.ctx); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(a.alive, " ")
+	}
+	if got := look(); got != "A B" {
+		t.Fatalf("alive at first: %s", got)
+	}
+	time.Sleep(dead + dead/10)
+	if got := look(); got != "A B" {
+		t.Errorf("alive when the Leases can be read again: %s", got)
+	}
+	again := time.Now()
+	for got := "A B"; got != "A"; got = look() {
+		if time.Since(again) > patience {
+			t.Fatalf("alive: %s", got)
+		}
+		time.Sleep(dead / 20)
+	}
+	if after := time.Since(again); after < dead {
+		t.Errorf("B was taken for dead after %s", after)
 	}
 }

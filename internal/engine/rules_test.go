@@ -24,7 +24,7 @@ var rules = map[string][]string{
 	"7.5": {"7-approved", "7-rejected", "7-refused-too-often", "7-refusals-are-reset", "7-team-goes-on", "7-agent-as-a-tool", "7-approved-call-fails"},
 	"7.6": {"7-approved-again"},
 	"8":   {"8-no-memory", "8-memory-missing", "8-history", "8-history-unreadable"},
-	"9":   {"9-azure", "9-anthropic", "9-retried", "9-properties-and-headers", "9-overrides"},
+	"9":   {"9-azure", "9-anthropic", "9-bedrock", "9-bedrock-throttled", "9-retried", "9-properties-and-headers", "9-overrides"},
 	"10":  {"10-message", "10-version-1", "10-task-history", "10-context"},
 	// 11.1: every chunk of a model. 11.2: tool calls once more as a whole. 11.3: what is silent. 11.4: one chunk for all. 11.5: a
 	// choice that is none. 11.6: errors. 11.7: the last chunk.

@@ -349,11 +349,36 @@ spec: {model: {value: gpt-test}, provider: openai, config: {openai: {baseUrl: {v
 		{"9-retry-after-too-late", ask(toPlain, ""), []scripted.Answer{{Status: 429, Text: "come back tomorrow", RetryAfter: "86400"}}},
 		{"9-retried-in-vain", ask(toPlain, ""), []scripted.Answer{{Status: 503, Text: "a"}, {Status: 503, Text: "b"}, {Status: 503, Text: "c"}, {Status: 503, Text: "d"}}},
 		{"9-broken-stream", ask(toPlain, ""), []scripted.Answer{{Text: "half of it", Break: true}}},
-		{"9-bedrock-not-yet", `
+		{"9-bedrock", `
 apiVersion: ark.mckinsey.com/v1alpha1
 kind: Model
 metadata: {name: aws}
-spec: {model: {value: x}, provider: bedrock, config: {bedrock: {region: {value: eu}}}}
+spec: {model: {value: claude-test}, provider: bedrock, config: {bedrock: {region: {value: eu-central-1}, baseUrl: {value: "{{model}}"}, apiKey: {valueFrom: {secretKeyRef: {name: keys, key: key}}}, maxTokens: 77, temperature: "0.5", properties: {top_k: {value: "5"}}}}}
+---` + agentOf("a", `{prompt: "Be kind.", modelRef: {name: aws}, outputSchema: {type: string}, tools: [{type: builtin, name: noop}]}`) + ask(`{type: agent, name: a}`, ""),
+			[]scripted.Answer{call("noop", `{"message":"x"}`), {Text: `"Kind."`}}},
+		{"9-bedrock-throttled", `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Model
+metadata: {name: aws}
+spec: {model: {value: x}, provider: bedrock, config: {bedrock: {region: {value: eu-central-1}, baseUrl: {value: "{{model}}"}, accessKeyId: {value: AKIA}, secretAccessKey: {valueFrom: {secretKeyRef: {name: keys, key: key}}}, modelArn: {value: "arn:aws:bedrock:eu-central-1:1:inference-profile/x"}}}}
+---` + ask(`{type: model, name: aws}`, ""), []scripted.Answer{{Status: 429, Text: "slow down"}, {Text: "Fine."}}},
+		{"9-bedrock-refused", `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Model
+metadata: {name: aws}
+spec: {model: {value: x}, provider: bedrock, config: {bedrock: {region: {value: eu-central-1}, baseUrl: {value: "{{model}}"}, apiKey: {valueFrom: {secretKeyRef: {name: keys, key: key}}}}}}
+---` + ask(`{type: model, name: aws}`, ""), []scripted.Answer{{Status: 403, Text: "no access with sk-secret"}}},
+		{"9-bedrock-broken-stream", `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Model
+metadata: {name: aws}
+spec: {model: {value: x}, provider: bedrock, config: {bedrock: {region: {value: eu-central-1}, baseUrl: {value: "{{model}}"}, apiKey: {value: k}}}}
+---` + ask(`{type: model, name: aws}`, ""), []scripted.Answer{{Text: "half of it", Break: true}}},
+		{"9-bedrock-no-region", `
+apiVersion: ark.mckinsey.com/v1alpha1
+kind: Model
+metadata: {name: aws}
+spec: {model: {value: x}, provider: bedrock, config: {bedrock: {apiKey: {value: k}}}}
 ---` + ask(`{type: model, name: aws}`, ""), nil},
 	}, moreExecutions()...)
 }

@@ -16,13 +16,13 @@
 // internal/apiserver/layout, internal/apiserver/parts, internal/apiserver/storage, internal/chat,
 // internal/connections, internal/console, internal/conversation, internal/database,
 // internal/encryption, internal/engine, internal/engine/ask, internal/engine/execution,
-// internal/engine/objects, internal/engine/outbound, internal/etcdserver,
+// internal/engine/objects, internal/engine/outbound, internal/engine/provider, internal/etcdserver,
 // internal/etcdserver/direct, internal/heap, internal/history, internal/inprocess,
 // internal/keylimit, internal/memlimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark, internal/mvcc/sqlite,
 // internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/records,
 // internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream,
 // internal/token, internal/tracing, internal/version, github.com/emicklei/go-restful/v3,
-// go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver
-// and k8s.io/component-base.
+// go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver,
+// k8s.io/client-go and k8s.io/component-base.
 package server

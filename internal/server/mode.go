@@ -109,7 +109,8 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	}
 	var server api = standaloneAPI{made}
 	if o.Engine != nil {
-		if server, err = withEngine(server, made.InProcess, *o.Engine, o.ModelURLs, talk, o.Storage.Kind != SQLite, data.metrics.Engine()); err != nil {
+		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared()}
+		if server, err = withEngine(server, x, talk, data.metrics.Engine()); err != nil {
 			return nil, err
 		}
 	}
@@ -137,13 +138,13 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	settings := m.Server
 	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.TracingFile
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
-	settings.Off = o.Off
+	settings.Off, settings.Executor = o.Off, o.Engine.user()
 	from := m.consoleFrom()
 	pages, err := o.newConsole(from, data)
 	if err != nil {
 		return nil, err
 	}
-	settings.Parts = aggregated.Parts{Grants: chatGrants(), Paths: o.paths(), LongRunning: chatLongRunning, Outer: o.outer(pages)}
+	settings.Parts = aggregated.Parts{Grants: append(o.Engine.grants(), chatGrants()...), Paths: o.paths(), LongRunning: chatLongRunning, Outer: o.outer(pages)}
 	settings.ModelURLs, settings.Findings = o.ModelURLs, data.findings
 	if settings.Records, err = data.records(o); err != nil {
 		return nil, err
@@ -165,5 +166,16 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	if err != nil {
 		return nil, err
 	}
-	return withChat(aggregatedAPI{made}, talk, s)
+	var server api = aggregatedAPI{made}
+	if o.Engine != nil {
+		at := &host{config: config}
+		if at.namespace, err = aggregated.OwnNamespace(m.Kubeconfig); err != nil {
+			return nil, about(SettingCluster, err)
+		}
+		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared(), host: at}
+		if server, err = withEngine(server, x, talk, data.metrics.Engine()); err != nil {
+			return nil, err
+		}
+	}
+	return withChat(server, talk, s)
 }

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/client-go/rest"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 	"github.com/mckinsey/ark-server/internal/apiserver/parts"
@@ -18,6 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/engine/outbound"
+	"github.com/mckinsey/ark-server/internal/engine/provider"
 	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
@@ -53,28 +55,68 @@ type executing struct {
 	close   func()
 }
 
+// host is the cluster that a server runs in, for its engine.
+type host struct {
+	config *rest.Config
+	// namespace is the server's own.
+	namespace string
+}
+
+const (
+	// hostQPS and hostBurst bound the engine's requests to the host: values of Secrets, ConfigMaps and Services, read for
+	// each call of a model or a tool.
+	hostQPS   = 500
+	hostBurst = 1000
+	// hostEventRate is of how many queries a second Events are written there: they are writes to the cluster's etcd.
+	hostEventRate = 1
+)
+
+// executes says where an engine runs.
+type executes struct {
+	transport *inprocess.Transport
+	options   EngineOptions
+	urls      rules.URLPolicy
+	shared    bool
+	// host is nil for a server that is its own.
+	host *host
+}
+
+// client returns the engine's client.
+func (x executes) client() (*objects.Client, error) {
+	config, err := x.transport.Config(&user.DefaultInfo{Name: engine.User})
+	if err != nil {
+		return nil, err
+	}
+	if x.host == nil {
+		return objects.New(config)
+	}
+	there := rest.CopyConfig(x.host.config)
+	there.QPS, there.Burst = hostQPS, hostBurst
+	return objects.NewHosted(config, there)
+}
+
 // withEngine adds an engine to an API server.
-func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls rules.URLPolicy, talk *talk, shared bool, observer engine.Observer) (api, error) {
-	config, err := transport.Config(&user.DefaultInfo{Name: engine.User})
+func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, error) {
+	client, err := x.client()
 	if err != nil {
 		return nil, err
 	}
-	client, err := objects.New(config)
-	if err != nil {
-		return nil, err
-	}
+	o, urls := x.options, x.urls
 	models := outbound.NewClient(outbound.Policy{
 		Loopback: o.LoopbackModels && !urls.DenyPrivate, DenyPrivate: urls.DenyPrivate,
 		Allowed: slices.Concat(o.Allowed, urls.PrivateRanges), CheckURL: urls.Check,
 	})
 	tools := outbound.NewClient(outbound.Policy{Allowed: o.Allowed})
+	options := engine.Options{
+		Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: x.shared, Observer: observer,
+		Requests: talk.engineRequests(), Sink: sink{talk.broker},
+		Services: execution.Services{Models: models, Tools: tools, AWS: &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check},
+	}
+	if x.host != nil {
+		options.Events, options.EventRate, options.LeaseNamespace = true, hostEventRate, x.host.namespace
+	}
 	return &executing{
-		api: to,
-		options: engine.Options{
-			Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: shared, Observer: observer,
-			Requests: talk.engineRequests(), Sink: sink{talk.broker},
-			Services: execution.Services{Models: models, Tools: tools, Marker: rand.Text, CheckModelURL: urls.Check},
-		},
+		api: to, options: options,
 		close: func() {
 			models.CloseIdleConnections()
 			tools.CloseIdleConnections()
@@ -102,11 +144,13 @@ func (x *executing) Run(ctx context.Context) error {
 }
 
 func (x *executing) execute(ctx context.Context) error {
-	_, err := x.options.Client.Core.CoreV1().Events("default").List(ctx, metav1.ListOptions{Limit: 1})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return fmt.Errorf("ask whether there are events: %w", err)
+	if !x.options.Events {
+		_, err := x.options.Client.Core.CoreV1().Events("default").List(ctx, metav1.ListOptions{Limit: 1})
+		if err != nil && !apierrors.IsNotFound(err) {
+			return fmt.Errorf("ask whether there are events: %w", err)
+		}
+		x.options.Events = err == nil
 	}
-	x.options.Events = err == nil
 	engine.New(x.options).Run(ctx)
 	return nil
 }

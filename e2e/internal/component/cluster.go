@@ -196,10 +196,14 @@ func (c *Cluster) TokenUser(token string) *rest.Config {
 
 // WriteKubeconfig writes a client as a file.
 func WriteKubeconfig(path string, config *rest.Config) error {
+	return writeKubeconfig(path, config, "")
+}
+
+func writeKubeconfig(path string, config *rest.Config, namespace string) error {
 	k := clientcmdapi.NewConfig()
 	k.Clusters["cluster"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
 	k.AuthInfos["user"] = &clientcmdapi.AuthInfo{Token: config.BearerToken, ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
-	k.Contexts["default"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "user"}
+	k.Contexts["default"] = &clientcmdapi.Context{Cluster: "cluster", AuthInfo: "user", Namespace: namespace}
 	k.CurrentContext = "default"
 	if err := clientcmd.WriteToFile(*k, path); err != nil {
 		return fmt.Errorf("write a kubeconfig: %w", err)

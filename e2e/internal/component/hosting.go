@@ -42,8 +42,8 @@ type Hosting struct {
 	client  *rest.RESTClient
 }
 
-// Host prepares a cluster; files go to dir.
-func Host(ctx context.Context, c *Cluster, dir string) (*Hosting, error) {
+// Host prepares a cluster for a release with some values; files go to dir.
+func Host(ctx context.Context, c *Cluster, dir string, values ...string) (*Hosting, error) {
 	h := &Hosting{Cluster: c, Kubeconfig: filepath.Join(dir, "ark.kubeconfig")}
 	var err error
 	if h.kubectl, err = NewKubectl(c.Kubeconfig, dir); err != nil {
@@ -62,7 +62,11 @@ func Host(ctx context.Context, c *Cluster, dir string) (*Hosting, error) {
 	if err != nil {
 		return nil, err
 	}
-	rights, err := helm.Run(ctx, "template", ArkService, filepath.Join(root, "deploy", "helm", "ark-server"), "--namespace="+ArkNamespace, "--show-only=templates/rbac.yaml")
+	args := []string{"template", ArkService, filepath.Join(root, "deploy", "helm", "ark-server"), "--namespace=" + ArkNamespace, "--show-only=templates/rbac.yaml"}
+	for _, value := range values {
+		args = append(args, "--set="+value)
+	}
+	rights, err := helm.Run(ctx, args...)
 	if err != nil || rights.Code != 0 {
 		return nil, fmt.Errorf("render the chart's rights: %s: %w", rights.Stderr, errors.Join(err, errExit(rights)))
 	}
@@ -76,7 +80,7 @@ func Host(ctx context.Context, c *Cluster, dir string) (*Hosting, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := WriteKubeconfig(h.Kubeconfig, c.TokenUser(strings.TrimSpace(token))); err != nil {
+	if err := writeKubeconfig(h.Kubeconfig, c.TokenUser(strings.TrimSpace(token)), ArkNamespace); err != nil {
 		return nil, err
 	}
 	if h.CA, err = NewAuthority(dir, "ark-ca"); err != nil {

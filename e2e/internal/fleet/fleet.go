@@ -111,6 +111,19 @@ func (f *Fleet) Replace(t testing.TB, i int, wrap func(component.Command) compon
 	f.start(t, i)
 }
 
+// Kill ends a replica at once, as a crash does.
+func (f *Fleet) Kill(i int) {
+	f.use(i, nil)
+	f.servers[i].Kill()
+	f.servers[i] = nil
+}
+
+// Restart starts a replica that was killed or stopped.
+func (f *Fleet) Restart(t testing.TB, i int) {
+	t.Helper()
+	f.start(t, i)
+}
+
 // Move makes the replicas use another database from their next start on.
 func (f *Fleet) Move(flags []string) {
 	for i := range f.options {

@@ -59,7 +59,14 @@ func (r *Run) client(ctx context.Context, m *v1alpha1.Model) (provider.Model, er
 		}
 		return provider.NewAzure(b.endpoint, version), b.err
 	case v1alpha1.ModelProviderBedrock:
-		return nil, errors.New("the embedded engine cannot call the provider bedrock yet: use --engine=external")
+		if c.Bedrock == nil {
+			return nil, errors.New("bedrock configuration is required for bedrock model type")
+		}
+		options := b.bedrock(c.Bedrock)
+		if b.err != nil {
+			return nil, b.err
+		}
+		return provider.NewBedrock(ctx, b.endpoint, options, r.AWS)
 	}
 	return nil, fmt.Errorf("unsupported provider '%s'", m.Spec.Provider)
 }
@@ -91,6 +98,23 @@ func (b *endpointBuilder) text(what string, source *v1alpha1.ValueSource) string
 	return strings.TrimSpace(value.Text)
 }
 
+// bedrock takes what AWS Bedrock has of its own.
+func (b *endpointBuilder) bedrock(c *v1alpha1.BedrockModelConfig) provider.Bedrock {
+	if arn := b.text("modelArn", c.ModelARN); arn != "" {
+		b.endpoint.Name = arn
+	}
+	b.common(c.BaseURL, nil, c.Properties)
+	o := provider.Bedrock{
+		Region: b.text("region", c.Region), AccessKeyID: b.text("accessKeyId", c.AccessKeyID), SecretAccessKey: b.text("secretAccessKey", c.SecretAccessKey),
+		SessionToken: b.text("sessionToken", c.SessionToken), APIKey: b.text("apiKey", c.APIKey), MaxTokens: c.MaxTokens,
+	}
+	b.endpoint.Secrets = append(b.endpoint.Secrets, o.SecretAccessKey, o.SessionToken)
+	if c.Temperature != nil {
+		o.Temperature = *c.Temperature
+	}
+	return o
+}
+
 func (b *endpointBuilder) bearer(key string) {
 	if key != "" {
 		b.endpoint.Headers["Authorization"] = "Bearer " + key
@@ -106,7 +130,7 @@ func (b *endpointBuilder) common(url *v1alpha1.ValueSource, headers []v1alpha1.H
 	if b.err != nil {
 		return
 	}
-	if check := b.run.CheckModelURL; check != nil {
+	if check := b.run.CheckModelURL; check != nil && b.endpoint.BaseURL != "" {
 		if fault := check(b.endpoint.BaseURL); fault != "" {
 			b.err = fmt.Errorf("baseUrl %s", fault)
 			return

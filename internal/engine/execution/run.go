@@ -30,6 +30,8 @@ type Services struct {
 	Retry provider.Retry
 	// Called is told of each call of a model that has ended; nil for nobody.
 	Called func(firstToken time.Duration, prompt, completion int64, failed bool)
+	// AWS finds the credentials of AWS for models that have none; nil for none.
+	AWS *provider.AWSEnvironment
 	// Marker returns a text that nobody can guess.
 	Marker func() string
 	// OpenURLs says that nobody has a rule for the addresses of models; nil for none. It returns what is wrong with

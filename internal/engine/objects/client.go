@@ -38,7 +38,9 @@ type Object interface {
 // Client is a Reader that writes, too. It is safe for concurrent use.
 type Client struct {
 	config *rest.Config
-	ark    map[schema.GroupVersion]*rest.RESTClient
+	// host is the way to Kubernetes' own kinds.
+	host *rest.Config
+	ark  map[schema.GroupVersion]*rest.RESTClient
 	// Core is a client of Kubernetes' own kinds.
 	Core kubernetes.Interface
 }
@@ -46,12 +48,15 @@ type Client struct {
 var _ Reader = &Client{}
 
 // New returns a client that makes requests with a configuration.
-func New(config *rest.Config) (*Client, error) {
+func New(config *rest.Config) (*Client, error) { return NewHosted(config, config) }
+
+// NewHosted returns a client of Ark's kinds on one server and of Kubernetes' own kinds on another, its host.
+func NewHosted(config, host *rest.Config) (*Client, error) {
 	scheme, err := install.NewScheme()
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, ark: map[schema.GroupVersion]*rest.RESTClient{}}
+	c := &Client{config: config, host: host, ark: map[schema.GroupVersion]*rest.RESTClient{}}
 	codecs := serializer.NewCodecFactory(scheme).WithoutConversion()
 	for _, version := range []schema.GroupVersion{v1alpha1.SchemeGroupVersion, v1prealpha1.SchemeGroupVersion} {
 		of := rest.CopyConfig(config)
@@ -61,7 +66,7 @@ func New(config *rest.Config) (*Client, error) {
 			return nil, fmt.Errorf("make a client of %s: %w", version, err)
 		}
 	}
-	if c.Core, err = kubernetes.NewForConfig(config); err != nil {
+	if c.Core, err = kubernetes.NewForConfig(host); err != nil {
 		return nil, fmt.Errorf("make a client of the core kinds: %w", err)
 	}
 	return c, nil
@@ -69,9 +74,10 @@ func New(config *rest.Config) (*Client, error) {
 
 // As returns a client that does everything as a service account.
 func (c *Client) As(namespace, serviceAccount string) (*Client, error) {
-	config := rest.CopyConfig(c.config)
-	config.Impersonate = rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + serviceAccount}
-	return New(config)
+	who := rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + serviceAccount}
+	config, host := rest.CopyConfig(c.config), rest.CopyConfig(c.host)
+	config.Impersonate, host.Impersonate = who, who
+	return NewHosted(config, host)
 }
 
 // Ark returns the client of one version of Ark's group.

@@ -4,6 +4,8 @@
 //   - values.go: what a field's value is that refers to one of these
 //   - recorder.go: which versions of the objects were read
 //
+// In a cluster Ark's kinds are this server's, and Secrets, ConfigMaps and Services are those of the host.
+//
 // Invariants: everything goes through the API, and nothing is cached: a changed Secret counts from the next call.
 //
 // The package may import internal/apis/ark/install, internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,

@@ -141,9 +141,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(answer.Status)
-		writeJSON(w, map[string]any{"error": map[string]string{"message": answer.Text}})
+		writeJSON(w, map[string]any{"message": answer.Text, "error": map[string]string{"message": answer.Text}})
 	case strings.HasSuffix(r.URL.Path, "/messages"):
 		s.anthropic(w, answer)
+	case strings.HasSuffix(r.URL.Path, "/converse-stream"):
+		s.bedrock(w, answer)
 	case request.Stream:
 		s.chunks(w, request, answer)
 	default:

@@ -192,6 +192,13 @@ containers:
       {{- with .Values.ark.disableAdmissionPlugins }}
       - --disable-admission-plugins={{ join "," . }}
       {{- end }}
+      - --engine={{ .Values.ark.engine.mode }}
+      {{- if eq .Values.ark.engine.mode "embedded" }}
+      - --engine-concurrency={{ .Values.ark.engine.concurrency }}
+      {{- with .Values.ark.engine.allowedAddresses }}
+      - --engine-allowed-addresses={{ join "," . }}
+      {{- end }}
+      {{- end }}
       {{- if .Values.ark.direct.enabled }}
       - --direct
       - --direct-outage-grace={{ .Values.ark.direct.outageGrace }}
