@@ -37,6 +37,9 @@ const objects = `
 {"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"editor"},"spec":{"prompt":"You are the editor."}}
 {"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Team","metadata":{"name":"news"},"spec":{"strategy":"sequential","members":[{"type":"agent","name":"guide"},{"type":"agent","name":"editor"}]}}`
 
+// longAnswer is how many bytes the model says to "long".
+const longAnswer = 256 << 10
+
 // script is what the model says to the last message of a user.
 func script(r scripted.Request) scripted.Answer {
 	last := r.Last()
@@ -45,6 +48,14 @@ func script(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Status: http.StatusBadRequest, Text: "the model does not like that"}
 	case strings.HasPrefix(last, "hang"):
 		return scripted.Answer{Hang: true}
+	case strings.HasPrefix(last, "stall"):
+		return scripted.Answer{Text: "half of it, and the rest never", Stall: true}
+	case strings.HasPrefix(last, "break"):
+		return scripted.Answer{Text: "half of it, and the connection is gone", Break: true}
+	case strings.HasPrefix(last, "long"):
+		return scripted.Answer{Text: strings.Repeat("0123456789abcdef", longAnswer/16), Pieces: 64}
+	case strings.HasPrefix(last, "call in pieces"):
+		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "weather", Arguments: `{"city":"Oslo"}`}}, Pieces: 4}
 	case strings.HasPrefix(last, "call"):
 		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "weather", Arguments: `{"city":"Oslo"}`}}}
 	case strings.HasPrefix(last, "count"):
