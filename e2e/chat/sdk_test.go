@@ -25,6 +25,7 @@ func TestChat(t *testing.T) {
 	t.Run("idempotency", func(t *testing.T) { testIdempotency(t, w) })
 	t.Run("compliance", func(t *testing.T) { testCompliance(t, w) })
 	t.Run("responses", func(t *testing.T) { testResponses(t, w) })
+	t.Run("response streams", func(t *testing.T) { testResponseStreams(t, w) })
 	t.Run("limits", func(t *testing.T) { testLimits(t, w) })
 	t.Run("subresources", func(t *testing.T) { testSubresources(t, w) })
 	t.Run("broker", func(t *testing.T) { testBroker(t, w) })

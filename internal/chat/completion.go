@@ -31,6 +31,8 @@ type exchange struct {
 	created int64
 	// again says that the Query was made by an earlier request with the same key.
 	again bool
+	// reading says that the client only reads along with another request.
+	reading bool
 	// events is nil until a stream has begun.
 	events *sse.Writer
 	began  time.Time
@@ -203,7 +205,7 @@ func (x *exchange) pass(from *stream.Reader) (changed <-chan struct{}, over bool
 		return changed, false, nil
 	case errors.Is(end.Err, stream.ErrClosed):
 		return nil, true, stopped()
-	case errors.Is(end.Err, stream.ErrOverrun):
+	case errors.Is(end.Err, stream.ErrOverrun) && !x.reading: // who reads along gets the rest from the Query
 		return nil, true, serverFault(http.StatusInternalServerError, "stream_overrun", end.Err.Error())
 	}
 	return nil, true, nil // the Query says how it ends
@@ -259,7 +261,7 @@ func failure(q *v1alpha1.Query) string {
 func (x *exchange) left() {
 	x.gone = true
 	policy := x.r.Header.Get(headerDisconnect)
-	if x.server.stopping() || policy == "continue" || policy == "" && (x.r.Header.Get(headerKey) != "" || x.asked.background) {
+	if x.reading || x.server.stopping() || policy == "continue" || policy == "" && (x.r.Header.Get(headerKey) != "" || x.asked.background) {
 		return
 	}
 	x.server.cancel(x.r.Context(), x.query)

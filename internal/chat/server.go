@@ -31,7 +31,8 @@ func Owns(path string) bool {
 // LongRunning reports whether a request may take as long as a Query.
 func LongRunning(r *http.Request) bool {
 	_, below := SubresourceOf(r.URL.Path)
-	return below || r.Method == http.MethodPost && (Owns(r.URL.Path) || OwnsMCP(r.URL.Path))
+	streams := r.Method == http.MethodGet && Owns(r.URL.Path) && (r.URL.Query().Get("stream") == "true" || r.ContentLength != 0)
+	return below || streams || r.Method == http.MethodPost && (Owns(r.URL.Path) || OwnsMCP(r.URL.Path))
 }
 
 const (
