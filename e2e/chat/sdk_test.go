@@ -31,6 +31,7 @@ func TestChat(t *testing.T) {
 	t.Run("broker", func(t *testing.T) { testBroker(t, w) })
 	t.Run("mcp", func(t *testing.T) { testMCP(t, w) })
 	t.Run("keys", func(t *testing.T) { testKeys(t, w) })
+	t.Run("parts", func(t *testing.T) { testParts(t, w) })
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, w) })
 }
 

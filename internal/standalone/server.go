@@ -166,7 +166,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	if config.Generic.Authorization.Authorizer, err = rights.authorizer(o.allowed); err != nil {
 		return nil, err
 	}
-	config.Generic.Authorization.Authorizer = parts.WithPaths(parts.WithGrants(config.Generic.Authorization.Authorizer, o.Grants), o.Paths)
+	config.Generic.Authorization.Authorizer = parts.WithPaths(parts.WithGrants(config.Generic.Authorization.Authorizer, o.Grants, config.InProcess.Caller), o.Paths)
 	config.Outer = o.Outer
 	if stock := config.Generic.LongRunningFunc; o.LongRunning != nil {
 		config.Generic.LongRunningFunc = func(r *http.Request, info *request.RequestInfo) bool {
