@@ -80,6 +80,7 @@ type talk struct {
 	requests *conversation.Requests  // nil where there are no side tables
 	memory   *conversation.Store     // the same
 	answers  *conversation.Responses // the same
+	events   *conversation.Events    // the same
 	limits   *keylimit.Ledger        // the same
 	outside  *outside                // nil where an engine in the process answers, or the broker has no port
 	// whole is the handler of the server with all its filters.
@@ -115,7 +116,8 @@ func newChat(to base, data *data, o Options) (*talk, error) {
 	data.metrics.Streams(func() metrics.StreamStats { return metrics.StreamStats(t.broker.Stats()) })
 	if data.side != nil {
 		t.requests = conversation.NewRequests(data.side, time.Now)
-		t.memory = conversation.NewStore(data.side, time.Now)
+		t.memory = conversation.NewStore(data.side, t.broker, time.Now)
+		t.events = conversation.NewEvents(data.side, t.broker, time.Now)
 		t.answers = conversation.NewResponses(data.side, time.Now)
 		options.Responses = t.answers
 		t.limits = keylimit.New(data.side, time.Now)
@@ -169,6 +171,14 @@ func (t *talk) serveBroker(w http.ResponseWriter, r *http.Request, at stream.Pla
 		}
 		if may(w, r, at.Namespace, "") {
 			t.memory.Serve(w, r, at.Namespace, at.Rest)
+		}
+	case conversation.OwnsEvents(at.Rest) && t.events != nil:
+		may := rights.MayWrite
+		if r.Method == http.MethodGet {
+			may = rights.MayRead
+		}
+		if may(w, r, at.Namespace, "") {
+			t.events.Serve(w, r, at.Namespace, at.Rest)
 		}
 	default:
 		stream.Refuse(w, http.StatusNotFound, "NOT_FOUND", "there is no such path")
@@ -253,7 +263,7 @@ func (t *talk) sweep(ctx context.Context) {
 			if t.requests == nil {
 				continue
 			}
-			if err := errors.Join(t.requests.Sweep(ctx), t.answers.Sweep(ctx), t.limits.Sweep(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(t.requests.Sweep(ctx), t.answers.Sweep(ctx), t.limits.Sweep(ctx), t.events.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				slog.Warn("old requests of chats cannot be deleted; trying again later", "err", err)
 			}
 		}
