@@ -29,6 +29,8 @@ type world struct {
 	http  *http.Client
 	url   string
 	key   string
+	// release ends the answers to "held"; it is set before the first.
+	release <-chan struct{}
 }
 
 const objects = `
@@ -39,6 +41,9 @@ const objects = `
 
 // longAnswer is how many bytes the model says to "long".
 const longAnswer = 256 << 10
+
+// pacedAnswer is what the model says to "paced", within a second.
+const pacedAnswer = "piece by piece, and each of them after a while"
 
 // script is what the model says to the last message of a user.
 func script(r scripted.Request) scripted.Answer {
@@ -52,6 +57,8 @@ func script(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Text: "half of it, and the rest never", Stall: true}
 	case strings.HasPrefix(last, "break"):
 		return scripted.Answer{Text: "half of it, and the connection is gone", Break: true}
+	case strings.HasPrefix(last, "paced"):
+		return scripted.Answer{Text: pacedAnswer, Pieces: 10, Pause: 100 * time.Millisecond}
 	case strings.HasPrefix(last, "long"):
 		return scripted.Answer{Text: strings.Repeat("0123456789abcdef", longAnswer/16), Pieces: 64}
 	case strings.HasPrefix(last, "call in pieces"):
@@ -72,7 +79,14 @@ func newWorld(t *testing.T, args ...string) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	model := scripted.New(script)
+	w := &world{t: t}
+	model := scripted.New(func(r scripted.Request) scripted.Answer {
+		answer := script(r)
+		if strings.HasPrefix(r.Last(), "held") {
+			answer.Until = w.release
+		}
+		return answer
+	})
 	there := httptest.NewServer(model)
 	t.Cleanup(func() {
 		there.CloseClientConnections()
@@ -97,7 +111,7 @@ func newWorld(t *testing.T, args ...string) *world {
 	}
 	transport := &http.Transport{TLSClientConfig: tls}
 	t.Cleanup(transport.CloseIdleConnections)
-	w := &world{t: t, ark: ark, model: model, http: &http.Client{Transport: transport}, url: config.Host, key: config.BearerToken}
+	w.ark, w.model, w.http, w.url, w.key = ark, model, &http.Client{Transport: transport}, config.Host, config.BearerToken
 	for _, text := range strings.Split(strings.TrimSpace(strings.ReplaceAll(objects, "MODEL", there.URL)), "\n") {
 		w.create(text)
 	}

@@ -98,6 +98,9 @@ func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, wh
 	if x.query, fault = newQuery(x.asked, x.to, input); fault != nil {
 		return fault
 	}
+	if parent := s.options.Trace(r.Context()); parent != "" {
+		x.query.Annotations[AnnotationTrace] = parent
+	}
 	key := r.Header.Get(headerKey)
 	if key != "" {
 		idempotent(x.query, who.user.GetName(), key, body)

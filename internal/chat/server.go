@@ -63,6 +63,8 @@ type Options struct {
 	Responses Responses
 	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open nothing.
 	Limits *keylimit.Ledger
+	// Trace returns what a Query carries so that its execution belongs to the trace of its request; "" for nothing.
+	Trace func(context.Context) string
 	// MaxBody is the most bytes of a request.
 	MaxBody  int64
 	Observer Observer

@@ -29,6 +29,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/records"
 	"github.com/mckinsey/ark-server/internal/stream"
 	"github.com/mckinsey/ark-server/internal/token"
+	"github.com/mckinsey/ark-server/internal/tracing"
 )
 
 // ChatOptions say where OpenAI's API and the broker are served beside the HTTPS port.
@@ -110,7 +111,7 @@ func newChat(to base, data *data, o Options) (*talk, error) {
 		data.served.serve(t.broker)
 	}
 	options := chat.Options{
-		Transport: to.inProcess, System: t.system, Access: to.access, Broker: t.broker, Observer: data.metrics.Chat(),
+		Transport: to.inProcess, System: t.system, Access: to.access, Broker: t.broker, Observer: data.metrics.Chat(), Trace: tracing.Parent,
 		MaxBody: requestLimit(o.Storage.MaxObjectBytes),
 	}
 	data.metrics.Streams(func() metrics.StreamStats { return metrics.StreamStats(t.broker.Stats()) })

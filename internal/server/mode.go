@@ -99,7 +99,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	}
 	var server api = standaloneAPI{made}
 	if o.Engine != nil {
-		if server, err = withEngine(server, made.InProcess, *o.Engine, o.ModelURLs, talk, o.Storage.Kind != SQLite, data.metrics.Engine()); err != nil {
+		if server, err = withEngine(server, made.InProcess, *o.Engine, o.ModelURLs, talk, o.Storage.Kind != SQLite, data.metrics.Engine(), made.Tracer); err != nil {
 			return nil, err
 		}
 	}

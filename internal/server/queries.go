@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -54,7 +55,7 @@ type executing struct {
 }
 
 // withEngine adds an engine to an API server.
-func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls rules.URLPolicy, talk *talk, shared bool, observer engine.Observer) (api, error) {
+func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls rules.URLPolicy, talk *talk, shared bool, observer engine.Observer, tracer trace.TracerProvider) (api, error) {
 	config, err := transport.Config(&user.DefaultInfo{Name: engine.User})
 	if err != nil {
 		return nil, err
@@ -73,7 +74,8 @@ func withEngine(to api, transport *inprocess.Transport, o EngineOptions, urls ru
 		options: engine.Options{
 			Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: shared, Observer: observer,
 			Requests: talk.engineRequests(), Sink: sink{talk.broker},
-			Services: execution.Services{Models: models, Tools: tools, Marker: rand.Text, CheckModelURL: urls.Check},
+			Trace:    traceQueries(tracer),
+			Services: execution.Services{Trace: traceModels(tracer), Models: models, Tools: tools, Marker: rand.Text, CheckModelURL: urls.Check},
 		},
 		close: func() {
 			models.CloseIdleConnections()

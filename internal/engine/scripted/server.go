@@ -74,6 +74,8 @@ type Answer struct {
 	Break bool
 	// Stall keeps the second half of a stream back until the client goes.
 	Stall bool
+	// Until, if not nil, keeps the second half of a stream back until it is closed.
+	Until <-chan struct{}
 	// Pieces is in how many deltas a stream has the text, and the arguments of each call; 0 for two of the text and one of
 	// the arguments. Pause is how long it waits between those of the text.
 	Pieces int
@@ -221,6 +223,13 @@ func (s *Server) chunks(w http.ResponseWriter, from *http.Request, r Request, a 
 	if a.Stall {
 		<-from.Context().Done()
 		return
+	}
+	if a.Until != nil {
+		select {
+		case <-a.Until:
+		case <-from.Context().Done():
+			return
+		}
 	}
 	for _, piece := range text[1:] {
 		if a.Pause > 0 && !wait(from, a.Pause) {
