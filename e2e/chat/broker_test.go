@@ -72,3 +72,35 @@ func testBroker(t *testing.T, w *world) {
 	}
 	w.call(http.MethodDelete, queriesPath("queries", "streamed"), "")
 }
+
+// testEvents has an engine send events, and reads what they come to: with rights, and durably.
+func testEvents(t *testing.T, w *world) {
+	const place = "/namespaces/default/"
+	for _, e := range []string{
+		`{"reason":"QueryExecutionStart","data":{"queryId":"u1","queryName":"q1","sessionId":"events"}}`,
+		`{"reason":"QueryExecutionComplete","data":{"queryId":"u1","queryName":"q1","sessionId":"events","agent":"guide","conversationId":"c1"}}`,
+	} {
+		if code, text := w.call(http.MethodPost, place+"events", e); code != http.StatusCreated || text != `{"status":"success"}`+"\n" {
+			t.Fatalf("got %d %s", code, text)
+		}
+	}
+	for path, want := range map[string]string{
+		"events/u1": `"total":2`, "events?session_id=events&limit=1": `"hasMore":true`, "sessions/events": `"status":"idle"`, "sessions": `"phase":"done"`,
+	} {
+		if code, text := w.call(http.MethodGet, place+path, ""); code != http.StatusOK || !strings.Contains(text, want) {
+			t.Errorf("%s: got %d %s", path, code, text)
+		}
+		if code, text := w.call(http.MethodGet, place+path, "", "Authorization", "Bearer "+w.nobody()); code != http.StatusForbidden {
+			t.Errorf("nobody reads %s: got %d %s", path, code, text)
+		}
+	}
+	if code, text := w.call(http.MethodPost, place+"events", `{"data":{"queryId":"u1"}}`, "Authorization", "Bearer "+w.nobody()); code != http.StatusForbidden {
+		t.Errorf("nobody writes: got %d %s", code, text)
+	}
+	if code, text := w.call(http.MethodDelete, place+"events/u1", ""); code != http.StatusOK {
+		t.Errorf("got %d %s", code, text)
+	}
+	if code, _ := w.call(http.MethodGet, place+"sessions/events", ""); code != http.StatusNotFound {
+		t.Errorf("the session is %d after its query was deleted", code)
+	}
+}

@@ -65,3 +65,23 @@ func testKeys(t *testing.T, w *world) {
 		t.Errorf("a key acts as somebody else: %d %s", status, body)
 	}
 }
+
+// testParts: the rights of the parts of the process are theirs alone. Their names, by a token or by impersonation, have none.
+func testParts(t *testing.T, w *world) {
+	for _, name := range []string{"system:ark-chat", "system:ark-engine"} {
+		_, body := w.call(http.MethodPost, "/ark/tokens", `{"user":"`+name+`","ttlSeconds":600}`)
+		var made struct{ Token string }
+		if err := json.Unmarshal([]byte(body), &made); err != nil || made.Token == "" {
+			t.Fatalf("got %s, %v", body, err)
+		}
+		for how, header := range map[string][]string{
+			"by a token": {"Authorization", "Bearer " + made.Token}, "by impersonation": {"Impersonate-User", name},
+		} {
+			for _, path := range []string{queriesPath("queries", "none"), queriesPath("agents", ""), queriesPath("memories", "none")} {
+				if code, text := w.call(http.MethodGet, path, "", header...); code != http.StatusForbidden {
+					t.Errorf("%s %s: %s gets %d %s", name, how, path, code, text)
+				}
+			}
+		}
+	}
+}

@@ -25,11 +25,14 @@ func TestChat(t *testing.T) {
 	t.Run("idempotency", func(t *testing.T) { testIdempotency(t, w) })
 	t.Run("compliance", func(t *testing.T) { testCompliance(t, w) })
 	t.Run("responses", func(t *testing.T) { testResponses(t, w) })
+	t.Run("response streams", func(t *testing.T) { testResponseStreams(t, w) })
 	t.Run("limits", func(t *testing.T) { testLimits(t, w) })
 	t.Run("subresources", func(t *testing.T) { testSubresources(t, w) })
 	t.Run("broker", func(t *testing.T) { testBroker(t, w) })
+	t.Run("events", func(t *testing.T) { testEvents(t, w) })
 	t.Run("mcp", func(t *testing.T) { testMCP(t, w) })
 	t.Run("keys", func(t *testing.T) { testKeys(t, w) })
+	t.Run("parts", func(t *testing.T) { testParts(t, w) })
 	t.Run("metrics", func(t *testing.T) { testMetrics(t, w) })
 }
 

@@ -65,6 +65,7 @@ func testSubresources(t *testing.T, w *world) {
 			t.Fatalf("%s: %d %s", path, status, text)
 		}
 	}
+	w.awaitRight(token)
 	const hello = `{"messages":[{"role":"user","content":"by right"}]}`
 	for _, c := range []struct {
 		path, body string
@@ -119,4 +120,17 @@ func testSubresources(t *testing.T, w *world) {
 	if text := <-said; text != "error: the query was canceled\n" {
 		t.Errorf("got %q", text)
 	}
+}
+
+// awaitRight waits until the role of a user counts: rights are read from a cache, which follows.
+func (w *world) awaitRight(token string) {
+	w.t.Helper()
+	const review = `{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":{"group":"ark.mckinsey.com","resource":"agents","subresource":"proxy","verb":"create","namespace":"default","name":"guide"}}}`
+	var text string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if _, text = w.call(http.MethodPost, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", review, "Authorization", "Bearer "+token); strings.Contains(text, `"allowed":true`) {
+			return
+		}
+	}
+	w.t.Fatalf("the right does not count: %s", text)
 }

@@ -29,6 +29,8 @@ type world struct {
 	http  *http.Client
 	url   string
 	key   string
+	// release ends the answers to "held"; it is set before the first.
+	release <-chan struct{}
 }
 
 const objects = `
@@ -36,6 +38,12 @@ const objects = `
 {"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"guide"},"spec":{"prompt":"You are the guide."}}
 {"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"editor"},"spec":{"prompt":"You are the editor."}}
 {"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Team","metadata":{"name":"news"},"spec":{"strategy":"sequential","members":[{"type":"agent","name":"guide"},{"type":"agent","name":"editor"}]}}`
+
+// longAnswer is how many bytes the model says to "long".
+const longAnswer = 256 << 10
+
+// pacedAnswer is what the model says to "paced", within a second.
+const pacedAnswer = "piece by piece, and each of them after a while"
 
 // script is what the model says to the last message of a user.
 func script(r scripted.Request) scripted.Answer {
@@ -45,6 +53,16 @@ func script(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Status: http.StatusBadRequest, Text: "the model does not like that"}
 	case strings.HasPrefix(last, "hang"):
 		return scripted.Answer{Hang: true}
+	case strings.HasPrefix(last, "stall"):
+		return scripted.Answer{Text: "half of it, and the rest never", Stall: true}
+	case strings.HasPrefix(last, "break"):
+		return scripted.Answer{Text: "half of it, and the connection is gone", Break: true}
+	case strings.HasPrefix(last, "paced"):
+		return scripted.Answer{Text: pacedAnswer, Pieces: 10, Pause: 100 * time.Millisecond}
+	case strings.HasPrefix(last, "long"):
+		return scripted.Answer{Text: strings.Repeat("0123456789abcdef", longAnswer/16), Pieces: 64}
+	case strings.HasPrefix(last, "call in pieces"):
+		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "weather", Arguments: `{"city":"Oslo"}`}}, Pieces: 4}
 	case strings.HasPrefix(last, "call"):
 		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "weather", Arguments: `{"city":"Oslo"}`}}}
 	case strings.HasPrefix(last, "count"):
@@ -61,7 +79,14 @@ func newWorld(t *testing.T, args ...string) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	model := scripted.New(script)
+	w := &world{t: t}
+	model := scripted.New(func(r scripted.Request) scripted.Answer {
+		answer := script(r)
+		if strings.HasPrefix(r.Last(), "held") {
+			answer.Until = w.release
+		}
+		return answer
+	})
 	there := httptest.NewServer(model)
 	t.Cleanup(func() {
 		there.CloseClientConnections()
@@ -86,7 +111,7 @@ func newWorld(t *testing.T, args ...string) *world {
 	}
 	transport := &http.Transport{TLSClientConfig: tls}
 	t.Cleanup(transport.CloseIdleConnections)
-	w := &world{t: t, ark: ark, model: model, http: &http.Client{Transport: transport}, url: config.Host, key: config.BearerToken}
+	w.ark, w.model, w.http, w.url, w.key = ark, model, &http.Client{Transport: transport}, config.Host, config.BearerToken
 	for _, text := range strings.Split(strings.TrimSpace(strings.ReplaceAll(objects, "MODEL", there.URL)), "\n") {
 		w.create(text)
 	}

@@ -24,7 +24,7 @@ type Parts struct {
 // apply is called once authorization and the direct endpoint are set up.
 func (p Parts) apply(config *assembly.Config) {
 	generic := config.Generic
-	generic.Authorization.Authorizer = parts.WithPaths(parts.WithGrants(generic.Authorization.Authorizer, p.Grants), p.Paths)
+	generic.Authorization.Authorizer = parts.WithPaths(parts.WithGrants(generic.Authorization.Authorizer, p.Grants, config.InProcess.Caller), p.Paths)
 	if stock := generic.LongRunningFunc; p.LongRunning != nil {
 		generic.LongRunningFunc = func(r *http.Request, info *request.RequestInfo) bool {
 			return stock(r, info) || p.LongRunning(r)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 
@@ -22,6 +23,8 @@ type Server struct {
 	Generic *genericapiserver.GenericAPIServer
 	// InProcess makes clients of the server for other parts of the process.
 	InProcess *inprocess.Transport
+	// Tracer makes spans for other parts of the process; nil where there are none.
+	Tracer trace.TracerProvider
 	// Access answers which rows users may see.
 	Access *access.Resolver
 
@@ -106,7 +109,7 @@ func New(ctx context.Context, o Options, backend storage.Backend) (*Server, erro
 			return nil, fmt.Errorf("end the direct endpoint's watches at a stop: %w", err)
 		}
 	}
-	made := &Server{Generic: server.Generic, InProcess: server.InProcess, Access: rights, server: server}
+	made := &Server{Generic: server.Generic, InProcess: server.InProcess, Tracer: server.Tracer, Access: rights, server: server}
 	if passing != nil {
 		made.Direct = func() DirectStats { return DirectStats{passing.Stats(), lasting != nil && lasting.since.Load() != 0} }
 	}

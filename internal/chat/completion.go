@@ -31,6 +31,8 @@ type exchange struct {
 	created int64
 	// again says that the Query was made by an earlier request with the same key.
 	again bool
+	// reading says that the client only reads along with another request.
+	reading bool
 	// events is nil until a stream has begun.
 	events *sse.Writer
 	began  time.Time
@@ -95,6 +97,9 @@ func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, wh
 	}
 	if x.query, fault = newQuery(x.asked, x.to, input); fault != nil {
 		return fault
+	}
+	if parent := s.options.Trace(r.Context()); parent != "" {
+		x.query.Annotations[AnnotationTrace] = parent
 	}
 	key := r.Header.Get(headerKey)
 	if key != "" {
@@ -203,7 +208,7 @@ func (x *exchange) pass(from *stream.Reader) (changed <-chan struct{}, over bool
 		return changed, false, nil
 	case errors.Is(end.Err, stream.ErrClosed):
 		return nil, true, stopped()
-	case errors.Is(end.Err, stream.ErrOverrun):
+	case errors.Is(end.Err, stream.ErrOverrun) && !x.reading: // who reads along gets the rest from the Query
 		return nil, true, serverFault(http.StatusInternalServerError, "stream_overrun", end.Err.Error())
 	}
 	return nil, true, nil // the Query says how it ends
@@ -259,7 +264,7 @@ func failure(q *v1alpha1.Query) string {
 func (x *exchange) left() {
 	x.gone = true
 	policy := x.r.Header.Get(headerDisconnect)
-	if x.server.stopping() || policy == "continue" || policy == "" && (x.r.Header.Get(headerKey) != "" || x.asked.background) {
+	if x.reading || x.server.stopping() || policy == "continue" || policy == "" && (x.r.Header.Get(headerKey) != "" || x.asked.background) {
 		return
 	}
 	x.server.cancel(x.r.Context(), x.query)

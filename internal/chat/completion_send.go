@@ -43,7 +43,9 @@ func (x *exchange) send(p part) error {
 	if p.content != "" || p.calls != nil {
 		if x.parts++; x.parts == 1 {
 			x.first = time.Now()
-			x.server.options.Observer.First(string(x.to.kind), x.first.Sub(x.began))
+			if !x.again {
+				x.server.options.Observer.First(string(x.to.kind), x.first.Sub(x.began))
+			}
 		}
 	}
 	if err := x.begin(); err != nil {

@@ -26,6 +26,8 @@ const (
 	annotationStreaming = "ark.mckinsey.com/streaming-enabled"
 	// AnnotationRequest names what is kept of the request beside the Query.
 	AnnotationRequest = "ark.mckinsey.com/chat-request"
+	// AnnotationTrace is the span of the request, in the form of W3C's header traceparent.
+	AnnotationTrace = "ark.mckinsey.com/traceparent"
 	// annotationHash is the SHA-256 of a request with an Idempotency-Key.
 	annotationHash = "ark.mckinsey.com/chat-request-hash"
 	// annotationMetadata is the metadata of the request.
@@ -153,6 +155,7 @@ func applyMetadata(q *v1alpha1.Query, metadata map[string]string) *Fault {
 	}
 	delete(q.Annotations, AnnotationRequest)
 	delete(q.Annotations, annotationHash)
+	delete(q.Annotations, AnnotationTrace)
 	if len(kept) > 0 {
 		q.Annotations[annotationMetadata] = string(encode(kept))
 	}

@@ -46,8 +46,8 @@ func (s *Server) responses(w http.ResponseWriter, r *http.Request, who asker, re
 		writeJSON(w, found.resource())
 	case action == "input_items":
 		writeJSON(w, found.inputItems(r.URL.Query().Get("order")))
-	case r.URL.Query().Get("stream") == "true":
-		return invalid("stream", codeUnsupported, "a response is not streamed again: get it without stream until it has ended")
+	case wantsStream(r):
+		return s.streamAgain(w, r, who, found)
 	default:
 		writeJSON(w, found.resource())
 	}

@@ -17,8 +17,9 @@ type responseFormat struct {
 	messages []json.RawMessage
 
 	response response
-	sequence int
-	output   []outputItem
+	// sequence is the number of the next event. Those below skip are not sent; the last one always is.
+	sequence, skip int
+	output         []outputItem
 	// message is the index of the message among the output, and calls those of calls by their index in the model's answer.
 	message *int
 	calls   map[int]int
@@ -76,12 +77,22 @@ func (f *responseFormat) fits() *Fault {
 	return nil
 }
 
-// event sends an event of a type.
+// event sends an event of a type, unless the client has it.
 func (f *responseFormat) event(x *exchange, kind string, fields map[string]any) error {
-	fields["type"], fields["sequence_number"] = kind, f.sequence
+	number := f.sequence
 	f.sequence++
+	if number < f.skip {
+		if !ending[kind] {
+			return nil
+		}
+		number = f.skip
+	}
+	fields["type"], fields["sequence_number"] = kind, number
 	return x.events.Event(kind, encode(fields))
 }
+
+// ending are the events that end a stream. They have the whole response.
+var ending = map[string]bool{"response.completed": true, "response.incomplete": true, "response.failed": true}
 
 // start implements format.
 func (f *responseFormat) start(x *exchange) error {

@@ -31,7 +31,8 @@ func Owns(path string) bool {
 // LongRunning reports whether a request may take as long as a Query.
 func LongRunning(r *http.Request) bool {
 	_, below := SubresourceOf(r.URL.Path)
-	return below || r.Method == http.MethodPost && (Owns(r.URL.Path) || OwnsMCP(r.URL.Path))
+	streams := r.Method == http.MethodGet && Owns(r.URL.Path) && (r.URL.Query().Get("stream") == "true" || r.ContentLength != 0)
+	return below || streams || r.Method == http.MethodPost && (Owns(r.URL.Path) || OwnsMCP(r.URL.Path))
 }
 
 const (
@@ -62,6 +63,8 @@ type Options struct {
 	Responses Responses
 	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open nothing.
 	Limits *keylimit.Ledger
+	// Trace returns what a Query carries so that its execution belongs to the trace of its request; "" for nothing.
+	Trace func(context.Context) string
 	// MaxBody is the most bytes of a request.
 	MaxBody  int64
 	Observer Observer

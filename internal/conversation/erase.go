@@ -17,6 +17,8 @@ func Erase(ctx context.Context, side mvcc.SideTables, namespace, query, uid stri
 	}); err != nil {
 		return 0, err
 	}
+	// The events of a Query are found by its UID, and what they say of sessions by its name.
+	spans = append(spans, mvcc.SideKey(eventTable, key(namespace, uid)), mvcc.SideKey(sessionTable, key(namespace, query)))
 	for _, span := range spans {
 		n, err := side.Count(ctx, span)
 		if err != nil {
@@ -25,14 +27,18 @@ func Erase(ctx context.Context, side mvcc.SideTables, namespace, query, uid stri
 		rows += n
 	}
 	requests, answers := Requests{side: side}, Responses{side: side}
-	if err := NewStore(side, nil).DeleteQuery(ctx, namespace, query, ""); err != nil {
+	if err := NewStore(side, nil, nil).DeleteQuery(ctx, namespace, query, ""); err != nil {
 		return rows, err
 	}
 	if err := requests.Forget(ctx, namespace, query); err != nil {
 		return rows, err
 	}
-	if uid == "" {
-		return rows, nil
+	events := NewEvents(side, nil, nil)
+	if err := events.DeleteSessionQuery(ctx, namespace, query); err != nil || uid == "" {
+		return rows, err
+	}
+	if err := events.Delete(ctx, namespace, uid); err != nil {
+		return rows, err
 	}
 	return rows, answers.Forget(ctx, uid)
 }

@@ -1,11 +1,14 @@
 package conversation
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,24 +46,40 @@ func (f *fault) Error() string { return f.message }
 // Serve answers a request of Ark's HTTP API of memories: conversations, messages, and those of a Query. rest is the path that
 // Owns has accepted; rights have been checked.
 func (s *Store) Serve(w http.ResponseWriter, r *http.Request, namespace, rest string) {
-	answer, err := s.answer(r, namespace, strings.Split(rest, "/"))
-	status := http.StatusOK
-	if err != nil {
-		var known *fault
-		var invalid *InvalidError
-		switch {
-		case errors.As(err, &known):
-		case errors.As(err, &invalid):
-			known = &fault{http.StatusBadRequest, "BAD_REQUEST", err.Error()}
-		default:
-			known = &fault{http.StatusServiceUnavailable, "UNAVAILABLE", err.Error()}
+	path := strings.Split(rest, "/")
+	if r.Method == http.MethodGet && rest == "messages" && r.URL.Query().Get("watch") == "true" {
+		if err := s.watch(w, r, namespace); err != nil {
+			answerError(w, err)
 		}
-		status, answer = known.status, map[string]any{"error": map[string]string{"code": known.code, "message": known.message}}
+		return
+	}
+	out, err := s.answer(r, namespace, path)
+	answer(w, http.StatusOK, out, err)
+}
+
+// answer writes what came of a request.
+func answer(w http.ResponseWriter, status int, out any, err error) {
+	if err != nil {
+		answerError(w, err)
+		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer) // a client that has gone does not matter
+	_ = json.NewEncoder(w).Encode(out) // a client that has gone does not matter
+}
+
+func answerError(w http.ResponseWriter, err error) {
+	var known *fault
+	var invalid *InvalidError
+	switch {
+	case errors.As(err, &known):
+	case errors.As(err, &invalid):
+		known = &fault{http.StatusBadRequest, "BAD_REQUEST", err.Error()}
+	default:
+		known = &fault{http.StatusServiceUnavailable, "UNAVAILABLE", err.Error()}
+	}
+	answer(w, known.status, map[string]any{"error": map[string]string{"code": known.code, "message": known.message}}, nil)
 }
 
 // answer carries out a request.
@@ -85,9 +104,6 @@ func (s *Store) answer(r *http.Request, namespace string, path []string) (any, e
 	case on == "POST messages" && len(path) == 1:
 		return map[string]string{"status": "stored"}, s.post(r, namespace)
 	case on == "GET messages" && len(path) == 1:
-		if r.URL.Query().Get("watch") == "true" {
-			return nil, &fault{http.StatusNotImplemented, "NOT_IMPLEMENTED", "messages cannot be watched yet: ask again with the cursor"}
-		}
 		return s.get(r, namespace, r.URL.Query().Get("conversation_id"), r.URL.Query().Get("query_id"))
 	case on == "GET memory-status":
 		all, err := s.List(ctx, namespace)
@@ -158,5 +174,65 @@ func (s *Store) get(r *http.Request, namespace, id, query string) (any, error) {
 		out.Next = &next
 	}
 	out.Items = items
+	return out, nil
+}
+
+// watch follows messages: those after a cursor or from the beginning, and those that come.
+func (s *Store) watch(w http.ResponseWriter, r *http.Request, namespace string) error {
+	after, err := number(r, "cursor", 0, maxCursor, -1)
+	if err != nil {
+		return err
+	}
+	if r.URL.Query().Get("from-beginning") == "true" {
+		after = 0
+	}
+	id, query := r.URL.Query().Get("conversation_id"), r.URL.Query().Get("query_id")
+	sent := map[int64]bool{}
+	return s.feed.watch(w, r, topicMessages, namespace, func(send func(any) error) error {
+		if after < 0 {
+			return nil
+		}
+		all, err := s.all(r.Context(), namespace, id, query)
+		if err != nil {
+			return err
+		}
+		for _, m := range all {
+			if sent[m.Sequence] = true; m.Sequence > after {
+				if err := send(m); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, func(data []byte, send func(any) error) error {
+		var m Message
+		if err := json.Unmarshal(data, &m); err != nil {
+			return err
+		}
+		if sent[m.Sequence] || id != "" && m.Conversation != id || query != "" && m.Query != query {
+			return nil
+		}
+		return send(m)
+	})
+}
+
+// all returns messages of a conversation, or of all conversations of a namespace.
+func (s *Store) all(ctx context.Context, namespace, id, query string) ([]Message, error) {
+	if id != "" {
+		return s.Messages(ctx, namespace, id, query)
+	}
+	conversations, err := s.List(ctx, namespace)
+	if err != nil {
+		return nil, err
+	}
+	var out []Message
+	for _, c := range conversations {
+		of, err := s.Messages(ctx, namespace, c.ID, query)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, of...)
+	}
+	slices.SortFunc(out, func(a, b Message) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
+	"github.com/mckinsey/ark-server/internal/stream"
 )
 
 const (
@@ -54,11 +55,15 @@ func (e *InvalidError) Error() string { return e.What }
 // Store keeps conversations. It is safe for concurrent use.
 type Store struct {
 	side mvcc.SideTables
+	feed feed
 	now  func() time.Time
 }
 
-// NewStore returns the conversations of a database. now is the clock.
-func NewStore(side mvcc.SideTables, now func() time.Time) *Store { return &Store{side, now} }
+// NewStore returns the conversations of a database. now is the clock. Who watches messages is told through the broker, also at
+// other replicas; without one, which is nil, messages are not watched.
+func NewStore(side mvcc.SideTables, broker *stream.Broker, now func() time.Time) *Store {
+	return &Store{side, feed{broker}, now}
+}
 
 func key(parts ...string) []byte {
 	var out []byte
@@ -143,8 +148,13 @@ func (s *Store) Add(ctx context.Context, namespace, id, query string, messages [
 	if len(rows) > mvcc.MaxSideRows {
 		return &InvalidError{fmt.Sprintf("there are %d messages: send at most %d at a time", len(messages), mvcc.MaxSideRows-2)}
 	}
-	if _, err := s.side.Append(ctx, rows...); err != nil {
+	ids, err := s.side.Append(ctx, rows...)
+	if err != nil {
 		return fmt.Errorf("store messages: %w", err)
+	}
+	first := len(rows) - len(messages)
+	for i, m := range messages {
+		s.feed.publish(topicMessages, namespace, Message{Timestamp: s.now().UTC(), Conversation: id, Query: query, Message: m, Sequence: ids[first+i]})
 	}
 	return nil
 }

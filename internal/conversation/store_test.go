@@ -76,7 +76,7 @@ func texts(answer map[string]any) string {
 
 func TestMemory(t *testing.T) {
 	now := time.Now()
-	s := NewStore(storetest.Open(t).Side(), func() time.Time { return now })
+	s := NewStore(storetest.Open(t).Side(), nil, func() time.Time { return now })
 	code, answer := ask(t, s, http.MethodPost, "conversations", "")
 	id, _ := answer["conversation_id"].(string)
 	if code != http.StatusOK || len(id) != 32 {
@@ -128,7 +128,7 @@ func TestMemory(t *testing.T) {
 	}
 	for what, want := range map[string]int{
 		"GET messages": 400, "GET messages?conversation_id=x&limit=0": 400, "GET messages?conversation_id=x&cursor=y": 400,
-		"PUT conversations": 404, "GET messages?watch=true": 501,
+		"PUT conversations": 404, "GET messages?watch=true": 503,
 	} {
 		method, path, _ := strings.Cut(what, " ")
 		if code, answer := ask(t, s, method, path, ""); code != want || answer["error"] == nil {

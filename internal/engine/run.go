@@ -65,7 +65,7 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha
 		}
 	}()
 
-	err := e.attempt(running, ctx, r, &q)
+	err := e.traced(running, ctx, r, &q)
 	switch {
 	case err == nil:
 		e.options.Observer.QueryEnded(outcomeOf(q), r.took)
@@ -89,6 +89,27 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha
 	}
 	return nil
 }
+
+// traced is attempt, with a span for it.
+func (e *Engine) traced(running, ctx context.Context, r *run, q **v1alpha1.Query) error {
+	if e.options.Trace == nil {
+		return e.attempt(running, ctx, r, q)
+	}
+	running, end := e.options.Trace(running, *q)
+	err := e.attempt(running, ctx, r, q)
+	switch failed := err; {
+	case failed == nil && phaseOf(*q) == v1alpha1.QueryError:
+		end(errFailed)
+	case failed == nil && phaseOf(*q) == v1alpha1.QueryCanceled:
+		end(context.Canceled)
+	default:
+		end(failed)
+	}
+	return err
+}
+
+// errFailed is for the span of a Query that has ended with an error, which may quote what was asked.
+var errFailed = errors.New("the query has failed")
 
 // attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and ctx when the engine is.
 func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Query) (over error) {

@@ -61,6 +61,15 @@ func (t *Transport) Authenticator(next authenticator.Request) authenticator.Requ
 	})
 }
 
+// Caller returns the user whose client in the process makes the request with a context; nil for all others. It is who makes the
+// request, also where that impersonates somebody.
+func (t *Transport) Caller(ctx context.Context) user.Info {
+	if who, ok := ctx.Value(identityKey{t}).(*user.DefaultInfo); ok {
+		return who
+	}
+	return nil
+}
+
 // client makes requests as one user.
 type client struct{ as *identity }
 

@@ -29,6 +29,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/records"
 	"github.com/mckinsey/ark-server/internal/stream"
 	"github.com/mckinsey/ark-server/internal/token"
+	"github.com/mckinsey/ark-server/internal/tracing"
 )
 
 // ChatOptions say where OpenAI's API and the broker are served beside the HTTPS port.
@@ -80,6 +81,7 @@ type talk struct {
 	requests *conversation.Requests  // nil where there are no side tables
 	memory   *conversation.Store     // the same
 	answers  *conversation.Responses // the same
+	events   *conversation.Events    // the same
 	limits   *keylimit.Ledger        // the same
 	outside  *outside                // nil where an engine in the process answers, or the broker has no port
 	// whole is the handler of the server with all its filters.
@@ -109,13 +111,14 @@ func newChat(to base, data *data, o Options) (*talk, error) {
 		data.served.serve(t.broker)
 	}
 	options := chat.Options{
-		Transport: to.inProcess, System: t.system, Access: to.access, Broker: t.broker, Observer: data.metrics.Chat(),
+		Transport: to.inProcess, System: t.system, Access: to.access, Broker: t.broker, Observer: data.metrics.Chat(), Trace: tracing.Parent,
 		MaxBody: requestLimit(o.Storage.MaxObjectBytes),
 	}
 	data.metrics.Streams(func() metrics.StreamStats { return metrics.StreamStats(t.broker.Stats()) })
 	if data.side != nil {
 		t.requests = conversation.NewRequests(data.side, time.Now)
-		t.memory = conversation.NewStore(data.side, time.Now)
+		t.memory = conversation.NewStore(data.side, t.broker, time.Now)
+		t.events = conversation.NewEvents(data.side, t.broker, time.Now)
 		t.answers = conversation.NewResponses(data.side, time.Now)
 		options.Responses = t.answers
 		t.limits = keylimit.New(data.side, time.Now)
@@ -169,6 +172,14 @@ func (t *talk) serveBroker(w http.ResponseWriter, r *http.Request, at stream.Pla
 		}
 		if may(w, r, at.Namespace, "") {
 			t.memory.Serve(w, r, at.Namespace, at.Rest)
+		}
+	case conversation.OwnsEvents(at.Rest) && t.events != nil:
+		may := rights.MayWrite
+		if r.Method == http.MethodGet {
+			may = rights.MayRead
+		}
+		if may(w, r, at.Namespace, "") {
+			t.events.Serve(w, r, at.Namespace, at.Rest)
 		}
 	default:
 		stream.Refuse(w, http.StatusNotFound, "NOT_FOUND", "there is no such path")
@@ -253,7 +264,7 @@ func (t *talk) sweep(ctx context.Context) {
 			if t.requests == nil {
 				continue
 			}
-			if err := errors.Join(t.requests.Sweep(ctx), t.answers.Sweep(ctx), t.limits.Sweep(ctx)); err != nil && ctx.Err() == nil {
+			if err := errors.Join(t.requests.Sweep(ctx), t.answers.Sweep(ctx), t.limits.Sweep(ctx), t.events.Sweep(ctx)); err != nil && ctx.Err() == nil {
 				slog.Warn("old requests of chats cannot be deleted; trying again later", "err", err)
 			}
 		}

@@ -23,6 +23,6 @@
 // internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/records,
 // internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream,
 // internal/token, internal/tracing, internal/version, github.com/emicklei/go-restful/v3,
-// go.etcd.io/etcd/client/v3, golang.org/x/sync, k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver,
-// k8s.io/client-go and k8s.io/component-base.
+// go.etcd.io/etcd/client/v3, go.opentelemetry.io/otel/trace, golang.org/x/sync, k8s.io/api,
+// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/component-base.
 package server

@@ -109,7 +109,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	}
 	var server api = standaloneAPI{made}
 	if o.Engine != nil {
-		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared()}
+		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared(), tracer: made.Tracer}
 		if server, err = withEngine(server, x, talk, data.metrics.Engine()); err != nil {
 			return nil, err
 		}
@@ -172,7 +172,7 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 		if at.namespace, err = aggregated.OwnNamespace(m.Kubeconfig); err != nil {
 			return nil, about(SettingCluster, err)
 		}
-		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared(), host: at}
+		x := executes{transport: made.InProcess, options: *o.Engine, urls: o.ModelURLs, shared: o.Storage.Shared(), host: at, tracer: made.Tracer}
 		if server, err = withEngine(server, x, talk, data.metrics.Engine()); err != nil {
 			return nil, err
 		}

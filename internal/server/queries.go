@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"go.opentelemetry.io/otel/trace"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -77,6 +78,7 @@ type executes struct {
 	options   EngineOptions
 	urls      rules.URLPolicy
 	shared    bool
+	tracer    trace.TracerProvider
 	// host is nil for a server that is its own.
 	host *host
 }
@@ -109,8 +111,8 @@ func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, 
 	tools := outbound.NewClient(outbound.Policy{Allowed: o.Allowed})
 	options := engine.Options{
 		Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: x.shared, Observer: observer,
-		Requests: talk.engineRequests(), Sink: sink{talk.broker},
-		Services: execution.Services{Models: models, Tools: tools, AWS: &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check},
+		Requests: talk.engineRequests(), Sink: sink{talk.broker}, Trace: traceQueries(x.tracer),
+		Services: execution.Services{Trace: traceModels(x.tracer), Models: models, Tools: tools, AWS: &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check},
 	}
 	if x.host != nil {
 		options.Events, options.EventRate, options.LeaseNamespace = true, hostEventRate, x.host.namespace

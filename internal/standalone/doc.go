@@ -61,7 +61,7 @@
 // The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apis/records,
 // internal/apiserver/asked, internal/apiserver/assembly, internal/apiserver/parts, internal/apiserver/quota, internal/apiserver/storage, internal/crds,
 // internal/encryption, internal/inprocess, internal/kubeconfig, internal/privatefile, internal/records, internal/registry,
-// internal/token, github.com/emicklei/go-restful/v3, golang.org/x/sync,
+// internal/token, github.com/emicklei/go-restful/v3, go.opentelemetry.io/otel/trace, golang.org/x/sync,
 // k8s.io/api, k8s.io/apiextensions-apiserver, k8s.io/apimachinery, k8s.io/apiserver,
 // k8s.io/client-go, k8s.io/component-helpers, k8s.io/klog/v2, k8s.io/kube-aggregator and k8s.io/kubernetes.
 package standalone

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/endpoints/request"
@@ -84,6 +85,8 @@ type Server struct {
 	Generic *genericapiserver.GenericAPIServer
 	// InProcess makes clients of the server for other parts of the process.
 	InProcess *inprocess.Transport
+	// Tracer makes spans for other parts of the process; nil where there are none.
+	Tracer trace.TracerProvider
 	// Access answers which rows users may see. A change of rights counts at once.
 	Access *access.Resolver
 
@@ -166,7 +169,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	if config.Generic.Authorization.Authorizer, err = rights.authorizer(o.allowed); err != nil {
 		return nil, err
 	}
-	config.Generic.Authorization.Authorizer = parts.WithPaths(parts.WithGrants(config.Generic.Authorization.Authorizer, o.Grants), o.Paths)
+	config.Generic.Authorization.Authorizer = parts.WithPaths(parts.WithGrants(config.Generic.Authorization.Authorizer, o.Grants, config.InProcess.Caller), o.Paths)
 	config.Outer = o.Outer
 	if stock := config.Generic.LongRunningFunc; o.LongRunning != nil {
 		config.Generic.LongRunningFunc = func(r *http.Request, info *request.RequestInfo) bool {
@@ -210,7 +213,7 @@ func New(o Options, backend storage.Backend) (_ *Server, err error) {
 	if o.Tokens != nil {
 		installTokens(server.Generic, o.Tokens)
 	}
-	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, Access: rows, server: server, keys: keys, accounts: accounts, encryption: o.Encryption, follow: follow}
+	s := &Server{URL: url, Generic: server.Generic, InProcess: server.InProcess, Tracer: server.Tracer, Access: rows, server: server, keys: keys, accounts: accounts, encryption: o.Encryption, follow: follow}
 	stored := storages{}
 	for version, paths := range server.Storage {
 		stored.add(schema.GroupVersion{Group: ark.GroupName, Version: version}, paths)

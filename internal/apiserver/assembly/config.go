@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apiserver/pkg/authentication/user"
@@ -40,6 +41,7 @@ type Config struct {
 	Informers informers.SharedInformerFactory
 	// InProcess makes clients of the server for other parts of the process. Their calls wait until it serves.
 	InProcess *inprocess.Transport
+	tracer    trace.TracerProvider // nil for none
 	// OpenAPI describes the types that the mode serves beyond Ark's.
 	OpenAPI []OpenAPISource
 	// Core reads the Secrets and ConfigMaps that Ark objects refer to; nil leaves
@@ -117,10 +119,12 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 		return nil, err
 	}
 
+	var tracer trace.TracerProvider // without a file there are no spans, and nothing that costs
 	if o.TracingFile != "" {
 		if err := applyTracing(o.TracingFile, generic); err != nil {
 			return nil, fmt.Errorf("set up tracing: %w", err)
 		}
+		tracer = generic.TracerProvider
 	}
 
 	// Liveness does not depend on the storage: restarting the server would not
@@ -135,7 +139,7 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 		}
 		return nil
 	}))
-	return &Config{Generic: generic, modelURLs: o.ModelURLs, executor: o.Executor, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, InProcess: local, findings: o.Findings, off: o.Off}, nil
+	return &Config{Generic: generic, modelURLs: o.ModelURLs, executor: o.Executor, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, InProcess: local, tracer: tracer, findings: o.Findings, off: o.Off}, nil
 }
 
 // logFailure logs a request that failed, unless it is one of the server's own that its end cut short.

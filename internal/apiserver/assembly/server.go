@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"go.opentelemetry.io/otel/trace"
 	"k8s.io/apiserver/pkg/registry/generic"
 	registryrest "k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
@@ -25,6 +26,8 @@ type Server struct {
 
 	// InProcess makes clients of the server for other parts of the process.
 	InProcess *inprocess.Transport
+	// Tracer makes spans for other parts of the process; nil where there are none.
+	Tracer trace.TracerProvider
 
 	ready atomic.Bool // as WaitReady found it
 }
@@ -62,7 +65,7 @@ func (c CompletedConfig) New() (*Server, error) {
 	if err := c.installArk(server, resources); err != nil {
 		return nil, err
 	}
-	return &Server{Generic: server, Storage: resources, InProcess: c.InProcess}, nil
+	return &Server{Generic: server, Storage: resources, InProcess: c.InProcess, Tracer: c.tracer}, nil
 }
 
 // Run serves until the context ends, drains what is in flight, and releases the

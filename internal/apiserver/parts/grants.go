@@ -5,11 +5,13 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 )
 
 // Grant lets a user that is a part of the process do what some rules say, in all namespaces. It is no object, so that nobody
-// can take it away by accident.
+// can take it away by accident. It is for requests that the part makes in the process: neither a token nor a certificate of a user
+// with its name has it, nor who impersonates that user.
 type Grant struct {
 	User  string
 	Rules []rbacv1.PolicyRule
@@ -33,18 +35,22 @@ func (o Own) allows(a authorizer.Attributes) bool {
 		slices.ContainsFunc(o.Rules, func(r rbacv1.PolicyRule) bool { return allows(r, a) })
 }
 
+// Caller returns the part of the process that makes the request with a context, or nil: inprocess.Transport.Caller is one.
+type Caller func(context.Context) user.Info
+
 // WithGrants returns an authorizer that allows what grants say, and leaves the rest to another.
-func WithGrants(next authorizer.Authorizer, grants []Grant) authorizer.Authorizer {
+func WithGrants(next authorizer.Authorizer, grants []Grant, caller Caller) authorizer.Authorizer {
 	if len(grants) == 0 {
 		return next
 	}
-	return granting{next, grants}
+	return granting{next, grants, caller}
 }
 
 // granting embeds no authorizer: a way to ask that is not written here would go past the grants.
 type granting struct {
 	next   authorizer.Authorizer
 	grants []Grant
+	caller Caller
 }
 
 const grantedReason = "a part of the server"
@@ -78,8 +84,12 @@ func (g granting) granted(ctx context.Context, a authorizer.Attributes) bool {
 	if own, ok := ctx.Value(ownKey{}).(Own); ok && own.allows(a) {
 		return true
 	}
+	by := g.caller(ctx)
+	if by == nil || by.GetName() != a.GetUser().GetName() {
+		return false // it has come over a socket, or the part acts as somebody else
+	}
 	return slices.ContainsFunc(g.grants, func(grant Grant) bool {
-		return grant.User == a.GetUser().GetName() && slices.ContainsFunc(grant.Rules, func(r rbacv1.PolicyRule) bool { return allows(r, a) })
+		return grant.User == by.GetName() && slices.ContainsFunc(grant.Rules, func(r rbacv1.PolicyRule) bool { return allows(r, a) })
 	})
 }
 

@@ -17,6 +17,20 @@ func (evaluating) EvaluateConditions(context.Context, authorizer.ConditionsAware
 	return authorizer.DecisionAllow, "the other one", nil
 }
 
+// callerKey is the context key of who makes a request in the process.
+type callerKey struct{}
+
+func inProcess(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, callerKey{}, &user.DefaultInfo{Name: name})
+}
+
+func caller(ctx context.Context) user.Info {
+	if who, ok := ctx.Value(callerKey{}).(*user.DefaultInfo); ok {
+		return who
+	}
+	return nil
+}
+
 // TestGrants: in each way to ask, grants count for their user and their rules, and the other authorizer decides the rest.
 func TestGrants(t *testing.T) {
 	errRefused := errors.New("the other one")
@@ -25,7 +39,7 @@ func TestGrants(t *testing.T) {
 	}}
 	a := WithGrants(next, []Grant{{User: "part", Rules: []rbacv1.PolicyRule{
 		{Verbs: []string{"get", "update"}, APIGroups: []string{"ark.mckinsey.com"}, Resources: []string{"queries", "queries/status"}},
-	}}})
+	}}}, caller)
 	attributes := func(name, verb, resource, subresource string) authorizer.AttributesRecord {
 		return authorizer.AttributesRecord{
 			User: &user.DefaultInfo{Name: name}, Verb: verb, Namespace: "default", APIGroup: "ark.mckinsey.com", APIVersion: "v1alpha1",
@@ -51,20 +65,34 @@ func TestGrants(t *testing.T) {
 		"nobody":              {nobody, false},
 		"a path":              {path, false},
 	} {
-		decision, reason, err := a.Authorize(t.Context(), c.of)
+		ctx := inProcess(t.Context(), "part")
+		if name == "another user" {
+			ctx = inProcess(t.Context(), "somebody")
+		}
+		decision, reason, err := a.Authorize(ctx, c.of)
 		if allowed := decision == authorizer.DecisionAllow; allowed != c.want || (err == nil) != c.want || c.want == (reason == "the other one") {
 			t.Errorf("%s: %s, %q, %v", name, decision, reason, err)
 		}
-		aware := a.ConditionsAwareAuthorize(t.Context(), c.of)
+		aware := a.ConditionsAwareAuthorize(ctx, c.of)
 		if aware.IsAllow() != c.want || aware.IsDeny() == c.want {
 			t.Errorf("%s, asked with conditions: %v", name, aware)
+		}
+	}
+	// The name alone is not enough: the part itself has to ask.
+	for name, ctx := range map[string]context.Context{"over a socket": t.Context(), "impersonated in the process": inProcess(t.Context(), "alice")} {
+		of := attributes("part", "get", "queries", "")
+		if decision, _, _ := a.Authorize(ctx, of); decision == authorizer.DecisionAllow {
+			t.Errorf("%s: allowed", name)
+		}
+		if aware := a.ConditionsAwareAuthorize(ctx, of); aware.IsAllow() {
+			t.Errorf("%s, asked with conditions: allowed", name)
 		}
 	}
 	decision, reason, err := a.EvaluateConditions(t.Context(), authorizer.ConditionsAwareDecision{}, nil)
 	if decision != authorizer.DecisionAllow || reason != "the other one" || err != nil {
 		t.Errorf("conditions of the other one: %s, %q, %v", decision, reason, err)
 	}
-	if got, isGranting := WithGrants(next, nil).(granting); isGranting {
+	if got, isGranting := WithGrants(next, nil, caller).(granting); isGranting {
 		t.Errorf("without grants: %v", got)
 	}
 }
@@ -74,7 +102,7 @@ func TestOwn(t *testing.T) {
 	next := evaluating{func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
 		return authorizer.DecisionDeny, "the other one", nil
 	}}
-	a := WithGrants(next, []Grant{{User: "part"}})
+	a := WithGrants(next, []Grant{{User: "part"}}, caller)
 	own := Own{User: "alice", Namespace: "default", Rules: []rbacv1.PolicyRule{
 		{Verbs: []string{"get"}, APIGroups: []string{"ark.mckinsey.com"}, Resources: []string{"agents"}, ResourceNames: []string{"guide"}},
 		{Verbs: []string{"create"}, APIGroups: []string{"ark.mckinsey.com"}, Resources: []string{"queries"}},

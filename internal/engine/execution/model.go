@@ -60,7 +60,7 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 		request.Headers[name] = value.Text
 	}
 	request.Chunk = m.run.listen(agent, m.object.Name)
-	answer, err := client.Complete(ctx, request)
+	answer, err := m.traced(ctx, client, request)
 	if m.run.Called != nil {
 		m.run.Called(answer.FirstToken, answer.Usage.Prompt, answer.Usage.Completion, err != nil)
 	}
@@ -70,6 +70,17 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 	m.run.usage = m.run.usage.Add(answer.Usage)
 	m.run.note(m.run.journal.at, step{Key: done, Said: []provider.Message{answer.Message}, Usage: answer.Usage})
 	return answer, nil
+}
+
+// traced calls the model, and has the call be traced.
+func (m *model) traced(ctx context.Context, client provider.Model, request provider.Request) (provider.Response, error) {
+	if m.run.Trace == nil {
+		return client.Complete(ctx, request)
+	}
+	ctx, end := m.run.Trace(ctx, string(m.object.Spec.Provider), client.ID())
+	answer, err := client.Complete(ctx, request)
+	end(answer.FinishReason, answer.Usage.Prompt, answer.Usage.Completion, err)
+	return answer, err
 }
 
 // askModel asks a model that is the query's target: no prompt, no schema, and no tools but those

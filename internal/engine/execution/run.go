@@ -32,6 +32,9 @@ type Services struct {
 	Called func(firstToken time.Duration, prompt, completion int64, failed bool)
 	// AWS finds the credentials of AWS for models that have none; nil for none.
 	AWS *provider.AWSEnvironment
+	// Trace is told of each call of a model that begins, with the provider's name for it; nil for nobody. What it returns is called
+	// at the end.
+	Trace func(ctx context.Context, provider, model string) (context.Context, func(finish string, prompt, completion int64, err error))
 	// Marker returns a text that nobody can guess.
 	Marker func() string
 	// OpenURLs says that nobody has a rule for the addresses of models; nil for none. It returns what is wrong with

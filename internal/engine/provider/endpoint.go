@@ -40,6 +40,9 @@ type Endpoint struct {
 	Retry Retry
 }
 
+// ID implements Model.
+func (e Endpoint) ID() string { return e.Name }
+
 // StatusError is an answer that says that the request failed.
 type StatusError struct {
 	Code    int

@@ -67,6 +67,8 @@ type Response struct {
 type Model interface {
 	// Complete calls the model, as often as Retries allow and the context's deadline permits.
 	Complete(ctx context.Context, r Request) (Response, error)
+	// ID is what the provider calls the model.
+	ID() string
 }
 
 // textProperties are request parameters whose values are texts, even if they look like numbers.

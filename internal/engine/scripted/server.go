@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // maxRequest is the most bytes of a request that are read.
@@ -71,6 +72,14 @@ type Answer struct {
 	Hang bool
 	// Break ends the stream in the middle.
 	Break bool
+	// Stall keeps the second half of a stream back until the client goes.
+	Stall bool
+	// Until, if not nil, keeps the second half of a stream back until it is closed.
+	Until <-chan struct{}
+	// Pieces is in how many deltas a stream has the text, and the arguments of each call; 0 for two of the text and one of
+	// the arguments. Pause is how long it waits between those of the text.
+	Pieces int
+	Pause  time.Duration
 }
 
 // Server is the model. It is an http.Handler, safe for concurrent use.
@@ -147,7 +156,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/converse-stream"):
 		s.bedrock(w, answer)
 	case request.Stream:
-		s.chunks(w, request, answer)
+		s.chunks(w, r, request, answer)
 	default:
 		s.whole(w, request, answer)
 	}
@@ -196,7 +205,7 @@ func (s *Server) whole(w http.ResponseWriter, r Request, a Answer) {
 	})
 }
 
-func (s *Server) chunks(w http.ResponseWriter, r Request, a Answer) {
+func (s *Server) chunks(w http.ResponseWriter, from *http.Request, r Request, a Answer) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	send := func(delta map[string]any, finish any, usage any) {
 		chunk := map[string]any{"id": "chatcmpl-scripted", "object": "chat.completion.chunk", "model": r.Model, "choices": []any{}}
@@ -208,20 +217,68 @@ func (s *Server) chunks(w http.ResponseWriter, r Request, a Answer) {
 		}
 		event(w, "", chunk)
 	}
-	half := len(a.Text) / 2
-	send(map[string]any{"role": "assistant", "content": strings.ToValidUTF8(a.Text[:half], "")}, nil, nil)
+	text := pieces(a.Text, max(a.Pieces, 2))
+	send(map[string]any{"role": "assistant", "content": text[0]}, nil, nil)
 	if a.Break {
 		return
 	}
-	if rest := a.Text[len(strings.ToValidUTF8(a.Text[:half], "")):]; rest != "" {
-		send(map[string]any{"content": rest}, nil, nil)
+	if a.Stall {
+		<-from.Context().Done()
+		return
 	}
-	for _, call := range calls(a, true) {
+	if a.Until != nil {
+		select {
+		case <-a.Until:
+		case <-from.Context().Done():
+			return
+		}
+	}
+	for _, piece := range text[1:] {
+		if a.Pause > 0 && !wait(from, a.Pause) {
+			return
+		}
+		send(map[string]any{"content": piece}, nil, nil)
+	}
+	for i, call := range calls(a, true) {
+		if a.Pieces > 1 {
+			call["function"] = map[string]string{"name": a.Calls[i].Name, "arguments": ""}
+		}
 		send(map[string]any{"tool_calls": []any{call}}, nil, nil)
+		if a.Pieces > 1 {
+			for _, piece := range pieces(a.Calls[i].Arguments, a.Pieces) {
+				send(map[string]any{"tool_calls": []any{map[string]any{"index": i, "function": map[string]string{"arguments": piece}}}}, nil, nil)
+			}
+		}
 	}
 	send(map[string]any{}, finish(a), nil)
 	send(nil, nil, usage(r, a))
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n") // the client may be gone
+}
+
+// pieces cuts a text into up to n parts, between its characters. The first may be empty, the others are not.
+func pieces(text string, n int) []string {
+	out := []string{}
+	for left := n; left > 1; left-- {
+		at := len(strings.ToValidUTF8(text[:len(text)/left], ""))
+		if at > 0 || len(out) == 0 {
+			out = append(out, text[:at])
+		}
+		text = text[at:]
+	}
+	if text != "" || len(out) == 0 {
+		out = append(out, text)
+	}
+	return out
+}
+
+// wait reports whether the client is still there after a time.
+func wait(r *http.Request, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-r.Context().Done():
+		return false
+	}
 }
 
 func (s *Server) anthropic(w http.ResponseWriter, a Answer) {
