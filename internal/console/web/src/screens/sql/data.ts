@@ -42,12 +42,13 @@ export const saveReport = (namespace: string | undefined, name: string, descript
     body: { apiVersion: "records.ark.mckinsey.com/v1alpha1", kind: "Report", metadata: { name }, spec: { description: description || undefined, query } },
   });
 
-const views = ["queries", "agents", "models", "teams", "tools", "messages", "tool_calls", "mcpservers", "memories", "a2atasks", "a2aservers", "executionengines", "arkconfigs", "labels", "conditions", "revisions"];
+/** Views beside those of the kinds. */
+const further = ["messages", "tool_calls", "labels", "conditions", "revisions"];
 
 /** The views and their columns, for completion. Those that the server does not have are left out. */
-export async function schema(namespace: string | undefined): Promise<Record<string, string[]>> {
+export async function schema(namespace: string | undefined, resources: string[]): Promise<Record<string, string[]>> {
   const out: Record<string, string[]> = {};
-  for (const view of views) {
+  for (const view of [...resources, ...further]) {
     try {
       // One after the other: the server runs few statements at a time, and others want theirs.
       out[view] = (await run(namespace, { query: `SELECT * FROM ${view} LIMIT 0` })).columns.map((c) => c.name);

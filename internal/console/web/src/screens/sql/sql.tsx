@@ -3,7 +3,7 @@ import "./sql.css";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useState } from "react";
-import { useRights, useSession } from "../../app/context";
+import { arkKinds, useKinds, useRights, useSession } from "../../app/context";
 import { failed, toast } from "../../app/toast";
 import { RECORDS } from "../../api/kinds";
 import { CommandLine, shell } from "../../ui/copy";
@@ -26,7 +26,8 @@ export function SqlScreen() {
   const [text, setText] = useState(q ?? first);
   const [saving, setSaving] = useState(false);
   useEffect(() => setText(q ?? first), [q]);
-  const columns = useQuery({ queryKey: ["schema", namespace ?? ""], queryFn: () => schema(namespace), enabled: session.features.readModel, staleTime: Number.POSITIVE_INFINITY });
+  const resources = arkKinds(useKinds()).map((k) => k.resource);
+  const columns = useQuery({ queryKey: ["schema", namespace ?? ""], queryFn: () => schema(namespace, resources), enabled: session.features.readModel, staleTime: Number.POSITIVE_INFINITY });
   const answer = useQuery({ queryKey: ["sql", namespace ?? "", q], enabled: !!q && session.features.readModel, queryFn: ({ signal }) => run(namespace, { query: q }, signal), retry: false, staleTime: Number.POSITIVE_INFINITY });
   const go = (change: { q?: string; view?: string }) => void navigate({ to: "/sql", search: { namespace, q, view, ...change } } as never);
   const submit = (statement: string) => {
