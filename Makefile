@@ -113,6 +113,7 @@ e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, 
 	cd e2e && go test $(TESTFLAGS) ./stop -run=TestStopBeforeAHungCluster -cluster
 	cd e2e && go test $(TESTFLAGS) -count=1 ./servers -run=TestKeysInTheDatabase -heavy
 	cd e2e && go test $(TESTFLAGS) -count=1 ./engine
+	cd e2e && go test $(TESTFLAGS) -count=1 ./chat -run=TestManyStreams -streams=1000
 	cd e2e && go test $(TESTFLAGS) -count=1 ./controllers -run="TestCascades|TestNamespaceOfThousand" -heavy
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
 
