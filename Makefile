@@ -129,6 +129,7 @@ e2e-heavy: build databases ## Run the end-to-end tests in a real control plane, 
 	cd e2e && go test $(TESTFLAGS) -timeout 40m -p 1 ./cluster ./access ./losses
 	cd e2e && go test $(TESTFLAGS) ./stop -run=TestStopBeforeAHungCluster -cluster
 	cd e2e && go test $(TESTFLAGS) -count=1 ./servers -run=TestKeysInTheDatabase -heavy
+	cd e2e && go test $(TESTFLAGS) -count=1 ./chat -run=TestManyStreams -streams=1000
 	cd e2e && go test $(TESTFLAGS) -count=1 ./controllers -run="TestDirectEngine|TestCascades|TestNamespaceOfThousand" -heavy
 	cd e2e/contract && go test $(TESTFLAGS) -count=1 -timeout 60m -systems=heavy
 

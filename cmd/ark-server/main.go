@@ -53,7 +53,7 @@
 // internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault, internal/engine,
 // internal/apis/ark/v1alpha1, internal/apis/records/v1alpha1, internal/engine/ask, internal/engine/demo, internal/engine/fromenv, internal/engine/objects,
 // internal/connections, internal/crds, internal/database, internal/encryption, internal/etcdserver,
-// internal/history, internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
+// internal/heap, internal/history, internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
 // internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas,
 // internal/server, internal/sharedkeys, internal/standalone, internal/token, internal/transfer, internal/transfer/arktable,
 // internal/version,

@@ -30,6 +30,6 @@
 // The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apis/records,
 // internal/apiserver/asked, internal/apiserver/assembly,
 // internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/parts, internal/apiserver/quota, internal/apiserver/storage,
-// internal/direct, internal/inprocess, internal/records, internal/version, golang.org/x/sync, k8s.io/api,
+// internal/direct, internal/inprocess, internal/records, internal/version, go.opentelemetry.io/otel/trace, golang.org/x/sync, k8s.io/api,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and k8s.io/utils.
 package aggregated

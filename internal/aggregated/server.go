@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"go.opentelemetry.io/otel/trace"
+	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 

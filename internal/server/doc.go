@@ -18,7 +18,7 @@
 // internal/encryption, internal/engine, internal/engine/ask, internal/engine/execution,
 // internal/engine/objects, internal/engine/outbound, internal/engine/provider, internal/etcdserver,
 // internal/etcdserver/direct, internal/heap, internal/history, internal/inprocess,
-// internal/keylimit, internal/memlimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
+// internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark, internal/mvcc/sqlite,
 // internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/records,
 // internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream,

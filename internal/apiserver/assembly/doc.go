@@ -18,7 +18,7 @@
 // The package may import internal/apis/ark, internal/apis/ark/install,
 // internal/apis/ark/openapi, internal/apis/ark/rules, internal/apiserver/encoding,
 // internal/apiserver/filters, internal/apiserver/findings, internal/apiserver/hooks,
-// internal/apiserver/layout, internal/apiserver/storage, internal/inprocess,
+// internal/apiserver/layout, internal/apiserver/storage, internal/heap, internal/inprocess,
 // internal/registry, internal/version, github.com/emicklei/go-restful/v3,
 // go.opentelemetry.io/otel, k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver,
 // k8s.io/client-go, k8s.io/component-base, k8s.io/klog/v2 and k8s.io/kube-openapi.
