@@ -165,7 +165,7 @@ function NewToken({ onClose, onMade }: { onClose: () => void; onMade: (t: Token 
           <input className="input" name="user" required autoFocus autoComplete="off" />
         </label>
         <label className="field">
-          <span>Groups, such as ark:editors</span>
+          <span>Groups, by commas</span>
           <input className="input" name="groups" autoComplete="off" />
         </label>
         <label className="field">
