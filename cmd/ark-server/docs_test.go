@@ -383,7 +383,7 @@ func (d *docs) nearestFlag(name string) string {
 
 // otherFlags are those of other programs that pages name without the program.
 var otherFlags = []string{
-	"as", "param", "used-by", // kubectl ark
+	"as", "as-of", "param", "used-by", // kubectl ark
 	"auto-iam-authn",                            // Cloud SQL Auth Proxy
 	"cascade", "force-conflicts", "server-side", // kubectl
 	"requestheader-client-ca-file", "max-request-bytes", // kube-apiserver, etcd
