@@ -20,8 +20,8 @@ const (
 	// size is that of an object: the watch cache keeps a hundred events of a kind, however large.
 	size = 128 << 10
 	// most is how many of them the limit has room for, without anything else.
-	most = 288 * 8
-	objects   = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + namespace + "/queries"
+	most    = 288 * 8
+	objects = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + namespace + "/queries"
 )
 
 // A server that runs out of memory refuses what needs more, says so, serves what needs none, and takes
