@@ -4,6 +4,10 @@ FROM --platform=$BUILDPLATFORM golang:1.26.8@sha256:3c3e25a4da13fd0478eed2df1eb3
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
+# Node.js is for the pages of the console, which are embedded.
+RUN apt-get update && apt-get install --yes --no-install-recommends nodejs npm
+COPY internal/console/web internal/console/web
+RUN cd internal/console/web && npm ci --no-audit --no-fund && npm run build
 COPY cmd cmd
 COPY internal internal
 COPY deploy/image deploy/image

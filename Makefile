@@ -35,11 +35,11 @@ IMAGE ?= ark-server:$(VERSION)
 IMAGE_ARCH ?= amd64,arm64
 
 .PHONY: image
-image: ## Build the container image without a container engine: bin/ark-server-image.tar, an OCI archive that docker load takes too
+image: console ## Build the container image without a container engine: bin/ark-server-image.tar, an OCI archive that docker load takes too
 	cd deploy/image && go run . -root='$(CURDIR)' -version='$(VERSION)' -name='$(IMAGE)' -arch='$(IMAGE_ARCH)' -o '$(CURDIR)/bin/ark-server-image.tar'
 
 .PHONY: image-push
-image-push: ## Build the container image and push it to the registry in IMAGE=registry.example.com/ark-server:v1
+image-push: console ## Build the container image and push it to the registry in IMAGE=registry.example.com/ark-server:v1
 	cd deploy/image && go run . -root='$(CURDIR)' -version='$(VERSION)' -name='$(IMAGE)' -arch='$(IMAGE_ARCH)' -push
 
 .PHONY: test

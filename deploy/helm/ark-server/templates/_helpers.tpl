@@ -210,6 +210,10 @@ containers:
       {{- with and .Values.ark.chat.enabled .Values.ark.chat.corsAllowedOrigins }}
       - --cors-allowed-origins={{ join "," . }}
       {{- end }}
+      - --console={{ ternary "on" "off" .Values.ark.console.enabled }}
+      {{- with and .Values.ark.console.enabled .Values.ark.console.hosts }}
+      - --console-hosts={{ join "," . }}
+      {{- end }}
       {{- if .Values.ark.broker.enabled }}
       - --broker-listen=0.0.0.0:8081
       - --broker-url=http://{{ include "ark.brokerHost" . }}:{{ .Values.ark.broker.port }}
