@@ -49,7 +49,7 @@ func TestBoard(t *testing.T) {
 		t.Errorf("slowest: %v", s.Slowest)
 	}
 	if len(s.Errors) != 1 || strings.Contains(s.Errors[0].Error, "\x1b") {
-		t.Errorf("errors: %q", s.Errors)
+		t.Errorf("errors: %v", s.Errors)
 	}
 	if len(s.Longest) != 1 || s.Longest[0].Name != "r1" {
 		t.Errorf("not ended: %v", s.Longest)

@@ -117,8 +117,8 @@ spec: {strategy: sequential, members: [{name: tooled, type: agent}, {name: plain
 
 		{"7-approved", cautious("") + ask(toA, ""), held()},
 		{"7-rejected", cautious("") + ask(toA, ""), held()},
-		{"7-timeout-rejects", cautious(", timeout: 200ms") + ask(toA, ""), held()},
-		{"7-timeout-proceeds", cautious(", timeout: 200ms, onTimeout: proceed") + ask(toA, ""), held()},
+		{"7-timeout-rejects", cautious(", timeout: 2s") + ask(toA, ""), held()},
+		{"7-timeout-proceeds", cautious(", timeout: 2s, onTimeout: proceed") + ask(toA, ""), held()},
 		{"7-unreadable-decision", cautious("") + ask(toA, ""), held()},
 		{"7-unknown-decision", cautious("") + ask(toA, ""), held()},
 		{"7-waits", cautious(", timeout: 1h") + ask(toA, ""), held()},

@@ -55,7 +55,9 @@ func TestActorOfARequest(t *testing.T) {
 		{"a long user agent", bot, bot, write, "/", strings.Repeat("é", 100),
 			&Actor{User: "bot", UserAgent: strings.Repeat("é", 100), FieldManager: strings.Repeat("é", 64), AuditID: "id-1", Verb: "patch"}},
 		{"a read", alice, alice, &request.RequestInfo{IsResourceRequest: true, Verb: "list"}, "/", "x", nil},
-		{"no resource", alice, alice, &request.RequestInfo{Verb: "post"}, "/", "x", nil},
+		{"a read of no resource", alice, alice, &request.RequestInfo{Verb: "get"}, "/", "x", nil},
+		{"a write of no resource", alice, alice, &request.RequestInfo{Verb: "post"}, "/", "x",
+			&Actor{User: "alice", Groups: []string{"devs"}, UserAgent: "x", FieldManager: "x", AuditID: "id-1", Verb: "post"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got *Actor

@@ -3,6 +3,7 @@ package provider
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -182,7 +183,7 @@ func bedrockImage(url string) (types.ContentBlock, error) {
 	rest, isData := strings.CutPrefix(url, "data:image/")
 	format, data, isBase64 := strings.Cut(rest, ";base64,")
 	if !isData || !isBase64 {
-		return nil, fmt.Errorf("the provider bedrock takes images as data alone: data:image/png;base64,...")
+		return nil, errors.New("the provider bedrock takes images as data alone, such as data:image/png;base64,AAAA")
 	}
 	bytes, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {

@@ -46,6 +46,11 @@ var storeMethods = map[string]func(ctx context.Context, s *mvcc.Store, i int64) 
 	},
 	"Leases":     func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.Leases()); return nil },
 	"NextLeases": func(_ context.Context, s *mvcc.Store, _ int64) error { touch(s.NextLeases(2)); return nil },
+	"Live": func(_ context.Context, s *mvcc.Store, _ int64) error {
+		keys, bytes := s.Live(everything)
+		touch([]int64{int64(keys), bytes})
+		return nil
+	},
 	"Log": func(ctx context.Context, s *mvcc.Store, _ int64) error {
 		last := s.Revision()
 		return second(s.Log(ctx, max(last-50, 1), last, 1<<10, func(c *mvcc.Commit) error { touch(c); return nil }))
