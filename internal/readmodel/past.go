@@ -114,6 +114,7 @@ func pastCheckpoint(ctx context.Context, q interface {
 
 // catchUp takes over what the history has beyond the checkpoint.
 func (m *Model) catchUp(ctx context.Context) error {
+	builds := m.status.Load().Rebuilds
 	for {
 		at, err := pastCheckpoint(ctx, m.db)
 		if err != nil {
@@ -124,45 +125,54 @@ func (m *Model) catchUp(ctx context.Context) error {
 			return fmt.Errorf("read the history: %w", err)
 		}
 		none := len(versions) == 0
-		if err := m.writePast(ctx, at, versions, through); err != nil {
+		written, err := m.writePast(ctx, at, versions, through)
+		if err != nil {
 			return err
 		}
+		if !written {
+			continue // it was built again, and lacks all versions
+		}
 		if none || through >= m.status.Load().Revision {
-			m.setStatus(func(s *Status) { s.Past = max(s.Past, through) })
+			m.setStatus(func(s *Status) {
+				if s.Rebuilds == builds { // else it lacks them again, and followPast comes back
+					s.Past = max(s.Past, through)
+				}
+			})
 			return nil
 		}
 	}
 }
 
-// writePast writes versions and the checkpoint in one transaction, unless the model was built again since they were read.
-func (m *Model) writePast(ctx context.Context, at int64, versions []Version, through int64) error {
+// writePast writes versions and the checkpoint in one transaction, and reports whether it did: not if the model was built again
+// since they were read.
+func (m *Model) writePast(ctx context.Context, at int64, versions []Version, through int64) (bool, error) {
 	b, err := m.begin(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer b.rollback()
 	if now, err := pastCheckpoint(ctx, b.tx); err != nil || now != at {
-		return err
+		return false, err
 	}
 	versions = slices.DeleteFunc(versions, func(v Version) bool { _, known := m.kinds[v.Resource]; return !known })
 	if err := b.putVersions(ctx, versions); err != nil {
-		return fmt.Errorf("write versions: %w", err)
+		return false, fmt.Errorf("write versions: %w", err)
 	}
 	for _, v := range versions {
 		if o, ok := decode(v.Object); v.Deleted && ok {
 			k := m.kinds[v.Resource]
 			if err := b.putDeleted(ctx, k, v, o); err != nil {
-				return fmt.Errorf("write the deleted %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
+				return false, fmt.Errorf("write the deleted %s %s/%s: %w", k.Name, v.Namespace, v.Name, err)
 			}
 		}
 	}
 	if _, err := b.tx.ExecContext(ctx, `INSERT INTO meta VALUES ('past', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, through); err != nil {
-		return err
+		return false, err
 	}
 	if err := b.boundPast(ctx); err != nil {
-		return err
+		return false, err
 	}
-	return b.tx.Commit()
+	return true, b.tx.Commit()
 }
 
 // versionRows is how many versions are written by one statement, where there are as many.

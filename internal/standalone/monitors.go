@@ -179,6 +179,14 @@ type tracked struct {
 
 var noMeta metav1.ObjectMeta
 
+// GetObjectKind and DeepCopyObject implement runtime.Object, for the collector's patches.
+func (t *tracked) GetObjectKind() schema.ObjectKind { return schema.EmptyObjectKind }
+
+func (t *tracked) DeepCopyObject() runtime.Object {
+	c := *t
+	return &c
+}
+
 // ending is what few objects have.
 type ending struct {
 	begun      *metav1.Time

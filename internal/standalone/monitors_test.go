@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
@@ -48,6 +49,9 @@ func TestTrimKeepsWhatTheCollectorAsks(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, obj := range []any{once, twice} {
+			if _, ok := obj.(runtime.Object); !ok {
+				t.Fatalf("%T is no runtime.Object", obj)
+			}
 			got, err := meta.Accessor(obj)
 			if err != nil {
 				t.Fatal(err)

@@ -57,7 +57,7 @@ func TestActorOfARequest(t *testing.T) {
 		{"a read", alice, alice, &request.RequestInfo{IsResourceRequest: true, Verb: "list"}, "/", "x", nil},
 		{"a read of no resource", alice, alice, &request.RequestInfo{Verb: "get"}, "/", "x", nil},
 		{"a write of no resource", alice, alice, &request.RequestInfo{Verb: "post"}, "/", "x",
-			&Actor{User: "alice", Groups: []string{"devs"}, UserAgent: "x", FieldManager: "x", AuditID: "id-1", Verb: "post"}},
+			&Actor{User: "alice", Groups: []string{"devs"}, UserAgent: "x", FieldManager: "x", AuditID: "id-1", Verb: "create"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got *Actor
