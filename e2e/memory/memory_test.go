@@ -29,9 +29,9 @@ const (
 func TestEdgeOfMemory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	// The limit is what a container of 320 MiB would give.
+	// The limit is what a container of 240 MiB would give.
 	server, err := component.StartArk(ctx, component.ArkOptions{
-		Dir: t.TempDir(), Env: []string{"GOMEMLIMIT=288MiB"}, Args: []string{"--engine=external", "--read-model=off", "--history=off"},
+		Dir: t.TempDir(), Env: []string{"GOMEMLIMIT=216MiB"}, Args: []string{"--engine=external", "--read-model=off", "--history=off"},
 	})
 	if err != nil {
 		t.Fatal(err)
