@@ -164,7 +164,7 @@ function Rollback({ kind, namespace, name, to, current }: { kind: Kind; namespac
             <button type="button" className="button" onClick={() => setPreview(undefined)}>
               Cancel
             </button>
-            <button type="button" className="button primary" disabled={busy} onClick={() => run(false)} autoFocus>
+            <button type="button" className="button primary" disabled={busy} onClick={() => run(false)} data-first>
               Roll back
             </button>
           </footer>
