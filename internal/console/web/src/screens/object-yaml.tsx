@@ -83,7 +83,7 @@ export function YamlTab({ kind, object }: { kind: Kind; object: Obj }) {
       {editable ? <Editor label={`YAML of ${object.metadata.name}`} value={draft ?? current} onChange={edit} onSave={() => void dryRun()} extensions={schema} /> : <Editor label={`YAML of ${object.metadata.name}`} value={current} />}
       {editable && (
         <div className="row">
-          <button type="button" className="button primary" disabled={draft === undefined || busy} onClick={() => void dryRun()}>
+          <button type="button" className="button primary" disabled={draft === undefined} onClick={() => void dryRun()}>
             Review changes
           </button>
           <button type="button" className="button" disabled={draft === undefined} onClick={discard}>

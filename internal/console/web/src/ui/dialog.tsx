@@ -1,9 +1,10 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useLayoutEffect, useRef } from "react";
 
 /** A modal dialog. The browser keeps the focus inside and returns it afterwards; it begins at what is marked by data-first. */
 export function Dialog({ title, onClose, children, className = "", label }: { title?: string; label?: string; onClose: () => void; children: ReactNode; className?: string }) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Closed while it is still in the document: else the focus would not return.
+  useLayoutEffect(() => {
     const dialog = element.current;
     if (dialog && !dialog.open) {
       dialog.showModal();
