@@ -245,7 +245,8 @@ function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespac
     );
   const allChosen = chosen.size > 0 && rows.every((r) => chosen.has(r.uid));
   return (
-    <div className="grid-wrap">
+    // The button is inside, so that the way to it does not release the order.
+    <div className="grid-wrap" onPointerEnter={(e) => e.pointerType === "mouse" && list.hold()} onPointerLeave={() => list.release()}>
       {list.fresh > 0 && (
         <button
           type="button"
@@ -267,8 +268,6 @@ function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespac
         aria-multiselectable="true"
         tabIndex={-1}
         style={{ ["--columns" as string]: template }}
-        onPointerEnter={(e) => e.pointerType === "mouse" && list.hold()}
-        onPointerLeave={() => list.release()}
         onKeyDown={onKey}
       >
         <div className="grid-row grid-head" role="row" aria-rowindex={1}>
