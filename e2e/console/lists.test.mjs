@@ -4,15 +4,22 @@ import { after, before, test } from "node:test";
 import { sound, startWorld, still } from "./world.mjs";
 
 const MANY = 20_000;
+const skip = process.env.ARK_CONSOLE_MANY ? false : "takes minutes: set ARK_CONSOLE_MANY";
 const queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/many/queries";
 let w;
 before(async () => {
   w = await startWorld(still);
-  await w.api("POST", "/api/v1/namespaces", { metadata: { name: "many" } });
+  for (const name of ["many", "asks"]) {
+    await w.api("POST", "/api/v1/namespaces", { metadata: { name } });
+    await w.api("POST", w.ark("agents", "", name), { apiVersion: "ark.mckinsey.com/v1alpha1", kind: "Agent", metadata: { name: "guide" }, spec: { prompt: "You are brief." } });
+  }
 });
 after(() => w?.stop());
 
 const agent = (name, spec = {}, metadata = {}) => w.create("Agent", "agents", name, { prompt: "You are brief.", modelRef: { name: "default" }, ...spec }, metadata);
+/** No agents are left of a test before. */
+const none = () => w.api("DELETE", w.ark("agents"));
+const ask = (name) => w.api("POST", w.ark("queries", "", "asks"), { apiVersion: "ark.mckinsey.com/v1alpha1", kind: "Query", metadata: { name }, spec: { input: "How?", target: { type: "agent", name: "guide" } } });
 const phase = (path, value) => w.api("PATCH", `${path}/status`, { status: { phase: value } }, { type: "application/merge-patch+json" });
 /** The names of a list from the top, as they are seen. */
 const names = (page) => page.locator(".grid-line").evaluateAll((rows) => rows.map((r) => [Number(r.dataset.row), r.querySelector("a").textContent]).sort((a, b) => a[0] - b[0]).map(([, name]) => name));
@@ -28,6 +35,7 @@ async function load(count) {
 }
 
 test("a list follows the server, and stays still under the pointer", async () => {
+  await none();
   const page = await w.open("/list/agents?namespace=default");
   await page.getByText("There are no agents here").waitFor();
   await agent("b");
@@ -60,23 +68,24 @@ test("a list follows the server, and stays still under the pointer", async () =>
 });
 
 test("what changes is seen in its row", async () => {
-  await w.create("Query", "queries", "changing", { input: "How?", target: { type: "agent", name: "guide" } });
-  const page = await w.open("/list/queries?namespace=default");
+  await ask("changing");
+  const page = await w.open("/list/queries?namespace=asks");
   const row = page.getByRole("row", { name: /changing/ });
   await row.waitFor();
   for (const value of ["running", "error", "done"]) {
-    await phase(w.ark("queries", "changing"), value);
+    await phase(w.ark("queries", "changing", "asks"), value);
     await row.getByText(value, { exact: true }).waitFor();
   }
   await row.getByRole("link").click();
-  await page.waitForURL(/\/query\/default\/changing/);
+  await page.waitForURL(/\/query\/asks\/changing/);
   await page.getByRole("link", { name: "Object" }).click();
   await page.getByRole("link", { name: "Answer and steps" }).click();
-  await page.waitForURL(/\/query\/default\/changing/);
+  await page.waitForURL(/\/query\/asks\/changing/);
   sound(page);
 });
 
 test("filter, selectors, columns and order are in the address", async () => {
+  await none();
   await agent("one", { description: "of one" }, { labels: { team: "search" } });
   await agent("two", {}, { labels: { team: "search" } });
   await agent("three", {}, { labels: { team: "chat" } });
@@ -120,20 +129,20 @@ test("filter, selectors, columns and order are in the address", async () => {
 });
 
 test("the youngest is first, and the column of ages says so", async () => {
-  await w.create("Query", "queries", "older", { input: "How?", target: { type: "agent", name: "guide" } });
+  await ask("x-older");
   await new Promise((r) => setTimeout(r, 1100)); // creation times are in seconds
-  await w.create("Query", "queries", "newer", { input: "How?", target: { type: "agent", name: "guide" } });
-  const page = await w.open("/list/queries?namespace=default&q=er");
-  await shows(page, ["newer", "older"]);
+  await ask("x-newer");
+  const page = await w.open("/list/queries?namespace=asks&q=x-");
+  await shows(page, ["x-newer", "x-older"]);
   const age = page.getByRole("columnheader", { name: "Age" });
   assert.equal(await age.getAttribute("aria-sort"), "ascending");
   await age.getByRole("button").click();
-  await shows(page, ["older", "newer"]);
+  await shows(page, ["x-older", "x-newer"]);
   await page.waitForURL(/sort=-age/);
   sound(page);
 });
 
-test("20,000 queries are scrolled through with few elements", { timeout: 300_000 }, async () => {
+test("20,000 queries are scrolled through with few elements", { timeout: 300_000, skip }, async () => {
   await load(MANY);
   const page = await w.open("/list/queries?namespace=many&sort=name");
   await page.getByText(/^5,000 of 20,000$/).waitFor();
@@ -164,7 +173,7 @@ test("20,000 queries are scrolled through with few elements", { timeout: 300_000
   sound(page);
 });
 
-test("500 events a second leave the page usable: no task over 200 ms", { timeout: 120_000 }, async (t) => {
+test("500 events a second leave the page usable: no task over 200 ms", { timeout: 120_000, skip }, async (t) => {
   const page = await w.open("/list/queries?namespace=many&sort=name");
   await page.getByText(/^5,000 of/).waitFor();
   await page.evaluate(() => {
