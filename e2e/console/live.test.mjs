@@ -1,8 +1,7 @@
 // The screens of queries, chat, approvals, search, SQL, reports and the graph, in a real Chromium against the real server.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { AxeBuilder } from "@axe-core/playwright";
-import { startWorld } from "./live.world.mjs";
+import { accessible, excess, sound, startWorld } from "./world.mjs";
 
 let w;
 before(async () => {
@@ -10,15 +9,6 @@ before(async () => {
   await w.create("Agent", "agents", "careful", { prompt: "You are careful.", modelRef: { name: "default" }, tools: [{ type: "http", name: "weather", approval: { required: true } }] });
 });
 after(() => w?.stop());
-
-const sound = (page) => assert.deepEqual(page.faults, [], "faults of the page");
-
-/** Nothing serious for those who use a screen reader or the keyboard. */
-async function accessible(page) {
-  const found = await new AxeBuilder({ page }).withTags(["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]).analyze();
-  const serious = found.violations.filter((v) => ["serious", "critical"].includes(v.impact));
-  assert.deepEqual(serious.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.target} ${n.failureSummary}`).join("; ")}`), []);
-}
 
 test("a query's page has its steps, its messages, and what it ran with", async () => {
   const q = await w.query("traced", { type: "team", name: "newsroom" }, "How is the weather in Lisbon?");
@@ -282,8 +272,7 @@ test("all of it fits a phone", async () => {
     await page.goto(`${w.server.url}/console${path}${path.includes("?") ? "&" : "?"}namespace=default`);
     await page.getByRole("heading", { level: 1 }).waitFor();
     await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => {}); // watches do not end
-    const [width, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("main").scrollWidth - document.querySelector("main").clientWidth]);
-    assert.ok(width <= 390 && inner <= 0, `${path}: ${width} pixels wide, ${inner} beyond`);
+    assert.deepEqual(await excess(page), [0, 0], `${path}: pixels beyond`);
   }
   await w.picture(page, "console-approvals-phone");
   sound(page);

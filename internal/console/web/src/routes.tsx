@@ -1,5 +1,5 @@
 // Every screen's address. A screen is loaded when it is opened; what it shows is in its address.
-import { createRootRoute, createRoute, createRouter, lazyRouteComponent, retainSearchParams } from "@tanstack/react-router";
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, parseSearchWith, retainSearchParams, stringifySearchWith } from "@tanstack/react-router";
 import { Root } from "./app/root";
 import { liveRoutes } from "./live/routes";
 import { Empty, Loading } from "./ui/states";
@@ -59,6 +59,9 @@ const routeTree = rootRoute.addChildren([homeRoute, listRoute, objectRoute, newR
 export const router = createRouter({
   routeTree,
   basepath: "/console",
+  // Texts as they are: the router would put numbers in quotes, and read them as numbers.
+  parseSearch: parseSearchWith((value) => value),
+  stringifySearch: stringifySearchWith(String),
   defaultPreload: "intent",
   defaultPendingComponent: () => <Loading />,
   scrollRestoration: true,

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useEffect, useState } from "react";
 import { ask, url } from "./client";
 import { collection, type Kind, member } from "./kinds";
 import type { Obj } from "./types";
@@ -12,6 +12,7 @@ export function useObject(kind: Kind, namespace: string | undefined, name: strin
   const queries = useQueryClient();
   const result = useQuery({ queryKey: objectKey(kind, namespace, name), queryFn: ({ signal }) => ask<Obj>(member(kind, namespace, name), { signal }), staleTime: Number.POSITIVE_INFINITY, gcTime: 30_000 });
   const from = result.data?.metadata.uid;
+  const [expired, setExpired] = useState(0);
   useEffect(() => {
     if (!from || !kind.verbs.includes("watch")) return;
     const key = objectKey(kind, namespace, name);
@@ -25,9 +26,9 @@ export function useObject(kind: Kind, namespace: string | undefined, name: strin
         if (last.type === "DELETED") void queries.invalidateQueries({ queryKey: key });
         else queries.setQueryData(key, last.object);
       },
-      onExpired: () => void queries.invalidateQueries({ queryKey: key }),
+      onExpired: () => void queries.invalidateQueries({ queryKey: key }).then(() => setExpired((n) => n + 1)),
     });
-  }, [from, kind, namespace, name, queries]);
+  }, [from, expired, kind, namespace, name, queries]);
   return result;
 }
 

@@ -27,6 +27,8 @@ export function useKind(id: string): Kind | undefined {
 
 export const arkKinds = (kinds: Kind[]) => kinds.filter((k) => k.group === ARK && k.verbs.includes("list"));
 
+export type UserRights = ReturnType<typeof useRights>;
+
 /** What the user may do in a namespace; "" for all of them. */
 export function useRights(namespace: string | undefined) {
   const rights = useQuery({ queryKey: ["rights", namespace ?? ""], queryFn: () => rightsIn(namespace ?? ""), staleTime: 60_000 }).data;

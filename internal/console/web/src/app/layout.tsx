@@ -57,7 +57,7 @@ export function useEntries(): Entry[] {
     .toSorted((a, b) => order(a.resource) - order(b.resource))
     .filter((k) => rights.may("list", k.group, k.resource))
     .map((k) => ({ group: "Resources", label: plural(k.kind), icon: kindIcon(k.resource), to: "/list/$resource", params: { resource: k.id }, keywords: [k.resource, ...k.shortNames].join(" ") }));
-  return [...entries.filter((e) => e.when?.(session) ?? true), ...resources];
+  return [...entries.filter((e) => (e.when?.(session) ?? true) && (e.allowed?.(rights) ?? true)), ...resources];
 }
 
 /** A kind's name for many, in words: AgentTool becomes Agent tools. */

@@ -38,6 +38,9 @@ export class Boundary extends Component<{ children: ReactNode; resetKey?: string
   }
 }
 
+/** How often a page that is looked at asks whether its session still counts. */
+const CHECK_MS = 10_000;
+
 type State = { is: "starting" } | { is: "out"; ended: boolean; error?: unknown } | { is: "in"; session: Session };
 
 function Gate() {
@@ -61,6 +64,18 @@ function Gate() {
       }),
     [],
   );
+  const signedIn = state.is === "in";
+  useEffect(() => {
+    if (!signedIn) return;
+    // Watches outlive their token: ask whether the session still counts, of which a 401 is the answer.
+    const check = () => void (document.hidden || whoami().catch(() => {}));
+    const timer = setInterval(check, CHECK_MS);
+    document.addEventListener("visibilitychange", check);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", check);
+    };
+  }, [signedIn]);
   if (state.is === "starting") return <Loading what="Starting" />;
   if (state.is === "out") {
     return (

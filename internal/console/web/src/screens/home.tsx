@@ -1,8 +1,9 @@
 import "../styles/home.css";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
+import { RECORDS } from "../api/kinds";
 import { summary } from "../api/summary";
-import { useSession } from "../app/context";
+import { useRights, useSession } from "../app/context";
 import { homeRoute } from "../routes";
 import { Badge } from "../ui/badge";
 import { Bars } from "../ui/bars";
@@ -59,16 +60,18 @@ export function Home() {
   const { namespace, range: asked = "24h", input = "2.5", output = "10" } = homeRoute.useSearch();
   const range: Range = asked in ranges ? (asked as Range) : "24h";
   const navigate = useNavigate({ from: "/" });
+  const rights = useRights(namespace);
+  const maySee = rights.may("create", RECORDS, "summaries");
   const since = () => new Date(Date.now() - ranges[range].ms).toISOString();
   const queries = useQuery({
     queryKey: ["home", namespace ?? "", range],
-    enabled: session.features.readModel,
+    enabled: session.features.readModel && maySee,
     refetchInterval: 10_000,
     queryFn: () => summary(namespace, { kind: "Query", groupBy: [ranges[range].by, "phase"], metrics: ["count", "sum(prompt_tokens)", "sum(completion_tokens)"], since: since(), limit: 5000 }),
   });
   const recent = useQuery({
     queryKey: ["home-rate", namespace ?? ""],
-    enabled: session.features.readModel,
+    enabled: session.features.readModel && maySee,
     refetchInterval: 5_000,
     queryFn: async () => {
       const from = Date.now() - 60_000;
@@ -78,7 +81,7 @@ export function Home() {
   });
   const top = useQuery({
     queryKey: ["home-top", namespace ?? "", range],
-    enabled: session.features.readModel,
+    enabled: session.features.readModel && maySee,
     refetchInterval: 30_000,
     queryFn: () => summary(namespace, { kind: "Query", groupBy: ["target_type", "target_name"], metrics: ["count", "sum(total_tokens)", "p95(duration_ms)"], since: since(), orderBy: "-count", limit: 10 }),
   });
@@ -108,6 +111,12 @@ export function Home() {
         <Empty title="There are no numbers without the read model">
           <span>
             The server was started with <code>--read-model=off</code>, or without a place for it.
+          </span>
+        </Empty>
+      ) : rights.known && !maySee ? (
+        <Empty title="You may not read the numbers here">
+          <span>
+            They take the right to create <code>summaries</code> of {RECORDS}. What you may see is in the menu.
           </span>
         </Empty>
       ) : queries.error ? (

@@ -8,6 +8,7 @@ import { LiveList, type Row } from "../api/livelist";
 import type { Column } from "../api/types";
 import { useKind, useRights } from "../app/context";
 import { plural } from "../app/layout";
+import { pageOf } from "../app/pages";
 import { failed, toast } from "../app/toast";
 import { listRoute } from "../routes";
 import { Badge, toneOf } from "../ui/badge";
@@ -41,9 +42,9 @@ function List({ kind }: { kind: Kind }) {
   useEffect(() => list.start(), [list]);
   useSyncExternalStore(list.subscribe, list.version);
 
-  const sort = search.sort ?? (["queries", "events", "a2atasks"].includes(kind.resource) ? "-age" : "");
+  const sort = search.sort ?? (["queries", "events", "a2atasks"].includes(kind.resource) ? "age" : "");
   const deferred = useDeferredValue(q);
-  useEffect(() => list.sort(sort === "-age" ? "age" : sort === "age" ? "-age" : sort), [list, sort, list.columns]);
+  useEffect(() => list.sort(sort), [list, sort, list.columns]);
   useEffect(() => list.search(deferred), [list, deferred]);
   const set = (change: Partial<typeof search>, replace = true) => void navigate({ search: (s) => ({ ...s, ...change }), replace });
 
@@ -190,7 +191,7 @@ interface GridProps {
   q: string;
 }
 
-const widthOf = (c: Column) => (c.name === "Name" ? "minmax(200px, 2.2fr)" : c.name === "Age" ? "90px" : c.type === "integer" || c.type === "number" || c.type === "boolean" ? "minmax(80px, .7fr)" : "minmax(110px, 1.2fr)");
+const widthOf = (c: Column) => (c.name === "Name" ? "minmax(var(--name-width), 2.2fr)" : c.name === "Age" ? "90px" : c.type === "integer" || c.type === "number" || c.type === "boolean" ? "minmax(80px, .7fr)" : "minmax(var(--cell-width), 1.2fr)");
 
 function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespaces, q }: GridProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -203,7 +204,7 @@ function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespac
     if (!list.complete && lastShown > rows.length - 60) void list.more();
   }, [list, lastShown, rows.length]);
   const navigate = useNavigate();
-  const open = (row: Row) => void navigate({ to: "/object/$resource/$ns/$name", params: { resource: kind.id, ns: row.namespace || "-", name: row.name } });
+  const open = (row: Row) => void navigate(pageOf(kind, row.namespace, row.name) as never);
   const toggle = (uid: string) => {
     const next = new Set(chosen);
     if (!next.delete(uid)) next.add(uid);
@@ -222,7 +223,7 @@ function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespac
       toggle(rows[focus].uid);
     }
   };
-  const template = ["34px", ...columns.flatMap(({ column }) => (column.name === "Name" && allNamespaces ? ["minmax(120px, 1fr)", widthOf(column)] : [widthOf(column)]))].join(" ");
+  const template = ["34px", ...columns.flatMap(({ column }) => (column.name === "Name" && allNamespaces ? ["minmax(var(--namespace-width), 1fr)", widthOf(column)] : [widthOf(column)]))].join(" ");
   const head = (name: string, title?: string) => {
     const key = name.toLowerCase();
     const [by, down] = sort.startsWith("-") ? [sort.slice(1), true] : [sort || "name", false];
@@ -244,7 +245,8 @@ function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespac
     );
   const allChosen = chosen.size > 0 && rows.every((r) => chosen.has(r.uid));
   return (
-    <div className="grid-wrap">
+    // The button is inside, so that the way to it does not release the order.
+    <div className="grid-wrap" onPointerEnter={(e) => e.pointerType === "mouse" && list.hold()} onPointerLeave={() => list.release()}>
       {list.fresh > 0 && (
         <button
           type="button"
@@ -266,8 +268,6 @@ function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespac
         aria-multiselectable="true"
         tabIndex={-1}
         style={{ ["--columns" as string]: template }}
-        onPointerEnter={(e) => e.pointerType === "mouse" && list.hold()}
-        onPointerLeave={() => list.release()}
         onKeyDown={onKey}
       >
         <div className="grid-row grid-head" role="row" aria-rowindex={1}>
@@ -299,7 +299,7 @@ function Grid({ kind, list, columns, sort, onSort, chosen, onChoose, allNamespac
                   if (column.name === "Name") {
                     const cell = (
                       <div key="Name" className="grid-cell plain" role="gridcell" title={row.name}>
-                        <Link to="/object/$resource/$ns/$name" params={{ resource: kind.id, ns: row.namespace || "-", name: row.name }} tabIndex={item.index === focus ? 0 : -1}>
+                        <Link {...pageOf(kind, row.namespace, row.name)} tabIndex={item.index === focus ? 0 : -1}>
                           {row.name}
                         </Link>{" "}
                         {row.deleting && <Badge text="Terminating" tone="warn" />}

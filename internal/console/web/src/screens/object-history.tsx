@@ -138,6 +138,7 @@ function Rollback({ kind, namespace, name, to, current }: { kind: Kind; namespac
   const [busy, setBusy] = useState(false);
   if (!rights.may("create", kind.group, `${kind.resource}/rollback`, name) || !rights.may("update", kind.group, kind.resource, name)) return null;
   const run = (dryRun: boolean) => {
+    if (busy) return; // a button that is disabled loses the focus
     setBusy(true);
     rollback(kind, namespace, name, to.revision, dryRun)
       .then((result) => {
@@ -153,7 +154,7 @@ function Rollback({ kind, namespace, name, to, current }: { kind: Kind; namespac
   };
   return (
     <>
-      <button type="button" className="button right" disabled={busy || to.verb === "delete"} onClick={() => run(true)}>
+      <button type="button" className="button right" disabled={to.verb === "delete"} onClick={() => run(true)}>
         Roll back to {to.revision}…
       </button>
       {preview && (
@@ -164,7 +165,7 @@ function Rollback({ kind, namespace, name, to, current }: { kind: Kind; namespac
             <button type="button" className="button" onClick={() => setPreview(undefined)}>
               Cancel
             </button>
-            <button type="button" className="button primary" disabled={busy} onClick={() => run(false)} autoFocus>
+            <button type="button" className="button primary" disabled={busy} onClick={() => run(false)} data-first>
               Roll back
             </button>
           </footer>

@@ -108,7 +108,7 @@ function Related({ kind, object }: { kind: Kind; object: Obj }) {
   }).data;
   if (uses.length === 0 && owners.length === 0 && !users?.length) return null;
   return (
-    <section className="card stack">
+    <section className="card stack related">
       <h2>Related</h2>
       {owners.length > 0 && (
         <div>

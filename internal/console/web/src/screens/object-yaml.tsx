@@ -27,8 +27,11 @@ export function YamlTab({ kind, object }: { kind: Kind; object: Obj }) {
   const changedBelow = draft !== undefined && base.metadata.resourceVersion !== object.metadata.resourceVersion;
 
   const edit = (text: string) => {
-    if (draft === undefined) setBase(object);
-    setDraft(text === toYaml(base) && draft === undefined ? undefined : text);
+    if (draft === undefined) {
+      if (text === current) return; // what the server has, not what is typed
+      setBase(object);
+    }
+    setDraft(text);
     setFailure(undefined);
   };
   const discard = () => {
@@ -80,7 +83,7 @@ export function YamlTab({ kind, object }: { kind: Kind; object: Obj }) {
       {editable ? <Editor label={`YAML of ${object.metadata.name}`} value={draft ?? current} onChange={edit} onSave={() => void dryRun()} extensions={schema} /> : <Editor label={`YAML of ${object.metadata.name}`} value={current} />}
       {editable && (
         <div className="row">
-          <button type="button" className="button primary" disabled={draft === undefined || busy} onClick={() => void dryRun()}>
+          <button type="button" className="button primary" disabled={draft === undefined} onClick={() => void dryRun()}>
             Review changes
           </button>
           <button type="button" className="button" disabled={draft === undefined} onClick={discard}>
@@ -99,7 +102,7 @@ export function YamlTab({ kind, object }: { kind: Kind; object: Obj }) {
             <button type="button" className="button" onClick={() => setReview(undefined)}>
               Back
             </button>
-            <button type="button" className="button primary" disabled={busy} onClick={() => void save()} autoFocus>
+            <button type="button" className="button primary" disabled={busy} onClick={() => void save()} data-first>
               Save
             </button>
           </footer>

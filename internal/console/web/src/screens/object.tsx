@@ -8,6 +8,7 @@ import { objectKey, useObject } from "../api/object";
 import type { Obj } from "../api/types";
 import { useKind, useRights, useSession } from "../app/context";
 import { plural } from "../app/layout";
+import { pageOf } from "../app/pages";
 import { failed, toast } from "../app/toast";
 import { objectRoute } from "../routes";
 import { Badge } from "../ui/badge";
@@ -63,6 +64,11 @@ function ObjectPage({ kind, namespace, name }: { kind: Kind; namespace: string |
         <h1 className="plain">{name}</h1>
         {object && <Status object={object} />}
         <div className="row right">
+          {object && kind.group === ARK && kind.resource === "queries" && (
+            <Link className="button" {...pageOf(kind, namespace ?? "", name)}>
+              Answer and steps
+            </Link>
+          )}
           <CommandLine lines={lines} />
           {object && <Delete kind={kind} object={object} />}
         </div>

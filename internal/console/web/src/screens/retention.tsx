@@ -76,12 +76,14 @@ export function Retention() {
       ) : (
         policies.map((p) => (
           <section className="card" key={p.metadata.uid}>
-            <h2>
-              <Link to="/object/$resource/$ns/$name" params={{ resource: `retentionpolicies.${RECORDS}`, ns: "-", name: p.metadata.name }} search={{ tab: "yaml" }}>
-                {p.metadata.name}
-              </Link>
-              {p.spec?.exactFor && <span className="dim small"> · exact for {p.spec.exactFor}</span>}
-            </h2>
+            <div className="row">
+              <h2>
+                <Link to="/object/$resource/$ns/$name" params={{ resource: `retentionpolicies.${RECORDS}`, ns: "-", name: p.metadata.name }} search={{ tab: "yaml" }}>
+                  {p.metadata.name}
+                </Link>
+              </h2>
+              {p.spec?.exactFor && <span className="dim small plain">all versions for {p.spec.exactFor}</span>}
+            </div>
             <table className="data">
               <thead>
                 <tr>

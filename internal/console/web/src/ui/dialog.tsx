@@ -1,11 +1,15 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import { type ReactNode, useLayoutEffect, useRef } from "react";
 
-/** A modal dialog. The browser keeps the focus inside and returns it afterwards. */
+/** A modal dialog. The browser keeps the focus inside and returns it afterwards; it begins at what is marked by data-first. */
 export function Dialog({ title, onClose, children, className = "", label }: { title?: string; label?: string; onClose: () => void; children: ReactNode; className?: string }) {
   const element = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Closed while it is still in the document: else the focus would not return.
+  useLayoutEffect(() => {
     const dialog = element.current;
-    if (dialog && !dialog.open) dialog.showModal();
+    if (dialog && !dialog.open) {
+      dialog.showModal();
+      dialog.querySelector<HTMLElement>("[data-first]")?.focus();
+    }
     return () => dialog?.close();
   }, []);
   return (
@@ -35,7 +39,7 @@ export function Confirm({ title, children, action, onConfirm, onClose, busy }: {
     <Dialog title={title} onClose={onClose}>
       <div className="stack">{children}</div>
       <footer>
-        <button type="button" className="button" onClick={onClose} autoFocus>
+        <button type="button" className="button" onClick={onClose} data-first>
           Cancel
         </button>
         <button type="button" className="button primary danger" onClick={onConfirm} disabled={busy}>

@@ -7,7 +7,7 @@ import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/sea
 import { EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { useEffect, useRef } from "react";
+import { useEffect, useLayoutEffect, useRef } from "react";
 import { useTheme } from "../app/theme";
 
 const darkHighlight = HighlightStyle.define([
@@ -99,11 +99,12 @@ export function Editor({ value, onChange, onSave, label, language, extensions = 
     },
     [dark, editable],
   );
-  useEffect(() => {
-    const editor = view.current;
-    if (!editor || value === text.current) return;
+  // In the commit itself: later, a key that was pressed since would be taken back.
+  useLayoutEffect(() => {
+    if (value === text.current) return;
     text.current = value;
-    editor.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
+    const editor = view.current;
+    editor?.dispatch({ changes: { from: 0, to: editor.state.doc.length, insert: value } });
   }, [value]);
   return <div ref={host} className={className} />;
 }
