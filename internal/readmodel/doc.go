@@ -20,5 +20,5 @@
 //   - Only the columns of kinds.go leave an object. None of them can hold a credential: no headers, no API keys, no properties.
 //   - Writers of the storage do not wait for the model.
 //
-// The package may import internal/search/token and modernc.org/sqlite.
+// The package may import internal/diskspace, internal/search/token and modernc.org/sqlite.
 package readmodel

@@ -158,6 +158,9 @@ func (m *Model) checkpoint(ctx context.Context) (revision int64, err error) {
 
 // write makes changes in one transaction.
 func (m *Model) write(ctx context.Context, changes []Change, revision int64) error {
+	if err := m.awaitRoom(ctx); err != nil {
+		return err
+	}
 	m.writing.Lock()
 	defer m.writing.Unlock()
 	b, err := m.begin(ctx)
@@ -191,6 +194,9 @@ func last(changes []Change) []Change {
 // rebuild builds the model from the storage's state. It is not ready until the last step is committed: a process that dies
 // before begins again.
 func (m *Model) rebuild(ctx context.Context) (int64, error) {
+	if err := m.awaitRoom(ctx); err != nil {
+		return 0, err
+	}
 	m.writing.Lock()
 	defer m.writing.Unlock()
 	objects, revision, err := m.source.Snapshot(ctx)

@@ -146,6 +146,9 @@ func (m *Model) catchUp(ctx context.Context) error {
 // writePast writes versions and the checkpoint in one transaction, and reports whether it did: not if the model was built again
 // since they were read.
 func (m *Model) writePast(ctx context.Context, at int64, versions []Version, through int64) (bool, error) {
+	if err := m.awaitRoom(ctx); err != nil {
+		return false, err
+	}
 	b, err := m.begin(ctx)
 	if err != nil {
 		return false, err

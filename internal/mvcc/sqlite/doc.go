@@ -25,6 +25,6 @@
 // A lock file beside the database keeps a second process out: the store's
 // memory would not see what another writes.
 //
-// The package may import internal/database, internal/mvcc, internal/mvcc/mark, internal/mvcc/named,
+// The package may import internal/database, internal/diskspace, internal/mvcc, internal/mvcc/mark, internal/mvcc/named,
 // internal/mvcc/rows, internal/mvcc/schema, internal/privatefile, golang.org/x/sys and modernc.org/sqlite.
 package sqlite

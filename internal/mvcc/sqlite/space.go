@@ -3,13 +3,12 @@ package sqlite
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/mckinsey/ark-server/internal/diskspace"
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
@@ -57,7 +56,7 @@ func walBytes(b *mvcc.Batch, keys int64) int64 {
 // walBound is how large the write-ahead log of a database may become now.
 func walBound(path string) int64 {
 	size := fileSize(path)
-	total, free := disk(path)
+	total, free := diskspace.Of(path)
 	if free >= 0 {
 		size = min(max(size, min(free/16, walRoomy)), free/4)
 	}
@@ -71,22 +70,6 @@ func reserveSize(total int64) int64 {
 		size = min(size, total/8)
 	}
 	return size
-}
-
-// disk returns how large the file system of a file is and what is free of it, -1 where that
-// cannot be found out.
-func disk(path string) (total, free int64) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(filepath.Dir(path), &st); err != nil {
-		return -1, -1
-	}
-	blocks := func(n uint64) int64 {
-		if bytes := float64(n) * float64(st.Bsize); bytes < math.MaxInt64/2 {
-			return int64(bytes)
-		}
-		return math.MaxInt64 / 2
-	}
-	return blocks(st.Blocks), blocks(st.Bavail)
 }
 
 // reserve is a file that keeps space on the disk for the moment when there is none left. Its
@@ -104,7 +87,7 @@ func (r *reserve) take() bool {
 	if r.held {
 		return true
 	}
-	total, free := disk(r.path)
+	total, free := diskspace.Of(r.path)
 	size := reserveSize(total)
 	if info, err := os.Lstat(r.path); err == nil && info.Mode().IsRegular() && info.Size() == size {
 		r.held = true
