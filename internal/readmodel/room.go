@@ -18,12 +18,19 @@ const (
 
 // hasRoom reports whether a disk of a size has so much free that the model may write; also where neither is known.
 func hasRoom(total, free int64) bool {
-	room := min(max(total/16, leastRoom), mostRoom, total/4)
+	room := min(max(total/16, leastRoom), mostRoom, total/3)
 	return total < 0 || free >= room
 }
 
 // awaitRoom waits until there is space on the disk again. Meanwhile the model falls behind, which its answers say.
 func (m *Model) awaitRoom(ctx context.Context) error {
+	if hasRoom(diskspace.Of(m.path)) {
+		return nil
+	}
+	// The model's own log keeps the size that it once had. Readers may be in the way: then there is less.
+	if _, err := m.db.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+		return err
+	}
 	total, free := diskspace.Of(m.path)
 	if hasRoom(total, free) {
 		return nil

@@ -9,8 +9,8 @@ func TestHasRoom(t *testing.T) {
 		want        bool
 	}{
 		{-1, -1, true},
-		{48 * mebibyte, 12 * mebibyte, true}, {48 * mebibyte, 11 * mebibyte, false},
-		{16 * mebibyte, 4 * mebibyte, true}, {16 * mebibyte, 3 * mebibyte, false},
+		{48 * mebibyte, 16 * mebibyte, true}, {48 * mebibyte, 15 * mebibyte, false},
+		{12 * mebibyte, 4 * mebibyte, true}, {12 * mebibyte, 3 * mebibyte, false},
 		{1 << 40, 256 * mebibyte, true}, {1 << 40, 255 * mebibyte, false},
 	} {
 		if got := hasRoom(c.total, c.free); got != c.want {
