@@ -84,7 +84,7 @@ browser:
 	@[ -n "$$CHROMIUM" ] || $(call package,chromium)
 
 .PHONY: e2e
-e2e: build databases terminal e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
+e2e: build databases terminal browser e2e-tools ## Run the end-to-end tests: real binary, real kubectl, kill -9
 	cd deploy/image && go test $(TESTFLAGS) ./...
 	@# Go looks at no file outside the module, so a new binary would leave old results valid.
 	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 40m -p 1 ./internal/... ./helm ./kubectl ./plane ./plugin ./memory ./badinput ./stop ./crash ./damage ./differential ./chat ./replicas ./servers ./controllers ./contract

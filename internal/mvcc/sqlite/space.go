@@ -35,7 +35,7 @@ const (
 	reserveMargin  = 512 << 10
 
 	// truncateWait is how long a checkpoint on a full disk waits for readers.
-	truncateWait = 50 * time.Millisecond
+	truncateWait = 500 * time.Millisecond
 )
 
 // walBytes is about what a batch adds to the write-ahead log: the pages at the end of the
