@@ -23,7 +23,7 @@ func TestBrowser(t *testing.T) {
 		}
 	}
 	if chromium == "" {
-		t.Skip("NOT CHECKED: there is no Chromium: apt-get install chromium")
+		t.Fatal("there is no Chromium: apt-get install chromium, or make browser")
 	}
 	page := func() string {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -11,7 +11,7 @@ const evil = [
 ].join(" ");
 const long = "wide".repeat(1 << 16) + evil; // 256 KiB without a space
 
-const skip = process.env.ARK_CONSOLE_MANY ? false : "takes minutes: set ARK_CONSOLE_MANY";
+const skip = process.env.CONSOLE_MANY ? false : "takes minutes: set CONSOLE_MANY";
 let w;
 before(async () => {
   if (skip) return;

@@ -4,7 +4,7 @@ import { after, before, test } from "node:test";
 import { sound, startWorld, still } from "./world.mjs";
 
 const MANY = 20_000;
-const skip = process.env.ARK_CONSOLE_MANY ? false : "takes minutes: set ARK_CONSOLE_MANY";
+const skip = process.env.CONSOLE_MANY ? false : "takes minutes: set CONSOLE_MANY";
 const queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/many/queries";
 let w;
 before(async () => {
@@ -180,7 +180,7 @@ test("500 events a second leave the page usable: no task over 200 ms", { timeout
     globalThis.tasks = [];
     new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration))).observe({ type: "longtask" });
   });
-  const SECONDS = Number(process.env.ARK_CONSOLE_EVENT_SECONDS ?? 20);
+  const SECONDS = Number(process.env.CONSOLE_EVENT_SECONDS ?? 20);
   const begin = Date.now();
   let sent = 0;
   const writer = async () => {
