@@ -29,9 +29,11 @@ type collector struct {
 
 // start looks at the heap for the life of the process. It sets Go's pace where paced.
 func start(most uint64, paced bool, changed func(before, now Pressure)) {
-	now, _ := read()
+	now := read()
 	c := &collector{paced: paced, changed: changed, pacer: pacer{most: most, procs: runtime.GOMAXPROCS(0), last: now}, gave: now.at}
-	c.set(percent(min(most, garbageOfIdle), now.live)) // a start leaves most of what it allocates behind
+	if paced {
+		c.set(percent(min(most, garbageOfIdle), now.live)) // a start leaves most of what it allocates behind
+	}
 	c.awaitCollection()
 	go func() {
 		for range time.Tick(lookEvery) {
@@ -51,16 +53,19 @@ func (c *collector) awaitCollection() {
 func (c *collector) look() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now, held := read()
+	now := read()
 	if now.at.Sub(c.pacer.last.at) < time.Millisecond {
 		return // a collection that memory was given back with
 	}
-	if before, now := lookAtUse(); before != now {
-		c.changed(before, now)
+	if before, after := noteUse(now.used); before != after {
+		c.changed(before, after)
 	}
 	headroom := c.pacer.headroom(now)
+	if !c.paced {
+		return
+	}
 	c.set(percent(headroom, now.live))
-	if c.paced && givesBack(now.live, held, headroom) && now.at.Sub(c.gave) >= quiet {
+	if givesBack(now.live, now.held, headroom) && now.at.Sub(c.gave) >= quiet {
 		c.gave = now.at
 		go debug.FreeOSMemory() // collects once more, after which there is nothing to give back
 	}
@@ -68,35 +73,35 @@ func (c *collector) look() {
 
 // set changes Go's percentage where that makes a difference: the world stops for it.
 func (c *collector) set(percent int) {
-	if !c.paced {
-		return
-	}
 	if difference := percent - c.percent; difference*difference*100 > percent*percent {
 		debug.SetGCPercent(percent)
 		c.percent = percent
 	}
 }
 
-// read returns what is known of the heap, and how many bytes of the system's memory it holds.
-func read() (now reading, held uint64) {
+// read returns what is known of the heap.
+func read() reading {
 	samples := []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"},
 		{Name: "/gc/heap/allocs:bytes"},
 		{Name: "/gc/cycles/total:gc-cycles"},
 		{Name: "/cpu/classes/gc/total:cpu-seconds"},
 		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
-		{Name: "/memory/classes/heap/objects:bytes"},
-		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/total:bytes"},
+		{Name: "/memory/classes/heap/released:bytes"},
 		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
 	}
 	metrics.Read(samples)
+	bytes := func(i int) uint64 { return samples[i].Value.Uint64() }
 	spent := samples[3].Value.Float64() - samples[4].Value.Float64()
-	now = reading{
-		at: time.Now(), live: samples[0].Value.Uint64(), allocated: samples[1].Value.Uint64(),
-		cycles: samples[2].Value.Uint64(), spent: time.Duration(spent * float64(time.Second)),
+	now := reading{
+		at: time.Now(), live: bytes(0), allocated: bytes(1), cycles: bytes(2), spent: time.Duration(spent * float64(time.Second)),
+		held: bytes(7) + bytes(8) + bytes(9),
 	}
-	for _, part := range samples[5:] {
-		held += part.Value.Uint64()
-	}
-	return now, held
+	beside := bytes(5) // what is neither the heap's nor given back
+	beside -= min(beside, bytes(6)+now.held)
+	now.used = beside + now.live
+	return now
 }

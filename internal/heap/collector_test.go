@@ -17,7 +17,7 @@ func TestCollectorFollowsTheRate(t *testing.T) {
 	for i := range held {
 		held[i] = make([]byte, mebibyte)
 	}
-	now, _ := read()
+	now := read()
 	c := &collector{paced: true, changed: func(_, _ Pressure) {}, pacer: pacer{most: garbageOfBusy, procs: 1, last: now}, gave: now.at}
 	c.set(10)
 	c.awaitCollection()

@@ -28,6 +28,8 @@ type reading struct {
 	allocated uint64        // bytes since the start of the process
 	spent     time.Duration // processor time of collections since the start, without idle processors'
 	cycles    uint64        // collections since the start
+	held      uint64        // bytes of the system's memory that the heap has
+	used      uint64        // bytes that the process has and cannot free
 }
 
 // pacer decides how much garbage may collect. Not safe for concurrent use.

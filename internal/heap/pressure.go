@@ -1,9 +1,6 @@
 package heap
 
-import (
-	"runtime/metrics"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Pressure is how near the process is to the limit on its memory.
 type Pressure int32
@@ -42,11 +39,10 @@ func Current() Use {
 // CurrentPressure is Current's, for requests.
 func CurrentPressure() Pressure { return Pressure(current.pressure.Load()) }
 
-// lookAtUse finds out what the process uses, and returns its pressure before and now.
-func lookAtUse() (before, now Pressure) {
-	used, limit := readUse(), Limit()
+// noteUse keeps what the process uses, and returns its pressure before and now.
+func noteUse(used uint64) (before, now Pressure) {
 	before = CurrentPressure()
-	now = pressure(used, limit, before)
+	now = pressure(used, Limit(), before)
 	current.used.Store(used)
 	current.pressure.Store(int32(now))
 	return before, now
@@ -68,23 +64,4 @@ func pressure(used, limit uint64, before Pressure) Pressure {
 		}
 	}
 	return Low
-}
-
-// readUse returns the bytes that the process holds and cannot free.
-func readUse() uint64 {
-	samples := []metrics.Sample{
-		{Name: "/memory/classes/total:bytes"},
-		{Name: "/memory/classes/heap/released:bytes"},
-		{Name: "/memory/classes/heap/free:bytes"},
-		{Name: "/memory/classes/heap/unused:bytes"},
-		{Name: "/memory/classes/heap/objects:bytes"},
-		{Name: "/gc/heap/live:bytes"},
-	}
-	metrics.Read(samples)
-	value := func(i int) uint64 { return samples[i].Value.Uint64() }
-	used := value(0)
-	for _, part := range []uint64{value(1), value(2), value(3), value(4)} {
-		used -= min(part, used)
-	}
-	return used + value(5)
 }

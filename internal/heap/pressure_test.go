@@ -26,20 +26,20 @@ func TestPressure(t *testing.T) {
 // What is live counts, garbage does not.
 func TestUseIsWhatIsLive(t *testing.T) {
 	runtime.GC()
-	before := readUse()
+	before := read().used
 	held := make([]byte, 256*mebibyte)
 	for range 8 {
 		sink = make([]byte, 64*mebibyte)
 	}
 	sink = nil
 	runtime.GC()
-	if got := readUse(); got < before+255*mebibyte || got > before+320*mebibyte {
+	if got := read().used; got < before+255*mebibyte || got > before+320*mebibyte {
 		t.Errorf("%d MiB are used with 256 MiB live, %d MiB before", got/mebibyte, before/mebibyte)
 	}
 	runtime.KeepAlive(held)
 	held = nil
 	runtime.GC()
-	if got := readUse(); got > before+64*mebibyte {
+	if got := read().used; got > before+64*mebibyte {
 		t.Errorf("%d MiB are used once they are free, %d MiB before", got/mebibyte, before/mebibyte)
 	}
 }
