@@ -1,6 +1,7 @@
 // Package findings counts what a server finds in its objects and in itself that an operator
 // should know of, and logs each thing once: unknown fields, stored objects that cannot be decoded,
-// handlers that panicked. Metrics are made of it.
+// handlers that panicked. It also counts the requests that were turned away for want of memory.
+// Metrics are made of it.
 //
 // Invariants: clients choose the names of fields, so what is kept is bounded; a log line names
 // fields and keys, never values.
