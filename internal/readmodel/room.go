@@ -27,8 +27,8 @@ func (m *Model) awaitRoom(ctx context.Context) error {
 	if hasRoom(diskspace.Of(m.path)) {
 		return nil
 	}
-	// The model's own log keeps the size that it once had. Readers may be in the way: then there is less.
-	if _, err := m.db.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
+	// The model's own log keeps the size that it once had.
+	if _, err := m.emptyLog(ctx); err != nil {
 		return err
 	}
 	total, free := diskspace.Of(m.path)

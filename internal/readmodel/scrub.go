@@ -30,14 +30,21 @@ func (m *Model) Scrub(ctx context.Context) error {
 			return fmt.Errorf("scrub the read model: %w", err)
 		}
 	}
-	var busy, log, done int
-	if err := m.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done); err != nil {
+	emptied, err := m.emptyLog(ctx)
+	if err != nil {
 		return fmt.Errorf("scrub the read model: %w", err)
 	}
-	if busy != 0 {
+	if !emptied {
 		return errors.New("scrub the read model: a question keeps its write-ahead log: try again")
 	}
 	return nil
+}
+
+// emptyLog gives the space of the write-ahead log back, and reports whether it could: not while somebody reads what is in it.
+func (m *Model) emptyLog(ctx context.Context) (bool, error) {
+	var busy, log, done int
+	err := m.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done)
+	return busy == 0, err
 }
 
 // forgetNow returns after a comparison with the history that began after the call. Whoever follows the history compares, so a page
