@@ -136,13 +136,19 @@ func (a *app) answer(query *v1alpha1.Query, said bool) error {
 	return &failure{failed, code}
 }
 
-// stored returns a Query by its name, and a client.
-func (a *app) stored(ctx context.Context, name string) (*objects.Client, *v1alpha1.Query, error) {
+// inNamespace returns a client, and the namespace that the command is about.
+func (a *app) inNamespace() (*objects.Client, string, error) {
 	client, err := a.objects()
 	if err != nil {
-		return nil, nil, err
+		return nil, "", err
 	}
 	namespace, err := a.namespace()
+	return client, namespace, err
+}
+
+// stored returns a Query by its name, and a client.
+func (a *app) stored(ctx context.Context, name string) (*objects.Client, *v1alpha1.Query, error) {
+	client, namespace, err := a.inNamespace()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,11 +193,7 @@ func (a *app) storedAsOf(ctx context.Context, name, asOf string) (*objects.Clien
 	if asOf == "" {
 		return a.stored(ctx, name)
 	}
-	client, err := a.objects()
-	if err != nil {
-		return nil, nil, err
-	}
-	namespace, err := a.namespace()
+	client, namespace, err := a.inNamespace()
 	if err != nil {
 		return nil, nil, err
 	}
