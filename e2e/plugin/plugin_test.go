@@ -136,6 +136,7 @@ var (
 		{regexp.MustCompile(`\bchat-[a-z0-9]{16}\b`), "chat-XXXXX"},
 		{regexp.MustCompile(`(answers in )\S+`), "${1}DURATION"},
 		{regexp.MustCompile(`(https://127.0.0.1):\d+`), "$1:PORT"},
+		{regexp.MustCompile(`(this plugin is )\S+`), "${1}BUILD"}, // as the checkout, its tags and -buildvcs have it
 		{regexp.MustCompile(`\bv1\.\d+\.\d+\b`), "VERSION"},
 		{regexp.MustCompile(`[0-9.]+ (queries|tokens)/s`), "N $1/s"},
 		{regexp.MustCompile(`(?m)^(\S+ +\d+ +\d+ +\d+) +\S+s +\S+s$`), "$1 P50 P95"},
