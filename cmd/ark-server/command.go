@@ -42,6 +42,7 @@ func newCommand() *cobra.Command {
 		withFlags(&cobra.Command{Use: "serve", Short: "Serve the Ark API (the default)", Long: about, Args: cobra.NoArgs, RunE: serve}, groups...),
 		newDemoCommand(),
 		newQueryCommand(),
+		newEngineCommand(),
 		newHealthCommand(),
 		newKubeconfigCommand(),
 		newStatusCommand(),

@@ -25,6 +25,7 @@
 //	fixes.go    the flags and the remedies for what package server cannot do
 //	remedies.go those for the errors of the layers below
 //	query.go    asks a server
+//	engine.go   executes the queries of another server
 //	demo.go     starts one with something to ask
 //	kubeconfig.go, health.go
 //	            what finds a running server: by locate.go, in a container container.go

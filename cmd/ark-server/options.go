@@ -180,15 +180,18 @@ func (o *options) flagGroups() []flagGroup {
 			fs.StringVar(&o.peerListen, "peer-listen", "", "let the other replicas of the database find and call this one, at this `host:port`, over TLS with keys that they tell each other through the database; port 0 picks a free one")
 			fs.StringVar(&o.peerAddress, "peer-address", "", "`host:port` at which the others reach it (default that of --peer-listen)")
 		}),
-		group("Logging", func(fs *pflag.FlagSet) {
-			fs.StringVar(&o.logLevel, "log-level", o.logLevel, "`error|warn|info|debug`: the least severity that is logged")
-			fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`: one record a line, as key=value or as a JSON object")
-			fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
-		}),
+		group("Logging", o.addLogging),
 		group("Tracing", func(fs *pflag.FlagSet) {
 			fs.StringVar(&o.tracingFile, "tracing-config-file", "", "`file` with a TracingConfiguration of apiserver.config.k8s.io/v1: where OpenTelemetry spans of requests go, down to the database, and of how many requests; without it there are none")
 		}),
 	})
+}
+
+// addLogging adds the flags of the log.
+func (o *options) addLogging(fs *pflag.FlagSet) {
+	fs.StringVar(&o.logLevel, "log-level", o.logLevel, "`error|warn|info|debug`: the least severity that is logged")
+	fs.StringVar(&o.logFormat, "log-format", o.logFormat, "`text|json`: one record a line, as key=value or as a JSON object")
+	fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
 }
 
 // storageFlags are those that say where the data is.

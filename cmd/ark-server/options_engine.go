@@ -34,10 +34,20 @@ func newEngineOptions() engineOptions {
 
 func (o *engineOptions) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; in a cluster, with --mode=aggregated, the default is external")
-	fs.IntVar(&o.limits.Total, "engine-concurrency", o.limits.Total, "most `queries` that the embedded engine executes at a time; the others wait; 0 for no bound")
+	o.addLimits(fs)
+	fs.BoolVar(&o.modelFromEnv, "model-from-env", false, "make the Model default in the namespace default, if there is none, of OPENAI_API_KEY (with OPENAI_BASE_URL and OPENAI_MODEL), ANTHROPIC_API_KEY or OLLAMA_HOST; the key becomes a Secret")
+	o.addAddresses(fs)
+}
+
+// addLimits adds the flags that bound how much is executed at a time.
+func (o *engineOptions) addLimits(fs *pflag.FlagSet) {
+	fs.IntVar(&o.limits.Total, "engine-concurrency", o.limits.Total, "most `queries` that the engine executes at a time; the others wait; 0 for no bound")
 	fs.IntVar(&o.limits.PerNamespace, "engine-concurrency-per-namespace", 0, "most `queries` of one namespace that it executes at a time; 0 for no bound")
 	fs.IntVar(&o.limits.PerModel, "engine-concurrency-per-model", 0, "most `calls` of one Model at a time; 0 for no bound")
-	fs.BoolVar(&o.modelFromEnv, "model-from-env", false, "make the Model default in the namespace default, if there is none, of OPENAI_API_KEY (with OPENAI_BASE_URL and OPENAI_MODEL), ANTHROPIC_API_KEY or OLLAMA_HOST; the key becomes a Secret")
+}
+
+// addAddresses adds the flag for the addresses of models and tools.
+func (o *engineOptions) addAddresses(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.addresses, "engine-allowed-addresses", nil, "`CIDRs` at which models and tools may be although they are refused otherwise: link-local addresses always are, loopback for tools, and for models too unless this server itself listens on loopback alone")
 }
 

@@ -1,10 +1,13 @@
 package metrics
 
 import (
+	"net/http"
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/component-base/metrics"
+	"k8s.io/component-base/metrics/legacyregistry"
 )
 
 // Engine counts what the embedded engine does. Without one, everything stays 0.
@@ -52,6 +55,24 @@ func newEngine(registry metrics.KubeRegistry, f *families) *Engine {
 
 // Engine returns what counts the work of the embedded engine.
 func (m *Metrics) Engine() *Engine { return m.engine }
+
+// OfEngine are the metrics of an engine that has a process of its own.
+type OfEngine struct {
+	*Engine
+	registry metrics.KubeRegistry
+}
+
+// NewOfEngine returns them.
+func NewOfEngine(b Build) *OfEngine {
+	f, registry := newFamilies(), metrics.NewKubeRegistry()
+	collect(registry, []*family{f.build}, func(put putter) { put(f.build, 1, b.Version, b.Kubernetes, b.Storage) })
+	return &OfEngine{newEngine(registry, f), registry}
+}
+
+// Handler serves these metrics together with those of the Go run time and of client-go.
+func (o *OfEngine) Handler() http.Handler {
+	return metrics.HandlerFor(prometheus.Gatherers{legacyregistry.DefaultGatherer, o.registry}, metrics.HandlerOpts{})
+}
 
 // Queue says how many Queries wait and run. Call it once.
 func (e *Engine) Queue(lengths func() (waiting, running int)) { e.queue.Store(&lengths) }

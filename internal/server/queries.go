@@ -33,6 +33,18 @@ type EngineOptions struct {
 	LoopbackModels bool
 }
 
+// services are what executions use.
+func (o *EngineOptions) services(urls rules.URLPolicy) execution.Services {
+	return execution.Services{
+		Models: outbound.NewClient(outbound.Policy{
+			Loopback: o.LoopbackModels && !urls.DenyPrivate, DenyPrivate: urls.DenyPrivate,
+			Allowed: slices.Concat(o.Allowed, urls.PrivateRanges), CheckURL: urls.Check,
+		}),
+		Tools: outbound.NewClient(outbound.Policy{Allowed: o.Allowed}),
+		AWS:   &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check,
+	}
+}
+
 // user is the engine's; "" without one.
 func (o *EngineOptions) user() string {
 	if o == nil {
@@ -103,16 +115,12 @@ func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, 
 	if err != nil {
 		return nil, err
 	}
-	o, urls := x.options, x.urls
-	models := outbound.NewClient(outbound.Policy{
-		Loopback: o.LoopbackModels && !urls.DenyPrivate, DenyPrivate: urls.DenyPrivate,
-		Allowed: slices.Concat(o.Allowed, urls.PrivateRanges), CheckURL: urls.Check,
-	})
-	tools := outbound.NewClient(outbound.Policy{Allowed: o.Allowed})
+	services := x.options.services(x.urls)
+	services.Trace = traceModels(x.tracer)
 	options := engine.Options{
-		Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: x.shared, Observer: observer,
+		Client: client, Limits: x.options.Limits, Identity: rand.Text(), Statuses: true, Shared: x.shared, Observer: observer,
 		Requests: talk.engineRequests(), Sink: sink{talk.broker}, Trace: traceQueries(x.tracer),
-		Services: execution.Services{Trace: traceModels(x.tracer), Models: models, Tools: tools, AWS: &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check},
+		Services: services,
 	}
 	if x.host != nil {
 		options.Events, options.EventRate, options.LeaseNamespace = true, hostEventRate, x.host.namespace
@@ -120,8 +128,8 @@ func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, 
 	return &executing{
 		api: to, options: options,
 		close: func() {
-			models.CloseIdleConnections()
-			tools.CloseIdleConnections()
+			services.Models.CloseIdleConnections()
+			services.Tools.CloseIdleConnections()
 		},
 	}, nil
 }
@@ -147,12 +155,20 @@ func (x *executing) Run(ctx context.Context) error {
 
 func (x *executing) execute(ctx context.Context) error {
 	if !x.options.Events {
-		_, err := x.options.Client.Core.CoreV1().Events("default").List(ctx, metav1.ListOptions{Limit: 1})
-		if err != nil && !apierrors.IsNotFound(err) {
-			return fmt.Errorf("ask whether there are events: %w", err)
+		var err error
+		if x.options.Events, err = hasEvents(ctx, x.options.Client, "default"); err != nil {
+			return err
 		}
-		x.options.Events = err == nil
 	}
 	engine.New(x.options).Run(ctx)
 	return nil
+}
+
+// hasEvents asks whether an API has core Events.
+func hasEvents(ctx context.Context, client *objects.Client, namespace string) (bool, error) {
+	_, err := client.Core.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{Limit: 1})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return false, fmt.Errorf("ask whether there are events: %w", err)
+	}
+	return err == nil, nil
 }

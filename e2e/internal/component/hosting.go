@@ -20,8 +20,12 @@ const (
 	ArkAccount   = "ark-server"
 )
 
-// arkGroup is the API group, and arkVersions its versions, each with an APIService.
-const arkGroup = "ark.mckinsey.com"
+// arkGroup is the API group, and arkVersions its versions, each with an APIService; so has recordsGroup, with recordsVersion.
+const (
+	arkGroup       = "ark.mckinsey.com"
+	recordsGroup   = "records.ark.mckinsey.com"
+	recordsVersion = "v1alpha1"
+)
 
 var arkVersions = []string{"v1alpha1", "v1prealpha1"}
 
@@ -108,10 +112,20 @@ func (h *Hosting) Options(o ArkOptions) AggregatedOptions {
 	return AggregatedOptions{ArkOptions: o, Kubeconfig: h.Kubeconfig, Serving: h.Serving, CA: h.CA.PEM}
 }
 
+// apiServices are the names of the APIServices that the chart makes.
+func apiServices() []string {
+	names := []string{recordsVersion + "." + recordsGroup}
+	for _, version := range arkVersions {
+		names = append(names, version+"."+arkGroup)
+	}
+	return names
+}
+
 // Register has the aggregator send Ark's requests to the ready replicas, of which there is none yet.
 func (h *Hosting) Register(ctx context.Context) error {
 	manifest := fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {name: %s, namespace: %s}, spec: {ports: [{name: https, port: 443}]}}\n", ArkService, ArkNamespace)
-	for _, version := range arkVersions {
+	for _, name := range apiServices() {
+		version, group, _ := strings.Cut(name, ".")
 		manifest += fmt.Sprintf(`---
 apiVersion: apiregistration.k8s.io/v1
 kind: APIService
@@ -123,7 +137,7 @@ spec:
   versionPriority: 100
   caBundle: %[3]s
   service: {name: %[4]s, namespace: %[5]s, port: 443}
-`, version, arkGroup, base64.StdEncoding.EncodeToString(h.CA.PEM), ArkService, ArkNamespace)
+`, version, group, base64.StdEncoding.EncodeToString(h.CA.PEM), ArkService, ArkNamespace)
 	}
 	_, err := h.run(ctx, manifest, "apply", "-f", "-")
 	return err
@@ -160,11 +174,13 @@ func (h *Hosting) WaitServed(ctx context.Context) error {
 }
 
 func (h *Hosting) served(ctx context.Context) error {
-	for _, version := range arkVersions {
-		available, err := h.run(ctx, "", "get", "apiservice", version+"."+arkGroup, "-o", `jsonpath={.status.conditions[?(@.type=="Available")].status}`)
+	for _, name := range apiServices() {
+		available, err := h.run(ctx, "", "get", "apiservice", name, "-o", `jsonpath={.status.conditions[?(@.type=="Available")].status}`)
 		if err != nil || available != "True" {
-			return fmt.Errorf("the APIService of %s is available: %q: %v", version, available, err) //nolint:errorlint // nil where the answer is the fault
+			return fmt.Errorf("the APIService of %s is available: %q: %v", name, available, err) //nolint:errorlint // nil where the answer is the fault
 		}
+	}
+	for _, version := range arkVersions {
 		if _, err := h.run(ctx, "", "get", "--raw=/openapi/v3/apis/"+arkGroup+"/"+version); err != nil {
 			return err
 		}
