@@ -57,9 +57,16 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 	}
 	r := &remover{view: v, turn: t}
 	span := mvcc.SideSpan{Table: versionTable}
+	stored := map[Resource]Stored{}
 	for {
 		key, err := v.next(ctx, span)
-		if err != nil || key == nil {
+		if err == nil && key == nil {
+			if err = r.finish(ctx); err == nil {
+				a.stored.Store(&stored)
+			}
+			return err
+		}
+		if err != nil {
 			return errors.Join(err, r.finish(ctx))
 		}
 		span.From = beyond(key)
@@ -89,11 +96,21 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 			return g.Revision > v.UpTo || len(all) > newest+1 && g.Revision == all[newest].Revision
 		})
 		report.add(gone)
+		if !dry {
+			err = r.remove(ctx, rows, gone)
+		}
+		if err != nil {
+			return err
+		}
+		rows.size.Versions = int64(newest + 1)
+		if !dry {
+			rows.size.Versions -= int64(len(gone))
+		}
+		sum := stored[ref.Resource]
+		sum.add(rows.size)
+		stored[ref.Resource] = sum
 		if dry || len(gone) == 0 {
 			continue
-		}
-		if err := r.remove(ctx, rows, gone); err != nil {
-			return err
 		}
 		if err := wait(ctx, time.Since(begin)*stepRest); err != nil {
 			return err

@@ -116,7 +116,8 @@ func before[T placed](item T, edge int64, backward bool) bool {
 	return at < edge
 }
 
-// inOrder sorts items, and leaves out what is there twice.
+// inOrder sorts items, and leaves out what is there twice: of rows with the same key the newest counts, which is the last one unless
+// they were read backward. What an older one says may rest on versions that have gone.
 func inOrder[T placed](items []T, backward bool) []T {
 	compare := func(a, b T) int {
 		at, ref := a.place()
@@ -130,7 +131,17 @@ func inOrder[T placed](items []T, backward bool) []T {
 		return ref.compare(ref2)
 	}
 	slices.SortStableFunc(items, compare)
-	return slices.CompactFunc(items, func(a, b T) bool { return compare(a, b) == 0 })
+	once := items[:0]
+	for _, item := range items {
+		n := len(once)
+		switch {
+		case n == 0 || compare(once[n-1], item) != 0:
+			once = append(once, item)
+		case !backward:
+			once[n-1] = item
+		}
+	}
+	return once
 }
 
 func (r Ref) compare(other Ref) int {
