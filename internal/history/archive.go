@@ -32,6 +32,8 @@ type Archive struct {
 	// known is the newest state that this replica has read or written.
 	known atomic.Pointer[progress]
 	stats counters
+	// stored is what the last pass has found.
+	stored atomic.Pointer[map[Resource]Stored]
 	// running ends with stop; passes are those of Keep.
 	running context.Context //nolint:containedctx // it is the archive's life
 	stop    context.CancelFunc

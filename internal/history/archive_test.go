@@ -92,10 +92,24 @@ func object(uid, name string, generation int, phase string) []byte {
 		name, uid, generation, generation, strings.Repeat(fmt.Sprintf("Prompt %d of %s. ", generation, name), 40), phase)
 }
 
-// write makes one change.
+// write makes one change, or now and then deletes a namespace: all objects in it, one after the other.
 func (w *world) write(r *rand.Rand) {
 	w.t.Helper()
 	ref := Ref{agents, fmt.Sprint("ns", r.IntN(2)), fmt.Sprint("a", r.IntN(6))}
+	if r.IntN(80) > 0 {
+		w.change(r, ref, false)
+		return
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.present)) {
+		if of, _ := selectAgents([]byte(key)); of.Namespace == ref.Namespace {
+			w.change(r, of, true)
+		}
+	}
+}
+
+// change makes one change of an object.
+func (w *world) change(r *rand.Rand, ref Ref, remove bool) {
+	w.t.Helper()
 	key := fmt.Sprintf("/registry/%s/%s/%s/%s", ref.Group, ref.Resource.Resource, ref.Namespace, ref.Name)
 	v := &Version{Resource: agents, Namespace: ref.Namespace, Name: ref.Name, User: fmt.Sprint("user", r.IntN(3)), Groups: []string{"g", "h"}, AuditID: "id"}
 	var op mvcc.Op
@@ -104,7 +118,7 @@ func (w *world) write(r *rand.Rand) {
 		w.uid[key] = fmt.Sprint("uid", len(w.log))
 		v.Verb, v.Object = "create", object(w.uid[key], ref.Name, 1, "new")
 		op = &mvcc.Put{Key: []byte(key), Value: v.Object}
-	case r.IntN(6) == 0:
+	case remove || r.IntN(6) == 0:
 		v.Verb, v.Deleted, v.Object = "delete", true, w.present[key]
 		op = &mvcc.Delete{Span: mvcc.Span{Key: []byte(key)}}
 	default:

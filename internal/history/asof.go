@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
@@ -90,7 +91,11 @@ func (v *view) chosen(ctx context.Context, some []*scanned, revision int64, q *Q
 			}
 			one := *newest.Version
 			if q.Objects {
-				if one.Object, err = v.rebuild(ctx, o, *newest); err != nil {
+				one.Object, err = v.rebuild(ctx, o, *newest)
+				if errors.Is(err, errRemoved) {
+					return nil
+				}
+				if err != nil {
 					return err
 				}
 			}

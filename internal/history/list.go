@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -104,6 +105,9 @@ func (l *lister) take(ctx context.Context, r record) (more bool, err error) {
 		return true, nil
 	}
 	v, err := l.version(ctx, r, l.query.wantsObject(r.Version))
+	if errors.Is(err, errRemoved) {
+		return true, nil
+	}
 	return err == nil && l.add(v), err
 }
 

@@ -25,7 +25,8 @@ func (a *Archive) Purge(ctx context.Context, t Target) (Report, error) {
 }
 
 func (a *Archive) purge(ctx context.Context, turn *turn, t Target, receipt *Report) error {
-	if err := a.keepWhole(ctx); err != nil {
+	whole, err := a.keepWhole(ctx)
+	if err != nil {
 		return err
 	}
 	v, err := a.view(ctx)
@@ -46,7 +47,8 @@ func (a *Archive) purge(ctx context.Context, turn *turn, t Target, receipt *Repo
 		if err != nil {
 			return err
 		}
-		gone := t.of(all)
+		// What is made while the purge runs may have become the base of another version since the rows were read.
+		gone := slices.DeleteFunc(t.of(all), func(g *Version) bool { return g.Revision > whole })
 		receipt.Objects++
 		receipt.Versions += len(all)
 		receipt.add(gone)

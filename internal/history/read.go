@@ -129,8 +129,38 @@ func clean(v *Version, object bool) *Version {
 	return &c
 }
 
-// object rebuilds an object from the deltas since the last version that is whole.
+// errMoved says that a version's base is not there: it is damaged, or the rows have been written anew since it was read.
+var errMoved = errors.New("the base of a version is not there")
+
+// errRemoved says that a version has been taken away since its row was read.
+var errRemoved = errors.New("the version has been removed")
+
+// object rebuilds an object. Where versions are taken away at the same time, what is left of their rows is read again.
 func (v *view) object(ctx context.Context, r record) ([]byte, error) {
+	for {
+		object, err := v.fromBase(ctx, r)
+		if !errors.Is(err, errMoved) {
+			return object, err
+		}
+		v.mu.Lock()
+		clear(v.whole)
+		clear(v.records)
+		v.mu.Unlock()
+		again, err := v.find(ctx, r.Ref(), r.Revision)
+		switch {
+		case err != nil:
+			return nil, err
+		case again == nil:
+			return nil, errRemoved
+		case again.base == r.base:
+			return nil, errDamaged
+		}
+		r = *again
+	}
+}
+
+// fromBase rebuilds an object from the deltas since the last version that is whole.
+func (v *view) fromBase(ctx context.Context, r record) ([]byte, error) {
 	var deltas []record
 	for r.base != 0 {
 		if whole, ok := v.rebuilt(version{r.Ref(), r.Revision}); ok {
@@ -143,7 +173,7 @@ func (v *view) object(ctx context.Context, r record) ([]byte, error) {
 			return nil, err
 		}
 		if below == nil || r.base >= r.Revision {
-			return nil, errDamaged
+			return nil, errMoved
 		}
 		r = *below
 	}
@@ -212,7 +242,7 @@ func (v *view) below(ctx context.Context, ref Ref, revision int64, next func(rec
 			if err != nil {
 				return err
 			}
-			v.note(ref, records)
+			v.noteOlder(ref, records)
 			if !bytes.Equal(row.Key, last) {
 				starts, last = starts+1, row.Key
 			}
@@ -239,6 +269,19 @@ func (v *view) note(ref Ref, records []record) {
 	}
 }
 
+// noteOlder is note for rows that are read backward: of rows with the same key the newest comes first.
+func (v *view) noteOlder(ref Ref, records []record) {
+	fresh := make([]record, 0, len(records))
+	v.mu.Lock()
+	for _, r := range records {
+		if _, newer := v.records[version{ref, r.Revision}]; !newer {
+			fresh = append(fresh, r)
+		}
+	}
+	v.mu.Unlock()
+	v.note(ref, fresh)
+}
+
 // Get implements Reader.
 func (a *Archive) Get(ctx context.Context, ref Ref, revision int64) (*Version, error) {
 	v, err := a.viewOf(ctx, revision, revision, func(c *change) bool { return c.ref == ref })
@@ -255,7 +298,11 @@ func (a *Archive) Get(ctx context.Context, ref Ref, revision int64) (*Version, e
 	if err != nil {
 		return nil, err
 	}
-	return v.version(ctx, *found, true)
+	got, err := v.version(ctx, *found, true)
+	if errors.Is(err, errRemoved) {
+		err = &NotFoundError{ref, revision}
+	}
+	return got, err
 }
 
 // At implements Reader.
@@ -268,7 +315,7 @@ func (a *Archive) At(ctx context.Context, ref Ref, revision int64) (*Version, er
 		return nil, err
 	}
 	got, err := v.at(ctx, ref, revision, true)
-	if err == nil && (got == nil || got.Deleted) {
+	if err == nil && (got == nil || got.Deleted) || errors.Is(err, errRemoved) {
 		err = &NotFoundError{ref, revision}
 	}
 	return got, err

@@ -10,10 +10,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// objectRow is a row of an object with its versions.
+// objectRow is a row of an object with its versions, and what its key and data take.
 type objectRow struct {
 	key     []byte
 	records []record
+	bytes   int
 }
 
 // stored are the rows that the archive has of an object, in order.
@@ -21,6 +22,8 @@ type stored struct {
 	*view
 	ref  Ref
 	rows []objectRow
+	// size is what they take, less what is removed of them.
+	size Stored
 }
 
 // rowsOf reads the rows of an object.
@@ -42,7 +45,9 @@ func (v *view) rowsOf(ctx context.Context, ref Ref) (*stored, error) {
 				return nil, err
 			}
 			v.note(ref, records)
-			s.rows = append(s.rows, objectRow{page.Rows[i].Key, records})
+			row := objectRow{page.Rows[i].Key, records, sizeOf(&page.Rows[i])}
+			s.rows = append(s.rows, row)
+			s.size.add(Stored{Rows: 1, Bytes: int64(row.bytes)})
 		}
 		if !page.More || len(page.Rows) == 0 {
 			return s, nil
@@ -136,6 +141,12 @@ func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error 
 			return err
 		}
 		if changed {
+			for j := range more {
+				s.size.add(Stored{Rows: 1, Bytes: int64(sizeOf(&more[j]))})
+			}
+			for _, row := range s.rows[i:n] {
+				s.size.add(Stored{Rows: -1, Bytes: -int64(row.bytes)})
+			}
 			rows = append(rows, more...)
 			r.old = append(r.old, oldRows{versionTable, s.rows[i].key, n - i})
 		}

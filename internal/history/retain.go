@@ -57,9 +57,16 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 	}
 	r := &remover{view: v, turn: t}
 	span := mvcc.SideSpan{Table: versionTable}
+	stored := map[Resource]Stored{}
 	for {
 		key, err := v.next(ctx, span)
-		if err != nil || key == nil {
+		if err == nil && key == nil {
+			if err = r.finish(ctx); err == nil {
+				a.stored.Store(&stored)
+			}
+			return err
+		}
+		if err != nil {
 			return errors.Join(err, r.finish(ctx))
 		}
 		span.From = beyond(key)
@@ -80,7 +87,8 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 		report.Versions += len(all)
 		newest := len(all) - 1
 		// A change that is in the log only replaces the newest version of the archive, and will be a delta of it.
-		if i := slices.IndexFunc(v.tail, func(c *change) bool { return c.ref == ref }); i >= 0 {
+		replaces := func(c *change) bool { return c.ref == ref && (newest < 0 || c.commit.Revision > all[newest].Revision) }
+		if i := slices.IndexFunc(v.tail, replaces); i >= 0 {
 			all = append(all, v.tail[i].version())
 		}
 		gone := p.drop(all, now)
@@ -88,11 +96,21 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 			return g.Revision > v.UpTo || len(all) > newest+1 && g.Revision == all[newest].Revision
 		})
 		report.add(gone)
+		if !dry {
+			err = r.remove(ctx, rows, gone)
+		}
+		if err != nil {
+			return err
+		}
+		rows.size.Versions = int64(newest + 1)
+		if !dry {
+			rows.size.Versions -= int64(len(gone))
+		}
+		sum := stored[ref.Resource]
+		sum.add(rows.size)
+		stored[ref.Resource] = sum
 		if dry || len(gone) == 0 {
 			continue
-		}
-		if err := r.remove(ctx, rows, gone); err != nil {
-			return err
 		}
 		if err := wait(ctx, time.Since(begin)*stepRest); err != nil {
 			return err
@@ -114,17 +132,22 @@ func (a *Archive) giveUp(ctx context.Context, t time.Time) error {
 }
 
 // keepWhole sees to it that no version that is archived from now on is a delta of one that there is now, and that those there
-// are now are archived.
-func (a *Archive) keepWhole(ctx context.Context) error {
-	whole := a.store.Revision()
-	err := a.change(ctx, func(p *progress) ([]mvcc.SideRow, bool) {
-		p.Whole = whole
+// are now are archived. It returns the revision of the newest of them: only versions up to it may be taken away whatever they
+// are, because a later one may become the base of another at any time.
+func (a *Archive) keepWhole(ctx context.Context) (whole int64, err error) {
+	now, err := a.store.Snapshot(ctx, 0)
+	if err != nil {
+		return 0, err
+	}
+	whole = now.Revision()
+	err = a.change(ctx, func(p *progress) ([]mvcc.SideRow, bool) {
+		p.Whole = max(p.Whole, whole)
 		return nil, p.From > 0
 	})
 	for err == nil {
 		var p progress
 		if p, err = a.load(ctx); err == nil && p.From > 0 && p.UpTo >= whole {
-			return nil
+			return whole, nil
 		}
 		if err == nil && a.store.Maintains() {
 			err = a.advance(ctx)
@@ -132,5 +155,5 @@ func (a *Archive) keepWhole(ctx context.Context) error {
 			err = wait(ctx, pollInterval)
 		}
 	}
-	return err
+	return 0, err
 }

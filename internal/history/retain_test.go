@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
 // TestRetain: a pass removes what its dry run tells, leaves the rest as it was, and gives up older lists.
@@ -41,6 +43,18 @@ func TestRetain(t *testing.T) {
 	want := slices.DeleteFunc(before, func(v *Version) bool { return slices.Contains(gone, v) })
 	if got := w.list(Query{Objects: true, OldestFirst: true}); len(gone) < 50 || !slices.EqualFunc(got, want, same) {
 		t.Fatalf("%d versions are left, want %d", len(got), len(want))
+	}
+	// What is said to be stored is what the rows are.
+	rows, err := w.archive.side.Page(t.Context(), mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: versionTable}, MaxBytes: mvcc.MaxSideData})
+	if err != nil || rows.More {
+		t.Fatalf("more than one page: %v", err)
+	}
+	stored := Stored{Rows: int64(len(rows.Rows)), Versions: int64(len(want))}
+	for i := range rows.Rows {
+		stored.Bytes += int64(len(rows.Rows[i].Key) + len(rows.Rows[i].Data))
+	}
+	if got := w.archive.Stored(); len(got) != 1 || got[agents] != stored {
+		t.Errorf("stored: %+v, want %+v", got, stored)
 	}
 	for _, ns := range []string{"ns0"} {
 		for _, name := range []string{"a0", "a1", "a2"} {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -87,14 +88,24 @@ func (r rowReader[T]) read(ctx context.Context, from, to int64, backward bool, v
 	return nil
 }
 
-// edgeOf is the revision up to which, or from which on, rows beyond a page have nothing.
+// edgeOf is the revision up to which, or from which on, rows beyond a page have nothing. A key may have any number of rows, of
+// removals that were cut off, some of them beyond the page.
 func edgeOf(rows []mvcc.SideRow, backward bool) (int64, error) {
-	row := &rows[len(rows)-1]
-	if backward {
-		row = &rows[max(0, len(rows)-1-overlap)]
+	last := len(rows) - 1
+	if !backward {
+		_, edge, err := cutRevision(rows[last].Key)
+		return edge, err
 	}
-	_, edge, err := cutRevision(row.Key)
-	return edge, err
+	for i, keys := last, 0; i > 0; i-- {
+		if bytes.Equal(rows[i].Key, rows[i-1].Key) {
+			continue
+		}
+		if keys++; keys == overlap {
+			_, edge, err := cutRevision(rows[i-1].Key)
+			return edge, err
+		}
+	}
+	return math.MaxInt64, nil
 }
 
 func before[T placed](item T, edge int64, backward bool) bool {
@@ -105,7 +116,8 @@ func before[T placed](item T, edge int64, backward bool) bool {
 	return at < edge
 }
 
-// inOrder sorts items, and leaves out what is there twice.
+// inOrder sorts items, and leaves out what is there twice: of rows with the same key the newest counts, which is the last one unless
+// they were read backward. What an older one says may rest on versions that have gone.
 func inOrder[T placed](items []T, backward bool) []T {
 	compare := func(a, b T) int {
 		at, ref := a.place()
@@ -119,7 +131,17 @@ func inOrder[T placed](items []T, backward bool) []T {
 		return ref.compare(ref2)
 	}
 	slices.SortStableFunc(items, compare)
-	return slices.CompactFunc(items, func(a, b T) bool { return compare(a, b) == 0 })
+	once := items[:0]
+	for _, item := range items {
+		n := len(once)
+		switch {
+		case n == 0 || compare(once[n-1], item) != 0:
+			once = append(once, item)
+		case !backward:
+			once[n-1] = item
+		}
+	}
+	return once
 }
 
 func (r Ref) compare(other Ref) int {

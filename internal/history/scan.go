@@ -130,7 +130,9 @@ func (o *scanned) older() (records []record, start int64, err error) {
 		o.records = map[int64]record{}
 	}
 	for _, r := range records {
-		o.records[r.Revision] = r
+		if _, newer := o.records[r.Revision]; !newer {
+			o.records[r.Revision] = r
+		}
 	}
 	return records, start, nil
 }
@@ -176,6 +178,7 @@ func (v *view) rebuild(ctx context.Context, o *scanned, r record) ([]byte, error
 	if o.rows == nil {
 		return v.object(ctx, r)
 	}
+	asked := r
 	var deltas [][]byte
 	for r.base != 0 {
 		base, ok := o.records[r.base]
@@ -185,7 +188,7 @@ func (v *view) rebuild(ctx context.Context, o *scanned, r record) ([]byte, error
 			}
 		}
 		if !ok || r.base >= r.Revision {
-			return nil, errDamaged
+			return v.object(ctx, asked) // versions are taken away meanwhile, or it is damaged
 		}
 		deltas = append(deltas, r.body)
 		r = base

@@ -63,3 +63,28 @@ func TestScanOfManyRows(t *testing.T) {
 		}
 	}
 }
+
+// TestListOfManyCopies: what many removals that were cut off have left, each a copy of a row of an index, is listed once, wherever a
+// page of rows ends.
+func TestListOfManyCopies(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	w := newWorld(t)
+	w.open()
+	for range 30 {
+		w.write(r)
+		w.write(r)
+		w.archiveAll()
+	}
+	page, err := w.archive.side.Page(t.Context(), mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: stepTable}})
+	if err != nil || len(page.Rows) < 25 {
+		t.Fatalf("%d steps, %v", len(page.Rows), err)
+	}
+	for range 11 {
+		for i := range page.Rows {
+			if _, err := w.archive.side.Append(t.Context(), page.Rows[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	w.check(r)
+}

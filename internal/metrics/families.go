@@ -40,6 +40,7 @@ type families struct {
 	engineQueryTime, engineFirstToken                        *family
 
 	historyBegin, historyLag, historyVersions, historyRemoved, historyFailures, historyLinks *family
+	historyRows, historyStored, historyBytes                                                 *family
 	modelRevision, modelLag, modelLagTime, modelReady                                        *family
 	modelRows, modelBytes, modelBuilds, modelPast                                            *family
 	chatRequests, chatOpen, chatTokens, chatFirstToken, chatSpeed                            *family
@@ -64,7 +65,7 @@ type families struct {
 func (f *families) notOfStore() []*family {
 	return []*family{f.build, f.certificate, f.httpConnections, f.connectionsRefused, f.unknownFields, f.undecodable, f.panics, f.memoryUsed, f.memoryLimit, f.shed, f.peerMember, f.peerOthers, f.peerCalls,
 		f.directRequests, f.directInFlight, f.directAlone,
-		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks,
+		f.engineQueries, f.engineWaiting, f.engineRunning, f.engineCalls, f.engineRetries, f.engineTokens, f.engineSilent, f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks, f.historyRows, f.historyStored, f.historyBytes,
 		f.modelRevision, f.modelLag, f.modelLagTime, f.modelReady, f.modelRows, f.modelBytes, f.modelBuilds, f.modelPast,
 		f.chatRequests, f.chatOpen, f.chatTokens, f.streams, f.streamBytes, f.streamEnds, f.streamChunks, f.streamDropped, f.streamOverrun}
 }
@@ -96,6 +97,9 @@ func newFamilies() *families {
 	f.historyRemoved = add("ark_history_removed_versions_total", counter, "Versions of objects that this replica has removed because they are not to be kept any longer. Not with --history=off.")
 	f.historyFailures = add("ark_history_failures_total", counter, "Steps of the history that failed and are tried again. Not with --history=off.")
 	f.historyLinks = add("ark_history_chain_links", gauge, "Links of the history's hash chain; 0 without --history-chain. It never falls. Not with --history=off.")
+	f.historyRows = add("ark_history_rows", gauge, "Rows that hold versions of the kind's objects, as the last retention pass left them. Of the replica that made it, from 5 minutes after its start. Not with --history=off.", "resource")
+	f.historyStored = add("ark_history_stored_versions", gauge, "Versions of the kind's objects that the history keeps, as the last retention pass left them. Of the replica that made it. Not with --history=off.", "resource")
+	f.historyBytes = add("ark_history_bytes", gauge, "What the versions of the kind's objects take, keys included and without the rows that find them, as the last retention pass left them. Of the replica that made it. Not with --history=off.", "resource")
 	f.modelReady = add("ark_readmodel_ready", gauge, "1 if the read model can be asked, 0 while it is built.")
 	f.modelRevision = add("ark_readmodel_revision", gauge, "The revision that the read model shows.")
 	f.modelLag = add("ark_readmodel_lag_revisions", gauge, "Revisions of the store that the read model does not show yet.")

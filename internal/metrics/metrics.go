@@ -155,9 +155,9 @@ func (m *Metrics) Connections(stats func() connections.Stats) {
 }
 
 // History adds what is known of the history of objects.
-func (m *Metrics) History(stats func() history.Stats) {
+func (m *Metrics) History(stats func() history.Stats, stored func() map[history.Resource]history.Stored) {
 	f := m.families
-	collect(m.registry, []*family{f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks}, func(put putter) {
+	collect(m.registry, []*family{f.historyBegin, f.historyLag, f.historyVersions, f.historyRemoved, f.historyFailures, f.historyLinks, f.historyRows, f.historyStored, f.historyBytes}, func(put putter) {
 		st := stats()
 		put(f.historyBegin, float64(st.Begin))
 		put(f.historyLag, float64(st.Lag))
@@ -165,6 +165,11 @@ func (m *Metrics) History(stats func() history.Stats) {
 		put(f.historyRemoved, float64(st.Removed))
 		put(f.historyFailures, float64(st.Failures))
 		put(f.historyLinks, float64(st.Links))
+		for resource, s := range stored() {
+			put(f.historyRows, float64(s.Rows), resource.String())
+			put(f.historyStored, float64(s.Versions), resource.String())
+			put(f.historyBytes, float64(s.Bytes), resource.String())
+		}
 	})
 }
 

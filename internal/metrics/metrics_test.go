@@ -59,7 +59,9 @@ func open(t *testing.T) *served {
 	s.endpoint = etcdserver.New(s.store, etcdserver.Options{})
 	s.metrics.Store(s.store, s.endpoint, map[string]mvcc.Span{"queries.ark.mckinsey.com": {Key: []byte("/registry/ark.mckinsey.com/queries/"), End: []byte("/registry/ark.mckinsey.com/queries0")}})
 	s.metrics.Connections(func() connections.Stats { return connections.Stats{} })
-	s.metrics.History(func() history.Stats { return history.Stats{} })
+	s.metrics.History(func() history.Stats { return history.Stats{} }, func() map[history.Resource]history.Stored {
+		return map[history.Resource]history.Stored{{Group: "ark.mckinsey.com", Resource: "agents"}: {Rows: 1, Versions: 2, Bytes: 3}}
+	})
 	s.metrics.ReadModel(func() readmodel.Stats { return readmodel.Stats{} })
 	s.metrics.Direct(func() DirectStats { return DirectStats{Outcomes: map[string]int64{"2xx": 3}} })
 	s.metrics.Peers(func() peer.Stats { return peer.Stats{} })

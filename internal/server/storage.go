@@ -158,7 +158,7 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 		archive.Keep(s.policy.policy)
 		s.history, s.upkeep, s.announce = archive, archive, archive.Announce
 		s.closers = append(s.closers, archive.Close)
-		s.metrics.History(archive.Stats)
+		s.metrics.History(archive.Stats, archive.Stored)
 	}
 
 	var endModel func() error

@@ -41,6 +41,8 @@ const (
 	asked   = 200 // questions about an object
 	weeks   = 30  // questions about a user
 	asOf    = 10_000
+	// compactEvery is how many revisions the log keeps, as a server's compactor leaves some.
+	compactEvery = 50_000
 )
 
 var agents = history.Resource{Group: "ark.mckinsey.com", Resource: "agents"}
@@ -119,7 +121,11 @@ func (b *bench) write(ctx context.Context, first, last int) error {
 				if n >= b.objects {
 					object = rand.IntN(b.objects)
 				}
-				if err := b.put(ctx, object, n/b.objects); err != nil {
+				err := b.put(ctx, object, n/b.objects)
+				if err == nil && n%compactEvery == compactEvery-1 {
+					err = b.store.Compact(ctx, b.store.Revision()-1, false)
+				}
+				if err != nil {
 					errs <- err
 					return
 				}
