@@ -225,7 +225,7 @@ test("tokens are made, shown once, used and revoked", async () => {
   await assert.rejects(w.api("GET", "/api", undefined, { token }), /401/);
   // A token does not come back, and nobody is offered that it does.
   await page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name: "Trash" }).click();
-  const gone = page.getByRole("row").filter({ has: page.getByText("Token", { exact: true }) }).filter({ hasText: "system:admin" }).first();
+  const gone = page.getByRole("row").filter({ has: page.getByText("Token", { exact: true }) }).filter({ hasText: "ark-admin" }).first();
   await gone.waitFor();
   assert.equal(await page.getByRole("row").filter({ has: page.getByText("Token", { exact: true }) }).getByRole("button").count(), 0, "offers to undelete a token");
   const deleted = (await w.api("GET", "/apis/records.ark.mckinsey.com/v1alpha1/deletedobjects")).items.find((d) => d.object.kind === "Token");
@@ -404,6 +404,7 @@ for (const colorScheme of ["light", "dark"]) {
       await page.waitForFunction(() => !document.querySelector(".spinner"));
       await page.waitForTimeout(200);
       await accessible(page);
+      if (path === "/list/queries" && colorScheme === "light") await w.picture(page, "console-list");
       await w.picture(page, `${colorScheme}${path.replaceAll(/\W+/g, "-")}`);
     }
     sound(page);
