@@ -91,7 +91,14 @@ e2e: build databases terminal browser e2e-tools ## Run the end-to-end tests: rea
 
 .PHONY: e2e-console
 e2e-console: browser console build ## Use the console in a real Chromium (CHROMIUM, /usr/bin/chromium unless you say otherwise)
-	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1
+	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1 $(CONSOLE_TESTS)
+
+# How long "make e2e-soak" lasts.
+SOAK_MINUTES ?= 30
+
+.PHONY: e2e-soak
+e2e-soak: browser console build ## Follow live updates in a real Chromium for SOAK_MINUTES=30 minutes: its heap stays within a tenth
+	cd e2e/console && npm ci --no-audit --no-fund && CONSOLE_SOAK_MINUTES=$(SOAK_MINUTES) node --test soak.test.mjs
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one

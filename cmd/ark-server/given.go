@@ -36,6 +36,8 @@ func (o *options) givenFiles() []givenFile {
 		{"admission-control-config-file", s.AdmissionConfigFile, false},
 		{"authentication-config", o.authentication.ConfigFile, false},
 		{"oidc-ca-file", o.authentication.OIDC.CAFile, false},
+		{"console-oidc-ca-file", o.console.issuer.CAFile, false},
+		{"console-oidc-client-secret-file", o.console.issuer.SecretFile, true},
 		{"encryption-provider-config", o.encryptionConfig, true},
 		{"keys-passphrase-file", o.keysPassphrase, true},
 		{"audit-policy-file", o.audit.PolicyFile, false},

@@ -17,7 +17,8 @@ func TestGivenFiles(t *testing.T) {
 		"config", "db-dsn-file", "db-password-file", "db-tls-ca-file", "db-tls-cert-file", "db-tls-key-file",
 		"etcd-cafile", "etcd-certfile", "etcd-keyfile", "etcd-listen-cert-file", "etcd-listen-key-file", "etcd-listen-client-ca-file",
 		"tracing-config-file", "kubeconfig", "tls-cert-file", "tls-private-key-file", "admission-control-config-file",
-		"audit-policy-file", "audit-webhook-config-file", "authentication-config", "oidc-ca-file", "encryption-provider-config",
+		"audit-policy-file", "audit-webhook-config-file", "authentication-config", "oidc-ca-file", "console-oidc-ca-file", "console-oidc-client-secret-file",
+		"encryption-provider-config",
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOptions()

@@ -21,7 +21,20 @@ before(async () => {
   await w.create("Model", "models", "hostile", { provider: "openai", type: "completions", model: { value: evil }, config: { openai: { baseUrl: { value: "https://evil.example/v1" }, apiKey: { value: evil }, headers: [{ name: "X-Evil", value: { value: evil } }] } } }, metadata);
   await w.create("Tool", "tools", "hostile", { type: "http", description: evil, inputSchema: { type: "object", description: evil, properties: { [evil]: { type: "string", description: evil } } }, annotations: { title: evil }, http: { url: "https://evil.example/", method: "GET", body: evil } }, metadata);
   await w.create("Agent", "agents", "hostile", { prompt: long, description: evil, modelRef: ref, tools: [{ type: "http", name: "hostile", description: evil }], parameters: [{ name: "evil", value: evil }], outputSchema: { title: evil, [evil]: evil } }, metadata);
-  await w.create("Team", "teams", "hostile", { strategy: "sequential", description: evil, members: [{ type: "agent", name: "hostile" }] }, metadata);
+  await w.create("Agent", "agents", "member", { prompt: evil, description: evil, modelRef: ref }, metadata); // a member has not its team's name
+  await w.create("Team", "teams", "hostile", { strategy: "sequential", description: evil, members: [{ type: "agent", name: "member" }] }, metadata);
+  await w.create("Memory", "memories", "hostile", { address: { value: `https://evil.example/${evil}` } }, metadata);
+  await w.create("MCPServer", "mcpservers", "hostile", { description: evil, address: { value: `https://evil.example/${evil}` }, transport: "http", headers: [{ name: "X-Evil", value: { value: evil } }] }, metadata);
+  await w.create("A2ATask", "a2atasks", "hostile", { queryRef: ref, a2aServerRef: ref, agentRef: ref, taskId: evil, contextId: evil, input: evil, parameters: { evil } }, metadata);
+  for (const [kind, resource] of [["A2AServer", "a2aservers"], ["ExecutionEngine", "executionengines"]])
+    await w.api("POST", `/apis/ark.mckinsey.com/v1prealpha1/namespaces/default/${resource}`, { apiVersion: "ark.mckinsey.com/v1prealpha1", kind, metadata: { name: "hostile", ...metadata }, spec: { description: evil, address: { value: `https://evil.example/${evil}` } } });
+  const status = (resource, value, version = "v1alpha1") => w.api("PATCH", `/apis/ark.mckinsey.com/${version}/namespaces/default/${resource}/hostile/status`, { status: value }, { type: "application/merge-patch+json" });
+  const conditions = [{ type: "Available", status: "False", reason: "Evil", message: evil, lastTransitionTime: "2026-01-01T00:00:00Z" }];
+  await status("memories", { message: evil, lastResolvedAddress: evil, phase: "error" });
+  await status("mcpservers", { resolvedAddress: evil, conditions });
+  await status("a2aservers", { lastResolvedAddress: evil, conditions }, "v1prealpha1");
+  await status("executionengines", { message: evil, lastResolvedAddress: evil, phase: "error" }, "v1prealpha1");
+  await status("a2atasks", { phase: "input-required", error: evil, contextId: evil, artifacts: [{ artifactId: evil, name: evil, description: evil, parts: [{ kind: "text", text: evil, mimeType: evil, uri: evil }] }], conditions });
   await w.create("Query", "queries", "hostile", { input: evil, target: { type: "agent", name: "hostile" }, parameters: [{ name: "evil", value: evil }], sessionId: evil, conversationId: evil }, metadata);
   await w.api("PATCH", `${w.ark("queries", "hostile")}/status`, { status: { phase: "error", duration: "2s", response: { content: long, raw: evil, phase: "error", target: { type: "agent", name: "hostile" } }, conditions: [{ type: "Completed", status: "True", reason: "Evil", message: evil, lastTransitionTime: "2026-01-01T00:00:00Z" }] } }, { type: "application/merge-patch+json" });
   await w.patch("agents", "hostile", { spec: { description: `${evil} again` } });
@@ -33,10 +46,10 @@ before(async () => {
 });
 after(() => w?.stop());
 
-const kinds = ["agents", "models", "queries", "teams", "tools"];
+const kinds = ["agents", "models", "queries", "teams", "tools", "memories", "mcpservers", "a2aservers", "a2atasks", "executionengines"];
 const paths = [
   ...kinds.flatMap((k) => [`/list/${k}?columns=Name,Model,Provider,Type,Phase,Description,Age,Message,Reason`, `/object/${k}/default/hostile`, `/object/${k}/default/hostile?tab=yaml`, `/object/${k}/default/hostile?tab=history`]),
-  "/list/events", "/query/default/hostile", "/query/default/hostile?tab=messages", "/query/default/hostile?tab=versions", "/trash", "/tokens", "/", "/graph", "/chat?target=agent%2Fhostile", "/search?q=hit", "/sql?q=SELECT+*+FROM+agents",
+  "/list/events", "/approvals", "/reports", "/query/default/hostile", "/query/default/hostile?tab=messages", "/query/default/hostile?tab=versions", "/trash", "/tokens", "/", "/graph", "/chat?target=agent%2Fhostile", "/search?q=hit", "/sql?q=SELECT+*+FROM+agents",
   `/list/agents?q=${encodeURIComponent(evil)}&labels=${encodeURIComponent("a=<script>")}`, `/search?q=${encodeURIComponent(evil)}`, `/object/agents/default/${encodeURIComponent("<img src=x onerror=globalThis.hit=1>")}`, `/object/${encodeURIComponent("<svg onload=globalThis.hit=1>")}/default/x`, `/chat?target=${encodeURIComponent(`agent/${evil}`)}`,
 ];
 
@@ -52,7 +65,7 @@ for (const [what, options] of Object.entries({ desk: {}, phone: { viewport: { wi
       await page.waitForTimeout(150);
       const where = path.slice(0, 100);
       assert.equal(await page.evaluate(() => globalThis.hit), undefined, where);
-      assert.equal(await page.locator("main :is(script, iframe, object, embed, form[action], img, link, style)").count(), 0, where);
+      assert.equal(await page.locator("main :is(script, iframe, object, embed, form[action], img[src], img[srcset], link, style)").count(), 0, where);
       assert.deepEqual(await page.locator("a").evaluateAll((list) => list.map((a) => a.href).filter((h) => !/^https?:/.test(h))), [], where);
       assert.equal(await page.getByText("This page cannot be shown").count(), 0, where);
       assert.ok(await page.locator("main").isVisible(), where);

@@ -190,6 +190,24 @@ test("SQL has completion, a table, a chart, CSV and saved reports", async () => 
   await tile.getByRole("cell", { name: "done", exact: true }).waitFor();
   await accessible(page);
   await w.picture(page, "console-reports");
+  // Parameters are a form, whose values are in the address and in the line for a terminal.
+  const spec = { description: "agents by name", query: "SELECT name, :times AS times FROM agents WHERE name = :agent", parameters: { agent: "guide", times: 1 } };
+  await w.api("POST", "/apis/records.ark.mckinsey.com/v1alpha1/namespaces/default/reports", { apiVersion: "records.ark.mckinsey.com/v1alpha1", kind: "Report", metadata: { name: "by-name" }, spec });
+  await page.goto(`${w.server.url}/console/reports?namespace=default&show=by-name`);
+  const form = page.getByRole("form", { name: "Parameters of by-name" });
+  assert.equal(await form.getByLabel("agent").inputValue(), "guide");
+  await page.getByRole("cell", { name: "guide", exact: true }).waitFor();
+  await form.getByLabel("agent").fill("editor");
+  await form.getByLabel("times").fill("2.5");
+  await form.getByLabel("times").press("Enter");
+  await page.getByRole("cell", { name: "editor", exact: true }).waitFor();
+  await page.getByRole("cell", { name: "2.5", exact: true }).waitFor();
+  await accessible(page);
+  await page.reload();
+  await page.getByRole("cell", { name: "2.5", exact: true }).waitFor();
+  await page.getByRole("button", { name: /^Command/ }).click();
+  await page.getByText("kubectl ark report by-name --param=agent=editor --param=times=2.5 -n default", { exact: true }).waitFor();
+  await page.keyboard.press("Escape");
   await page.goto(`${w.server.url}/console/sql?q=SELECT+nonsense`);
   await page.getByText("The statement was refused").waitFor();
   // Chromium itself puts styled elements into what is typed over a selection; the policy refuses the styles, and the editor the elements.

@@ -62,10 +62,11 @@ test("a session that has ended says so, and goes on where it was", async () => {
   await page.getByRole("link", { name: "guide", exact: true }).waitFor();
   assert.equal(page.url(), `${w.server.url}/console/list/agents?namespace=default&q=guide`);
 
-  const short = await user("short", "cluster-admin", 8);
-  const other = await w.open("/object/agents/default/guide?tab=yaml", { token: short.token });
+  const other = await w.visit("/object/agents/default/guide?tab=yaml");
+  const short = await user("short", "cluster-admin", 20); // long enough to sign in on a machine that is busy
+  await w.signIn(other, short.token);
   await other.getByText("prompt: You are careful.").waitFor();
-  await other.getByText("Your session has ended.").waitFor();
+  await other.getByText("Your session has ended.").waitFor({ timeout: 60_000 });
   await w.signIn(other);
   await other.getByText("prompt: You are careful.").waitFor();
   assert.match(other.url(), /\/object\/agents\/default\/guide\?tab=yaml$/);
@@ -222,6 +223,17 @@ test("tokens are made, shown once, used and revoked", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
   await row.waitFor({ state: "detached" });
   await assert.rejects(w.api("GET", "/api", undefined, { token }), /401/);
+  // A token does not come back, and nobody is offered that it does.
+  await page.getByRole("navigation", { name: "Screens" }).getByRole("link", { name: "Trash" }).click();
+  const gone = page.getByRole("row").filter({ has: page.getByText("Token", { exact: true }) }).filter({ hasText: "ark-admin" }).first();
+  await gone.waitFor();
+  assert.equal(await page.getByRole("row").filter({ has: page.getByText("Token", { exact: true }) }).getByRole("button").count(), 0, "offers to undelete a token");
+  const deleted = (await w.api("GET", "/apis/records.ark.mckinsey.com/v1alpha1/deletedobjects")).items.find((d) => d.object.kind === "Token");
+  await assert.rejects(w.api("POST", `/apis/records.ark.mckinsey.com/v1alpha1/namespaces/${deleted.metadata.namespace}/deletedobjects/${deleted.metadata.name}/undelete`, {}), /400.*does not come back/);
+  // The trash follows the server.
+  await w.create("Agent", "agents", "passing", { prompt: "x", modelRef: { name: "default" } });
+  await w.api("DELETE", w.ark("agents", "passing"));
+  await page.getByRole("button", { name: "Undelete passing" }).waitFor();
   sound(page);
 });
 
@@ -324,6 +336,29 @@ test("the keyboard alone is enough: sign in, a list, an object, a rollback", asy
   sound(page);
 });
 
+test("in all namespaces only what is allowed in each of them is offered", async () => {
+  const rbac = "/apis/rbac.authorization.k8s.io/v1";
+  const binding = (role, kind = "ClusterRole") => ({ metadata: { name: `edith-${role}` }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind, name: role }, subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "edith" }] });
+  await w.api("POST", `${rbac}/clusterroles`, { metadata: { name: "agents-view" }, rules: [{ apiGroups: ["ark.mckinsey.com"], resources: ["agents"], verbs: ["get", "list", "watch"] }, { apiGroups: [""], resources: ["namespaces"], verbs: ["get", "list"] }] });
+  await w.api("POST", `${rbac}/clusterrolebindings`, binding("agents-view"));
+  await w.api("POST", `${rbac}/namespaces/default/roles`, { metadata: { name: "agents-edit" }, rules: [{ apiGroups: ["ark.mckinsey.com"], resources: ["agents", "models"], verbs: ["*"] }] });
+  await w.api("POST", `${rbac}/namespaces/default/rolebindings`, binding("agents-edit", "Role"));
+  const { token } = await w.api("POST", "/ark/tokens", { user: "edith", ttlSeconds: 3600 });
+  const page = await w.open("/list/agents", { token });
+  const screens = page.getByRole("navigation", { name: "Screens" });
+  await page.getByRole("checkbox", { name: "Select guide" }).check();
+  await page.getByText("1 selected").waitFor();
+  await screens.getByRole("link", { name: "Agents" }).waitFor();
+  for (const [role, name] of [["button", "Delete"], ["link", "New"]]) assert.equal(await page.getByRole(role, { name, exact: true }).count(), 0, `${name} in all namespaces`);
+  assert.equal(await screens.getByRole("link", { name: "Models" }).count(), 0, "models of all namespaces");
+  await page.getByLabel("Namespace").selectOption("default");
+  await page.getByRole("link", { name: "New", exact: true }).waitFor();
+  await screens.getByRole("link", { name: "Models" }).waitFor();
+  await page.getByRole("checkbox", { name: "Select guide" }).check();
+  await page.getByRole("button", { name: "Delete" }).waitFor();
+  sound(page);
+});
+
 test("one with few rights is offered no more, and sees no errors", async () => {
   await w.api("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles", { metadata: { name: "agents-only" }, rules: [{ apiGroups: ["ark.mckinsey.com"], resources: ["agents"], verbs: ["get", "list", "watch"] }] });
   await w.api("POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/default/rolebindings", { metadata: { name: "agents-only" }, roleRef: { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: "agents-only" }, subjects: [{ apiGroup: "rbac.authorization.k8s.io", kind: "User", name: "carla" }] });
@@ -369,6 +404,7 @@ for (const colorScheme of ["light", "dark"]) {
       await page.waitForFunction(() => !document.querySelector(".spinner"));
       await page.waitForTimeout(200);
       await accessible(page);
+      if (path === "/list/queries" && colorScheme === "light") await w.picture(page, "console-list");
       await w.picture(page, `${colorScheme}${path.replaceAll(/\W+/g, "-")}`);
     }
     sound(page);

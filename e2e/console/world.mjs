@@ -41,10 +41,10 @@ export async function demo() {
 }
 
 /** A server that has nothing and executes no queries: only the test writes. */
-export async function still() {
+export async function still(...flags) {
   const folder = mkdtempSync(join(tmpdir(), "ark-console-"));
-  const server = await run([`--data-dir=${folder}`, "--secure-port=0", "--engine=external"], "Try, in another terminal");
-  return { ...server, token: admin(folder), stop: () => server.stop().then(() => rmSync(folder, { recursive: true })) };
+  const server = await run([`--data-dir=${folder}`, "--secure-port=0", "--engine=external", ...flags], "Try, in another terminal");
+  return { ...server, folder, token: admin(folder), stop: () => server.stop().then(() => rmSync(folder, { recursive: true })) };
 }
 
 /** What went wrong in a page is a fault of the test. */
@@ -64,8 +64,8 @@ export const excess = (page) =>
     return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth].map((n) => Math.max(0, n));
   });
 
-export async function startWorld(start = demo) {
-  const server = await start();
+export async function startWorld(start = demo, ...flags) {
+  const server = await start(...flags);
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: process.getuid?.() === 0 ? ["--no-sandbox"] : [] });
   const connections = new Agent({ keepAlive: true, maxSockets: 16, rejectUnauthorized: false });
   /** A request of the API with a token, the admin's unless another is given. */

@@ -24,6 +24,8 @@ type Options struct {
 	// Names reports whether a DNS name in lower case is one at which browsers reach the server. IP addresses and localhost
 	// need no name: a page of another site cannot come from them.
 	Names func(name string) bool
+	// Issuer is one at which users sign in, too; nil for none.
+	Issuer *Issuer
 	// Ended remembers the sessions that were signed out.
 	Ended Ended
 	// Now is the clock.
@@ -35,6 +37,7 @@ type Console struct {
 	options Options
 	assets  assets
 	wrong   limit
+	issuer  *issuing
 }
 
 // New returns a console.
@@ -43,7 +46,11 @@ func New(o Options) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Console{options: o, assets: built, wrong: limit{now: o.Now}}, nil
+	c := &Console{options: o, assets: built, wrong: limit{now: o.Now}}
+	if o.Issuer != nil {
+		c.issuer = &issuing{Issuer: *o.Issuer, now: o.Now}
+	}
+	return c, nil
 }
 
 // Around returns a handler that answers the console's requests, and passes all others to next, those of sessions as requests
@@ -53,6 +60,8 @@ func (c *Console) Around(next http.Handler) http.Handler {
 		switch {
 		case r.URL.Path == SessionPath:
 			c.session(w, r, next)
+		case r.URL.Path == IssuerPath:
+			c.serveIssuer(w, r)
 		case r.URL.Path == Path || strings.HasPrefix(r.URL.Path, Path+"/"):
 			if !c.atHome(r) {
 				c.refuse(w, http.StatusMisdirectedRequest, "the console is not served at the name "+quoted(r.Host)+": add it to --console-hosts, or use another name of the server")

@@ -3,6 +3,7 @@
 //   - console.go: the handler that goes around the server's own
 //   - assets.go: the built pages, compressed, with the headers that bound what they may do
 //   - session.go: signing in and out, and requests that authenticate by a session
+//   - issuer.go: signing in at an OpenID Connect issuer
 //   - cookie.go: a session sealed into cookies
 //   - hosts.go: the names at which browsers may use the console
 //   - limit.go: how many wrong tokens an address may try

@@ -168,9 +168,16 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request, next http.Handl
 		return
 	}
 	var asked struct {
-		Token string `json:"token"`
+		Token    string `json:"token"`
+		Code     string `json:"code"`
+		Verifier string `json:"verifier"`
+		Nonce    string `json:"nonce"`
 	}
 	err = json.Unmarshal(body, &asked)
+	if err == nil && asked.Code != "" {
+		c.byCode(w, r, next, asked.Code, asked.Verifier, asked.Nonce)
+		return
+	}
 	token := strings.TrimSpace(asked.Token)
 	if err != nil || token == "" || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		c.refuse(w, http.StatusBadRequest, "the body must be {\"token\": TOKEN}, with a bearer token")

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericapiserver "k8s.io/apiserver/pkg/server"
+	certutil "k8s.io/client-go/util/cert"
 
 	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 	"github.com/mckinsey/ark-server/internal/console"
@@ -22,8 +26,46 @@ type ConsoleOptions struct {
 	Off bool
 	// Hosts are names at which browsers reach it, beside those of the certificate.
 	Hosts []string
+	// Issuer is one at which users sign in to it, too; without a URL there is none.
+	Issuer ConsoleIssuer
 	// Direct says that the server answers for the host cluster's API, too.
 	Direct bool
+}
+
+// ConsoleIssuer is an OpenID Connect issuer whose ID tokens the server knows.
+type ConsoleIssuer struct {
+	URL, ClientID string
+	// SecretFile has the client's secret, and is read for each sign-in; "" for a public client.
+	SecretFile string
+	// CAFile has the authorities of the issuer's certificate as PEM; "" for the system's.
+	CAFile string
+}
+
+// console returns the issuer as the console takes it; nil where there is none.
+func (i ConsoleIssuer) console() (*console.Issuer, error) {
+	if i.URL == "" {
+		return nil, nil
+	}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConns: 2, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true}
+	if i.CAFile != "" {
+		roots, err := certutil.NewPool(i.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("read the authorities of the console's issuer: %w", err)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	issuer := &console.Issuer{URL: i.URL, ClientID: i.ClientID, Client: &http.Client{
+		Transport: transport,
+		// A code and a secret go to where the issuer says, and not from there to somewhere else.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	if i.SecretFile != "" {
+		issuer.Secret = func() (string, error) {
+			text, err := os.ReadFile(i.SecretFile)
+			return strings.TrimSpace(string(text)), err
+		}
+	}
+	return issuer, nil
 }
 
 // consoleFrom is what the console of a mode works with.
@@ -58,7 +100,12 @@ func (o Options) newConsole(from consoleFrom, data *data) (*console.Console, err
 	for i := range hosts {
 		hosts[i] = strings.ToLower(strings.TrimSuffix(hosts[i], "."))
 	}
+	issuer, err := o.Console.Issuer.console()
+	if err != nil {
+		return nil, err
+	}
 	return console.New(console.Options{
+		Issuer:  issuer,
 		Secrets: secrets.read,
 		Names: func(name string) bool {
 			return slices.Contains(hosts, name) || certificateNames(from.certificate, name)

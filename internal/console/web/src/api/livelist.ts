@@ -69,6 +69,7 @@ export class LiveList {
   revision = 0;
 
   private readonly rows = new Map<string, Row>();
+  /** What was deleted while pages are to be read, which are of the time before. */
   private readonly dead = new Map<string, number>();
   private held: Row[] | undefined;
   private next = "";
@@ -200,6 +201,7 @@ export class LiveList {
       this.rows.set(row.uid, row);
       if (this.matches(row)) added.push(row);
     }
+    if (this.complete) this.dead.clear();
     added.sort(this.compare);
     const merged: Row[] = [];
     let i = 0;
@@ -228,7 +230,7 @@ export class LiveList {
         const before = this.rows.get(row.uid);
         if (before && before.version > row.version) continue;
         if (type === "DELETED") {
-          this.dead.set(row.uid, row.version);
+          if (!this.complete) this.dead.set(row.uid, row.version);
           if (before) {
             this.remove(before);
             this.rows.delete(row.uid);

@@ -15,11 +15,17 @@ export interface Rights {
   incomplete: boolean;
 }
 
+/**
+ * What no namespace is called. A review names one, and in it only the rights that count in all namespaces hold.
+ */
+const EVERYWHERE = "*";
+
+/** The rights in a namespace; those that hold in all of them for "". */
 export async function rightsIn(namespace: string): Promise<Rights> {
   try {
     const review = await ask<{ status: { resourceRules?: Rule[]; nonResourceRules?: Rights["paths"]; incomplete?: boolean } }>(
       "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
-      { method: "POST", body: { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectRulesReview", spec: { namespace: namespace || "default" } } },
+      { method: "POST", body: { apiVersion: "authorization.k8s.io/v1", kind: "SelfSubjectRulesReview", spec: { namespace: namespace || EVERYWHERE } } },
     );
     return { rules: review.status.resourceRules ?? [], paths: review.status.nonResourceRules ?? [], incomplete: review.status.incomplete ?? false };
   } catch (error) {

@@ -23,6 +23,12 @@ export async function signIn(token: string): Promise<Session> {
   return made;
 }
 
+/** Signs in with the code that the issuer has given to this page. */
+export async function signInByCode(code: string, verifier: string, nonce: string): Promise<void> {
+  const made = await ask<Session & { proof: string }>(PATH, { method: "POST", body: { code, verifier, nonce }, headers: { [HEADER]: "sign-in" } });
+  proof.set(made.proof);
+}
+
 /** Ends the session, on all replicas. */
 export async function signOut(): Promise<void> {
   try {

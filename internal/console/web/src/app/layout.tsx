@@ -67,6 +67,21 @@ export function plural(kind: string): string {
   return many.replaceAll(/(?<= )[A-Z](?=[a-z])/g, (c) => c.toLowerCase());
 }
 
+/** One whose rights are in some namespaces starts in one of them: that of a service account, or "default". */
+function useNamespaceOfRights() {
+  const session = useSession();
+  const kinds = useKinds();
+  const navigate = useNavigate();
+  const { namespace } = useSearch({ strict: false }) as { namespace?: string };
+  const rights = useRights(undefined);
+  const nothing = rights.known && arkKinds(kinds).every((k) => !rights.may("list", k.group, k.resource));
+  useEffect(() => {
+    if (namespace || !nothing) return;
+    const own = /^system:serviceaccount:([^:]+):/.exec(session.user)?.[1] ?? "default";
+    void navigate({ to: ".", search: (s: Record<string, unknown>) => ({ ...s, namespace: own }) as never, replace: true });
+  }, [namespace, nothing, navigate, session.user]);
+}
+
 export function Layout({ children }: { children: ReactNode }) {
   const session = useSession();
   const queries = useQueryClient();
@@ -76,6 +91,7 @@ export function Layout({ children }: { children: ReactNode }) {
   const path = useRouterState({ select: (s) => s.location.pathname });
   const main = useRef<HTMLElement>(null);
   const all = useEntries();
+  useNamespaceOfRights();
 
   useEffect(() => {
     setMenu(false);

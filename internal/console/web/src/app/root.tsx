@@ -1,6 +1,7 @@
 import { QueryClient, QueryClientProvider, useQueryClient } from "@tanstack/react-query";
 import { Outlet } from "@tanstack/react-router";
 import { Component, type ReactNode, Suspense, useEffect, useState } from "react";
+import { finish, isReturn } from "../api/issuer";
 import { ApiError, onSessionEnd, proof } from "../api/client";
 import { type Session, whoami } from "../api/session";
 import { Failure, Loading } from "../ui/states";
@@ -47,6 +48,10 @@ function Gate() {
   const queries = useQueryClient();
   const [state, setState] = useState<State>({ is: "starting" });
   useEffect(() => {
+    if (isReturn()) {
+      finish().catch((error: unknown) => setState({ is: "out", ended: false, error }));
+      return;
+    }
     if (!proof.get()) {
       setState({ is: "out", ended: false });
       return;

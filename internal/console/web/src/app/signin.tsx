@@ -1,4 +1,5 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
+import { type Issuer, issuer, leaveFor } from "../api/issuer";
 import { type Session, signIn } from "../api/session";
 import { Logo } from "../ui/icons";
 import { Failure } from "../ui/states";
@@ -8,6 +9,10 @@ export function SignIn({ ended, error, onSignedIn }: { ended: boolean; error: un
   const [token, setToken] = useState("");
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState<unknown>(error);
+  const [at, setAt] = useState<Issuer>({});
+  useEffect(() => {
+    issuer().then(setAt, () => {}); // a token is enough
+  }, []);
   return (
     <main className="login">
       <form
@@ -32,12 +37,25 @@ export function SignIn({ ended, error, onSignedIn }: { ended: boolean; error: un
           </div>
         )}
         {failure !== undefined && <Failure error={failure} />}
+        {at.name && (
+          <button
+            type="button"
+            className="button primary"
+            disabled={busy}
+            onClick={() => {
+              setBusy(true);
+              leaveFor(at).catch((error: unknown) => (setFailure(error), setBusy(false)));
+            }}
+          >
+            Sign in at <span className="plain">{at.name}</span>
+          </button>
+        )}
         <label className="field">
           <span>Token</span>
           <input className="input" name="token" type="password" autoComplete="current-password" spellCheck={false} required autoFocus value={token} onChange={(e) => setToken(e.target.value)} />
         </label>
-        <button type="submit" className="button primary" disabled={busy || !token.trim()}>
-          {busy ? "Signing in…" : "Sign in"}
+        <button type="submit" className={at.name ? "button" : "button primary"} disabled={busy || !token.trim()}>
+          {busy ? "Signing in…" : at.name ? "Sign in with the token" : "Sign in"}
         </button>
         <details className="small dim">
           <summary>Where do I get a token?</summary>

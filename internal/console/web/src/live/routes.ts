@@ -15,7 +15,7 @@ export function liveRoutes(root: typeof rootRoute) {
     createRoute({ getParentRoute, path: "/chat", validateSearch: texts("target", "conversation"), component: lazyRouteComponent(() => import("../screens/chat/chat"), "ChatScreen") }),
     createRoute({ getParentRoute, path: "/search", validateSearch: texts("q", "sort", "page"), component: lazyRouteComponent(() => import("../screens/search/search"), "SearchScreen") }),
     createRoute({ getParentRoute, path: "/sql", validateSearch: texts("q", "view"), component: lazyRouteComponent(() => import("../screens/sql/sql"), "SqlScreen") }),
-    createRoute({ getParentRoute, path: "/reports", validateSearch: texts("show"), component: lazyRouteComponent(() => import("../screens/sql/reports"), "ReportsScreen") }),
+    createRoute({ getParentRoute, path: "/reports", validateSearch: texts("show", "with"), component: lazyRouteComponent(() => import("../screens/sql/reports"), "ReportsScreen") }),
     createRoute({ getParentRoute, path: "/graph", validateSearch: texts("focus", "as"), component: lazyRouteComponent(() => import("../screens/graph/graph"), "GraphScreen") }),
     createRoute({ getParentRoute, path: "/approvals", component: lazyRouteComponent(() => import("../screens/approvals/approvals"), "ApprovalsScreen") }),
   ] as const;

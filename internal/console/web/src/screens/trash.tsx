@@ -25,6 +25,8 @@ export function Trash() {
     queryFn: ({ pageParam }) => ask<RevisionList>(url(records("deletedobjects", namespace), { limit: 200, continue: pageParam })),
     initialPageParam: "",
     getNextPageParam: (last) => last.metadata.continue || undefined,
+    // There is no watch of what is gone. Older pages are read again only when they are asked for.
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 1) > 1 ? false : 5_000),
   });
   const [busy, setBusy] = useState("");
   const all = list.data?.pages.flatMap((p) => p.items) ?? [];
@@ -49,6 +51,9 @@ export function Trash() {
         <h1>Trash</h1>
         <div className="row right">
           <input className="input" type="search" data-search aria-label="Filter" placeholder="Filter  /" defaultValue={q} onChange={(e) => void navigate({ search: (s) => ({ ...s, q: e.target.value || undefined }), replace: true })} />
+          <button type="button" className="button" disabled={list.isFetching} onClick={() => void list.refetch()}>
+            Refresh
+          </button>
           <CommandLine lines={[`kubectl get deletedobjects${where}`, `kubectl ark trash${where}`, "kubectl ark undelete KIND/NAME"]} />
         </div>
       </header>
@@ -89,6 +94,9 @@ export function Trash() {
   );
 }
 
+/** A token that was revoked does not come back: nobody has kept it. */
+const comesBack = (d: RevisionList["items"][number]) => d.object.kind !== "Token";
+
 function TrashRow({ d, namespaces, busy, onUndelete, resource }: { d: RevisionList["items"][number]; namespaces: boolean; busy: boolean; onUndelete: () => void; resource: string | undefined }) {
   const rights = useRights(d.metadata.namespace);
   return (
@@ -111,7 +119,7 @@ function TrashRow({ d, namespaces, busy, onUndelete, resource }: { d: RevisionLi
         <Age time={d.time} />
       </td>
       <td>
-        {rights.may("create", RECORDS, "deletedobjects/undelete") && (
+        {comesBack(d) && rights.may("create", RECORDS, "deletedobjects/undelete") && (
           <button type="button" className="button" disabled={busy} onClick={onUndelete}>
             Undelete<span className="visually-hidden"> {d.object.name}</span>
           </button>

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link, useNavigate, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { useSession } from "../../app/context";
-import { CommandLine } from "../../ui/copy";
+import { CommandLine, shell } from "../../ui/copy";
 import { Empty, Failure, Loading } from "../../ui/states";
 import { numeric, type Report, run, useReports } from "./data";
 import { Grid } from "./grid";
@@ -13,7 +13,7 @@ const Chart = lazy(() => import("./chart"));
 const usual = ["queries-by-phase", "tokens-by-day", "tokens-by-agent", "duration-by-agent", "errors-by-agent", "slowest-queries"];
 
 export function ReportsScreen() {
-  const { namespace, show } = useSearch({ strict: false }) as { namespace?: string; show?: string };
+  const { namespace, show, with: given = "" } = useSearch({ strict: false }) as { namespace?: string; show?: string; with?: string };
   const session = useSession();
   const navigate = useNavigate();
   const reports = useReports(namespace);
@@ -23,7 +23,18 @@ export function ReportsScreen() {
   const chosen = show === undefined ? [...own, ...usual] : show.split(",").filter(Boolean);
   const toggle = (name: string) => {
     const next = chosen.includes(name) ? chosen.filter((n) => n !== name) : [...chosen, name];
-    void navigate({ to: "/reports", search: { namespace, show: next.join(",") || "," }, replace: true } as never);
+    void navigate({ to: "/reports", search: { namespace, show: next.join(",") || ",", with: given || undefined }, replace: true } as never);
+  };
+  const values = new URLSearchParams(given);
+  const set = (report: string, chosen: Record<string, string>) => {
+    const next = new URLSearchParams(given);
+    for (const [name, value] of Object.entries(chosen)) next.set(`${report}.${name}`, value);
+    for (const [name, value] of Object.entries(usualOf(all.find((r) => r.metadata.name === report)))) if (next.get(`${report}.${name}`) === value) next.delete(`${report}.${name}`);
+    void navigate({ to: "/reports", search: { namespace, show, with: next.toString() || undefined } } as never);
+  };
+  const lineOf = (name: string) => {
+    const of = Object.entries(givenFor(all.find((r) => r.metadata.name === name), values)).map(([p, value]) => ` --param=${shell(`${p}=${String(value)}`)}`);
+    return `kubectl ark report ${shell(name)}${of.join("")} ${namespace ? `-n ${shell(namespace)}` : "-A"}`;
   };
   return (
     <div className="page">
@@ -37,7 +48,7 @@ export function ReportsScreen() {
           <Link className="button quiet" to={"/sql" as "/"}>
             SQL
           </Link>
-          <CommandLine lines={[`kubectl get reports${namespace ? ` -n ${namespace}` : ""}`, ...chosen.slice(0, 8).map((n) => `kubectl ark report ${n} ${namespace ? `-n ${namespace}` : "-A"}`)]} />
+          <CommandLine lines={[`kubectl get reports${namespace ? ` -n ${namespace}` : ""}`, ...chosen.slice(0, 8).map(lineOf)]} />
         </span>
       </header>
       {!session.features.readModel ? (
@@ -61,7 +72,7 @@ export function ReportsScreen() {
           <div className="dashboard">
             {chosen.map((name) => {
               const report = all.find((r) => r.metadata.name === name);
-              return report && <Tile key={name} namespace={namespace} report={report} />;
+              return report && <Tile key={name} namespace={namespace} report={report} values={values} onValues={(chosen) => set(name, chosen)} />;
             })}
           </div>
         </>
@@ -70,17 +81,36 @@ export function ReportsScreen() {
   );
 }
 
+/** The values of a report's parameters that count where none are given, as texts. */
+const usualOf = (report: Report | undefined): Record<string, string> =>
+  Object.fromEntries(Object.entries(report?.spec?.parameters ?? {}).map(([name, value]) => [name, value === null ? "" : String(value)]));
+
+/** The values of a report's parameters in the address, in the types of their defaults. */
+function givenFor(report: Report | undefined, values: URLSearchParams): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (const [name, usual] of Object.entries(report?.spec?.parameters ?? {})) {
+    const text = values.get(`${report?.metadata.name}.${name}`);
+    if (text === null) continue;
+    const number = text.trim() !== "" && Number.isFinite(Number(text));
+    if (typeof usual === "boolean") given[name] = text === "true";
+    else if (usual === null) given[name] = text === "" ? null : number ? Number(text) : text;
+    else given[name] = typeof usual === "number" && number ? Number(text) : text;
+  }
+  return given;
+}
+
 /** One report. It is run when it comes near the screen. */
-function Tile({ namespace, report }: { namespace?: string; report: Report }) {
+function Tile({ namespace, report, values, onValues }: { namespace?: string; report: Report; values: URLSearchParams; onValues: (values: Record<string, string>) => void }) {
   const box = useRef<HTMLElement>(null);
   const [near, setNear] = useState(false);
   const name = report.metadata.name;
+  const given = givenFor(report, values);
   useEffect(() => {
     const seen = new IntersectionObserver((entries) => entries.some((e) => e.isIntersecting) && setNear(true), { rootMargin: "200px" });
     if (box.current) seen.observe(box.current);
     return () => seen.disconnect();
   }, []);
-  const answer = useQuery({ queryKey: ["report", namespace ?? "", name], enabled: near, queryFn: ({ signal }) => run(namespace, { report: name, limit: 200 }, signal), staleTime: 30_000, retry: false });
+  const answer = useQuery({ queryKey: ["report", namespace ?? "", name, given], enabled: near, queryFn: ({ signal }) => run(namespace, { report: name, parameters: given, limit: 200 }, signal), staleTime: 30_000, retry: false });
   const drawable = answer.data && answer.data.rows.length > 1 && numeric(answer.data).length > 0 && !/slowest|newest/.test(name);
   return (
     <section className="card tile" ref={box} aria-label={name}>
@@ -91,6 +121,7 @@ function Tile({ namespace, report }: { namespace?: string; report: Report }) {
         </Link>
       </div>
       <p className="dim small plain">{report.spec?.description}</p>
+      <Parameters key={JSON.stringify(given)} report={report} values={values} onValues={onValues} />
       {answer.error ? (
         <Failure error={answer.error} />
       ) : !answer.data ? (
@@ -108,5 +139,42 @@ function Tile({ namespace, report }: { namespace?: string; report: Report }) {
         </>
       )}
     </section>
+  );
+}
+
+/** The parameters of a report as a form. What is entered is in the address. */
+function Parameters({ report, values, onValues }: { report: Report; values: URLSearchParams; onValues: (values: Record<string, string>) => void }) {
+  const usual = usualOf(report);
+  if (Object.keys(usual).length === 0) return null;
+  return (
+    <form
+      className="row parameters"
+      aria-label={`Parameters of ${report.metadata.name}`}
+      onSubmit={(e) => {
+        e.preventDefault();
+        const data = new FormData(e.currentTarget);
+        onValues(Object.fromEntries(Object.keys(usual).map((name) => [name, String(data.get(name) ?? "")])));
+      }}
+    >
+      {Object.entries(usual).map(([name, value]) => {
+        const now = values.get(`${report.metadata.name}.${name}`) ?? value;
+        return (
+          <label className="field" key={name}>
+            <span className="plain">{name}</span>
+            {typeof report.spec?.parameters?.[name] === "boolean" ? (
+              <select className="select" name={name} defaultValue={now}>
+                <option>true</option>
+                <option>false</option>
+              </select>
+            ) : (
+              <input className="input" name={name} defaultValue={now} inputMode={typeof report.spec?.parameters?.[name] === "number" ? "decimal" : undefined} />
+            )}
+          </label>
+        );
+      })}
+      <button type="submit" className="button">
+        Run<span className="visually-hidden"> {report.metadata.name}</span>
+      </button>
+    </form>
   );
 }
