@@ -170,6 +170,14 @@ FUZZTIME ?= 30s
 fuzz: ## Fuzz each parser and decoder for FUZZTIME=30s; what it finds lands in the package's testdata/fuzz, to be committed
 	.ci/fuzz '$(FUZZTIME)'
 
+# What users type into search, SQL and BI tools.
+SOAKTIME ?= 20m
+SOAKED := FuzzRun FuzzSearch FuzzIndex FuzzTranslate
+
+.PHONY: e2e-soak
+e2e-soak: ## Fuzz the SQL sandbox, search and the PostgreSQL endpoint, each for SOAKTIME=20m
+	set -e; for target in $(SOAKED); do .ci/fuzz '$(SOAKTIME)' "$$target"; done
+
 .PHONY: fuzz-keep
 fuzz-keep: ## Add what "make fuzz" has found and what reaches new code to the corpus in testdata/fuzz, which every go test runs
 	.ci/fuzz keep

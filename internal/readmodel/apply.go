@@ -105,7 +105,7 @@ func (b *batch) apply(ctx context.Context, c Change) error {
 	if !ok {
 		return nil
 	}
-	if err := b.put(ctx, k, namespace, name, c.Revision, o); err != nil {
+	if err := b.put(ctx, k, namespace, name, c.Revision, len(c.Value), o); err != nil {
 		return fmt.Errorf("write the row of %s %s/%s: %w", k.Name, namespace, name, err)
 	}
 	return nil
@@ -136,7 +136,7 @@ func (b *batch) remove(ctx context.Context, k Kind, namespace, name string) erro
 	return nil
 }
 
-func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revision int64, o object) error {
+func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revision int64, size int, o object) error {
 	result, err := b.exec(ctx, `INSERT INTO objects(kind, namespace, name) VALUES (?, ?, ?)`, k.Name, namespace, name)
 	if err != nil {
 		return err
@@ -153,6 +153,8 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 			byName[c.Name] = namespace // rights are decided by it: never what the object says itself
 		case "name":
 			byName[c.Name] = name
+		case bytesColumn:
+			byName[c.Name] = int64(size)
 		default:
 			byName[c.Name] = c.read(o)
 		}

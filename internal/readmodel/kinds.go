@@ -16,7 +16,7 @@ const (
 type Column struct {
 	Name string
 	Type Type
-	// read makes the value of a column from an object.
+	// read makes the value of a column from an object; nil where an object does not say it.
 	read func(object) any
 }
 
@@ -47,8 +47,12 @@ func common() []Column {
 		{"owner_kind", Text, owner("kind")},
 		{"owner_name", Text, owner("name")},
 		{"labels", JSON, raw("metadata", "labels")},
+		{bytesColumn, Integer, nil},
 	}
 }
+
+// bytesColumn is what an object takes as it is stored, which the object does not say.
+const bytesColumn = "bytes"
 
 func kind(version, resource, name string, columns ...Column) Kind {
 	return Kind{Group: arkGroup, Version: version, Resource: resource, Name: name, Columns: append(common(), columns...)}

@@ -221,7 +221,9 @@ func asInt(b bool) int64 {
 func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) error {
 	byName := map[string]any{}
 	for _, c := range k.Columns {
-		byName[c.Name] = c.read(o)
+		if c.read != nil {
+			byName[c.Name] = c.read(o)
+		}
 	}
 	byName["namespace"], byName["name"] = v.Namespace, v.Name
 	result, err := b.exec(ctx, `INSERT INTO objects(kind, namespace, name, life, created_at, phase, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -51,15 +52,27 @@ func reported() fixed {
 		add("queries", fmt.Sprintf("q%d", i), fmt.Sprintf(`{"metadata":{"creationTimestamp":"2026-01-0%dT1%d:00:00Z"},
 			"spec":{"input":"question %d","target":{"type":%q,"name":%q},"sessionId":"s%d","conversationId":"c%d","cancel":%t,"serviceAccount":%q},
 			"status":{"phase":%q,"duration":"%dms","tokenUsage":{"promptTokens":%d,"completionTokens":10,"totalTokens":%d,"cachedTokens":%d},
-			"response":{"content":"answer %d","raw":"[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"1\",\"function\":{\"name\":\"forecast\",\"arguments\":\"{}\"}}]},{\"role\":\"assistant\",\"content\":\"ok\"}]"}}}`,
+			"conditions":[{"type":"Completed","status":"True","lastTransitionTime":"2026-01-0%[1]dT1%[2]d:0%[2]d:00Z"}],
+			"response":{"content":"answer %[15]d","raw":"[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"1\",\"function\":{\"name\":\"forecast\",\"arguments\":\"{}\"}}]},{\"role\":\"assistant\",\"content\":\"ok\"}]"}}}`,
 			1+i/5, i, i%3, kind, target, i%3, i%2, i == 3, []string{"", "robot"}[i%2], phase, 100*i, 100*i, 100*i+10, 10*i, i))
 	}
 	return all
 }
 
+// promptChanges are a history: two users change an agent, one of them twice, a controller its status and somebody a Query.
+var promptChanges = versions{
+	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 2, Generation: 1, Verb: "create", User: "eve", Time: time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC)},
+	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 3, Generation: 1, Verb: "update", User: "controller", StatusOnly: true, Time: time.Date(2026, 1, 1, 8, 0, 1, 0, time.UTC)},
+	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 4, Generation: 2, Verb: "patch", User: "anna", Time: time.Date(2026, 1, 2, 9, 0, 0, 0, time.UTC)},
+	{Resource: "queries", Namespace: "a", Name: "q1", UID: "q", Revision: 5, Generation: 2, Verb: "update", User: "anna", Time: time.Date(2026, 1, 2, 9, 30, 0, 0, time.UTC)},
+	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 6, Generation: 3, Verb: "patch", User: "anna", Time: time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)},
+}
+
 // Every report returns what it should of known objects; testdata/reports.txt has the answers.
 func TestReports(t *testing.T) {
-	s := serving(t, &rights{"* list * *"}, reported())
+	// Reports that look back from now are asked about the time of these objects.
+	since := map[string]string{"prompts-changed": `,"parameters":{"since":"2026-01-01"}`}
+	s := servingPast(t, &rights{"* list * *"}, reported(), promptChanges)
 	ready, err := readReports()
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +83,7 @@ func TestReports(t *testing.T) {
 	var b strings.Builder
 	for _, one := range ready {
 		name := one.Name
-		w := ask(t, s, "x", "a", "text/csv", `{"spec":{"report":"`+name+`"}}`)
+		w := ask(t, s, "x", "a", "text/csv", `{"spec":{"report":"`+name+`"`+since[name]+`}}`)
 		if w.Code != http.StatusCreated || strings.Count(w.Body.String(), "\n") < 2 {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}

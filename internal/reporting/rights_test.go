@@ -3,11 +3,13 @@ package reporting
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
@@ -99,22 +101,28 @@ func TestWhatIsHiddenChangesNothing(t *testing.T) {
 	everything := mixed()
 	for user, c := range map[string]struct {
 		allowed rights
-		sees    func(resource, namespace string) bool
+		sees    func(resource, namespace, name string) bool
 	}{
-		"a namespace":           {rights{"eve list * a"}, func(_, namespace string) bool { return namespace == "a" }},
-		"a kind":                {rights{"eve list queries *"}, func(resource, _ string) bool { return resource == "queries" }},
-		"a kind in a namespace": {rights{"eve list agents b"}, func(resource, namespace string) bool { return resource == "agents" && namespace == "b" }},
-		"kinds in namespaces": {rights{"eve list agents b", "eve list queries a"}, func(resource, namespace string) bool {
+		"a namespace":           {rights{"eve list * a"}, func(_, namespace, _ string) bool { return namespace == "a" }},
+		"a kind":                {rights{"eve list queries *"}, func(resource, _, _ string) bool { return resource == "queries" }},
+		"a kind in a namespace": {rights{"eve list agents b"}, func(resource, namespace, _ string) bool { return resource == "agents" && namespace == "b" }},
+		"kinds in namespaces": {rights{"eve list agents b", "eve list queries a"}, func(resource, namespace, _ string) bool {
 			return resource+namespace == "agentsb" || resource+namespace == "queriesa"
 		}},
-		"other verbs":              {rights{"eve get * *", "eve watch * *", "eve create * *", "eve update * *"}, func(string, string) bool { return false }},
-		"the history without rows": {rights{"eve list revisions *"}, func(string, string) bool { return false }},
+		"names in a namespace": {rights{"eve list queries a n0", "eve list queries a n4", "eve list queries a n5", "eve list queries b n7"}, func(resource, namespace, name string) bool {
+			return resource == "queries" && (namespace == "a" && (name == "n0" || name == "n4") || namespace == "b" && name == "n7")
+		}},
+		"a name everywhere and a kind in a namespace": {rights{"eve list agents * n3", "eve list tools a"}, func(resource, namespace, name string) bool {
+			return resource == "agents" && name == "n3" || resource == "tools" && namespace == "a"
+		}},
+		"other verbs":              {rights{"eve get * *", "eve watch * *", "eve create * *", "eve update * *"}, func(string, string, string) bool { return false }},
+		"the history without rows": {rights{"eve list revisions *"}, func(string, string, string) bool { return false }},
 	} {
 		t.Run(user, func(t *testing.T) {
 			var seen fixed
 			for _, one := range everything {
 				parts := strings.Split(strings.TrimPrefix(one.Key, readmodel.Prefix), "/")
-				if c.sees(parts[0], parts[1]) {
+				if c.sees(parts[0], parts[1], parts[2]) {
 					seen = append(seen, one)
 				}
 			}
@@ -139,4 +147,55 @@ var token = regexp.MustCompile(`"continue":"[^"]*"`)
 
 func comparable(body string) string {
 	return token.ReplaceAllString(changing.ReplaceAllString(body, ""), `"continue":""`)
+}
+
+// BenchmarkTimeOfWhatIsHidden asks one question of two servers in turn, of which one has a thousand objects more that match and that
+// the caller may not list. It prints the difference of the times in standard deviations of one answer.
+func BenchmarkTimeOfWhatIsHidden(b *testing.B) {
+	var seen, all fixed
+	for i := range 2000 {
+		namespace := []string{"a", "b"}[i%2]
+		one := readmodel.Change{Key: fmt.Sprintf("%squeries/%s/n%d", readmodel.Prefix, namespace, i), Revision: 5,
+			Value: fmt.Appendf(nil, `{"metadata":{"creationTimestamp":"2026-01-01T00:00:00Z"},"spec":{"input":"whale %d"},"status":{"phase":"done","tokenUsage":{"totalTokens":%d}}}`, i, i)}
+		if all = append(all, one); namespace == "a" {
+			seen = append(seen, one)
+		}
+	}
+	allowed := &rights{"eve list queries a"}
+	servers := [2]*Server{serving(b, allowed, seen), serving(b, allowed, all)}
+	search := func(query string) *http.Request {
+		return requestAs("eve", http.MethodGet, Prefix+"a/searches?allNamespaces=true&q="+url.QueryEscape(query), "")
+	}
+	post := func(resource, spec string) *http.Request {
+		return requestAs("eve", http.MethodPost, Prefix+"a/"+resource, `{"spec":`+spec+`}`)
+	}
+	for name, question := range map[string]func() *http.Request{
+		"search": func() *http.Request { return search("whale") },
+		"absent": func() *http.Request { return search("ns:b whale") },
+		"sql": func() *http.Request {
+			return post("sqlqueries", `{"query":"select count(*), max(input) from queries","allNamespaces":true}`)
+		},
+		"summary": func() *http.Request {
+			return post("summaries", `{"kind":"Query","groupBy":["namespace"],"allNamespaces":true}`)
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			var sum, squares [2]float64
+			for b.Loop() {
+				for i, s := range servers {
+					begin := time.Now()
+					recorded(s, question())
+					took := float64(time.Since(begin).Microseconds())
+					sum[i], squares[i] = sum[i]+took, squares[i]+took*took
+				}
+			}
+			n := float64(b.N)
+			mean := [2]float64{sum[0] / n, sum[1] / n}
+			sigma := math.Sqrt(max(squares[0]/n-mean[0]*mean[0], 1))
+			b.ReportMetric(mean[0], "µs/alone")
+			b.ReportMetric(mean[1], "µs/hidden")
+			b.ReportMetric((mean[1]-mean[0])/sigma, "sigma")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }

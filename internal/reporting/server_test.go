@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -35,13 +36,28 @@ func (fixed) Next(ctx context.Context, _ int64) ([]readmodel.Change, int64, erro
 	return nil, 0, ctx.Err()
 }
 
-// rights are what a test's authorizer allows: user, verb, resource, namespace and name, * for any.
+// rights are what a test's authorizer and roles allow: user, verb, resource, namespace, * for any, and perhaps a name.
 type rights []string
+
+// VisitRules implements access.Rules: each right is a role.
+func (r *rights) VisitRules(_ context.Context, who user.Info, namespace string, visit func(*rbacv1.PolicyRule)) error {
+	for _, rule := range *r {
+		part := strings.Fields(rule)
+		of := part[3]
+		if of == "*" {
+			of = ""
+		}
+		if of == namespace && (part[0] == "*" || part[0] == who.GetName()) {
+			visit(&rbacv1.PolicyRule{Verbs: part[1:2], APIGroups: []string{"*"}, Resources: part[2:3], ResourceNames: part[4:]})
+		}
+	}
+	return nil
+}
 
 func (r *rights) authorize(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
 	for _, rule := range *r {
 		matches := true
-		got := []string{a.GetUser().GetName(), a.GetVerb(), a.GetResource(), a.GetNamespace()}
+		got := []string{a.GetUser().GetName(), a.GetVerb(), a.GetResource(), a.GetNamespace(), a.GetName()}
 		for i, want := range strings.Fields(rule) {
 			matches = matches && (want == "*" || want == got[i])
 		}
@@ -69,10 +85,29 @@ func open(t *testing.T, allowed *rights) *Server {
 	return serving(t, allowed, objects)
 }
 
-// serving returns a server on a model of some objects.
-func serving(t *testing.T, allowed *rights, objects fixed) *Server {
+// versions are a history that never changes.
+type versions []readmodel.Version
+
+func (v versions) Versions(_ context.Context, after int64, _ int) ([]readmodel.Version, int64, error) {
+	if after > 0 {
+		return nil, 7, nil
+	}
+	return v, 7, nil
+}
+
+// serving returns a server on a model of some objects, without a history.
+func serving(t testing.TB, allowed *rights, objects fixed) *Server {
 	t.Helper()
-	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects, readmodel.Options{})
+	return servingPast(t, allowed, objects, nil)
+}
+
+func servingPast(t testing.TB, allowed *rights, objects fixed, past versions) *Server {
+	t.Helper()
+	var o readmodel.Options
+	if past != nil {
+		o.Past = past
+	}
+	m, err := readmodel.Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), objects, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +115,7 @@ func serving(t *testing.T, allowed *rights, objects fixed) *Server {
 	done := make(chan struct{})
 	go func() { defer close(done); m.Run(ctx) }()
 	t.Cleanup(func() { cancel(); <-done; m.Close() })
-	resolver, err := access.New(access.Options{Authorizer: authorizer.AuthorizerFunc(allowed.authorize)})
+	resolver, err := access.New(access.Options{Authorizer: authorizer.AuthorizerFunc(allowed.authorize), Rules: allowed})
 	if err != nil {
 		t.Fatal(err)
 	}
