@@ -53,6 +53,7 @@ func (o *EngineOptions) grants() []parts.Grant {
 type executing struct {
 	api
 	options engine.Options
+	talk    *talk
 	close   func()
 }
 
@@ -118,7 +119,7 @@ func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, 
 		options.Events, options.EventRate, options.LeaseNamespace = true, hostEventRate, x.host.namespace
 	}
 	return &executing{
-		api: to, options: options,
+		api: to, options: options, talk: talk,
 		close: func() {
 			models.CloseIdleConnections()
 			tools.CloseIdleConnections()
@@ -153,6 +154,8 @@ func (x *executing) execute(ctx context.Context) error {
 		}
 		x.options.Events = err == nil
 	}
-	engine.New(x.options).Run(ctx)
+	e := engine.New(x.options)
+	x.talk.engine.Store(e)
+	e.Run(ctx)
 	return nil
 }
