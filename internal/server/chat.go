@@ -79,6 +79,8 @@ type talk struct {
 	events   *conversation.Events    // the same
 	limits   *keylimit.Ledger        // the same
 	outside  *outside                // nil where an engine in the process answers, or the broker has no port
+	// pointer points engines at the broker; nil in a cluster, where the chart does, and without a broker for them.
+	pointer *pointer
 	// engine is the one in this process, once it runs.
 	engine atomic.Pointer[engine.Engine]
 	// whole is the handler of the server with all its filters.
@@ -91,6 +93,8 @@ type base struct {
 	generic   *genericapiserver.GenericAPIServer
 	inProcess *inprocess.Transport
 	access    *access.Resolver
+	// alone says that there is no cluster around the server.
+	alone bool
 }
 
 // newChat adds the paths to a server.
@@ -126,6 +130,11 @@ func newChat(to base, data *data, o Options) (*talk, error) {
 		case o.Chat.BrokerListen != "":
 			t.outside = &outside{store: t.memory, system: t.system, broker: o.Chat.BrokerURL}
 			options.Conversations = t.outside
+		}
+	}
+	if to.alone && t.outside != nil {
+		if t.pointer, err = newPointer(to, o.Chat.BrokerURL); err != nil {
+			return nil, err
 		}
 	}
 	if t.chat, err = chat.New(options); err != nil {

@@ -43,6 +43,9 @@ func withChat(to api, t *talk, s *Server) (_ api, err error) {
 		if t.outside != nil && t.outside.broker == "" {
 			t.outside.broker = "http://" + reachable(s.BrokerAddress)
 		}
+		if t.pointer != nil {
+			t.pointer.broker = t.outside.broker
+		}
 	}
 	return c, nil
 }
@@ -112,6 +115,14 @@ func (c *chatting) Run(ctx context.Context) error {
 	var running errgroup.Group
 	background, stop := context.WithCancel(ctx)
 	running.Go(func() error { c.talk.sweep(background); return nil })
+	if c.talk.pointer != nil {
+		running.Go(func() error {
+			if c.WaitReady(background) == nil {
+				c.talk.pointer.run(background)
+			}
+			return nil
+		})
+	}
 	for listener, handler := range c.listeners {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelDebug)}
 		running.Go(func() error {
