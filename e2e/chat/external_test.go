@@ -26,6 +26,7 @@ func TestExternal(t *testing.T) {
 		t.Fatal(err)
 	}
 	broker := found[1]
+	t.Run("pointed", func(t *testing.T) { w.testPointed(t, broker) })
 	for name, request := range map[string]openai.ChatCompletionRequest{
 		"system":      {Model: "agent/guide", Messages: append([]openai.ChatCompletionMessage{{Role: "system", Content: "x"}}, user("y")...)},
 		"temperature": {Model: "agent/guide", Messages: user("y"), Temperature: 0.5},
@@ -55,6 +56,50 @@ func TestExternal(t *testing.T) {
 	response.Body.Close()
 	if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), "NO_NAMESPACE") {
 		t.Errorf("a host without a namespace: got %d %s", response.StatusCode, text)
+	}
+}
+
+// testPointed has each namespace, also one that is made later, point engines at the broker, as Ark's engines read that; what users
+// have made themselves stays.
+func (w *world) testPointed(t *testing.T, broker string) {
+	port := broker[strings.LastIndexByte(broker, ':')+1:]
+	const core = "/api/v1/namespaces"
+	if code, body := w.call(http.MethodPost, core, `{"metadata":{"name":"later"}}`); code != http.StatusCreated {
+		t.Fatalf("make a namespace: %d %s", code, body)
+	}
+	for _, namespace := range []string{"default", "later"} {
+		for path, want := range map[string][]string{
+			"/services/ark-broker":             {`"port":` + port, `"name":"http"`},
+			"/configmaps/ark-config-streaming": {`"enabled":"true"`, `name: ark-broker\nport: http\nnamespace: ` + namespace},
+			"/configmaps/ark-config-broker":    {`"enabled":"true"`, `name: ark-broker\nport: ` + port + `\nnamespace: ` + namespace},
+		} {
+			code, body := 0, ""
+			for deadline := time.Now().Add(patience); code != http.StatusOK && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+				code, body = w.call(http.MethodGet, core+"/"+namespace+path, "")
+			}
+			for _, text := range want {
+				if !strings.Contains(body, text) {
+					t.Errorf("%s%s has no %s: %s", namespace, path, text, body)
+				}
+			}
+		}
+		// By the name of the Service the broker knows the namespace.
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, broker+"/conversations", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = "ark-broker." + namespace + ".svc.cluster.local:" + port
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			t.Errorf("the broker by the name of %s's Service: %s", namespace, response.Status)
+		}
+	}
+	if code, body := w.call(http.MethodGet, core+"/kube-system/configmaps/ark-config-streaming", ""); code != http.StatusNotFound {
+		t.Errorf("kube-system: got %d %s", code, body)
 	}
 }
 

@@ -22,6 +22,8 @@ type answer struct {
 	called  bool            // any of them
 	between bool            // the last call has ended
 	reason  string          // of the last end
+	// completed is the Query that the stream has ended with, as the engine has it.
+	completed json.RawMessage
 }
 
 // part is something to send.
@@ -45,7 +47,10 @@ func (a *answer) take(raw []byte) (p part, ok bool) {
 		// It is no chunk of OpenAI, such as a request for an approval.
 		p.ark = within(in.Ark, "event", raw)
 		return p, true
-	case len(in.Error) > 0, len(ark.CompletedQuery) > 0:
+	case len(ark.CompletedQuery) > 0:
+		a.completed = ark.CompletedQuery
+		return p, false
+	case len(in.Error) > 0:
 		return p, false // the Query says how it has ended
 	case len(in.Choices) == 0:
 		return p, a.all && len(in.Ark) > 0

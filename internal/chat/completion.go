@@ -2,7 +2,6 @@ package chat
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
-	"github.com/mckinsey/ark-server/internal/engine/ask"
 	"github.com/mckinsey/ark-server/internal/sse"
 	"github.com/mckinsey/ark-server/internal/stream"
 )
@@ -92,6 +90,9 @@ func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, wh
 	if x.answer.team {
 		x.answer.speaker = object.speaker()
 	}
+	if fault = s.full(); fault != nil {
+		return fault
+	}
 	if fault = x.admit(); fault != nil {
 		return fault
 	}
@@ -134,84 +135,10 @@ func (x *exchange) wantsAll() bool {
 	return x.r.URL.Query().Get("ark_stream") == "all" || x.asked.metadata[metadataStream] == "all"
 }
 
-type result struct {
-	query *v1alpha1.Query
-	err   error
-}
-
-// follow sends the answer as it comes, until the Query has ended.
-func (x *exchange) follow() *Fault {
-	from, err := x.server.options.Broker.Read(stream.Key{Namespace: x.query.Namespace, Query: x.query.Name}, string(x.query.UID), true)
-	if err != nil {
-		x.server.cancel(x.r.Context(), x.query)
-		return serverFault(http.StatusServiceUnavailable, "unavailable", err.Error())
-	}
-	defer from.Close()
-	ctx, stop := context.WithCancel(x.r.Context())
-	ended := make(chan result, 1)
-	go func() {
-		q, err := ask.Wait(ctx, x.server.options.System, x.query)
-		ended <- result{q, err}
-		close(ended)
-	}()
-	defer func() {
-		stop()
-		for range ended { // it has ended when the channel has
-		}
-	}()
-	alive := time.NewTicker(sse.KeepAlive)
-	defer alive.Stop()
-	over := false // the stream, not the Query
-	for {
-		var changed <-chan struct{}
-		if !over {
-			var fault *Fault
-			if changed, over, fault = x.pass(from); fault != nil {
-				return x.fail(fault)
-			}
-		}
-		select {
-		case <-changed:
-		case <-x.server.closing:
-			return x.fail(stopped())
-		case <-alive.C:
-			if x.asked.stream && x.begin() == nil {
-				_ = x.events.Ping() // a client that has gone shows below
-			}
-		case out := <-ended:
-			if out.err == nil && !over {
-				if _, _, fault := x.pass(from); fault != nil {
-					return x.fail(fault)
-				}
-			}
-			return x.end(out)
-		}
-	}
-}
-
 func stopped() *Fault {
 	f := serverFault(http.StatusServiceUnavailable, codeStopping, stream.ErrClosed.Error())
 	f.RetryAfter = 1
 	return f
-}
-
-// pass sends what is new of the stream. over says that nothing follows.
-func (x *exchange) pass(from *stream.Reader) (changed <-chan struct{}, over bool, fault *Fault) {
-	chunks, end, changed := from.Take()
-	for _, c := range chunks {
-		if p, ok := x.answer.take(c); ok && x.asked.stream {
-			_ = x.send(p) // a client that has gone ends the context
-		}
-	}
-	switch {
-	case end == nil:
-		return changed, false, nil
-	case errors.Is(end.Err, stream.ErrClosed):
-		return nil, true, stopped()
-	case errors.Is(end.Err, stream.ErrOverrun) && !x.reading: // who reads along gets the rest from the Query
-		return nil, true, serverFault(http.StatusInternalServerError, "stream_overrun", end.Err.Error())
-	}
-	return nil, true, nil // the Query says how it ends
 }
 
 // end sends the end of the answer.

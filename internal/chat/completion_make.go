@@ -54,6 +54,7 @@ func (x *exchange) make(key string) *Fault {
 	err := x.who.call(ctx, http.MethodPost, resourcePath(x.query.Namespace, "queries", ""), x.query, made)
 	if err == nil {
 		x.query = made
+		x.server.offer(ctx, made)
 		return nil
 	}
 	fault := faultOf(err)
@@ -69,6 +70,27 @@ func (x *exchange) make(key string) *Fault {
 	}
 	x.query, x.again = made, true
 	return nil
+}
+
+// offer gives a new Query to the engine, if it is in this process.
+func (s *Server) offer(ctx context.Context, q *v1alpha1.Query) {
+	if s.options.Offer != nil {
+		s.options.Offer(ctx, q)
+	}
+}
+
+// fullWait is how many seconds a client is asked to wait for memory.
+const fullWait = 10
+
+// full refuses what makes a Query while the server has no memory left, as it refuses those who make one by themselves.
+func (s *Server) full() *Fault {
+	if s.options.Full == nil || !s.options.Full() {
+		return nil
+	}
+	return &Fault{
+		Status: http.StatusTooManyRequests, Type: typeLimit, Code: text(codeFull), RetryAfter: fullWait,
+		Message: "the server has hardly any memory left, so it takes no new queries now: try again later, delete objects or give it more memory (docs/operations/sizing.md)",
+	}
 }
 
 // keep stores what the Query cannot hold.

@@ -58,6 +58,7 @@ const (
 	codeCanceled    = "query_canceled"
 	codeLimit       = "rate_limit_exceeded"
 	codeStopping    = "server_shutting_down"
+	codeFull        = "server_out_of_memory"
 )
 
 // serverFault is a failure that is not the client's.

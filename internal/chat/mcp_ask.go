@@ -57,6 +57,9 @@ func (s *session) ask(ctx context.Context, asked question) (string, error) {
 	kind = string(to.kind)
 	s.server.options.Observer.Opened(kind)
 	defer s.server.options.Observer.Closed(kind)
+	if fault := s.server.full(); fault != nil {
+		return "", fault
+	}
 	metadata := map[string]string{}
 	for name, value := range map[string]string{metadataSession: asked.SessionID, metadataConversation: asked.ConversationID, metadataTimeout: asked.Timeout} {
 		if value != "" {
@@ -71,6 +74,7 @@ func (s *session) ask(ctx context.Context, asked question) (string, error) {
 	if err := s.who.call(ctx, http.MethodPost, resourcePath(to.namespace, "queries", ""), query, made); err != nil {
 		return "", err
 	}
+	s.server.offer(ctx, made)
 	ended, err := ask.Wait(ctx, s.server.options.System, made)
 	switch {
 	case ctx.Err() != nil:

@@ -12,6 +12,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/mckinsey/ark-server/internal/access"
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/inprocess"
@@ -57,6 +58,11 @@ type Options struct {
 	Broker    *stream.Broker
 	// Requests keeps what a Query cannot hold for the engine in this process; nil where another one answers.
 	Requests Requests
+	// Offer gives a new Query to the engine in this process, so that it need not wait for its watch; nil where another one
+	// answers. The stream of a Query that this engine runs ends with the Query as it is stored.
+	Offer func(context.Context, *v1alpha1.Query)
+	// Full reports whether the server has no memory left for new Queries; nil for never.
+	Full func() bool
 	// Conversations keeps earlier messages for an engine outside; nil where it could not reach them.
 	Conversations Conversations
 	// Responses keeps what a response needs beside its Query; nil where it cannot be kept.

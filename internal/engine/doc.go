@@ -3,7 +3,7 @@
 //   - engine.go: Options, and what runs
 //   - follow.go: the list and the watch of Queries
 //   - queue.go: who is next: limits, and fairness between namespaces
-//   - run.go: one execution from the claim to the end
+//   - run.go, claim.go: one execution from the claim to the end
 //   - status.go, write.go: what is written of it
 //   - expire.go, remove.go: the end of Queries by their TTL, and of those that are deleted
 //   - conversation.go: what was said before, and what is kept of it

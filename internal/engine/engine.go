@@ -92,6 +92,10 @@ type Engine struct {
 	// ended are all goroutines that Run has started.
 	ended sync.WaitGroup
 
+	// following orders what the watch shows, up to the version followed, and what is offered before.
+	following sync.Mutex
+	followed  uint64
+
 	mu   sync.Mutex
 	runs map[types.UID]*run
 	// removing are Queries whose finalizer is being taken away.

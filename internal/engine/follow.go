@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,6 +39,38 @@ func (e *Engine) follow(ctx context.Context) {
 	}
 }
 
+// listed notes that all has been shown that there was at a version.
+func (e *Engine) listed(version string) {
+	n, err := strconv.ParseUint(version, 10, 64)
+	if err != nil {
+		return
+	}
+	e.following.Lock()
+	defer e.following.Unlock()
+	e.followed = max(e.followed, n)
+}
+
+// show observes a state of a Query that the list or the watch has.
+func (e *Engine) show(ctx context.Context, q *v1alpha1.Query) {
+	e.following.Lock()
+	defer e.following.Unlock()
+	e.followed = max(e.followed, versionOf(q))
+	e.observe(ctx, q)
+}
+
+// Offer starts a Query that was stored just now, without waiting for the watch to show it. It does nothing with one that has
+// been shown, nor while another one is: the watch has it soon. It may be called at any time, by any goroutine.
+func (e *Engine) Offer(ctx context.Context, q *v1alpha1.Query) {
+	if q.DeletionTimestamp != nil || !e.following.TryLock() {
+		return
+	}
+	defer e.following.Unlock()
+	// Until there is a list, what ended long ago could be offered.
+	if e.followed != 0 && versionOf(q) > e.followed {
+		e.observe(ctx, q.DeepCopy())
+	}
+}
+
 // list observes all Queries, and forgets those that were known and are gone. It returns the version to watch from.
 func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, error) {
 	seen := map[types.UID]bool{}
@@ -54,7 +87,7 @@ func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, er
 		}
 		for i := range list.Items {
 			seen[list.Items[i].UID] = true
-			e.observe(ctx, &list.Items[i])
+			e.show(ctx, &list.Items[i])
 		}
 		if options.Continue = list.Continue; options.Continue == "" {
 			for uid := range known {
@@ -66,6 +99,7 @@ func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, er
 			for uid := range seen {
 				known[uid] = true
 			}
+			e.listed(list.ResourceVersion)
 			return list.ResourceVersion, nil
 		}
 	}
@@ -112,7 +146,7 @@ func (e *Engine) watchOnce(ctx context.Context, version string, known map[types.
 			e.forget(q.UID)
 		default:
 			known[q.UID] = true
-			e.observe(ctx, q)
+			e.show(ctx, q)
 		}
 		version = q.ResourceVersion
 	}

@@ -47,7 +47,8 @@ type world struct {
 	server *standalone.Server
 	client *objects.Client // the engine's
 	model  *scripted.Server
-	url    string // of the model
+	url    string  // of the model
+	engine *Engine // the one that was started last
 }
 
 // newWorld starts a server on a database in a temporary folder, and a scripted model.
@@ -140,6 +141,7 @@ func (w *world) start(limits Limits, tune ...func(*Options)) (stop func()) {
 		change(&options)
 	}
 	engine := New(options)
+	w.engine = engine
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -151,6 +151,9 @@ func TestRestart(t *testing.T) {
 	w.ask("effect", `{type: agent, name: careful}`, "")
 	w.ask("tools", toTooled, "")
 	w.awaitModel(4)
+	for _, name := range []string{"plain", "effect", "tools"} {
+		w.awaitPhase(name, v1alpha1.QueryRunning)
+	}
 	stop()
 	for _, name := range []string{"plain", "effect", "tools"} {
 		if q := w.query("default", name); phaseOf(q) != v1alpha1.QueryRunning {

@@ -2,12 +2,10 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -146,13 +144,18 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	if buildErr == nil {
 		buildErr = memoryErr
 	}
-	if err := e.claim(ctx, q, x.Objects.(*objects.Recorder), kept != nil, again); err != nil {
+	settle, err := e.begin(ctx, r, q, x.Objects.(*objects.Recorder), claiming{
+		kept: kept != nil, again: again, beside: e.replicas == nil && phaseOf(*q) == v1alpha1.QueryPending && kept == nil && buildErr == nil,
+	})
+	if err != nil {
 		return err
 	}
-	r.claimed.Store(versionOf(*q))
 	x.Query = *q
 	say := e.speak(*q)
-	defer func() { say.end(*q, over) }()
+	defer func() {
+		_ = settle() // what is over has been returned, or is the same
+		say.end(*q, over)
+	}()
 	x.Say = say.chunk()
 	if back.task != "" {
 		say.decided(back)
@@ -180,8 +183,16 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 		}
 	}
 	if buildErr == nil && o.err == nil {
-		x.BeforeEffect = func(ctx context.Context, tool string) error { return e.noteEffect(ctx, q, tool) }
+		x.BeforeEffect = func(ctx context.Context, tool string) error {
+			if err := settle(); err != nil {
+				return err
+			}
+			return e.noteEffect(ctx, q, tool)
+		}
 		o.result, o.err = e.guarded(running, target, timeoutOf(*q))
+	}
+	if err := settle(); err != nil {
+		return err
 	}
 	o.took = time.Since(started)
 	r.took = o.took
@@ -209,6 +220,9 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 			return over
 		}
 		o.err = fmt.Errorf("query execution failed: %w", over)
+	}
+	if o.err == nil && isCanceled(*q) { // the claim has found that
+		o.err = errCanceled
 	}
 	ended(o.err)
 	if o.talk != nil {
@@ -251,51 +265,6 @@ func (e *Engine) guarded(ctx context.Context, target *execution.Target, timeout 
 		return result, late
 	}
 	return result, err
-}
-
-// claim writes, at once, who runs the Query and with what, and that it is running. again is one that is running already.
-// One whose messages are kept is not deleted before they are.
-func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, read *objects.Recorder, kept, again bool) error {
-	versions, err := json.Marshal(read.Versions())
-	if err != nil {
-		return fmt.Errorf("encode the versions: %w", err)
-	}
-	if !again && phaseOf(*q) == "" { // it is from a time without this engine
-		if err := e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
-			setPhase(next, s, v1alpha1.QueryPending, reasonNotStarted, "The query has not been started yet")
-			return nil
-		}); err != nil {
-			return err
-		}
-	}
-	left, resumes := (*q).Annotations[annotationEngine], phaseOf(*q) == v1alpha1.QueryInputRequired
-	err = e.writeStatus(ctx, q, stillWaits, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
-		switch {
-		case next.DeletionTimestamp != nil:
-			return errDeleted
-		case again && next.Annotations[annotationEngine] != left:
-			return errTaken // another process has taken it up
-		case again:
-		case phaseOf(next) == v1alpha1.QueryRunning, resumes && phaseOf(next) != v1alpha1.QueryInputRequired:
-			return errTaken
-		default:
-			setPhase(next, s, v1alpha1.QueryRunning, reasonRunning, "Query is running")
-		}
-		if next.Annotations == nil {
-			next.Annotations = map[string]string{}
-		}
-		next.Annotations[annotationEngine] = e.options.Identity
-		next.Annotations[annotationVersions] = string(versions)
-		delete(next.Annotations, annotationEffect)
-		if kept && !slices.Contains(next.Finalizers, finalizer) {
-			next.Finalizers = append(next.Finalizers, finalizer)
-		}
-		return nil
-	})
-	if err == nil && (*q).Annotations[annotationEngine] != e.options.Identity {
-		return errors.New("the API does not store who executes a query: its Executor is not the engine's user")
-	}
-	return err
 }
 
 func (e *Engine) writeStatus(ctx context.Context, q **v1alpha1.Query, still check, change func(*v1alpha1.Query, *v1alpha1.QueryStatus) error) error {

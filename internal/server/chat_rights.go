@@ -1,15 +1,41 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/endpoints/request"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+	"github.com/mckinsey/ark-server/internal/engine/ask"
+	"github.com/mckinsey/ark-server/internal/engine/objects"
 	"github.com/mckinsey/ark-server/internal/stream"
 )
+
+// queries are the Queries of streams, for whoever reaches the broker.
+type queries struct{ system *objects.Client }
+
+// Find implements stream.Queries.
+func (q queries) Find(ctx context.Context, namespace, name string) (string, bool, error) {
+	query := &v1alpha1.Query{}
+	err := q.system.Get(ctx, "queries", namespace, name, query)
+	if apierrors.IsNotFound(err) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, err
+	}
+	return string(query.UID), ask.Ended(query), nil
+}
+
+// MayRead implements stream.Queries.
+func (queries) MayRead(http.ResponseWriter, *http.Request, string, string) bool { return true }
+
+// MayWrite implements stream.Queries.
+func (queries) MayWrite(http.ResponseWriter, *http.Request, string, string) bool { return true }
 
 // guarded are the Queries of streams for those who have rights: to read a stream is to get its Query, and to write one is to
 // update its status, where the answer goes. All streams of a namespace are for who may list its Queries.

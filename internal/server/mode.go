@@ -79,7 +79,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	}
 	made, err := standalone.New(standalone.Options{
 		Records: group,
-		Grants:  append(o.Engine.grants(), chatGrants()...),
+		Grants:  append(append(o.Engine.grants(), chatGrants()...), brokerGrant()),
 		Paths:   o.paths(), LongRunning: chatLongRunning, Outer: o.outer(pages),
 		Listener:   listener,
 		Names:      m.Names,
@@ -103,7 +103,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 	s.URL, s.Console = made.URL, pages != nil
 	o.serveSession(made.Generic, from)
 	serveReporting(made.Generic, made.Access, data, group)
-	talk, err := newChat(base{made.Generic, made.InProcess, made.Access}, data, o)
+	talk, err := newChat(base{generic: made.Generic, inProcess: made.InProcess, access: made.Access, alone: true}, data, o)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 			return metrics.DirectStats{Outcomes: now.Outcomes, Requests: now.Requests, Watches: now.Watches, Silent: now.Silent}
 		})
 	}
-	talk, err := newChat(base{made.Generic, made.InProcess, made.Access}, data, o)
+	talk, err := newChat(base{generic: made.Generic, inProcess: made.InProcess, access: made.Access}, data, o)
 	if err != nil {
 		return nil, err
 	}

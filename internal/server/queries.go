@@ -65,6 +65,7 @@ func (o *EngineOptions) grants() []parts.Grant {
 type executing struct {
 	api
 	options engine.Options
+	talk    *talk
 	close   func()
 }
 
@@ -126,7 +127,7 @@ func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, 
 		options.Events, options.EventRate, options.LeaseNamespace = true, hostEventRate, x.host.namespace
 	}
 	return &executing{
-		api: to, options: options,
+		api: to, options: options, talk: talk,
 		close: func() {
 			services.Models.CloseIdleConnections()
 			services.Tools.CloseIdleConnections()
@@ -160,7 +161,9 @@ func (x *executing) execute(ctx context.Context) error {
 			return err
 		}
 	}
-	engine.New(x.options).Run(ctx)
+	e := engine.New(x.options)
+	x.talk.engine.Store(e)
+	e.Run(ctx)
 	return nil
 }
 

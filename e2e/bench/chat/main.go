@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,9 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 20, "questions of each client, each asked directly and through the server; the first is not counted")
+	most := flag.Int("clients", 64, "how many clients ask at once in the second measurement; 1 for none")
 	flag.Parse()
-	if err := run(context.Background(), *rounds); err != nil {
+	if err := run(context.Background(), *rounds, *most); err != nil {
 		fmt.Fprintln(os.Stderr, "chat:", err)
 		os.Exit(1)
 	}
@@ -37,7 +39,7 @@ type place struct {
 	body       string
 }
 
-func run(ctx context.Context, rounds int) (err error) {
+func run(ctx context.Context, rounds, most int) (err error) {
 	model := httptest.NewServer(scripted.NewForgetful(func(scripted.Request) scripted.Answer {
 		return scripted.Answer{Text: "An answer of some words, which comes in several pieces.", Pieces: 8}
 	}))
@@ -70,14 +72,15 @@ func run(ctx context.Context, rounds int) (err error) {
 	if err := through.create(ctx, ark.Config.Host+"/apis/ark.mckinsey.com/v1alpha1/namespaces/default/models", object); err != nil {
 		return err
 	}
-	t := measure.NewTable(os.Stdout, "clients", "directly p50 ms", "through the server p50 ms", "added p50 ms", "p99 ms through the server")
-	for _, clients := range []int{1, 64} {
+	t := measure.NewTable(os.Stdout, "clients", "directly p50 ms", "through the server p50 ms", "added p50 ms", "added p5 ms", "p99 ms through the server")
+	for _, clients := range slices.Compact([]int{1, most}) {
 		first, second, err := compare(ctx, clients, rounds, direct, through)
 		if err != nil {
 			return err
 		}
 		before, after := measure.Percentile(first, 50), measure.Percentile(second, 50)
-		t.Row(fmt.Sprint(clients), measure.Millis(before), measure.Millis(after), measure.Millis(after-before), measure.Millis(measure.Percentile(second, 99)))
+		t.Row(fmt.Sprint(clients), measure.Millis(before), measure.Millis(after), measure.Millis(after-before),
+			measure.Millis(measure.Percentile(second, 5)-measure.Percentile(first, 5)), measure.Millis(measure.Percentile(second, 99)))
 	}
 	return t.Flush()
 }
