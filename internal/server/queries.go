@@ -112,7 +112,7 @@ func withEngine(to api, x executes, talk *talk, observer engine.Observer) (api, 
 	options := engine.Options{
 		Client: client, Limits: o.Limits, Identity: rand.Text(), Statuses: true, Shared: x.shared, Observer: observer,
 		Requests: talk.engineRequests(), Sink: sink{talk.broker}, Trace: traceQueries(x.tracer),
-		Services: execution.Services{Trace: traceModels(x.tracer), Models: models, Tools: tools, AWS: &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check},
+		Services: execution.Services{Trace: traceModels(x.tracer), Models: models, Tools: tools, AWS: &provider.AWSEnvironment{}, Azure: &provider.AzureEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check},
 	}
 	if x.host != nil {
 		options.Events, options.EventRate, options.LeaseNamespace = true, hostEventRate, x.host.namespace
