@@ -81,10 +81,12 @@ const quietFor = 500 * time.Millisecond
 // Engine executes Queries. Run may be called once.
 type Engine struct {
 	options Options
-	queue   *queue
-	gate    *gate
-	events  *events
-	expiry  *expiry
+	// reads are the engine's own reads of what Queries run with; many run with the same.
+	reads  *objects.Shared
+	queue  *queue
+	gate   *gate
+	events *events
+	expiry *expiry
 	// approvals are what Queries wait for.
 	approvals *approvals
 	// replicas are the engines on the same database; nil for an engine that is alone.
@@ -104,7 +106,7 @@ type Engine struct {
 
 // New returns an engine.
 func New(o Options) *Engine {
-	e := &Engine{options: o, queue: newQueue(o.Limits), gate: newGate(o.Limits.PerModel), runs: map[types.UID]*run{}, removing: map[types.UID]bool{}}
+	e := &Engine{options: o, reads: objects.NewShared(o.Client), queue: newQueue(o.Limits), gate: newGate(o.Limits.PerModel), runs: map[types.UID]*run{}, removing: map[types.UID]bool{}}
 	e.options.Services.Gate = e.gate.enter
 	if o.Observer == nil {
 		e.options.Observer = nobody{}

@@ -233,7 +233,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 
 // build finds and builds the target, as whom the Query runs as.
 func (e *Engine) build(ctx context.Context, q **v1alpha1.Query, events *events) (*execution.Run, *execution.Target, error) {
-	reader := e.options.Client
+	var reader objects.Reader = e.reads
 	var err error
 	if account := (*q).Spec.ServiceAccount; account != nil && *account != "" {
 		reader, err = e.options.Client.As((*q).Namespace, *account)

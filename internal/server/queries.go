@@ -41,7 +41,7 @@ func (o *EngineOptions) services(urls rules.URLPolicy) execution.Services {
 			Allowed: slices.Concat(o.Allowed, urls.PrivateRanges), CheckURL: urls.Check,
 		}),
 		Tools: outbound.NewClient(outbound.Policy{Allowed: o.Allowed}),
-		AWS:   &provider.AWSEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check,
+		AWS:   &provider.AWSEnvironment{}, Azure: &provider.AzureEnvironment{}, Marker: rand.Text, CheckModelURL: urls.Check,
 	}
 }
 

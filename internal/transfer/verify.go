@@ -11,7 +11,8 @@ import (
 )
 
 // Verify compares every object of the source with the store's, and counts as Different, Missing (here) and Surplus
-// (only here) what is not equal in everything but the resourceVersion. It writes nothing. With surplus, objects that
+// (only here) what is not equal in everything but the resourceVersion, and the statuses that the server's own engine has
+// written since. It writes nothing. With surplus, objects that
 // only the store has are differences too. Of the options it heeds Secrets and Reports.
 func Verify(ctx context.Context, from Source, with *Store, surplus bool, o ImportOptions) (*Summary, error) {
 	all, err := newKinds()
@@ -89,10 +90,56 @@ func difference(o *object, found entry) (Outcome, string, error) {
 	if err != nil {
 		return Different, "what is stored here cannot be read", nil
 	}
+	if engineWrote(o.kind, ours) {
+		leaveStatus(its)
+		leaveStatus(ours)
+	}
 	if paths := differences(its, ours, false); len(paths) > 0 {
 		return Different, "differs in " + list(paths), nil
 	}
 	return Unchanged, "", nil
+}
+
+// engineManager is the field manager of what the server's own engine writes.
+const engineManager = "ark-server"
+
+// queriesPlural is the plural of Queries.
+const queriesPlural = "queries"
+
+// engineWrote reports whether the engine of this server has written an object's status, as it does here and in the
+// source alike. That of a Query is its answer, which is compared.
+func engineWrote(k *kind, ours any) bool {
+	content, ok := ours.(map[string]any)
+	if !ok || k.core || k.Plural == queriesPlural {
+		return false
+	}
+	meta, _ := content["metadata"].(map[string]any)
+	managers, _ := meta["managedFields"].([]any)
+	return slices.ContainsFunc(managers, func(m any) bool {
+		entry, _ := m.(map[string]any)
+		return entry["manager"] == engineManager && entry["subresource"] == "status"
+	})
+}
+
+// leaveStatus takes out the status of an object, and who has written it.
+func leaveStatus(value any) {
+	content, ok := value.(map[string]any)
+	if !ok {
+		return
+	}
+	delete(content, "status")
+	meta, _ := content["metadata"].(map[string]any)
+	managers, ok := meta["managedFields"].([]any)
+	if !ok {
+		return
+	}
+	managers = slices.DeleteFunc(slices.Clone(managers), func(m any) bool {
+		entry, _ := m.(map[string]any)
+		return entry["subresource"] == "status"
+	})
+	if meta["managedFields"] = managers; len(managers) == 0 {
+		delete(meta, "managedFields")
+	}
 }
 
 // surplus finds the objects that the source has not.

@@ -44,14 +44,7 @@ func (r *Run) client(ctx context.Context, m *v1alpha1.Model) (provider.Model, er
 		if c.Azure == nil {
 			return nil, errors.New("azure configuration is required for azure model type")
 		}
-		key := c.Azure.APIKey
-		if auth := c.Azure.Auth; auth != nil {
-			if auth.ManagedIdentity != nil || auth.WorkloadIdentity != nil {
-				return nil, errors.New("the embedded engine cannot use Azure's managed and workload identities yet: use auth.apiKey, or --engine=external")
-			}
-			key = auth.APIKey
-		}
-		b.endpoint.Headers["api-key"] = b.text("apiKey", key)
+		b.azure(c.Azure)
 		b.common(c.Azure.BaseURL, c.Azure.Headers, c.Azure.Properties)
 		version := b.text("apiVersion", c.Azure.APIVersion)
 		if version == "" {
@@ -96,6 +89,40 @@ func (b *endpointBuilder) text(what string, source *v1alpha1.ValueSource) string
 		b.endpoint.Secrets = append(b.endpoint.Secrets, value.Text)
 	}
 	return strings.TrimSpace(value.Text)
+}
+
+// azure authorizes requests: by a key, or by a token of an identity of the server's environment.
+func (b *endpointBuilder) azure(c *v1alpha1.AzureModelConfig) {
+	key, identity := c.APIKey, provider.AzureIdentity{}
+	switch auth := c.Auth; {
+	case auth == nil:
+	case auth.ManagedIdentity != nil:
+		identity.ClientID = b.text("auth.managedIdentity.clientId", auth.ManagedIdentity.ClientID)
+		b.azureToken(identity)
+		return
+	case auth.WorkloadIdentity != nil:
+		identity.Workload = true
+		identity.ClientID = b.text("auth.workloadIdentity.clientId", auth.WorkloadIdentity.ClientID)
+		identity.TenantID = b.text("auth.workloadIdentity.tenantId", auth.WorkloadIdentity.TenantID)
+		b.azureToken(identity)
+		return
+	default:
+		key = auth.APIKey
+	}
+	b.endpoint.Headers["api-key"] = b.text("apiKey", key)
+}
+
+func (b *endpointBuilder) azureToken(of provider.AzureIdentity) {
+	if b.err != nil {
+		return
+	}
+	token, err := b.run.Azure.Token(b.ctx, of)
+	if err != nil {
+		b.err = err
+		return
+	}
+	b.endpoint.Secrets = append(b.endpoint.Secrets, token)
+	b.bearer(token)
 }
 
 // bedrock takes what AWS Bedrock has of its own.

@@ -32,6 +32,8 @@ type Services struct {
 	Called func(firstToken time.Duration, prompt, completion int64, failed bool)
 	// AWS finds the credentials of AWS for models that have none; nil for none.
 	AWS *provider.AWSEnvironment
+	// Azure has the identities of Azure for models that are called with one; nil for none.
+	Azure *provider.AzureEnvironment
 	// Trace is told of each call of a model that begins, with the provider's name for it; nil for nobody. What it returns is called
 	// at the end.
 	Trace func(ctx context.Context, provider, model string) (context.Context, func(finish string, prompt, completion int64, err error))

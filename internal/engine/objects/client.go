@@ -8,11 +8,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
@@ -39,8 +37,9 @@ type Object interface {
 type Client struct {
 	config *rest.Config
 	// host is the way to Kubernetes' own kinds.
-	host *rest.Config
-	ark  map[schema.GroupVersion]*rest.RESTClient
+	host   *rest.Config
+	ark    map[schema.GroupVersion]*rest.RESTClient
+	codecs *codecs
 	// Core is a client of Kubernetes' own kinds.
 	Core kubernetes.Interface
 }
@@ -52,12 +51,15 @@ func New(config *rest.Config) (*Client, error) { return NewHosted(config, config
 
 // NewHosted returns a client of Ark's kinds on one server and of Kubernetes' own kinds on another, its host.
 func NewHosted(config, host *rest.Config) (*Client, error) {
-	scheme, err := install.NewScheme()
+	codecs, err := newCodecs()
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{config: config, host: host, ark: map[schema.GroupVersion]*rest.RESTClient{}}
-	codecs := serializer.NewCodecFactory(scheme).WithoutConversion()
+	return newHosted(config, host, codecs)
+}
+
+func newHosted(config, host *rest.Config, codecs *codecs) (_ *Client, err error) {
+	c := &Client{config: config, host: host, ark: map[schema.GroupVersion]*rest.RESTClient{}, codecs: codecs}
 	for _, version := range []schema.GroupVersion{v1alpha1.SchemeGroupVersion, v1prealpha1.SchemeGroupVersion} {
 		of := rest.CopyConfig(config)
 		of.APIPath, of.GroupVersion, of.NegotiatedSerializer = "/apis", &version, codecs
@@ -77,7 +79,7 @@ func (c *Client) As(namespace, serviceAccount string) (*Client, error) {
 	who := rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + serviceAccount}
 	config, host := rest.CopyConfig(c.config), rest.CopyConfig(c.host)
 	config.Impersonate, host.Impersonate = who, who
-	return NewHosted(config, host)
+	return newHosted(config, host, c.codecs)
 }
 
 // Ark returns the client of one version of Ark's group.
@@ -85,13 +87,20 @@ func (c *Client) Ark(version schema.GroupVersion) *rest.RESTClient { return c.ar
 
 // VersionOf returns the version of Ark's group that has a kind.
 func VersionOf(resource string) schema.GroupVersion {
-	for _, kind := range v1prealpha1.Kinds() {
-		if kind.Plural == resource {
-			return v1prealpha1.SchemeGroupVersion
-		}
+	if prealpha[resource] {
+		return v1prealpha1.SchemeGroupVersion
 	}
 	return v1alpha1.SchemeGroupVersion
 }
+
+// prealpha has the plurals of v1prealpha1's kinds.
+var prealpha = func() map[string]bool {
+	plurals := map[string]bool{}
+	for _, kind := range v1prealpha1.Kinds() {
+		plurals[kind.Plural] = true
+	}
+	return plurals
+}()
 
 // Get implements Reader.
 func (c *Client) Get(ctx context.Context, resource, namespace, name string, into Object) error {

@@ -1,0 +1,148 @@
+package objects
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
+)
+
+// store is a Reader with one version of everything. A read returns the version at its begin, once step lets it.
+type store struct {
+	Reader
+	version, reads atomic.Int64
+	step           chan error
+}
+
+func (s *store) Get(ctx context.Context, _, _, name string, into Object) error {
+	s.reads.Add(1)
+	version := s.version.Load()
+	select {
+	case err := <-s.step:
+		if err != nil {
+			return err
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	into.SetName(name)
+	into.SetResourceVersion(fmt.Sprint(version))
+	into.SetLabels(map[string]string{"of": name})
+	return nil
+}
+
+// Who asks during a read gets the next one, which began after all of them had asked.
+func TestSharedReadsBeginAfterTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &store{step: make(chan error)}
+		s := NewShared(from)
+		var ended sync.WaitGroup
+		ask := func(want string) {
+			ended.Go(func() {
+				got := &v1alpha1.Agent{}
+				if err := s.Get(t.Context(), "agents", "default", "a", got); err != nil || got.ResourceVersion != want {
+					t.Errorf("got version %q, %v, want %s", got.ResourceVersion, err, want)
+				}
+				got.Labels["of"] = "mine" // nobody else's
+			})
+			synctest.Wait()
+		}
+		from.version.Store(1)
+		ask("1")
+		from.version.Store(2)
+		for range 50 {
+			ask("3") // committed before the read of all of them begins
+		}
+		from.version.Store(3)
+		from.step <- nil
+		synctest.Wait() // the second read has begun
+		from.version.Store(4)
+		ask("5")
+		from.version.Store(5)
+		from.step <- nil
+		synctest.Wait()
+		from.step <- nil
+		ended.Wait()
+		if n := from.reads.Load(); n != 3 || len(s.reads) != 0 {
+			t.Errorf("%d reads, %d kept", n, len(s.reads))
+		}
+	})
+}
+
+// A caller that leaves takes nobody with it, whether its read has begun or not; an error is everybody's.
+func TestSharedReadsOutliveCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &store{step: make(chan error)}
+		s := NewShared(from)
+		var ended sync.WaitGroup
+		ask := func(ctx context.Context, want error) {
+			ended.Go(func() {
+				got := &v1alpha1.Agent{}
+				if err := s.Get(ctx, "agents", "default", "a", got); !errors.Is(err, want) {
+					t.Errorf("got %v, want %v", err, want)
+				}
+				if want == nil && got.Name != "a" {
+					t.Errorf("got %+v", got)
+				}
+			})
+			synctest.Wait()
+		}
+		gone := errors.New("gone")
+		first, leaveFirst := context.WithCancelCause(t.Context())
+		second, leaveSecond := context.WithCancelCause(t.Context())
+		ask(first, gone)
+		ask(second, gone) // it is to make the next read
+		ask(t.Context(), nil)
+		leaveSecond(gone)
+		synctest.Wait()
+		leaveFirst(gone)
+		synctest.Wait()
+		from.step <- nil // the third caller's own
+		ended.Wait()
+
+		ask(t.Context(), nil)
+		for range 5 {
+			ask(t.Context(), gone)
+		}
+		from.step <- nil
+		synctest.Wait()
+		from.step <- gone
+		ended.Wait()
+		if n := from.reads.Load(); n != 4 || len(s.reads) != 0 {
+			t.Errorf("%d reads, %d kept", n, len(s.reads))
+		}
+	})
+}
+
+// Objects of different kinds, namespaces and names are read apart.
+func TestSharedReadsAreOfOneObject(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &store{step: make(chan error)}
+		s := NewShared(from)
+		var ended sync.WaitGroup
+		for _, of := range [][3]string{{"agents", "default", "a"}, {"agents", "default", "b"}, {"agents", "other", "a"}} {
+			ended.Go(func() {
+				got := &v1alpha1.Agent{}
+				if err := s.Get(t.Context(), of[0], of[1], of[2], got); err != nil || got.Name != of[2] {
+					t.Errorf("got %s, %v", got.Name, err)
+				}
+			})
+		}
+		ended.Go(func() {
+			got := &v1alpha1.Model{}
+			if err := s.Get(t.Context(), "models", "default", "a", got); err != nil || got.Name != "a" {
+				t.Errorf("got %s, %v", got.Name, err)
+			}
+		})
+		synctest.Wait()
+		for range 4 {
+			from.step <- nil
+		}
+		ended.Wait()
+	})
+}
