@@ -91,14 +91,7 @@ e2e: build databases terminal browser e2e-tools ## Run the end-to-end tests: rea
 
 .PHONY: e2e-console
 e2e-console: browser console build ## Use the console in a real Chromium (CHROMIUM, /usr/bin/chromium unless you say otherwise)
-	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1 $(CONSOLE_TESTS)
-
-# How long "make e2e-soak" lasts.
-SOAK_MINUTES ?= 30
-
-.PHONY: e2e-soak
-e2e-soak: browser console build ## Follow live updates in a real Chromium for SOAK_MINUTES=30 minutes: its heap stays within a tenth
-	cd e2e/console && npm ci --no-audit --no-fund && CONSOLE_SOAK_MINUTES=$(SOAK_MINUTES) node --test soak.test.mjs
+	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1
 
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one
@@ -174,8 +167,12 @@ fuzz: ## Fuzz each parser and decoder for FUZZTIME=30s; what it finds lands in t
 SOAKTIME ?= 20m
 SOAKED := FuzzRun FuzzSearch FuzzIndex FuzzTranslate
 
+# How long the console's live updates are followed.
+SOAK_MINUTES ?= 30
+
 .PHONY: e2e-soak
-e2e-soak: ## Fuzz the SQL sandbox, search and the PostgreSQL endpoint, each for SOAKTIME=20m
+e2e-soak: browser console build ## Follow live updates in a real Chromium for SOAK_MINUTES=30, and fuzz SQL, search and the PostgreSQL endpoint for SOAKTIME=20m each
+	cd e2e/console && npm ci --no-audit --no-fund && CONSOLE_SOAK_MINUTES=$(SOAK_MINUTES) node --test soak.test.mjs
 	set -e; for target in $(SOAKED); do .ci/fuzz '$(SOAKTIME)' "$$target"; done
 
 .PHONY: fuzz-keep

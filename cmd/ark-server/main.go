@@ -59,7 +59,7 @@
 // internal/server, internal/sharedkeys, internal/standalone, internal/token, internal/transfer, internal/transfer/arktable,
 // internal/version,
 // github.com/spf13/cobra, github.com/spf13/pflag, go.yaml.in/yaml/v3, golang.org/x/term, sigs.k8s.io/yaml,
-// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
+// k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package main
 
 import (

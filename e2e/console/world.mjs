@@ -11,7 +11,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-export const pictures = process.env.ARK_CONSOLE_PICTURES ?? "";
+export const pictures = process.env.CONSOLE_PICTURES ?? "";
 
 /** Runs the server until a line of its output is there, and stops it by SIGTERM. */
 async function run(flags, last) {

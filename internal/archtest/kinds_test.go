@@ -37,6 +37,7 @@ var besides = map[string]string{
 	"internal/engine/a2a_test.go":                                  "agents that run on one",
 	"internal/engine/harness_test.go":                              "agents that run on one",
 	"internal/engine/rights.go":                                    "its status is kept in the process",
+	"e2e/console/hostile.test.mjs":                                 "an object with hostile texts",
 	"internal/archtest/kinds_test.go":                              "this list",
 }
 

@@ -101,7 +101,7 @@ func readReports() ([]v1alpha1.Report, error) {
 		all[i] = v1alpha1.Report{
 			TypeMeta:   metav1.TypeMeta{APIVersion: GroupVersion, Kind: "Report"},
 			ObjectMeta: metav1.ObjectMeta{Name: r.Name},
-			Spec:       v1alpha1.ReportSpec{Description: r.Description, Query: r.Query},
+			Spec:       v1alpha1.ReportSpec{Description: r.Description, Query: strings.ReplaceAll(r.Query, "{storage of each kind}", storageOfKinds())},
 		}
 		if len(r.Parameters) > 0 {
 			all[i].Spec.Parameters = &runtime.RawExtension{Raw: r.Parameters}
@@ -137,4 +137,15 @@ func (s *Server) fromReport(ctx context.Context, who user.Info, namespace string
 	}
 	asked.Parameters = parameters
 	return nil
+}
+
+// storageOfKinds is a statement about the views of all kinds.
+func storageOfKinds() string {
+	kinds := readmodel.Kinds()
+	slices.SortFunc(kinds, func(a, b readmodel.Kind) int { return strings.Compare(a.Name, b.Name) })
+	each := make([]string, len(kinds))
+	for i, k := range kinds {
+		each[i] = fmt.Sprintf("SELECT '%s' AS kind, count(*) AS objects, coalesce(sum(bytes), 0) AS bytes FROM %s", k.Name, k.Resource)
+	}
+	return strings.Join(each, " UNION ALL ") + " ORDER BY 3 DESC, 1"
 }
