@@ -29,7 +29,8 @@ kubeconfig: that of a server with --engine=external, or in a cluster that of its
 endpoint (the ConfigMap ark-kubeconfig). Run as many as you like: they share the queries
 out, and take over those of one that dies. Do not run Ark's controller beside them.
 
-  ark-server engine --rights | kubectl apply -f -      # a service account that may do it
+  ark-server --engine=external --engine-user=system:serviceaccount:default:ark-engine
+  ark-server engine --rights | kubectl apply -f -      # that service account and its rights
   ark-server engine --server-kubeconfig=/etc/ark/kubeconfig
 
 Without --server-kubeconfig it uses KUBECONFIG, ~/.kube/config or the pod's own service
@@ -119,6 +120,9 @@ func (p engineProcess) run(ctx context.Context, o *options, out io.Writer) (err 
 	if errors.Is(err, server.ErrEngineRefused) {
 		return fmt.Errorf("%w: give its user the rights that 'ark-server engine --rights' prints", err)
 	}
+	if errors.Is(err, engine.ErrNotExecutor) {
+		return fmt.Errorf("%w: start the server with --engine=external --engine-user=USER, where USER is the one that 'kubectl auth whoami' names with this engine's kubeconfig", err)
+	}
 	return err
 }
 
@@ -140,6 +144,9 @@ func (p engineProcess) announce(out io.Writer, o *options, config *rest.Config, 
 // printRights prints a service account that may execute Queries.
 func printRights(out io.Writer, namespace string) error {
 	name := metav1.ObjectMeta{Name: engineAccount}
+	if _, err := fmt.Fprintf(out, "# The server needs --engine=external --engine-user=system:serviceaccount:%s:%s\n", namespace, engineAccount); err != nil {
+		return fmt.Errorf("print the rights: %w", err)
+	}
 	for _, object := range []runtime.Object{
 		&corev1.ServiceAccount{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "ServiceAccount"}, ObjectMeta: metav1.ObjectMeta{Name: engineAccount, Namespace: namespace}},
 		&rbacv1.ClusterRole{TypeMeta: metav1.TypeMeta{APIVersion: rbacv1.SchemeGroupVersion.String(), Kind: "ClusterRole"}, ObjectMeta: name, Rules: slices.Clone(engine.Rules())},

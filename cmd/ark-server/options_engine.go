@@ -19,7 +19,9 @@ const (
 
 // engineOptions say who executes queries, and how.
 type engineOptions struct {
-	engine    string
+	engine string
+	// user is that of engines in processes of their own.
+	user      string
 	limits    engine.Limits
 	addresses []string
 	// modelFromEnv makes the Model default of what the environment has for one.
@@ -34,6 +36,7 @@ func newEngineOptions() engineOptions {
 
 func (o *engineOptions) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.engine, "engine", o.engine, "who executes queries: `embedded|external`: this server, or Ark's controller; in a cluster, with --mode=aggregated, the default is external")
+	fs.StringVar(&o.user, "engine-user", "", "`name` of the user of engines in processes of their own (ark-server engine), who may claim queries, such as system:serviceaccount:ark-system:ark-engine; with --engine=external")
 	o.addLimits(fs)
 	fs.BoolVar(&o.modelFromEnv, "model-from-env", false, "make the Model default in the namespace default, if there is none, of OPENAI_API_KEY (with OPENAI_BASE_URL and OPENAI_MODEL), ANTHROPIC_API_KEY or OLLAMA_HOST; the key becomes a Secret")
 	o.addAddresses(fs)
@@ -73,6 +76,9 @@ func (o *options) validateEngine() error {
 	}
 	if e.engine != engineEmbedded && len(e.addresses) > 0 {
 		errs = append(errs, errors.New("--engine-allowed-addresses is without effect: add --engine=embedded, or leave it out"))
+	}
+	if e.engine == engineEmbedded && e.user != "" {
+		errs = append(errs, fmt.Errorf("--engine-user=%s is without effect: add --engine=external, or leave it out", e.user))
 	}
 	if e.modelFromEnv && o.mode == modeAggregated {
 		errs = append(errs, errors.New("--model-from-env is for a standalone server: leave it out"))

@@ -67,7 +67,7 @@ func (o *options) server(logs *logging) server.Options {
 		Storage: o.data(), MaxObjectAdvice: o.objectSizeAdvice(), ModelURLs: o.modelURLs.urls, TracingFile: o.tracingFile, Off: o.hooksOff, History: o.keepsHistory(), HistoryChain: o.historyChain,
 		Explain: remedied, NoReport: "there is no embedded storage with --storage=etcd: ask that etcd",
 		Peers:  server.PeerOptions{Listen: o.peerListen, Address: o.peerAddress},
-		Engine: o.embeddedEngine(), Chat: o.chat.server(), Console: o.consoleServer(), ReadModel: server.ReadModelOptions{Path: o.readModelPath(), MaxBytes: int64(o.readModel.most)}, PGListen: o.readModel.pgListen,
+		Engine: o.embeddedEngine(), EngineUser: o.engine.user, Chat: o.chat.server(), Console: o.consoleServer(), ReadModel: server.ReadModelOptions{Path: o.readModelPath(), MaxBytes: int64(o.readModel.most)}, PGListen: o.readModel.pgListen,
 		Verbosity: logs.detail, SetVerbosity: logs.setVerbosity,
 	}
 	if o.mode == modeAggregated {

@@ -36,7 +36,7 @@ func TestEngineProcess(t *testing.T) {
 		return answer
 	}))
 	defer model.Close()
-	c := start(t)
+	c := start(t, "--engine-user=system:serviceaccount:"+workplace+":ark-engine")
 	c.makeNamespace(t, workplace)
 	config := &rest.Config{Host: c.Config.Host, BearerToken: c.engineToken(t, workplace), TLSClientConfig: rest.TLSClientConfig{CAData: c.Config.CAData}}
 	file := filepath.Join(t.TempDir(), "kubeconfig")
@@ -71,6 +71,25 @@ func TestEngineProcess(t *testing.T) {
 	if err := second.Stop(); err != nil {
 		t.Errorf("the end of an engine: %v", err)
 	}
+
+	// An engine whose claims the server does not store, here the admin's, says what to do.
+	admin := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := component.WriteKubeconfig(admin, c.Config); err != nil {
+		t.Fatal(err)
+	}
+	stranger := startEngine(t, "--server-kubeconfig="+admin, "--namespace="+workplace)
+	a.question(ctx, t, "plain", "nobody")
+	select {
+	case <-stranger.Done():
+	case <-ctx.Done():
+		t.Fatal("an engine that cannot claim goes on")
+	}
+	if text := stranger.Stderr(); stranger.ExitCode() == 0 || !strings.Contains(text, "--engine-user") {
+		t.Errorf("an engine that cannot claim: %d %s", stranger.ExitCode(), text)
+	}
+	if by := a.engineOf(ctx, t, waiting); by == "" {
+		t.Error("the query does not say which engine has executed it")
+	}
 	leases, err := c.core.CoordinationV1().Leases(workplace).List(ctx, metav1.ListOptions{})
 	if err != nil || len(leases.Items) > 1 {
 		t.Errorf("an engine that has ended in order leaves its Lease: %v %v", leases.Items, err)
@@ -88,7 +107,7 @@ func TestDirectEngine(t *testing.T) {
 		d.engineAnswers(t)
 	})
 	t.Run("in a process of its own", func(t *testing.T) {
-		d := startDirect(t, nil, nil)
+		d := startDirect(t, []string{"--engine=external", "--engine-user=system:serviceaccount:engines:ark-engine"}, nil)
 		d.makeNamespace(t, "engines")
 		config := d.kubeconfig(t, d.engineToken(t, "engines"))
 		startEngine(t, "--server-kubeconfig="+config, "--namespace=engines")
@@ -206,6 +225,16 @@ func (a *asker) await(t *testing.T, name string, phases ...string) (phase, conte
 		return fmt.Errorf("%s is %s", name, phase)
 	})
 	return phase, content
+}
+
+// engineOf returns which engine has claimed a query.
+func (a *asker) engineOf(ctx context.Context, t *testing.T, name string) string {
+	t.Helper()
+	q, err := a.objects.Resource(queries).Namespace(workplace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q.GetAnnotations()["ark.mckinsey.com/engine"]
 }
 
 // streamOf reads what a query has said, from its beginning.

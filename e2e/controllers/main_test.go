@@ -50,13 +50,14 @@ type cluster struct {
 	objects dynamic.Interface
 }
 
-func start(t *testing.T) *cluster {
+// start takes further flags of the server.
+func start(t *testing.T, args ...string) *cluster {
 	t.Helper()
 	port, err := component.FreePort() // the same after a restart
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{options: component.ArkOptions{Dir: t.TempDir(), Port: port, Args: []string{"--engine=external"}}}
+	c := &cluster{options: component.ArkOptions{Dir: t.TempDir(), Port: port, Args: append([]string{"--engine=external"}, args...)}}
 	c.restart(t)
 	t.Cleanup(func() {
 		if err := c.Stop(); err != nil {

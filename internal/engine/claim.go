@@ -12,6 +12,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
+// ErrNotExecutor is the error of an API for which somebody else executes Queries, or nobody: it does not store claims of the
+// engine's user.
+var ErrNotExecutor = errors.New("the API does not store who executes a query: its executor is another user")
+
 // claiming says how a Query is claimed.
 type claiming struct {
 	// kept says that a memory keeps its messages, and again that it is running already.
@@ -98,7 +102,10 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, versions []byte,
 		return nil
 	})
 	if err == nil && (*q).Annotations[annotationEngine] != e.options.Identity {
-		return errors.New("the API does not store who executes a query: its Executor is not the engine's user")
+		if e.options.Refused != nil {
+			e.options.Refused(ErrNotExecutor)
+		}
+		return ErrNotExecutor
 	}
 	return err
 }

@@ -42,6 +42,8 @@ type Options struct {
 	Sink Sink
 	// Requests has what clients have sent beside what their Queries hold; nil for nothing.
 	Requests Requests
+	// Refused is told that the API stores no claims, so that no Query can be executed; nil for nobody.
+	Refused func(error)
 	// Trace begins the span of a Query that is run; nil for nobody. What it returns is called at the end.
 	Trace func(ctx context.Context, q *v1alpha1.Query) (context.Context, func(error))
 	// Statuses has the engine keep the statuses of Models, Agents and Tools, too.

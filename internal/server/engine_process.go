@@ -84,15 +84,20 @@ func (p EngineProcess) Run(ctx context.Context, ready func()) error {
 	services := p.Engine.services(p.URLs)
 	defer services.Models.CloseIdleConnections()
 	defer services.Tools.CloseIdleConnections()
+	ctx, refuse := context.WithCancelCause(ctx)
+	defer refuse(nil)
 	sink := relay.NewSink(base.String(), streams)
 	runs.Store(true)
 	ready()
 	engine.New(engine.Options{
 		Client: client, Limits: p.Engine.Limits, Identity: rand.Text(), Statuses: true, Shared: true, Observer: observer,
-		Sink: sink, Services: services, Events: events, EventRate: hostEventRate, LeaseNamespace: p.Namespace,
+		Sink: sink, Services: services, Refused: refuse, Events: events, EventRate: hostEventRate, LeaseNamespace: p.Namespace,
 	}).Run(ctx)
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTime)
 	defer cancel()
+	if cause := context.Cause(ctx); errors.Is(cause, engine.ErrNotExecutor) {
+		return cause
+	}
 	return sink.Wait(sending)
 }
 

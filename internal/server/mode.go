@@ -94,7 +94,7 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 		Tune: func(common *assembly.Options) {
 			common.ModelURLs, common.TracingFile, common.Findings = o.ModelURLs, o.TracingFile, data.findings
 			common.MaxObjectBytes, common.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
-			common.Off, common.Executor = o.Off, o.Engine.user()
+			common.Off, common.Executor = o.Off, o.executor()
 		},
 	}, data)
 	if err != nil {
@@ -138,7 +138,7 @@ func (m Aggregated) assemble(ctx context.Context, o Options, listener net.Listen
 	settings := m.Server
 	settings.Listener, settings.Cluster, settings.TracingFile = listener, config, o.TracingFile
 	settings.MaxObjectBytes, settings.MaxObjectAdvice = o.Storage.MaxObjectBytes, o.MaxObjectAdvice
-	settings.Off, settings.Executor = o.Off, o.Engine.user()
+	settings.Off, settings.Executor = o.Off, o.executor()
 	from := m.consoleFrom()
 	pages, err := o.newConsole(from, data)
 	if err != nil {

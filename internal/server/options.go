@@ -38,6 +38,8 @@ type Options struct {
 	Off hooks.Off
 	// Engine executes Queries in the process; nil leaves them to others.
 	Engine *EngineOptions
+	// EngineUser is the user of engines in processes of their own, whose claims of Queries are stored; "" for none.
+	EngineUser string
 	// Chat serves OpenAI's API and the broker of streams.
 	Chat ChatOptions
 	// Console serves the web console.

@@ -53,6 +53,14 @@ func (o *EngineOptions) user() string {
 	return engine.User
 }
 
+// executor is the user whose claims of Queries are stored; "" for nobody.
+func (o Options) executor() string {
+	if o.Engine != nil {
+		return o.Engine.user()
+	}
+	return o.EngineUser
+}
+
 // grants are the rights of the engine's user.
 func (o *EngineOptions) grants() []parts.Grant {
 	if o == nil {
