@@ -366,23 +366,49 @@ func (r *remover) shorten(ctx context.Context, o owned, key []byte, gone map[ver
 // deleters is how many deletes are made at once: they are one transaction.
 const deleters = 32
 
-// delete takes rows away.
+// delete takes rows away, several at once. The rows of an object's versions go one by one and the newest first: a version
+// that goes is never without its base, so that who comes after a removal that was cut off can still read it.
 func (r *remover) delete(ctx context.Context, old []oldRows) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(deleters)
-	for _, o := range old {
+	for len(old) > 0 {
+		n := 1
+		for n < len(old) && sameObject(old[0], old[n]) {
+			n++
+		}
+		chain := old[:n]
+		old = old[n:]
 		group.Go(func() error {
-			left := o.n
-			for more := true; more && left > 0; {
-				n, again, err := r.turn.delete(ctx, mvcc.SideKey(o.table, o.key), left)
-				if err != nil {
+			for _, o := range slices.Backward(chain) {
+				if err := r.deleteKey(ctx, o); err != nil {
 					return err
 				}
-				left -= n
-				more = again
 			}
 			return nil
 		})
 	}
 	return group.Wait()
+}
+
+// sameObject reports whether two keys are of versions of one object.
+func sameObject(a, b oldRows) bool {
+	if a.table != versionTable || b.table != versionTable {
+		return false
+	}
+	of, _, err := cutRevision(a.key)
+	other, _, err2 := cutRevision(b.key)
+	return err == nil && err2 == nil && slices.Equal(of, other)
+}
+
+func (r *remover) deleteKey(ctx context.Context, o oldRows) error {
+	for left := o.n; left > 0; {
+		n, more, err := r.turn.delete(ctx, mvcc.SideKey(o.table, o.key), left)
+		if err != nil {
+			return err
+		}
+		if left -= n; !more {
+			return nil
+		}
+	}
+	return nil
 }
