@@ -29,7 +29,8 @@ kubeconfig: that of a server with --engine=external, or in a cluster that of its
 endpoint (the ConfigMap ark-kubeconfig). Run as many as you like: they share the queries
 out, and take over those of one that dies. Do not run Ark's controller beside them.
 
-  ark-server --engine=external --engine-user=system:serviceaccount:default:ark-engine
+  ark-server --engine=external \
+    --engine-user=system:serviceaccount:default:ark-engine
   ark-server engine --rights | kubectl apply -f -      # that service account and its rights
   ark-server engine --server-kubeconfig=/etc/ark/kubeconfig
 
