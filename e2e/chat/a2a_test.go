@@ -217,6 +217,8 @@ func testA2AStreams(t *testing.T, w *world, c *a2aclient.Client) {
 			canceled = append(canceled, string(e.Status.State))
 		}
 	}
+	// The model is asked while the task's claim is written: it may still be seen before it runs.
+	canceled = slices.DeleteFunc(canceled, func(s string) bool { return s == "TASK_STATE_SUBMITTED" })
 	if err := <-ended; err != nil || !slices.Equal(canceled, []string{"TASK_STATE_WORKING", "TASK_STATE_CANCELED"}) {
 		t.Errorf("got %v, %v", canceled, err)
 	}
