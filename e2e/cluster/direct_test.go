@@ -129,7 +129,7 @@ func (d *directEnv) unregistered(t *testing.T) {
 	d.run(t, "delete", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com")
 	defer d.register(t, false)
 	eventually(t, "a cluster that does not know Ark", func() error {
-		if strings.Contains(d.run(t, "get", "--raw=/apis"), "ark.mckinsey.com") {
+		if strings.Contains(d.run(t, "get", "--raw=/apis"), `"name":"ark.mckinsey.com"`) {
 			return errors.New("it lists the group")
 		}
 		return nil
