@@ -31,7 +31,7 @@ func (e *env) metrics(t *testing.T) {
 	for _, name := range names {
 		where := ours
 		if strings.HasPrefix(name, "ark_peer_") {
-			continue // of replicas alone, which e2e/replicas has
+			continue // there with --peer-listen only
 		}
 		if strings.HasPrefix(name, "aggregator_") {
 			where = theirs
