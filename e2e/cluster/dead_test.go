@@ -58,7 +58,7 @@ func (e *env) dead(t *testing.T) {
 	e.waitAvailable(t, "False")
 	stuck("stuck-2")
 	since = time.Now()
-	e.run(t, "delete", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com", "v1alpha1.records.ark.mckinsey.com")
+	e.run(t, "delete", "apiservice", "v1alpha1.ark.mckinsey.com", "v1prealpha1.ark.mckinsey.com", "v1alpha1.records.ark.mckinsey.com", "--ignore-not-found")
 	gone("stuck-2")
 	t.Logf("the stuck namespace is gone %s after the APIServices", time.Since(since).Round(time.Millisecond))
 	e.startArk(t)
