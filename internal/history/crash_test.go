@@ -187,7 +187,7 @@ func kill(t *testing.T, d *childDatabase, atOnce int) {
 			t.Errorf("%d versions of scratch/a%d, want %d at most", len(left), i, scratchVersions)
 		}
 	}
-	// Rows may have older copies that a removal has left which was killed; nobody sees them.
+	w.once()
 	seen := map[version]bool{}
 	for _, one := range w.list(Query{Objects: true, OldestFirst: true}) {
 		if at := (version{one.Ref(), one.Revision}); seen[at] {

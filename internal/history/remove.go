@@ -68,6 +68,20 @@ func (s *stored) newest() (last *Version) {
 	return last
 }
 
+// copied reports whether a version is in more than one row.
+func (s *stored) copied() bool {
+	seen := map[int64]bool{}
+	for _, row := range s.rows {
+		for _, r := range row.records {
+			if seen[r.Revision] {
+				return true
+			}
+			seen[r.Revision] = true
+		}
+	}
+	return false
+}
+
 // versions are those of the rows, oldest first and each once, with their objects.
 func (s *stored) versions(ctx context.Context) ([]*Version, error) {
 	var all []record
@@ -116,9 +130,9 @@ type oldRows struct {
 // removeAtOnce is how many versions go at a time.
 const removeAtOnce = 2000
 
-// remove takes versions of an object away.
+// remove takes versions of an object away, and older copies of rows that a removal has left which was cut off.
 func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error {
-	if len(gone) == 0 {
+	if len(gone) == 0 && !s.copied() {
 		return nil
 	}
 	if err := r.turn.renew(ctx); err != nil {
@@ -190,7 +204,10 @@ func (r *remover) left(ctx context.Context, rows []objectRow, away map[int64]boo
 	}
 	var kept []record
 	var prev []byte // of the version before, where that is in the row
-	for _, one := range inOrder(all, false) {
+	there := len(all)
+	all = inOrder(all, false)
+	changed = len(all) < there
+	for _, one := range all {
 		if away[one.Revision] {
 			changed, prev = true, nil
 			continue

@@ -96,14 +96,11 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 			return g.Revision > v.UpTo || len(all) > newest+1 && g.Revision == all[newest].Revision
 		})
 		report.add(gone)
-		if !dry {
-			err = r.remove(ctx, rows, gone)
-		}
-		if err != nil {
-			return err
-		}
 		rows.size.Versions = int64(newest + 1)
 		if !dry {
+			if err := r.remove(ctx, rows, gone); err != nil {
+				return err
+			}
 			rows.size.Versions -= int64(len(gone))
 		}
 		sum := stored[ref.Resource]
