@@ -115,7 +115,11 @@ func Open(ctx context.Context, path string, source Source, o Options) (*Model, e
 	if err == nil && known {
 		return m, nil
 	}
-	err = m.recreate(ctx)
+	if ctx.Err() != nil { // a stopped start says nothing about the file, which is kept
+		err = context.Cause(ctx)
+	} else {
+		err = m.recreate(ctx)
+	}
 	if err != nil {
 		m.Close()
 		return nil, fmt.Errorf("open the read model %s: %w", path, err)

@@ -95,6 +95,12 @@ func openReadModel(ctx context.Context, o Options, store *mvcc.Store, id string,
 		return nil, none
 	}
 	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, id}, readmodel.Options{MaxBytes: o.ReadModel.MaxBytes, Past: pastOf(reader)})
+	if ctx.Err() != nil { // the server is stopped while it starts, which says nothing about the file
+		if err == nil {
+			model.Close()
+		}
+		return nil, none
+	}
 	if err != nil {
 		slog.Warn("there is no read model, so SQL is not served", "err", err, "fix", "choose another file with --read-model-path, or --read-model=off")
 		return nil, none
