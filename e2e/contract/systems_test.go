@@ -45,6 +45,7 @@ func systems() []*system {
 		{name: "aggregated", title: "aggregated, SQLite", heavy: true, start: startAggregated(engine.SQLite)},
 		{name: "aggregated-postgresql", title: "aggregated, PostgreSQL", heavy: true, start: startAggregated(engine.PostgreSQL)},
 		{name: "aggregated-mysql", title: "aggregated, MySQL/MariaDB", heavy: true, start: startAggregated(engine.MySQL)},
+		{name: "engine", title: "standalone, SQLite, with the embedded engine", heavy: true, start: startEngine},
 		{name: "direct", title: "aggregated, SQLite, at its direct endpoint", heavy: true, start: startDirect},
 		{name: "rolling", title: "aggregated, two replicas on PostgreSQL under rolling restart", heavy: true, restarts: true, start: startRolling},
 		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},
@@ -113,7 +114,18 @@ func logEnd(log string) string {
 
 func startSQLite(t *testing.T, y *system, dir string) *server {
 	t.Helper()
-	options := component.ArkOptions{Dir: dir}
+	return startOn(t, y, component.ArkOptions{Dir: dir})
+}
+
+// startEngine has the server execute the queries that the tests make.
+func startEngine(t *testing.T, y *system, dir string) *server {
+	t.Helper()
+	return startOn(t, y, component.ArkOptions{Dir: dir, Args: []string{"--engine=embedded"}})
+}
+
+// startOn keeps the data in a SQLite file.
+func startOn(t *testing.T, y *system, options component.ArkOptions) *server {
+	t.Helper()
 	etcd, log := embedded(t, &options), recordAudit(t, &options)
 	s := startArk(t, y, options)
 	s.etcd, s.audits = etcd, []auditLog{log}

@@ -108,7 +108,8 @@ type Engine struct {
 
 // New returns an engine.
 func New(o Options) *Engine {
-	e := &Engine{options: o, reads: objects.NewShared(o.Client), queue: newQueue(o.Limits), gate: newGate(o.Limits.PerModel), runs: map[types.UID]*run{}, removing: map[types.UID]bool{}}
+	e := &Engine{options: o, queue: newQueue(o.Limits), gate: newGate(o.Limits.PerModel), runs: map[types.UID]*run{}, removing: map[types.UID]bool{}}
+	e.reads = objects.NewShared(o.Client, e.gather)
 	e.options.Services.Gate = e.gate.enter
 	if o.Observer == nil {
 		e.options.Observer = nobody{}
@@ -128,6 +129,13 @@ func New(o Options) *Engine {
 		}
 	}
 	return e
+}
+
+// gather is how long reads wait for more callers: not at all in an engine that has little to do.
+func (e *Engine) gather() time.Duration {
+	const idle, each, most = 4, 100 * time.Microsecond, 10 * time.Millisecond
+	_, running := e.queue.lengths()
+	return min(time.Duration(max(running-idle, 0))*each, most)
 }
 
 // Run executes Queries until the context ends. The API must be ready.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 	"sync"
+	"time"
 )
 
 // Shared is a Reader whose callers share reads. A caller that asks for an object while it is being read waits for the next
@@ -15,14 +16,19 @@ import (
 type Shared struct {
 	Reader
 
+	gather func() time.Duration
+
 	mu    sync.Mutex
 	reads map[shared]*reads
 }
 
 type shared struct{ resource, namespace, name string }
 
-// reads are those of one object: the one that is under way, and the one after it.
-type reads struct{ now, next *read }
+// reads are those of one object.
+type reads struct {
+	now  *read // under way, or the last one that was; nil before the first
+	next *read // what the callers of now wait for, nil if there are none
+}
 
 // read is one read, for all that wait for it.
 type read struct {
@@ -33,9 +39,13 @@ type read struct {
 	abandoned bool
 }
 
-// NewShared returns a reader on another one.
-func NewShared(from Reader) *Shared {
-	return &Shared{Reader: from, reads: map[shared]*reads{}}
+// NewShared returns a reader on another one. gather says how long a read waits before it begins, so that more callers share
+// it; nil is not at all.
+func NewShared(from Reader, gather func() time.Duration) *Shared {
+	if gather == nil {
+		gather = func() time.Duration { return 0 }
+	}
+	return &Shared{Reader: from, gather: gather, reads: map[shared]*reads{}}
 }
 
 // Get implements Reader.
@@ -59,15 +69,13 @@ func (s *Shared) Get(ctx context.Context, resource, namespace, name string, into
 	}
 }
 
-// read makes a read that begins now or later, or waits for one. It returns nil if the context ends first.
+// read makes a read that begins later than the call, or waits for one. It returns nil if the context ends first.
 func (s *Shared) read(ctx context.Context, key shared, like Object) *read {
 	s.mu.Lock()
 	of := s.reads[key]
 	if of == nil {
-		of = &reads{now: &read{ended: make(chan struct{})}}
+		of = &reads{}
 		s.reads[key] = of
-		s.mu.Unlock()
-		return s.make(ctx, key, of, of.now, like)
 	}
 	if next := of.next; next != nil {
 		s.mu.Unlock()
@@ -78,25 +86,44 @@ func (s *Shared) read(ctx context.Context, key shared, like Object) *read {
 			return nil
 		}
 	}
-	// The first caller that asks during a read makes the next one.
+	// The first caller makes the next read.
 	before, mine := of.now, &read{ended: make(chan struct{})}
 	of.next = mine
 	s.mu.Unlock()
-	select {
-	case <-before.ended:
-	case <-ctx.Done():
+	if !s.turn(ctx, before) {
 		s.leave(key, of, mine)
 		return nil
 	}
 	return s.make(ctx, key, of, mine, like)
 }
 
-// make reads, and has the next read begin.
+// turn waits until the read before has ended and callers have gathered. It reports whether that came before the context's end.
+func (s *Shared) turn(ctx context.Context, before *read) bool {
+	if before != nil {
+		select {
+		case <-before.ended:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	wait := s.gather()
+	if wait <= 0 {
+		return true
+	}
+	gathered := time.NewTimer(wait)
+	defer gathered.Stop()
+	select {
+	case <-gathered.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// make reads. A caller that asks from here on gets a later read.
 func (s *Shared) make(ctx context.Context, key shared, of *reads, r *read, like Object) *read {
 	s.mu.Lock()
-	if of.next == r {
-		of.now, of.next = r, nil // a caller that asks from here on gets a later read
-	}
+	of.now, of.next = r, nil
 	s.mu.Unlock()
 	r.abandoned = true
 	defer func() {
@@ -118,10 +145,14 @@ func (s *Shared) leave(key shared, of *reads, r *read) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of.next = nil
-	select {
-	case <-of.now.ended:
-		delete(s.reads, key) // the read before has left the entry to this one
-	default:
+	if of.now == nil {
+		delete(s.reads, key)
+	} else {
+		select {
+		case <-of.now.ended:
+			delete(s.reads, key) // the read before has left the entry to this one
+		default:
+		}
 	}
 	r.abandoned = true
 	close(r.ended)

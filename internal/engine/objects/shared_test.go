@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
@@ -40,7 +41,7 @@ func (s *store) Get(ctx context.Context, _, _, name string, into Object) error {
 func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
-		s := NewShared(from)
+		s := NewShared(from, nil)
 		var ended sync.WaitGroup
 		ask := func(want string) {
 			ended.Go(func() {
@@ -78,7 +79,7 @@ func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 func TestSharedReadsOutliveCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
-		s := NewShared(from)
+		s := NewShared(from, nil)
 		var ended sync.WaitGroup
 		ask := func(ctx context.Context, want error) {
 			ended.Go(func() {
@@ -123,7 +124,7 @@ func TestSharedReadsOutliveCallers(t *testing.T) {
 func TestSharedReadsAreOfOneObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
-		s := NewShared(from)
+		s := NewShared(from, nil)
 		var ended sync.WaitGroup
 		for _, of := range [][3]string{{"agents", "default", "a"}, {"agents", "default", "b"}, {"agents", "other", "a"}} {
 			ended.Go(func() {
@@ -144,5 +145,47 @@ func TestSharedReadsAreOfOneObject(t *testing.T) {
 			from.step <- nil
 		}
 		ended.Wait()
+	})
+}
+
+// A read that waits for callers answers those who ask while it waits, and nobody who asks once it has begun.
+func TestSharedReadsGather(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &store{step: make(chan error)}
+		wait := time.Second
+		s := NewShared(from, func() time.Duration { return wait })
+		var ended sync.WaitGroup
+		ask := func(ctx context.Context, want string, wantErr error) {
+			ended.Go(func() {
+				got := &v1alpha1.Agent{}
+				if err := s.Get(ctx, "agents", "default", "a", got); !errors.Is(err, wantErr) || got.ResourceVersion != want {
+					t.Errorf("got version %q, %v, want %s, %v", got.ResourceVersion, err, want, wantErr)
+				}
+			})
+			synctest.Wait()
+		}
+		gone, leave := context.WithCancel(t.Context())
+		ask(gone, "", context.Canceled) // it leaves while it gathers: the others get a read all the same
+		for range 9 {
+			ask(t.Context(), "1", nil)
+		}
+		leave()
+		synctest.Wait()
+		from.version.Store(1) // committed while callers gather
+		time.Sleep(wait)
+		synctest.Wait()
+		from.version.Store(2)
+		ask(t.Context(), "2", nil)
+		from.step <- nil
+		time.Sleep(wait)
+		from.step <- nil
+		ended.Wait()
+		wait = 0
+		ask(t.Context(), "2", nil) // at once
+		from.step <- nil
+		ended.Wait()
+		if n := from.reads.Load(); n != 3 || len(s.reads) != 0 {
+			t.Errorf("%d reads, %d kept", n, len(s.reads))
+		}
 	})
 }
