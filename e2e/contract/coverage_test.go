@@ -27,6 +27,7 @@ func gaps() map[string]map[string]gap {
 		"sqlite":     onSQLite,
 		"aggregated": onSQLite,
 		"direct":     direct,
+		"engine":     onSQLite,
 		"etcd":       onEtcd,
 		"stock":      withoutHooks,
 		"rolling": {

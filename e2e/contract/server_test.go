@@ -134,7 +134,11 @@ func (s *server) try(ctx context.Context, r request) (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("read the answer: %w", err)
 	}
-	return answer{request: r.method + " " + r.path, code: response.StatusCode, header: response.Header, body: body}, nil
+	a := answer{request: r.method + " " + r.path, code: response.StatusCode, header: response.Header, body: body}
+	if s.system.engine {
+		return s.afterEngine(ctx, r, a), nil
+	}
+	return a, nil
 }
 
 // send returns the response as it begins; the caller closes its body. Where servers are restarted, one that stops asks its clients to

@@ -25,6 +25,8 @@ type system struct {
 	reference bool
 	// stock is set where the server does without its hooks into the Kubernetes libraries.
 	stock bool
+	// engine is set where the server executes queries and keeps statuses.
+	engine bool
 	// restarts is set where servers are replaced all the time: clients come again when they are told to, and resume watches that
 	// have ended.
 	restarts bool
@@ -45,7 +47,7 @@ func systems() []*system {
 		{name: "aggregated", title: "aggregated, SQLite", heavy: true, start: startAggregated(engine.SQLite)},
 		{name: "aggregated-postgresql", title: "aggregated, PostgreSQL", heavy: true, start: startAggregated(engine.PostgreSQL)},
 		{name: "aggregated-mysql", title: "aggregated, MySQL/MariaDB", heavy: true, start: startAggregated(engine.MySQL)},
-		{name: "engine", title: "standalone, SQLite, with the embedded engine", heavy: true, start: startEngine},
+		{name: "engine", title: "standalone, SQLite, with the embedded engine", heavy: true, engine: true, start: startEngine},
 		{name: "direct", title: "aggregated, SQLite, at its direct endpoint", heavy: true, start: startDirect},
 		{name: "rolling", title: "aggregated, two replicas on PostgreSQL under rolling restart", heavy: true, restarts: true, start: startRolling},
 		{name: "crds", title: "CRDs on kube-apiserver with etcd (the reference)", heavy: true, reference: true, start: startCRDs},

@@ -193,8 +193,13 @@ func (m *model) question(name string) string {
 
 func post(ctx context.Context, t *testing.T, client *rest.RESTClient, resource, object, kind string) {
 	t.Helper()
+	postIn(ctx, t, client, "default", resource, object, kind)
+}
+
+func postIn(ctx context.Context, t *testing.T, client *rest.RESTClient, namespace, resource, object, kind string) {
+	t.Helper()
 	body := `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"` + kind + `",` + object[1:]
-	path := strings.TrimSuffix(queries, "queries") + resource
+	path := "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + namespace + "/" + resource
 	if answer, err := client.Post().AbsPath(path).SetHeader("Content-Type", "application/json").Body([]byte(body)).DoRaw(ctx); err != nil {
 		t.Fatalf("make %s: %v: %s", object, err, answer)
 	}

@@ -38,6 +38,8 @@ type outside struct {
 	mu     sync.Mutex
 	asked  map[string]int
 	called map[string]int
+	// order are the questions in the order in which the model was asked.
+	order []string
 }
 
 func newOutside(t *testing.T) *outside {
@@ -74,6 +76,7 @@ func (o *outside) answer(r scripted.Request) scripted.Answer {
 	}
 	o.mu.Lock()
 	o.asked[question]++
+	o.order = append(o.order, question)
 	o.mu.Unlock()
 	time.Sleep(o.pause)
 	sort, _, _ := strings.Cut(question, "-")
@@ -112,11 +115,16 @@ func (o *outside) await(ctx context.Context, t *testing.T, what string, of func(
 	}
 }
 
+// aModel is the object of the scripted model.
+func (o *outside) aModel() string {
+	return `{"metadata":{"name":"default"},"spec":{"provider":"openai","model":{"value":"scripted"},"config":{"openai":{"baseUrl":{"value":"` +
+		o.model.URL + `/v1"},"apiKey":{"value":"none"}}}}}`
+}
+
 // furnish makes what queries are asked of.
 func (o *outside) furnish(ctx context.Context, t *testing.T, client *rest.RESTClient) {
 	t.Helper()
-	post(ctx, t, client, "models", `{"metadata":{"name":"default"},"spec":{"provider":"openai","model":{"value":"scripted"},"config":{"openai":{"baseUrl":{"value":"`+
-		o.model.URL+`/v1"},"apiKey":{"value":"none"}}}}}`, "Model")
+	post(ctx, t, client, "models", o.aModel(), "Model")
 	for _, sort := range []string{plain, hang} {
 		post(ctx, t, client, "agents", `{"metadata":{"name":"`+sort+`"},"spec":{"prompt":"Answer."}}`, "Agent")
 	}
