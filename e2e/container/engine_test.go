@@ -130,11 +130,19 @@ func start(t *testing.T, o options) *running {
 // ready waits for the lines that a server prints when it is ready.
 func (c *running) ready(t *testing.T) {
 	t.Helper()
+	c.await(t, regexp.MustCompile("get agents"))
+}
+
+// await waits for what the container prints, and returns the match with its groups.
+func (c *running) await(t *testing.T, what *regexp.Regexp) []string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	if _, err := c.WaitStdout(ctx, regexp.MustCompile("get agents")); err != nil {
+	found, err := c.WaitStdout(ctx, what)
+	if err != nil {
 		t.Fatalf("%v\n%s%s", err, c.Stdout(), c.Stderr())
 	}
+	return found
 }
 
 // stop is "docker stop".
