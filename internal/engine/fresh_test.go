@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -92,15 +93,14 @@ spec: {model: {value: m}, provider: azure, config: {azure: {baseUrl: {value: "{{
 func azureOf(t *testing.T) func(*Options) {
 	t.Helper()
 	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, `{"access_token":"token-of-%s","expires_in":"3600"}`, r.URL.Query().Get("client_id"))
+		fmt.Fprintf(w, `{"access_token":"token-of-%s","expires_in":"3600","expires_on":"4000000000","token_type":"Bearer","resource":"r"}`, r.URL.Query().Get("client_id"))
 	}))
 	t.Cleanup(there.Close)
+	to, err := url.Parse(there.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return func(o *Options) {
-		o.Services.Azure = &provider.AzureEnvironment{Getenv: func(name string) string {
-			if name == "AZURE_POD_IDENTITY_AUTHORITY_HOST" {
-				return there.URL
-			}
-			return ""
-		}}
+		o.Services.Azure = &provider.AzureEnvironment{Client: &http.Client{Transport: &http.Transport{Proxy: http.ProxyURL(to)}}}
 	}
 }

@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,8 +17,9 @@ import (
 
 const assertion = "the-token-of-the-service-account"
 
-// identities is a server that gives tokens as the Instance Metadata Service, App Service and Entra do. It counts them.
-func identities(t *testing.T) (url string, given *atomic.Int32) {
+// identities is a server that gives tokens as the Instance Metadata Service, App Service and Entra do, and a client for which it
+// is all of the network. It counts the tokens. The SDK keeps those of machines for the whole process: tests that count have client IDs of their own.
+func identities(t *testing.T) (client *http.Client, given *atomic.Int32) {
 	t.Helper()
 	given = &atomic.Int32{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,17 +32,26 @@ func identities(t *testing.T) (url string, given *atomic.Int32) {
 			}
 			return true
 		}
-		switch {
-		case r.Method == http.MethodGet && r.URL.Path == "/metadata/identity/oauth2/token" && r.Header.Get("Metadata") == "true" &&
+		w.Header().Set("Content-Type", "application/json")
+		switch at := r.Host + r.URL.Path; {
+		case r.Method == http.MethodGet && at == "169.254.169.254/metadata/identity/oauth2/token" && r.Header.Get("Metadata") == "true" &&
 			is("api-version", "2018-02-01", "resource", "https://cognitiveservices.azure.com"):
-			fmt.Fprintf(w, `{"access_token":"machine-%s-%d","expires_in":"3600","expires_on":"1","token_type":"Bearer"}`, r.Form.Get("client_id"), given.Add(1))
-		case r.Method == http.MethodGet && r.URL.Path == "/msi/token" && r.Header.Get("X-IDENTITY-HEADER") == "a-key" &&
+			fmt.Fprintf(w, `{"access_token":"machine-%s","expires_in":"3600","expires_on":"%d","token_type":"Bearer","resource":"https://cognitiveservices.azure.com"}`,
+				r.Form.Get("client_id"), time.Now().Add(time.Hour).Unix())
+			given.Add(1)
+		case r.Method == http.MethodGet && at == "app.example/msi/token" && r.Header.Get("X-IDENTITY-HEADER") == "a-key" &&
 			is("api-version", "2019-08-01", "resource", "https://cognitiveservices.azure.com"):
-			fmt.Fprintf(w, `{"access_token":"app-%s-%d","expires_on":"%d"}`, r.Form.Get("client_id"), given.Add(1), begin.Add(time.Hour).Unix())
-		case r.Method == http.MethodPost && r.URL.Path == "/tenant/oauth2/v2.0/token" && is("grant_type", "client_credentials", "client_id", "app",
-			"scope", "https://cognitiveservices.azure.com/.default", "client_assertion", assertion,
-			"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"):
-			fmt.Fprintf(w, `{"access_token":"workload-%d","expires_in":3600}`, given.Add(1))
+			fmt.Fprintf(w, `{"access_token":"app-%s","expires_on":"%d","token_type":"Bearer","resource":"https://cognitiveservices.azure.com"}`,
+				r.Form.Get("client_id"), time.Now().Add(time.Hour).Unix())
+			given.Add(1)
+		case r.Method == http.MethodPost && at == "login.example/tenant/oauth2/v2.0/token" && is("grant_type", "client_credentials", "client_id", "app",
+			"client_assertion", assertion, "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer") &&
+			strings.Contains(r.Form.Get("scope"), "https://cognitiveservices.azure.com/.default"):
+			fmt.Fprint(w, `{"access_token":"workload","expires_in":3600,"token_type":"Bearer"}`)
+			given.Add(1)
+		case strings.HasSuffix(r.URL.Path, "/v2.0/.well-known/openid-configuration"):
+			of := "https://login.example/" + strings.Split(r.URL.Path, "/")[1]
+			fmt.Fprintf(w, `{"token_endpoint":"%[1]s/oauth2/v2.0/token","authorization_endpoint":"%[1]s/oauth2/v2.0/authorize","issuer":"%[1]s/v2.0"}`, of)
 		case r.URL.Path == "/other/oauth2/v2.0/token":
 			w.WriteHeader(http.StatusUnauthorized)
 			fmt.Fprintf(w, `{"error":"invalid_client","error_description":"AADSTS700016: no such application, asked with %s"}`, r.Form.Get("client_assertion"))
@@ -48,95 +60,88 @@ func identities(t *testing.T) (url string, given *atomic.Int32) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	return server.URL, given
+	to, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Transport: everywhere{to}}, given
 }
 
-var begin = time.Unix(1_800_000_000, 0)
+// everywhere sends all requests to one server.
+type everywhere struct{ to *url.URL }
 
-func environment(pairs ...string) func(string) string {
-	return func(name string) string {
-		for i := 0; i < len(pairs); i += 2 {
-			if pairs[i] == name {
-				return pairs[i+1]
-			}
-		}
-		return ""
-	}
+func (e everywhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Host = r.URL.Host
+	r.URL.Scheme, r.URL.Host = e.to.Scheme, e.to.Host
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 func TestAzureIdentities(t *testing.T) {
-	at, _ := identities(t)
+	client, _ := identities(t)
 	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte(assertion+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(assertion), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	machine := environment("AZURE_POD_IDENTITY_AUTHORITY_HOST", at+"/")
-	pod := environment("AZURE_AUTHORITY_HOST", at+"/", "AZURE_FEDERATED_TOKEN_FILE", file, "AZURE_CLIENT_ID", "app", "AZURE_TENANT_ID", "tenant")
+	nowhere := &http.Client{Transport: everywhere{&url.URL{Scheme: "http", Host: "127.0.0.1:1"}}}
+	pod := []string{"AZURE_AUTHORITY_HOST", "https://login.example/", "AZURE_FEDERATED_TOKEN_FILE", file, "AZURE_CLIENT_ID", "app", "AZURE_TENANT_ID", "tenant"}
 	for _, c := range []struct {
 		name        string
 		of          AzureIdentity
-		env         func(string) string
+		env         []string
+		client      *http.Client
 		want, fault string
 	}{
-		{"the machine's only identity", AzureIdentity{}, machine, "machine--1", ""},
-		{"one of several", AzureIdentity{ClientID: "two"}, machine, "machine-two-2", ""},
-		{"App Service", AzureIdentity{ClientID: "two"}, environment("IDENTITY_ENDPOINT", at+"/msi/token", "IDENTITY_HEADER", "a-key"), "app-two-3", ""},
-		{"the pod's, as the Model says", AzureIdentity{Workload: true, ClientID: "app", TenantID: "tenant"}, pod, "workload-4", ""},
-		{"the pod's, as its environment says", AzureIdentity{Workload: true}, pod, "workload-5", ""},
-		{"a tenant that refuses", AzureIdentity{Workload: true, TenantID: "other"}, pod, "", "the workload identity of the pod: the answer is 401 Unauthorized: AADSTS700016: no such application, asked with [hidden]"},
-		{"no pod of Azure", AzureIdentity{Workload: true, ClientID: "app", TenantID: "tenant"}, environment(), "", "AZURE_FEDERATED_TOKEN_FILE"},
-		{"Azure Arc", AzureIdentity{}, environment("IDENTITY_ENDPOINT", at, "IMDS_ENDPOINT", at), "", "Azure Arc are not supported"},
-		{"nobody there", AzureIdentity{}, environment("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1"), "", "the managed identity of the machine: there is no answer"},
+		{"the machine's only identity", AzureIdentity{}, nil, client, "machine-", ""},
+		{"one of several", AzureIdentity{ClientID: "two"}, nil, client, "machine-two", ""},
+		{"App Service", AzureIdentity{ClientID: "three"}, []string{"IDENTITY_ENDPOINT", "http://app.example/msi/token", "IDENTITY_HEADER", "a-key"}, client, "app-three", ""},
+		{"the pod's, as the Model says", AzureIdentity{Workload: true, ClientID: "app", TenantID: "tenant"}, pod, client, "workload", ""},
+		{"the pod's, as its environment says", AzureIdentity{Workload: true}, pod, client, "workload", ""},
+		{"a tenant that refuses", AzureIdentity{Workload: true, TenantID: "other"}, pod, client, "",
+			"the workload identity of the pod: the answer is 401 Unauthorized: AADSTS700016: no such application, asked with [hidden]"},
+		{"no pod of Azure", AzureIdentity{Workload: true, ClientID: "app", TenantID: "tenant"}, nil, client, "", "AZURE_FEDERATED_TOKEN_FILE"},
+		{"nobody there", AzureIdentity{ClientID: "four"}, nil, nowhere, "", "the managed identity of the machine: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := &AzureEnvironment{Getenv: c.env, Retry: Retry{First: time.Millisecond}, Now: func() time.Time { return begin }}
+			for _, name := range []string{"AZURE_AUTHORITY_HOST", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT"} {
+				t.Setenv(name, "")
+				if err := os.Unsetenv(name); err != nil { // Setenv brings back what was there
+					t.Fatal(err)
+				}
+			}
+			for i := 0; i < len(c.env); i += 2 {
+				t.Setenv(c.env[i], c.env[i+1])
+			}
+			a := &AzureEnvironment{Client: c.client, Retry: Retry{Attempts: 2, First: time.Millisecond}}
 			got, err := a.Token(t.Context(), c.of)
-			if got != c.want || (err == nil) != (c.fault == "") || err != nil && (!strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), assertion)) {
-				t.Errorf("got %q, %v", got, err)
+			if got != c.want || (err == nil) != (c.fault == "") {
+				t.Fatalf("got %q, %v", got, err)
+			}
+			if err != nil && (!strings.Contains(err.Error(), c.fault) || strings.Contains(err.Error(), assertion) || strings.Contains(err.Error(), "\n")) {
+				t.Errorf("got %v", err)
 			}
 		})
 	}
 }
 
-// A token is asked for once by all who need it, kept until five minutes before its end, and used until its end where it
-// cannot be renewed.
+// A token is asked for once by all who need it, and kept.
 func TestAzureTokensAreKept(t *testing.T) {
-	at, given := identities(t)
-	var now atomic.Int64
-	host := atomic.Pointer[string]{}
-	host.Store(&at)
-	a := &AzureEnvironment{
-		Getenv: func(name string) string {
-			if name == "AZURE_POD_IDENTITY_AUTHORITY_HOST" {
-				return *host.Load()
+	client, given := identities(t)
+	a := &AzureEnvironment{Client: client, Retry: Retry{First: time.Millisecond}}
+	five := AzureIdentity{ClientID: rand.Text()}
+	if got, err := a.Token(t.Context(), five); got != "machine-"+five.ClientID || err != nil {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	var asking sync.WaitGroup
+	for range 20 {
+		asking.Go(func() {
+			if got, err := a.Token(t.Context(), five); got != "machine-"+five.ClientID || err != nil {
+				t.Errorf("got %q, %v", got, err)
 			}
-			return ""
-		},
-		Retry: Retry{First: time.Millisecond}, Now: func() time.Time { return begin.Add(time.Duration(now.Load())) },
+		})
 	}
-	want := func(after time.Duration, token string) {
-		t.Helper()
-		now.Store(int64(after))
-		var asking sync.WaitGroup
-		for range 20 {
-			asking.Go(func() {
-				if got, err := a.Token(t.Context(), AzureIdentity{}); got != token || (err == nil) != (token != "") {
-					t.Errorf("after %s: got %q, %v, want %q", after, got, err, token)
-				}
-			})
-		}
-		asking.Wait()
-	}
-	want(0, "machine--1")
-	want(54*time.Minute, "machine--1")
-	want(56*time.Minute, "machine--2")
-	nowhere := "http://127.0.0.1:1"
-	host.Store(&nowhere)
-	want(112*time.Minute, "machine--2") // it ends at 116
-	want(117*time.Minute, "")
-	host.Store(&at)
-	want(117*time.Minute, "machine--3")
-	if n := given.Load(); n != 3 {
+	asking.Wait()
+	if n := given.Load(); n != 1 {
 		t.Errorf("%d tokens were given", n)
 	}
 }
@@ -151,12 +156,16 @@ func TestAzureIdentityIsAskedAgain(t *testing.T) {
 		case 2:
 			w.WriteHeader(http.StatusTooManyRequests)
 		default:
-			fmt.Fprint(w, `{"access_token":"late","expires_in":60}`)
+			fmt.Fprintf(w, `{"access_token":"at-last","expires_in":"3600","expires_on":"%d","token_type":"Bearer","resource":"r"}`, time.Now().Add(time.Hour).Unix())
 		}
 	}))
-	defer server.Close()
-	a := &AzureEnvironment{Getenv: environment("AZURE_POD_IDENTITY_AUTHORITY_HOST", server.URL), Retry: Retry{First: time.Millisecond}}
-	if got, err := a.Token(t.Context(), AzureIdentity{}); got != "late" || err != nil || asked.Load() != 3 {
+	t.Cleanup(server.Close)
+	to, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &AzureEnvironment{Client: &http.Client{Transport: everywhere{to}}, Retry: Retry{First: time.Millisecond}}
+	if got, err := a.Token(t.Context(), AzureIdentity{ClientID: rand.Text()}); got != "at-last" || err != nil || asked.Load() != 3 {
 		t.Errorf("got %q, %v after %d requests", got, err, asked.Load())
 	}
 }
