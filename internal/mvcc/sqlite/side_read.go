@@ -58,7 +58,7 @@ func (e *Engine) SidePage(ctx context.Context, q *mvcc.SideQuery) (page mvcc.Sid
 	}
 	begin := q.Begin()
 	found, err := e.pageSide[q.Backward].QueryContext(ctx, pageSideQuery[q.Backward].Args(named.Arg("table", q.Table), named.Arg("key", begin.Key), named.Arg("id", begin.ID),
-		named.Arg("end", end), named.Arg("most", q.Limit))...)
+		named.Arg("end", end), named.Arg("tail", q.KeyTail()), named.Arg("most", q.Limit))...)
 	if err != nil {
 		return page, fmt.Errorf("read the side table %s: %w", q.Table, err)
 	}

@@ -62,12 +62,12 @@ func deleteSide(index, order string) string {
 }
 
 // pageSide reads rows beyond a place up to the other end of their span, in order and as far as they are asked for: nothing
-// is sorted, counted or kept. The rest of the place's key is a part of its own: SQLite looks for a pair of key and id in an
+// is sorted, counted or kept. The end of the key is compared in the index. The rest of the place's key is a part of its own: SQLite looks for a pair of key and id in an
 // index by its first half only.
 func pageSide(beyond, within, direction string) string {
 	part := func(where, order string) string {
 		return "SELECT * FROM (SELECT " + new(sideRow).columns().String() + " FROM side s INDEXED BY side_key WHERE s.tbl = :table AND " +
-			where + " AND s.key " + within + " :end ORDER BY " + order + " " + direction + ")"
+			where + " AND s.key " + within + " :end AND coalesce(substr(s.key, -length(:tail)), x'') <= :tail ORDER BY " + order + " " + direction + ")"
 	}
 	return part("s.key = :key AND s.id "+beyond+" :id", "s.id") + " UNION ALL " + part("s.key "+beyond+" :key", "s.key "+direction+", s.id") +
 		" LIMIT :most + 1"
