@@ -65,6 +65,37 @@ func TestHistoryOfAccess(t *testing.T) {
 		t.Errorf("who may not list roles sees %d versions of them", n)
 	}
 
+	// Below their path there is what there is below that of Ark's kinds.
+	at := roles + "/reader"
+	if all := get[revisionList](t, s.admin, at+"/history", 200); !slices.Equal(all.names(), changed.names()) {
+		t.Errorf("the role's history: %q", all.names())
+	}
+	if _, text := request(t, s.admin, "GET", at+"/diff", ""); !strings.Contains(text, "+  - list") {
+		t.Errorf("the diff of the role: %s", text)
+	}
+	if _, text := request(t, s.admin, "GET", at+"/blame?path=rules", ""); !strings.Contains(text, "mia") {
+		t.Errorf("the blame of the role: %s", text)
+	}
+	type version struct{ Revision int64 }
+	to := get[version](t, s.admin, revisionsPath+"/"+changed.Items[1].Metadata.Name, 200).Revision
+	back := fmt.Sprintf(`{"spec":{"revision":%d}}`, to)
+	post[status](t, s.as("mia"), at+"/rollback", back, 403)
+	s.allow(t, "zoe", "create roles/rollback rbac.authorization.k8s.io", "list,patch roles rbac.authorization.k8s.io", "get,list revisions records.ark.mckinsey.com")
+	post[status](t, s.as("zoe"), at+"/rollback", back, 403) // she may patch it, and not update it
+	s.allow(t, "pia", "create roles/rollback rbac.authorization.k8s.io", "list,update roles rbac.authorization.k8s.io", "get,list revisions records.ark.mckinsey.com")
+	post[status](t, s.as("pia"), at+"/rollback", back, 403) // she lacks the rights that the role gave
+	post[object](t, s.admin, at+"/rollback", back, 200)
+	if now := get[struct {
+		Rules []struct{ Verbs []string }
+	}](t, s.admin, at, 200); fmt.Sprint(now.Rules) != "[{[get]}]" {
+		t.Errorf("the role after its rollback: %+v", now)
+	}
+	patch(t, s.admin, at, `{"rules":[{"apiGroups":["ark.mckinsey.com"],"resources":["agents"],"verbs":["get","list"]}]}`)
+	if all := get[revisionList](t, s.admin, policies+"/p/history", 200); len(all.Items) != 1 {
+		t.Errorf("the policy's history: %q", all.names())
+	}
+	post[status](t, s.admin, "/api/v1/namespaces/default/secrets/hidden/rollback", back, 404)
+
 	if code, text := request(t, s.admin, "DELETE", roles+"/reader", ""); code != 200 {
 		t.Fatalf("%d %s", code, text)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -38,9 +39,11 @@ func TestRetention(t *testing.T) {
 	}
 	// What the archive does not have yet cannot go.
 	type report struct {
-		DryRun  bool
-		Objects int64
-		Removed map[string]int64
+		DryRun    bool
+		Objects   int64
+		Removed   map[string]int64
+		Revisions []string
+		Digest    string
 	}
 	run := func(args ...string) (r report) {
 		t.Helper()
@@ -56,8 +59,17 @@ func TestRetention(t *testing.T) {
 			t.Fatalf("%+v", dry)
 		}
 	}
-	if left := get[revisionList](t, s.admin, agentsPath+"/x/history", 200); len(left.Items) != 6 {
+	left := get[revisionList](t, s.admin, agentsPath+"/x/history", 200)
+	if len(left.Items) != 6 {
 		t.Errorf("after a dry run: %q", left.names())
+	}
+	goes := left.names()[2:]
+	slices.Reverse(goes)
+	for i := range goes {
+		goes[i] = "default/" + goes[i]
+	}
+	if !slices.Equal(dry.Revisions, goes) || len(dry.Digest) != 64 {
+		t.Errorf("the dry run says %q, want %q; digest %q", dry.Revisions, goes, dry.Digest)
 	}
 	done := run()
 	if dry.DryRun = false; fmt.Sprint(dry) != fmt.Sprint(done) {

@@ -47,7 +47,8 @@ func (a *Archive) objects(ctx context.Context, q *Query, wanted func(*Version) b
 		}
 		span.From = beyond(after)
 	}
-	all := newScan(v, span, revision, v.fresh(q, span.From, revision))
+	all := newScan(v, span, revision, q.limit(), v.fresh(q, span.From, revision))
+	defer all.close()
 	page := Page{Revision: revision}
 	var last []byte
 	for {

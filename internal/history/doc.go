@@ -6,7 +6,7 @@
 //   - record.go, index.go, delta.go, keys.go: what rows hold of versions, and how they are found
 //   - event.go, meta.go: what a version takes from a change of the log and from its object
 //   - rows.go, read.go, list.go, asof.go, scan.go: reading the side tables together with what is still in the log
-//   - policy.go, retain.go, purge.go, remove.go, turn.go, keep.go, stored.go: which versions are kept, what they take, and taking away the others
+//   - policy.go, retain.go, purge.go, remove.go, rest.go, turn.go, keep.go, stored.go: which versions are kept, what they take, and taking away the others
 //   - chain.go: the hash chain
 //   - verify.go, verify_links.go, verify_rows.go: comparing what is archived with it: links, their versions, and what finds these
 //

@@ -254,29 +254,41 @@ func (r *remover) finish(ctx context.Context) error {
 			byOwner[o][version{v.Ref(), v.Revision}] = true
 		}
 	}
+	// By the rows of steps a verification finds what is left of a removal that was cut off: they go last.
+	steps := owned{table: stepTable}
+	var err error
+	if r.steps, err = r.unindex(ctx, steps, byOwner[steps]); err != nil {
+		return err
+	}
+	delete(byOwner, steps)
+	var others []oldRows
 	for o, gone := range byOwner {
 		old, err := r.unindex(ctx, o, gone)
 		if err != nil {
 			return err
 		}
-		switch {
-		case o.table == stepTable: // by which a verification finds what is left of a removal that was cut off
-			r.steps = append(r.steps, old...)
-			continue
-		case r.purges && o.table == userTable:
+		if r.purges && o.table == userTable {
 			r.last = append(r.last, old...)
-			continue
+		} else {
+			others = append(others, old...)
 		}
-		if err := r.delete(ctx, old); err != nil {
-			return err
-		}
+	}
+	if err := r.noteRest(ctx); err != nil {
+		return err
+	}
+	if err := r.delete(ctx, others); err != nil {
+		return err
 	}
 	for _, old := range [][]oldRows{r.old, r.last, r.steps} {
 		if err := r.delete(ctx, old); err != nil {
 			return err
 		}
 	}
+	ends := len(r.steps)+len(r.last) > 0
 	r.gone, r.old, r.last, r.steps = nil, nil, nil, nil
+	if ends {
+		return r.takeRest(ctx, r.turn)
+	}
 	return nil
 }
 

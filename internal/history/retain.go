@@ -2,6 +2,8 @@ package history
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"slices"
 	"time"
@@ -15,6 +17,10 @@ type Report struct {
 	Objects, Versions int
 	// Removed counts the versions that go, by resource.
 	Removed map[string]int
+	// Gone are the versions that a pass removes, without their objects, in the order in which it does: the first maxGone.
+	Gone []*Version
+	// Digest is of all of them, in that order: reports with the same one are of the same versions.
+	Digest [sha256.Size]byte
 	// Purged are the objects of which a purge by UID or session has removed versions.
 	Purged []Purged
 }
@@ -25,9 +31,23 @@ type Purged struct {
 	UID string
 }
 
+// maxGone bounds the versions that a report names.
+const maxGone = 10_000
+
 func (r *Report) add(gone []*Version) {
 	for _, v := range gone {
 		r.Removed[v.Resource.String()]++
+	}
+}
+
+// name adds versions to those that the report names.
+func (r *Report) name(gone []*Version) {
+	for _, v := range gone {
+		if len(r.Gone) < maxGone {
+			r.Gone = append(r.Gone, clean(v, false))
+		}
+		b := appendBytes(r.Digest[:], 0, v.Ref().key())
+		r.Digest = sha256.Sum256(binary.AppendVarint(appendBytes(b, 0, v.UID), v.Revision))
 	}
 }
 
@@ -96,6 +116,7 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 			return g.Revision > v.UpTo || len(all) > newest+1 && g.Revision == all[newest].Revision
 		})
 		report.add(gone)
+		report.name(gone)
 		rows.size.Versions = int64(newest + 1)
 		if !dry {
 			if err := r.remove(ctx, rows, gone); err != nil {

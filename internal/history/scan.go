@@ -16,8 +16,20 @@ type scan struct {
 	query mvcc.SideQuery
 	rows  []mvcc.SideRow
 	more  bool
+	// wanted is how many objects are, and objects and read are how many there were so far, in how many rows.
+	wanted, objects, read int
+	// ahead is the next page, which is read while the last one is used; nil where none is.
+	ahead *ahead
 	// fresh are the objects of the tail.
 	fresh []*scanned
+}
+
+// ahead is a page that is being read.
+type ahead struct {
+	stop context.CancelFunc
+	done chan struct{}
+	page mvcc.SidePage
+	err  error
 }
 
 // scanned is an object that a scan has found.
@@ -33,14 +45,25 @@ type scanned struct {
 	records map[int64]record
 }
 
-// A scan begins with firstRows, and doubles its pages. An object with more than manyRows is looked up instead of read.
+// A scan begins with firstRows or as many as twice the objects that are wanted, and goes on with pages of about as many rows as the rest of them has. An object with more than manyRows is looked up instead of read.
 const (
 	firstRows = 64
 	manyRows  = 64
 )
 
-func newScan(v *view, span mvcc.SideSpan, revision int64, fresh []*scanned) *scan {
-	return &scan{side: v.side, revision: revision, query: mvcc.SideQuery{SideSpan: span, Limit: firstRows}, more: true, fresh: fresh}
+// newScan begins a scan of objects up to a revision, some of which are wanted. Rows that begin later are not read.
+func newScan(v *view, span mvcc.SideSpan, revision int64, wanted int, fresh []*scanned) *scan {
+	q := mvcc.SideQuery{SideSpan: span, Tail: withRevision(nil, revision), Limit: min(max(firstRows, 2*wanted), mvcc.MaxSideRows)}
+	return &scan{side: v.side, revision: revision, query: q, more: true, wanted: wanted, fresh: fresh}
+}
+
+// close ends what the scan reads still.
+func (s *scan) close() {
+	if s.ahead != nil {
+		s.ahead.stop()
+		<-s.ahead.done
+		s.ahead = nil
+	}
 }
 
 // some returns the next objects, n at most, none at the end.
@@ -90,6 +113,7 @@ func (s *scan) take(ctx context.Context, key []byte) (rows []mvcc.SideRow, err e
 			return rows, nil
 		}
 		if len(rows) > manyRows {
+			s.close()
 			s.query.From, s.query.After, s.query.Limit = beyond(key), nil, firstRows
 			return nil, nil
 		}
@@ -104,16 +128,50 @@ func (s *scan) fill(ctx context.Context) error {
 	if len(s.rows) > 0 || !s.more {
 		return nil
 	}
-	page, err := s.side.Page(ctx, s.query)
+	if s.ahead == nil {
+		s.start(ctx)
+	}
+	<-s.ahead.done
+	page, err := s.ahead.page, s.ahead.err
+	s.ahead.stop()
+	s.ahead = nil
 	if err != nil {
 		return err
 	}
 	s.rows, s.more = page.Rows, page.More && len(page.Rows) > 0
-	if s.more {
-		s.query.After = page.Rows[len(page.Rows)-1].Cursor()
-		s.query.Limit = min(2*s.query.Limit, mvcc.MaxSideRows)
+	if !s.more {
+		return nil
+	}
+	s.query.After = page.Rows[len(page.Rows)-1].Cursor()
+	for i := range page.Rows {
+		if i == 0 || !sameKey(page.Rows[i-1].Key, page.Rows[i].Key) {
+			s.objects++
+		}
+	}
+	s.read += len(page.Rows)
+	if left := s.wanted - s.objects; left > 0 {
+		s.query.Limit = min(max(firstRows, left*s.read/s.objects), mvcc.MaxSideRows)
+		s.start(ctx)
+	} else {
+		s.query.Limit = min(2*s.query.Limit, mvcc.MaxSideRows) // for objects that are left out
 	}
 	return nil
+}
+
+// sameKey reports whether keys of rows are of one object.
+func sameKey(a, b []byte) bool {
+	return len(a) == len(b) && len(a) >= 8 && bytes.Equal(a[:len(a)-8], b[:len(b)-8])
+}
+
+// start reads the next page.
+func (s *scan) start(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	a, q := &ahead{stop: stop, done: make(chan struct{})}, s.query
+	s.ahead = a
+	go func() {
+		defer close(a.done)
+		a.page, a.err = s.side.Page(ctx, q)
+	}()
 }
 
 // older decodes the next older row, which there must be.

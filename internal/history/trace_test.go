@@ -154,6 +154,12 @@ func (w *world) traces(text string) (found bool) {
 			found = true
 		}
 	}
+	return w.rowTraces(text) || found
+}
+
+// rowTraces reports whether a text is in a row of the archive, as it is or deflated.
+func (w *world) rowTraces(text string) (found bool) {
+	w.t.Helper()
 	for _, table := range []string{versionTable, stepTable, namespaceTable, userTable, uidTable, stateTable, chainTable} {
 		page, err := w.store.Side().Page(w.t.Context(), mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: table}, MaxBytes: mvcc.MaxSideData})
 		if err != nil {

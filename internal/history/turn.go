@@ -114,7 +114,9 @@ func (a *Archive) removes(ctx context.Context, remove func(*turn, *Report) error
 		if err != nil {
 			return report, err
 		}
-		err = remove(t, &report)
+		if err = a.takeRest(ctx, t); err == nil {
+			err = remove(t, &report)
+		}
 		if isChanged(err) {
 			continue
 		}

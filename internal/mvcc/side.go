@@ -123,6 +123,9 @@ type SideQuery struct {
 	// After is where the page begins: with the first row beyond it, in the direction of the page. nil
 	// begins at the end of the span.
 	After *SideCursor
+	// Tail leaves out the rows whose key ends with more: the last bytes of the key, as many as Tail has, are greater. A
+	// row that is left out costs a look at its key. nil leaves out none.
+	Tail []byte
 	// Backward pages from the greatest key and id to the smallest.
 	Backward bool
 	// Limit bounds the rows, MaxBytes their keys and data; a page has one row at least if there is

@@ -194,6 +194,22 @@ func (o *SideOp) Until() int64 {
 // ByTime reports whether rows are to be deleted in the order of their time.
 func (o *SideOp) ByTime() bool { return !o.Before.IsZero() && o.Span.Whole() }
 
+// noTail leaves out no key.
+var noTail = []byte{0xff}
+
+// KeyTail is Tail for SQL, which so needs no statement of its own where there is none.
+func (q *SideQuery) KeyTail() []byte {
+	if len(q.Tail) == 0 {
+		return noTail
+	}
+	return q.Tail
+}
+
+// Takes reports whether Tail does not leave out a key.
+func (q *SideQuery) Takes(key []byte) bool {
+	return len(q.Tail) == 0 || bytes.Compare(key[max(0, len(key)-len(q.Tail)):], q.Tail) <= 0
+}
+
 // Begin is the place beyond which the rows of a complete query lie: those with a greater key and id or, of a
 // query that goes backward, with a smaller one.
 func (q *SideQuery) Begin() SideCursor {

@@ -99,6 +99,9 @@ func (q *SideQuery) complete() error {
 			return err
 		}
 	}
+	if err := checkSideKeys(q.Tail); err != nil {
+		return err
+	}
 	if q.Limit < 0 || q.MaxBytes < 0 {
 		return &SideInputError{What: "a page of side rows has a negative limit"}
 	}

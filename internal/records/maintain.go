@@ -2,6 +2,7 @@ package records
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,6 +57,15 @@ func (r *runs) Create(ctx context.Context, obj runtime.Object, validate rest.Val
 	}
 	done := asked.DeepCopy()
 	done.Status = reportOf(report, now, dry)
+	done.Status.Digest = hex.EncodeToString(report.Digest[:])
+	seen, err := r.rights.visible(ctx, "list", report.Gone)
+	if err != nil {
+		return nil, r.asStatus(err)
+	}
+	for _, v := range seen {
+		one := r.kinds.revision(v)
+		done.Status.Revisions = append(done.Status.Revisions, one.Namespace+"/"+one.Name)
+	}
 	return done, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mckinsey/ark-server/internal/apis/ark"
 	"github.com/mckinsey/ark-server/internal/apis/records"
+	"github.com/mckinsey/ark-server/internal/history"
 )
 
 type (
@@ -39,7 +40,7 @@ func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.Fi
 	if ok && info.Resource == "reports" && info.APIGroup == records.GroupName && strings.Contains(r.Request.Header.Get("Accept"), "as=PartialObjectMetadata") {
 		r.Request = r.Request.WithContext(context.WithValue(r.Request.Context(), metadataKey{}, true))
 	}
-	if ok && info.APIGroup == ark.GroupName && info.Subresource != "" && methods[info.Subresource] != "" {
+	if ok && g.kept(info) && methods[info.Subresource] != "" {
 		g.serve(w.ResponseWriter, r.Request, info)
 		return
 	}
@@ -48,4 +49,11 @@ func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.Fi
 		return
 	}
 	next.ProcessFilter(r, w)
+}
+
+// kept reports whether a request is about an object of a kind that has a history: any of Ark's, which are refused by name if they
+// have none, retention policies, and what else the server keeps itself.
+func (g *Group) kept(info *request.RequestInfo) bool {
+	_, known := g.kinds[history.Resource{Group: info.APIGroup, Resource: info.Resource}]
+	return known || info.APIGroup == ark.GroupName
 }

@@ -62,6 +62,9 @@ func (g *Group) answer(w http.ResponseWriter, r *http.Request, info *request.Req
 	if !sees {
 		return apierrors.NewForbidden(resource, info.Name, errPast)
 	}
+	if kind.Name == tokenKind && info.Subresource == "rollback" {
+		return apierrors.NewMethodNotSupported(schema.GroupResource{Group: info.APIGroup, Resource: "tokens/rollback"}, "create: a token does not change, and one that is gone does not come back: make another one")
+	}
 	switch info.Subresource {
 	case "diff":
 		return g.diff(w, r, a)

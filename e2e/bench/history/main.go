@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"sync"
@@ -25,7 +27,11 @@ func main() {
 	b := bench{}
 	flag.IntVar(&b.revisions, "revisions", 100_000, "how many versions there are")
 	flag.IntVar(&b.objects, "objects", 5_000, "of how many objects")
+	flag.IntVar(&b.writers, "writers", 256, "how many write at once: the more, the fewer transactions the history takes to make")
 	flag.BoolVar(&b.chain, "chain", false, "with a hash chain")
+	flag.StringVar(&b.path, "db", "", "ask the database in this file, which is made with the versions if it is not there, and stays; with -retain=false as it was")
+	flag.BoolVar(&b.retain, "retain", true, "compare writes with and without a retention pass")
+	flag.StringVar(&b.profile, "cpuprofile", "", "write a CPU profile of the questions to this file")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -36,11 +42,10 @@ func main() {
 }
 
 const (
-	writers = 16
-	users   = 200
-	asked   = 200 // questions about an object
-	weeks   = 30  // questions about a user
-	asOf    = 10_000
+	users = 200
+	asked = 200 // questions about an object
+	weeks = 30  // questions about a user
+	asOf  = 10_000
 	// compactEvery is how many revisions the log keeps, as a server's compactor leaves some.
 	compactEvery = 50_000
 )
@@ -50,9 +55,11 @@ var agents = history.Resource{Group: "ark.mckinsey.com", Resource: "agents"}
 // bench is a database with its history.
 type bench struct {
 	revisions, objects int
-	chain              bool
+	writers            int
+	chain, retain      bool
+	profile            string
 
-	path    string
+	path    string // of the database
 	store   *mvcc.Store
 	archive *history.Archive
 	// json is how many bytes the objects had that were written.
@@ -108,8 +115,8 @@ func (b *bench) put(ctx context.Context, i, version int) error {
 func (b *bench) write(ctx context.Context, first, last int) error {
 	next := atomic.Int64{}
 	next.Store(int64(first) - 1)
-	errs := make(chan error, writers)
-	for range writers {
+	errs := make(chan error, b.writers)
+	for range b.writers {
 		go func() {
 			for {
 				n := int(next.Add(1))
@@ -133,7 +140,7 @@ func (b *bench) write(ctx context.Context, first, last int) error {
 		}()
 	}
 	var failed error
-	for range writers {
+	for range b.writers {
 		if err := <-errs; err != nil {
 			failed = err
 		}
@@ -167,10 +174,49 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println(machine)
-	b.path = filepath.Join(dir, "ark.db")
+	there := false
+	if b.path == "" {
+		b.path = filepath.Join(dir, "ark.db")
+	} else if _, err := os.Stat(b.path); err == nil {
+		there = true
+	}
 	if err := b.open(ctx); err != nil {
 		return err
 	}
+	if !there {
+		if err := b.fill(ctx); err != nil {
+			return err
+		}
+	}
+	if err := b.profiled(func() error { return b.ask(ctx) }); err != nil {
+		return err
+	}
+	if b.retain {
+		if err := b.retention(ctx); err != nil {
+			return err
+		}
+	}
+	if b.chain {
+		begin := time.Now()
+		found, err := b.archive.Verify(ctx, nil)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("verified %d versions and %d removed ones in %.1f s: break %q\n", found.Versions, found.Removed, time.Since(begin).Seconds(), found.Break)
+	}
+	if err := b.close(); err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("opened again in %d ms\n", time.Since(begin).Milliseconds())
+	return b.close()
+}
+
+// fill writes the versions, and tells what they take.
+func (b *bench) fill(ctx context.Context) error {
 	begin := time.Now()
 	if err := b.write(ctx, 0, b.objects); err != nil {
 		return err
@@ -194,32 +240,27 @@ func (b *bench) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d versions of %d objects, %d writers: %.0f writes/s, all archived after %.1f s; chain %t\n", b.revisions, b.objects, writers,
+	fmt.Printf("%d versions of %d objects, %d writers: %.0f writes/s, all archived after %.1f s; chain %t\n", b.revisions, b.objects, b.writers,
 		float64(b.revisions)/wrote.Seconds(), time.Since(begin).Seconds(), b.chain)
 	fmt.Printf("a version takes %d bytes of rows, keys and indexes of the history included, of %d bytes of JSON\n", (after-before)/int64(b.revisions-b.objects), b.json.Load()/b.written.Load())
-	if err := b.ask(ctx); err != nil {
+	return nil
+}
+
+// profiled calls f while the processor is profiled, if that is asked for.
+func (b *bench) profiled(f func() error) error {
+	if b.profile == "" {
+		return f()
+	}
+	out, err := os.Create(b.profile)
+	if err != nil {
 		return err
 	}
-	if err := b.retention(ctx); err != nil {
-		return err
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return errors.Join(err, out.Close())
 	}
-	if b.chain {
-		begin := time.Now()
-		found, err := b.archive.Verify(ctx, nil)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("verified %d versions and %d removed ones in %.1f s: break %q\n", found.Versions, found.Removed, time.Since(begin).Seconds(), found.Break)
-	}
-	if err := b.close(); err != nil {
-		return err
-	}
-	begin = time.Now()
-	if err := b.open(ctx); err != nil {
-		return err
-	}
-	fmt.Printf("opened again in %d ms\n", time.Since(begin).Milliseconds())
-	return b.close()
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, out.Close())
 }
 
 // size is what the rows of the history take.

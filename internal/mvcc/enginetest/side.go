@@ -224,6 +224,13 @@ func testSidePages(t *testing.T, s *sides) {
 			sameSide(t, fmt.Sprintf("%q, %+v", span, size), sideAll(t, s.a.Side(), q), want)
 			q.Backward = true
 			sameSide(t, fmt.Sprintf("%q, %+v backward", span, size), sideAll(t, s.b.Side(), q), back)
+			for _, tail := range []string{"c3", "0", "n1\x00c2", "\x00c\xff", "\xff\xff"} {
+				q.Tail = []byte(tail)
+				left := slices.DeleteFunc(slices.Clone(back), func(r mvcc.SideRow) bool {
+					return string(r.Key[max(0, len(r.Key)-len(tail)):]) > tail
+				})
+				sameSide(t, fmt.Sprintf("%q, %+v backward, up to the tail %q", span, size, tail), sideAll(t, s.a.Side(), q), left)
+			}
 		}
 	}
 	// Cursors at any place, in and around the span.

@@ -139,6 +139,9 @@ func (s *side) page(q *mvcc.SideQuery) mvcc.SidePage {
 				continue
 			}
 		}
+		if !q.Takes(r.Key) {
+			continue
+		}
 		if len(page.Rows) == q.Limit || size >= q.MaxBytes {
 			page.More = true
 			break

@@ -83,7 +83,7 @@ func sideDelete(index, order, condition string) named.Statement {
 // pair of key and id in no index.
 func sidePage(beyond, within, direction string) named.Statement {
 	part := func(where, order string) string {
-		return "(SELECT `key`,id,size FROM ark_side FORCE INDEX (side_key) WHERE tbl=:tbl AND " + where + " AND `key`" + within + ":end ORDER BY " + order + direction + " LIMIT :more)"
+		return "(SELECT `key`,id,size FROM ark_side FORCE INDEX (side_key) WHERE tbl=:tbl AND " + where + " AND `key`" + within + ":end AND RIGHT(`key`,LENGTH(:tail))<=:tail ORDER BY " + order + direction + " LIMIT :more)"
 	}
 	order := "ORDER BY w.`key`" + direction + ",w.id" + direction
 	return named.Questions("SELECT s.id,s.`key`,s.at,s.data,p.n FROM (" +
@@ -246,7 +246,7 @@ func (e *Engine) SidePage(ctx context.Context, q *mvcc.SideQuery) (page mvcc.Sid
 	}
 	begin := q.Begin()
 	text := sidePageQuery[q.Backward].Append(nil, literal, named.Arg("tbl", []byte(q.Table)), named.Arg("key", begin.Key), named.Arg("id", begin.ID), named.Arg("end", end),
-		named.Arg("more", int64(q.Limit)+1), named.Arg("most", int64(q.Limit)), named.Arg("bytes", int64(q.MaxBytes)))
+		named.Arg("tail", q.KeyTail()), named.Arg("more", int64(q.Limit)+1), named.Arg("most", int64(q.Limit)), named.Arg("bytes", int64(q.MaxBytes)))
 	found, err := e.readers.QueryContext(ctx, string(text))
 	if err != nil {
 		return page, fmt.Errorf("read the side table %s: %w", q.Table, err)

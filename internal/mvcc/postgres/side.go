@@ -107,7 +107,8 @@ func sidePage(beyond, within, direction string) named.Statement {
 	SELECT id, key, at, data, n FROM (
 		SELECT id, key, at, data, size, count(*) OVER () AS n, row_number() OVER (` + order + `) AS place, sum(size) OVER (` + order + ` ROWS UNBOUNDED PRECEDING) AS total FROM (
 			SELECT id, key, at, data, octet_length(key) + octet_length(data) AS size FROM ark_side
-			WHERE tbl = :tbl AND (key, id) ` + beyond + ` (:key::bytea, :id::bigint) AND key ` + within + ` :end ` + order + ` LIMIT :most::bigint + 1
+			WHERE tbl = :tbl AND (key, id) ` + beyond + ` (:key::bytea, :id::bigint) AND key ` + within + ` :end
+				AND substring(key FROM greatest(1, octet_length(key) - octet_length(:tail::bytea) + 1)) <= :tail::bytea ` + order + ` LIMIT :most::bigint + 1
 		) r
 	) p WHERE place <= :most::bigint AND total - size < :bytes::bigint ORDER BY place`)
 }
@@ -277,7 +278,7 @@ func (e *Engine) SidePage(ctx context.Context, q *mvcc.SideQuery) (page mvcc.Sid
 	}
 	begin, query := q.Begin(), sidePageQuery[q.Backward]
 	found, err := e.readers.Query(ctx, query.Text, query.Args(named.Arg("tbl", q.Table), named.Arg("key", begin.Key), named.Arg("id", begin.ID),
-		named.Arg("end", end), named.Arg("most", q.Limit), named.Arg("bytes", q.MaxBytes))...)
+		named.Arg("end", end), named.Arg("tail", q.KeyTail()), named.Arg("most", q.Limit), named.Arg("bytes", q.MaxBytes))...)
 	if err != nil {
 		return page, fmt.Errorf("read the side table %s: %w", q.Table, err)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/database"
 	"github.com/mckinsey/ark-server/internal/mvcc"
@@ -228,7 +229,10 @@ func (e *Engine) open(ctx context.Context, opts Options) error {
 	if e.readers, err = sql.Open("sqlite", dsn(e.path, "query_only(1)", "temp_store(MEMORY)")); err != nil {
 		return err
 	}
-	e.readers.SetMaxOpenConns(8)
+	// A connection takes longer to open than a page to read, and has what it read before in its cache.
+	e.readers.SetMaxOpenConns(maxReaders)
+	e.readers.SetMaxIdleConns(maxReaders)
+	e.readers.SetConnMaxIdleTime(readerIdle)
 	e.pageSide = map[bool]*sql.Stmt{}
 	for backward, query := range pageSideQuery {
 		// To prepare it takes longer than to read a page.
@@ -256,6 +260,12 @@ func (e *Engine) createFile(accepted bool) error {
 	}
 	return f.Close()
 }
+
+// maxReaders read at once, and those that have not for readerIdle are closed.
+const (
+	maxReaders = 8
+	readerIdle = 30 * time.Second
+)
 
 // busyTimeout is how long a connection waits for another one's lock. Connections hardly ever
 // wait for each other; when one does, not for long.

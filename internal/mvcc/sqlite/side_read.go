@@ -58,15 +58,17 @@ func (e *Engine) SidePage(ctx context.Context, q *mvcc.SideQuery) (page mvcc.Sid
 	}
 	begin := q.Begin()
 	found, err := e.pageSide[q.Backward].QueryContext(ctx, pageSideQuery[q.Backward].Args(named.Arg("table", q.Table), named.Arg("key", begin.Key), named.Arg("id", begin.ID),
-		named.Arg("end", end), named.Arg("most", q.Limit), named.Arg("bytes", q.MaxBytes))...)
+		named.Arg("end", end), named.Arg("tail", q.KeyTail()), named.Arg("most", q.Limit))...)
 	if err != nil {
 		return page, fmt.Errorf("read the side table %s: %w", q.Table, err)
 	}
 	defer found.Close()
 	var r sideRow
-	var there int
-	into := append(r.columns().Into(), &there)
-	for found.Next() {
+	into := r.columns().Into()
+	for bytes := 0; found.Next(); bytes += len(r.Key) + len(r.Data) {
+		if page.More = len(page.Rows) == q.Limit || len(page.Rows) > 0 && bytes >= q.MaxBytes; page.More {
+			break
+		}
 		if err := found.Scan(into...); err != nil {
 			return page, fmt.Errorf("read the side table %s: %w", q.Table, err)
 		}
@@ -79,8 +81,6 @@ func (e *Engine) SidePage(ctx context.Context, q *mvcc.SideQuery) (page mvcc.Sid
 	if err := found.Err(); err != nil {
 		return page, fmt.Errorf("read the side table %s: %w", q.Table, err)
 	}
-	page.Sort(q.Backward)
-	page.More = len(page.Rows) < there
 	return page, nil
 }
 

@@ -61,22 +61,16 @@ func deleteSide(index, order string) string {
 		" RETURNING id, checksum, length(key) + length(data)"
 }
 
-// pageSide reads rows beyond a place up to the other end of their span. Keys and lengths are read
-// first, so that the data is read of those rows only that fit. The rest of the place's key is a part of its own: SQLite
-// looks for a pair of key and id in an index by its first half only. The result is not ordered, for which SQLite would
-// copy all data.
+// pageSide reads rows beyond a place up to the other end of their span, in order and as far as they are asked for: nothing
+// is sorted, counted or kept. The end of the key is compared in the index. The rest of the place's key is a part of its own: SQLite looks for a pair of key and id in an
+// index by its first half only.
 func pageSide(beyond, within, direction string) string {
 	part := func(where, order string) string {
-		return "SELECT * FROM (SELECT key, id, length(key) + length(data) AS size FROM side INDEXED BY side_key WHERE tbl = :table AND " +
-			where + " AND key " + within + " :end ORDER BY " + order + " " + direction + " LIMIT :most + 1)"
+		return "SELECT * FROM (SELECT " + new(sideRow).columns().String() + " FROM side s INDEXED BY side_key WHERE s.tbl = :table AND " +
+			where + " AND s.key " + within + " :end AND coalesce(substr(s.key, -length(:tail)), x'') <= :tail ORDER BY " + order + " " + direction + ")"
 	}
-	order := "ORDER BY key " + direction + ", id " + direction
-	return "SELECT " + new(sideRow).columns().String() + `, p.n FROM (
-		SELECT id, size, count(*) OVER () AS n, row_number() OVER (` + order + `) AS place, sum(size) OVER (` + order + ` ROWS UNBOUNDED PRECEDING) AS total FROM (
-			` + part("key = :key AND id "+beyond+" :id", "id") + `
-			UNION ALL ` + part("key "+beyond+" :key", "key "+direction+", id") + `
-			LIMIT :most + 1)
-	) p CROSS JOIN side s ON s.id = p.id WHERE p.place <= :most AND p.total - p.size < :bytes`
+	return part("s.key = :key AND s.id "+beyond+" :id", "s.id") + " UNION ALL " + part("s.key "+beyond+" :key", "s.key "+direction+", s.id") +
+		" LIMIT :most + 1"
 }
 
 // insert is the statement that inserts a row, with a parameter for each of the columns.

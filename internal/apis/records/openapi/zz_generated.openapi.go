@@ -539,6 +539,32 @@ func schema_internal_apis_records_v1alpha1_RemovalReport(ref common.ReferenceCal
 							},
 						},
 					},
+					"revisions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "revisions are the versions that a run removes, as NAMESPACE/KIND.NAME.REVISION, in the order in which it does: of the first 10,000 those that the sender may list.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is the SHA-256 of all versions that a run removes, in that order, with their uids: a dry run and a run with the same digest are of the same versions.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
 					"rows": {
 						SchemaProps: spec.SchemaProps{
 							Description: "rows counts what went beside the history: messages of conversations, and what was kept of requests and responses.",

@@ -111,6 +111,13 @@ type RemovalReport struct {
 	Versions int64 `json:"versions"`
 	// removed counts the versions that went, by the resource of their objects.
 	Removed map[string]int64 `json:"removed"`
+	// revisions are the versions that a run removes, as NAMESPACE/KIND.NAME.REVISION, in the order in which it does: of the first
+	// 10,000 those that the sender may list.
+	// +listType=atomic
+	Revisions []string `json:"revisions,omitempty"`
+	// digest is the SHA-256 of all versions that a run removes, in that order, with their uids: a dry run and a run with the same
+	// digest are of the same versions.
+	Digest string `json:"digest,omitempty"`
 	// rows counts what went beside the history: messages of conversations, and what was kept of requests and responses.
 	Rows int64 `json:"rows,omitempty"`
 }

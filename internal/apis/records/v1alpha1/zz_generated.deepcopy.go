@@ -203,6 +203,11 @@ func (in *RemovalReport) DeepCopyInto(out *RemovalReport) {
 			(*out)[key] = val
 		}
 	}
+	if in.Revisions != nil {
+		in, out := &in.Revisions, &out.Revisions
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	return
 }
 
