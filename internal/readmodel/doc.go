@@ -5,6 +5,7 @@
 //   - row.go: the row of an object
 //   - message.go: the messages and the calls of tools of a Query
 //   - text.go: what search looks into
+//   - scope.go: words of the index that say whose objects match
 //   - schema.go: the tables
 //   - model.go, apply.go: the file, and what changes it
 //   - scrub.go: removing what is left of rows that are gone
