@@ -57,6 +57,7 @@ func newCommand() *cobra.Command {
 		newBackupCommand(),
 		newRestoreCommand(),
 		newMigrateCommand(),
+		newViewsCommand(),
 		newImportCommand(),
 		newExportCommand(),
 		newCRDsCommand(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +28,7 @@ func newMigrateCommand() *cobra.Command {
 	)
 }
 
-func migrateStep(name, short string, do func(context.Context, *options, server.Admin, io.Writer) error) *cobra.Command {
+func migrateStep(name, short string, do func(context.Context, *options, server.Admin, io.Writer) error, more ...flagGroup) *cobra.Command {
 	o := newOptions()
 	return withFlags(&cobra.Command{
 		Use:   name,
@@ -48,7 +49,7 @@ func migrateStep(name, short string, do func(context.Context, *options, server.A
 			if err := o.checkGivenFiles(); err != nil {
 				return err
 			}
-			err := newProgress(cmd.ErrOrStderr()).during("migrate "+name, func() error {
+			err := newProgress(cmd.ErrOrStderr()).during(strings.TrimPrefix(cmd.CommandPath(), "ark-server "), func() error {
 				return do(cmd.Context(), o, admin, cmd.OutOrStdout())
 			})
 			if err != nil {
@@ -56,7 +57,7 @@ func migrateStep(name, short string, do func(context.Context, *options, server.A
 			}
 			return nil
 		},
-	}, o.storageFlags()...)
+	}, append(more, o.storageFlags()...)...)
 }
 
 func printStatus(ctx context.Context, o *options, admin server.Admin, out io.Writer) error {
@@ -92,6 +93,13 @@ func migrateUp(ctx context.Context, o *options, admin server.Admin, out io.Write
 	}
 	if len(before.Pending) == 0 {
 		fmt.Fprintln(out, "nothing was due")
+	}
+	again, err := admin.InstallViews(ctx, "")
+	if err != nil {
+		return fmt.Errorf("make the views again: %w", err)
+	}
+	if again {
+		fmt.Fprintln(out, "done: the views of views install")
 	}
 	return nil
 }

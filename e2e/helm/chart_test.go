@@ -80,7 +80,7 @@ var (
 	full     = append([]string{
 		"ark.storage.tls.caSecret.name=db-ca", "ark.storage.tls.clientSecret=db-client", "ark.storage.port=5433", "ark.storage.markClaim=ark-mark", "tls.source=certManager", "autoscaling.enabled=true",
 		"networkPolicy.enabled=true", "metrics.serviceMonitor.enabled=true", "metrics.prometheusRule.enabled=true", "metrics.dashboard.enabled=true", "ark.tracing.enabled=true", "ark.audit.enabled=true",
-		"rbac.aggregateToDefaultRoles=true", "ark.engine.mode=embedded", "ark.engine.concurrency=64", "ark.engine.namespaces={team-a}", "ark.engine.allowedAddresses={10.0.0.0/8}", "ark.direct.enabled=true", "ark.direct.outageGrace=1m", "ark.direct.reviewNames=true", "ark.history.chain=true", "ark.broker.enabled=true", "ark.broker.namespaces={team-a,team-b}", "ark.chat.corsAllowedOrigins={https://chat.example.com}", "ark.console.hosts={ark.example.com}", "rbac.references.scope=namespaces", "rbac.references.namespaces={team-a}", "ark.disableAdmissionPlugins={MutatingAdmissionPolicy}",
+		"rbac.aggregateToDefaultRoles=true", "ark.engine.mode=embedded", "ark.engine.concurrency=64", "ark.engine.namespaces={team-a}", "ark.engine.allowedAddresses={10.0.0.0/8}", "ark.direct.enabled=true", "ark.direct.outageGrace=1m", "ark.direct.reviewNames=true", "ark.history.chain=true", "ark.broker.enabled=true", "ark.broker.namespaces={team-a,team-b}", "ark.chat.corsAllowedOrigins={https://chat.example.com}", "ark.console.hosts={ark.example.com}", "ark.pg.enabled=true", "rbac.references.scope=namespaces", "rbac.references.namespaces={team-a}", "ark.disableAdmissionPlugins={MutatingAdmissionPolicy}",
 	}, postgres...)
 	own = []string{"tls.source=secret", "tls.secretName=mine", "tls.caBundle=-----BEGIN CERTIFICATE-----"}
 )
@@ -126,6 +126,7 @@ func TestRefused(t *testing.T) {
 		{[]string{"ark.storage.path=/data/../tmp/ark.db"}, []string{"shortest path", "/tmp/ark.db"}},
 		{[]string{"ark.storage.path=/data/"}, []string{"shortest path"}},
 		{[]string{"ark.engine.mode=internal"}, []string{"mode"}},
+		{[]string{"ark.pg.enabled=true", "ark.readModel.enabled=false"}, []string{"ark.pg.enabled", "ark.readModel.enabled=true"}},
 		{[]string{"resources.limits.memory=2Gib"}, []string{"memory"}},
 		{[]string{"resources.request.memory=2Gi"}, []string{"request"}},
 		{[]string{"persistence.size=10GB"}, []string{"size"}},

@@ -16,7 +16,7 @@ var same = map[string]string{
 }
 
 // renamed are functions that have another name in SQLite.
-var renamed = map[string]string{"btrim": "trim", "pow": "power", "char_length": "length", "character_length": "length", "json_agg": "json_group_array", "jsonb_agg": "json_group_array", "json_array_length": "json_array_length", "jsonb_array_length": "json_array_length"}
+var renamed = map[string]string{"btrim": "trim", "pow": "power", "char_length": "length", "character_length": "length", "json_agg": "json_group_array", "jsonb_agg": "json_group_array", "json_array_elements_text": "json_each", "jsonb_array_elements_text": "json_each", "json_array_length": "json_array_length", "jsonb_array_length": "json_array_length"}
 
 func translatedFunctions() map[string]string {
 	all := map[string]string{}
@@ -29,6 +29,7 @@ func translatedFunctions() map[string]string {
 		}
 	}
 	all["pow"], all["json_agg"], all["jsonb_agg"] = typeReal, typeText, typeText
+	all["json_array_elements_text"], all["jsonb_array_elements_text"] = typeText, typeText
 	return all
 }
 

@@ -172,7 +172,8 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 		text, _ := byName[column].(string)
 		texts = append(texts, words(text))
 	}
-	if _, err := b.exec(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, texts...); err != nil {
+	texts = append(texts, scopes(k.Name, namespace))
+	if _, err := b.exec(ctx, insertTexts, texts...); err != nil {
 		return err
 	}
 	labels, _ := o.at("metadata", "labels").(map[string]any)

@@ -1,9 +1,11 @@
 // Package readmodel keeps a copy of the Ark objects as flat, typed tables in a local SQLite file, for SQL and search.
 //
 //   - kinds.go: which columns a kind has, and where in the object they come from
+//   - reading.go: how a value is read, for SQL on the primary too
 //   - row.go: the row of an object
 //   - message.go: the messages and the calls of tools of a Query
 //   - text.go: what search looks into
+//   - scope.go: words of the index that say whose objects match
 //   - schema.go: the tables
 //   - model.go, apply.go: the file, and what changes it
 //   - scrub.go: removing what is left of rows that are gone

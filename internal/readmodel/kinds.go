@@ -16,8 +16,7 @@ const (
 type Column struct {
 	Name string
 	Type Type
-	// read makes the value of a column from an object; nil where an object does not say it.
-	read func(object) any
+	Reading
 }
 
 // Kind is a kind that has a view.
@@ -47,7 +46,7 @@ func common() []Column {
 		{"owner_kind", Text, owner("kind")},
 		{"owner_name", Text, owner("name")},
 		{"labels", JSON, raw("metadata", "labels")},
-		{bytesColumn, Integer, nil},
+		{bytesColumn, Integer, Reading{How: OfSize}},
 	}
 }
 
@@ -63,7 +62,7 @@ var (
 	description = Column{"description", Text, text("spec", "description")}
 	address     = Column{"resolved_address", Text, host("status", "resolvedAddress")}
 	lastAddress = Column{"resolved_address", Text, host("status", "lastResolvedAddress")}
-	ready       = Column{"ready", Text, ready0}
+	ready       = Column{"ready", Text, ready0()}
 	message     = Column{"message", Text, text("status", "message")}
 )
 
@@ -94,7 +93,7 @@ func Kinds() []Kind {
 			Column{"cached_tokens", Integer, integer("status", "tokenUsage", "cachedTokens")},
 			Column{"duration_ms", Integer, milliseconds("status", "duration")},
 			Column{"session_id", Text, text("spec", "sessionId")},
-			Column{"conversation_id", Text, first(text("status", "conversationId"), text("spec", "conversationId"))},
+			Column{"conversation_id", Text, firstText([]string{"status", "conversationId"}, []string{"spec", "conversationId"})},
 			Column{"service_account", Text, text("spec", "serviceAccount")},
 			Column{"memory", Text, text("spec", "memory", "name")},
 			Column{"canceled", Boolean, boolean("spec", "cancel")}),
@@ -131,21 +130,23 @@ func Kinds() []Kind {
 // Revisions is the view of the history's versions.
 const Revisions = "revisions"
 
+func side(name string, t Type) Column { return Column{Name: name, Type: t} }
+
 // SideColumns are those of the views of what objects have several of.
 func SideColumns() map[string][]Column {
-	key := []Column{{"kind", Text, nil}, {"namespace", Text, nil}, {"name", Text, nil}}
+	key := []Column{side("kind", Text), side("namespace", Text), side("name", Text)}
 	return map[string][]Column{
-		"labels": append(key[:3:3], Column{"key", Text, nil}, Column{"value", Text, nil}),
-		"conditions": append(key[:3:3], Column{"type", Text, nil}, Column{"status", Text, nil}, Column{"reason", Text, nil},
-			Column{"message", Text, nil}, Column{"changed_at", Time, nil}),
+		"labels": append(key[:3:3], side("key", Text), side("value", Text)),
+		"conditions": append(key[:3:3], side("type", Text), side("status", Text), side("reason", Text),
+			side("message", Text), side("changed_at", Time)),
 		// Of Queries, whose names they have.
-		"messages": append(key[:3:3], Column{"position", Integer, nil}, Column{"role", Text, nil}, Column{"sender", Text, nil}, Column{"content", Text, nil},
-			Column{"conversation_id", Text, nil}, Column{"session_id", Text, nil}, Column{"created_at", Time, nil}),
-		"tool_calls": append(key[:3:3], Column{"position", Integer, nil}, Column{"call_id", Text, nil}, Column{"tool", Text, nil}, Column{"arguments", Text, nil},
-			Column{"agent", Text, nil}, Column{"conversation_id", Text, nil}, Column{"created_at", Time, nil}),
+		"messages": append(key[:3:3], side("position", Integer), side("role", Text), side("sender", Text), side("content", Text),
+			side("conversation_id", Text), side("session_id", Text), side("created_at", Time)),
+		"tool_calls": append(key[:3:3], side("position", Integer), side("call_id", Text), side("tool", Text), side("arguments", Text),
+			side("agent", Text), side("conversation_id", Text), side("created_at", Time)),
 		// What the history has.
-		Revisions: append(key[:3:3], Column{"uid", Text, nil}, Column{"revision", Integer, nil}, Column{"generation", Integer, nil}, Column{"verb", Text, nil},
-			Column{"user_name", Text, nil}, Column{"user_groups", JSON, nil}, Column{"impersonator", Text, nil}, Column{"user_agent", Text, nil}, Column{"field_manager", Text, nil},
-			Column{"audit_id", Text, nil}, Column{"cause", Text, nil}, Column{"status_only", Boolean, nil}, Column{"deleted", Boolean, nil}, Column{"at", Time, nil}),
+		Revisions: append(key[:3:3], side("uid", Text), side("revision", Integer), side("generation", Integer), side("verb", Text),
+			side("user_name", Text), side("user_groups", JSON), side("impersonator", Text), side("user_agent", Text), side("field_manager", Text),
+			side("audit_id", Text), side("cause", Text), side("status_only", Boolean), side("deleted", Boolean), side("at", Time)),
 	}
 }

@@ -243,7 +243,7 @@ func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) err
 	if _, err := b.exec(ctx, `INSERT INTO deleted(id, revision, uid, description, input, output) VALUES (?, ?, ?, ?, ?, ?)`, kept...); err != nil {
 		return err
 	}
-	_, err = b.exec(ctx, `INSERT INTO fts(rowid, title, description, input, output) VALUES (?, ?, ?, ?, ?)`, index...)
+	_, err = b.exec(ctx, insertTexts, append(index, scopes(k.Name, v.Namespace))...)
 	return err
 }
 

@@ -38,13 +38,13 @@ func asText(v any) any {
 	return nil
 }
 
-func text(path ...string) func(object) any {
-	return func(o object) any { return asText(o.at(path...)) }
+func text(path ...string) Reading {
+	return Reading{OfText, [][]string{path}, func(o object) any { return asText(o.at(path...)) }}
 }
 
 // host is an address without what may be a credential in it: user information and parameters.
-func host(path ...string) func(object) any {
-	return func(o object) any {
+func host(path ...string) Reading {
+	return Reading{OfAddress, [][]string{path}, func(o object) any {
 		s, _ := o.at(path...).(string)
 		u, err := url.Parse(s)
 		if err != nil || s == "" {
@@ -52,54 +52,55 @@ func host(path ...string) func(object) any {
 		}
 		u.User, u.RawQuery, u.Fragment = nil, "", ""
 		return asText(u.String())
-	}
+	}}
 }
 
-func first(reads ...func(object) any) func(object) any {
-	return func(o object) any {
-		for _, read := range reads {
-			if v := read(o); v != nil {
+// firstText is the first text that there is.
+func firstText(paths ...[]string) Reading {
+	return Reading{OfText, paths, func(o object) any {
+		for _, path := range paths {
+			if v := asText(o.at(path...)); v != nil {
 				return v
 			}
 		}
 		return nil
-	}
+	}}
 }
 
-func integer(path ...string) func(object) any {
-	return func(o object) any {
+func integer(path ...string) Reading {
+	return Reading{OfInteger, [][]string{path}, func(o object) any {
 		if n, ok := o.at(path...).(json.Number); ok {
 			if i, err := n.Int64(); err == nil {
 				return i
 			}
 		}
 		return nil
-	}
+	}}
 }
 
-func boolean(path ...string) func(object) any {
-	return func(o object) any {
+func boolean(path ...string) Reading {
+	return Reading{OfBoolean, [][]string{path}, func(o object) any {
 		if b, _ := o.at(path...).(bool); b {
 			return int64(1)
 		}
 		return int64(0)
-	}
+	}}
 }
 
 // milliseconds reads a Go duration.
-func milliseconds(path ...string) func(object) any {
-	return func(o object) any {
+func milliseconds(path ...string) Reading {
+	return Reading{OfDuration, [][]string{path}, func(o object) any {
 		s, _ := o.at(path...).(string)
 		if d, err := time.ParseDuration(s); err == nil {
 			return d.Milliseconds()
 		}
 		return nil
-	}
+	}}
 }
 
 // raw is a part of the object as JSON.
-func raw(path ...string) func(object) any {
-	return func(o object) any { return asJSON(o.at(path...)) }
+func raw(path ...string) Reading {
+	return Reading{OfJSON, [][]string{path}, func(o object) any { return asJSON(o.at(path...)) }}
 }
 
 func asJSON(v any) any {
@@ -114,29 +115,32 @@ func asJSON(v any) any {
 }
 
 // plain is a text, or JSON for what is none.
-func plain(path ...string) func(object) any {
-	return func(o object) any {
+func plain(path ...string) Reading {
+	return Reading{OfTextOrJSON, [][]string{path}, func(o object) any {
 		v := o.at(path...)
 		if _, ok := v.(string); ok {
 			return asText(v)
 		}
 		return asJSON(v)
-	}
+	}}
 }
 
 func list(o object, path ...string) []any { l, _ := o.at(path...).([]any); return l }
 
-func count(path ...string) func(object) any {
-	return func(o object) any { return int64(len(list(o, path...))) }
+func count(path ...string) Reading {
+	return Reading{OfCount, [][]string{path}, func(o object) any { return int64(len(list(o, path...))) }}
 }
 
+// nameFields are where a reference has its name, the first that is there.
+var nameFields = []string{"name", "agent", "type"}
+
 // names are those of a list of references, as JSON.
-func names(path ...string) func(object) any {
-	return func(o object) any {
+func names(path ...string) Reading {
+	return Reading{OfNames, [][]string{path, nameFields}, func(o object) any {
 		all := []string{}
 		for _, one := range list(o, path...) {
 			m, _ := one.(map[string]any)
-			for _, field := range []string{"name", "agent", "type"} {
+			for _, field := range nameFields {
 				if s, _ := m[field].(string); s != "" {
 					all = append(all, s)
 					break
@@ -144,24 +148,28 @@ func names(path ...string) func(object) any {
 			}
 		}
 		return asJSON(all)
-	}
+	}}
 }
 
 // owner is a field of the first owner.
-func owner(field string) func(object) any {
-	return func(o object) any {
+func owner(field string) Reading {
+	return Reading{OfText, [][]string{{"metadata", "ownerReferences", "0", field}}, func(o object) any {
 		for _, one := range list(o, "metadata", "ownerReferences") {
 			if m, ok := one.(map[string]any); ok {
 				return asText(m[field])
 			}
 		}
 		return nil
-	}
+	}}
 }
 
 // ready0 is the status of the condition that says whether the object can be used.
-func ready0(o object) any {
-	for _, want := range []string{"Ready", "Available", "ModelAvailable"} {
+func ready0() Reading { return Reading{OfReady, [][]string{readyTypes}, readiness} }
+
+var readyTypes = []string{"Ready", "Available", "ModelAvailable"}
+
+func readiness(o object) any {
+	for _, want := range readyTypes {
 		for _, one := range list(o, "status", "conditions") {
 			if m, _ := one.(map[string]any); m != nil && m["type"] == want {
 				return asText(m["status"])

@@ -32,7 +32,7 @@ func schema() []string {
 	statements := []string{
 		`CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID`,
 		`CREATE TABLE objects(id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, life INTEGER NOT NULL DEFAULT 0, created_at TEXT, phase TEXT, agent TEXT, UNIQUE(kind, namespace, name, life))`,
-		`CREATE VIRTUAL TABLE fts USING fts5(title, description, input, output, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2')`,
+		`CREATE VIRTUAL TABLE fts USING fts5(title, description, input, output, scope, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2')`,
 		`CREATE TABLE c_labels(object INTEGER NOT NULL, kind TEXT, namespace TEXT, name TEXT, key TEXT, value TEXT)`,
 		`CREATE INDEX c_labels_object ON c_labels(object)`,
 		`CREATE INDEX c_labels_key ON c_labels(key, value)`,

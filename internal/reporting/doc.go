@@ -6,7 +6,8 @@
 //   - summary.go: summaries
 //   - report.go: the ready reports, and how reports are run
 //   - rows.go: which rows the caller may list
-//   - write.go: answers as JSON, NDJSON, CSV and Table
+//   - write.go: answers as JSON and Table, and the choice of a format
+//   - stream.go: answers as NDJSON and CSV, while their statement runs
 //
 // Invariants:
 //

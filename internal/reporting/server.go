@@ -159,7 +159,7 @@ func (s *Server) shown(w http.ResponseWriter, r *http.Request, past bool) (fresh
 }
 
 func (s *Server) serveSQL(w http.ResponseWriter, r *http.Request, who user.Info, namespace string) error {
-	write, err := formatOf(r.Header.Get("Accept"))
+	in, err := formatOf(r.Header.Get("Accept"))
 	if err != nil {
 		return err
 	}
@@ -171,13 +171,11 @@ func (s *Server) serveSQL(w http.ResponseWriter, r *http.Request, who user.Info,
 	if err := s.fromReport(r.Context(), who, namespace, &run); err != nil {
 		return err
 	}
-	asked.Status, err = s.answer(w, r, who, namespace, run)
-	if err != nil {
-		return err
-	}
-	asked.APIVersion, asked.Kind = GroupVersion, kind
-	asked.Metadata = inNamespace(asked.Metadata, namespace)
-	return write(w, asked, asked.Status)
+	return s.answer(w, r, who, namespace, run, in, func(answer *status) any {
+		asked.APIVersion, asked.Kind, asked.Status = GroupVersion, kind, answer
+		asked.Metadata = inNamespace(asked.Metadata, namespace)
+		return asked
+	})
 }
 
 func inNamespace(metadata map[string]any, namespace string) map[string]any {
@@ -188,25 +186,35 @@ func inNamespace(metadata map[string]any, namespace string) map[string]any {
 	return metadata
 }
 
-// answer runs a statement over the rows that a user may list.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, who user.Info, namespace string, asked spec) (*status, error) {
+// answer runs a statement over the rows that a user may list, and writes the answer, which envelope makes a whole object.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, who user.Info, namespace string, asked spec, in format, envelope func(*status) any) error {
 	begin := time.Now()
 	past := strings.Contains(strings.ToLower(asked.Query), readmodel.Revisions)
 	fresh, err := s.shown(w, r, past)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows, err := s.rows(r.Context(), who, asked.AllNamespaces, namespace, asked.Query, past)
 	if err != nil {
-		return nil, apierrors.NewInternalError(err)
+		return apierrors.NewInternalError(err)
 	}
-	answer, err := s.runner.Run(r.Context(), sqlquery.Request{
+	request := sqlquery.Request{
 		Query: asked.Query, Parameters: asked.Parameters, Rows: rows, MaxRows: asked.Limit, Timeout: time.Duration(asked.TimeoutSeconds * float64(time.Second)),
-	})
-	if err != nil {
-		return nil, asStatus(err)
 	}
-	return &status{Answer: *answer, freshness: fresh, ElapsedMillis: time.Since(begin).Milliseconds()}, nil
+	if in.lines != nil {
+		opened, err := s.runner.Open(r.Context(), request)
+		if err != nil {
+			return asStatus(err)
+		}
+		defer opened.Close()
+		return stream(w, in.lines, opened, fresh)
+	}
+	answer, err := s.runner.Run(r.Context(), request)
+	if err != nil {
+		return asStatus(err)
+	}
+	whole := &status{Answer: *answer, freshness: fresh, ElapsedMillis: time.Since(begin).Milliseconds()}
+	return in.whole(w, envelope(whole), whole)
 }
 
 // decode reads a request, as JSON or YAML.

@@ -29,7 +29,7 @@ type summaryObject struct {
 }
 
 func (s *Server) serveSummary(w http.ResponseWriter, r *http.Request, who user.Info, namespace string) error {
-	write, err := formatOf(r.Header.Get("Accept"))
+	in, err := formatOf(r.Header.Get("Accept"))
 	if err != nil {
 		return err
 	}
@@ -49,10 +49,9 @@ func (s *Server) serveSummary(w http.ResponseWriter, r *http.Request, who user.I
 	if err != nil {
 		return asStatus(err)
 	}
-	asked.Status, err = s.answer(w, r, who, namespace, spec{Query: statement, Parameters: parameters, AllNamespaces: asked.Spec.AllNamespaces, Limit: asked.Spec.Limit})
-	if err != nil {
-		return err
-	}
-	asked.APIVersion, asked.Kind, asked.Metadata = GroupVersion, summaryKind, inNamespace(asked.Metadata, namespace)
-	return write(w, asked, asked.Status)
+	run := spec{Query: statement, Parameters: parameters, AllNamespaces: asked.Spec.AllNamespaces, Limit: asked.Spec.Limit}
+	return s.answer(w, r, who, namespace, run, in, func(answer *status) any {
+		asked.APIVersion, asked.Kind, asked.Metadata, asked.Status = GroupVersion, summaryKind, inNamespace(asked.Metadata, namespace), answer
+		return asked
+	})
 }

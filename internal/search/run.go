@@ -122,6 +122,10 @@ func (s *Searcher) Search(ctx context.Context, r Request) (*Result, error) {
 		}
 		after = from
 	}
+	result := &Result{Items: []Item{}, Facets: map[string]map[string]int64{"kind": {}, "namespace": {}, "phase": {}}, Ranked: "all"}
+	if r.Rows = s.narrowed(q, r.Rows); len(r.Rows) == 0 {
+		return result, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, maxTime)
 	defer cancel()
 	select {
@@ -142,7 +146,6 @@ func (s *Searcher) Search(ctx context.Context, r Request) (*Result, error) {
 	}
 	defer func() { _ = tx.Rollback() }() // it was only read
 	from, values := s.from(q, r.Rows)
-	result := &Result{Items: []Item{}, Facets: map[string]map[string]int64{}, Ranked: "all"}
 	if err := tx.QueryRowContext(ctx, "SELECT count(*)"+from, values...).Scan(&result.Total); err != nil {
 		return nil, fmt.Errorf("count: %w", err)
 	}
@@ -199,7 +202,11 @@ func (s *Searcher) from(q *query, rows map[string]sqlquery.Rows) (string, []any)
 	if len(q.groups) > 0 {
 		from = " FROM fts JOIN objects o ON o.id = fts.rowid"
 		where += " AND fts MATCH ?"
-		values = append(values, q.match())
+		match := "{title description input output} : (" + q.match() + ")"
+		if scope := s.scope(rows); scope != "" {
+			match += " AND " + scope
+		}
+		values = append(values, match)
 	}
 	if q.deleted {
 		where += " AND o.life > 0 AND " + past.History("o.namespace") + " AND NOT EXISTS (SELECT 1 FROM objects n WHERE n.kind = o.kind AND n.namespace = o.namespace AND n.name = o.name AND (n.life = 0 OR n.life > o.life))"

@@ -10,6 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/mysql"
 	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
+	"github.com/mckinsey/ark-server/internal/sqlviews"
 )
 
 // Admin opens and administers one database. Its errors say what is wrong and do not name the database.
@@ -23,6 +24,9 @@ type Admin interface {
 	Look(ctx context.Context) (database.Facts, error)
 	// Migrate carries out the migrations that are due, and returns what Status was before.
 	Migrate(ctx context.Context) (database.SchemaStatus, error)
+	// InstallViews makes the read model's views in the database and lets a role read them, which it makes if it is missing. Without a
+	// role it makes the views again where there are any, and reports whether it did.
+	InstallViews(ctx context.Context, role string) (installed bool, err error)
 	// Bump moves the counter on by some revisions, at least 1: everything before is compacted, and no
 	// revision is handed out twice. No server may run on the database.
 	Bump(ctx context.Context, by int64) (mvcc.State, error)
@@ -72,6 +76,8 @@ func (a sqliteAdmin) Migrate(context.Context) (database.SchemaStatus, error) {
 	return database.SchemaStatus{}, ErrMigratesItself
 }
 
+func (a sqliteAdmin) InstallViews(context.Context, string) (bool, error) { return false, nil }
+
 func (a sqliteAdmin) Bump(ctx context.Context, by int64) (mvcc.State, error) {
 	return sqlite.Bump(ctx, a.Path, a.SecondMark, by)
 }
@@ -98,6 +104,10 @@ func (a postgresAdmin) Migrate(ctx context.Context) (database.SchemaStatus, erro
 	return postgres.Migrate(ctx, a.Database)
 }
 
+func (a postgresAdmin) InstallViews(ctx context.Context, role string) (bool, error) {
+	return postgres.InstallViews(ctx, a.Database, role, sqlviews.PostgresFunctions, sqlviews.Postgres())
+}
+
 func (a postgresAdmin) Bump(ctx context.Context, by int64) (mvcc.State, error) {
 	return postgres.Bump(ctx, a.Database, by)
 }
@@ -122,6 +132,10 @@ func (a mysqlAdmin) Look(ctx context.Context) (database.Facts, error) {
 
 func (a mysqlAdmin) Migrate(ctx context.Context) (database.SchemaStatus, error) {
 	return mysql.Migrate(ctx, a.Database)
+}
+
+func (a mysqlAdmin) InstallViews(ctx context.Context, role string) (bool, error) {
+	return mysql.InstallViews(ctx, a.Database, role, sqlviews.MySQL())
 }
 
 func (a mysqlAdmin) Bump(ctx context.Context, by int64) (mvcc.State, error) {

@@ -22,8 +22,8 @@
 // internal/keylimit, internal/metrics, internal/mvcc, internal/mvcc/mark,
 // internal/mvcc/mysql, internal/mvcc/postgres, internal/mvcc/servermark, internal/mvcc/sqlite,
 // internal/operation, internal/peer, internal/pgwire, internal/readmodel, internal/records,
-// internal/reporting, internal/sharedkeys, internal/sqlquery, internal/standalone, internal/stream,
-// internal/token, internal/tracing, internal/version, github.com/emicklei/go-restful/v3,
+// internal/reporting, internal/sharedkeys, internal/sqlquery, internal/sqlviews,
+// internal/standalone, internal/stream, internal/token, internal/tracing, internal/version, github.com/emicklei/go-restful/v3,
 // go.etcd.io/etcd/client/v3, go.opentelemetry.io/otel/trace, golang.org/x/sync, k8s.io/api,
 // k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/component-base.
 package server

@@ -1,7 +1,9 @@
 // Package sqlquery answers one SELECT of a user from the read model, limited to the rows that the user may list.
 //
 //   - request.go: what is asked, what is answered, and the errors
-//   - run.go: limits, deadline, and the rows
+//   - stream.go: the deadline, and the rows as a statement has them
+//   - run.go: a statement in its sandbox, with its limits
+//   - interrupt.go: the end of a statement that has rows already
 //   - memory.go: how much memory it may take
 //   - attach.go: the file of the model, under a name that is drawn
 //   - views.go: the views that a request sees
@@ -24,5 +26,5 @@
 //   - What is not known to be harmless is denied.
 //   - The caller gets an answer by the deadline, also where SQLite does not stop: then the place stays taken until it does.
 //
-// The package may import internal/readmodel and modernc.org/sqlite.
+// The package may import internal/readmodel, modernc.org/libc and modernc.org/sqlite.
 package sqlquery

@@ -70,8 +70,9 @@ var (
 )
 
 // explain makes an error of the statement from one of SQLite's. Its texts name base tables where something is denied:
-// those do not get out.
-func explain(err error, statement string, box *sandbox) error {
+// those do not get out. A prepare that is not nil compiles a part of the statement: it finds out where a word is wrong that is there
+// more than once.
+func explain(err error, statement string, box *sandbox, prepare func(string) error) error {
 	var own *Error
 	if errors.As(err, &own) {
 		return err
@@ -109,12 +110,51 @@ func explain(err error, statement string, box *sandbox) error {
 		return &Error{Message: "the statement cannot be run"}
 	}
 	fault := &Error{Message: message}
-	for _, pattern := range []*regexp.Regexp{near, noSuch} {
-		if found := pattern.FindStringSubmatch(message); found != nil {
-			if i := strings.Index(statement, found[1]); i >= 0 && strings.Count(statement, found[1]) == 1 {
-				fault.Line, fault.Column = place(statement, i)
-			}
+	if found := near.FindStringSubmatch(message); found != nil {
+		fault.Line, fault.Column = placeOfToken(statement, found[1], prepare)
+	} else if found := noSuch.FindStringSubmatch(message); found != nil {
+		if at := occurrences(statement, found[1]); len(at) > 0 {
+			fault.Line, fault.Column = place(statement, at[0])
 		}
 	}
 	return fault
+}
+
+// placeOfToken is where the token is at which the statement is none: the first one up to which SQLite says the same.
+func placeOfToken(statement, token string, prepare func(string) error) (line, column int) {
+	at := occurrences(statement, token)
+	for _, i := range at[:min(len(at), maxTries)] {
+		if len(at) == 1 || prepare == nil {
+			return place(statement, i)
+		}
+		err := prepare(statement[:i+len(token)])
+		if err != nil && strings.Contains(err.Error(), `near "`+token+`"`) {
+			return place(statement, i)
+		}
+	}
+	return 0, 0
+}
+
+// maxTries bounds how many parts of a statement are compiled to find out where it is at fault.
+const maxTries = 50
+
+// occurrences are the bytes at which a word begins that is no part of a longer one.
+func occurrences(text, word string) (all []int) {
+	if word == "" {
+		return nil
+	}
+	inWord := func(i int) bool {
+		return i >= 0 && i < len(text) && (text[i] == '_' || text[i] >= 0x80 || text[i] >= '0' && text[i] <= '9' || text[i]|0x20 >= 'a' && text[i]|0x20 <= 'z')
+	}
+	for i := 0; ; {
+		next := strings.Index(text[i:], word)
+		if next < 0 {
+			return all
+		}
+		i += next
+		if !(inWord(i) && inWord(i-1)) && !(inWord(i+len(word)-1) && inWord(i+len(word))) {
+			all = append(all, i)
+		}
+		i += len(word)
+	}
 }

@@ -38,64 +38,15 @@ func New(path string) *Runner {
 	return r
 }
 
-// Run answers by the deadline. An *Error is a fault of the statement.
-func (r *Runner) Run(ctx context.Context, q Request) (*Answer, error) {
-	if strings.TrimSpace(q.Query) == "" {
-		return nil, &Error{Message: "there is no statement"}
-	}
-	if len(q.Query) > maxStatement {
-		return nil, &Error{Message: fmt.Sprintf("the statement has %d bytes, more than %d", len(q.Query), maxStatement)}
-	}
-	if strings.ContainsRune(q.Query, 0) {
-		return nil, &Error{Message: "the statement has a NUL character"}
-	}
-	if q.Timeout <= 0 {
-		q.Timeout = DefaultTime
-	}
-	if q.MaxRows <= 0 {
-		q.MaxRows = DefaultRows
-	}
-	q.MaxRows = min(q.MaxRows, MaxRows)
-	ctx, stop := context.WithCancelCause(ctx)
-	ctx, cancelTime := context.WithTimeoutCause(ctx, min(q.Timeout, MaxTime), ErrTimeout)
-	cancel := func() { cancelTime(); stop(nil) }
-	select {
-	case r.places <- struct{}{}:
-	case <-ctx.Done():
-		cancel()
-		return nil, ErrBusy
-	}
-	type result struct {
-		answer *Answer
-		err    error
-	}
-	done := make(chan result, 1)
-	go watchMemory(ctx, stop)
-	go func() {
-		// The place is free once SQLite has stopped, which may be after the answer.
-		defer func() { cancel(); <-r.places }()
-		answer, err := r.run(ctx, q)
-		done <- result{answer, err}
-	}()
-	var got result
-	select {
-	case got = <-done:
-	case <-ctx.Done():
-		select {
-		case got = <-done: // the end of the work ends the context, too
-		default:
-			return nil, context.Cause(ctx)
-		}
-	}
-	if cause := context.Cause(ctx); got.err != nil && (errors.Is(cause, ErrTimeout) || errors.Is(cause, ErrMemory)) {
-		return nil, cause
-	}
-	return got.answer, got.err
+// run runs a statement, and sends its columns and then its rows.
+func (r *Runner) run(ctx context.Context, q Request, begun chan<- []Column, out chan<- []any) result {
+	truncated, err := r.try(ctx, q, begun, out)
+	return result{truncated, err}
 }
 
-func (r *Runner) run(ctx context.Context, q Request) (*Answer, error) {
+func (r *Runner) try(ctx context.Context, q Request, begun chan<- []Column, out chan<- []any) (truncated bool, err error) {
 	if err := register(); err != nil {
-		return nil, err
+		return false, err
 	}
 	// The file is attached under a name that cannot be guessed; main is an empty database in memory.
 	dsn := url.URL{Scheme: "file", Opaque: ":memory:", RawQuery: url.Values{
@@ -103,12 +54,12 @@ func (r *Runner) run(ctx context.Context, q Request) (*Answer, error) {
 	}.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer func() { _ = db.Close() }() // it was only read
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer func() {
 		// It carries the views and the rights of this request.
@@ -119,21 +70,21 @@ func (r *Runner) run(ctx context.Context, q Request) (*Answer, error) {
 	for _, name := range []*string{&box.secret, &box.schema} {
 		random := make([]byte, 16)
 		if _, err := rand.Read(random); err != nil {
-			return nil, err
+			return false, err
 		}
 		*name = "v" + hex.EncodeToString(random)
 	}
 	if err := attach(ctx, conn, r.path, box.schema); err != nil {
-		return nil, fmt.Errorf("open the read model: %w", err)
+		return false, fmt.Errorf("open the read model: %w", err)
 	}
 	for _, statement := range create(box.schema, box.secret, q.Rows) {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return nil, fmt.Errorf("make the views: %w", err)
+			return false, fmt.Errorf("make the views: %w", err)
 		}
 	}
 	for id, limit := range limits {
 		if _, err := sqlite.Limit(conn, id, limit); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
 	err = conn.Raw(func(c any) error {
@@ -144,25 +95,31 @@ func (r *Runner) run(ctx context.Context, q Request) (*Answer, error) {
 		return registerer.RegisterAuthorizer(box.allow)
 	})
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	parameters, err := parameters(q.Parameters)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	if err := single(q.Query); err != nil {
-		return nil, err
+		return false, err
+	}
+	// The connection is locked while rows are open.
+	handle, err := handleOf(conn)
+	if err != nil {
+		return false, err
 	}
 	rows, err := conn.QueryContext(ctx, q.Query, parameters...)
 	if err != nil {
-		return nil, explain(err, q.Query, box)
+		return false, explain(err, q.Query, box, func(part string) error { return prepare(ctx, conn, part) })
 	}
 	defer func() { _ = rows.Close() }() // its error is that of Err
-	answer, err := read(rows, q.MaxRows)
+	defer interruptAt(ctx, handle)()
+	truncated, err = send(ctx, rows, q.MaxRows, begun, out)
 	if err != nil {
-		return nil, explain(err, q.Query, box)
+		return false, explain(err, q.Query, box, nil)
 	}
-	return answer, nil
+	return truncated, nil
 }
 
 var parameterName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
@@ -187,34 +144,43 @@ func parameters(named map[string]any) ([]any, error) {
 	return all, nil
 }
 
-// read takes the rows up to the limits.
-func read(rows *sql.Rows, most int) (*Answer, error) {
+// prepare compiles a part of a statement in its sandbox, and does not run it.
+func prepare(ctx context.Context, conn *sql.Conn, part string) error {
+	statement, err := conn.PrepareContext(ctx, part)
+	if err != nil {
+		return err
+	}
+	return statement.Close()
+}
+
+// send takes the rows up to the limits.
+func send(ctx context.Context, rows *sql.Rows, most int, begun chan<- []Column, out chan<- []any) (truncated bool, err error) {
 	types, err := rows.ColumnTypes()
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	answer := &Answer{Rows: [][]any{}, Columns: make([]Column, len(types))}
+	columns := make([]Column, len(types))
 	for i, t := range types {
-		answer.Columns[i] = Column{Name: t.Name(), Type: strings.ToLower(t.DatabaseTypeName())}
+		columns[i] = Column{Name: t.Name(), Type: strings.ToLower(t.DatabaseTypeName())}
 		switch t.DatabaseTypeName() {
 		case readmodel.TimeDeclared:
-			answer.Columns[i].Type = string(readmodel.Time)
+			columns[i].Type = string(readmodel.Time)
 		case readmodel.JSONDeclared:
-			answer.Columns[i].Type = string(readmodel.JSON)
+			columns[i].Type = string(readmodel.JSON)
 		}
 	}
+	begun <- columns
 	size := 0
-	for rows.Next() {
-		if len(answer.Rows) == most || size > MaxBytes {
-			answer.Truncated = true
-			return answer, nil
+	for n := 0; rows.Next(); n++ {
+		if n == most || size > MaxBytes {
+			return true, nil
 		}
 		row, targets := make([]any, len(types)), make([]any, len(types))
 		for i := range row {
 			targets[i] = &row[i]
 		}
 		if err := rows.Scan(targets...); err != nil {
-			return nil, err
+			return false, err
 		}
 		for i, value := range row {
 			row[i] = plain(value)
@@ -222,18 +188,14 @@ func read(rows *sql.Rows, most int) (*Answer, error) {
 				size += len(s)
 			}
 			size += 16
-			if answer.Columns[i].Type == "" && value != nil {
-				answer.Columns[i].Type = typeOf(row[i])
-			}
 		}
-		answer.Rows = append(answer.Rows, row)
-	}
-	for i := range answer.Columns {
-		if answer.Columns[i].Type == "" {
-			answer.Columns[i].Type = "text"
+		select {
+		case out <- row:
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
 		}
 	}
-	return answer, rows.Err()
+	return false, rows.Err()
 }
 
 // plain is a value as JSON has it.

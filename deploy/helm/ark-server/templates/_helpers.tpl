@@ -210,6 +210,12 @@ containers:
       {{- with and .Values.ark.chat.enabled .Values.ark.chat.corsAllowedOrigins }}
       - --cors-allowed-origins={{ join "," . }}
       {{- end }}
+      {{- if .Values.ark.pg.enabled }}
+      {{- if not .Values.ark.readModel.enabled }}
+      {{- fail "ark.pg.enabled asks the read model: set ark.readModel.enabled=true" }}
+      {{- end }}
+      - --pg-listen=:5433
+      {{- end }}
       - --console={{ ternary "on" "off" .Values.ark.console.enabled }}
       {{- with and .Values.ark.console.enabled .Values.ark.console.hosts }}
       - --console-hosts={{ join "," . }}
@@ -245,6 +251,11 @@ containers:
       # Where the replicas call each other.
       - name: peers
         containerPort: 6444
+      {{- end }}
+      {{- if .Values.ark.pg.enabled }}
+      # Where BI tools ask by PostgreSQL's protocol.
+      - name: postgres
+        containerPort: 5433
       {{- end }}
       {{- if .Values.ark.broker.enabled }}
       # Where engines write streams.
