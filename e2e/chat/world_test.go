@@ -61,6 +61,8 @@ func script(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Text: pacedAnswer, Pieces: 10, Pause: 100 * time.Millisecond}
 	case strings.HasPrefix(last, "long"):
 		return scripted.Answer{Text: strings.Repeat("0123456789abcdef", longAnswer/16), Pieces: 64}
+	case last == "use noop":
+		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "noop", Arguments: `{"message":"tool"}`}}, Pieces: 2}
 	case strings.HasPrefix(last, "call in pieces"):
 		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "weather", Arguments: `{"city":"Oslo"}`}}, Pieces: 4}
 	case strings.HasPrefix(last, "call"):
@@ -118,7 +120,7 @@ func newWorld(t *testing.T, args ...string) *world {
 	return w
 }
 
-var plurals = map[string]string{"Model": "models", "Agent": "agents", "Team": "teams", "Query": "queries"}
+var plurals = map[string]string{"Model": "models", "Agent": "agents", "Team": "teams", "Tool": "tools", "Query": "queries"}
 
 // create makes an object in the namespace default.
 func (w *world) create(text string) {
@@ -131,6 +133,14 @@ func (w *world) create(text string) {
 	}
 	if code, body := w.call(http.MethodPost, queriesPath(plurals[kind.Kind], ""), text); code != http.StatusCreated {
 		w.t.Fatalf("make %s: %d %s", text, code, body)
+	}
+}
+
+// namespace makes a namespace.
+func (w *world) namespace(name string) {
+	w.t.Helper()
+	if code, body := w.call(http.MethodPost, "/api/v1/namespaces", `{"metadata":{"name":"`+name+`"}}`); code != http.StatusCreated {
+		w.t.Fatalf("make the namespace %s: %d %s", name, code, body)
 	}
 }
 
