@@ -29,6 +29,7 @@ type world struct {
 	http  *http.Client
 	url   string
 	key   string
+	dir   string // of the database and the keys
 	// release ends the answers to "held"; it is set before the first.
 	release <-chan struct{}
 }
@@ -81,7 +82,7 @@ func newWorld(t *testing.T, args ...string) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	w := &world{t: t}
+	w := &world{t: t, dir: t.TempDir()}
 	model := scripted.New(func(r scripted.Request) scripted.Answer {
 		answer := script(r)
 		if strings.HasPrefix(r.Last(), "held") {
@@ -94,7 +95,7 @@ func newWorld(t *testing.T, args ...string) *world {
 		there.CloseClientConnections()
 		there.Close()
 	})
-	ark, err := component.StartArk(ctx, component.ArkOptions{Dir: t.TempDir(), Args: args})
+	ark, err := component.StartArk(ctx, component.ArkOptions{Dir: w.dir, Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}
