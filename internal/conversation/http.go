@@ -29,10 +29,10 @@ func Owns(rest string) bool {
 
 // page is a list as Ark's brokers answer it.
 type page struct {
-	Items   any     `json:"items"`
-	Total   int     `json:"total"`
-	HasMore bool    `json:"hasMore"`
-	Next    *string `json:"nextCursor"`
+	Items   any    `json:"items"`
+	Total   int    `json:"total"`
+	HasMore bool   `json:"hasMore"`
+	Next    *int64 `json:"nextCursor,omitempty"`
 }
 
 // fault is an error with the status that it is answered with.
@@ -174,8 +174,7 @@ func (s *Store) get(r *http.Request, namespace, id, query string) (page, error) 
 		}
 	}
 	if out.HasMore {
-		next := strconv.FormatInt(items[len(items)-1].Sequence, 10)
-		out.Next = &next
+		out.Next = &items[len(items)-1].Sequence
 	}
 	out.Items = items
 	return out, nil

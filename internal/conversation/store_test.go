@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"encoding/json"
+	"fmt"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -101,11 +102,11 @@ func TestMemory(t *testing.T) {
 		t.Errorf("got %v", answer)
 	}
 	_, answer = ask(t, s, http.MethodGet, all+"&limit=3", "")
-	next, _ := answer["nextCursor"].(string)
+	next, _ := answer["nextCursor"].(float64)
 	if got := texts(answer); got != "1 2 3" || answer["hasMore"] != true {
 		t.Errorf("got %v", answer)
 	}
-	if _, answer = ask(t, s, http.MethodGet, all+"&limit=3&cursor="+next, ""); texts(answer) != "4" {
+	if _, answer = ask(t, s, http.MethodGet, all+"&limit=3&cursor="+fmt.Sprint(int64(next)), ""); texts(answer) != "4" {
 		t.Errorf("got %v", answer)
 	}
 	if _, answer = ask(t, s, http.MethodGet, all+"&query_id=q1", ""); texts(answer) != "3" {
