@@ -111,8 +111,9 @@ See the answer:
 Ask more:
   ark-server query agent/guide "How is the weather in Oslo?" --data-dir=%s
 
-Ask by OpenAI's API, as every SDK does with this base URL and the token as its key:
-  curl -N http://%s/v1/chat/completions -H "Authorization: Bearer $(cat %s)" \
+Ask by OpenAI's API: its SDKs read these variables.
+  export OPENAI_BASE_URL=http://%s/v1 OPENAI_API_KEY=$(cat %s)
+  curl -N "$OPENAI_BASE_URL/chat/completions" -H "Authorization: Bearer $OPENAI_API_KEY" \
     -d '{"model": "agent/guide", "stream": true, "messages": [{"role": "user", "content": "How is the weather in Rome?"}]}'
 
 It is a script, not a model. Stop it with Ctrl-C; its data goes, too.

@@ -51,6 +51,23 @@ func TestMistypedNames(t *testing.T) {
 	}
 }
 
+// Beyond loopback keys and answers go without TLS only where the operator has spelt that out.
+func TestChatWithoutTLS(t *testing.T) {
+	for address, refused := range map[string]bool{
+		"127.0.0.1:0": false, "[::1]:0": false, "localhost:0": false, "0.0.0.0:0": true, ":0": true, "[::]:0": true, "10.0.0.7:8080": true, "example.com:80": true,
+	} {
+		for _, public := range []bool{false, true} {
+			o := newOptions()
+			o.chat.listen, o.chat.public = address, public
+			err := o.validateChat()
+			if got := err != nil; got != (refused && !public) || got && !strings.Contains(err.Error(), "--http-insecure-public") {
+				t.Errorf("--http-listen=%s, insecure %t: %v", address, public, err)
+			}
+		}
+	}
+	checkFailure(t, []string{"--http-listen=0.0.0.0:0"}, 2, []string{"--http-insecure-public"})
+}
+
 func TestCheckVariables(t *testing.T) {
 	for _, c := range []struct {
 		variable, warning, fault string

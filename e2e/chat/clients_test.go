@@ -281,13 +281,7 @@ func newNode(t *testing.T, w *world) *node {
 		t.Fatal(err)
 	}
 	n := &node{t: t, root: root, dir: t.TempDir()}
-	install := exec.CommandContext(t.Context(), filepath.Join(root, "e2e", "tools", "npm.sh"), "npm")
-	install.Stderr = os.Stderr
-	installed, err := install.Output()
-	if err != nil {
-		t.Fatalf("install the packages of npm: %v", err)
-	}
-	if err := os.Symlink(filepath.Join(strings.TrimSpace(string(installed)), "node_modules"), filepath.Join(n.dir, "node_modules")); err != nil {
+	if err := os.Symlink(nodeModules(t, root), filepath.Join(n.dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.CopyFS(n.dir, os.DirFS("npm")); err != nil {
@@ -303,6 +297,18 @@ func newNode(t *testing.T, w *world) *node {
 	}
 	n.env = append(os.Environ(), "BASE_URL="+w.url+"/v1", "MCP_URL="+w.url+"/mcp", "API_KEY="+w.key, "QUERIES_URL="+w.url+queriesPath("queries", ""), "NODE_EXTRA_CA_CERTS="+ca)
 	return n
+}
+
+// nodeModules is the folder with the packages of npm/package-lock.json.
+func nodeModules(t *testing.T, root string) string {
+	t.Helper()
+	install := exec.CommandContext(t.Context(), filepath.Join(root, "e2e", "tools", "npm.sh"), "npm")
+	install.Stderr = os.Stderr
+	installed, err := install.Output()
+	if err != nil {
+		t.Fatalf("install the packages of npm: %v", err)
+	}
+	return filepath.Join(strings.TrimSpace(string(installed)), "node_modules")
 }
 
 // run runs a program, and returns what it prints.

@@ -38,6 +38,21 @@ func TestExternal(t *testing.T) {
 		}
 	}
 
+	for what, body := range map[string]string{
+		"an image":   `"messages":[{"role":"user","content":[{"type":"text","text":"y"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AA=="}}]}]`,
+		"tools":      `"tools":[{"type":"function","function":{"name":"f"}}],"messages":[{"role":"user","content":"y"}]`,
+		"a format":   `"response_format":{"type":"json_object"},"messages":[{"role":"user","content":"y"}]`,
+		"max_tokens": `"max_tokens":5,"messages":[{"role":"user","content":"y"}]`,
+		"stop":       `"stop":["x"],"messages":[{"role":"user","content":"y"}]`,
+		"seed":       `"seed":7,"messages":[{"role":"user","content":"y"}]`,
+	} {
+		for _, path := range []string{"/v1/chat/completions", "/openai/v1/chat/completions"} {
+			if code, text := w.call(http.MethodPost, path, `{"model":"model/default",`+body+`}`); code != http.StatusBadRequest || !strings.Contains(text, "unsupported_parameter") {
+				t.Errorf("%s: got %d %s", what, code, text)
+			}
+		}
+	}
+
 	answered := make(chan error, 1)
 	go func() { answered <- w.answerOutside(ctx, broker) }()
 	got, err := w.stream(ctx, openai.ChatCompletionRequest{Model: "agent/guide", Messages: append([]openai.ChatCompletionMessage{
@@ -64,6 +79,21 @@ func TestExternal(t *testing.T) {
 func (w *world) testPointed(t *testing.T, broker string) {
 	port := broker[strings.LastIndexByte(broker, ':')+1:]
 	const core = "/api/v1/namespaces"
+	// What users have made before the server looks at their namespace stays as it is: it looks after 10 s at the latest.
+	const owned = `{"metadata":{"name":"ark-config-streaming"},"data":{"enabled":"true","serviceRef":"name: my-broker\nport: http\n"}}`
+	own := ""
+	for n := 0; own == ""; n++ {
+		name := fmt.Sprint("own-", n)
+		w.namespace(name)
+		switch code, body := w.call(http.MethodPost, core+"/"+name+"/configmaps", owned); code {
+		case http.StatusCreated:
+			own = name
+		case http.StatusConflict: // the server was faster
+		default:
+			t.Fatalf("make a ConfigMap: %d %s", code, body)
+		}
+	}
+	const off = `{"data":{"enabled":"false"}}`
 	if code, body := w.call(http.MethodPost, core, `{"metadata":{"name":"later"}}`); code != http.StatusCreated {
 		t.Fatalf("make a namespace: %d %s", code, body)
 	}
@@ -96,6 +126,25 @@ func (w *world) testPointed(t *testing.T, broker string) {
 		response.Body.Close()
 		if response.StatusCode != http.StatusOK {
 			t.Errorf("the broker by the name of %s's Service: %s", namespace, response.Status)
+		}
+	}
+	// A user turns one off, and removes nothing.
+	if code, body := w.call(http.MethodPatch, core+"/later/configmaps/ark-config-broker", off, "Content-Type", "application/merge-patch+json"); code != http.StatusOK {
+		t.Fatalf("got %d %s", code, body)
+	}
+	// Once a namespace that is made after all that is pointed, the server has looked at the others again.
+	w.namespace("latest")
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		if code, _ := w.call(http.MethodGet, core+"/latest/configmaps/ark-config-broker", ""); code == http.StatusOK {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the last namespace does not point at the broker")
+		}
+	}
+	for path, want := range map[string]string{"/" + own + "/configmaps/ark-config-streaming": `name: my-broker\nport: http\n"`, "/later/configmaps/ark-config-broker": `"enabled":"false"`} {
+		if code, body := w.call(http.MethodGet, core+path, ""); code != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s is %d %s", path, code, body)
 		}
 	}
 	if code, body := w.call(http.MethodGet, core+"/kube-system/configmaps/ark-config-streaming", ""); code != http.StatusNotFound {

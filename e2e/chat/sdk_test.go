@@ -29,6 +29,7 @@ func TestChat(t *testing.T) {
 	t.Run("limits", func(t *testing.T) { testLimits(t, w) })
 	t.Run("subresources", func(t *testing.T) { testSubresources(t, w) })
 	t.Run("broker", func(t *testing.T) { testBroker(t, w) })
+	t.Run("streams", func(t *testing.T) { testStreams(t, w) })
 	t.Run("events", func(t *testing.T) { testEvents(t, w) })
 	t.Run("mcp", func(t *testing.T) { testMCP(t, w) })
 	t.Run("keys", func(t *testing.T) { testKeys(t, w) })

@@ -29,6 +29,7 @@ type world struct {
 	http  *http.Client
 	url   string
 	key   string
+	dir   string // of the database and the keys
 	// release ends the answers to "held"; it is set before the first.
 	release <-chan struct{}
 }
@@ -61,6 +62,8 @@ func script(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Text: pacedAnswer, Pieces: 10, Pause: 100 * time.Millisecond}
 	case strings.HasPrefix(last, "long"):
 		return scripted.Answer{Text: strings.Repeat("0123456789abcdef", longAnswer/16), Pieces: 64}
+	case last == "use noop":
+		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "noop", Arguments: `{"message":"tool"}`}}, Pieces: 2}
 	case strings.HasPrefix(last, "call in pieces"):
 		return scripted.Answer{Calls: []scripted.Call{{ID: "call-1", Name: "weather", Arguments: `{"city":"Oslo"}`}}, Pieces: 4}
 	case strings.HasPrefix(last, "call"):
@@ -79,7 +82,7 @@ func newWorld(t *testing.T, args ...string) *world {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	w := &world{t: t}
+	w := &world{t: t, dir: t.TempDir()}
 	model := scripted.New(func(r scripted.Request) scripted.Answer {
 		answer := script(r)
 		if strings.HasPrefix(r.Last(), "held") {
@@ -92,7 +95,7 @@ func newWorld(t *testing.T, args ...string) *world {
 		there.CloseClientConnections()
 		there.Close()
 	})
-	ark, err := component.StartArk(ctx, component.ArkOptions{Dir: t.TempDir(), Args: args})
+	ark, err := component.StartArk(ctx, component.ArkOptions{Dir: w.dir, Args: args})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +121,7 @@ func newWorld(t *testing.T, args ...string) *world {
 	return w
 }
 
-var plurals = map[string]string{"Model": "models", "Agent": "agents", "Team": "teams", "Query": "queries"}
+var plurals = map[string]string{"Model": "models", "Agent": "agents", "Team": "teams", "Tool": "tools", "Query": "queries"}
 
 // create makes an object in the namespace default.
 func (w *world) create(text string) {
@@ -131,6 +134,14 @@ func (w *world) create(text string) {
 	}
 	if code, body := w.call(http.MethodPost, queriesPath(plurals[kind.Kind], ""), text); code != http.StatusCreated {
 		w.t.Fatalf("make %s: %d %s", text, code, body)
+	}
+}
+
+// namespace makes a namespace.
+func (w *world) namespace(name string) {
+	w.t.Helper()
+	if code, body := w.call(http.MethodPost, "/api/v1/namespaces", `{"metadata":{"name":"`+name+`"}}`); code != http.StatusCreated {
+		w.t.Fatalf("make the namespace %s: %d %s", name, code, body)
 	}
 }
 

@@ -3,6 +3,7 @@ package servers
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -20,7 +21,7 @@ import (
 const replicaGone = 10 * time.Second
 
 // TestStreams: a stream that an engine writes to one server is read at another one, from the beginning and live; when the server
-// that has it is killed, its readers get an error.
+// that has it is killed, its readers get an error. Conversations and events are of all servers.
 func TestStreams(t *testing.T) {
 	storage := databases.New(t, engine.PostgreSQL).Flags()
 	all := []*server{newServer(t, storage), newServer(t, storage)}
@@ -61,6 +62,8 @@ func TestStreams(t *testing.T) {
 		r.until("[DONE]")
 	}
 
+	conversations(t, a, b)
+
 	// Two readers: one has had chunks, the other one none.
 	body, lines = io.Pipe()
 	go func() { written <- a.post("stream/killed", body) }()
@@ -83,6 +86,30 @@ func TestStreams(t *testing.T) {
 	}
 	_ = lines.Close() // nobody reads it any more
 	<-written
+}
+
+// conversations: messages and events that come to one server are read and followed at another one, and stay when the first is gone.
+func conversations(t *testing.T, a, b *streamClient) {
+	var begun struct {
+		ID string `json:"conversation_id"`
+	}
+	if err := json.Unmarshal([]byte(a.post("conversations", strings.NewReader(""))), &begun); err != nil || begun.ID == "" {
+		t.Fatalf("the conversation is %q, %v", begun.ID, err)
+	}
+	messages, events := b.follow("messages?watch=true&conversation_id="+begun.ID), b.follow("events?watch=true")
+	for n, text := range []string{"first", "second"} {
+		a.post("messages", strings.NewReader(fmt.Sprintf(`{"conversation_id":%q,"query_id":"q","messages":[{"role":"user","content":%q}]}`, begun.ID, text)))
+		messages.until(text)
+		a.post("events", strings.NewReader(fmt.Sprintf(`{"reason":"Step%d","data":{"queryId":"u1","queryName":"q","sessionId":"s1"}}`, n)))
+		events.until(fmt.Sprintf("Step%d", n))
+	}
+	for path, want := range map[string]string{
+		"messages?conversation_id=" + begun.ID: `"total":2`, "events/u1": `"total":2`, "sessions/s1": `"q"`, "conversations": begun.ID,
+	} {
+		if text := b.get(path); !strings.Contains(text, want) {
+			t.Errorf("%s at another server is %s", path, text)
+		}
+	}
 }
 
 // say writes a chunk.
@@ -148,9 +175,29 @@ type lineReader struct {
 	from *bufio.Reader
 }
 
-func (c *streamClient) read(query, parameters string) *lineReader {
+// get returns the answer.
+func (c *streamClient) get(path string) string {
 	c.t.Helper()
-	response, err := c.send(http.MethodGet, "/namespaces/default/stream/"+query+parameters, nil)
+	response, err := c.send(http.MethodGet, "/namespaces/default/"+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return string(text)
+}
+
+func (c *streamClient) read(query, parameters string) *lineReader {
+	return c.follow("stream/" + query + parameters)
+}
+
+// follow reads server-sent events.
+func (c *streamClient) follow(path string) *lineReader {
+	c.t.Helper()
+	response, err := c.send(http.MethodGet, "/namespaces/default/"+path, nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}

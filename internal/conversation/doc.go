@@ -2,7 +2,7 @@
 //
 //   - requests.go: what clients of OpenAI's API have sent and a Query cannot hold, for the engine in the process
 //   - responses.go: what the Responses API needs of a response beside its Query
-//   - messages.go, http.go: conversations and their messages, by Ark's HTTP API of memories
+//   - messages.go, http.go, http_lists.go: conversations and their messages, by Ark's HTTP API of memories
 //   - events.go, sessions.go, events_http.go: events of engines, and the sessions that follow from them, by Ark's HTTP API
 //   - feed.go: what is new, for those who watch at any replica
 //   - erase.go: what a purge of a Query removes

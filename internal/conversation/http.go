@@ -29,10 +29,10 @@ func Owns(rest string) bool {
 
 // page is a list as Ark's brokers answer it.
 type page struct {
-	Items   any     `json:"items"`
-	Total   int     `json:"total"`
-	HasMore bool    `json:"hasMore"`
-	Next    *string `json:"nextCursor"`
+	Items   any    `json:"items"`
+	Total   int    `json:"total"`
+	HasMore bool   `json:"hasMore"`
+	Next    *int64 `json:"nextCursor,omitempty"`
 }
 
 // fault is an error with the status that it is answered with.
@@ -53,8 +53,12 @@ func (s *Store) Serve(w http.ResponseWriter, r *http.Request, namespace, rest st
 		}
 		return
 	}
+	status := http.StatusOK
+	if r.Method == http.MethodPost && rest == "conversations" {
+		status = http.StatusCreated
+	}
 	out, err := s.answer(r, namespace, path)
-	answer(w, http.StatusOK, out, err)
+	answer(w, status, out, err)
 }
 
 // answer writes what came of a request.
@@ -85,16 +89,17 @@ func answerError(w http.ResponseWriter, err error) {
 // answer carries out a request.
 func (s *Store) answer(r *http.Request, namespace string, path []string) (any, error) {
 	ctx := r.Context()
-	deleted := map[string]string{"status": "deleted"}
+	deleted := map[string]string{"status": "success"}
 	switch on := r.Method + " " + path[0]; {
 	case on == "POST conversations" && len(path) == 1:
 		id, err := s.Begin(ctx, namespace)
 		return map[string]string{"conversation_id": id}, err
 	case on == "GET conversations" && len(path) == 1:
-		all, err := s.List(ctx, namespace)
-		return page{Items: orEmpty(all), Total: len(all)}, err
+		return s.conversations(ctx, namespace)
 	case on == "GET conversations" && len(path) == 2:
-		return s.get(r, namespace, path[1], "")
+		return s.conversation(r, namespace, path[1])
+	case (on == "DELETE conversations" || on == "DELETE messages") && len(path) == 1:
+		return deleted, s.DeleteAll(ctx, namespace)
 	case on == "DELETE conversations" && len(path) == 2:
 		return deleted, s.Delete(ctx, namespace, path[1])
 	case on == "DELETE conversations" && len(path) == 5 && path[2] == "queries" && path[4] == "messages":
@@ -106,8 +111,7 @@ func (s *Store) answer(r *http.Request, namespace string, path []string) (any, e
 	case on == "GET messages" && len(path) == 1:
 		return s.get(r, namespace, r.URL.Query().Get("conversation_id"), r.URL.Query().Get("query_id"))
 	case on == "GET memory-status":
-		all, err := s.List(ctx, namespace)
-		return map[string]int{"conversations": len(all)}, err
+		return s.status(ctx, namespace)
 	}
 	return nil, &fault{http.StatusNotFound, "NOT_FOUND", "there is no " + r.Method + " of this path"}
 }
@@ -141,22 +145,22 @@ func (s *Store) post(r *http.Request, namespace string) error {
 }
 
 // get returns a page of messages.
-func (s *Store) get(r *http.Request, namespace, id, query string) (any, error) {
+func (s *Store) get(r *http.Request, namespace, id, query string) (page, error) {
 	limit, after := defaultPage, int64(0)
 	var err error
 	if text := r.URL.Query().Get("limit"); text != "" {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPage {
-			return nil, &InvalidError{fmt.Sprintf("limit is to be 1 to %d", maxPage)}
+			return page{}, &InvalidError{fmt.Sprintf("limit is to be 1 to %d", maxPage)}
 		}
 	}
 	if text := r.URL.Query().Get("cursor"); text != "" {
 		if after, err = strconv.ParseInt(text, 10, 64); err != nil {
-			return nil, &InvalidError{"cursor is to be the nextCursor of the page before"}
+			return page{}, &InvalidError{"cursor is to be the nextCursor of the page before"}
 		}
 	}
-	all, err := s.Messages(r.Context(), namespace, id, query)
+	all, err := s.all(r.Context(), namespace, id, query)
 	if err != nil {
-		return nil, err
+		return page{}, err
 	}
 	out := page{Total: len(all)}
 	items := []Message{}
@@ -170,8 +174,7 @@ func (s *Store) get(r *http.Request, namespace, id, query string) (any, error) {
 		}
 	}
 	if out.HasMore {
-		next := strconv.FormatInt(items[len(items)-1].Sequence, 10)
-		out.Next = &next
+		out.Next = &items[len(items)-1].Sequence
 	}
 	out.Items = items
 	return out, nil

@@ -206,6 +206,16 @@ func (s *Store) Delete(ctx context.Context, namespace, id string) error {
 	return deleteAll(ctx, s.side, mvcc.SideKey(conversationTable, key(namespace, id)), time.Time{})
 }
 
+// DeleteAll deletes all conversations of a namespace with their messages.
+func (s *Store) DeleteAll(ctx context.Context, namespace string) error {
+	for _, table := range []string{messageTable, queryTable, conversationTable} {
+		if err := deleteAll(ctx, s.side, mvcc.SidePrefix(table, prefix(namespace)), time.Time{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // DeleteQuery deletes the messages of a Query in all conversations, or in one; a conversation without messages goes, too.
 func (s *Store) DeleteQuery(ctx context.Context, namespace, query, only string) error {
 	ids := map[string]bool{}

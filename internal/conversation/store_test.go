@@ -3,6 +3,7 @@ package conversation
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -79,7 +80,7 @@ func TestMemory(t *testing.T) {
 	s := NewStore(storetest.Open(t).Side(), nil, func() time.Time { return now })
 	code, answer := ask(t, s, http.MethodPost, "conversations", "")
 	id, _ := answer["conversation_id"].(string)
-	if code != http.StatusOK || len(id) != 32 {
+	if code != http.StatusCreated || len(id) != 32 {
 		t.Fatalf("got %d %v", code, answer)
 	}
 	add := func(query, more string, messages ...string) {
@@ -101,14 +102,30 @@ func TestMemory(t *testing.T) {
 		t.Errorf("got %v", answer)
 	}
 	_, answer = ask(t, s, http.MethodGet, all+"&limit=3", "")
-	next, _ := answer["nextCursor"].(string)
+	next, _ := answer["nextCursor"].(float64)
 	if got := texts(answer); got != "1 2 3" || answer["hasMore"] != true {
 		t.Errorf("got %v", answer)
 	}
-	if _, answer = ask(t, s, http.MethodGet, all+"&limit=3&cursor="+next, ""); texts(answer) != "4" {
+	if _, answer = ask(t, s, http.MethodGet, all+"&limit=3&cursor="+fmt.Sprint(int64(next)), ""); texts(answer) != "4" {
 		t.Errorf("got %v", answer)
 	}
 	if _, answer = ask(t, s, http.MethodGet, all+"&query_id=q1", ""); texts(answer) != "3" {
+		t.Errorf("got %v", answer)
+	}
+	// Lists have the names of Ark's broker, and those of pages.
+	if _, answer = ask(t, s, http.MethodGet, "conversations/"+id, ""); texts(answer) != "1 2 3 4" || answer["conversation_id"] != id || len(answer["messages"].([]any)) != 4 {
+		t.Errorf("got %v", answer)
+	}
+	if _, answer = ask(t, s, http.MethodGet, "messages?query_id=q2", ""); texts(answer) != "1 2 4" {
+		t.Errorf("the messages of a query in all conversations: %v", answer)
+	}
+	if _, answer = ask(t, s, http.MethodGet, "conversations", ""); len(answer["conversations"].([]any)) != 1 || answer["conversations"].([]any)[0] != id {
+		t.Errorf("got %v", answer)
+	}
+	_, answer = ask(t, s, http.MethodGet, "memory-status", "")
+	each, _ := answer["conversations"].(map[string]any)
+	of, _ := each[id].(map[string]any)
+	if answer["total_conversations"] != 1.0 || answer["total_messages"] != 4.0 || of["message_count"] != 4.0 || of["query_count"] != 2.0 {
 		t.Errorf("got %v", answer)
 	}
 	now = now.Add(time.Hour)
@@ -126,8 +143,17 @@ func TestMemory(t *testing.T) {
 	if _, answer = ask(t, s, http.MethodGet, "conversations", ""); answer["total"] != 0.0 {
 		t.Errorf("an empty conversation is kept: %v", answer)
 	}
+	for _, path := range []string{"conversations", "messages"} {
+		add("q3", "", "5")
+		if code, answer := ask(t, s, http.MethodDelete, path, ""); code != http.StatusOK || answer["status"] != "success" {
+			t.Errorf("got %d %v", code, answer)
+		}
+		if _, answer = ask(t, s, http.MethodGet, "messages", ""); answer["total"] != 0.0 {
+			t.Errorf("after all of %s were deleted there are %v", path, answer)
+		}
+	}
 	for what, want := range map[string]int{
-		"GET messages": 400, "GET messages?conversation_id=x&limit=0": 400, "GET messages?conversation_id=x&cursor=y": 400,
+		"GET conversations/none": 404, "GET messages?conversation_id=x&limit=0": 400, "GET messages?conversation_id=x&cursor=y": 400,
 		"PUT conversations": 404, "GET messages?watch=true": 503,
 	} {
 		method, path, _ := strings.Cut(what, " ")

@@ -57,24 +57,35 @@ func (s speaker) end(q *v1alpha1.Query, over error) {
 		s.to.End(over)
 		return
 	}
-	ark := map[string]any{"query": q.UID, "session": sessionOf(q)}
 	if phaseOf(q) == v1alpha1.QueryError {
 		message := ""
 		if r := q.Status.Response; r != nil && r.Content != nil {
 			message = *r.Content
 		}
 		s.send(map[string]any{
-			"error": map[string]string{"message": message, "type": "server_error", "code": "execution_failed"}, "ark": ark,
+			"error": map[string]string{"message": message, "type": "server_error", "code": "execution_failed"},
+			"ark":   map[string]any{"query": q.UID, "session": sessionOf(q), "model": targetOf(q)},
 		})
 	}
 	whole := q.DeepCopy()
 	whole.APIVersion, whole.Kind, whole.ManagedFields = v1alpha1.SchemeGroupVersion.String(), "Query", nil
 	s.send(map[string]any{
 		"id": "chatcmpl-final", "object": "chat.completion.chunk", "created": q.CreationTimestamp.Unix(), "model": q.Name,
-		"choices": []any{map[string]any{"index": 0, "delta": map[string]any{}, "finish_reason": nil}},
+		"choices": []any{map[string]any{"index": 0, "delta": map[string]string{"content": ""}, "finish_reason": nil}},
 		"ark":     map[string]any{"query": q.UID, "session": sessionOf(q), "completedQuery": whole},
 	})
 	s.to.End(nil)
+}
+
+// targetOf returns the name of whom a Query asks, which Ark's engine has as the model of an error.
+func targetOf(q *v1alpha1.Query) string {
+	switch r := q.Status.Response; {
+	case q.Spec.Target != nil:
+		return q.Spec.Target.Name
+	case r != nil && r.Target != nil:
+		return r.Target.Name
+	}
+	return ""
 }
 
 func (s speaker) send(data map[string]any) {

@@ -142,7 +142,7 @@ func TestSink(t *testing.T) {
 		if err := sink.ended[name]; err != nil {
 			t.Errorf("%s: ended with %v", name, err)
 		}
-		if name == "team" && (agents[0] != "t/plain/default" || agents[len(agents)-1] != "t/second/default") {
+		if name == "team" && (agents[0] != "t/plain/gpt-test" || agents[len(agents)-1] != "t/second/gpt-test") {
 			t.Errorf("the team's chunks are from %v", agents)
 		}
 	}

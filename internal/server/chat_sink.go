@@ -28,7 +28,7 @@ type sinkStream struct {
 }
 
 // Chunk implements engine.Stream. A stream that was removed has no readers.
-func (s *sinkStream) Chunk(c engine.Chunk) { _ = s.to.Append(c.Data) }
+func (s *sinkStream) Chunk(c engine.Chunk) { _ = s.to.Append(stream.Compact(c.Data)) }
 
 // End implements engine.Stream.
 func (s *sinkStream) End(why error) {

@@ -4,6 +4,7 @@
 //   - reader.go, writer.go: the two ends of a stream
 //   - replicas.go, following.go: streams that are at other replicas
 //   - http.go, http_read.go, http_write.go: Ark's HTTP API of brokers
+//   - full.go: chunks with every field, for that API's readers
 //
 // Chunks are in memory only: the answer itself is in the Query. A stream is named by the Query's namespace and name, and
 // belongs to one UID: a Query that is made again under a name does not continue the stream of the one before.

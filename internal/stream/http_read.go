@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -19,14 +20,13 @@ type reading struct {
 }
 
 const (
-	// minWait and maxWait bound wait-for-query.
+	// minWait and maxWait bound wait-for-query: what is outside is taken as the bound, as clients send a Query's timeout.
 	minWait = time.Second
 	maxWait = 300 * time.Second
 )
 
 // readingOf reads the parameters of a request.
-func readingOf(r *http.Request) (reading, string) {
-	query := r.URL.Query()
+func readingOf(query url.Values) (reading, string) {
 	out := reading{fromBeginning: query.Get("from-beginning") == "true"}
 	if text := query.Get("wait-for-query"); text != "" {
 		seconds, err := strconv.Atoi(text)
@@ -34,9 +34,10 @@ func readingOf(r *http.Request) (reading, string) {
 		if err != nil {
 			out.wait, err = time.ParseDuration(text)
 		}
-		if err != nil || out.wait < minWait || out.wait > maxWait {
-			return out, "wait-for-query is to be 1 to 300 seconds"
+		if err != nil {
+			return out, "wait-for-query is to be a number of seconds, or a duration such as 30s"
 		}
+		out.wait = min(max(out.wait, minWait), maxWait)
 	}
 	if text := query.Get("max-chunk-size"); text != "" {
 		var err error
@@ -49,7 +50,7 @@ func readingOf(r *http.Request) (reading, string) {
 
 // read sends the chunks of a stream as events until it ends.
 func (h Handler) read(w http.ResponseWriter, r *http.Request, key Key) {
-	asked, wrong := readingOf(r)
+	asked, wrong := readingOf(r.URL.Query())
 	if wrong != "" {
 		Refuse(w, http.StatusBadRequest, "BAD_REQUEST", wrong)
 		return
@@ -89,7 +90,7 @@ func (h Handler) send(to *sse.Writer, r *http.Request, from *Reader, asked readi
 		chunks, end, changed := from.Take()
 		for _, chunk := range chunks {
 			late = nil
-			for _, part := range split(chunk, asked.maxContent) {
+			for _, part := range split(full(chunk), asked.maxContent) {
 				if err := to.Data(part); err != nil {
 					return err
 				}

@@ -59,7 +59,7 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 	for name, value := range headers {
 		request.Headers[name] = value.Text
 	}
-	request.Chunk = m.run.listen(agent, m.object.Name)
+	request.Chunk = m.run.listen(agent, client.ID())
 	answer, err := m.traced(ctx, client, request)
 	if m.run.Called != nil {
 		m.run.Called(answer.FirstToken, answer.Usage.Prompt, answer.Usage.Completion, err != nil)

@@ -3,6 +3,7 @@ package execution
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
@@ -15,10 +16,10 @@ type Chunk struct {
 	Repeats bool
 }
 
-// origin is whom a chunk is from.
+// origin is whom a chunk is from. The model is the provider's name of it.
 type origin struct {
-	Query   string `json:"query"`
-	Session string `json:"session"`
+	Query   string `json:"query,omitempty"`
+	Session string `json:"session,omitempty"`
 	Agent   string `json:"agent,omitempty"`
 	Team    string `json:"team,omitempty"`
 	Model   string `json:"model,omitempty"`
@@ -60,18 +61,28 @@ func (r *Run) listen(agent, model string) func(provider.Chunk) {
 }
 
 // saySystem tells the readers what goes on, without a word of a model.
-func (r *Run) saySystem(agent, text string) {
+func (r *Run) saySystem(text string) {
+	r.sayOf(map[string]any{"id": "chatcmpl-system", "ark": origin{System: text}})
+}
+
+// sayLast tells the readers what a selector has said at the end of its team's work.
+func (r *Run) sayLast(text string) {
+	from := r.origin("", "")
+	from.Team = ""
+	r.sayOf(map[string]any{
+		"id": "chatcmpl-terminate", "choices": []any{map[string]any{"index": 0, "delta": map[string]string{"content": text}}}, "ark": from,
+	})
+}
+
+// sayOf tells the readers what no provider has said.
+func (r *Run) sayOf(chunk map[string]any) {
 	if r.Say == nil || r.silent > 0 {
 		return
 	}
-	from := r.origin(agent, "")
-	from.System = text
-	data, err := json.Marshal(map[string]any{
-		"id": "chatcmpl-system", "object": "chat.completion.chunk", "created": r.Query.CreationTimestamp.Unix(), "model": r.Query.Name,
-		"choices": []any{}, "ark": from,
-	})
+	chunk["object"], chunk["created"] = "chat.completion.chunk", time.Now().Unix()
+	data, err := json.Marshal(chunk)
 	if err != nil {
-		return // never: these are texts and a number
+		return // never: these are texts and numbers
 	}
 	r.Say(Chunk{Data: data})
 }

@@ -161,6 +161,7 @@ func (w *work) chosen(said provider.Message, candidates []member) (member, error
 				said.Name = w.team.selector.agent.object.Name
 				w.out.messages = append(w.out.messages, said, provider.Message{Role: provider.ToolRole, ToolCallID: call.ID, Content: *args.Response})
 				w.out.terminated, w.out.last, w.out.schema = true, *args.Response, nil
+				w.team.run.sayLast(*args.Response)
 			}
 			return nil, nil
 		case selectTool:
@@ -178,7 +179,7 @@ func (w *work) chosen(said provider.Message, candidates []member) (member, error
 // complain says what is wrong with a choice, to the readers too.
 func (w *work) complain(text string) {
 	w.say(text)
-	w.team.run.saySystem(w.team.selector.agent.object.Name, text)
+	w.team.run.saySystem(text)
 }
 
 func speakers(names []string) provider.Tool {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/json"
+	"strconv"
 	"time"
 )
 
@@ -11,21 +12,27 @@ const chunkID = "chatcmpl-ark"
 // said sends a part of an answer that the provider has not sent in the form of OpenAI's API.
 func (r Request) said(model string, delta map[string]any, finish string) {
 	if r.Chunk != nil {
-		sayChunk(r.Chunk, chunkID, model, delta, finish, false)
+		sayChunk(r.Chunk, newChunk(model), delta, finish, false)
 	}
 }
 
-func sayChunk(say func(Chunk), id, model string, delta map[string]any, finish string, repeats bool) {
+// newChunk is what a chunk has that no provider has sent.
+func newChunk(model string) chunk {
+	return chunk{ID: chunkID, Model: model, Created: strconv.AppendInt(nil, time.Now().Unix(), 10)}
+}
+
+// sayChunk says a part of an answer that has the id, the time and the model of another chunk.
+func sayChunk(say func(Chunk), of chunk, delta map[string]any, finish string, repeats bool) {
 	var reason any
 	if finish != "" {
 		reason = finish
 	}
 	data, err := json.Marshal(map[string]any{
-		"id": id, "object": "chat.completion.chunk", "created": time.Now().Unix(), "model": model,
+		"id": of.ID, "object": "chat.completion.chunk", "created": of.Created, "model": of.Model,
 		"choices": []any{map[string]any{"index": 0, "delta": delta, "finish_reason": reason}},
 	})
 	if err != nil {
-		return // never: these are texts and numbers
+		return // never: these are texts and numbers, and JSON that was decoded
 	}
 	say(Chunk{Data: data, Repeats: repeats})
 }
@@ -36,7 +43,7 @@ func Said(by, text, finish string) (out Chunk) {
 	if text == "" {
 		delta = map[string]any{}
 	}
-	sayChunk(func(c Chunk) { out = c }, chunkID, by, delta, finish, false)
+	sayChunk(func(c Chunk) { out = c }, newChunk(by), delta, finish, false)
 	return out
 }
 

@@ -65,8 +65,9 @@ func events(from io.Reader, one func(name string, data []byte) error) error {
 }
 
 type chunk struct {
-	ID      string `json:"id"`
-	Model   string `json:"model"`
+	ID      string          `json:"id"`
+	Created json.RawMessage `json:"created"`
+	Model   string          `json:"model"`
 	Choices []struct {
 		Index int `json:"index"`
 		Delta struct {
@@ -94,7 +95,7 @@ func readChunks(from io.Reader, started time.Time, say func(Chunk)) (Response, e
 	out := Response{Message: Message{Role: Assistant}}
 	var text, refusal bytes.Buffer
 	whole, chosen := false, false
-	id, model := "", ""
+	var first chunk
 	err := events(from, func(_ string, data []byte) error {
 		if string(data) == "[DONE]" {
 			whole = true
@@ -111,7 +112,7 @@ func readChunks(from io.Reader, started time.Time, say func(Chunk)) (Response, e
 			say(Chunk{Data: data})
 		}
 		if c.ID != "" {
-			id, model = c.ID, c.Model
+			first.ID, first.Model, first.Created = c.ID, c.Model, slices.Clone(c.Created)
 		}
 		if c.Usage != nil {
 			out.Usage = c.Usage.usage()
@@ -153,7 +154,7 @@ func readChunks(from io.Reader, started time.Time, say func(Chunk)) (Response, e
 	}
 	if say != nil && len(out.Message.ToolCalls) > 0 {
 		delta := map[string]any{"tool_calls": wholeCalls(out.Message.ToolCalls)}
-		sayChunk(say, id, model, delta, out.FinishReason, true)
+		sayChunk(say, first, delta, out.FinishReason, true)
 	}
 	if out.Message.Content = text.String(); out.Message.Content == "" {
 		out.Message.Content = refusal.String()
