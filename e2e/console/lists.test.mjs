@@ -194,6 +194,9 @@ test("500 events a second leave the page usable: no task over 200 ms", { timeout
   const rate = sent / ((Date.now() - begin) / 1000);
   const tasks = await page.evaluate(() => tasks);
   t.diagnostic(`${Math.round(rate)} events a second; ${tasks.length} tasks over 50 ms, the longest ${Math.round(Math.max(0, ...tasks))} ms`);
+  // Where the machine has other work, fewer events come: CONSOLE_EVENT_RATE=100 is content with that.
+  const wanted = Number(process.env.CONSOLE_EVENT_RATE ?? 450);
+  assert.ok(rate >= wanted, `only ${Math.round(rate)} events a second: the machine is too slow or too busy to show it`);
   assert.ok(Math.max(0, ...tasks) <= 200, `tasks of ${tasks.filter((d) => d > 200).map(Math.round)} ms`);
   // All of it has arrived: the last change of a row is what is shown.
   await phase(`${queries}/q-00001`, "canceled");
