@@ -93,6 +93,12 @@ e2e: build databases terminal browser e2e-tools ## Run the end-to-end tests: rea
 e2e-console: browser console build ## Use the console in a real Chromium (CHROMIUM, /usr/bin/chromium unless you say otherwise)
 	cd e2e/console && npm ci --no-audit --no-fund && node --test --test-concurrency=1
 
+.PHONY: e2e-console-heavy
+e2e-console-heavy: browser console build ## Use the console with 20,000 objects, 500 events a second, hostile texts in every field, in dark colours, and in a real control plane, which takes 20 minutes of processor time to build, once
+	cd e2e/console && npm ci --no-audit --no-fund && CONSOLE_HEAVY=1 node --test --test-concurrency=1
+	e2e/tools/build.sh etcd kubectl kube-apiserver kube-controller-manager helm
+	cd e2e && go test $(TESTFLAGS) -count=1 -timeout 20m ./cluster -run=TestConsole -console
+
 .PHONY: e2e-container
 e2e-container: databases image ## Run the container image of each architecture in a clean root; needs root, and qemu-user-static for the foreign one
 	e2e/tools/build.sh kubectl

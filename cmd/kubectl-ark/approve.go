@@ -77,5 +77,6 @@ func (a *app) write(ctx context.Context, task, decision string) error {
 	if err != nil {
 		return err
 	}
-	return a.patch(ctx, o.path, map[string]any{"spec": map[string]any{"input": string(input)}})
+	_, err = a.patch(ctx, o.path, map[string]any{"spec": map[string]any{"input": string(input)}})
+	return err
 }

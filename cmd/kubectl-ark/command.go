@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,7 +50,12 @@ func newCommand(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &failure{err, codeUsage} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if cmd.Flags().Lookup("output") == nil && regexp.MustCompile(`'o' in -o|--output$`).MatchString(err.Error()) {
+			return usage("%s has one form of output, and no -o: %s", cmd.Name(), firstExample(cmd))
+		}
+		return &failure{err, codeUsage}
+	})
 	root.AddCommand(
 		a.queryCommand(), a.chatCommand(), a.traceCommand(), a.topCommand(), a.doctorCommand(), a.retryCommand(), a.cancelCommand(), a.approveCommand(), a.rejectCommand(),
 		a.historyCommand(), a.diffCommand(), a.blameCommand(), a.rollbackCommand(), a.trashCommand(), a.undeleteCommand(),

@@ -66,7 +66,7 @@ well, else 1. On the server's own machine ark-server doctor looks deeper.`,
 			e.examine(ctx)
 			return e.print()
 		},
-	}, "text", "json")
+	}, "text", "json", "yaml")
 	cmd.Flags().DurationVar(&timeout, "timeout", time.Minute, "how long it may take")
 	return cmd
 }
@@ -280,15 +280,14 @@ func (e *examination) print() error {
 			faults++
 		}
 	}
-	if e.output == "json" {
-		text, err := json.MarshalIndent(struct {
+	if e.output != "text" {
+		err := e.document(struct {
 			OK    bool        `json:"ok"`
 			Items []diagnosis `json:"items"`
-		}{faults == 0, e.items}, "", "  ")
+		}{faults == 0, e.items})
 		if err != nil {
-			return fmt.Errorf("print it: %w", err)
+			return err
 		}
-		fmt.Fprintln(e.out, string(text))
 	} else {
 		for _, item := range e.items {
 			verdict := e.colour(green, "ok   ")

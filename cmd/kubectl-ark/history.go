@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -102,7 +101,7 @@ func (a *app) blameCommand() *cobra.Command {
 
 func (a *app) rollbackCommand() *cobra.Command {
 	var dryRun bool
-	cmd := &cobra.Command{
+	cmd := a.withOutput(&cobra.Command{
 		Use: "rollback KIND/NAME REVISION", Short: "Give an object the spec, labels and annotations of an old version",
 		Long:    "Give an object the spec, labels and annotations of an old version, as a new version: uid, status, owners and finalizers stay.",
 		Example: "kubectl ark rollback agent/weather 4711 --dry-run", Args: exactly(2, "an object and a revision"), ValidArgsFunction: a.completeObjects(plurals()...),
@@ -119,17 +118,16 @@ func (a *app) rollbackCommand() *cobra.Command {
 			if dryRun {
 				done, parameters["dryRun"] = done+" (dry run)", "All"
 			}
-			_, err = a.send(cmd.Context(), request{
+			answer, err := a.send(cmd.Context(), request{
 				method: http.MethodPost, path: o.path + "/rollback", accept: "application/json", parameters: parameters,
 				body: map[string]any{"spec": map[string]any{"revision": revision}},
 			})
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.out, "%s/%s %s\n", singularOf(o.resource), o.name, done)
-			return err
+			return a.done(answer, singularOf(o.resource)+"/"+o.name, done)
 		},
-	}
+	}, acted...)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "see whether it would be allowed, and change nothing")
 	return cmd
 }
@@ -153,7 +151,7 @@ func (a *app) trashCommand() *cobra.Command {
 }
 
 func (a *app) undeleteCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.withOutput(&cobra.Command{
 		Use: "undelete NAME", Short: "Bring a deleted object back, by its name in the trash",
 		Long:    "Bring a deleted object back, with a new uid, by its name in the trash. Owners and finalizers do not come back.",
 		Example: "kubectl ark undelete agent.weather.4900", Args: exactly(1, "a name that kubectl ark trash lists"),
@@ -162,11 +160,11 @@ func (a *app) undeleteCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err = a.send(cmd.Context(), request{method: http.MethodPost, path: path, accept: "application/json", body: map[string]any{}}); err != nil {
+			answer, err := a.send(cmd.Context(), request{method: http.MethodPost, path: path, accept: "application/json", body: map[string]any{}})
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintln(a.out, args[0]+" undeleted")
-			return err
+			return a.done(answer, args[0], "undeleted")
 		},
-	}
+	}, acted...)
 }

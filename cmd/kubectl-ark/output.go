@@ -23,6 +23,9 @@ var accepts = map[string]string{
 	"ndjson": "application/x-ndjson",
 }
 
+// acted are the forms of commands that do something to an object.
+var acted = []string{"text", "json", "yaml", "name"}
+
 // show sends a request and prints the answer in the form of -o.
 func (a *app) show(ctx context.Context, r request) error {
 	r.accept = accepts[a.output]
@@ -44,6 +47,34 @@ func (a *app) show(ctx context.Context, r request) error {
 		}
 	case "table", "wide", "name":
 		return a.table(text)
+	}
+	_, err = a.out.Write(text)
+	return err
+}
+
+// done prints what a command has done to an object: as a sentence, as the object's name, or as what the server has answered.
+func (a *app) done(answer []byte, name, sentence string) (err error) {
+	switch a.output {
+	case "name":
+		_, err = fmt.Fprintln(a.out, name)
+		return err
+	case "json", "yaml":
+		return a.document(json.RawMessage(answer))
+	}
+	_, err = fmt.Fprintln(a.out, name+" "+sentence)
+	return err
+}
+
+// document prints a value as JSON or YAML.
+func (a *app) document(value any) error {
+	text, err := json.MarshalIndent(value, "", "    ")
+	if err == nil && a.output == "yaml" {
+		text, err = yaml.JSONToYAML(text)
+	} else {
+		text = append(text, '\n')
+	}
+	if err != nil {
+		return fmt.Errorf("print it: %w", err)
 	}
 	_, err = a.out.Write(text)
 	return err

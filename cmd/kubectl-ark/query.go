@@ -207,32 +207,35 @@ func (a *app) storedAsOf(ctx context.Context, name, asOf string) (*objects.Clien
 }
 
 func (a *app) cancelCommand() *cobra.Command {
-	return &cobra.Command{
+	return a.withOutput(&cobra.Command{
 		Use: "cancel QUERY...", Short: "Stop queries that wait or run",
 		Example: "kubectl ark cancel morning-report",
 		Args:    atLeastOne("names of queries"), ValidArgsFunction: a.completeNames("queries"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var failed []error
-			for _, arg := range args {
+			for i, arg := range args {
 				o, err := a.find([]string{"query/" + strings.TrimPrefix(arg, "query/")})
+				var answer []byte
 				if err == nil {
-					err = a.patch(cmd.Context(), o.path, map[string]any{"spec": map[string]any{"cancel": true}})
+					answer, err = a.patch(cmd.Context(), o.path, map[string]any{"spec": map[string]any{"cancel": true}})
 				}
 				if err != nil {
 					failed = append(failed, err)
 					continue
 				}
-				if _, err := fmt.Fprintf(a.out, "query/%s canceled\n", o.name); err != nil {
+				if a.output == "yaml" && i > 0 {
+					fmt.Fprintln(a.out, "---")
+				}
+				if err := a.done(answer, "query/"+o.name, "canceled"); err != nil {
 					return err
 				}
 			}
 			return errors.Join(failed...)
 		},
-	}
+	}, acted...)
 }
 
-// patch merges a change into an object.
-func (a *app) patch(ctx context.Context, path string, change any) error {
-	_, err := a.send(ctx, request{method: http.MethodPatch, path: path, accept: "application/json", body: change})
-	return err
+// patch merges a change into an object, and returns what it is then.
+func (a *app) patch(ctx context.Context, path string, change any) ([]byte, error) {
+	return a.send(ctx, request{method: http.MethodPatch, path: path, accept: "application/json", body: change})
 }

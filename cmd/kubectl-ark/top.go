@@ -35,7 +35,7 @@ func (a *app) topCommand() *cobra.Command {
 	cmd := a.withOutput(&cobra.Command{
 		Use: "top", Short: "Show queries a second, phases, tokens, errors and the slowest, live",
 		Long: `Show queries a second, phases, tokens, errors and the slowest queries of the last minute, by agent or by model. It reads the
-queries once, and follows their changes then. Without a terminal, with --once or with -o json it prints that once.`,
+queries once, and follows their changes then. Without a terminal, with --once or with -o it prints that once.`,
 		Example: "kubectl ark top\nkubectl ark top --by=model -A\nkubectl ark top --once --window=1h -o json",
 		Args:    exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,12 +53,12 @@ queries once, and follows their changes then. Without a terminal, with --once or
 				}
 			}
 			out, ok := a.out.(*os.File)
-			if once || a.output == "json" || !ok || !isTerminal(out) {
+			if once || a.output != "table" || !ok || !isTerminal(out) {
 				return t.once(cmd.Context())
 			}
 			return t.live(cmd.Context())
 		},
-	}, "table", "json")
+	}, "table", "json", "yaml")
 	cmd.Flags().BoolVar(&once, "once", false, "print it once")
 	cmd.Flags().StringVar(&by, "by", "agent", "group by agent, model, or target, which is an agent, a team, a model or a tool")
 	cmd.Flags().StringVarP(&selector, "selector", "l", "", "only queries with these labels")
@@ -125,13 +125,8 @@ func (t *top) once(ctx context.Context) error {
 		return err
 	}
 	snapshot := t.board.snapshot(time.Now())
-	if t.output == "json" {
-		text, err := json.MarshalIndent(snapshot, "", "    ")
-		if err != nil {
-			return fmt.Errorf("print it: %w", err)
-		}
-		_, err = fmt.Fprintln(t.out, string(text))
-		return err
+	if t.output != "table" {
+		return t.document(snapshot)
 	}
 	_, err := fmt.Fprint(t.out, strings.Join(t.lines(snapshot), "\n")+"\n")
 	return err

@@ -27,7 +27,7 @@ type graph map[string]*node
 
 func (a *app) treeCommand() *cobra.Command {
 	var users bool
-	cmd := &cobra.Command{
+	cmd := a.withOutput(&cobra.Command{
 		Use: "tree KIND/NAME", Short: "Show which agents, models and tools an object uses, or who uses it",
 		Example: `kubectl ark tree team/newsroom
 kubectl ark tree model/default --used-by`,
@@ -48,9 +48,12 @@ kubectl ark tree model/default --used-by`,
 			if users {
 				g = g.turned()
 			}
+			if a.output != "text" {
+				return a.document(g.branch(start, map[string]bool{}))
+			}
 			return g.print(a, start, "", "", map[string]bool{})
 		},
-	}
+	}, "text", "json", "yaml")
 	cmd.Flags().BoolVar(&users, "used-by", false, "who uses it, instead of what it uses")
 	return cmd
 }
@@ -196,4 +199,25 @@ func (g graph) print(a *app, key, first, rest string, above map[string]bool) err
 		}
 	}
 	return nil
+}
+
+// branch is a node and what is below it, for machines.
+type branch struct {
+	Object  string   `json:"object"`
+	Missing bool     `json:"missing,omitempty"`
+	Again   bool     `json:"again,omitempty"` // it is above itself: what is below it is there
+	Below   []branch `json:"below,omitempty"`
+}
+
+func (g graph) branch(key string, above map[string]bool) branch {
+	b := branch{Object: key, Missing: g[key].missing, Again: above[key]}
+	if b.Again {
+		return b
+	}
+	above[key] = true
+	defer delete(above, key)
+	for _, used := range g[key].uses {
+		b.Below = append(b.Below, g.branch(used, above))
+	}
+	return b
 }

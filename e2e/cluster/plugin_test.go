@@ -75,6 +75,21 @@ func (c *chatEnv) plugin(t *testing.T) {
 		t.Errorf("query: %d %s", got.code, got.out)
 	}
 
+	c.apply(t, agent("thrown"), "-n", "chat", "create", "-f", "-")
+	c.run(t, "-n", "chat", "delete", "agent", "thrown")
+	lastOf := func(args ...string) string {
+		t.Helper()
+		code, out := run("", append(args, "-o", "name")...)
+		names := strings.Fields(out)
+		if code != 0 || len(names) == 0 {
+			t.Fatalf("%v: %d %s", args, code, out)
+		}
+		return names[len(names)-1]
+	}
+	version := lastOf("history", "agent/guide")
+	version = version[strings.LastIndexByte(version, '.')+1:]
+	thrown := lastOf("trash")
+
 	for _, l := range []struct {
 		line []string
 		code int
@@ -92,9 +107,16 @@ func (c *chatEnv) plugin(t *testing.T) {
 		{[]string{"sql", "select count(*) n from agents"}, 0, "N"},
 		{[]string{"report", "queries-by-phase"}, 0, "done"},
 		{[]string{"usage"}, 0, "guide"},
-		{[]string{"trash"}, 0, ""},
+		{[]string{"trash"}, 0, thrown},
+		{[]string{"undelete", thrown}, 0, thrown + " undeleted"},
+		{[]string{"rollback", "agent/guide", version, "--dry-run"}, 0, "(dry run)"},
+		{[]string{"rollback", "agent/guide", version, "-o", "yaml"}, 0, "kind: Agent"},
+		{[]string{"cancel", name, "-o", "name"}, 0, "query/" + name},
 		{[]string{"cancel", name}, 0, "canceled"},
 		{[]string{"approve", name}, 1, "waits for no decision"},
+		{[]string{"reject", name}, 1, "waits for no decision"},
+		{[]string{"tree", "agent/guide", "-o", "json"}, 0, `"object": "agent/guide"`},
+		{[]string{"sql", "select 1", "-o", "name"}, 2, "use one of"},
 	} {
 		if code, out := run("", l.line...); code != l.code || !strings.Contains(out, l.want) {
 			t.Errorf("%v: got %d, want %d: %s", l.line, code, l.code, out)

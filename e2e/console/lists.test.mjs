@@ -1,10 +1,9 @@
 // Live lists, small and with 20,000 queries, and under 500 events a second, in a real Chromium against the real server.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { sound, startWorld, still } from "./world.mjs";
+import { brief as skip, sound, startWorld, still } from "./world.mjs";
 
 const MANY = 20_000;
-const skip = process.env.CONSOLE_MANY ? false : "takes minutes: set CONSOLE_MANY";
 const queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/many/queries";
 let w;
 before(async () => {
@@ -195,6 +194,9 @@ test("500 events a second leave the page usable: no task over 200 ms", { timeout
   const rate = sent / ((Date.now() - begin) / 1000);
   const tasks = await page.evaluate(() => tasks);
   t.diagnostic(`${Math.round(rate)} events a second; ${tasks.length} tasks over 50 ms, the longest ${Math.round(Math.max(0, ...tasks))} ms`);
+  // Where the machine has other work, fewer events come: CONSOLE_EVENT_RATE=100 is content with that.
+  const wanted = Number(process.env.CONSOLE_EVENT_RATE ?? 450);
+  assert.ok(rate >= wanted, `only ${Math.round(rate)} events a second: the machine is too slow or too busy to show it`);
   assert.ok(Math.max(0, ...tasks) <= 200, `tasks of ${tasks.filter((d) => d > 200).map(Math.round)} ms`);
   // All of it has arrived: the last change of a row is what is shown.
   await phase(`${queries}/q-00001`, "canceled");

@@ -11,6 +11,8 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+/** Why a test that takes minutes is left out, or false. */
+export const brief = process.env.CONSOLE_HEAVY ? false : "takes minutes: make e2e-console-heavy";
 export const pictures = process.env.CONSOLE_PICTURES ?? "";
 
 /** Runs the server until a line of its output is there, and stops it by SIGTERM. */

@@ -80,7 +80,7 @@ var (
 	full     = append([]string{
 		"ark.storage.tls.caSecret.name=db-ca", "ark.storage.tls.clientSecret=db-client", "ark.storage.port=5433", "ark.storage.markClaim=ark-mark", "tls.source=certManager", "autoscaling.enabled=true",
 		"networkPolicy.enabled=true", "metrics.serviceMonitor.enabled=true", "metrics.prometheusRule.enabled=true", "metrics.dashboard.enabled=true", "ark.tracing.enabled=true", "ark.audit.enabled=true",
-		"rbac.aggregateToDefaultRoles=true", "ark.engine.mode=embedded", "ark.engine.concurrency=64", "ark.engine.namespaces={team-a}", "ark.engine.allowedAddresses={10.0.0.0/8}", "ark.direct.enabled=true", "ark.direct.outageGrace=1m", "ark.direct.reviewNames=true", "ark.history.chain=true", "ark.broker.enabled=true", "ark.broker.namespaces={team-a,team-b}", "ark.chat.corsAllowedOrigins={https://chat.example.com}", "ark.console.hosts={ark.example.com}", "ark.pg.enabled=true", "rbac.references.scope=namespaces", "rbac.references.namespaces={team-a}", "ark.disableAdmissionPlugins={MutatingAdmissionPolicy}",
+		"rbac.aggregateToDefaultRoles=true", "ark.engine.mode=embedded", "ark.engine.concurrency=64", "ark.engine.namespaces={team-a}", "ark.engine.allowedAddresses={10.0.0.0/8}", "ark.direct.enabled=true", "ark.direct.outageGrace=1m", "ark.direct.reviewNames=true", "ark.history.chain=true", "ark.broker.enabled=true", "ark.broker.namespaces={team-a,team-b}", "ark.chat.corsAllowedOrigins={https://chat.example.com}", "ark.console.hosts={ark.example.com}", "ark.pg.enabled=true", "rbac.references.scope=namespaces", "rbac.references.namespaces={team-a}", "ark.disableAdmissionPlugins={MutatingAdmissionPolicy}", "ark.console.oidc.issuerUrl=https://id.example.com", "ark.console.oidc.clientId=ark", "ark.console.oidc.clientSecret.name=ark-console", "ark.console.oidc.caSecret.name=id-ca",
 	}, postgres...)
 	own = []string{"tls.source=secret", "tls.secretName=mine", "tls.caBundle=-----BEGIN CERTIFICATE-----"}
 )
@@ -144,6 +144,10 @@ func TestRefused(t *testing.T) {
 		{[]string{"ark.broker.port=0"}, []string{"broker", "port"}},
 		{[]string{"ark.readModel.size=8GB"}, []string{"size"}},
 		{[]string{"ark.storage.path=/read-model/ark.db"}, []string{"over /read-model"}},
+		{[]string{"ark.console.oidc.issuerUrl=https://id.example.com"}, []string{"issuerUrl and clientId", "/console/signed-in"}},
+		{[]string{"ark.console.oidc.issuerUrl=http://id.example.com", "ark.console.oidc.clientId=ark"}, []string{"issuerUrl"}},
+		{[]string{"ark.console.oidc.clientSecret.name=ark-console"}, []string{"names a Secret, but no issuer"}},
+		{[]string{"ark.console.enabled=false", "ark.console.oidc.issuerUrl=https://id.example.com", "ark.console.oidc.clientId=ark"}, []string{"ark.console.enabled=false"}},
 		{[]string{"persistence.accessModes={ReadWriteMany}"}, []string{"accessModes"}},
 	} {
 		args := []string{"template", "ark-server", chart(t)}

@@ -105,19 +105,32 @@ func newWorld(t *testing.T) *world {
 // run runs kubectl with arguments, and returns its exit code and what it printed.
 func (w *world) run(stdin string, args ...string) (int, string) {
 	w.t.Helper()
+	var out bytes.Buffer
+	return w.kubectlTo(&out, &out, stdin, args...), out.String()
+}
+
+// split is run without standard input, with what was printed as errors apart.
+func (w *world) split(args ...string) (out, errors string, code int) {
+	w.t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = w.kubectlTo(&stdout, &stderr, "", args...)
+	return stdout.String(), stderr.String(), code
+}
+
+func (w *world) kubectlTo(stdout, stderr *bytes.Buffer, stdin string, args ...string) int {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, w.kubectl, args...)
 	cmd.Env = append(os.Environ(), "HOME="+w.home, "KUBECONFIG="+w.kubeconfig, "PATH="+w.bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	cmd.Stdin = strings.NewReader(stdin)
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || !exit.Exited()) {
-		w.t.Fatalf("kubectl %v: %v\n%s", args, err, out.String())
+		w.t.Fatalf("kubectl %v: %v\n%s%s", args, err, stdout, stderr)
 	}
-	return cmd.ProcessState.ExitCode(), out.String()
+	return cmd.ProcessState.ExitCode()
 }
 
 var (
@@ -250,7 +263,7 @@ func TestTranscript(t *testing.T) {
 func TestPlugin(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]func(*testing.T, *world){
-		"cancel and retry": testCancelAndRetry, "approval": testApproval, "completion": testCompletion, "rights": testRights,
+		"cancel and retry": testCancelAndRetry, "approval": testApproval, "completion": testCompletion, "rights": testRights, "outputs": testOutputs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			with := *w

@@ -55,7 +55,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if eq $folder "/" -}}
 {{- fail (printf "\n\nark.storage.path=%s: the volume would be mounted over /, and hide the server itself: choose a file in a folder, such as /data/ark.db\n" $s.path) -}}
 {{- end -}}
-{{- range $taken := list "tmp" "tls" "read-model" "database" "audit" "tracing" "proc" "sys" "dev" "etc" "usr" "run" "var/run" -}}
+{{- range $taken := list "tmp" "tls" "read-model" "database" "audit" "tracing" "console" "proc" "sys" "dev" "etc" "usr" "run" "var/run" -}}
 {{- if or (eq $folder (printf "/%s" $taken)) (hasPrefix (printf "/%s/" $taken) $folder) -}}
 {{- fail (printf "\n\nark.storage.path=%s: the volume would be mounted over /%s, which the pod needs for something else: choose another folder, such as /data/ark.db\n" $s.path $taken) -}}
 {{- end -}}
@@ -77,6 +77,16 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if not (regexMatch "^--[a-z0-9-]+(=|$)" .) -}}
 {{- fail (printf "\n\nark.extraArgs has %q: give the flag and its value as one item, such as --v=2\n" .) -}}
 {{- end -}}
+{{- end -}}
+{{- $oidc := .Values.ark.console.oidc -}}
+{{- if ne (empty $oidc.issuerUrl) (empty $oidc.clientId) -}}
+{{- fail "\n\nark.console.oidc needs both issuerUrl and clientId: register the console at the issuer, with the redirect URI https://NAME/console/signed-in\n" -}}
+{{- end -}}
+{{- if and (not $oidc.issuerUrl) (or $oidc.clientSecret.name $oidc.caSecret.name) -}}
+{{- fail "\n\nark.console.oidc names a Secret, but no issuer: set issuerUrl and clientId, too\n" -}}
+{{- end -}}
+{{- if and $oidc.issuerUrl (not .Values.ark.console.enabled) -}}
+{{- fail "\n\nark.console.oidc is for the console, which ark.console.enabled=false leaves out\n" -}}
 {{- end -}}
 {{- if and (eq .Values.tls.source "secret") (or (not .Values.tls.secretName) (and .Values.apiService.create (not .Values.tls.caBundle))) -}}
 {{- fail "\n\ntls.source=secret needs tls.secretName, and tls.caBundle with the PEM of the authority that signed it\n" -}}
@@ -220,6 +230,18 @@ containers:
       {{- with and .Values.ark.console.enabled .Values.ark.console.hosts }}
       - --console-hosts={{ join "," . }}
       {{- end }}
+      {{- with .Values.ark.console.oidc }}
+      {{- if .issuerUrl }}
+      - --console-oidc-issuer-url={{ .issuerUrl }}
+      - --console-oidc-client-id={{ .clientId }}
+      {{- if .clientSecret.name }}
+      - --console-oidc-client-secret-file=/console/client/{{ .clientSecret.key }}
+      {{- end }}
+      {{- if .caSecret.name }}
+      - --console-oidc-ca-file=/console/ca/{{ .caSecret.key }}
+      {{- end }}
+      {{- end }}
+      {{- end }}
       {{- if .Values.ark.broker.enabled }}
       - --broker-listen=0.0.0.0:8081
       - --broker-url=http://{{ include "ark.brokerHost" . }}:{{ .Values.ark.broker.port }}
@@ -316,6 +338,16 @@ containers:
         mountPath: /database/client
         readOnly: true
       {{- end }}
+      {{- if .Values.ark.console.oidc.clientSecret.name }}
+      - name: console-client
+        mountPath: /console/client
+        readOnly: true
+      {{- end }}
+      {{- if .Values.ark.console.oidc.caSecret.name }}
+      - name: console-ca
+        mountPath: /console/ca
+        readOnly: true
+      {{- end }}
       {{- if .Values.ark.audit.enabled }}
       - name: audit
         mountPath: /audit
@@ -367,6 +399,17 @@ volumes:
     secret:
       secretName: {{ $s.tls.clientSecret }}
       defaultMode: 0440
+  {{- end }}
+  {{- with .Values.ark.console.oidc.clientSecret.name }}
+  - name: console-client
+    secret:
+      secretName: {{ . }}
+      defaultMode: 0440
+  {{- end }}
+  {{- with .Values.ark.console.oidc.caSecret.name }}
+  - name: console-ca
+    secret:
+      secretName: {{ . }}
   {{- end }}
   {{- if .Values.ark.audit.enabled }}
   - name: audit

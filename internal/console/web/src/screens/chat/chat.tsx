@@ -37,7 +37,7 @@ export function ChatScreen() {
     <div className="page full chat-page">
       <header>
         <h1>Chat</h1>
-        <label className="row tight">
+        <label className="row tight target">
           <span className="dim">with</span>
           <select className="select" aria-label="Whom to talk with" value={chosen ?? ""} onChange={(e) => go({ target: e.target.value })}>
             {chosen && !targets.data?.includes(chosen) && <option>{chosen}</option>}

@@ -124,6 +124,8 @@ function Tile({ namespace, report, values, onValues }: { namespace?: string; rep
       <Parameters key={JSON.stringify(given)} report={report} values={values} onValues={onValues} />
       {answer.error ? (
         <Failure error={answer.error} />
+      ) : !near ? (
+        <p className="dim">It runs when you scroll to it.</p>
       ) : !answer.data ? (
         <Loading />
       ) : answer.data.rows.length === 0 ? (
