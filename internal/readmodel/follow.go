@@ -203,9 +203,6 @@ func (m *Model) rebuild(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("read the storage: %w", err)
 	}
-	m.setStatus(func(s *Status) {
-		*s = Status{Objects: len(objects), Rebuilds: s.Rebuilds + 1}
-	})
 	begin := time.Now()
 	b, err := m.begin(ctx)
 	if err != nil {
@@ -215,6 +212,10 @@ func (m *Model) rebuild(ctx context.Context) (int64, error) {
 	if err := b.clear(ctx); err != nil {
 		return 0, err
 	}
+	// Within the transaction: catchUp, which sees the new number, must not find the old checkpoint.
+	m.setStatus(func(s *Status) {
+		*s = Status{Objects: len(objects), Rebuilds: s.Rebuilds + 1}
+	})
 	_, err = b.tx.ExecContext(ctx, `INSERT INTO meta VALUES ('source', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, m.source.ID())
 	if err != nil {
 		return 0, err

@@ -267,8 +267,8 @@ func TestKeptAndBuiltAgain(t *testing.T) {
 		}
 		anew := filepath.Join(t.TempDir(), "anew.db")
 		run(t, anew, source)
-		if !slices.Equal(contentsOf(t, path), contentsOf(t, anew)) {
-			t.Errorf("%s: the model differs from one built at once", step.name)
+		if got, want := contentsOf(t, path), contentsOf(t, anew); !slices.Equal(got, want) {
+			t.Errorf("%s: the model differs from one built at once:\n%s\nwant\n%s", step.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
