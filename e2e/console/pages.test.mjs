@@ -328,8 +328,9 @@ test("the keyboard alone is enough: sign in, a list, an object, a rollback", asy
   assert.equal(await theme(), "light");
   await keys("Control+k");
   await page.keyboard.type("dark");
+  await page.getByRole("option", { name: /dark/i, selected: true }).waitFor();
   await keys("Enter");
-  assert.equal(await theme(), "dark");
+  await page.waitForFunction(() => document.documentElement.dataset.theme === "dark");
   await page.reload();
   await page.getByRole("heading", { name: "newsroom" }).waitFor();
   assert.equal(await theme(), "dark", "the colours stay");
