@@ -7,12 +7,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// answer follows what an engine says, and decides what of it is the client's: the text of whom it has asked, once.
+// answer follows what an engine says, and decides what of it is the client's: the text of whom it
+// has asked, once.
 type answer struct {
 	// all passes on everything that is said; tools passes tool calls on, which are the client's own.
 	all, tools bool
-	// speaker is the member of a team whose text is the answer; "" if that is known only at the end. team says that the
-	// target is one.
+	// speaker is the member of a team whose text is the answer; "" if that is known only at the end.
+	// team says that the target is one.
 	team    bool
 	speaker string
 
@@ -108,7 +109,8 @@ type indexed struct {
 	ID    string `json:"id"`
 }
 
-// repeats reports whether tool calls are those that have been sent in parts: some engines send them once more as a whole.
+// repeats reports whether tool calls are those that have been sent in parts: some engines send them
+// once more as a whole.
 func (a *answer) repeats(raw json.RawMessage) bool {
 	var calls []indexed
 	if !a.between || json.Unmarshal(raw, &calls) != nil || len(calls) == 0 {

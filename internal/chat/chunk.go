@@ -2,15 +2,16 @@ package chat
 
 import "encoding/json"
 
-// Chunks and completions as they are sent. Fields that OpenAI's clients expect are always there, the others only with a
-// value.
+// Chunks and completions as they are sent. Fields that OpenAI's clients expect are always there,
+// the others only with a value.
 type chunk struct {
 	ID      string   `json:"id"`
 	Object  string   `json:"object"`
 	Created int64    `json:"created"`
 	Model   string   `json:"model"`
 	Choices []choice `json:"choices"`
-	// Usage is left out where the client has not asked for it, and null on all chunks but the last where it has.
+	// Usage is left out where the client has not asked for it, and null on all chunks but the last
+	// where it has.
 	Usage json.RawMessage `json:"usage,omitempty"`
 	Ark   json.RawMessage `json:"ark,omitempty"`
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// watchAfter is when the Query is watched whose stream is to have its end. Most have ended before, and a watch costs more than
-// all else that an answer needs. It is for those that end without their stream, because somebody else has ended them.
+// watchAfter is when the Query is watched whose stream is to have its end. Most have ended before,
+// and a watch costs more than all else that an answer needs. It is for those that end without their
+// stream, because somebody else has ended them.
 const watchAfter = 5 * time.Second
 
 type result struct {
@@ -109,8 +110,8 @@ func (x *exchange) follow() *Fault {
 	}
 }
 
-// completed returns the Query that its stream has ended with; nil if it has not, or if it is no engine of this server's that
-// says so: others end their streams before their Queries.
+// completed returns the Query that its stream has ended with; nil if it has not, or if it is no
+// engine of this server's that says so: others end their streams before their Queries.
 func (x *exchange) completed() *v1alpha1.Query {
 	if x.server.options.Offer == nil || x.answer.completed == nil {
 		return nil

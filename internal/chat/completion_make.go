@@ -82,7 +82,8 @@ func (s *Server) offer(ctx context.Context, q *v1alpha1.Query) {
 // fullWait is how many seconds a client is asked to wait for memory.
 const fullWait = 10
 
-// full refuses what makes a Query while the server has no memory left, as it refuses those who make one by themselves.
+// full refuses what makes a Query while the server has no memory left, as it refuses those who make
+// one by themselves.
 func (s *Server) full() *Fault {
 	if s.options.Full == nil || !s.options.Full() {
 		return nil

@@ -22,7 +22,8 @@ const (
 	typeServer     = "server_error"
 )
 
-// Fault is an error in OpenAI's form, with the status that it is answered with before a stream has begun.
+// Fault is an error in OpenAI's form, with the status that it is answered with before a stream has
+// begun.
 type Fault struct {
 	Status     int     `json:"-"`
 	RetryAfter int     `json:"-"` // seconds

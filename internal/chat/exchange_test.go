@@ -118,8 +118,9 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// The engine of the process gets the new Query at once, and its stream ends with the Query: nothing else is asked of the API.
-// A Query that is not its stream's, or that has not ended, is not believed.
+// The engine of the process gets the new Query at once, and its stream ends with the Query: nothing
+// else is asked of the API. A Query that is not its stream's, or that has not ended, is not
+// believed.
 func TestEndInTheStream(t *testing.T) {
 	for name, c := range map[string]struct {
 		uid, phase string

@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// Log writes what has been said for a Query, as text. With follow it goes on until the Query has ended.
+// Log writes what has been said for a Query, as text. With follow it goes on until the Query has
+// ended.
 func (s *Server) Log(w http.ResponseWriter, r *http.Request, at Subresource) error {
 	q := &v1alpha1.Query{}
 	if err := s.options.System.Get(r.Context(), "queries", at.Namespace, at.Name, q); err != nil {

@@ -16,7 +16,8 @@ const PathMCP = "/mcp"
 // OwnsMCP reports whether a path is that one.
 func OwnsMCP(path string) bool { return strings.TrimSuffix(path, "/") == PathMCP }
 
-// session is one request of a client of MCP. There are no sessions that last: the tools are what its user may use now.
+// session is one request of a client of MCP. There are no sessions that last: the tools are what
+// its user may use now.
 type session struct {
 	server    *Server
 	r         *http.Request
@@ -25,7 +26,8 @@ type session struct {
 	maxTools  int
 }
 
-// maxMCPTools bounds how many agents and teams are tools of their own. The tool query asks the others.
+// maxMCPTools bounds how many agents and teams are tools of their own. The tool query asks the
+// others.
 const maxMCPTools = 500
 
 const instructions = "Ark's agents and teams in one namespace, each as a tool. Each call is stored as a Query. " +

@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sse"
 )
 
-// progress tells a client that has asked for it that its call goes on, until the function is called that it returns.
+// progress tells a client that has asked for it that its call goes on, until the function is called
+// that it returns.
 func (s *session) progress(ctx context.Context, call *mcp.CallToolRequest) (ended func()) {
 	token := call.Params.GetProgressToken()
 	if token == nil {

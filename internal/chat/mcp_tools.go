@@ -194,7 +194,8 @@ func shorten(long string) string {
 	return string(runes[:maxShown-1]) + "…"
 }
 
-// add adds a tool whose answer is a text. What fails is an answer, too: the model that has called is to read it.
+// add adds a tool whose answer is a text. What fails is an answer, too: the model that has called
+// is to read it.
 func (s *session) add(to *mcp.Server, name, description, schema string, hints *mcp.ToolAnnotations, run func(context.Context, json.RawMessage) (string, error)) {
 	tool := &mcp.Tool{Name: name, Description: description, InputSchema: json.RawMessage(schema), Annotations: hints}
 	to.AddTool(tool, func(ctx context.Context, call *mcp.CallToolRequest) (*mcp.CallToolResult, error) {

@@ -2,17 +2,19 @@ package chat
 
 import "time"
 
-// Observer counts requests for completions. Its methods may be called from any goroutine. A target is agent, team, model or
-// tool; "" where it was not found out.
+// Observer counts requests for completions. Its methods may be called from any goroutine. A target
+// is agent, team, model or tool; "" where it was not found out.
 type Observer interface {
-	// Opened is called for a request whose target is known, and Closed once after it, when the request has ended.
+	// Opened is called for a request whose target is known, and Closed once after it, when the request
+	// has ended.
 	Opened(target string)
 	Closed(target string)
 	// Ended is called for every request, with answered, refused, failed or left.
 	Ended(target, outcome string)
 	// First says how long the first part of a stream took.
 	First(target string, took time.Duration)
-	// Used says which tokens an answer took by the models' count, and how long it streamed; 0 for an answer in one part.
+	// Used says which tokens an answer took by the models' count, and how long it streamed; 0 for an
+	// answer in one part.
 	Used(target string, prompt, completion int64, streaming time.Duration)
 }
 

@@ -16,7 +16,8 @@ import (
 // v1Object is what is read of an object that can be asked.
 type v1Object struct {
 	Metadata metav1.ObjectMeta `json:"metadata"`
-	// Spec is that of a Team; of the others only the description is looked at, and of a Query the status.
+	// Spec is that of a Team; of the others only the description is looked at, and of a Query the
+	// status.
 	Spec struct {
 		Description string          `json:"description"`
 		Strategy    string          `json:"strategy"`
@@ -35,7 +36,8 @@ type v1Object struct {
 	} `json:"status"`
 }
 
-// speaker returns the member of a team whose text is the team's answer, where that is known before; otherwise "".
+// speaker returns the member of a team whose text is the team's answer, where that is known before;
+// otherwise "".
 func (o *v1Object) speaker() string {
 	members := o.Spec.Members
 	if o.Spec.Strategy != "sequential" || present(o.Spec.Loops) && string(o.Spec.Loops) != "false" || len(members) == 0 {
@@ -99,7 +101,8 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request, who asker) *
 	return nil
 }
 
-// visible returns the objects of a kind in a namespace that the caller may get, and whom the key is for.
+// visible returns the objects of a kind in a namespace that the caller may get, and whom the key is
+// for.
 func (s *Server) visible(ctx context.Context, who asker, namespace string, kind v1alpha1.QueryTargetType) ([]v1Object, error) {
 	resource := target{kind: kind}.resource()
 	var found struct {

@@ -10,9 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Outer goes around the handler of a whole server: on the paths of chat it answers browsers that ask whether they may
-// (CORS), and turns errors of the API server, which clients of OpenAI cannot read, into OpenAI's. Origins are those of web
-// pages that may use it; "*" stands for all.
+// Outer goes around the handler of a whole server: on the paths of chat it answers browsers that
+// ask whether they may (CORS), and turns errors of the API server, which clients of OpenAI cannot
+// read, into OpenAI's. Origins are those of web pages that may use it; "*" stands for all.
 func Outer(next http.Handler, origins []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !Owns(r.URL.Path) {
@@ -41,7 +41,8 @@ func Outer(next http.Handler, origins []string) http.Handler {
 // heldFault keeps back an answer that is an error, and lets others pass.
 type heldFault struct {
 	http.ResponseWriter
-	// nobody says that there are no credentials: what is forbidden to nobody may be allowed to somebody.
+	// nobody says that there are no credentials: what is forbidden to nobody may be allowed to
+	// somebody.
 	nobody bool
 	status int // of an error
 	passes bool

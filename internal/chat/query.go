@@ -177,7 +177,8 @@ const cancelTimeout = 10 * time.Second
 func (s *Server) cancel(ctx context.Context, q *v1alpha1.Query) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
-	// One that is gone, or another one by now, has nothing to cancel; and nobody is left to be told of a failure.
+	// One that is gone, or another one by now, has nothing to cancel; and nobody is left to be told of
+	// a failure.
 	_ = s.options.System.Ark(v1alpha1.SchemeGroupVersion).Patch(types.MergePatchType).Namespace(q.Namespace).Resource("queries").Name(q.Name).
 		Body([]byte(cancellation(q))).Do(ctx).Error()
 }

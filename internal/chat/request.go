@@ -64,7 +64,8 @@ type field struct {
 	form form
 	// without are values that ask for nothing special.
 	without []string
-	// hint says that the answer does not depend on it: it may be left out where there is no place for it.
+	// hint says that the answer does not depend on it: it may be left out where there is no place for
+	// it.
 	hint bool
 	// never says that no engine has it.
 	never bool
@@ -102,7 +103,8 @@ var fields = map[string]field{
 	"function_call":         {form: isChoice, never: true},
 }
 
-// parseRequest reads the body of a request. Fields that nobody knows are ignored: clients send more than OpenAI has.
+// parseRequest reads the body of a request. Fields that nobody knows are ignored: clients send more
+// than OpenAI has.
 func parseRequest(body []byte) (*request, *Fault) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(body, &all); err != nil {

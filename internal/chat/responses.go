@@ -54,7 +54,8 @@ func (s *Server) responses(w http.ResponseWriter, r *http.Request, who asker, re
 	return nil
 }
 
-// cancelResponse cancels the Query of a response and waits for its end. Somebody else's needs the right to patch it.
+// cancelResponse cancels the Query of a response and waits for its end. Somebody else's needs the
+// right to patch it.
 func (s *Server) cancelResponse(ctx context.Context, who asker, found *response) *Fault {
 	if ask.Ended(found.query) {
 		return nil

@@ -20,7 +20,8 @@ type responseFormat struct {
 	// sequence is the number of the next event. Those below skip are not sent; the last one always is.
 	sequence, skip int
 	output         []outputItem
-	// message is the index of the message among the output, and calls those of calls by their index in the model's answer.
+	// message is the index of the message among the output, and calls those of calls by their index in
+	// the model's answer.
 	message *int
 	calls   map[int]int
 	said    strings.Builder

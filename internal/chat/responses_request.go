@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// responseAsked is what a response repeats of its request, in the form that clients of the API expect.
+// responseAsked is what a response repeats of its request, in the form that clients of the API
+// expect.
 type responseAsked struct {
 	Model        string                     `json:"model"`
 	Previous     *string                    `json:"previous_response_id"`
@@ -22,7 +23,8 @@ type responseAsked struct {
 	Background   bool                       `json:"background"`
 }
 
-// asIs are the parameters that both APIs have, and renamed those with another name in the other one.
+// asIs are the parameters that both APIs have, and renamed those with another name in the other
+// one.
 var (
 	asIs = []string{
 		"temperature", "top_p", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "user", "safety_identifier",

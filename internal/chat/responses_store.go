@@ -35,7 +35,8 @@ type keptResponse struct {
 	Target string `json:"target"`
 	// Asked is what the response repeats of its request.
 	Asked responseAsked `json:"asked"`
-	// Input are the items of this request, and Messages the conversation up to them, without instructions.
+	// Input are the items of this request, and Messages the conversation up to them, without
+	// instructions.
 	Input    []json.RawMessage `json:"input"`
 	Messages []json.RawMessage `json:"messages"`
 }

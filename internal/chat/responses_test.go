@@ -15,8 +15,8 @@ func readResponse(body string) (*request, *responseFormat, *Fault) {
 	return r, f, back(fault)
 }
 
-// TestResponseRequests: a request becomes the messages and parameters that chat completions have, or a fault that names its
-// own parameter.
+// TestResponseRequests: a request becomes the messages and parameters that chat completions have,
+// or a fault that names its own parameter.
 func TestResponseRequests(t *testing.T) {
 	const model = `"model":"agent/a","input":"hi"`
 	for body, want := range map[string]string{

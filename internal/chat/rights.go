@@ -6,8 +6,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// User is the name of the user whom the server's own requests are from: it follows the Queries that others have made,
-// cancels them, makes the Memories by which engines find conversations, and lists what may be shown to those who have the right to see it.
+// User is the name of the user whom the server's own requests are from: it follows the Queries that
+// others have made, cancels them, makes the Memories by which engines find conversations, and lists
+// what may be shown to those who have the right to see it.
 const User = "system:ark-chat"
 
 // Rules are what that user may do, in all namespaces.

@@ -56,10 +56,12 @@ type Options struct {
 	System    *objects.Client
 	Access    *access.Resolver
 	Broker    *stream.Broker
-	// Requests keeps what a Query cannot hold for the engine in this process; nil where another one answers.
+	// Requests keeps what a Query cannot hold for the engine in this process; nil where another one
+	// answers.
 	Requests Requests
-	// Offer gives a new Query to the engine in this process, so that it need not wait for its watch; nil where another one
-	// answers. The stream of a Query that this engine runs ends with the Query as it is stored.
+	// Offer gives a new Query to the engine in this process, so that it need not wait for its watch;
+	// nil where another one answers. The stream of a Query that this engine runs ends with the Query
+	// as it is stored.
 	Offer func(context.Context, *v1alpha1.Query)
 	// Full reports whether the server has no memory left for new Queries; nil for never.
 	Full func() bool
@@ -67,9 +69,11 @@ type Options struct {
 	Conversations Conversations
 	// Responses keeps what a response needs beside its Query; nil where it cannot be kept.
 	Responses Responses
-	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open nothing.
+	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open
+	// nothing.
 	Limits *keylimit.Ledger
-	// Trace returns what a Query carries so that its execution belongs to the trace of its request; "" for nothing.
+	// Trace returns what a Query carries so that its execution belongs to the trace of its request; ""
+	// for nothing.
 	Trace func(context.Context) string
 	// MaxBody is the most bytes of a request.
 	MaxBody  int64
@@ -78,8 +82,8 @@ type Options struct {
 
 // Requests keeps what clients have sent beside what their Queries hold.
 type Requests interface {
-	// Keep stores the messages, tools and parameters of a request whose Query is going to have this name, and returns
-	// what the Query's AnnotationRequest is to be.
+	// Keep stores the messages, tools and parameters of a request whose Query is going to have this
+	// name, and returns what the Query's AnnotationRequest is to be.
 	Keep(ctx context.Context, namespace, query string, r Kept) (string, error)
 	// Forget deletes that.
 	Forget(ctx context.Context, namespace, query string) error
@@ -87,7 +91,8 @@ type Requests interface {
 
 // Conversations are kept where an engine outside reads them.
 type Conversations interface {
-	// Begin stores messages as a new conversation, and returns its id and the Memory by which an engine finds it.
+	// Begin stores messages as a new conversation, and returns its id and the Memory by which an
+	// engine finds it.
 	Begin(ctx context.Context, namespace, query string, messages [][]byte) (id, memory string, err error)
 }
 
@@ -97,7 +102,8 @@ type Server struct {
 	system  caller
 	mcp     http.Handler
 	closing chan struct{}
-	// waiting are those who wait for Queries whose clients do not. mu orders their beginning and Close.
+	// waiting are those who wait for Queries whose clients do not. mu orders their beginning and
+	// Close.
 	mu      sync.Mutex
 	waiting sync.WaitGroup
 }
@@ -111,7 +117,8 @@ func New(o Options) (*Server, error) {
 	return &Server{options: o, system: caller{&http.Client{Transport: system}}, mcp: newMCP(o.MaxBody), closing: make(chan struct{})}, nil
 }
 
-// Close says that the process stops: clients that lose their connections from now on have not gone. It is called once.
+// Close says that the process stops: clients that lose their connections from now on have not gone.
+// It is called once.
 func (s *Server) Close() {
 	s.mu.Lock()
 	close(s.closing)
@@ -204,8 +211,8 @@ type asker struct {
 	limits token.Limits
 }
 
-// caller returns who has sent a request, and a client that is the same user without the bounds of the key, which are kept
-// here.
+// caller returns who has sent a request, and a client that is the same user without the bounds of
+// the key, which are kept here.
 func (s *Server) caller(r *http.Request) (asker, error) {
 	of, ok := apirequest.UserFrom(r.Context())
 	if !ok {

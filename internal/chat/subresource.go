@@ -17,8 +17,9 @@ import (
 // subresourcePrefix begins the paths of objects.
 var subresourcePrefix = "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/"
 
-// Subresource is what a path below an object of Ark names: proxy of an agent, a team or a model, with the rest of the path, or
-// log of a query. Clients that reach only the cluster's API use them: kube-apiserver lets requests with these names take their time.
+// Subresource is what a path below an object of Ark names: proxy of an agent, a team or a model,
+// with the rest of the path, or log of a query. Clients that reach only the cluster's API use them:
+// kube-apiserver lets requests with these names take their time.
 type Subresource struct{ Namespace, Resource, Name, Subresource, Rest string }
 
 // SubresourceOf splits a path; ok is false for one that is not served here.
@@ -50,8 +51,8 @@ var proxied = []string{"v1/chat/completions", "v1/responses"}
 // proxiedKey is the context key of the Subresource of a request that has come by one.
 type proxiedKey struct{}
 
-// rights are what a request by a proxy may do beside what its user may: the right to create the proxy, which the chain of filters
-// has checked, is the one to ask whom it belongs to.
+// rights are what a request by a proxy may do beside what its user may: the right to create the
+// proxy, which the chain of filters has checked, is the one to ask whom it belongs to.
 func (s Subresource) rights(user string) parts.Own {
 	group := []string{v1alpha1.SchemeGroupVersion.Group}
 	return parts.Own{User: user, Namespace: s.Namespace, Rules: []rbacv1.PolicyRule{
@@ -60,8 +61,8 @@ func (s Subresource) rights(user string) parts.Own {
 	}}
 }
 
-// Proxy answers a request for a completion or a response of the object that the path names. Whatever model the body names is
-// replaced, unless it is another target.
+// Proxy answers a request for a completion or a response of the object that the path names.
+// Whatever model the body names is replaced, unless it is another target.
 func (s *Server) Proxy(w http.ResponseWriter, r *http.Request, at Subresource) {
 	if fault := s.proxy(w, r, at); fault != nil {
 		fault.write(w)

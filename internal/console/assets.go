@@ -21,8 +21,8 @@ var dist embed.FS
 // built is the folder of the built pages in dist.
 const built = "web/dist/built"
 
-// policy is the Content-Security-Policy of every page: scripts, styles and requests of this server's own, and nothing inline.
-// Images may be data, for what the pages themselves draw.
+// policy is the Content-Security-Policy of every page: scripts, styles and requests of this
+// server's own, and nothing inline. Images may be data, for what the pages themselves draw.
 const policy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 const notBuilt = `This server was built without the console's pages.
@@ -34,7 +34,8 @@ Build them with Node.js 20 or newer, and then the server:
 The API is served as ever.
 `
 
-// asset is one file of the pages. There is no plain form: most browsers take brotli, and all the rest gzip.
+// asset is one file of the pages. There is no plain form: most browsers take brotli, and all the
+// rest gzip.
 type asset struct {
 	mediaType      string
 	brotli, zipped []byte
@@ -75,7 +76,8 @@ func readAssets() (assets, error) {
 	return found, err
 }
 
-// serve answers a request for a page or a file of one. Every path that is no file is a page's, which the page itself reads.
+// serve answers a request for a page or a file of one. Every path that is no file is a page's,
+// which the page itself reads.
 func (a assets) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)

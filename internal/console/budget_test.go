@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// firstLoad bounds what a browser loads before the first page is there, oneChunk each part that is loaded later, and
-	// everything all of them: bytes of scripts and styles in brotli.
+	// firstLoad bounds what a browser loads before the first page is there, oneChunk each part that is
+	// loaded later, and everything all of them: bytes of scripts and styles in brotli.
 	firstLoad  = 180 << 10
 	oneChunk   = 145 << 10
 	everything = 450 << 10

@@ -18,11 +18,12 @@ const (
 
 // Options are what a console works with.
 type Options struct {
-	// Secrets returns what sessions are sealed with, at least one: the first seals, and all of them open. Replicas that have
-	// the same secrets know each other's sessions. Each has 16 bytes of entropy or more.
+	// Secrets returns what sessions are sealed with, at least one: the first seals, and all of them
+	// open. Replicas that have the same secrets know each other's sessions. Each has 16 bytes of
+	// entropy or more.
 	Secrets func() ([][]byte, error)
-	// Names reports whether a DNS name in lower case is one at which browsers reach the server. IP addresses and localhost
-	// need no name: a page of another site cannot come from them.
+	// Names reports whether a DNS name in lower case is one at which browsers reach the server. IP
+	// addresses and localhost need no name: a page of another site cannot come from them.
 	Names func(name string) bool
 	// Issuer is one at which users sign in, too; nil for none.
 	Issuer *Issuer
@@ -53,8 +54,8 @@ func New(o Options) (*Console, error) {
 	return c, nil
 }
 
-// Around returns a handler that answers the console's requests, and passes all others to next, those of sessions as requests
-// with a bearer token.
+// Around returns a handler that answers the console's requests, and passes all others to next,
+// those of sessions as requests with a bearer token.
 func (c *Console) Around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

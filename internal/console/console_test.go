@@ -30,7 +30,8 @@ func (c *clock) add(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// api stands for the server behind the console: it knows tokens, and remembers the requests that reach it.
+// api stands for the server behind the console: it knows tokens, and remembers the requests that
+// reach it.
 type api struct {
 	mu     sync.Mutex
 	tokens map[string]string
@@ -137,8 +138,9 @@ func with(r *http.Request, cookies []*http.Cookie, proof string) *http.Request {
 
 const somePath = "/apis/ark.mckinsey.com/v1alpha1/agents"
 
-// TestSession: a session's cookie is bound to the host, out of the reach of scripts and of other sites, and holds its token
-// only sealed. Its requests go on with the bearer token, and without the cookie and the proof.
+// TestSession: a session's cookie is bound to the host, out of the reach of scripts and of other
+// sites, and holds its token only sealed. Its requests go on with the bearer token, and without the
+// cookie and the proof.
 func TestSession(t *testing.T) {
 	f := newFixture(t)
 	cookies, proof := signIn(t, f.handler, testToken)
@@ -169,7 +171,8 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// TestSessionRefused: a cookie alone opens nothing, for any method; nor does it for another site, at a foreign name, or changed.
+// TestSessionRefused: a cookie alone opens nothing, for any method; nor does it for another site,
+// at a foreign name, or changed.
 func TestSessionRefused(t *testing.T) {
 	f := newFixture(t)
 	cookies, proof := signIn(t, f.handler, testToken)
@@ -236,7 +239,8 @@ func TestSessionBesideToken(t *testing.T) {
 	}
 }
 
-// TestSessionEnds: a session ends when it is signed out, on all replicas, when its token is revoked, and after its time.
+// TestSessionEnds: a session ends when it is signed out, on all replicas, when its token is
+// revoked, and after its time.
 func TestSessionEnds(t *testing.T) {
 	f := newFixture(t)
 	other := f.replica(t)
@@ -276,7 +280,8 @@ func TestSessionEnds(t *testing.T) {
 	}
 }
 
-// TestSecretsRotate: a session of the old secret works as long as that is known, and a new one needs the new secret.
+// TestSecretsRotate: a session of the old secret works as long as that is known, and a new one
+// needs the new secret.
 func TestSecretsRotate(t *testing.T) {
 	f := newFixture(t)
 	cookies, proof := signIn(t, f.handler, testToken)
@@ -328,7 +333,8 @@ func TestSignInRefused(t *testing.T) {
 	}
 }
 
-// TestWrongTokens: an address can try ten wrong tokens at once, and then one every six seconds; others are not held up.
+// TestWrongTokens: an address can try ten wrong tokens at once, and then one every six seconds;
+// others are not held up.
 func TestWrongTokens(t *testing.T) {
 	f := newFixture(t)
 	try := func(token, from string) *http.Response {
@@ -380,7 +386,8 @@ func TestLongToken(t *testing.T) {
 	}
 }
 
-// TestPages: every page has the headers that bound it, for whoever asks, and a foreign name gets none.
+// TestPages: every page has the headers that bound it, for whoever asks, and a foreign name gets
+// none.
 func TestPages(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{Path, Path + "/", Path + "/list/agents", Path + "/assets/none.js"} {

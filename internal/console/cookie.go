@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	// cookiePrefix begins the names of all cookies of consoles. Browsers take a name with __Host- only from the host itself,
-	// over TLS, for all paths.
+	// cookiePrefix begins the names of all cookies of consoles. Browsers take a name with __Host- only
+	// from the host itself, over TLS, for all paths.
 	cookiePrefix = "__Host-ark-console-"
-	// pieceBytes is how much of a session a cookie holds: browsers take 4096 bytes with the name. maxPieces bounds the cookies
-	// of a session.
+	// pieceBytes is how much of a session a cookie holds: browsers take 4096 bytes with the name.
+	// maxPieces bounds the cookies of a session.
 	pieceBytes = 3800
 	maxPieces  = 4
 	// sessionTime is how long a session lasts at most. Its token may end it earlier.
@@ -54,8 +54,8 @@ func newSession(token string, now time.Time) *session {
 	}
 }
 
-// key is one with which sessions are sealed. Its name is in those of cookies, so that several servers on one host, whose
-// browsers send all cookies to each of them, know their own.
+// key is one with which sessions are sealed. Its name is in those of cookies, so that several
+// servers on one host, whose browsers send all cookies to each of them, know their own.
 type key struct {
 	name string
 	aead cipher.AEAD
@@ -109,7 +109,8 @@ func cookie(name, value string) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
 }
 
-// open returns the session in the cookies of a request; nil where they have none, or one that is not sealed with the key.
+// open returns the session in the cookies of a request; nil where they have none, or one that is
+// not sealed with the key.
 func (k key) open(cookies map[string]string) *session {
 	var text strings.Builder
 	for piece := range maxPieces {
@@ -134,7 +135,8 @@ func (k key) open(cookies map[string]string) *session {
 	return s
 }
 
-// takeCookies removes the cookies of consoles from a request, and returns those of them that are the only ones with their name.
+// takeCookies removes the cookies of consoles from a request, and returns those of them that are
+// the only ones with their name.
 func takeCookies(r *http.Request) map[string]string {
 	all := r.Cookies()
 	found, doubled := map[string]string{}, map[string]bool{}

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// atHome reports whether a request came to a name of the server, so that no name that somebody else has pointed at its
-// address makes their pages ours.
+// atHome reports whether a request came to a name of the server, so that no name that somebody else
+// has pointed at its address makes their pages ours.
 func (c *Console) atHome(r *http.Request) bool {
 	name := hostname(r.Host)
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {

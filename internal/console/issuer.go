@@ -17,9 +17,11 @@ import (
 )
 
 const (
-	// IssuerPath is where the page that signs in reads whether there is an issuer, and where to send its user.
+	// IssuerPath is where the page that signs in reads whether there is an issuer, and where to send
+	// its user.
 	IssuerPath = SessionPath + "/issuer"
-	// ReturnPath is the page to which the issuer sends the user back: the redirect URI to register there, below the server's URL.
+	// ReturnPath is the page to which the issuer sends the user back: the redirect URI to register
+	// there, below the server's URL.
 	ReturnPath = Path + "/signed-in"
 )
 
@@ -32,8 +34,9 @@ const (
 	failureFor   = 5 * time.Second
 )
 
-// Issuer is an OpenID Connect issuer at which users sign in to the console, by the authorization code flow with PKCE (RFC 7636).
-// What it gives is an ID token, which the server must know as it knows any bearer token.
+// Issuer is an OpenID Connect issuer at which users sign in to the console, by the authorization
+// code flow with PKCE (RFC 7636). What it gives is an ID token, which the server must know as it
+// knows any bearer token.
 type Issuer struct {
 	// URL is the issuer's, without a final slash unless its tokens have one.
 	URL, ClientID string
@@ -139,8 +142,8 @@ func (e *issuerError) refused() bool { return e.code == "invalid_grant" }
 // errNonce says that a token is not the answer to the page's own request.
 var errNonce = errors.New("the issuer's token is not for this sign-in")
 
-// exchange returns the ID token for a code that the issuer gave to the page. verifier and nonce are the page's, and redirect is
-// where the issuer sent it.
+// exchange returns the ID token for a code that the issuer gave to the page. verifier and nonce are
+// the page's, and redirect is where the issuer sent it.
 func (i *issuing) exchange(ctx context.Context, code, verifier, nonce, redirect string) (string, error) {
 	at, err := i.endpoints(ctx)
 	if err != nil {
@@ -180,7 +183,8 @@ func (i *issuing) exchange(ctx context.Context, code, verifier, nonce, redirect 
 	return given.Token, nil
 }
 
-// answers reports whether a token has a nonce. Whether the token itself counts is for the server to check.
+// answers reports whether a token has a nonce. Whether the token itself counts is for the server to
+// check.
 func answers(token, nonce string) bool {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || nonce == "" {

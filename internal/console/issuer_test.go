@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// testIssuer is an OpenID Connect issuer with a confidential client, which takes each code once and only with its verifier.
+// testIssuer is an OpenID Connect issuer with a confidential client, which takes each code once and
+// only with its verifier.
 type testIssuer struct {
 	*httptest.Server
 	mu sync.Mutex
@@ -117,7 +118,8 @@ func text(t *testing.T, answer *http.Response) string {
 	return string(all)
 }
 
-// TestIssuer: the page learns where to send its user, and a code that comes back makes a session whose token the page never has.
+// TestIssuer: the page learns where to send its user, and a code that comes back makes a session
+// whose token the page never has.
 func TestIssuer(t *testing.T) {
 	i := newTestIssuer(t)
 	f := withIssuer(t, i)
@@ -150,7 +152,8 @@ func TestIssuer(t *testing.T) {
 	}
 }
 
-// TestIssuerRefused: a code counts once, with its verifier, its nonce and the page's header; nothing else makes a session.
+// TestIssuerRefused: a code counts once, with its verifier, its nonce and the page's header;
+// nothing else makes a session.
 func TestIssuerRefused(t *testing.T) {
 	i := newTestIssuer(t)
 	f := withIssuer(t, i)
@@ -196,7 +199,8 @@ func withHeader(r *http.Request, name, value string) *http.Request {
 	return r
 }
 
-// TestIssuerAway: an issuer that is away, or is another, is an error that goes when it does. It is not asked for each page.
+// TestIssuerAway: an issuer that is away, or is another, is an error that goes when it does. It is
+// not asked for each page.
 func TestIssuerAway(t *testing.T) {
 	i := newTestIssuer(t)
 	f := withIssuer(t, i)

@@ -7,14 +7,16 @@ import (
 )
 
 const (
-	// wrongTokens is how many wrong tokens an address (IPv6: /64 network) may try at once, and wrongEvery how often one more.
+	// wrongTokens is how many wrong tokens an address (IPv6: /64 network) may try at once, and
+	// wrongEvery how often one more.
 	wrongTokens = 10
 	wrongEvery  = 6 * time.Second
 	// maxAddresses bounds the addresses that are remembered. Beyond it, all new ones count as one.
 	maxAddresses = 10_000
 )
 
-// limit counts wrong tokens by address. Its zero value, with a clock, is ready; it is safe for concurrent use.
+// limit counts wrong tokens by address. Its zero value, with a clock, is ready; it is safe for
+// concurrent use.
 type limit struct {
 	now func() time.Time
 	mu  sync.Mutex

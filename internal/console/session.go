@@ -39,7 +39,8 @@ func (c *Console) keys() ([]key, error) {
 	return keys, nil
 }
 
-// pass lets a request go on: as it came without the cookies, or with the bearer token of its session.
+// pass lets a request go on: as it came without the cookies, or with the bearer token of its
+// session.
 func (c *Console) pass(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if r.Header.Get("Cookie") == "" {
 		next.ServeHTTP(w, r)
@@ -56,7 +57,8 @@ func (c *Console) pass(w http.ResponseWriter, r *http.Request, next http.Handler
 	}
 }
 
-// sessionOf returns the session of a request whose cookies are given. Otherwise it answers, and returns nil.
+// sessionOf returns the session of a request whose cookies are given. Otherwise it answers, and
+// returns nil.
 func (c *Console) sessionOf(w http.ResponseWriter, r *http.Request, cookies map[string]string) *session {
 	switch {
 	case !c.atHome(r):

@@ -6,7 +6,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Erase deletes all that is kept beside a Query, by its name and its UID, and returns how many rows that were.
+// Erase deletes all that is kept beside a Query, by its name and its UID, and returns how many rows
+// that were.
 func Erase(ctx context.Context, side mvcc.SideTables, namespace, query, uid string) (rows int64, err error) {
 	spans := []mvcc.SideSpan{
 		mvcc.SideKey(queryTable, key(namespace, query)), mvcc.SideKey(requestTable, requestKey(namespace, query)), mvcc.SideKey(responseTable, []byte(uid)),

@@ -25,7 +25,8 @@ func TestErase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Two messages, the note of their conversation, the response, the event and what it says of its session.
+	// Two messages, the note of their conversation, the response, the event and what it says of its
+	// session.
 	if n, err := Erase(t.Context(), side, "ns", "a", "uid-a"); err != nil || n != 6 {
 		t.Errorf("%d rows, %v, want 6", n, err)
 	}

@@ -15,12 +15,14 @@ import (
 const (
 	// eventTable has a row an event, with NAMESPACE, 0, QUERY-ID as the key.
 	eventTable = "events"
-	// sessionTable has a row for what an event says of its session, with NAMESPACE, 0, QUERY as the key.
+	// sessionTable has a row for what an event says of its session, with NAMESPACE, 0, QUERY as the
+	// key.
 	sessionTable = "sessions"
 
 	// MaxEvents is how many events a Query may have.
 	MaxEvents = 10_000
-	// eventAge is how long events and sessions are kept at most: beyond the Query that they are of, if nobody deletes them.
+	// eventAge is how long events and sessions are kept at most: beyond the Query that they are of, if
+	// nobody deletes them.
 	eventAge = 30 * 24 * time.Hour
 	// maxName bounds what is part of a key here.
 	maxName = 253
@@ -44,14 +46,16 @@ type eventRow struct {
 	Expires *time.Time      `json:"expires,omitempty"`
 }
 
-// Events keeps events of engines, and the sessions that follow from them. It is safe for concurrent use.
+// Events keeps events of engines, and the sessions that follow from them. It is safe for concurrent
+// use.
 type Events struct {
 	side mvcc.SideTables
 	feed feed
 	now  func() time.Time
 }
 
-// NewEvents returns the events of a database. Who watches is told through the broker, also at other replicas.
+// NewEvents returns the events of a database. Who watches is told through the broker, also at other
+// replicas.
 func NewEvents(side mvcc.SideTables, broker *stream.Broker, now func() time.Time) *Events {
 	return &Events{side, feed{broker}, now}
 }
@@ -144,7 +148,8 @@ func (s *Events) List(ctx context.Context, namespace, query, session string) ([]
 	return out, err
 }
 
-// Delete deletes the events of a Query by its id, and what they have said of sessions; "" stands for all of the namespace.
+// Delete deletes the events of a Query by its id, and what they have said of sessions; "" stands
+// for all of the namespace.
 func (s *Events) Delete(ctx context.Context, namespace, query string) error {
 	if query == "" {
 		return deleteAll(ctx, s.side, mvcc.SidePrefix(eventTable, prefix(namespace)), time.Time{})
@@ -185,8 +190,8 @@ func (s *Events) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweepExpired deletes rows of a table that have expired. Of each key they go from the oldest to the first that has not: those of
-// one Query have mostly one ttl.
+// sweepExpired deletes rows of a table that have expired. Of each key they go from the oldest to
+// the first that has not: those of one Query have mostly one ttl.
 func sweepExpired(ctx context.Context, side mvcc.SideTables, table string, now time.Time) error {
 	type span struct {
 		expired bool

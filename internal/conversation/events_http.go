@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// OwnsEvents reports whether the rest of a path, without slashes around it, is of events and sessions.
+// OwnsEvents reports whether the rest of a path, without slashes around it, is of events and
+// sessions.
 func OwnsEvents(rest string) bool {
 	first, _, _ := strings.Cut(rest, "/")
 	return first == "events" || first == "sessions"
@@ -29,8 +30,8 @@ type numbered struct {
 	Counts map[string]int `json:"statusCounts,omitempty"`
 }
 
-// Serve answers a request of Ark's HTTP API of events and sessions. rest is the path that OwnsEvents has accepted; rights have
-// been checked.
+// Serve answers a request of Ark's HTTP API of events and sessions. rest is the path that
+// OwnsEvents has accepted; rights have been checked.
 func (s *Events) Serve(w http.ResponseWriter, r *http.Request, namespace, rest string) {
 	path := strings.Split(rest, "/")
 	id := ""
@@ -132,7 +133,8 @@ func (s *Events) events(r *http.Request, namespace, query string) (any, error) {
 	return out, nil
 }
 
-// watchEvents follows events: those after a cursor, or of a Query from the beginning, and those that come.
+// watchEvents follows events: those after a cursor, or of a Query from the beginning, and those
+// that come.
 func (s *Events) watchEvents(w http.ResponseWriter, r *http.Request, namespace, query string) error {
 	after, err := number(r, "cursor", 0, maxCursor, -1)
 	if err != nil {

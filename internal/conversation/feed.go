@@ -44,8 +44,9 @@ func (f feed) publish(name, namespace string, what any) {
 // errUnavailable is for watches where nothing tells of what is new.
 var errUnavailable = &fault{http.StatusServiceUnavailable, "UNAVAILABLE", "this server cannot be watched"}
 
-// watch sends what is stored, and then what is new, until the client goes. stored is called once new things are noted, so that
-// nothing is missed; what is told twice, by being stored at that moment, is for send to leave out.
+// watch sends what is stored, and then what is new, until the client goes. stored is called once
+// new things are noted, so that nothing is missed; what is told twice, by being stored at that
+// moment, is for send to leave out.
 func (f feed) watch(w http.ResponseWriter, r *http.Request, name, namespace string, stored func(send func(any) error) error, fresh func(data []byte, send func(any) error) error) error {
 	if f.broker == nil {
 		return errUnavailable

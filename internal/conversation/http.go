@@ -43,8 +43,8 @@ type fault struct {
 
 func (f *fault) Error() string { return f.message }
 
-// Serve answers a request of Ark's HTTP API of memories: conversations, messages, and those of a Query. rest is the path that
-// Owns has accepted; rights have been checked.
+// Serve answers a request of Ark's HTTP API of memories: conversations, messages, and those of a
+// Query. rest is the path that Owns has accepted; rights have been checked.
 func (s *Store) Serve(w http.ResponseWriter, r *http.Request, namespace, rest string) {
 	path := strings.Split(rest, "/")
 	if r.Method == http.MethodGet && rest == "messages" && r.URL.Query().Get("watch") == "true" {

@@ -6,7 +6,8 @@ import (
 	"net/http"
 )
 
-// conversationPage is the list of conversations: by their ids, as Ark's broker has it, and as a page.
+// conversationPage is the list of conversations: by their ids, as Ark's broker has it, and as a
+// page.
 type conversationPage struct {
 	Conversations []string `json:"conversations"`
 	page

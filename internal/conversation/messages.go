@@ -17,8 +17,8 @@ import (
 const (
 	// conversationTable has a row a conversation, with NAMESPACE, 0, ID as the key.
 	conversationTable = "conversations"
-	// messageTable has the messages, with NAMESPACE, 0, CONVERSATION, 0, QUERY as the key: so those of one Query, and those of
-	// a whole conversation, are deleted by their key.
+	// messageTable has the messages, with NAMESPACE, 0, CONVERSATION, 0, QUERY as the key: so those of
+	// one Query, and those of a whole conversation, are deleted by their key.
 	messageTable = "messages"
 	// queryTable has the conversations that a Query has added to, with NAMESPACE, 0, QUERY as the key.
 	queryTable = "query_conversations"
@@ -59,8 +59,8 @@ type Store struct {
 	now  func() time.Time
 }
 
-// NewStore returns the conversations of a database. now is the clock. Who watches messages is told through the broker, also at
-// other replicas; without one, which is nil, messages are not watched.
+// NewStore returns the conversations of a database. now is the clock. Who watches messages is told
+// through the broker, also at other replicas; without one, which is nil, messages are not watched.
 func NewStore(side mvcc.SideTables, broker *stream.Broker, now func() time.Time) *Store {
 	return &Store{side, feed{broker}, now}
 }
@@ -106,7 +106,8 @@ type messageRow struct {
 	Expires *time.Time      `json:"expires,omitempty"`
 }
 
-// Add adds the messages of a Query to a conversation, all or none. One that is not known begins. A ttl of 0 is for ever.
+// Add adds the messages of a Query to a conversation, all or none. One that is not known begins. A
+// ttl of 0 is for ever.
 func (s *Store) Add(ctx context.Context, namespace, id, query string, messages []json.RawMessage, ttl time.Duration) error {
 	if err := checkID("conversation_id", id); err != nil {
 		return err
@@ -159,7 +160,8 @@ func (s *Store) Add(ctx context.Context, namespace, id, query string, messages [
 	return nil
 }
 
-// Messages returns the messages of a conversation in their order; query limits them to those of one Query, "" to none.
+// Messages returns the messages of a conversation in their order; query limits them to those of one
+// Query, "" to none.
 func (s *Store) Messages(ctx context.Context, namespace, id, query string) ([]Message, error) {
 	if err := checkID("conversation_id", id); err != nil {
 		return nil, err
@@ -216,7 +218,8 @@ func (s *Store) DeleteAll(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// DeleteQuery deletes the messages of a Query in all conversations, or in one; a conversation without messages goes, too.
+// DeleteQuery deletes the messages of a Query in all conversations, or in one; a conversation
+// without messages goes, too.
 func (s *Store) DeleteQuery(ctx context.Context, namespace, query, only string) error {
 	ids := map[string]bool{}
 	if only != "" {

@@ -52,8 +52,8 @@ var ErrNotFound = errors.New("what its client has sent is not kept any more")
 // requestKey is the key of a Query's request.
 func requestKey(namespace, query string) []byte { return []byte(namespace + "\x00" + query) }
 
-// Keep stores a request for the Query that is going to have a name, and returns its id. The Query has to name that: so a
-// Query that somebody else makes under the name does not get it.
+// Keep stores a request for the Query that is going to have a name, and returns its id. The Query
+// has to name that: so a Query that somebody else makes under the name does not get it.
 func (s *Requests) Keep(ctx context.Context, namespace, query string, r Request) (string, error) {
 	row := requestRow{ID: rand.Text(), Request: r}
 	data, err := json.Marshal(row)

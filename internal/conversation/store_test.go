@@ -49,7 +49,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// ask makes a request of the HTTP API, and returns the status and the answer without what differs each time.
+// ask makes a request of the HTTP API, and returns the status and the answer without what differs
+// each time.
 func ask(t *testing.T, s *Store, method, path, body string) (int, map[string]any) {
 	t.Helper()
 	w := httptest.NewRecorder()

@@ -20,8 +20,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// elsewhere is an agent of an A2A server. It answers by what it is asked, and an execution engine's way if it is told of
-// a Query.
+// elsewhere is an agent of an A2A server. It answers by what it is asked, and an execution engine's
+// way if it is told of a Query.
 type elsewhere struct{}
 
 // tokenKey is where a request's header X-Token is in its context.
@@ -82,7 +82,8 @@ func (elsewhere) Cancel(context.Context, *a2asrv.ExecutorContext) iter.Seq2[prot
 	return func(func(protocol.Event, error) bool) {}
 }
 
-// a2aServers starts a server of each version of the protocol, and adds their URLs to the table's places.
+// a2aServers starts a server of each version of the protocol, and adds their URLs to the table's
+// places.
 func a2aServers(t *testing.T, places map[string]string) {
 	t.Helper()
 	for place, handler := range map[string]http.Handler{

@@ -18,14 +18,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// paying is a world whose agent payer has two tools, of which one needs the approval of a person, and counts what is called.
+// paying is a world whose agent payer has two tools, of which one needs the approval of a person,
+// and counts what is called.
 type paying struct {
 	*world
 	mu    sync.Mutex
 	calls map[string]int
 }
 
-// newPaying starts a server whose model wants to look up and to pay, and says what the tools have returned at the end.
+// newPaying starts a server whose model wants to look up and to pay, and says what the tools have
+// returned at the end.
 func newPaying(t *testing.T, approval string) *paying {
 	p := &paying{calls: map[string]int{}}
 	p.world = newDefault(t, func(r scripted.Request) scripted.Answer {
@@ -253,7 +255,8 @@ func TestApprovedCallFails(t *testing.T) {
 	}
 }
 
-// Where a member of a team or an agent within an agent has to wait, the whole goes on from there: nothing is asked twice.
+// Where a member of a team or an agent within an agent has to wait, the whole goes on from there:
+// nothing is asked twice.
 func TestApprovalWithin(t *testing.T) {
 	for _, c := range []struct {
 		name, objects, target string
@@ -307,7 +310,8 @@ func TestApprovalWithin(t *testing.T) {
 	}
 }
 
-// A Query that waits can be canceled and deleted, and its task goes with it. One whose task is gone ends with a reason.
+// A Query that waits can be canceled and deleted, and its task goes with it. One whose task is gone
+// ends with a reason.
 func TestApprovalEnds(t *testing.T) {
 	p := newPaying(t, `{required: true}`)
 	p.start(Limits{})

@@ -20,11 +20,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// approvalCheck is how often tasks are looked at, whether or not they have changed: a wait may be over.
+// approvalCheck is how often tasks are looked at, whether or not they have changed: a wait may be
+// over.
 const approvalCheck = time.Second
 
-// approvals follows what Queries wait for: A2ATasks without a server. The engine that keeps statuses writes what was decided, and
-// whose turn a Query is runs it on. It is safe for concurrent use.
+// approvals follows what Queries wait for: A2ATasks without a server. The engine that keeps
+// statuses writes what was decided, and whose turn a Query is runs it on. It is safe for concurrent
+// use.
 type approvals struct {
 	engine   *Engine
 	informer cache.SharedIndexInformer
@@ -152,7 +154,8 @@ func (a *approvals) look(ctx context.Context) {
 	}
 }
 
-// keep does with a task what its time and its input ask for. q is the Query that waits for it, if one does.
+// keep does with a task what its time and its input ask for. q is the Query that waits for it, if
+// one does.
 func (a *approvals) keep(ctx context.Context, t *v1alpha1.A2ATask, q *v1alpha1.Query) error {
 	if t.DeletionTimestamp != nil {
 		return nil

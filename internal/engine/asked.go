@@ -15,8 +15,8 @@ const annotationRequest = "ark.mckinsey.com/chat-request"
 
 // Requests keeps what clients have sent beside their Queries.
 type Requests interface {
-	// Request returns the messages, in OpenAI's form and with the question at the end, the client's own tools, and parameters
-	// of calls of the model.
+	// Request returns the messages, in OpenAI's form and with the question at the end, the client's
+	// own tools, and parameters of calls of the model.
 	Request(ctx context.Context, namespace, query, id string) (messages, tools []json.RawMessage, parameters map[string]json.RawMessage, err error)
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// A thousand Queries of two namespaces behind a limit of 8: each is answered once, never more than 8 run at a time, and while
-// both have some that wait each namespace has its half.
+// A thousand Queries of two namespaces behind a limit of 8: each is answered once, never more than
+// 8 run at a time, and while both have some that wait each namespace has its half.
 func TestBacklog(t *testing.T) {
 	const each, limit = 500, 8
 	var mu sync.Mutex

@@ -12,22 +12,24 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// ErrNotExecutor is the error of an API for which somebody else executes Queries, or nobody: it does not store claims of the
-// engine's user.
+// ErrNotExecutor is the error of an API for which somebody else executes Queries, or nobody: it
+// does not store claims of the engine's user.
 var ErrNotExecutor = errors.New("the API does not store who executes a query: its executor is another user")
 
 // claiming says how a Query is claimed.
 type claiming struct {
 	// kept says that a memory keeps its messages, and again that it is running already.
 	kept, again bool
-	// beside has the claim written while the model is asked. It is for an engine that is alone, and for a Query that has not
-	// begun: if the process ends before the claim is stored, the Query is asked again, as one that was running is.
+	// beside has the claim written while the model is asked. It is for an engine that is alone, and
+	// for a Query that has not begun: if the process ends before the claim is stored, the Query is
+	// asked again, as one that was running is.
 	beside bool
 }
 
-// begin claims a Query. settle returns once the claim is stored, or says why it is not; it is to be called, from one
-// goroutine at a time, before anything is done that must not be done twice, and before anything is written. The Query is the
-// stored one after that. Without beside it is so at once.
+// begin claims a Query. settle returns once the claim is stored, or says why it is not; it is to be
+// called, from one goroutine at a time, before anything is done that must not be done twice, and
+// before anything is written. The Query is the stored one after that. Without beside it is so at
+// once.
 func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *objects.Recorder, how claiming) (settle func() error, err error) {
 	versions, err := json.Marshal(read.Versions())
 	if err != nil {
@@ -66,8 +68,8 @@ func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *ob
 	}), nil
 }
 
-// claim writes, at once, who runs the Query and with what, and that it is running. again is one that is running already.
-// One whose messages are kept is not deleted before they are.
+// claim writes, at once, who runs the Query and with what, and that it is running. again is one
+// that is running already. One whose messages are kept is not deleted before they are.
 func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, versions []byte, kept, again bool) error {
 	if !again && phaseOf(*q) == "" { // it is from a time without this engine
 		if err := e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {

@@ -56,7 +56,8 @@ func (w *world) held(holds func(*http.Request) bool) (tune func(*Options), relea
 	return func(o *Options) { o.Client = client }, func() { close(gate) }
 }
 
-// The model is asked while the claim is written, and its answer passed on; the end is written after the claim.
+// The model is asked while the claim is written, and its answer passed on; the end is written after
+// the claim.
 func TestAskedBesideTheClaim(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	tune, release := w.held(isClaim)
@@ -77,8 +78,8 @@ func TestAskedBesideTheClaim(t *testing.T) {
 	}
 }
 
-// An engine that shares its database asks nobody before its claim is stored: another one may have the query. So does
-// one for a query whose messages a memory keeps.
+// An engine that shares its database asks nobody before its claim is stored: another one may have
+// the query. So does one for a query whose messages a memory keeps.
 func TestAskedAfterTheClaim(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	var claims atomic.Int32
@@ -165,7 +166,8 @@ func TestCanceledBesideTheClaim(t *testing.T) {
 	}
 }
 
-// A query that is offered is run without the watch, once: neither the watch nor an offer that comes late runs it again.
+// A query that is offered is run without the watch, once: neither the watch nor an offer that comes
+// late runs it again.
 func TestOffer(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	tune, release := w.held(isWatch)

@@ -18,7 +18,8 @@ import (
 const (
 	// defaultMemory is the Memory of Queries that name none, if there is one.
 	defaultMemory = "default"
-	// forgetRetry is the pause after a memory could not delete a Query's messages, and forgetFor is how long that is tried.
+	// forgetRetry is the pause after a memory could not delete a Query's messages, and forgetFor is
+	// how long that is tried.
 	forgetRetry = 15 * time.Second
 	forgetFor   = 5 * time.Minute
 )

@@ -119,7 +119,8 @@ spec: {address: {value: "` + server.URL + `"}, headers: [{name: X-Token, value: 
 	}
 }
 
-// memories starts a memory with a conversation, and one that cannot be read, and adds their URLs to the table's places.
+// memories starts a memory with a conversation, and one that cannot be read, and adds their URLs to
+// the table's places.
 func memories(t *testing.T, places map[string]string) {
 	t.Helper()
 	for place, m := range map[string]*memoryServer{

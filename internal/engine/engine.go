@@ -30,8 +30,8 @@ type Options struct {
 	Shared bool
 	// deadAfter replaces that of replicas; for tests.
 	deadAfter time.Duration
-	// Events says that the API has core Events, and EventRate of how many Queries a second they are written; 0 for the
-	// default.
+	// Events says that the API has core Events, and EventRate of how many Queries a second they are
+	// written; 0 for the default.
 	Events    bool
 	EventRate float32
 	// LeaseNamespace is where engines show that they are alive; "" for kube-system.
@@ -44,7 +44,8 @@ type Options struct {
 	Requests Requests
 	// Refused is told that the API stores no claims, so that no Query can be executed; nil for nobody.
 	Refused func(error)
-	// Trace begins the span of a Query that is run; nil for nobody. What it returns is called at the end.
+	// Trace begins the span of a Query that is run; nil for nobody. What it returns is called at the
+	// end.
 	Trace func(ctx context.Context, q *v1alpha1.Query) (context.Context, func(error))
 	// Statuses has the engine keep the statuses of Models, Agents and Tools, too.
 	Statuses bool
@@ -54,8 +55,8 @@ type Options struct {
 type Observer interface {
 	// Queue is called once with what says how many Queries wait and run.
 	Queue(lengths func() (waiting, running int))
-	// QueryEnded is called when the end of a Query is stored: done, error, timeout or canceled. took is without the
-	// time that it has waited.
+	// QueryEnded is called when the end of a Query is stored: done, error, timeout or canceled. took
+	// is without the time that it has waited.
 	QueryEnded(outcome string, took time.Duration)
 	// QueryWithoutEvents is called when a Query has none, because there are too many.
 	QueryWithoutEvents()
@@ -170,7 +171,8 @@ func (e *Engine) Run(ctx context.Context) {
 	e.ended.Wait()
 }
 
-// keepStatuses keeps those of what Queries are executed with, on one of the engines that share a database.
+// keepStatuses keeps those of what Queries are executed with, on one of the engines that share a
+// database.
 func (e *Engine) keepStatuses(ctx context.Context) {
 	for ctx.Err() == nil {
 		if e.replicas.leads() {
@@ -221,7 +223,8 @@ func (e *Engine) take(ctx context.Context, it *item) {
 	taken := e.execute(ctx, it.query)
 	e.queue.done(it)
 	if taken != nil {
-		// The event that says so may have come, and been passed over, while this engine tried to claim the Query.
+		// The event that says so may have come, and been passed over, while this engine tried to claim
+		// the Query.
 		e.observe(ctx, taken)
 	}
 }

@@ -22,8 +22,9 @@ const (
 	// Of the Events of one Query, so many are written at once, and so many a second after that.
 	eventBurst = 100
 	eventRate  = 1
-	// loudBurst Queries at once have Events, and loudRate a second after that. The others have none: a query has half a
-	// dozen or more, each of which is a write, and they would slow down what they tell of.
+	// loudBurst Queries at once have Events, and loudRate a second after that. The others have none: a
+	// query has half a dozen or more, each of which is a write, and they would slow down what they
+	// tell of.
 	loudBurst = 100
 	loudRate  = 10
 	// silentReport is how often the log says how many Queries had none, at most.
@@ -61,7 +62,8 @@ func newEvents(ctx context.Context, o Options) *events {
 	}
 }
 
-// admit returns what emits the Events of one more Query: all of them or, at more Queries than the budget has, none.
+// admit returns what emits the Events of one more Query: all of them or, at more Queries than the
+// budget has, none.
 func (v *events) admit() *events {
 	if v == nil || v.budget.TryAccept() {
 		return v

@@ -34,7 +34,8 @@ func splitYAML(text string) []string {
 	return out
 }
 
-// recorded is one query, the objects that it needs, and what the model says to one call after another.
+// recorded is one query, the objects that it needs, and what the model says to one call after
+// another.
 type recorded struct {
 	name    string
 	objects string
@@ -63,8 +64,8 @@ func toolServer(t *testing.T) string {
 	return server.URL
 }
 
-// TestExecutions runs every execution of the table, and holds what can be seen of it against a golden file: the phases in
-// their order, the end, and what the model was sent.
+// TestExecutions runs every execution of the table, and holds what can be seen of it against a
+// golden file: the phases in their order, the end, and what the model was sent.
 func TestExecutions(t *testing.T) {
 	var mu sync.Mutex
 	turns := map[string]int{}

@@ -35,7 +35,8 @@ func newExpiry() *expiry {
 	return &expiry{of: map[types.UID]*expiring{}, sooner: make(chan struct{}, 1)}
 }
 
-// add notes when a Query that has ended is to be deleted: its TTL after it has. One without a TTL never is.
+// add notes when a Query that has ended is to be deleted: its TTL after it has. One without a TTL
+// never is.
 func (x *expiry) add(q *v1alpha1.Query) {
 	var ttl time.Duration
 	var err error

@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	// page is how many Queries are in memory at a time while they are listed: there may be very many that have ended.
+	// page is how many Queries are in memory at a time while they are listed: there may be very many
+	// that have ended.
 	page = 500
-	// followRetry is the pause after a list or a watch has failed, or a watch has ended that said nothing.
+	// followRetry is the pause after a list or a watch has failed, or a watch has ended that said
+	// nothing.
 	followRetry = time.Second
 )
 
@@ -58,8 +60,9 @@ func (e *Engine) show(ctx context.Context, q *v1alpha1.Query) {
 	e.observe(ctx, q)
 }
 
-// Offer starts a Query that was stored just now, without waiting for the watch to show it. It does nothing with one that has
-// been shown, nor while another one is: the watch has it soon. It may be called at any time, by any goroutine.
+// Offer starts a Query that was stored just now, without waiting for the watch to show it. It does
+// nothing with one that has been shown, nor while another one is: the watch has it soon. It may be
+// called at any time, by any goroutine.
 func (e *Engine) Offer(ctx context.Context, q *v1alpha1.Query) {
 	if q.DeletionTimestamp != nil || !e.following.TryLock() {
 		return
@@ -71,7 +74,8 @@ func (e *Engine) Offer(ctx context.Context, q *v1alpha1.Query) {
 	}
 }
 
-// list observes all Queries, and forgets those that were known and are gone. It returns the version to watch from.
+// list observes all Queries, and forgets those that were known and are gone. It returns the version
+// to watch from.
 func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, error) {
 	seen := map[types.UID]bool{}
 	options := metav1.ListOptions{Limit: page}
@@ -105,8 +109,9 @@ func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, er
 	}
 }
 
-// watch observes changes until they can no longer be followed without a list. The server ends watches that it cannot
-// deliver to fast enough, most of all under load: the next one goes on at once where it has ended.
+// watch observes changes until they can no longer be followed without a list. The server ends
+// watches that it cannot deliver to fast enough, most of all under load: the next one goes on at
+// once where it has ended.
 func (e *Engine) watch(ctx context.Context, version string, known map[types.UID]bool) error {
 	for ctx.Err() == nil {
 		last, err := e.watchOnce(ctx, version, known)

@@ -17,8 +17,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// A Query runs with an agent as it was after the Query's creation, however many others read that agent at the time: what the
-// model was told, and the version that the Query says, are none from before.
+// A Query runs with an agent as it was after the Query's creation, however many others read that
+// agent at the time: what the model was told, and the version that the Query says, are none from
+// before.
 func TestQueriesSeeEveryChange(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		var prompt string
@@ -64,7 +65,8 @@ func TestQueriesSeeEveryChange(t *testing.T) {
 	}
 }
 
-// A Model of Azure is called with a token of the identity that it names, and a Query whose identity is not there says so.
+// A Model of Azure is called with a token of the identity that it names, and a Query whose identity
+// is not there says so.
 func TestAzureIdentityOfAModel(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Text: r.Header.Get("Authorization") + r.Header.Get("Api-Key")}

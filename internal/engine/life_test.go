@@ -132,7 +132,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What a process leaves behind is run again by the next one, unless a call had begun that must not be repeated.
+// What a process leaves behind is run again by the next one, unless a call had begun that must not
+// be repeated.
 func TestRestart(t *testing.T) {
 	var second atomic.Bool
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {

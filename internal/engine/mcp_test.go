@@ -170,7 +170,8 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// A server's tools become Tools, which follow it: new ones are made, old ones deleted, and what is somebody else's stays.
+// A server's tools become Tools, which follow it: new ones are made, old ones deleted, and what is
+// somebody else's stays.
 func TestDiscovery(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Hi"} })
 	there := &discovered{tools: []string{"get_Weather", "old", "taken"}}

@@ -15,7 +15,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// overheard is a Sink that keeps a line for each chunk, by namespace: the table has one Query in each.
+// overheard is a Sink that keeps a line for each chunk, by namespace: the table has one Query in
+// each.
 type overheard struct {
 	mu    sync.Mutex
 	lines map[string][]string
@@ -104,7 +105,8 @@ func lineOf(c Chunk) string {
 	return out
 }
 
-// events are the reasons of the Events of a Query that has ended, in the order in which they were made.
+// events are the reasons of the Events of a Query that has ended, in the order in which they were
+// made.
 func (w *world) events(namespace string) string {
 	w.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {

@@ -20,7 +20,8 @@ import (
 const (
 	// taskPrefix begins the names of A2ATasks; the task's ID follows.
 	taskPrefix = "a2a-task-"
-	// annotationDenials is how often calls were refused, one after the other, and maxDenials is how often that may be.
+	// annotationDenials is how often calls were refused, one after the other, and maxDenials is how
+	// often that may be.
 	annotationDenials = "ark.mckinsey.com/approval-cascade-count"
 	maxDenials        = 3
 	// metadataJournal is what the run has done, in an A2ATask's metadata.
@@ -53,8 +54,8 @@ func taskOf(q *v1alpha1.Query) string {
 	return *q.Status.Response.A2A.TaskID
 }
 
-// pause has a Query wait for an approval. The task is there before the Query says so; one that a process has left behind in
-// between is of no Query, and is canceled with the Query's end.
+// pause has a Query wait for an approval. The task is there before the Query says so; one that a
+// process has left behind in between is of no Query, and is canceled with the Query's end.
 func (e *Engine) pause(ctx context.Context, r *run, q **v1alpha1.Query, o outcome, x *execution.Run, pending *execution.Pending) error {
 	task, err := newTask(*q, o, x, pending)
 	if err != nil {
@@ -191,7 +192,8 @@ func callsOf(pending *execution.Pending) []map[string]any {
 type resumption struct {
 	task     string
 	decision execution.Decision
-	// history is how many messages of the conversation there were, and denials how often calls were refused one after the other.
+	// history is how many messages of the conversation there were, and denials how often calls were
+	// refused one after the other.
 	history, denials int
 }
 

@@ -26,8 +26,8 @@ type tenant struct {
 	last uint64
 }
 
-// queue says who is next. A namespace with few running Queries comes before one with many, so that each gets the same
-// share, whatever it has waiting. It is safe for concurrent use.
+// queue says who is next. A namespace with few running Queries comes before one with many, so that
+// each gets the same share, whatever it has waiting. It is safe for concurrent use.
 type queue struct {
 	limits Limits
 	// quietFor is how long a Query waits before it says so: most start earlier, and need not write it.
@@ -52,8 +52,9 @@ func newQueue(limits Limits) *queue {
 	return q
 }
 
-// add lets a Query wait, or replaces what is known of it. One that was running, which another process has left behind or which
-// has waited for a person, comes before those of its namespace that have not begun.
+// add lets a Query wait, or replaces what is known of it. One that was running, which another
+// process has left behind or which has waited for a person, comes before those of its namespace
+// that have not begun.
 func (q *queue) add(query *v1alpha1.Query) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -113,7 +114,8 @@ func (q *queue) forget(namespace string) {
 	}
 }
 
-// next waits for a Query that may start, and counts it as running. ok is false once the queue is closed.
+// next waits for a Query that may start, and counts it as running. ok is false once the queue is
+// closed.
 func (q *queue) next() (_ *item, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -212,7 +214,8 @@ func (q *queue) alarm(after time.Duration) {
 	})
 }
 
-// overdue returns the Queries that have waited for too long, and takes them out of the queue; and when to look again.
+// overdue returns the Queries that have waited for too long, and takes them out of the queue; and
+// when to look again.
 func (q *queue) overdue(now time.Time) (_ []*v1alpha1.Query, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -8,7 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// finalizer is the one that Ark's controller puts on Queries. The engine puts it on those whose messages are kept.
+// finalizer is the one that Ark's controller puts on Queries. The engine puts it on those whose
+// messages are kept.
 const finalizer = "ark.mckinsey.com/finalizer"
 
 // remove lets a Query go that is being deleted.

@@ -18,22 +18,26 @@ import (
 )
 
 const (
-	// defaultLeaseNamespace has a Lease for each engine that shares its database, and leaseLabel tells them from others.
+	// defaultLeaseNamespace has a Lease for each engine that shares its database, and leaseLabel tells
+	// them from others.
 	defaultLeaseNamespace = metav1.NamespaceSystem
 	leaseLabel            = "ark.mckinsey.com/engine"
-	// deadAfter is how long a Lease stays as it is before the others take its engine for dead, and renewEvery how often
-	// it is renewed and the others are looked at. Both together, and what a busy machine adds, are less than 15 s.
+	// deadAfter is how long a Lease stays as it is before the others take its engine for dead, and
+	// renewEvery how often it is renewed and the others are looked at. Both together, and what a busy
+	// machine adds, are less than 15 s.
 	deadAfter  = 8 * time.Second
 	renewEvery = 2 * time.Second
 	// buryAfter is when others remove the Lease of a dead engine.
 	buryAfter = 2 * time.Minute
 	// leaveTime bounds the removal of the own Lease.
 	leaveTime = 2 * time.Second
-	// stealAfter is how long a Query is left to the engine whose turn it is, before others may take it, which have room.
+	// stealAfter is how long a Query is left to the engine whose turn it is, before others may take
+	// it, which have room.
 	stealAfter = 2 * time.Second
 )
 
-// replicas says which engines are alive, and who is to take a Query. A nil one is an engine that is alone.
+// replicas says which engines are alive, and who is to take a Query. A nil one is an engine that is
+// alone.
 type replicas struct {
 	engine   *Engine
 	identity string
@@ -61,7 +65,8 @@ type foreign struct {
 	at    time.Time
 }
 
-// sign is the last sign of life of an engine, by this machine's clock: clocks of others do not count.
+// sign is the last sign of life of an engine, by this machine's clock: clocks of others do not
+// count.
 type sign struct {
 	version string
 	at      time.Time
@@ -74,7 +79,8 @@ func newReplicas(e *Engine, identity string) *replicas {
 	}
 }
 
-// run keeps the Lease and looks at those of the others, until the context ends; then it removes its own.
+// run keeps the Lease and looks at those of the others, until the context ends; then it removes its
+// own.
 func (r *replicas) run(ctx context.Context) {
 	defer r.leave(ctx)
 	for {
@@ -158,7 +164,8 @@ func (r *replicas) look(ctx context.Context) error {
 	alive := []string{r.identity}
 	var buried []coordinationv1.Lease
 	r.mu.Lock()
-	// While nobody could read the Leases nobody could renew them either: what they say counts from now on.
+	// While nobody could read the Leases nobody could renew them either: what they say counts from now
+	// on.
 	blind := now.Sub(r.looked) >= r.deadAfter/2
 	r.looked = now
 	seen := map[string]sign{}
@@ -212,8 +219,8 @@ func (r *replicas) leads() bool {
 	return r.joined && r.alive[0] == r.identity
 }
 
-// mine reports whether a Query that waits or runs is this engine's to take now. One that is not is remembered, and taken
-// later if nobody else does.
+// mine reports whether a Query that waits or runs is this engine's to take now. One that is not is
+// remembered, and taken later if nobody else does.
 func (r *replicas) mine(q *v1alpha1.Query) bool {
 	if r == nil {
 		return true
@@ -247,8 +254,8 @@ func (r *replicas) mine(q *v1alpha1.Query) bool {
 	return false
 }
 
-// isOld reports whether an engine that is not among those alive has been there: one that has just started may have
-// claimed a Query before this one has looked. The caller holds mu.
+// isOld reports whether an engine that is not among those alive has been there: one that has just
+// started may have claimed a Query before this one has looked. The caller holds mu.
 func (r *replicas) isOld(identity string) bool {
 	last, known := r.seen[identity]
 	return known && time.Since(last.at) >= r.deadAfter
@@ -273,8 +280,8 @@ func (r *replicas) stopTimer(uid types.UID) {
 	}
 }
 
-// turn returns the engine whose turn a Query is: the same for all who see the same engines alive, and as many for each. The
-// caller holds mu.
+// turn returns the engine whose turn a Query is: the same for all who see the same engines alive,
+// and as many for each. The caller holds mu.
 func (r *replicas) turn(uid types.UID) string {
 	best, most := r.identity, uint64(0)
 	for _, id := range r.alive {

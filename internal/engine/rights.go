@@ -6,8 +6,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// User is the name of the user whom the engine's requests are from. Nobody else can have it: it belongs to clients in
-// the process.
+// User is the name of the user whom the engine's requests are from. Nobody else can have it: it
+// belongs to clients in the process.
 const User = "system:ark-engine"
 
 // Rules are what the engine's user may do, in all namespaces.

@@ -36,7 +36,8 @@ type run struct {
 	took time.Duration
 	// finishing says that the end is being written.
 	finishing atomic.Bool
-	// ended is the resourceVersion of the end, once it is written, or of what says that the Query waits for a person.
+	// ended is the resourceVersion of the end, once it is written, or of what says that the Query
+	// waits for a person.
 	ended atomic.Uint64
 	// seen is the latest resourceVersion that the watch has shown. The engine's mutex guards it.
 	seen uint64
@@ -106,10 +107,12 @@ func (e *Engine) traced(running, ctx context.Context, r *run, q **v1alpha1.Query
 	return err
 }
 
-// errFailed is for the span of a Query that has ended with an error, which may quote what was asked.
+// errFailed is for the span of a Query that has ended with an error, which may quote what was
+// asked.
 var errFailed = errors.New("the query has failed")
 
-// attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and ctx when the engine is.
+// attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and
+// ctx when the engine is.
 func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Query) (over error) {
 	if terminal(phaseOf(*q)) {
 		return errOver

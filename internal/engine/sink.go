@@ -7,26 +7,28 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 )
 
-// Chunk is a part of what a Query says. Its Data are a JSON object on one line, in the form that Ark's broker has: a
-// chat.completion.chunk of OpenAI's API with the field `ark` (query, session, and agent, team, model where there are), or an
-// object with `error`. They belong to who takes the chunk.
+// Chunk is a part of what a Query says. Its Data are a JSON object on one line, in the form that
+// Ark's broker has: a chat.completion.chunk of OpenAI's API with the field `ark` (query, session,
+// and agent, team, model where there are), or an object with `error`. They belong to who takes the
+// chunk.
 type Chunk = execution.Chunk
 
 // Sink takes what Queries say while they run. It is safe for concurrent use.
 type Sink interface {
-	// Open is called when a Query has been claimed, once for each run: after a restart a Query runs again from its
-	// beginning. nil is nobody who wants to know.
+	// Open is called when a Query has been claimed, once for each run: after a restart a Query runs
+	// again from its beginning. nil is nobody who wants to know.
 	Open(q *v1alpha1.Query) Stream
 }
 
-// Stream takes the chunks of one run, in their order, from one goroutine. Its methods must not wait for readers.
+// Stream takes the chunks of one run, in their order, from one goroutine. Its methods must not wait
+// for readers.
 type Stream interface {
-	// Chunk takes the next part. The last one before End(nil) has the id chatcmpl-final and, in ark.completedQuery, the
-	// whole Query as it is stored by then: with the phase that it has ended with, which may be error or canceled. An
-	// error has an `error` chunk of its own before that.
+	// Chunk takes the next part. The last one before End(nil) has the id chatcmpl-final and, in
+	// ark.completedQuery, the whole Query as it is stored by then: with the phase that it has ended
+	// with, which may be error or canceled. An error has an `error` chunk of its own before that.
 	Chunk(c Chunk)
-	// End is called once. why is nil if the Query has ended; otherwise nobody writes any more, although it has not: the
-	// server stops, or somebody else has the Query, or it was deleted.
+	// End is called once. why is nil if the Query has ended; otherwise nobody writes any more,
+	// although it has not: the server stops, or somebody else has the Query, or it was deleted.
 	End(why error)
 }
 

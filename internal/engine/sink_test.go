@@ -89,7 +89,8 @@ func (s said) brief(c Chunk) string {
 	return "other"
 }
 
-// What models say is passed on while a query runs, with whom it is from, and its end as it is stored.
+// What models say is passed on while a query runs, with whom it is from, and its end as it is
+// stored.
 func TestSink(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		switch last := r.Messages[len(r.Messages)-1]; {

@@ -55,7 +55,8 @@ func timeoutOf(q *v1alpha1.Query) time.Duration {
 	return defaultTimeout
 }
 
-// queueDeadline is when a Query has waited for too long. The time of its creation is in whole seconds.
+// queueDeadline is when a Query has waited for too long. The time of its creation is in whole
+// seconds.
 func queueDeadline(q *v1alpha1.Query) time.Time {
 	return q.CreationTimestamp.Add(timeoutOf(q) + time.Second)
 }

@@ -114,8 +114,9 @@ spec: ` + spec + "\n---\n"
 
 const both = `members: [{name: plain, type: agent}, {name: second, type: agent}]`
 
-// executions is the table. The first number in a name is the section of the rules that the execution shows: 1 the life of
-// a query, 2 input and templates, 3 the agent's loop, 4 tools, 5 teams, 6 MCP, 7 approvals, 8 memory, 9 models, 10 agents elsewhere.
+// executions is the table. The first number in a name is the section of the rules that the
+// execution shows: 1 the life of a query, 2 input and templates, 3 the agent's loop, 4 tools, 5
+// teams, 6 MCP, 7 approvals, 8 memory, 9 models, 10 agents elsewhere.
 func executions() []recorded {
 	choose := func(name string) scripted.Answer { return call("select-next-speaker", `{"name":"`+name+`"}`) }
 	return append([]recorded{

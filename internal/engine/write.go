@@ -52,8 +52,8 @@ func stillWaits(fresh, _ *v1alpha1.Query) error {
 	return nil
 }
 
-// write changes a Query and stores it, whatever happens in between, until the context ends. change gets a copy of
-// what is stored. The Query is what was stored then.
+// write changes a Query and stores it, whatever happens in between, until the context ends. change
+// gets a copy of what is stored. The Query is what was stored then.
 func (e *Engine) write(ctx context.Context, q **v1alpha1.Query, subresource bool, still check, change func(*v1alpha1.Query) error) error {
 	wait := firstPause
 	var unsure *v1alpha1.Query // what a write may have stored whose outcome is not known

@@ -12,10 +12,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Archive copies versions from the store's log to side tables, in steps, and reads both. One of the replicas of a
-// database archives; the rows of a step and how far it got are one append, and nothing above that is pruned. So a
-// step that is cut off leaves nothing behind, and one whose outcome is unknown is found out by reading. The append is
-// refused where another replica has gone on: steps follow each other, whoever takes them.
+// Archive copies versions from the store's log to side tables, in steps, and reads both. One of the
+// replicas of a database archives; the rows of a step and how far it got are one append, and
+// nothing above that is pruned. So a step that is cut off leaves nothing behind, and one whose
+// outcome is unknown is found out by reading. The append is refused where another replica has gone
+// on: steps follow each other, whoever takes them.
 type Archive struct {
 	store  *mvcc.Store
 	side   mvcc.SideTables
@@ -43,9 +44,10 @@ type Archive struct {
 	turnPatience time.Duration
 }
 
-// Steps follow settle after the first revision that is not archived, so that several versions of an object are one row and
-// the writers have the processors, or when there are mostBehind of them; readers find those in the log. A step reads
-// readBytes of the log at a time, and rests stepRest times as long as that took. It is given up after stepPatience.
+// Steps follow settle after the first revision that is not archived, so that several versions of an
+// object are one row and the writers have the processors, or when there are mostBehind of them;
+// readers find those in the log. A step reads readBytes of the log at a time, and rests stepRest
+// times as long as that took. It is given up after stepPatience.
 const (
 	settle       = 5 * time.Second
 	mostBehind   = 8192
@@ -56,7 +58,8 @@ const (
 	retryStep    = 2 * time.Second
 )
 
-// Gate keeps what is not archived from being pruned: its Held is the store's Options.Held. The zero value keeps all.
+// Gate keeps what is not archived from being pruned: its Held is the store's Options.Held. The zero
+// value keeps all.
 type Gate struct{ upTo atomic.Int64 }
 
 // Held is the revision up to which all is archived.
@@ -66,8 +69,8 @@ func (g *Gate) Held() int64 { return g.upTo.Load() }
 type Options struct {
 	// Select says whose history is kept.
 	Select Select
-	// JSON returns the JSON of a value that is stored in another form, and nil for one that it cannot read. It is asked for values
-	// that are no JSON; nil has none.
+	// JSON returns the JSON of a value that is stored in another form, and nil for one that it cannot
+	// read. It is asked for values that are no JSON; nil has none.
 	JSON func(Ref, []byte) []byte
 	// Chain makes what is archived links of a hash chain.
 	Chain bool
@@ -172,7 +175,8 @@ func (a *Archive) next(ctx context.Context) error {
 	running := ctx
 	ctx, cancel := context.WithTimeout(ctx, stepPatience)
 	defer cancel()
-	// Another replica may have gone on; and an append may have been carried out of which nothing is known.
+	// Another replica may have gone on; and an append may have been carried out of which nothing is
+	// known.
 	p, err := a.load(ctx)
 	if err != nil {
 		return err
@@ -228,7 +232,8 @@ type counters struct {
 
 // Stats tells how far the archive has got.
 type Stats struct {
-	// Begin is the revision at which the history begins, 0 before it has; Lag is how many revisions are in the log only.
+	// Begin is the revision at which the history begins, 0 before it has; Lag is how many revisions
+	// are in the log only.
 	Begin, Lag int64
 	// Versions and Failures count what this replica has archived, and the steps that failed.
 	Versions, Failures int64

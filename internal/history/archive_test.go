@@ -92,7 +92,8 @@ func object(uid, name string, generation int, phase string) []byte {
 		name, uid, generation, generation, strings.Repeat(fmt.Sprintf("Prompt %d of %s. ", generation, name), 40), phase)
 }
 
-// write makes one change, or now and then deletes a namespace: all objects in it, one after the other.
+// write makes one change, or now and then deletes a namespace: all objects in it, one after the
+// other.
 func (w *world) write(r *rand.Rand) {
 	w.t.Helper()
 	ref := Ref{agents, fmt.Sprint("ns", r.IntN(2)), fmt.Sprint("a", r.IntN(6))}
@@ -240,7 +241,8 @@ func brief(all []*Version) (s []string) {
 	return s
 }
 
-// TestHistory: the history of random changes, with compactions and restarts between them, is the model's.
+// TestHistory: the history of random changes, with compactions and restarts between them, is the
+// model's.
 func TestHistory(t *testing.T) {
 	w := newWorld(t)
 	w.open()
@@ -267,8 +269,8 @@ func (c cutSide) AppendIf(ctx context.Context, n mvcc.SideNewest, rows ...mvcc.S
 	return ids, err
 }
 
-// live makes random changes, with compactions and restarts between them, and compares the history with the model's.
-// meanwhile is called now and then.
+// live makes random changes, with compactions and restarts between them, and compares the history
+// with the model's. meanwhile is called now and then.
 func (w *world) live(meanwhile func()) {
 	w.t.Helper()
 	seed := rand.Uint64()

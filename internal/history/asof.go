@@ -17,13 +17,15 @@ func (a *Archive) AsOf(ctx context.Context, r Resource, namespace string, revisi
 	return a.objects(ctx, &Query{Resource: r, Namespace: namespace, To: revision, Limit: limit, Continue: cont, Objects: true}, func(v *Version) bool { return !v.Deleted })
 }
 
-// Deleted implements Reader. The query names a resource; its versions are the last ones of objects that are gone.
+// Deleted implements Reader. The query names a resource; its versions are the last ones of objects
+// that are gone.
 func (a *Archive) Deleted(ctx context.Context, q Query) (Page, error) {
 	q.To = 0
 	return a.objects(ctx, &q, func(v *Version) bool { return v.Deleted && q.matches(v) })
 }
 
-// objects returns the newest version up to q.To of each object of a resource that is wanted, by namespace and name.
+// objects returns the newest version up to q.To of each object of a resource that is wanted, by
+// namespace and name.
 func (a *Archive) objects(ctx context.Context, q *Query, wanted func(*Version) bool) (Page, error) {
 	v, err := a.view(ctx)
 	if err != nil {
@@ -107,7 +109,8 @@ func (v *view) chosen(ctx context.Context, some []*scanned, revision int64, q *Q
 	return found, group.Wait()
 }
 
-// Beyond is the continue token of the lists of objects whose page ends with one, for those who leave out what a page has beyond it.
+// Beyond is the continue token of the lists of objects whose page ends with one, for those who
+// leave out what a page has beyond it.
 func Beyond(ref Ref) string { return base64.RawURLEncoding.EncodeToString(ref.key()) }
 
 // beyond is the first key behind those of an object, whose keys end with \x00 and a revision.
@@ -117,7 +120,8 @@ func beyond(object []byte) []byte {
 	return key
 }
 
-// fresh are the newest changes up to a revision of the objects in the tail from a key on, by their keys.
+// fresh are the newest changes up to a revision of the objects in the tail from a key on, by their
+// keys.
 func (v *view) fresh(q *Query, from []byte, revision int64) (all []*scanned) {
 	newest := map[Ref]*scanned{}
 	for _, c := range v.tail {

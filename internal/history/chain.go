@@ -13,10 +13,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// The hash chain makes changes of what is archived evident. A step of the archive is a link, which has a leaf for each of its
-// versions: the hash of all that the version says, with a salt. What is removed is a link, too, which names the leaves. The hash
-// of a link is that of the one before, of its number and of what it has; the last one, the head, stands for all of them, and is
-// told outside. A link has no names, and a removed version's salt goes with it: what is left of it can be compared with nothing.
+// The hash chain makes changes of what is archived evident. A step of the archive is a link, which
+// has a leaf for each of its versions: the hash of all that the version says, with a salt. What is
+// removed is a link, too, which names the leaves. The hash of a link is that of the one before, of
+// its number and of what it has; the last one, the head, stands for all of them, and is told
+// outside. A link has no names, and a removed version's salt goes with it: what is left of it can
+// be compared with nothing.
 
 // hash is a SHA-256.
 type hash [sha256.Size]byte
@@ -27,7 +29,8 @@ type leaf struct {
 	hash     hash
 }
 
-// saltSize is the length of a salt, and removedSize how much of a leaf names it when its version goes.
+// saltSize is the length of a salt, and removedSize how much of a leaf names it when its version
+// goes.
 const (
 	saltSize    = 16
 	removedSize = 16

@@ -16,7 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// chainedWorld is a world whose history has a chain, with versions that a policy and a purge have removed.
+// chainedWorld is a world whose history has a chain, with versions that a policy and a purge have
+// removed.
 func chainedWorld(t *testing.T) *world {
 	t.Helper()
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
@@ -101,8 +102,9 @@ func forge(t *testing.T, row mvcc.SideRow, change func(*record)) mvcc.SideRow {
 	return row
 }
 
-// TestChain: an intact chain is verified, also over what a policy and a purge have removed and over what is there without a
-// chain; whatever is changed, removed, exchanged or cut off in any table is found.
+// TestChain: an intact chain is verified, also over what a policy and a purge have removed and over
+// what is there without a chain; whatever is changed, removed, exchanged or cut off in any table is
+// found.
 func TestChain(t *testing.T) {
 	w := chainedWorld(t)
 	v := w.verify()
@@ -251,7 +253,8 @@ func TestChain(t *testing.T) {
 
 func last8(key []byte) []byte { return key[max(0, len(key)-8):] }
 
-// TestChainOfRandomHistory: whatever was written, archived, removed and interrupted, on one replica or two, the chain is intact.
+// TestChainOfRandomHistory: whatever was written, archived, removed and interrupted, on one replica
+// or two, the chain is intact.
 func TestChainOfRandomHistory(t *testing.T) {
 	w := newWorld(t)
 	w.chained = true
@@ -277,7 +280,8 @@ func TestChainOfRandomHistory(t *testing.T) {
 	}
 }
 
-// TestChainOfCutOffRemoval: a removal that is cut off between any two of its writes leaves an intact chain.
+// TestChainOfCutOffRemoval: a removal that is cut off between any two of its writes leaves an
+// intact chain.
 func TestChainOfCutOffRemoval(t *testing.T) {
 	w := chainedWorld(t)
 	policy := Policy{Rules: []Rule{{Versions: 1}}}

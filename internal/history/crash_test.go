@@ -25,7 +25,8 @@ import (
 // childVariable makes the test binary the process that is killed; it has the childDatabase as JSON.
 const childVariable = "ARK_HISTORY_CHILD"
 
-// childDatabase is where a process that is killed works: the SQLite file Path, or a database server's.
+// childDatabase is where a process that is killed works: the SQLite file Path, or a database
+// server's.
 type childDatabase struct {
 	Kind, Path string
 	Server     database.Config
@@ -41,7 +42,8 @@ func (d *childDatabase) open(ctx context.Context) (mvcc.Engine, error) {
 	return sqlite.Open(ctx, d.Path, sqlite.Options{})
 }
 
-// Versions in the namespace scratch, and those that the user purged has made, are what processes that are killed take away.
+// Versions in the namespace scratch, and those that the user purged has made, are what processes
+// that are killed take away.
 const (
 	scratch    = "scratch"
 	purgedUser = "purged"
@@ -60,8 +62,8 @@ type written struct {
 
 func sum(object []byte) string { return fmt.Sprintf("%x", sha256.Sum256(object)) }
 
-// child writes, archives, carries a policy out and purges as fast as it can, without end, and prints each version that was
-// acknowledged.
+// child writes, archives, carries a policy out and purges as fast as it can, without end, and
+// prints each version that was acknowledged.
 func child(text string) {
 	fail := func(err error) {
 		if err != nil {
@@ -123,9 +125,10 @@ func child(text string) {
 	}
 }
 
-// TestKill: processes that are killed at any moment, while they write, archive, prune, carry a policy out and purge, leave each
-// version in the history that was acknowledged and is to be kept, and none twice. On database servers two replicas work, and the
-// one goes on when the other is killed.
+// TestKill: processes that are killed at any moment, while they write, archive, prune, carry a
+// policy out and purge, leave each version in the history that was acknowledged and is to be kept,
+// and none twice. On database servers two replicas work, and the one goes on when the other is
+// killed.
 func TestKill(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		kill(t, &childDatabase{Kind: "sqlite", Path: filepath.Join(t.TempDir(), "ark.db")}, 1)
@@ -233,8 +236,8 @@ func killed(t *testing.T, database string) (acknowledged []written) {
 	return acknowledged
 }
 
-// holds checks that the history has what was acknowledged, each once and as it was written, and that nothing is missing but what is
-// taken away. It returns how many of them are not.
+// holds checks that the history has what was acknowledged, each once and as it was written, and
+// that nothing is missing but what is taken away. It returns how many of them are not.
 func (w *world) holds(acknowledged []written) (kept int) {
 	w.t.Helper()
 	have := map[int64][]*Version{}

@@ -14,7 +14,8 @@ import (
 
 var errCut = errors.New("cut off")
 
-// cutSteps carries out some calls that change side tables, and refuses all that follow: what a process leaves that is killed there.
+// cutSteps carries out some calls that change side tables, and refuses all that follow: what a
+// process leaves that is killed there.
 type cutSteps struct {
 	mvcc.SideTables
 	left atomic.Int64
@@ -34,8 +35,8 @@ func (c *cutSteps) DeleteIf(ctx context.Context, n mvcc.SideNewest, s mvcc.SideS
 	return c.SideTables.DeleteIf(ctx, n, s, before, most)
 }
 
-// TestCutOffRemovals: a retention pass and a purge that are cut off between any two of their steps lose no version that is to be kept,
-// list none twice, and the next ones take away what is left.
+// TestCutOffRemovals: a retention pass and a purge that are cut off between any two of their steps
+// lose no version that is to be kept, list none twice, and the next ones take away what is left.
 func TestCutOffRemovals(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// A delta says how to make one text of another: pairs of a number, whose lowest bit tells a copy (1) from new bytes (0)
-// and whose others are the length, and then the offset to copy from, or the bytes.
+// A delta says how to make one text of another: pairs of a number, whose lowest bit tells a copy
+// (1) from new bytes (0) and whose others are the length, and then the offset to copy from, or the
+// bytes.
 
 // block is the least that is worth a copy.
 const block = 16

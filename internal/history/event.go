@@ -10,8 +10,8 @@ import (
 // Select says which object a key of the store is, and false for one whose changes are not kept.
 type Select func(key []byte) (Ref, bool)
 
-// versionOf is what a revision made of an object, without what the object says. Its Object is what the store holds, encrypted
-// or not.
+// versionOf is what a revision made of an object, without what the object says. Its Object is what
+// the store holds, encrypted or not.
 func versionOf(ref Ref, c *mvcc.Commit, ev mvcc.Event) *Version {
 	v := &Version{
 		Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name, Revision: ev.KV.ModRevision, Time: c.Time.Truncate(time.Millisecond),
@@ -32,7 +32,8 @@ func versionOf(ref Ref, c *mvcc.Commit, ev mvcc.Event) *Version {
 	return v
 }
 
-// describe sets what the object says, and returns that. prev says what the version that it replaces does: nil for none.
+// describe sets what the object says, and returns that. prev says what the version that it replaces
+// does: nil for none.
 func (v *Version) describe(prev *meta) *meta {
 	m := &meta{}
 	if !m.read(v.Object) {

@@ -17,8 +17,9 @@ type entry struct {
 
 func (e entry) place() (int64, Ref) { return e.revision, e.ref }
 
-// A row of an index has the entries of one step, of all or of one owner, in the order of revisions: indexFormat, and deflated
-// for each its revision and time since the one before, and which object, of those that the row has named already or the next.
+// A row of an index has the entries of one step, of all or of one owner, in the order of revisions:
+// indexFormat, and deflated for each its revision and time since the one before, and which object,
+// of those that the row has named already or the next.
 const indexFormat = 3
 
 func encodeIndex(entries []entry) ([]byte, error) {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// The side tables of the archive. A row of the first has some versions of an object: those of one step that the archive took,
-// which begins with the revision at the end of its key. The others find them: by step, namespace and user with the
-// same revision, and by UID.
+// The side tables of the archive. A row of the first has some versions of an object: those of one
+// step that the archive took, which begins with the revision at the end of its key. The others find
+// them: by step, namespace and user with the same revision, and by UID.
 const (
 	versionTable   = "history_versions"
 	stepTable      = "history_steps"
@@ -24,7 +24,8 @@ const (
 // maxName is the longest namespace, user or uid that is a key as it is.
 const maxName = 200
 
-// prefix is what the keys of a query's versions begin with, as far as it says which objects it is about.
+// prefix is what the keys of a query's versions begin with, as far as it says which objects it is
+// about.
 func prefix(r Resource, namespace, name string) []byte {
 	key := r.String() + "\x00"
 	if namespace != "" || name != "" {

@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 )
 
-// meta is what a version takes from an object. The fields that are compared only are parts of its text.
+// meta is what a version takes from an object. The fields that are compared only are parts of its
+// text.
 type meta struct {
 	kind, uid   string
 	generation  int64
@@ -24,8 +25,8 @@ func (m *meta) statusOnly(prev *meta) bool {
 		bytes.Equal(m.owners, prev.owners) && bytes.Equal(m.deletion, prev.deletion)
 }
 
-// read parses an object; it reports false where that is not JSON. The spec and the status, the most of an object, are
-// skipped.
+// read parses an object; it reports false where that is not JSON. The spec and the status, the most
+// of an object, are skipped.
 func (m *meta) read(value []byte) bool {
 	if len(value) == 0 || value[0] != '{' {
 		return false
@@ -85,7 +86,8 @@ func text(value []byte, into *string) bool {
 	return json.Unmarshal(value, into) == nil
 }
 
-// scanner finds the members of a JSON object that the server wrote. It checks no more of the text than it needs to.
+// scanner finds the members of a JSON object that the server wrote. It checks no more of the text
+// than it needs to.
 type scanner struct {
 	text []byte
 	at   int
@@ -115,8 +117,8 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
-// object calls member with the names, without quotes, and the texts of the values of an object. It reports false where that is
-// none, or member does.
+// object calls member with the names, without quotes, and the texts of the values of an object. It
+// reports false where that is none, or member does.
 func (s *scanner) object(member func(name, value []byte) bool) bool {
 	if !s.take('{') {
 		return false

@@ -44,7 +44,8 @@ func FuzzMeta(f *testing.F) {
 	})
 }
 
-// plainNames reports whether each name that is looked at is there once, in its own case and without escapes.
+// plainNames reports whether each name that is looked at is there once, in its own case and without
+// escapes.
 func plainNames(text []byte) bool {
 	lower := bytes.ToLower(text)
 	for _, name := range []string{`"kind"`, `"metadata"`, `"uid"`, `"generation"`, `"annotations"`, `"labels"`, CauseAnnotation} {

@@ -18,8 +18,8 @@ type Rule struct {
 	// StatusOnly matches versions that changed the status only.
 	StatusOnly bool
 
-	// Versions is how many of those that match the rule an object keeps, and Age how old they get, from when they were
-	// replaced; 0 is no bound. Drop keeps none.
+	// Versions is how many of those that match the rule an object keeps, and Age how old they get,
+	// from when they were replaced; 0 is no bound. Drop keeps none.
 	Versions int
 	Age      time.Duration
 	Drop     bool
@@ -27,9 +27,10 @@ type Rule struct {
 	AgeAfterDeletion time.Duration
 }
 
-// Policy is what is kept: the first rule that matches a version decides, and what none matches is kept. What has been replaced within
-// Exact is kept in any case, so that lists as of a time within it are what they were; and so is the present version
-// of what there is, and what PinAnnotation pins.
+// Policy is what is kept: the first rule that matches a version decides, and what none matches is
+// kept. What has been replaced within Exact is kept in any case, so that lists as of a time within
+// it are what they were; and so is the present version of what there is, and what PinAnnotation
+// pins.
 type Policy struct {
 	Rules []Rule
 	Exact time.Duration
@@ -40,8 +41,8 @@ const PinAnnotation = "ark.mckinsey.com/history-pin"
 
 const day = 24 * time.Hour
 
-// DefaultPolicy keeps what changed in the last day, the terminal versions of queries for 30 days, and of what else there is 100
-// versions, for a year.
+// DefaultPolicy keeps what changed in the last day, the terminal versions of queries for 30 days,
+// and of what else there is 100 versions, for a year.
 func DefaultPolicy() Policy {
 	return Policy{Exact: day, Rules: []Rule{
 		{Resources: []string{"queries"}, Phases: []string{"done", "error", "canceled"}, Versions: 1, Age: 30 * day, AgeAfterDeletion: 30 * day},
@@ -74,7 +75,8 @@ func (r *Rule) matches(v *Version, m *matched) bool {
 
 func among(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
 
-// drop returns those of an object's versions, oldest first and with their objects, that are not kept at a time.
+// drop returns those of an object's versions, oldest first and with their objects, that are not
+// kept at a time.
 func (p *Policy) drop(all []*Version, now time.Time) (gone []*Version) {
 	if len(all) == 0 {
 		return nil

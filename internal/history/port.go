@@ -22,16 +22,18 @@ type Version struct {
 	Resource
 	Kind, Namespace, Name, UID string
 
-	// Revision is the store's; CreateRevision is that which created the object, and names one life of it.
+	// Revision is the store's; CreateRevision is that which created the object, and names one life of
+	// it.
 	Revision, CreateRevision int64
 	Generation               int64
 
-	// Verb is that of the request: create, update, patch, delete and so on. VerbSeed marks what was there before the
-	// history began.
+	// Verb is that of the request: create, update, patch, delete and so on. VerbSeed marks what was
+	// there before the history began.
 	Verb string
 	// Deleted says that the revision deleted the object. Object is then its last version.
 	Deleted bool
-	// StatusOnly says that the generation, labels, annotations, finalizers and owners are those of the version before.
+	// StatusOnly says that the generation, labels, annotations, finalizers and owners are those of the
+	// version before.
 	StatusOnly bool
 
 	User         string
@@ -44,13 +46,13 @@ type Version struct {
 	Cause string
 	Time  time.Time
 
-	// Object is the exact JSON as it was stored; nil where it was not asked for, and where Encrypted says that the
-	// storage holds it encrypted.
+	// Object is the exact JSON as it was stored; nil where it was not asked for, and where Encrypted
+	// says that the storage holds it encrypted.
 	Object    []byte
 	Encrypted bool
 
-	// salt makes the version's leaf of the hash chain one that cannot be guessed; nil where it is in none. leaf is what it
-	// says in the chain, where that was asked for.
+	// salt makes the version's leaf of the hash chain one that cannot be guessed; nil where it is in
+	// none. leaf is what it says in the chain, where that was asked for.
 	salt []byte
 	leaf hash
 }
@@ -61,8 +63,8 @@ const VerbSeed = "seed"
 // CauseAnnotation says why an object was changed.
 const CauseAnnotation = "ark.mckinsey.com/change-cause"
 
-// Reader reads the history. It covers every change that was acknowledged before the call. Errors: GoneError,
-// NotFoundError, ErrContinue, and those of the store.
+// Reader reads the history. It covers every change that was acknowledged before the call. Errors:
+// GoneError, NotFoundError, ErrContinue, and those of the store.
 type Reader interface {
 	// List returns the versions that a query asks for.
 	List(ctx context.Context, q Query) (Page, error)
@@ -70,7 +72,8 @@ type Reader interface {
 	Get(ctx context.Context, ref Ref, revision int64) (*Version, error)
 	// At returns the object as it was at a revision.
 	At(ctx context.Context, ref Ref, revision int64) (*Version, error)
-	// AsOf returns the objects of a resource as they were at a revision, by namespace and name; the namespace "" is all.
+	// AsOf returns the objects of a resource as they were at a revision, by namespace and name; the
+	// namespace "" is all.
 	AsOf(ctx context.Context, r Resource, namespace string, revision int64, limit int, cont string) (Page, error)
 	// RevisionAt returns the newest revision at a time.
 	RevisionAt(ctx context.Context, t time.Time) (int64, error)

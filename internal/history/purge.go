@@ -18,8 +18,8 @@ type Target struct {
 	Session string
 }
 
-// Purge removes all versions of an object, of a session's Queries, or those that a user has made. What is in the log still is
-// not touched: compact it first. The receipt says what went.
+// Purge removes all versions of an object, of a session's Queries, or those that a user has made.
+// What is in the log still is not touched: compact it first. The receipt says what went.
 func (a *Archive) Purge(ctx context.Context, t Target) (Report, error) {
 	return a.removes(ctx, func(turn *turn, receipt *Report) error { return a.purge(ctx, turn, t, receipt) })
 }
@@ -47,7 +47,8 @@ func (a *Archive) purge(ctx context.Context, turn *turn, t Target, receipt *Repo
 		if err != nil {
 			return err
 		}
-		// What is made while the purge runs may have become the base of another version since the rows were read.
+		// What is made while the purge runs may have become the base of another version since the rows
+		// were read.
 		gone := slices.DeleteFunc(t.of(all), func(g *Version) bool { return g.Revision > whole })
 		receipt.Objects++
 		receipt.Versions += len(all)

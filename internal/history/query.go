@@ -16,7 +16,8 @@ type Query struct {
 	From, To int64
 	// OldestFirst asks for the order of revisions; without it the newest is first.
 	OldestFirst bool
-	// Objects asks for Version.Object, and DeletedObjects for that of the versions that deleted theirs.
+	// Objects asks for Version.Object, and DeletedObjects for that of the versions that deleted
+	// theirs.
 	Objects, DeletedObjects bool
 	// Limit bounds the versions of a page; 0 is DefaultLimit, and MaxLimit is the most.
 	Limit int
@@ -82,7 +83,8 @@ func (q *Query) bounds() (from, to int64, err error) {
 	return from, min(to, last-1), nil
 }
 
-// After is the continue token of the query whose page ends with a version, for those who leave out what a page has beyond it.
+// After is the continue token of the query whose page ends with a version, for those who leave out
+// what a page has beyond it.
 func After(v *Version) string { return token(v) }
 
 // token is the continue token behind a version.

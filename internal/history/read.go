@@ -17,7 +17,8 @@ type view struct {
 	progress
 	// newest is the revision that the call covers.
 	newest int64
-	// tail are the changes that are not in the archive yet, oldest first: of those that the view is of.
+	// tail are the changes that are not in the archive yet, oldest first: of those that the view is
+	// of.
 	tail []*change
 
 	mu sync.Mutex
@@ -129,13 +130,15 @@ func clean(v *Version, object bool) *Version {
 	return &c
 }
 
-// errMoved says that a version's base is not there: it is damaged, or the rows have been written anew since it was read.
+// errMoved says that a version's base is not there: it is damaged, or the rows have been written
+// anew since it was read.
 var errMoved = errors.New("the base of a version is not there")
 
 // errRemoved says that a version has been taken away since its row was read.
 var errRemoved = errors.New("the version has been removed")
 
-// object rebuilds an object. Where versions are taken away at the same time, what is left of their rows is read again.
+// object rebuilds an object. Where versions are taken away at the same time, what is left of their
+// rows is read again.
 func (v *view) object(ctx context.Context, r record) ([]byte, error) {
 	for {
 		object, err := v.fromBase(ctx, r)
@@ -200,7 +203,8 @@ func (v *view) rebuilt(of version) ([]byte, bool) {
 	return whole, ok
 }
 
-// maxWhole bounds the objects that a call keeps in memory to rebuild others, and maxRecords the records.
+// maxWhole bounds the objects that a call keeps in memory to rebuild others, and maxRecords the
+// records.
 const (
 	maxWhole   = 256
 	maxRecords = 4096
@@ -226,8 +230,8 @@ func (v *view) find(ctx context.Context, ref Ref, revision int64) (*record, erro
 	return match, err
 }
 
-// below reads rows of an object that begin up to a revision, newest first, until next returns false; more says that the
-// one wanted may be in the next one still.
+// below reads rows of an object that begin up to a revision, newest first, until next returns
+// false; more says that the one wanted may be in the next one still.
 func (v *view) below(ctx context.Context, ref Ref, revision int64, next func(records []record, more bool) bool) error {
 	span := mvcc.SideSpan{Table: versionTable, From: ref.key(), To: ref.versionKey(min(revision, 1<<62) + 1)}
 	q := mvcc.SideQuery{SideSpan: span, Backward: true, Limit: 2 * overlap, MaxBytes: rowBytes}
@@ -269,7 +273,8 @@ func (v *view) note(ref Ref, records []record) {
 	}
 }
 
-// noteOlder is note for rows that are read backward: of rows with the same key the newest comes first.
+// noteOlder is note for rows that are read backward: of rows with the same key the newest comes
+// first.
 func (v *view) noteOlder(ref Ref, records []record) {
 	fresh := make([]record, 0, len(records))
 	v.mu.Lock()
@@ -357,7 +362,8 @@ func (a *Archive) RevisionAt(ctx context.Context, t time.Time) (int64, error) {
 			return c.Revision, nil
 		}
 	}
-	// The times of revisions ascend. The last step that begins up to then has the version, or one before it.
+	// The times of revisions ascend. The last step that begins up to then has the version, or one
+	// before it.
 	from, to := v.From+1, v.UpTo+1
 	for from < to {
 		middle := from + (to-from)/2

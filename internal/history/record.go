@@ -20,9 +20,10 @@ type record struct {
 
 func (r record) place() (int64, Ref) { return r.Revision, r.Ref() }
 
-// A row has some versions of one object, oldest first: rowFormat, and deflated for each its head, the length of the body, and
-// the body. A head has numbers and then strings, of which those that the version before has too take a byte. A row of
-// saltedFormat has versions that are in the hash chain; their heads may have a salt behind the flags.
+// A row has some versions of one object, oldest first: rowFormat, and deflated for each its head,
+// the length of the body, and the body. A head has numbers and then strings, of which those that
+// the version before has too take a byte. A row of saltedFormat has versions that are in the hash
+// chain; their heads may have a salt behind the flags.
 const (
 	rowFormat    = 2
 	saltedFormat = 4
@@ -146,7 +147,8 @@ func decodeRow(ref Ref, data []byte) ([]record, error) {
 	return records, nil
 }
 
-// input reads what append functions wrote. Where that ends early it is damaged, and all that follows is zero.
+// input reads what append functions wrote. Where that ends early it is damaged, and all that
+// follows is zero.
 type input struct {
 	rest    []byte
 	damaged bool
@@ -181,8 +183,8 @@ func (in *input) bytes(n uint64) []byte {
 	return b
 }
 
-// dictionary is what most records and objects contain; the likeliest last. Rows are read with the one that they were written
-// with: a change of it needs a new number in front of the rows.
+// dictionary is what most records and objects contain; the likeliest last. Rows are read with the
+// one that they were written with: a change of it needs a new number in front of the rows.
 const dictionary = `"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"","namespace":"default","uid":"` +
 	`","creationTimestamp":"2026-"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"labels":{` +
 	`"managedFields":[{"manager":"kubectl-client-side-apply","operation":"Update","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:annotations":{".":{},` +

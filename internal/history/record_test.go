@@ -103,7 +103,8 @@ func TestIndex(t *testing.T) {
 	t.Logf("%d bytes an entry", len(data)/len(want))
 }
 
-// TestRowSize: a change of a status takes less than 15 % of the object, with all that is said of it.
+// TestRowSize: a change of a status takes less than 15 % of the object, with all that is said of
+// it.
 func TestRowSize(t *testing.T) {
 	all := someVersions(2)
 	// An object of the size of a Query with its answer.

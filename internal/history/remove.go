@@ -106,8 +106,9 @@ func (s *stored) versions(ctx context.Context) ([]*Version, error) {
 	return versions, nil
 }
 
-// remover takes versions away, some at a time: what is left of their rows is there before they go, and the rows by which they
-// are found go first. If it is cut off, what is left is found and removed again.
+// remover takes versions away, some at a time: what is left of their rows is there before they go,
+// and the rows by which they are found go first. If it is cut off, what is left is found and
+// removed again.
 type remover struct {
 	*view
 	turn *turn
@@ -130,7 +131,8 @@ type oldRows struct {
 // removeAtOnce is how many versions go at a time.
 const removeAtOnce = 2000
 
-// remove takes versions of an object away, and older copies of rows that a removal has left which was cut off.
+// remove takes versions of an object away, and older copies of rows that a removal has left which
+// was cut off.
 func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error {
 	if len(gone) == 0 && !s.copied() {
 		return nil
@@ -196,7 +198,8 @@ func (r *remover) append(ctx context.Context) error {
 	return nil
 }
 
-// left is what is left of the rows of a key, if they change. UIDs that are left are taken out of uids.
+// left is what is left of the rows of a key, if they change. UIDs that are left are taken out of
+// uids.
 func (r *remover) left(ctx context.Context, rows []objectRow, away map[int64]bool, uids map[string]*Version) (left []mvcc.SideRow, changed bool, err error) {
 	var all []record
 	for _, row := range rows {
@@ -254,7 +257,8 @@ func (r *remover) finish(ctx context.Context) error {
 			byOwner[o][version{v.Ref(), v.Revision}] = true
 		}
 	}
-	// By the rows of steps a verification finds what is left of a removal that was cut off: they go last.
+	// By the rows of steps a verification finds what is left of a removal that was cut off: they go
+	// last.
 	steps := owned{table: stepTable}
 	var err error
 	if r.steps, err = r.unindex(ctx, steps, byOwner[steps]); err != nil {
@@ -308,7 +312,8 @@ func (r *remover) chain(ctx context.Context) error {
 	})
 }
 
-// unindex appends what is left of an owner's index rows without versions that go, and returns the rows that it is left of.
+// unindex appends what is left of an owner's index rows without versions that go, and returns the
+// rows that it is left of.
 func (r *remover) unindex(ctx context.Context, o owned, gone map[version]bool) (old []oldRows, err error) {
 	var revisions []int64
 	for v := range gone {
@@ -395,8 +400,9 @@ func (r *remover) shorten(ctx context.Context, o owned, key []byte, gone map[ver
 // deleters is how many deletes are made at once: they are one transaction.
 const deleters = 32
 
-// delete takes rows away, several at once. The rows of an object's versions go one by one and the newest first: a version
-// that goes is never without its base, so that who comes after a removal that was cut off can still read it.
+// delete takes rows away, several at once. The rows of an object's versions go one by one and the
+// newest first: a version that goes is never without its base, so that who comes after a removal
+// that was cut off can still read it.
 func (r *remover) delete(ctx context.Context, old []oldRows) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(deleters)

@@ -10,9 +10,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// A removal takes the rows by which it finds what it removes away at its end, as it does those of steps, by which a verification finds
-// what a removal that was cut off has left. If it is cut off there, nothing else leads to those rows, and they name the objects.
-// So before any version goes it notes the rows in the state, as the rest; the next removal, of whatever, takes away those whose
+// A removal takes the rows by which it finds what it removes away at its end, as it does those of
+// steps, by which a verification finds what a removal that was cut off has left. If it is cut off
+// there, nothing else leads to those rows, and they name the objects. So before any version goes it
+// notes the rows in the state, as the rest; the next removal, of whatever, takes away those whose
 // versions have gone.
 var restKey = []byte("rest")
 
@@ -106,7 +107,8 @@ func (v *view) take(ctx context.Context, t *turn, rest noted) (taken bool, err e
 	return err == nil, err
 }
 
-// findsByIndex reports whether the first n rows of a key of an index name a version that is there, and that the others do not name.
+// findsByIndex reports whether the first n rows of a key of an index name a version that is there,
+// and that the others do not name.
 func (v *view) findsByIndex(ctx context.Context, rows []mvcc.SideRow, n int) (bool, error) {
 	named := map[version]bool{}
 	for i := range rows {

@@ -10,8 +10,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestCutOffPurgeLeavesNoNames: a purge that is cut off after any of its steps, and made again, leaves the object's name in no row, nor
-// does it if another removal comes first; and nobody else's versions go.
+// TestCutOffPurgeLeavesNoNames: a purge that is cut off after any of its steps, and made again,
+// leaves the object's name in no row, nor does it if another removal comes first; and nobody else's
+// versions go.
 func TestCutOffPurgeLeavesNoNames(t *testing.T) {
 	w := newWorld(t)
 	w.chained = true

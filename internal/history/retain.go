@@ -13,11 +13,13 @@ import (
 
 // Report says what a pass or a purge takes away, or would take.
 type Report struct {
-	// Objects and Versions are how many there are in the archive; of a purge only those that it looked at.
+	// Objects and Versions are how many there are in the archive; of a purge only those that it looked
+	// at.
 	Objects, Versions int
 	// Removed counts the versions that go, by resource.
 	Removed map[string]int
-	// Gone are the versions that a pass removes, without their objects, in the order in which it does: the first maxGone.
+	// Gone are the versions that a pass removes, without their objects, in the order in which it does:
+	// the first maxGone.
 	Gone []*Version
 	// Digest is of all of them, in that order: reports with the same one are of the same versions.
 	Digest [sha256.Size]byte
@@ -51,8 +53,9 @@ func (r *Report) name(gone []*Version) {
 	}
 }
 
-// Retain removes what the policy does not keep at a time, object by object, and leaves the database to others between them.
-// With dry it removes nothing: the report is the one of a pass at the same time.
+// Retain removes what the policy does not keep at a time, object by object, and leaves the database
+// to others between them. With dry it removes nothing: the report is the one of a pass at the same
+// time.
 func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool) (Report, error) {
 	if dry {
 		report := Report{Removed: map[string]int{}}
@@ -106,7 +109,8 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 		report.Objects++
 		report.Versions += len(all)
 		newest := len(all) - 1
-		// A change that is in the log only replaces the newest version of the archive, and will be a delta of it.
+		// A change that is in the log only replaces the newest version of the archive, and will be a
+		// delta of it.
 		replaces := func(c *change) bool { return c.ref == ref && (newest < 0 || c.commit.Revision > all[newest].Revision) }
 		if i := slices.IndexFunc(v.tail, replaces); i >= 0 {
 			all = append(all, v.tail[i].version())
@@ -149,9 +153,10 @@ func (a *Archive) giveUp(ctx context.Context, t time.Time) error {
 	})
 }
 
-// keepWhole sees to it that no version that is archived from now on is a delta of one that there is now, and that those there
-// are now are archived. It returns the revision of the newest of them: only versions up to it may be taken away whatever they
-// are, because a later one may become the base of another at any time.
+// keepWhole sees to it that no version that is archived from now on is a delta of one that there is
+// now, and that those there are now are archived. It returns the revision of the newest of them:
+// only versions up to it may be taken away whatever they are, because a later one may become the
+// base of another at any time.
 func (a *Archive) keepWhole(ctx context.Context) (whole int64, err error) {
 	now, err := a.store.Snapshot(ctx, 0)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestRetain: a pass removes what its dry run tells, leaves the rest as it was, and gives up older lists.
+// TestRetain: a pass removes what its dry run tells, leaves the rest as it was, and gives up older
+// lists.
 func TestRetain(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -68,7 +69,8 @@ func TestRetain(t *testing.T) {
 	}
 }
 
-// TestPurge: nothing that a user made, or of an object, is left in any table, and the rest is as it was.
+// TestPurge: nothing that a user made, or of an object, is left in any table, and the rest is as it
+// was.
 func TestPurge(t *testing.T) {
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	w := newWorld(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// overlap is how many rows before the last one that begins up to a revision may have it, too: those of two replicas that
-// archived at the same time.
+// overlap is how many rows before the last one that begins up to a revision may have it, too: those
+// of two replicas that archived at the same time.
 const overlap = 2
 
 // placed is what a row has: of a revision, of an object.
@@ -88,8 +88,8 @@ func (r rowReader[T]) read(ctx context.Context, from, to int64, backward bool, v
 	return nil
 }
 
-// edgeOf is the revision up to which, or from which on, rows beyond a page have nothing. A key may have any number of rows, of
-// removals that were cut off, some of them beyond the page.
+// edgeOf is the revision up to which, or from which on, rows beyond a page have nothing. A key may
+// have any number of rows, of removals that were cut off, some of them beyond the page.
 func edgeOf(rows []mvcc.SideRow, backward bool) (int64, error) {
 	last := len(rows) - 1
 	if !backward {
@@ -116,8 +116,9 @@ func before[T placed](item T, edge int64, backward bool) bool {
 	return at < edge
 }
 
-// inOrder sorts items, and leaves out what is there twice: of rows with the same key the newest counts, which is the last one unless
-// they were read backward. What an older one says may rest on versions that have gone.
+// inOrder sorts items, and leaves out what is there twice: of rows with the same key the newest
+// counts, which is the last one unless they were read backward. What an older one says may rest on
+// versions that have gone.
 func inOrder[T placed](items []T, backward bool) []T {
 	compare := func(a, b T) int {
 		at, ref := a.place()

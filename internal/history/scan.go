@@ -7,16 +7,18 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// scan reads the objects of a span in the order of their keys: the rows of many objects by one query, instead of some queries
-// for each object.
+// scan reads the objects of a span in the order of their keys: the rows of many objects by one
+// query, instead of some queries for each object.
 type scan struct {
 	side     mvcc.SideTables
 	revision int64
-	// query is that of the next page, and rows what is left of the last one. more says that there is a next page.
+	// query is that of the next page, and rows what is left of the last one. more says that there is a
+	// next page.
 	query mvcc.SideQuery
 	rows  []mvcc.SideRow
 	more  bool
-	// wanted is how many objects are, and objects and read are how many there were so far, in how many rows.
+	// wanted is how many objects are, and objects and read are how many there were so far, in how many
+	// rows.
 	wanted, objects, read int
 	// ahead is the next page, which is read while the last one is used; nil where none is.
 	ahead *ahead
@@ -38,20 +40,23 @@ type scanned struct {
 	key []byte
 	// change is the newest one of the tail; nil where there is none.
 	change *change
-	// rows are those of the object, oldest first, of which decoded counts those that have been read, from the end. They are
-	// nil for an object that has too many to read them all.
+	// rows are those of the object, oldest first, of which decoded counts those that have been read,
+	// from the end. They are nil for an object that has too many to read them all.
 	rows    []mvcc.SideRow
 	decoded int
 	records map[int64]record
 }
 
-// A scan begins with firstRows or as many as twice the objects that are wanted, and goes on with pages of about as many rows as the rest of them has. An object with more than manyRows is looked up instead of read.
+// A scan begins with firstRows or as many as twice the objects that are wanted, and goes on with
+// pages of about as many rows as the rest of them has. An object with more than manyRows is looked
+// up instead of read.
 const (
 	firstRows = 64
 	manyRows  = 64
 )
 
-// newScan begins a scan of objects up to a revision, some of which are wanted. Rows that begin later are not read.
+// newScan begins a scan of objects up to a revision, some of which are wanted. Rows that begin
+// later are not read.
 func newScan(v *view, span mvcc.SideSpan, revision int64, wanted int, fresh []*scanned) *scan {
 	q := mvcc.SideQuery{SideSpan: span, Tail: withRevision(nil, revision), Limit: min(max(firstRows, 2*wanted), mvcc.MaxSideRows)}
 	return &scan{side: v.side, revision: revision, query: q, more: true, wanted: wanted, fresh: fresh}

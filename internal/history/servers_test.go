@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestHistoryOnServers: the history that two replicas keep, both at once now and then, is the model's on database servers too; each version is archived once, and the hash chain is intact.
+// TestHistoryOnServers: the history that two replicas keep, both at once now and then, is the
+// model's on database servers too; each version is archived once, and the hash chain is intact.
 func TestHistoryOnServers(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)
@@ -80,8 +81,8 @@ func twoReplicas(t *testing.T, engine func() (mvcc.Engine, error)) {
 	}
 }
 
-// TestPurgeOnServers: of an object that is deleted and purged no row of a database server's side tables has anything left, nor has
-// the log once it is compacted.
+// TestPurgeOnServers: of an object that is deleted and purged no row of a database server's side
+// tables has anything left, nor has the log once it is compacted.
 func TestPurgeOnServers(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)

@@ -13,10 +13,12 @@ import (
 type progress struct {
 	// Begins counts how often the history began.
 	Begins int64 `json:"begins"`
-	// From is the revision at which the history begins: all that there was then is in it as well. 0: it has not begun.
+	// From is the revision at which the history begins: all that there was then is in it as well. 0:
+	// it has not begun.
 	From     int64 `json:"from"`
 	FromTime int64 `json:"fromTime"` // milliseconds since 1970
-	// UpTo is the last revision that it has; before it has begun, the last one of what has been put there so far.
+	// UpTo is the last revision that it has; before it has begun, the last one of what has been put
+	// there so far.
 	UpTo int64 `json:"upTo"`
 	// Exact is the revision from which on no version has been removed, but by a purge; 0 for From.
 	Exact     int64 `json:"exact,omitempty"`
@@ -26,14 +28,16 @@ type progress struct {
 	// Chain is the end of the hash chain.
 	Chain chain `json:"chain,omitzero"`
 
-	// at is the row that says this; 0 for none. What follows it is written on the condition that there is none newer.
+	// at is the row that says this; 0 for none. What follows it is written on the condition that there
+	// is none newer.
 	at int64
 }
 
 var stateKey = []byte("archive")
 
-// recentStates are looked at, which is less than are left of them: databases of earlier releases may have states that
-// two replicas wrote at the same time, of which the newest is not the farthest.
+// recentStates are looked at, which is less than are left of them: databases of earlier releases
+// may have states that two replicas wrote at the same time, of which the newest is not the
+// farthest.
 const recentStates = 4
 
 // load reads how far the archive has got.
@@ -70,9 +74,10 @@ func (a *Archive) learn(p *progress) {
 	}
 }
 
-// save appends rows together with how far the archive has got with them, which follows the state that p was read from: the
-// error is mvcc.ErrSideChanged where another replica has written one since. If they are too many for one append, those of a
-// save that was cut off are there twice after the next.
+// save appends rows together with how far the archive has got with them, which follows the state
+// that p was read from: the error is mvcc.ErrSideChanged where another replica has written one
+// since. If they are too many for one append, those of a save that was cut off are there twice
+// after the next.
 func (a *Archive) save(ctx context.Context, p *progress, rows []mvcc.SideRow) error {
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -101,8 +106,8 @@ func (a *Archive) save(ctx context.Context, p *progress, rows []mvcc.SideRow) er
 
 const keptStates = 64
 
-// change changes the state, with rows, by what is there at the time. It is tried again where another replica has written
-// meanwhile. by reports false where there is nothing to change.
+// change changes the state, with rows, by what is there at the time. It is tried again where
+// another replica has written meanwhile. by reports false where there is nothing to change.
 func (a *Archive) change(ctx context.Context, by func(*progress) (rows []mvcc.SideRow, changed bool)) error {
 	a.step.Lock()
 	defer a.step.Unlock()

@@ -6,7 +6,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// A step is full with one of these. The rows are those of an append, which may make one transaction of the store longer.
+// A step is full with one of these. The rows are those of an append, which may make one transaction
+// of the store longer.
 const (
 	stepRows     = 250
 	stepVersions = 2000
@@ -19,7 +20,8 @@ const (
 	rowBytes    = 128 << 10
 )
 
-// step collects the versions of some revisions, those of an object together, as the rows of one append.
+// step collects the versions of some revisions, those of an object together, as the rows of one
+// append.
 type step struct {
 	progress
 	start   int64

@@ -17,8 +17,8 @@ func (s *Stored) add(more Stored) {
 
 func sizeOf(row *mvcc.SideRow) int { return len(row.Key) + len(row.Data) }
 
-// Stored is what the versions of each resource take, as the last pass of this replica that looked at all of them has left them; nil
-// before the first one. A dry run is such a pass.
+// Stored is what the versions of each resource take, as the last pass of this replica that looked
+// at all of them has left them; nil before the first one. A dry run is such a pass.
 func (a *Archive) Stored() map[Resource]Stored {
 	if known := a.stored.Load(); known != nil {
 		return maps.Clone(*known)

@@ -15,8 +15,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
-// TestPurgeLeavesNoTrace: after an object is deleted and purged, the log compacted and the file written anew, nothing of the
-// object or of who wrote it is in the database's files, nor in any row when it is decompressed. The hash chain has no names.
+// TestPurgeLeavesNoTrace: after an object is deleted and purged, the log compacted and the file
+// written anew, nothing of the object or of who wrote it is in the database's files, nor in any row
+// when it is decompressed. The hash chain has no names.
 func TestPurgeLeavesNoTrace(t *testing.T) {
 	w := newWorld(t)
 	w.chained = true
@@ -45,7 +46,8 @@ func marked(w *world) string {
 	return fmt.Sprintf("marker%x", sha256.Sum256([]byte(w.path)))[:22]
 }
 
-// purgeMarked makes and deletes an object that has the marker everywhere, purges it by its UID, and prunes the log.
+// purgeMarked makes and deletes an object that has the marker everywhere, purges it by its UID, and
+// prunes the log.
 func purgeMarked(w *world) *rand.Rand {
 	t := w.t
 	t.Helper()
@@ -86,8 +88,8 @@ func purgeMarked(w *world) *rand.Rand {
 	return r
 }
 
-// TestPurgeOfSession: all versions of a session's Queries go, and no others: not those of Queries of another session, and not
-// those of a Query that has the name of one which was deleted before.
+// TestPurgeOfSession: all versions of a session's Queries go, and no others: not those of Queries
+// of another session, and not those of a Query that has the name of one which was deleted before.
 func TestPurgeOfSession(t *testing.T) {
 	queries := Resource{"ark.mckinsey.com", "queries"}
 	w := newWorld(t)
@@ -141,7 +143,8 @@ func TestPurgeOfSession(t *testing.T) {
 	}
 }
 
-// traces reports whether a text is in the database's files, as it is or deflated in a row of the archive, or rebuilt.
+// traces reports whether a text is in the database's files, as it is or deflated in a row of the
+// archive, or rebuilt.
 func (w *world) traces(text string) (found bool) {
 	w.t.Helper()
 	for _, suffix := range []string{"", "-wal", "-shm"} {

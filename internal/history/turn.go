@@ -8,9 +8,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// turn is the right to take versions away, which one replica has at a time. Whatever its holder writes or deletes is on the
-// condition that it still has it. A holder says again and again that it has; once it has not for turnPatience, another takes the
-// turn, and what the first one does then is refused.
+// turn is the right to take versions away, which one replica has at a time. Whatever its holder
+// writes or deletes is on the condition that it still has it. A holder says again and again that it
+// has; once it has not for turnPatience, another takes the turn, and what the first one does then
+// is refused.
 type turn struct {
 	*Archive
 	at    mvcc.SideNewest
@@ -71,7 +72,8 @@ func (t *turn) show(ctx context.Context, data string) error {
 	return err
 }
 
-// renew says that the turn is still held, if it is time to. It must not run beside append and delete.
+// renew says that the turn is still held, if it is time to. It must not run beside append and
+// delete.
 func (t *turn) renew(ctx context.Context) error {
 	if time.Since(t.shown) < turnRenewal {
 		return nil
@@ -103,8 +105,8 @@ func (t *turn) delete(ctx context.Context, span mvcc.SideSpan, most int) (delete
 	return t.side.DeleteIf(ctx, t.at, span, time.Time{}, most)
 }
 
-// removes calls remove in a turn, and once more where another replica has taken that from it: what has gone by then is in the
-// report that it adds to.
+// removes calls remove in a turn, and once more where another replica has taken that from it: what
+// has gone by then is in the report that it adds to.
 func (a *Archive) removes(ctx context.Context, remove func(*turn, *Report) error) (Report, error) {
 	report := Report{Removed: map[string]int{}}
 	a.removing.Lock()

@@ -66,8 +66,9 @@ func (w *world) once() {
 	}
 }
 
-// TestTwoRemovers: a purge that begins while another replica removes versions waits for it, or goes on without it once that one
-// says nothing any more; what that one does then is refused, and the purge's versions do not come back.
+// TestTwoRemovers: a purge that begins while another replica removes versions waits for it, or goes
+// on without it once that one says nothing any more; what that one does then is refused, and the
+// purge's versions do not come back.
 func TestTwoRemovers(t *testing.T) {
 	w := newWorld(t)
 	w.open()

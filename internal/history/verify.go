@@ -13,8 +13,8 @@ import (
 type Verification struct {
 	// Head is that of the chain which was verified.
 	Head Head
-	// Versions are in the chain and as they were archived; Removed are those of which only the hash is left, because a policy or
-	// a purge has removed them; Unchained were archived without a chain.
+	// Versions are in the chain and as they were archived; Removed are those of which only the hash is
+	// left, because a policy or a purge has removed them; Unchained were archived without a chain.
 	Versions, Removed, Unchained int64
 	// Break is the first thing that is not as it was written; "" for none.
 	Break string
@@ -30,8 +30,8 @@ func (e *breakError) Error() string { return e.what }
 
 func broken(format string, args ...any) error { return &breakError{fmt.Sprintf(format, args...)} }
 
-// Verify compares all that is archived with the hash chain, and that with heads which were kept elsewhere. No versions are
-// removed while it runs.
+// Verify compares all that is archived with the hash chain, and that with heads which were kept
+// elsewhere. No versions are removed while it runs.
 func (a *Archive) Verify(ctx context.Context, kept []Head) (Verification, error) {
 	var done Verification
 	a.removing.Lock()
@@ -74,8 +74,8 @@ type verifier struct {
 	removed map[[removedSize]byte]bool
 	// covered are the revisions that the chain covers.
 	covered []covered
-	// gone are the revisions of the versions that have been removed. Rows may still have what was removed by a removal that was
-	// cut off.
+	// gone are the revisions of the versions that have been removed. Rows may still have what was
+	// removed by a removal that was cut off.
 	gone map[int64]bool
 	// found counts what links have led to, by table, but for the revisions that are gone.
 	found map[string]int64

@@ -88,7 +88,8 @@ func (v *verifier) uid(ctx context.Context, l *link, one *Version) error {
 	return nil
 }
 
-// others looks for what no link has led to: of the revisions that the chain covers, nothing may be there besides.
+// others looks for what no link has led to: of the revisions that the chain covers, nothing may be
+// there besides.
 func (v *verifier) others(ctx context.Context) error {
 	for _, table := range []string{versionTable, stepTable, namespaceTable, userTable} {
 		all := int64(0)

@@ -24,7 +24,8 @@ const (
 type Count struct {
 	// Limit is 0 where there is none.
 	Limit, Used int64
-	// Reset is how long it takes until a limit that is reached lets a request pass, and otherwise until nothing is used.
+	// Reset is how long it takes until a limit that is reached lets a request pass, and otherwise
+	// until nothing is used.
 	Reset time.Duration
 }
 
@@ -46,8 +47,8 @@ type Ledger struct {
 	keys map[string]*account
 }
 
-// account is what is known of one key. Its mutex is held while the database is asked: so requests with one key are decided in
-// turn.
+// account is what is known of one key. Its mutex is held while the database is asked: so requests
+// with one key are decided in turn.
 type account struct {
 	mu     sync.Mutex
 	window window
@@ -64,8 +65,8 @@ type useRow struct {
 	Tokens int64 `json:"tokens,omitempty"`
 }
 
-// Admit counts a request with a key if it is within the limits, and returns where the key is after that. admitted is false if
-// it is not: then the standing has a count that is reached.
+// Admit counts a request with a key if it is within the limits, and returns where the key is after
+// that. admitted is false if it is not: then the standing has a count that is reached.
 func (l *Ledger) Admit(ctx context.Context, key string, limits token.Limits) (standing Standing, admitted bool, err error) {
 	a := l.account(key)
 	a.mu.Lock()

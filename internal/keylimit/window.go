@@ -73,7 +73,8 @@ func (w *window) standing(l token.Limits, now time.Time) Standing {
 	return s
 }
 
-// free is how long it takes until less than the limit is used; without one being reached, until nothing is.
+// free is how long it takes until less than the limit is used; without one being reached, until
+// nothing is.
 func (w *window) free(now time.Time, size func(use) int64, used, limit int64) time.Duration {
 	wanted := int64(1) // that less than this much is left
 	if used >= limit {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// same are functions that are the same in SQLite, with the type of what they return; "1" stands for that of their first argument.
+// same are functions that are the same in SQLite, with the type of what they return; "1" stands for
+// that of their first argument.
 var same = map[string]string{
 	"count": typeInt, "sum": "1", "avg": typeReal, "min": "1", "max": "1", "coalesce": "1", "nullif": "1", "abs": "1", "round": "", "ceil": "", "ceiling": "", "floor": "", "trunc": "",
 	"lower": typeText, "upper": typeText, "length": typeInt, "replace": typeText, "ltrim": typeText, "rtrim": typeText, "btrim": typeText, "substr": typeText,
@@ -64,7 +65,8 @@ func split(nodes []node) [][]node {
 	return append(all, nodes[from:])
 }
 
-// call translates a call whose arguments are nodes[i], and returns how many nodes from there on belong to it.
+// call translates a call whose arguments are nodes[i], and returns how many nodes from there on
+// belong to it.
 func (t *translator) call(name string, nodes []node, i int, out *[]piece) (int, error) {
 	in := nodes[i].in
 	arguments := split(in)

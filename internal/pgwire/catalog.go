@@ -53,7 +53,8 @@ var emptyTables = map[string]string{
 	"information_schema_table_constraints": "table_name table_schema constraint_name constraint_type", "information_schema_key_column_usage": "table_name table_schema constraint_name column_name ordinal_position", "information_schema_routines": "routine_name routine_schema",
 }
 
-// catalog answers what clients ask about tables, from a database in memory. It is safe for concurrent use.
+// catalog answers what clients ask about tables, from a database in memory. It is safe for
+// concurrent use.
 type catalog struct{ db *sql.DB }
 
 // registerRegexp adds x REGEXP y to the driver, which has one set of functions for the process.

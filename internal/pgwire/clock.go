@@ -104,7 +104,8 @@ func parseInterval(literal string) (interval, error) {
 	return all, nil
 }
 
-// modifiers are those for strftime. A day that a month does not have becomes its last one, as PostgreSQL has it.
+// modifiers are those for strftime. A day that a month does not have becomes its last one, as
+// PostgreSQL has it.
 func (i interval) modifiers(sign float64) []string {
 	var all []string
 	for _, part := range i {

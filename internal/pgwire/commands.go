@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// command answers a statement about the session; nil for another one. Settings that clients make have no effect: times are in
-// UTC, and nothing is written.
+// command answers a statement about the session; nil for another one. Settings that clients make
+// have no effect: times are in UTC, and nothing is written.
 func (c *session) command(nodes []node) *prepared {
 	words := make([]string, 0, 4)
 	for _, n := range nodes {
@@ -43,7 +43,8 @@ func (c *session) command(nodes []node) *prepared {
 	return nil
 }
 
-// recognized replaces the questions of Grafana's editor about tables, which use arrays, by simpler ones with the same answer.
+// recognized replaces the questions of Grafana's editor about tables, which use arrays, by simpler
+// ones with the same answer.
 func recognized(nodes []node) []node {
 	if !mentions(nodes, "information_schema") || !mentions(nodes, "search_path") {
 		return nodes

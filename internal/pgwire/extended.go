@@ -136,7 +136,8 @@ func (c *session) describe(ctx context.Context, m *pgproto3.Describe) error {
 		c.wire.Send(&pgproto3.NoData{})
 		return nil
 	}
-	// The types of a statement are those of its answer; without parameters it is the one that Execute sends.
+	// The types of a statement are those of its answer; without parameters it is the one that Execute
+	// sends.
 	if err := c.run(ctx, p, values); err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ var comparisons = []string{"=", "<", ">", "<=", ">=", "<>", "!=", "between", "an
 // calculates are operators that take no difference of times.
 var calculates = words("+ - * / % || = < > <= >= <> != between and or in like ilike")
 
-// fold brings together what belongs together across operators: times with intervals, patterns, and literals and parameters
-// with what they are compared with.
+// fold brings together what belongs together across operators: times with intervals, patterns, and
+// literals and parameters with what they are compared with.
 func (t *translator) fold(in []piece) ([]piece, error) {
 	var out []piece
 	for i := 0; i < len(in); i++ {

@@ -27,7 +27,8 @@ const (
 
 // Backend runs statements of SQLite for who has a token.
 type Backend interface {
-	// Run runs one statement. The database is a namespace, or "all". Its error is a *Fault where the client is to know more.
+	// Run runs one statement. The database is a namespace, or "all". Its error is a *Fault where the
+	// client is to know more.
 	Run(ctx context.Context, token, database, statement string, parameters map[string]any) (*Answer, error)
 }
 

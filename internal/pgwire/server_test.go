@@ -338,7 +338,8 @@ func TestPsql(t *testing.T) {
 	}
 }
 
-// The files are what Grafana's PostgreSQL plugin sends: its macros, and the questions of its editor.
+// The files are what Grafana's PostgreSQL plugin sends: its macros, and the questions of its
+// editor.
 func TestGrafana(t *testing.T) {
 	conn := connect(t, serve(t), all)
 	for file, want := range map[string]string{

@@ -19,12 +19,14 @@ const (
 	typeInterval = "interval"
 )
 
-// piece is a part of a translated statement: an operand such as a call or a name, or a keyword or operator.
+// piece is a part of a translated statement: an operand such as a call or a name, or a keyword or
+// operator.
 type piece struct {
 	sql     string
 	operand bool
 	typ     string
-	// key is a keyword or an operator in lower case; plain is a literal's text, and parameter its number.
+	// key is a keyword or an operator in lower case; plain is a literal's text, and parameter its
+	// number.
 	key       string
 	plain     *string
 	parameter int
@@ -76,7 +78,8 @@ var (
 // maxParameter is the greatest number of a parameter.
 const maxParameter = 100
 
-// translate makes a statement of SQLite from one of PostgreSQL. columns are the types of the views' columns.
+// translate makes a statement of SQLite from one of PostgreSQL. columns are the types of the views'
+// columns.
 func translate(nodes []node, columns map[string]string, given []string) (*translated, error) {
 	first := nodes[0]
 	switch {

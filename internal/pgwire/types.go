@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// View is a table as clients see it; the types of its columns are text, integer, real, time, boolean and json.
+// View is a table as clients see it; the types of its columns are text, integer, real, time,
+// boolean and json.
 type View struct {
 	Name    string
 	Columns []Column
@@ -54,8 +55,8 @@ func ofOID(oid uint32) string {
 
 var stamped = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 
-// complete are the types of an answer's columns: those that are known, and otherwise those of its values. uncertain says that
-// other parameters may lead to other values.
+// complete are the types of an answer's columns: those that are known, and otherwise those of its
+// values. uncertain says that other parameters may lead to other values.
 func complete(a *Answer, known []string, uncertain bool) []string {
 	types := make([]string, len(a.Columns))
 	for i, c := range a.Columns {

@@ -55,7 +55,8 @@ func (b *batch) exec(ctx context.Context, text string, args ...any) (sql.Result,
 	return s.ExecContext(ctx, args...)
 }
 
-// commit writes the checkpoint and commits; revision 0 says that more is to come before the model is whole.
+// commit writes the checkpoint and commits; revision 0 says that more is to come before the model
+// is whole.
 func (b *batch) commit(ctx context.Context, revision int64) error {
 	_, err := b.tx.ExecContext(ctx, `INSERT INTO meta VALUES ('revision', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, revision)
 	if err != nil {

@@ -30,16 +30,16 @@ type Source interface {
 	Revision() int64
 	// Snapshot returns all objects and the revision at which they are these.
 	Snapshot(ctx context.Context) ([]Change, int64, error)
-	// Next waits for changes after a revision and returns them in order, with the revision up to which they are all. ErrGone
-	// says that changes are missing.
+	// Next waits for changes after a revision and returns them in order, with the revision up to which
+	// they are all. ErrGone says that changes are missing.
 	Next(ctx context.Context, after int64) ([]Change, int64, error)
 }
 
 const (
 	// step is how many objects are written at once.
 	step = 500
-	// gather is how long changes are collected, so that an object that changes often is written once: writers have the processors
-	// meanwhile. Whoever waits for a revision does not wait that long.
+	// gather is how long changes are collected, so that an object that changes often is written once:
+	// writers have the processors meanwhile. Whoever waits for a revision does not wait that long.
 	gather = 500 * time.Millisecond
 	// pause is how long the model waits after a failure.
 	pause = time.Second
@@ -47,7 +47,8 @@ const (
 	keepEvery = 30 * time.Second
 )
 
-// Run builds the model or catches up, and follows the storage until the context ends. What fails is logged and tried again.
+// Run builds the model or catches up, and follows the storage until the context ends. What fails is
+// logged and tried again.
 func (m *Model) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := m.follow(ctx)
@@ -191,8 +192,8 @@ func last(changes []Change) []Change {
 	return kept
 }
 
-// rebuild builds the model from the storage's state. It is not ready until the last step is committed: a process that dies
-// before begins again.
+// rebuild builds the model from the storage's state. It is not ready until the last step is
+// committed: a process that dies before begins again.
 func (m *Model) rebuild(ctx context.Context) (int64, error) {
 	if err := m.awaitRoom(ctx); err != nil {
 		return 0, err

@@ -66,8 +66,8 @@ var (
 	message     = Column{"message", Text, text("status", "message")}
 )
 
-// Kinds are the kinds that have views, with their columns in order. They are the contract with who writes SQL: columns are
-// added, and not removed.
+// Kinds are the kinds that have views, with their columns in order. They are the contract with who
+// writes SQL: columns are added, and not removed.
 func Kinds() []Kind {
 	return []Kind{
 		kind(stable, "agents", "Agent", description,

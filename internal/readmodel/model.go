@@ -27,7 +27,8 @@ type Model struct {
 	writing sync.Mutex
 	insert  map[string]string
 	status  atomic.Pointer[Status]
-	// past is the history, nil for none. hurryPast says that somebody waits for it, and forget that versions were removed.
+	// past is the history, nil for none. hurryPast says that somebody waits for it, and forget that
+	// versions were removed.
 	past      Past
 	hurryPast chan struct{}
 	forget    chan struct{}
@@ -46,7 +47,8 @@ type Status struct {
 	Revision, Newest int64
 	// Built of Objects are there, while it is built.
 	Built, Objects int
-	// Behind is since when there have been changes that the model does not show; zero where it shows all.
+	// Behind is since when there have been changes that the model does not show; zero where it shows
+	// all.
 	Behind time.Time
 	// Rebuilds counts how often it was built from the storage's state.
 	Rebuilds int
@@ -80,7 +82,8 @@ func (m *Model) Stats() Stats {
 
 // Options say how a model is kept.
 type Options struct {
-	// MaxBytes bounds its file, 0 for no bound. A model that would be larger is not written any further: it falls behind.
+	// MaxBytes bounds its file, 0 for no bound. A model that would be larger is not written any
+	// further: it falls behind.
 	MaxBytes int64
 	// Past is the history of the same storage; nil for none.
 	Past Past
@@ -89,7 +92,8 @@ type Options struct {
 // ErrBuilding is the answer while the model is built.
 var ErrBuilding = errors.New("the read model is being built")
 
-// Open opens the file, or makes it. What is no read model of this release is replaced, unless it is another program's.
+// Open opens the file, or makes it. What is no read model of this release is replaced, unless it is
+// another program's.
 func Open(ctx context.Context, path string, source Source, o Options) (*Model, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -235,8 +239,9 @@ func (m *Model) Status() Status {
 	return s
 }
 
-// namespaces steps through the index of objects from one kind and namespace to the next. SELECT DISTINCT would read all objects: each
-// request would take longer the more there are, also of those that its user may not list.
+// namespaces steps through the index of objects from one kind and namespace to the next. SELECT
+// DISTINCT would read all objects: each request would take longer the more there are, also of those
+// that its user may not list.
 const namespaces = `WITH RECURSIVE
 	k(kind) AS (SELECT min(kind) FROM objects UNION ALL SELECT (SELECT min(o.kind) FROM objects o WHERE o.kind > k.kind) FROM k WHERE k.kind IS NOT NULL),
 	n(kind, namespace) AS (SELECT k.kind, (SELECT min(o.namespace) FROM objects o WHERE o.kind = k.kind) FROM k WHERE k.kind IS NOT NULL
@@ -272,8 +277,8 @@ func (m *Model) setStatus(change func(*Status)) {
 	close(*m.moved.Swap(&next))
 }
 
-// WaitFor waits until the model shows a revision, or for at most some time, and reports whether it does. ErrBuilding says
-// that it cannot be asked yet.
+// WaitFor waits until the model shows a revision, or for at most some time, and reports whether it
+// does. ErrBuilding says that it cannot be asked yet.
 func (m *Model) WaitFor(ctx context.Context, revision int64, most time.Duration) (bool, error) {
 	timeout := time.NewTimer(most)
 	defer timeout.Stop()

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// memory is a Source that holds a log of changes, of which it forgets the beginning when it is compacted.
+// memory is a Source that holds a log of changes, of which it forgets the beginning when it is
+// compacted.
 type memory struct {
 	mu        sync.Mutex
 	id        string
@@ -402,7 +403,8 @@ func TestBoundedSize(t *testing.T) {
 	}
 }
 
-// An object that changes often is written once in a while, and whoever waits for it does not wait that long.
+// An object that changes often is written once in a while, and whoever waits for it does not wait
+// that long.
 func TestChangesGather(t *testing.T) {
 	source := newMemory()
 	m, err := Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), source, Options{})

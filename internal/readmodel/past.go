@@ -26,8 +26,8 @@ type Version struct {
 
 // Past is the history as the model needs it.
 type Past interface {
-	// Versions returns versions after a revision, oldest first, and the revision up to which they are all that the history
-	// has. Of the versions of one revision it returns all or none.
+	// Versions returns versions after a revision, oldest first, and the revision up to which they are
+	// all that the history has. Of the versions of one revision it returns all or none.
 	Versions(ctx context.Context, after int64, limit int) (versions []Version, through int64, err error)
 }
 
@@ -36,11 +36,11 @@ const (
 	pastPage = 500
 	// pastGather is how long versions are collected.
 	pastGather = 5 * time.Second
-	// compareEvery is how often what the model has is compared with what the history still has: retention and purges of other
-	// servers remove versions.
+	// compareEvery is how often what the model has is compared with what the history still has:
+	// retention and purges of other servers remove versions.
 	compareEvery = time.Hour
-	// mostOfFile is the part of the bound of the file that versions may take together with the objects, in percent. The
-	// oldest versions go first.
+	// mostOfFile is the part of the bound of the file that versions may take together with the
+	// objects, in percent. The oldest versions go first.
 	mostOfFile = 80
 )
 
@@ -143,8 +143,8 @@ func (m *Model) catchUp(ctx context.Context) error {
 	}
 }
 
-// writePast writes versions and the checkpoint in one transaction, and reports whether it did: not if the model was built again
-// since they were read.
+// writePast writes versions and the checkpoint in one transaction, and reports whether it did: not
+// if the model was built again since they were read.
 func (m *Model) writePast(ctx context.Context, at int64, versions []Version, through int64) (bool, error) {
 	if err := m.awaitRoom(ctx); err != nil {
 		return false, err
@@ -216,8 +216,8 @@ func asInt(b bool) int64 {
 	return 0
 }
 
-// putDeleted makes a deleted object one that search finds, if its name is not there again. Its life is the revision that
-// deleted it.
+// putDeleted makes a deleted object one that search finds, if its name is not there again. Its life
+// is the revision that deleted it.
 func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) error {
 	byName := map[string]any{}
 	for _, c := range k.Columns {
@@ -278,8 +278,8 @@ func (b *batch) boundPast(ctx context.Context) error {
 	return b.removeOrphans(ctx)
 }
 
-// Forget compares the model with the history at once: it removes the versions that the history has no more, and the deleted objects
-// that go with them.
+// Forget compares the model with the history at once: it removes the versions that the history has
+// no more, and the deleted objects that go with them.
 func (m *Model) Forget() {
 	select {
 	case m.forget <- struct{}{}:
@@ -353,7 +353,8 @@ func (m *Model) removeMissing(ctx context.Context, after, through int64, there [
 	return b.tx.Commit()
 }
 
-// WaitForPast waits until the model shows the history up to a revision, or for at most some time, and reports whether it does.
+// WaitForPast waits until the model shows the history up to a revision, or for at most some time,
+// and reports whether it does.
 func (m *Model) WaitForPast(ctx context.Context, revision int64, most time.Duration) bool {
 	if m.past == nil {
 		return true

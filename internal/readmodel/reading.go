@@ -1,6 +1,7 @@
 package readmodel
 
-// How says how the value of a column is made from an object. It lets the same columns be read by SQL where objects are stored.
+// How says how the value of a column is made from an object. It lets the same columns be read by
+// SQL where objects are stored.
 type How int
 
 // The ways. Paths lead to a field; those of what is no field are said beside it.
@@ -18,10 +19,11 @@ const (
 	OfDuration
 	// OfCount is the length of a list.
 	OfCount
-	// OfNames are those of a list of references, as JSON; the second path is the fields that have the name, of which the first that
-	// is there counts.
+	// OfNames are those of a list of references, as JSON; the second path is the fields that have the
+	// name, of which the first that is there counts.
 	OfNames
-	// OfAddress is a URL without user information, parameters and fragment, which may hold credentials.
+	// OfAddress is a URL without user information, parameters and fragment, which may hold
+	// credentials.
 	OfAddress
 	// OfReady is the status of the first condition that there is of those types, which are the path.
 	OfReady

@@ -11,7 +11,8 @@ import (
 // object is a decoded object. Numbers are json.Number.
 type object map[string]any
 
-// decode reads what the storage holds; ok is false for what is no JSON, such as what is encrypted at rest, which stays out.
+// decode reads what the storage holds; ok is false for what is no JSON, such as what is encrypted
+// at rest, which stays out.
 func decode(value []byte) (o object, ok bool) {
 	d := json.NewDecoder(strings.NewReader(string(value)))
 	d.UseNumber()
@@ -179,7 +180,8 @@ func readiness(o object) any {
 	return nil
 }
 
-// key takes a storage key apart: /registry/ark.mckinsey.com/agents/NAMESPACE/NAME, without NAMESPACE for kinds that have none.
+// key takes a storage key apart: /registry/ark.mckinsey.com/agents/NAMESPACE/NAME, without
+// NAMESPACE for kinds that have none.
 func parseKey(key string) (resource, namespace, name string, err error) {
 	rest, ok := strings.CutPrefix(key, Prefix)
 	parts := strings.Split(rest, "/")

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// TimeDeclared and JSONDeclared are how columns with times and JSON are declared, by which readers tell them from other text.
+// TimeDeclared and JSONDeclared are how columns with times and JSON are declared, by which readers
+// tell them from other text.
 const (
 	TimeDeclared = "TIMETEXT"
 	JSONDeclared = "JSONTEXT"
@@ -26,8 +27,9 @@ func (t Type) sqlType() string {
 	return "TEXT"
 }
 
-// schema makes the tables. Objects of all kinds have ids of one sequence; the life of those that are there is 0, and of
-// deleted ones the revision that deleted them. These have their texts in the table deleted.
+// schema makes the tables. Objects of all kinds have ids of one sequence; the life of those that
+// are there is 0, and of deleted ones the revision that deleted them. These have their texts in the
+// table deleted.
 func schema() []string {
 	statements := []string{
 		`CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID`,

@@ -5,8 +5,9 @@ import (
 	"encoding/hex"
 )
 
-// Scope names the objects of a kind, of a namespace or of a kind in a namespace, as a word of the column scope of the full-text index. So
-// a search that may not find others does not read what matches there. An empty kind or namespace stands for any.
+// Scope names the objects of a kind, of a namespace or of a kind in a namespace, as a word of the
+// column scope of the full-text index. So a search that may not find others does not read what
+// matches there. An empty kind or namespace stands for any.
 func Scope(kind, namespace string) string {
 	sum := sha256.Sum256([]byte(kind + "\x00" + namespace))
 	return "s" + hex.EncodeToString(sum[:8])

@@ -10,8 +10,9 @@ import (
 // scrubPatience is how long a scrub waits until the model shows what has been deleted.
 const scrubPatience = time.Minute
 
-// Scrub writes the file anew, once it shows all that the storage has and nothing that the history has no more: of objects and
-// versions that are gone nothing is left in free pages, in the index of search or in the write-ahead log.
+// Scrub writes the file anew, once it shows all that the storage has and nothing that the history
+// has no more: of objects and versions that are gone nothing is left in free pages, in the index of
+// search or in the write-ahead log.
 func (m *Model) Scrub(ctx context.Context) error {
 	shows, err := m.WaitFor(ctx, m.source.Revision(), scrubPatience)
 	if err == nil && !shows {
@@ -40,15 +41,16 @@ func (m *Model) Scrub(ctx context.Context) error {
 	return nil
 }
 
-// emptyLog gives the space of the write-ahead log back, and reports whether it could: not while somebody reads what is in it.
+// emptyLog gives the space of the write-ahead log back, and reports whether it could: not while
+// somebody reads what is in it.
 func (m *Model) emptyLog(ctx context.Context) (bool, error) {
 	var busy, log, done int
 	err := m.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done)
 	return busy == 0, err
 }
 
-// forgetNow returns after a comparison with the history that began after the call. Whoever follows the history compares, so a page
-// of versions that was read before is not written afterwards.
+// forgetNow returns after a comparison with the history that began after the call. Whoever follows
+// the history compares, so a page of versions that was read before is not written afterwards.
 func (m *Model) forgetNow(ctx context.Context) error {
 	if m.past == nil {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestScrub: after a scrub nothing of an object that is gone is in the model's files; before, there is.
+// TestScrub: after a scrub nothing of an object that is gone is in the model's files; before, there
+// is.
 func TestScrub(t *testing.T) {
 	source := newMemory()
 	path := filepath.Join(t.TempDir(), "read.db")

@@ -9,8 +9,8 @@ import (
 // words is a text as the index has it.
 func words(text string) string { return strings.Join(token.Index(text), " ") }
 
-// Texts are the columns that search looks into, beside the name: a description, what is asked or prompted, and what came of
-// it. "”" stands for none.
+// Texts are the columns that search looks into, beside the name: a description, what is asked or
+// prompted, and what came of it. "”" stands for none.
 func (k Kind) Texts() [3]string {
 	texts := [3]string{"''", "''", "''"}
 	for _, c := range k.Columns {

@@ -20,7 +20,8 @@ type blamed struct {
 	Cause    string    `json:"cause,omitempty"`
 }
 
-// blame says of each field of an object which version gave it its value: of those versions that are kept.
+// blame says of each field of an object which version gave it its value: of those versions that are
+// kept.
 func (g *Group) blame(w http.ResponseWriter, r *http.Request, a about) error {
 	ctx, below := r.Context(), r.URL.Query().Get("path")
 	q := history.Query{Resource: a.ref.Resource, Namespace: a.ref.Namespace, Name: a.ref.Name, OldestFirst: true, Objects: true, Limit: pageSize}

@@ -187,8 +187,8 @@ type undelete struct{ *Group }
 func (*undelete) New() runtime.Object { return &v1alpha1.Undelete{} }
 func (*undelete) Destroy()            {}
 
-// Create implements rest.NamedCreater. The object is created as the sender of the request, with what is checked of any
-// creation. Its owners and finalizers are not taken over: they may be gone.
+// Create implements rest.NamedCreater. The object is created as the sender of the request, with
+// what is checked of any creation. Its owners and finalizers are not taken over: they may be gone.
 func (u *undelete) Create(ctx context.Context, name string, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	asked, ok := obj.(*v1alpha1.Undelete)
 	if !ok {

@@ -19,8 +19,8 @@ type changeList struct {
 	Items []change `json:"items"`
 }
 
-// diff compares two versions of an object: by default the newest with the one before it. What the server sets with every
-// write is left out.
+// diff compares two versions of an object: by default the newest with the one before it. What the
+// server sets with every write is left out.
 func (g *Group) diff(w http.ResponseWriter, r *http.Request, a about) error {
 	ctx, asked := r.Context(), r.URL.Query()
 	format := asked.Get("format")

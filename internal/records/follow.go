@@ -30,8 +30,9 @@ func LongRunning(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/apis/"+records.GroupName+"/") && strings.HasSuffix(r.URL.Path, "/revisions") && follows(r)
 }
 
-// follow sends the revisions of a list as they come, a JSON object a line, the oldest first: with since those from then on, otherwise
-// those that are made from now on. It is for people: nothing resumes it, and discovery has no watch.
+// follow sends the revisions of a list as they come, a JSON object a line, the oldest first: with
+// since those from then on, otherwise those that are made from now on. It is for people: nothing
+// resumes it, and discovery has no watch.
 func (g *Group) follow(w http.ResponseWriter, r *http.Request, namespace string) {
 	if err := g.sendFollowed(request.WithNamespace(r.Context(), namespace), w, r); err != nil {
 		responsewriters.ErrorNegotiated(g.asStatus(err), g.codecs, v1alpha1.SchemeGroupVersion, w, r)

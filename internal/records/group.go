@@ -30,12 +30,14 @@ type Group struct {
 	kinds     kinds
 	rights    *rights
 	transport *inprocess.Transport
-	// policies has the retention policies, nil until the group is installed. upkeep is nil without a history.
+	// policies has the retention policies, nil until the group is installed. upkeep is nil without a
+	// history.
 	policies atomic.Pointer[policies]
 	upkeep   Upkeep
 	// eraser is nil where there is nothing beside the history.
 	eraser atomic.Pointer[Eraser]
-	// statements are what reports run; reports has those that are stored, nil until the group is installed.
+	// statements are what reports run; reports has those that are stored, nil until the group is
+	// installed.
 	statements Statements
 	reports    atomic.Pointer[reports]
 }
@@ -43,8 +45,8 @@ type Group struct {
 // Erases sets what purges remove beside the history.
 func (g *Group) Erases(e Eraser) { g.eraser.Store(&e) }
 
-// New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it. others are
-// kinds with a history that are not Ark's.
+// New returns the group on a history. Without one reader is nil, and why says so to users, and what
+// to do about it. others are kinds with a history that are not Ark's.
 func New(reader history.Reader, upkeep Upkeep, why string, statements Statements, others ...install.Kind) (*Group, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -62,8 +64,9 @@ func (g *Group) OpenAPI() assembly.OpenAPISource {
 	return assembly.OpenAPISource{Scheme: install.External(g.scheme), Definitions: openapi.GetOpenAPIDefinitions}
 }
 
-// Install serves the group. Rows says which objects users may see; what users have done on their behalf goes through transport;
-// stored says where retention policies and reports are, in the layout that Layout returns.
+// Install serves the group. Rows says which objects users may see; what users have done on their
+// behalf goes through transport; stored says where retention policies and reports are, in the
+// layout that Layout returns.
 func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.Resolver, transport *inprocess.Transport, stored generic.RESTOptionsGetter) error {
 	kept, err := g.newPolicies(stored)
 	if err != nil {

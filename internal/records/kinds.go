@@ -14,7 +14,8 @@ import (
 // clusterNamespace is where the revisions of objects without a namespace are, as are their Events.
 const clusterNamespace = "default"
 
-// kinds are those that have a history, by their resource: Ark's, retention policies, and what else a server keeps itself.
+// kinds are those that have a history, by their resource: Ark's, retention policies, and what else
+// a server keeps itself.
 type kinds map[history.Resource]install.Kind
 
 func newKinds(others []install.Kind) kinds {
@@ -65,7 +66,8 @@ func (k kinds) namespaceOf(ref history.Ref) string {
 	return ref.Namespace
 }
 
-// objectNamespace is that of an object of a kind whose revisions are shown in a namespace, and false if there is none.
+// objectNamespace is that of an object of a kind whose revisions are shown in a namespace, and
+// false if there is none.
 func objectNamespace(kind install.Kind, shown string) (string, bool) {
 	if !kind.ClusterScoped {
 		return shown, shown != ""

@@ -51,8 +51,9 @@ func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.Fi
 	next.ProcessFilter(r, w)
 }
 
-// kept reports whether a request is about an object of a kind that has a history: any of Ark's, which are refused by name if they
-// have none, retention policies, and what else the server keeps itself.
+// kept reports whether a request is about an object of a kind that has a history: any of Ark's,
+// which are refused by name if they have none, retention policies, and what else the server keeps
+// itself.
 func (g *Group) kept(info *request.RequestInfo) bool {
 	_, known := g.kinds[history.Resource{Group: info.APIGroup, Resource: info.Resource}]
 	return known || info.APIGroup == ark.GroupName

@@ -32,7 +32,8 @@ func (p past) RevisionAt(ctx context.Context, t time.Time) (int64, error) {
 	return revision, nil
 }
 
-// List implements registry.Past. Its continue tokens hold the revision, so that all pages are of one.
+// List implements registry.Past. Its continue tokens hold the revision, so that all pages are of
+// one.
 func (p past) List(ctx context.Context, kind install.Kind, namespace string, revision int64, limit int, cont string) ([]registry.PastObject, int64, string, error) {
 	if err := p.allow(ctx, kind, namespace); err != nil {
 		return nil, 0, "", err

@@ -36,7 +36,8 @@ func changedPaths(before, after *history.Version) ([]string, error) {
 	return paths, nil
 }
 
-// changes are the fields that differ, by their paths: of maps each field, of lists the whole. Bookkeeping is none.
+// changes are the fields that differ, by their paths: of maps each field, of lists the whole.
+// Bookkeeping is none.
 func changes(before, after map[string]any) []change {
 	found := []change{}
 	var walk func(path string, a, b any)

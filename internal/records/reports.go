@@ -25,11 +25,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
 )
 
-// reports serves the kind Report: those that are stored, and the ready ones in every namespace, which cannot be changed.
+// reports serves the kind Report: those that are stored, and the ready ones in every namespace,
+// which cannot be changed.
 //
-// Ready reports are in lists of one namespace, and neither in lists of all namespaces, nor in watches, nor in lists of
-// metadata alone: controllers that follow every kind must not find objects that they cannot delete, or a namespace would never
-// be gone. A stored report hides a ready one that a later release brings along under its name.
+// Ready reports are in lists of one namespace, and neither in lists of all namespaces, nor in
+// watches, nor in lists of metadata alone: controllers that follow every kind must not find objects
+// that they cannot delete, or a namespace would never be gone. A stored report hides a ready one
+// that a later release brings along under its name.
 type reports struct {
 	*genericregistry.Store
 	ready []v1alpha1.Report // by name

@@ -26,8 +26,8 @@ const (
 type Statements interface {
 	// Ready returns the reports that the server brings along, by their names, without namespaces.
 	Ready() []v1alpha1.Report
-	// Check returns the columns of a statement's answer, or the statement's fault. Columns are nil where they cannot be found
-	// out at the time.
+	// Check returns the columns of a statement's answer, or the statement's fault. Columns are nil
+	// where they cannot be found out at the time.
 	Check(ctx context.Context, query string, parameters map[string]any) (columns []string, fault error)
 }
 
@@ -122,7 +122,8 @@ func namesOf(columns []v1alpha1.ReportColumn) []string {
 	return all
 }
 
-// ValidateUpdate leaves a statement alone that does not change: what was valid may name a view that this release lacks.
+// ValidateUpdate leaves a statement alone that does not change: what was valid may name a view that
+// this release lacks.
 func (s reportStrategy) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
 	now, ok := obj.(*v1alpha1.Report)
 	was, too := old.(*v1alpha1.Report)

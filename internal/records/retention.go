@@ -16,7 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// Policy returns what is kept: the rules of all retention policies, by the policies' names, and then the server's own.
+// Policy returns what is kept: the rules of all retention policies, by the policies' names, and
+// then the server's own.
 func (g *Group) Policy(ctx context.Context) (history.Policy, error) {
 	p := history.DefaultPolicy()
 	stored := g.policies.Load()
@@ -113,8 +114,8 @@ func parseAge(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// Eraser removes what there is beside the history of objects that are purged: messages and answers, what is left of them in
-// the files of search. It returns how many rows went.
+// Eraser removes what there is beside the history of objects that are purged: messages and answers,
+// what is left of them in the files of search. It returns how many rows went.
 type Eraser func(ctx context.Context, purged []history.Purged) (rows int64, err error)
 
 // Upkeep is what changes the history itself.

@@ -42,7 +42,8 @@ func (k kinds) revision(v *history.Version) v1alpha1.Revision {
 	}
 }
 
-// before returns the version that one has replaced, with its object; nil where there is none, or it is not kept.
+// before returns the version that one has replaced, with its object; nil where there is none, or it
+// is not kept.
 func (g *Group) before(ctx context.Context, v *history.Version) (*history.Version, error) {
 	page, err := g.reader.List(ctx, history.Query{
 		Resource: v.Resource, Namespace: v.Namespace, Name: v.Name, To: v.Revision - 1, Limit: 1, Objects: true,
@@ -53,7 +54,8 @@ func (g *Group) before(ctx context.Context, v *history.Version) (*history.Versio
 	return page.Items[0], nil
 }
 
-// changed are the fields that a version differs in from the one before it, nil where that is not kept.
+// changed are the fields that a version differs in from the one before it, nil where that is not
+// kept.
 func (g *Group) changed(ctx context.Context, v *history.Version) ([]string, error) {
 	if v.Deleted || v.Object == nil {
 		return nil, nil

@@ -99,7 +99,8 @@ func (g *Group) find(ctx context.Context, resource, name string) (*history.Versi
 	return found, nil
 }
 
-// selected returns the query for the namespace of a request and its selectors, and what must match besides.
+// selected returns the query for the namespace of a request and its selectors, and what must match
+// besides.
 func (g *Group) selected(ctx context.Context, byField fields.Selector, byLabel labels.Selector) (q history.Query, match func(*history.Version) bool, err error) {
 	namespace := request.NamespaceValue(ctx)
 	q.Namespace = namespace

@@ -22,8 +22,8 @@ type rights struct {
 
 var errNoUser = errors.New("the request has no user")
 
-// visible returns the versions that may be seen: the sender may list revisions where they are shown, and do something with
-// the objects that they are of.
+// visible returns the versions that may be seen: the sender may list revisions where they are
+// shown, and do something with the objects that they are of.
 func (r *rights) visible(ctx context.Context, verb string, versions []*history.Version) ([]*history.Version, error) {
 	who, ok := request.UserFrom(ctx)
 	if !ok {

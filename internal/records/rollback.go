@@ -36,8 +36,8 @@ type rollbackRequest struct {
 	} `json:"spec"`
 }
 
-// rollback writes the spec, labels and annotations of an old version as a new one, and answers with the object. What else the
-// object has stays: its uid, status, finalizers and owners.
+// rollback writes the spec, labels and annotations of an old version as a new one, and answers with
+// the object. What else the object has stays: its uid, status, finalizers and owners.
 func (g *Group) rollback(w http.ResponseWriter, r *http.Request, a about) error {
 	ctx := r.Context()
 	asked, err := readRollback(r.Body)
@@ -100,8 +100,9 @@ func readRollback(body io.Reader) (asked rollbackRequest, err error) {
 	return asked, nil
 }
 
-// takeOver gives an object the spec, labels and annotations of another, and says why. A pin is of one version, and not taken. Kinds
-// without a spec, such as roles, have fields of their own in its place.
+// takeOver gives an object the spec, labels and annotations of another, and says why. A pin is of
+// one version, and not taken. Kinds without a spec, such as roles, have fields of their own in its
+// place.
 func takeOver(object, from map[string]any, cause string) {
 	own := func(name string, _ any) bool { return !slices.Contains(notSpec, name) }
 	maps.DeleteFunc(object, own)

@@ -30,8 +30,8 @@ func objectPath(kind install.Kind, namespace, name string) string {
 	return path
 }
 
-// send writes an object as the sender of a request, with all that is checked of a request from outside, and under the same
-// audit id. It returns the object as it became.
+// send writes an object as the sender of a request, with all that is checked of a request from
+// outside, and under the same audit id. It returns the object as it became.
 func (g *Group) send(ctx context.Context, method, path string, asked url.Values, object map[string]any) (map[string]any, error) {
 	who, ok := request.UserFrom(ctx)
 	if !ok {

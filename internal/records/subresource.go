@@ -33,7 +33,8 @@ type about struct {
 	rest string
 }
 
-// serve answers a request for a subresource. The right to it has been checked: here are those to revisions and to the object.
+// serve answers a request for a subresource. The right to it has been checked: here are those to
+// revisions and to the object.
 func (g *Group) serve(w http.ResponseWriter, r *http.Request, info *request.RequestInfo) {
 	if err := g.answer(w, r, info); err != nil {
 		responsewriters.ErrorNegotiated(g.asStatus(err), g.codecs, v1alpha1.SchemeGroupVersion, w, r)

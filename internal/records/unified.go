@@ -8,8 +8,8 @@ import (
 const (
 	// contextLines surround what has changed.
 	contextLines = 3
-	// maxCells bounds the table in which two texts are compared; of larger ones, all between what they begin and end with in common
-	// counts as changed.
+	// maxCells bounds the table in which two texts are compared; of larger ones, all between what they
+	// begin and end with in common counts as changed.
 	maxCells = 4 << 20
 )
 

@@ -11,12 +11,13 @@
 //
 // Invariants:
 //
-//   - The right to create sqlqueries or searches (to list searches, with GET) says who may ask. What is read is decided for each kind by the right to list it, as
-//     internal/access finds it at the time of the request, and before the statement runs.
-//   - An answer says the revision that it shows. Writes acknowledged before the request are in it, or a Warning says that they
-//     may be missing.
+//   - The right to create sqlqueries or searches (to list searches, with GET) says who may ask.
+//     What is read is decided for each kind by the right to list it, as internal/access finds it at
+//     the time of the request, and before the statement runs.
+//   - An answer says the revision that it shows. Writes acknowledged before the request are in it,
+//     or a Warning says that they may be missing.
 //   - What a user types is never an error of the server.
 //
-// The package may import internal/access, internal/apis/records/v1alpha1, internal/readmodel, internal/search, internal/sqlquery, k8s.io/apimachinery and
-// k8s.io/apiserver.
+// The package may import internal/access, internal/apis/records/v1alpha1, internal/readmodel,
+// internal/search, internal/sqlquery, k8s.io/apimachinery and k8s.io/apiserver.
 package reporting

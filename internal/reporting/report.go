@@ -62,8 +62,8 @@ func (s *Statements) Ready() []v1alpha1.Report {
 	return all
 }
 
-// Check runs a statement on views without rows, and returns the columns of its answer, or its fault. Columns are nil where
-// they cannot be found out at the time.
+// Check runs a statement on views without rows, and returns the columns of its answer, or its
+// fault. Columns are nil where they cannot be found out at the time.
 func (s *Statements) Check(ctx context.Context, query string, parameters map[string]any) ([]string, error) {
 	if s.runner == nil {
 		return nil, nil
@@ -111,7 +111,8 @@ func readReports() ([]v1alpha1.Report, error) {
 	return all, nil
 }
 
-// fromReport fills in the statement of a request that names a report, and the parameters that it leaves out.
+// fromReport fills in the statement of a request that names a report, and the parameters that it
+// leaves out.
 func (s *Server) fromReport(ctx context.Context, who user.Info, namespace string, asked *spec) error {
 	if asked.Report == "" {
 		return nil

@@ -18,7 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the answers of the reports")
 
-// reported is what the reports are asked about: two agents on two models, a team, tools, and Queries of two days.
+// reported is what the reports are asked about: two agents on two models, a team, tools, and
+// Queries of two days.
 func reported() fixed {
 	var all fixed
 	add := func(resource, name, object string) {
@@ -59,7 +60,8 @@ func reported() fixed {
 	return all
 }
 
-// promptChanges are a history: two users change an agent, one of them twice, a controller its status and somebody a Query.
+// promptChanges are a history: two users change an agent, one of them twice, a controller its
+// status and somebody a Query.
 var promptChanges = versions{
 	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 2, Generation: 1, Verb: "create", User: "eve", Time: time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC)},
 	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 3, Generation: 1, Verb: "update", User: "controller", StatusOnly: true, Time: time.Date(2026, 1, 1, 8, 0, 1, 0, time.UTC)},

@@ -12,8 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// rows finds out which rows a user may list, of the kinds that a statement may be about; of all kinds if it is "". With past
-// it finds out where the user may list the history, too.
+// rows finds out which rows a user may list, of the kinds that a statement may be about; of all
+// kinds if it is "". With past it finds out where the user may list the history, too.
 func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, namespace, statement string, past bool) (map[string]sqlquery.Rows, error) {
 	namespaces := []string{namespace}
 	var within *string

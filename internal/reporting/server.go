@@ -131,7 +131,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	return apierrors.NewMethodNotSupported(schema.GroupResource{Group: group, Resource: resource}, strings.ToLower(r.Method))
 }
 
-// shown waits until the model shows what was written before, and returns how far it is. With past it waits for the history's versions, too.
+// shown waits until the model shows what was written before, and returns how far it is. With past
+// it waits for the history's versions, too.
 func (s *Server) shown(w http.ResponseWriter, r *http.Request, past bool) (freshness, error) {
 	if s.model == nil {
 		return freshness{}, apierrors.NewServiceUnavailable("this server has no read model: start it with --read-model=on")
@@ -186,7 +187,8 @@ func inNamespace(metadata map[string]any, namespace string) map[string]any {
 	return metadata
 }
 
-// answer runs a statement over the rows that a user may list, and writes the answer, which envelope makes a whole object.
+// answer runs a statement over the rows that a user may list, and writes the answer, which envelope
+// makes a whole object.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, who user.Info, namespace string, asked spec, in format, envelope func(*status) any) error {
 	begin := time.Now()
 	past := strings.Contains(strings.ToLower(asked.Query), readmodel.Revisions)

@@ -36,7 +36,8 @@ func (fixed) Next(ctx context.Context, _ int64) ([]readmodel.Change, int64, erro
 	return nil, 0, ctx.Err()
 }
 
-// rights are what a test's authorizer and roles allow: user, verb, resource, namespace, * for any, and perhaps a name.
+// rights are what a test's authorizer and roles allow: user, verb, resource, namespace, * for any,
+// and perhaps a name.
 type rights []string
 
 // VisitRules implements access.Rules: each right is a role.

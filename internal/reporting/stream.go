@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// flushBytes and flushAfter are how much of an answer, and for how long, waits for more of it. An answer that ends before has
-	// headers that say all; otherwise what is known at the end is in trailers.
+	// flushBytes and flushAfter are how much of an answer, and for how long, waits for more of it. An
+	// answer that ends before has headers that say all; otherwise what is known at the end is in
+	// trailers.
 	flushBytes = 64 << 10
 	flushAfter = 50 * time.Millisecond
 )
@@ -29,11 +30,13 @@ type lines interface {
 	media() string
 	begin(to *bytes.Buffer, columns []sqlquery.Column) error
 	row(to *bytes.Buffer, columns []sqlquery.Column, row []any) error
-	// fault is the last line of an answer that has failed, nil where the format has none: then the connection is broken off.
+	// fault is the last line of an answer that has failed, nil where the format has none: then the
+	// connection is broken off.
 	fault(err error) []byte
 }
 
-// stream writes the rows of a statement while it runs. An error that is returned came before anything was written.
+// stream writes the rows of a statement while it runs. An error that is returned came before
+// anything was written.
 func stream(w http.ResponseWriter, of lines, s *sqlquery.Stream, fresh freshness) error {
 	var pending bytes.Buffer
 	if err := of.begin(&pending, s.Columns); err != nil {

@@ -42,8 +42,8 @@ func posted(t *testing.T, web *httptest.Server, accept, body string) *http.Respo
 // slow has a row at once, and a next one only beyond any deadline.
 const slow = `with recursive n(i) as (select 1 union all select i+1 from n) select i from n where i = 1 or i = -1`
 
-// Rows are there while their statement runs. One that fails then says so: NDJSON in its last line, and CSV by an answer that breaks
-// off.
+// Rows are there while their statement runs. One that fails then says so: NDJSON in its last line,
+// and CSV by an answer that breaks off.
 func TestRowsAreStreamed(t *testing.T) {
 	web := listening(t)
 	for accept, want := range map[string][]string{
@@ -75,7 +75,8 @@ func TestRowsAreStreamed(t *testing.T) {
 	}
 }
 
-// What an answer lacks is said in its headers where all of it is there at once, and otherwise in a trailer.
+// What an answer lacks is said in its headers where all of it is there at once, and otherwise in a
+// trailer.
 func TestTruncatedAnswersSaySo(t *testing.T) {
 	web := listening(t)
 	for _, c := range []struct {

@@ -8,8 +8,10 @@
 //
 // Invariants:
 //
-//   - Rights limit the match in the index, before anything is read of what matches; where nothing may be found, no statement runs.
-//   - Only rows that the caller may list are matched, counted and ranked: the statistics of words are those of what was found.
+//   - Rights limit the match in the index, before anything is read of what matches; where nothing
+//     may be found, no statement runs.
+//   - Only rows that the caller may list are matched, counted and ranked: the statistics of words
+//     are those of what was found.
 //   - Whatever a user types is answered or refused with *Error.
 //
 // The package may import internal/readmodel, internal/search/token and internal/sqlquery.

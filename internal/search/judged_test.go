@@ -46,8 +46,8 @@ var near = []string{
 
 const filler = "please answer briefly and politely with the facts that the tools return and say which source they come from when nothing is known then ask back"
 
-// corpus are 10,000 objects. Those about a subject have it in a prompt, an input or an answer between other words; each subject has
-// nine. It returns their names by subject.
+// corpus are 10,000 objects. Those about a subject have it in a prompt, an input or an answer
+// between other words; each subject has nine. It returns their names by subject.
 func corpus(all []judgement) (objects fixed, about map[string]map[string]bool) {
 	const size = 10_000
 	r := rand.New(rand.NewPCG(4, 2))
@@ -89,7 +89,8 @@ func corpus(all []judgement) (objects fixed, about map[string]map[string]bool) {
 	return objects, about
 }
 
-// TestJudged measures what search finds by queries that were judged before: precision at 5, and recall, by group.
+// TestJudged measures what search finds by queries that were judged before: precision at 5, and
+// recall, by group.
 func TestJudged(t *testing.T) {
 	all := judgements(t)
 	if len(all) < 60 {

@@ -112,7 +112,8 @@ func parse(text string) (*query, error) {
 	return q, nil
 }
 
-// UsesHistory reports whether a query asks what only the history tells: who has written an object, or what was deleted.
+// UsesHistory reports whether a query asks what only the history tells: who has written an object,
+// or what was deleted.
 func UsesHistory(text string) bool {
 	q, err := parse(text)
 	return err == nil && (q.deleted || slices.ContainsFunc(q.filters, func(f filter) bool { return f.column == "user" }))
@@ -217,7 +218,8 @@ func (t term) exact() bool {
 	return t.whole != "" && len(t.sequence) == 1 && len([]rune(t.sequence[0])) == 1
 }
 
-// short reports that the last word may be the beginning of one: of an id, or one character of a script without spaces.
+// short reports that the last word may be the beginning of one: of an id, or one character of a
+// script without spaces.
 func (t term) short() bool {
 	last := t.sequence[len(t.sequence)-1]
 	return len([]rune(last)) == 1 && last[0] >= 0x80 || len(last) >= 4 && strings.ContainsAny(last, "0123456789")

@@ -10,7 +10,8 @@ import (
 // weights are those of words in names, descriptions, prompts and inputs, and answers.
 var weights = [4]float64{8, 4, 2, 1}
 
-// wholeWeight is how often an identifier counts that is there as a whole: gpt-4 is more than the beginning of gpt-4.1.
+// wholeWeight is how often an identifier counts that is there as a whole: gpt-4 is more than the
+// beginning of gpt-4.1.
 const wholeWeight = 8
 
 // k and b are BM25's.
@@ -27,7 +28,8 @@ type candidate struct {
 	score float64
 }
 
-// rank sets the scores: BM25 with weights for fields, over the words of what was found, which the caller may see.
+// rank sets the scores: BM25 with weights for fields, over the words of what was found, which the
+// caller may see.
 func rank(found []candidate, terms []term) {
 	counts := make([][]float64, len(found)) // of each term in each candidate
 	lengths, total := make([]float64, len(found)), 0.0

@@ -20,7 +20,8 @@ type Offset struct {
 
 const snippetBytes = 160
 
-// snippet returns the part of a text around the first word that a term has; ok is false where there is none.
+// snippet returns the part of a text around the first word that a term has; ok is false where there
+// is none.
 func snippet(field, text string, terms []term) (s Snippet, ok bool) {
 	matches := offsets(text, terms)
 	if len(matches) == 0 {

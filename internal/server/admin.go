@@ -13,19 +13,21 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlviews"
 )
 
-// Admin opens and administers one database. Its errors say what is wrong and do not name the database.
+// Admin opens and administers one database. Its errors say what is wrong and do not name the
+// database.
 type Admin interface {
 	// Open opens the database, and makes or migrates its tables unless it was told not to.
 	Open(ctx context.Context) (mvcc.Engine, error)
 	// Status compares the schema of the database with the one that this program knows.
 	Status(ctx context.Context) (database.SchemaStatus, error)
-	// Look returns what there is to know about the database, also while servers run on it, and changes nothing. Its
-	// error is what would keep a start from using it; a migration that is due does not.
+	// Look returns what there is to know about the database, also while servers run on it, and changes
+	// nothing. Its error is what would keep a start from using it; a migration that is due does not.
 	Look(ctx context.Context) (database.Facts, error)
 	// Migrate carries out the migrations that are due, and returns what Status was before.
 	Migrate(ctx context.Context) (database.SchemaStatus, error)
-	// InstallViews makes the read model's views in the database and lets a role read them, which it makes if it is missing. Without a
-	// role it makes the views again where there are any, and reports whether it did.
+	// InstallViews makes the read model's views in the database and lets a role read them, which it
+	// makes if it is missing. Without a role it makes the views again where there are any, and reports
+	// whether it did.
 	InstallViews(ctx context.Context, role string) (installed bool, err error)
 	// Bump moves the counter on by some revisions, at least 1: everything before is compacted, and no
 	// revision is handed out twice. No server may run on the database.

@@ -29,8 +29,8 @@ import (
 
 // ChatOptions say where OpenAI's API and the broker are served beside the HTTPS port.
 type ChatOptions struct {
-	// Listen is where OpenAI's API is served without TLS, and BrokerListen where the broker is, without authentication; "" for
-	// nowhere.
+	// Listen is where OpenAI's API is served without TLS, and BrokerListen where the broker is,
+	// without authentication; "" for nowhere.
 	Listen, BrokerListen string
 	// BrokerURL is where engines reach BrokerListen; "" for its own address.
 	BrokerURL string
@@ -79,7 +79,8 @@ type talk struct {
 	events   *conversation.Events    // the same
 	limits   *keylimit.Ledger        // the same
 	outside  *outside                // nil where an engine in the process answers, or the broker has no port
-	// pointer points engines at the broker; nil in a cluster, where the chart does, and without a broker for them.
+	// pointer points engines at the broker; nil in a cluster, where the chart does, and without a
+	// broker for them.
 	pointer *pointer
 	// engine is the one in this process, once it runs.
 	engine atomic.Pointer[engine.Engine]

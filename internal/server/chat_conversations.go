@@ -18,7 +18,8 @@ import (
 // memoryName is the Memory by which an engine outside finds the conversations of chats.
 const memoryName = "ark-server"
 
-// outside keeps earlier messages where an engine outside reads them: by the HTTP API of memories, on the broker's port.
+// outside keeps earlier messages where an engine outside reads them: by the HTTP API of memories,
+// on the broker's port.
 type outside struct {
 	store  *conversation.Store
 	system *objects.Client
@@ -41,8 +42,8 @@ func (o *outside) Begin(ctx context.Context, namespace, query string, messages [
 	return id, memoryName, o.store.Add(ctx, namespace, id, query, list, 0)
 }
 
-// ensureMemory makes the Memory of a namespace, or brings its address up to date. The status says at once what a controller
-// would find out, so that the first query need not wait for one.
+// ensureMemory makes the Memory of a namespace, or brings its address up to date. The status says
+// at once what a controller would find out, so that the first query need not wait for one.
 func (o *outside) ensureMemory(ctx context.Context, namespace string) error {
 	url := o.url(namespace)
 	m := &v1alpha1.Memory{}

@@ -26,10 +26,12 @@ const (
 	brokerUser = "system:ark-broker"
 	// brokerService is the Service by whose name the broker knows a namespace, as the chart calls it.
 	brokerService = "ark-broker"
-	// configStreaming and configBroker are the ConfigMaps by which Ark's engines find where to write streams, and events.
+	// configStreaming and configBroker are the ConfigMaps by which Ark's engines find where to write
+	// streams, and events.
 	configStreaming = "ark-config-streaming"
 	configBroker    = "ark-config-broker"
-	// managedLabel and managedBy tell what was made here from what users have made, which stays as it is.
+	// managedLabel and managedBy tell what was made here from what users have made, which stays as it
+	// is.
 	managedLabel = "app.kubernetes.io/managed-by"
 	managedBy    = "ark-server"
 	// pointEvery is how often new namespaces are looked for.
@@ -47,13 +49,14 @@ func brokerGrant() parts.Grant {
 	}}
 }
 
-// pointer points engines outside at the broker: it makes the Service and the ConfigMaps of each namespace that the chart makes
-// in a cluster. One goroutine uses it.
+// pointer points engines outside at the broker: it makes the Service and the ConfigMaps of each
+// namespace that the chart makes in a cluster. One goroutine uses it.
 type pointer struct {
 	client kubernetes.Interface
 	// broker is the URL at which engines reach the broker.
 	broker string
-	// pointed are the namespaces that have been done. What somebody deletes there stays away until the next start.
+	// pointed are the namespaces that have been done. What somebody deletes there stays away until the
+	// next start.
 	pointed map[types.UID]bool
 }
 

@@ -67,7 +67,8 @@ func (c *chatting) close() error {
 	return errors.Join(errs...)
 }
 
-// plain serves OpenAI's API, MCP and the A2A protocol without TLS, through all filters of the server.
+// plain serves OpenAI's API, MCP and the A2A protocol without TLS, through all filters of the
+// server.
 func (t *talk) plain() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !chat.Owns(r.URL.Path) && !chat.OwnsMCP(r.URL.Path) && !a2a.Owns(r.URL.Path) {
@@ -97,8 +98,9 @@ func (t *talk) open() http.Handler {
 }
 
 const (
-	// headerTime is how long a client without TLS may take for the header of a request, and idleTime how long it may keep a
-	// connection without one. stopTime is how long requests may take to end when the server stops.
+	// headerTime is how long a client without TLS may take for the header of a request, and idleTime
+	// how long it may keep a connection without one. stopTime is how long requests may take to end
+	// when the server stops.
 	headerTime = 20 * time.Second
 	idleTime   = 2 * time.Minute
 	stopTime   = 5 * time.Second

@@ -14,7 +14,8 @@ const (
 	methodComplete = "stream-complete"
 )
 
-// streams are what other replicas call of this one's broker. The replica joins them before it has one: they wait.
+// streams are what other replicas call of this one's broker. The replica joins them before it has
+// one: they wait.
 type streams struct {
 	broker *stream.Broker
 	ready  chan struct{} // closed once there is a broker

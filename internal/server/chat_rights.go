@@ -37,8 +37,9 @@ func (queries) MayRead(http.ResponseWriter, *http.Request, string, string) bool 
 // MayWrite implements stream.Queries.
 func (queries) MayWrite(http.ResponseWriter, *http.Request, string, string) bool { return true }
 
-// guarded are the Queries of streams for those who have rights: to read a stream is to get its Query, and to write one is to
-// update its status, where the answer goes. All streams of a namespace are for who may list its Queries.
+// guarded are the Queries of streams for those who have rights: to read a stream is to get its
+// Query, and to write one is to update its status, where the answer goes. All streams of a
+// namespace are for who may list its Queries.
 type guarded struct {
 	queries
 	authorizer authorizer.UnconditionalAuthorizer

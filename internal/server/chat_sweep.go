@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// sweepEvery is how often streams of Queries that are gone or have ended are looked for, and sweepMost how many at a time.
+	// sweepEvery is how often streams of Queries that are gone or have ended are looked for, and
+	// sweepMost how many at a time.
 	sweepEvery = 15 * time.Second
 	sweepMost  = 1000
 	// forgetEvery is how often old requests are deleted.

@@ -16,12 +16,14 @@ const (
 	endedAge = 13 * time.Hour
 	// notEnded is how long a replica takes a session for one that no other replica has signed out.
 	notEnded = 10 * time.Second
-	// endedStep is how many old rows a sign-out deletes at most, and maxAsked bounds the sessions that are remembered.
+	// endedStep is how many old rows a sign-out deletes at most, and maxAsked bounds the sessions that
+	// are remembered.
 	endedStep = 100
 	maxAsked  = 10_000
 )
 
-// endedSessions are the sessions that were signed out, on all replicas. It implements console.Ended.
+// endedSessions are the sessions that were signed out, on all replicas. It implements
+// console.Ended.
 type endedSessions struct {
 	here *console.EndedHere
 	side mvcc.SideTables

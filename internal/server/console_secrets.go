@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// keptSecrets is how long a secret that was replaced opens the sessions that it has sealed: as long as they last.
+// keptSecrets is how long a secret that was replaced opens the sessions that it has sealed: as long
+// as they last.
 const keptSecrets = 12 * time.Hour
 
-// fileSecrets are the contents of a file, the present one first, then those that this process has seen there before. It is safe
-// for concurrent use.
+// fileSecrets are the contents of a file, the present one first, then those that this process has
+// seen there before. It is safe for concurrent use.
 type fileSecrets struct {
 	path string
 	now  func() time.Time

@@ -43,7 +43,8 @@ func (m Standalone) openEncryption(ctx context.Context, data *data, shared bool,
 	return provider, about(SettingEncryption, err)
 }
 
-// vacuumer is an engine that can remove what is left of deleted rows. On a database server that is the server's own to do.
+// vacuumer is an engine that can remove what is left of deleted rows. On a database server that is
+// the server's own to do.
 type vacuumer interface{ Vacuum(context.Context) error }
 
 // scrub gives up everything that was replaced until now.
@@ -58,7 +59,8 @@ func scrub(ctx context.Context, store *mvcc.Store, engine mvcc.Engine) error {
 	return v.Vacuum(ctx)
 }
 
-// asEncrypter notes with each write who made it, and leaves room for what encryption adds to an object of the greatest size.
+// asEncrypter notes with each write who made it, and leaves room for what encryption adds to an
+// object of the greatest size.
 type asEncrypter struct{ clientv3.KV }
 
 const encryptionRoom = 4 << 10

@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 )
 
-// requestBytes is what the endpoint takes as one write. Clients count the frame of an event to the 16 MiB that they read.
+// requestBytes is what the endpoint takes as one write. Clients count the frame of an event to the
+// 16 MiB that they read.
 func requestBytes(maxObject int) int { return min(maxObject, storage.MaxMaxObjectBytes-watchFrame) }
 
 const watchFrame = 4 << 10

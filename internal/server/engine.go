@@ -21,9 +21,10 @@ func openEngine(ctx context.Context, admin Admin, takesOver bool) (mvcc.Engine, 
 	return engine, nil
 }
 
-// openAbove is Open for a database that takes over from a cluster's etcd: a new one begins far above the
-// revisions that etcd has handed out. Clients that come over with one of those are then told that it is gone, and list
-// again; below it, a watch would leave out all that happens until the revision is reached.
+// openAbove is Open for a database that takes over from a cluster's etcd: a new one begins far
+// above the revisions that etcd has handed out. Clients that come over with one of those are then
+// told that it is gone, and list again; below it, a watch would leave out all that happens until
+// the revision is reached.
 func openAbove(ctx context.Context, admin Admin) (mvcc.Engine, error) {
 	for try := 0; ; try++ {
 		engine, err := admin.Open(ctx)

@@ -34,13 +34,14 @@ const (
 	sendTime = 5 * time.Second
 )
 
-// ErrEngineRefused is the error of an API that knows the user of an engine process not, or not with the rights.
+// ErrEngineRefused is the error of an API that knows the user of an engine process not, or not with
+// the rights.
 var ErrEngineRefused = errors.New("the API refuses the engine")
 
 // EngineProcess executes Queries in a process of its own: a client of the API as every other is.
 type EngineProcess struct {
-	// Config is the way to the API server of Ark's kinds and Kubernetes' own: an ark-server alone, its direct endpoint, or
-	// the kube-apiserver before it. Its user needs the rights of engine.Rules.
+	// Config is the way to the API server of Ark's kinds and Kubernetes' own: an ark-server alone, its
+	// direct endpoint, or the kube-apiserver before it. Its user needs the rights of engine.Rules.
 	Config *rest.Config
 	// Namespace is where the engines that share the Queries have their Leases.
 	Namespace string
@@ -50,8 +51,8 @@ type EngineProcess struct {
 	Listener net.Listener
 }
 
-// Run executes Queries until the context ends, and says when it begins. An API that does not answer is waited for; one
-// that refuses the engine is an error.
+// Run executes Queries until the context ends, and says when it begins. An API that does not answer
+// is waited for; one that refuses the engine is an error.
 func (p EngineProcess) Run(ctx context.Context, ready func()) error {
 	config := rest.CopyConfig(p.Config)
 	config.QPS, config.Burst, config.UserAgent = processQPS, processBurst, "ark-engine/"+version.Ark()
@@ -101,8 +102,8 @@ func (p EngineProcess) Run(ctx context.Context, ready func()) error {
 	return sink.Wait(sending)
 }
 
-// await returns when the API lists Queries, or with an error that waiting does not mend. One that has no Queries yet, as a
-// cluster before its ark-server is there, is waited for, too.
+// await returns when the API lists Queries, or with an error that waiting does not mend. One that
+// has no Queries yet, as a cluster before its ark-server is there, is waited for, too.
 func (p EngineProcess) await(ctx context.Context, client *objects.Client) error {
 	for said := ""; ; {
 		err := client.Ark(v1alpha1.SchemeGroupVersion).Get().Resource("queries").VersionedParams(&metav1.ListOptions{Limit: 1}, metav1.ParameterCodec).Do(ctx).Error()

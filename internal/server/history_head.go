@@ -18,8 +18,8 @@ import (
 // headAnnotation is the annotation of an audit event that has the head of the history's hash chain.
 const headAnnotation = records.GroupName + "/history-chain-head"
 
-// headTeller tells the head of the history's hash chain to the log, and to the audit log where there is one. No request
-// asks for it, so no audit policy leaves it out.
+// headTeller tells the head of the history's hash chain to the log, and to the audit log where
+// there is one. No request asks for it, so no audit policy leaves it out.
 func headTeller(backend audit.Backend) func(history.Head) {
 	return func(h history.Head) {
 		slog.Info("the head of the history's hash chain: keep it elsewhere, and compare it with: ark-server history verify --head=HEAD",

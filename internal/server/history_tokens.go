@@ -16,8 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// tokenPath is where descriptions of tokens are in the log, so that their changes are history. Tokens themselves are in a side
-// table, whose rows have their hashes.
+// tokenPath is where descriptions of tokens are in the log, so that their changes are history.
+// Tokens themselves are in a side table, whose rows have their hashes.
 const tokenPath = records.GroupName + "/tokens"
 
 // tokenJournal writes what happens to tokens into the log.

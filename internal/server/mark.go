@@ -11,8 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/servermark"
 )
 
-// openStore opens a store on an engine, and, on a database server, refuses one that is an older copy
-// of what its mark remembers. It returns what has to be closed after it, in reverse order.
+// openStore opens a store on an engine, and, on a database server, refuses one that is an older
+// copy of what its mark remembers. It returns what has to be closed after it, in reverse order.
 func openStore(ctx context.Context, o StorageOptions, admin Admin, engine mvcc.Engine, opts mvcc.Options) (*mvcc.Store, []func() error, error) {
 	shared, onServer := engine.(mvcc.Shared)
 	if !onServer || o.MarkFolder == "" {
@@ -52,8 +52,8 @@ func openMark(o StorageOptions) (*servermark.Keeper, error) {
 	return servermark.Open(o.MarkFolder, slog.Default())
 }
 
-// acceptLoss moves the counter past every revision that may have been handed out, which gives the store
-// a new id too, and opens the engine again.
+// acceptLoss moves the counter past every revision that may have been handed out, which gives the
+// store a new id too, and opens the engine again.
 func acceptLoss(ctx context.Context, admin Admin, loss *servermark.LossError) (mvcc.Engine, error) {
 	st, err := admin.Bump(ctx, max(loss.Revision-loss.Present, 0)+DefaultBump)
 	if err != nil {

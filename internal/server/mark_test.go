@@ -128,8 +128,8 @@ func (m *marked) refused(want ...string) {
 	}
 }
 
-// TestServerMark: a start on an older copy of a database server's store is refused, and goes on past all that the mark knows once
-// the loss has been accepted in either way.
+// TestServerMark: a start on an older copy of a database server's store is refused, and goes on
+// past all that the mark knows once the loss has been accepted in either way.
 func TestServerMark(t *testing.T) {
 	for kind, fresh := range map[Kind]func(testing.TB) database.Config{
 		PostgreSQL: postgresServer.Database, MySQL: mariadbServer.Database,
@@ -202,7 +202,8 @@ func TestServerMark(t *testing.T) {
 	}
 }
 
-// TestNoMarkFolder: a folder that is missing is waited for where somebody else makes it, and named where nobody does.
+// TestNoMarkFolder: a folder that is missing is waited for where somebody else makes it, and named
+// where nobody does.
 func TestNoMarkFolder(t *testing.T) {
 	later := filepath.Join(t.TempDir(), "later")
 	m := &marked{StorageOptions: StorageOptions{Kind: PostgreSQL, Database: postgresServer.Database(t), MarkFolder: later}, t: t}

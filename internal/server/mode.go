@@ -41,7 +41,8 @@ type Standalone struct {
 	CertFile, KeyFile   string
 	Authentication      standalone.Authentication
 	Audit               *genericoptions.AuditOptions
-	// PassphraseFile holds the passphrase with which the keys are shared through the storage; "" where they are not.
+	// PassphraseFile holds the passphrase with which the keys are shared through the storage; "" where
+	// they are not.
 	PassphraseFile string
 	// EncryptionFile is an EncryptionConfiguration, or "" for the server's own in KeysDir.
 	EncryptionFile string

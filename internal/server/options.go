@@ -38,7 +38,8 @@ type Options struct {
 	Off hooks.Off
 	// Engine executes Queries in the process; nil leaves them to others.
 	Engine *EngineOptions
-	// EngineUser is the user of engines in processes of their own, whose claims of Queries are stored; "" for none.
+	// EngineUser is the user of engines in processes of their own, whose claims of Queries are stored;
+	// "" for none.
 	EngineUser string
 	// Chat serves OpenAI's API and the broker of streams.
 	Chat ChatOptions
@@ -46,13 +47,15 @@ type Options struct {
 	Console ConsoleOptions
 	// History keeps old versions of objects; for a database.
 	History bool
-	// HistoryChain makes the history's versions links of a hash chain, whose head is told every minute.
+	// HistoryChain makes the history's versions links of a hash chain, whose head is told every
+	// minute.
 	HistoryChain bool
 	// ReadModel is the copy of the objects for SQL; there is none with Etcd.
 	ReadModel ReadModelOptions
 	// PGListen is where PostgreSQL's protocol is served over the read model; "" for nowhere.
 	PGListen string
-	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
+	// Explain returns an error with what to do about it, for clients to read; nil for the error as it
+	// is.
 	Explain func(error) error
 	// NoReport is what who asks for a report of the storage is told where it is an external etcd.
 	NoReport string
@@ -61,8 +64,8 @@ type Options struct {
 	SetVerbosity func(string) error
 }
 
-// PeerOptions say where a replica listens for the others, as host:port, and at which address they reach
-// it, "" for the same; without a Listen there are no others.
+// PeerOptions say where a replica listens for the others, as host:port, and at which address they
+// reach it, "" for the same; without a Listen there are no others.
 type PeerOptions struct{ Listen, Address string }
 
 // Kind is what keeps the data.
@@ -94,8 +97,8 @@ type StorageOptions struct {
 	// NoMigrate leaves its tables as they are, and Wait is how long it may take to answer.
 	NoMigrate bool
 	Wait      time.Duration
-	// MarkFolder is where the mark of a database server is, "" for none. MarkFolderMade says that it must be
-	// there; otherwise somebody else makes it.
+	// MarkFolder is where the mark of a database server is, "" for none. MarkFolderMade says that it
+	// must be there; otherwise somebody else makes it.
 	MarkFolder     string
 	MarkFolderMade bool
 

@@ -96,7 +96,8 @@ func (p *withPG) close() error {
 	return errors.Join(errs...)
 }
 
-// sqlBackend runs statements as requests for sqlqueries, so that authentication, rights, audit and limits are those of the API.
+// sqlBackend runs statements as requests for sqlqueries, so that authentication, rights, audit and
+// limits are those of the API.
 type sqlBackend struct{ handler http.Handler }
 
 // Run implements pgwire.Backend.

@@ -85,11 +85,12 @@ type host struct {
 }
 
 const (
-	// hostQPS and hostBurst bound the engine's requests to the host: values of Secrets, ConfigMaps and Services, read for
-	// each call of a model or a tool.
+	// hostQPS and hostBurst bound the engine's requests to the host: values of Secrets, ConfigMaps and
+	// Services, read for each call of a model or a tool.
 	hostQPS   = 500
 	hostBurst = 1000
-	// hostEventRate is of how many queries a second Events are written there: they are writes to the cluster's etcd.
+	// hostEventRate is of how many queries a second Events are written there: they are writes to the
+	// cluster's etcd.
 	hostEventRate = 1
 )
 

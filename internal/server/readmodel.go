@@ -87,8 +87,8 @@ func storeID(ctx context.Context, summary string, engine mvcc.Engine) (string, e
 	return fmt.Sprintf("%s %x", summary, uint64(st.Store)), err
 }
 
-// openReadModel opens the model of a store and lets it follow until the storage is closed. A model that cannot be opened
-// does not keep the server from serving: it is logged, and there is none.
+// openReadModel opens the model of a store and lets it follow until the storage is closed. A model
+// that cannot be opened does not keep the server from serving: it is logged, and there is none.
 func openReadModel(ctx context.Context, o Options, store *mvcc.Store, id string, reader history.Reader) (*readmodel.Model, func() error) {
 	none := func() error { return nil }
 	if o.ReadModel.Path == "" {

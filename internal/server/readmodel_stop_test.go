@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadModelOfAStoppedStart: a start that is stopped while it opens the read model blames no file.
+// TestReadModelOfAStoppedStart: a start that is stopped while it opens the read model blames no
+// file.
 func TestReadModelOfAStoppedStart(t *testing.T) {
 	var logged bytes.Buffer
 	before := slog.Default()

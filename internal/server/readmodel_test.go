@@ -20,8 +20,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// TestReadModelOnDatabases: after a random history with retention, purges, compactions and restarts, the model that followed
-// equals one that is built anew, on every database.
+// TestReadModelOnDatabases: after a random history with retention, purges, compactions and
+// restarts, the model that followed equals one that is built anew, on every database.
 func TestReadModelOnDatabases(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})

@@ -13,8 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/reporting"
 )
 
-// records returns the group of what is recorded about Ark objects, which is there without a history, too. others are kinds that the
-// server stores besides, and whose changes are history.
+// records returns the group of what is recorded about Ark objects, which is there without a
+// history, too. others are kinds that the server stores besides, and whose changes are history.
 func (s *data) records(o Options, others ...install.Kind) (*records.Group, error) {
 	why := "this server keeps no history: start it with --history=on"
 	if o.Storage.Kind == Etcd {
@@ -49,7 +49,8 @@ func (s *data) erase(ctx context.Context, purged []history.Purged) (rows int64, 
 	return rows, nil
 }
 
-// retention is what the archive asks which versions to keep. Until there is a server that has the policies, nothing goes.
+// retention is what the archive asks which versions to keep. Until there is a server that has the
+// policies, nothing goes.
 type retention struct{ group atomic.Pointer[records.Group] }
 
 var errNoPolicies = errors.New("the retention policies cannot be read before the server serves")

@@ -105,8 +105,8 @@ func statementsOf(t *testing.T, dialect string) map[string]string {
 	return all
 }
 
-// TestReportsAreEqual: each ready report that needs no history has the same rows over HTTP, by PostgreSQL's protocol from the read
-// model, and from the views in PostgreSQL and MariaDB.
+// TestReportsAreEqual: each ready report that needs no history has the same rows over HTTP, by
+// PostgreSQL's protocol from the read model, and from the views in PostgreSQL and MariaDB.
 func TestReportsAreEqual(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)
@@ -292,7 +292,8 @@ func queried(t *testing.T, db *sql.DB, report, statement string) (lines []string
 	return lines
 }
 
-// lineOf is a row as text: numbers without trailing zeros, and times in RFC 3339, whatever a driver has for them.
+// lineOf is a row as text: numbers without trailing zeros, and times in RFC 3339, whatever a driver
+// has for them.
 func lineOf(row []any) string {
 	cells := make([]string, len(row))
 	for i, value := range row {

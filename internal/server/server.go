@@ -22,8 +22,8 @@ type Server struct {
 	URL string
 	// Users counts the users who have tokens; nil where no tokens are kept.
 	Users func(context.Context) (int, error)
-	// ChatAddress is where OpenAI's API is served without TLS, and BrokerAddress where the broker is without authentication; ""
-	// for nowhere.
+	// ChatAddress is where OpenAI's API is served without TLS, and BrokerAddress where the broker is
+	// without authentication; "" for nowhere.
 	ChatAddress, BrokerAddress string
 	// PGAddress is where PostgreSQL's protocol is served; "" for nowhere.
 	PGAddress string

@@ -48,7 +48,8 @@ func (m Standalone) checkMade(ctx context.Context, file string, kv clientv3.KV) 
 	return err
 }
 
-// shareKeys brings the server's folder and its storage to the same keys, and returns these; nil where they are not shared through it.
+// shareKeys brings the server's folder and its storage to the same keys, and returns these; nil
+// where they are not shared through it.
 func (m Standalone) shareKeys(ctx context.Context, kv clientv3.KV) (*sharedkeys.Keys, error) {
 	if m.PassphraseFile == "" {
 		return nil, sharedkeys.Refuse(ctx, kv)

@@ -49,15 +49,16 @@ type data struct {
 	policy *retention
 	// announce tells the head of the history's hash chain every minute; nil without a history.
 	announce func(func(history.Head))
-	// kv reads and writes what is stored, before a server is made on it. scrub removes what was replaced, as far as that is
-	// this process's to do.
+	// kv reads and writes what is stored, before a server is made on it. scrub removes what was
+	// replaced, as far as that is this process's to do.
 	kv    clientv3.KV
 	scrub func(context.Context) error
 	// model is the read model; nil where there is none.
 	model *readmodel.Model
 	// findings are those of the API server on it.
 	findings *findings.Findings
-	// peers are the other replicas, and served what they may call; both are nil for a process that is alone.
+	// peers are the other replicas, and served what they may call; both are nil for a process that is
+	// alone.
 	peers  *peer.Group
 	served *streams
 	// report describes it to operators; nil for an external etcd.

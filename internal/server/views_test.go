@@ -19,8 +19,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// viewed are objects with what views could get wrong: NUL characters, quotes and backslashes in texts, empty ones, missing fields, fields of
-// other types, credentials in addresses, and values that are no JSON.
+// viewed are objects with what views could get wrong: NUL characters, quotes and backslashes in
+// texts, empty ones, missing fields, fields of other types, credentials in addresses, and values
+// that are no JSON.
 var viewed = map[string]string{
 	"agents/a/plain": `{"metadata":{"namespace":"forged","uid":"u1","creationTimestamp":"2026-01-02T03:04:05Z","generation":3,"labels":{"team":"x","example.com/a-b":""},"ownerReferences":[{"kind":"Team","name":"t"}]},
 		"spec":{"description":"it's \\ \"quoted\"","prompt":"a\u0000b\u0000\u0000c \\u0000 \\\u0000","modelRef":{"name":"gpt"},"tools":[{"name":"one","type":"x"},{"type":"built-in"},{}]},
@@ -40,8 +41,8 @@ var viewed = map[string]string{
 	"memories/a/":        `{}`,
 }
 
-// TestViewsOnDatabases: a role that may do nothing else reads, of views in the database itself, the rows that the read model has; and
-// reads them after they were made again.
+// TestViewsOnDatabases: a role that may do nothing else reads, of views in the database itself, the
+// rows that the read model has; and reads them after they were made again.
 func TestViewsOnDatabases(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)

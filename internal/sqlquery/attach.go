@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// attach opens the file of the read model as a schema of a connection, read-only. A name without a schema is looked for in temp,
-// in main, and then in what is attached: so main has an empty table for each of the file's.
+// attach opens the file of the read model as a schema of a connection, read-only. A name without a
+// schema is looked for in temp, in main, and then in what is attached: so main has an empty table
+// for each of the file's.
 func attach(ctx context.Context, conn *sql.Conn, path, schema string) error {
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=ro"}
 	if _, err := conn.ExecContext(ctx, "ATTACH "+literal(file.String())+" AS "+schema); err != nil {
@@ -31,8 +32,9 @@ func attach(ctx context.Context, conn *sql.Conn, path, schema string) error {
 	return err
 }
 
-// tables are the names of a schema's tables, but SQLite's own, which cannot be made. A table comes before those that its name begins:
-// once there is a table fts in main, fts_data is no part of a virtual table there, and may be made.
+// tables are the names of a schema's tables, but SQLite's own, which cannot be made. A table comes
+// before those that its name begins: once there is a table fts in main, fts_data is no part of a
+// virtual table there, and may be made.
 func tables(ctx context.Context, conn *sql.Conn, schema string) ([]string, error) {
 	rows, err := conn.QueryContext(ctx, "SELECT name FROM "+schema+".sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")
 	if err != nil {

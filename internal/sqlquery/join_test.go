@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// SQLite does not ask the authorizer about columns that NATURAL and USING compare: base tables must not have names that a
-// statement can write. Each table of the file is tried by each such join.
+// SQLite does not ask the authorizer about columns that NATURAL and USING compare: base tables must
+// not have names that a statement can write. Each table of the file is tried by each such join.
 func TestJoinsReachNoBaseTable(t *testing.T) {
 	r := open(t)
 	db, err := sql.Open("sqlite", "file:"+r.path+"?mode=ro")
@@ -53,7 +53,8 @@ func TestJoinsReachNoBaseTable(t *testing.T) {
 	}
 }
 
-// BenchmarkRequest is what a request costs beside its statement: a connection, the views and the sandbox.
+// BenchmarkRequest is what a request costs beside its statement: a connection, the views and the
+// sandbox.
 func BenchmarkRequest(b *testing.B) {
 	r := open(b)
 	for b.Loop() {
@@ -63,7 +64,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// TestAfterVacuum asks after the file has been written anew, which puts its tables into another order.
+// TestAfterVacuum asks after the file has been written anew, which puts its tables into another
+// order.
 func TestAfterVacuum(t *testing.T) {
 	r := open(t)
 	db, err := sql.Open("sqlite", "file:"+r.path)

@@ -19,7 +19,8 @@ const (
 
 // Rows says which rows of a kind a request may see.
 type Rows struct {
-	// All: every row. Otherwise those of whole namespaces, those of single names by namespace, and those of names in any namespace.
+	// All: every row. Otherwise those of whole namespaces, those of single names by namespace, and
+	// those of names in any namespace.
 	All        bool
 	Namespaces []string
 	Names      map[string][]string
@@ -70,7 +71,8 @@ func (e *Error) Error() string {
 var (
 	// ErrTimeout says that the statement took too long.
 	ErrTimeout = errors.New("the statement took too long: narrow it by WHERE, or raise timeoutSeconds, to 30 at most")
-	// ErrMemory says that the statement took too much memory, or that the server was short of it at the time.
+	// ErrMemory says that the statement took too much memory, or that the server was short of it at
+	// the time.
 	ErrMemory = errors.New("the statement took too much memory: sort or collect fewer or smaller rows")
 	// ErrBusy says that too many statements run.
 	ErrBusy = errors.New("too many statements run at once: try again in a moment")

@@ -11,8 +11,9 @@ import (
 type sandbox struct {
 	// secret is the name of the common table expression that every view reads its base table through.
 	secret string
-	// schema is the name that the file of the read model has in the connection. SQLite does not ask about columns that USING and
-	// NATURAL compare: no base table may have a name that a statement can write.
+	// schema is the name that the file of the read model has in the connection. SQLite does not ask
+	// about columns that USING and NATURAL compare: no base table may have a name that a statement can
+	// write.
 	schema string
 	views  map[string]bool
 }

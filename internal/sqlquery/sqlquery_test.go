@@ -27,7 +27,8 @@ func (fixed) Next(ctx context.Context, _ int64) ([]readmodel.Change, int64, erro
 
 const hidden = "hiddentext"
 
-// open returns a runner on a model with two namespaces: a, whose texts may be seen, and b, whose texts contain hidden.
+// open returns a runner on a model with two namespaces: a, whose texts may be seen, and b, whose
+// texts contain hidden.
 func open(t testing.TB) *Runner {
 	t.Helper()
 	var objects fixed

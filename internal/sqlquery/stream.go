@@ -12,7 +12,8 @@ import (
 // buffered is how many rows may wait for who reads a stream.
 const buffered = 128
 
-// Stream is an answer whose rows are read while the statement runs. It is for one goroutine, which must close it.
+// Stream is an answer whose rows are read while the statement runs. It is for one goroutine, which
+// must close it.
 type Stream struct {
 	// Columns are those of the rows. A type is empty where only the values say it.
 	Columns []Column
@@ -32,8 +33,9 @@ type result struct {
 	err       error
 }
 
-// Open runs a statement until there is its first row, or its end. An *Error is a fault of the statement. By the deadline, Open
-// and Next have returned, whatever SQLite is doing; its place is free when it has stopped.
+// Open runs a statement until there is its first row, or its end. An *Error is a fault of the
+// statement. By the deadline, Open and Next have returned, whatever SQLite is doing; its place is
+// free when it has stopped.
 func (r *Runner) Open(ctx context.Context, q Request) (*Stream, error) {
 	if strings.TrimSpace(q.Query) == "" {
 		return nil, &Error{Message: "there is no statement"}

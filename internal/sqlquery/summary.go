@@ -17,7 +17,8 @@ type Summary struct {
 	Kind string `json:"kind"`
 	// GroupBy are columns, or minute, hour, day, week and month of the time of creation.
 	GroupBy []string `json:"groupBy,omitempty"`
-	// Metrics are count, count(column), distinct(column), sum, avg, min, max and p1 to p99 of a column; count unless said otherwise.
+	// Metrics are count, count(column), distinct(column), sum, avg, min, max and p1 to p99 of a
+	// column; count unless said otherwise.
 	Metrics []string `json:"metrics,omitempty"`
 	// Where are columns and what they must be; null for no value.
 	Where map[string]any `json:"where,omitempty"`

@@ -19,8 +19,8 @@ func literals(all []string) string {
 	return "(" + strings.Join(quoted, ", ") + ")"
 }
 
-// A condition names a column always: SQLite tells the authorizer of a table without any read column not within which
-// common table expression it is.
+// A condition names a column always: SQLite tells the authorizer of a table without any read column
+// not within which common table expression it is.
 const (
 	everything = "namespace IS NOT NULL"
 	nothing    = "namespace IS NULL"
@@ -51,8 +51,8 @@ func (r Rows) Condition() string {
 // clusterNamespace is where the history of objects without a namespace is shown.
 const clusterNamespace = "default"
 
-// History is the namespaces whose history may be listed, as a condition on the namespace of an object. Rights on single names do
-// not count: they are those of versions.
+// History is the namespaces whose history may be listed, as a condition on the namespace of an
+// object. Rights on single names do not count: they are those of versions.
 func (r Rows) History(column string) string {
 	if r.All {
 		return column + " IS NOT NULL"

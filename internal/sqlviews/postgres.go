@@ -10,8 +10,8 @@ import (
 // Postgres are the views, for a schema "ark" that has the functions of PostgresFunctions.
 func Postgres() []database.View { return views(postgres{}) }
 
-// PostgresFunctions make the functions that the views call: ark.object reads JSON, of which jsonb refuses \u0000, and
-// ark.milliseconds a Go duration.
+// PostgresFunctions make the functions that the views call: ark.object reads JSON, of which jsonb
+// refuses \u0000, and ark.milliseconds a Go duration.
 const PostgresFunctions = `
 CREATE OR REPLACE FUNCTION ark.object(stored bytea) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT AS $f$
 DECLARE t text;

@@ -19,9 +19,11 @@ type dialect interface {
 	part(n int) string
 	// objects is a table of k, o and size: the objects whose keys begin so.
 	objects(prefix string) string
-	// fields is what joins, to objects, a row for each field of the object at a path, and the field's name and value.
+	// fields is what joins, to objects, a row for each field of the object at a path, and the field's
+	// name and value.
 	fields(path ...string) (join, key, value string)
-	// elements is what joins, to a table, a row for each element of a list given as a JSON expression, and the element and its index.
+	// elements is what joins, to a table, a row for each element of a list given as a JSON expression,
+	// and the element and its index.
 	elements(alias, list string) (join, value, index string)
 	// name quotes the name of a column.
 	name(column string) string

@@ -9,8 +9,8 @@ import (
 const (
 	// WriteTimeout is how long a client may take for one write.
 	WriteTimeout = 30 * time.Second
-	// KeepAlive is how often something is sent on a stream without events. Some clients give up after hundreds of
-	// lines without data, so it is not more often.
+	// KeepAlive is how often something is sent on a stream without events. Some clients give up after
+	// hundreds of lines without data, so it is not more often.
 	KeepAlive = 15 * time.Second
 )
 

@@ -60,7 +60,8 @@ type Broker struct {
 type Stats struct {
 	// Streams, Bytes, Readers and Writers are what there is now.
 	Streams, Bytes, Readers, Writers int
-	// Chunks, Dropped and Overrun count chunks that were written, those dropped at a bound, and readers that missed some.
+	// Chunks, Dropped and Overrun count chunks that were written, those dropped at a bound, and
+	// readers that missed some.
 	Chunks, Dropped, Overrun int64
 }
 
@@ -164,7 +165,8 @@ func (b *Broker) release(s *state) {
 	s.chunks, s.bytes = nil, 0
 }
 
-// dropOldest removes the stream that ended first and that nobody reads, and reports whether there was one.
+// dropOldest removes the stream that ended first and that nobody reads, and reports whether there
+// was one.
 func (b *Broker) dropOldest() bool {
 	for e := b.over.Front(); e != nil; e = e.Next() {
 		if s := e.Value.(*state); s.readers == 0 && s.writers == 0 {
@@ -175,7 +177,8 @@ func (b *Broker) dropOldest() bool {
 	return false
 }
 
-// drop removes a stream; its readers get what is left of it if it had ended, and the error otherwise.
+// drop removes a stream; its readers get what is left of it if it had ended, and the error
+// otherwise.
 func (b *Broker) drop(s *state, why error) {
 	if b.streams[s.key] == s {
 		delete(b.streams, s.key)
@@ -187,7 +190,8 @@ func (b *Broker) drop(s *state, why error) {
 	if !s.ended {
 		s.ended, s.err = true, why
 	}
-	// Readers that are there go on with the chunks that they hold in s; the bytes do not count any more.
+	// Readers that are there go on with the chunks that they hold in s; the bytes do not count any
+	// more.
 	if s.key.Query != "" {
 		b.bytes -= s.bytes
 	}
@@ -252,8 +256,8 @@ type Kept struct {
 	Ended, Writing bool
 }
 
-// Sweep removes the streams that have been kept for long enough, and returns those of the others that nobody has written
-// to for a time.
+// Sweep removes the streams that have been kept for long enough, and returns those of the others
+// that nobody has written to for a time.
 func (b *Broker) Sweep(idle time.Duration) []Kept {
 	b.mu.Lock()
 	defer b.mu.Unlock()

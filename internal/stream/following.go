@@ -8,17 +8,19 @@ import (
 	"time"
 )
 
-// followRoom is how many bytes of chunks from other replicas wait for a reader. The replicas wait beyond that, and keep what is
-// bounded there.
+// followRoom is how many bytes of chunks from other replicas wait for a reader. The replicas wait
+// beyond that, and keep what is bounded there.
 const followRoom = 256 << 10
 
-// followWait bounds how long a reader who begins with what comes next waits for the other replicas to know it.
+// followWait bounds how long a reader who begins with what comes next waits for the other replicas
+// to know it.
 const followWait = 3 * time.Second
 
 // followAgain is when a replica without the stream is asked again after its connection broke.
 const followAgain = time.Second
 
-// following is what a reader gets from other replicas. The broker's mutex guards what is not said to be otherwise.
+// following is what a reader gets from other replicas. The broker's mutex guards what is not said
+// to be otherwise.
 type following struct {
 	broker  *Broker
 	stream  *state
@@ -72,8 +74,8 @@ func (b *Broker) follow(r *Reader, asked elsewhere) {
 	}
 }
 
-// receive takes what one replica sends, for as long as it is one. It calls reached once the replica knows of the reader, or
-// cannot be asked at the moment.
+// receive takes what one replica sends, for as long as it is one. It calls reached once the replica
+// knows of the reader, or cannot be asked at the moment.
 func (f *following) receive(ctx context.Context, id string, asked elsewhere, reached func()) {
 	reached = sync.OnceFunc(reached)
 	for {

@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// rest is what the SDK of Ark's engine (openai-go 1.5.0) adds to every chunk that has no such fields.
+// rest is what the SDK of Ark's engine (openai-go 1.5.0) adds to every chunk that has no such
+// fields.
 const rest = `"service_tier":"","system_fingerprint":"","object":"chat.completion.chunk","usage":{"completion_tokens":0,"prompt_tokens":0,"total_tokens":0,` +
 	`"completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0}}`
 
-// Readers get a compact chunk with every field of Ark's engine, and any other one as it was written.
+// Readers get a compact chunk with every field of Ark's engine, and any other one as it was
+// written.
 func TestFull(t *testing.T) {
 	const noLogprobs = `"logprobs":{"content":null,"refusal":null}`
 	for name, c := range map[string]struct{ chunk, want string }{

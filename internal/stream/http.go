@@ -12,8 +12,8 @@ import (
 type Queries interface {
 	// Find returns the UID of a Query and whether it has ended; "" if there is none.
 	Find(ctx context.Context, namespace, name string) (uid string, ended bool, err error)
-	// MayRead and MayWrite answer requests that may not, and return false for these. A name of "" stands for all
-	// Queries of the namespace.
+	// MayRead and MayWrite answer requests that may not, and return false for these. A name of ""
+	// stands for all Queries of the namespace.
 	MayRead(w http.ResponseWriter, r *http.Request, namespace, name string) bool
 	MayWrite(w http.ResponseWriter, r *http.Request, namespace, name string) bool
 }
@@ -27,7 +27,8 @@ type Handler struct {
 // Prefix begins the paths that name a namespace.
 const Prefix = "/namespaces/"
 
-// Place is what a path of a broker names: a namespace and the rest of the path, without slashes around it.
+// Place is what a path of a broker names: a namespace and the rest of the path, without slashes
+// around it.
 type Place struct{ Namespace, Rest string }
 
 // PlaceOf splits a path /namespaces/NS/REST.
@@ -40,7 +41,8 @@ func PlaceOf(path string) (Place, bool) {
 	return Place{namespace, strings.Trim(rest, "/")}, namespace != ""
 }
 
-// PlaceOfHost takes the namespace from the name of a Service: SERVICE.NAMESPACE or SERVICE.NAMESPACE.svc and so on.
+// PlaceOfHost takes the namespace from the name of a Service: SERVICE.NAMESPACE or
+// SERVICE.NAMESPACE.svc and so on.
 func PlaceOfHost(host, path string) (Place, bool) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

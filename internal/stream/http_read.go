@@ -20,7 +20,8 @@ type reading struct {
 }
 
 const (
-	// minWait and maxWait bound wait-for-query: what is outside is taken as the bound, as clients send a Query's timeout.
+	// minWait and maxWait bound wait-for-query: what is outside is taken as the bound, as clients send
+	// a Query's timeout.
 	minWait = time.Second
 	maxWait = 300 * time.Second
 )

@@ -10,8 +10,9 @@ type Reader struct {
 	elsewhere *following
 }
 
-// Read returns a reader of a stream, which may begin later. fromBeginning starts with the first chunk; a stream whose
-// first chunks have been dropped is then ErrOverrun. uid is "" where it is not known.
+// Read returns a reader of a stream, which may begin later. fromBeginning starts with the first
+// chunk; a stream whose first chunks have been dropped is then ErrOverrun. uid is "" where it is
+// not known.
 func (b *Broker) Read(key Key, uid string, fromBeginning bool) (*Reader, error) {
 	r, err := b.readHere(key, uid, fromBeginning)
 	if err == nil && b.replicas != nil {
@@ -39,8 +40,8 @@ func (b *Broker) readHere(key Key, uid string, fromBeginning bool) (*Reader, err
 // End is how a stream has ended; Err is nil if it is complete.
 type End struct{ Err error }
 
-// Take returns the chunks since the last call, which must not be changed. end is not nil when nothing follows them;
-// otherwise changed is closed when something does.
+// Take returns the chunks since the last call, which must not be changed. end is not nil when
+// nothing follows them; otherwise changed is closed when something does.
 func (r *Reader) Take() (chunks [][]byte, end *End, changed <-chan struct{}) {
 	b := r.broker
 	b.mu.Lock()

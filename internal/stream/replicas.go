@@ -32,7 +32,8 @@ const (
 	// messageReading comes first: what is written from now on is sent.
 	messageReading = 'r'
 	messageChunk   = 'c'
-	// messageHeld says that the stream is here, so that its readers miss something if the replica goes. It comes once.
+	// messageHeld says that the stream is here, so that its readers miss something if the replica
+	// goes. It comes once.
 	messageHeld = 'h'
 	// messageEnd is the last; the rest is the error, "" for a stream that is complete.
 	messageEnd = 'e'
@@ -109,8 +110,8 @@ func (b *Broker) Answer(request []byte) ([]byte, error) {
 	return encode(completion{known, already}), nil
 }
 
-// CompleteAnywhere is Complete for a stream that may be at another replica: an engine's second request need not come to the one
-// that has had its first.
+// CompleteAnywhere is Complete for a stream that may be at another replica: an engine's second
+// request need not come to the one that has had its first.
 func (b *Broker) CompleteAnywhere(ctx context.Context, key Key) (known, already bool) {
 	if known, already = b.Complete(key); known || b.replicas == nil {
 		return known, already

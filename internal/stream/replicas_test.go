@@ -174,7 +174,8 @@ func await(t *testing.T, r *Reader, want string) *End {
 	}
 }
 
-// TestElsewhere: a stream is read at another replica than the one that writes it, from the beginning and live, whoever comes first.
+// TestElsewhere: a stream is read at another replica than the one that writes it, from the
+// beginning and live, whoever comes first.
 func TestElsewhere(t *testing.T) {
 	h := newHall()
 	a, b := h.join("a"), h.join("b")
@@ -226,7 +227,8 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// TestReplicaGone: readers of a stream whose replica is killed get an error, whether they have had chunks or not; others read on.
+// TestReplicaGone: readers of a stream whose replica is killed get an error, whether they have had
+// chunks or not; others read on.
 func TestReplicaGone(t *testing.T) {
 	h := newHall()
 	a, b := h.join("a"), h.join("b")
@@ -250,8 +252,8 @@ func TestReplicaGone(t *testing.T) {
 	await(t, elsewhere, "x")
 }
 
-// TestSlowElsewhere: a reader who does not read holds followRoom here, and gets an error once the writer's replica has dropped
-// what it has not taken; the writer waits for nobody.
+// TestSlowElsewhere: a reader who does not read holds followRoom here, and gets an error once the
+// writer's replica has dropped what it has not taken; the writer waits for nobody.
 func TestSlowElsewhere(t *testing.T) {
 	h := newHall()
 	a, b := h.join("a"), h.join("b")

@@ -7,7 +7,8 @@ type Writer struct {
 	closed bool
 }
 
-// Write returns a writer of the stream of a Query, which goes on where others have left it. uid is "" where it is not known.
+// Write returns a writer of the stream of a Query, which goes on where others have left it. uid is
+// "" where it is not known.
 func (b *Broker) Write(key Key, uid string) (*Writer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -22,8 +23,8 @@ func (b *Broker) Write(key Key, uid string) (*Writer, error) {
 	return &Writer{broker: b, stream: s}, nil
 }
 
-// Append adds a chunk, which must not change any more. It waits for nobody. The error says that the stream has been
-// removed.
+// Append adds a chunk, which must not change any more. It waits for nobody. The error says that the
+// stream has been removed.
 func (w *Writer) Append(chunk []byte) error {
 	b := w.broker
 	b.mu.Lock()
@@ -45,8 +46,8 @@ func (w *Writer) Append(chunk []byte) error {
 	return nil
 }
 
-// Close says that the writer goes: with nil another one may follow; an error ends the stream for its readers if
-// nobody else writes.
+// Close says that the writer goes: with nil another one may follow; an error ends the stream for
+// its readers if nobody else writes.
 func (w *Writer) Close(err error) {
 	b := w.broker
 	b.mu.Lock()
@@ -62,7 +63,8 @@ func (w *Writer) Close(err error) {
 	}
 }
 
-// Complete ends the stream of a Query. known is false if there is none, and already true if it had been completed.
+// Complete ends the stream of a Query. known is false if there is none, and already true if it had
+// been completed.
 func (b *Broker) Complete(key Key) (known, already bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

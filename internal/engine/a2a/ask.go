@@ -19,7 +19,8 @@ type Question struct {
 	// Extensions are URIs, and Metadata what they say.
 	Extensions []string
 	Metadata   map[string]any
-	// Said takes the answer as it comes, in parts, if the agent is asked for a stream; nil to ask for it as a whole.
+	// Said takes the answer as it comes, in parts, if the agent is asked for a stream; nil to ask for
+	// it as a whole.
 	Said func(text string)
 }
 
@@ -42,7 +43,8 @@ func (e *StateError) Error() string {
 	return fmt.Sprintf("the agent's task is %s", e.State)
 }
 
-// Ask asks an agent. The answer has the conversation and the task with an error, too, if they are known.
+// Ask asks an agent. The answer has the conversation and the task with an error, too, if they are
+// known.
 func Ask(ctx context.Context, a Agent, q Question) (Answer, error) {
 	home, client, err := a.home()
 	if err != nil {
@@ -53,7 +55,8 @@ func Ask(ctx context.Context, a Agent, q Question) (Answer, error) {
 	// A configuration, even an empty one, says that the answer is waited for.
 	request := &protocol.SendMessageRequest{Message: message, Config: &protocol.SendMessageConfig{}}
 	var answer Answer
-	// A method that is not there has run nothing. Agents of either version, with and without streams, are asked alike.
+	// A method that is not there has run nothing. Agents of either version, with and without streams,
+	// are asked alike.
 	for _, version := range []version{
 		{a2av0.NewJSONRPCTransport(a2av0.JSONRPCTransportConfig{URL: a.URL, Client: client}), nil},
 		{a2aclient.NewJSONRPCTransport(a.URL, client), a2aclient.ServiceParams{protocol.SvcParamVersion: {string(protocol.Version)}}},
@@ -104,7 +107,8 @@ func (v version) send(ctx context.Context, request *protocol.SendMessageRequest)
 	return Answer{}, errors.New("the agent has answered with neither a message nor a task")
 }
 
-// ofTask returns what a task says: what the agent has said in it, else what it has made, else its status.
+// ofTask returns what a task says: what the agent has said in it, else what it has made, else its
+// status.
 func ofTask(t *protocol.Task) (Answer, error) {
 	out := Answer{ContextID: t.ContextID, TaskID: string(t.ID), Metadata: t.Metadata}
 	status := ""
@@ -159,8 +163,8 @@ func text(parts protocol.ContentParts) string {
 	return out.String()
 }
 
-// stream asks for the answer in parts. Messages and artifacts are added up, a task takes the place of what was there, and
-// the status counts if there is nothing else.
+// stream asks for the answer in parts. Messages and artifacts are added up, a task takes the place
+// of what was there, and the status counts if there is nothing else.
 func (v version) stream(ctx context.Context, request *protocol.SendMessageRequest, said func(string)) (Answer, error) {
 	var out Answer
 	var all strings.Builder

@@ -18,8 +18,8 @@ const (
 	codeUnsupported    = -32004
 )
 
-// noStream turns the JSON answer to a request for a stream into an error: an agent that has no streams sends it, and the
-// library reads it as a stream without events.
+// noStream turns the JSON answer to a request for a stream into an error: an agent that has no
+// streams sends it, and the library reads it as a stream without events.
 type noStream struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.

@@ -57,8 +57,8 @@ func Ask(ctx context.Context, client *objects.Client, q Question) (*v1alpha1.Que
 	return query, nil
 }
 
-// Wait returns a Query at its end. If the context ends before, the Query goes on; it is returned as it was then, with the
-// error.
+// Wait returns a Query at its end. If the context ends before, the Query goes on; it is returned as
+// it was then, with the error.
 func Wait(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*v1alpha1.Query, error) {
 	for !Ended(query) {
 		next, err := Next(ctx, client, query)

@@ -12,7 +12,8 @@ import (
 // maxQuestion is the most that an object may have with any --max-object-size.
 const maxQuestion = 16 << 20
 
-// ReadText returns a text and, after an empty line, what a file has; file is "" for none, and - for stdin.
+// ReadText returns a text and, after an empty line, what a file has; file is "" for none, and - for
+// stdin.
 func ReadText(text, file string, stdin io.Reader) (string, error) {
 	if file == "" {
 		return text, nil

@@ -22,9 +22,10 @@ const maxChunk = 64 << 20
 // lastWords is how long the rest of a stream may take after its Query has ended.
 const lastWords = 2 * time.Second
 
-// Listen writes what is said for a Query while it is said, and returns the Query at its end, as Wait does. At last the
-// answer is written, unless it was what was said last: that of a tool is said by nobody, and what an engine outside says
-// is not here if it does not send it to this server.
+// Listen writes what is said for a Query while it is said, and returns the Query at its end, as
+// Wait does. At last the answer is written, unless it was what was said last: that of a tool is
+// said by nobody, and what an engine outside says is not here if it does not send it to this
+// server.
 func Listen(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (*v1alpha1.Query, error) {
 	following, stop := context.WithCancel(ctx)
 	defer stop()
@@ -85,7 +86,8 @@ func follow(ctx context.Context, client *objects.Client, query *v1alpha1.Query, 
 	return p.said.String(), err
 }
 
-// followLog writes the log of a query to its end, and returns it. Where there is none, the answer comes at once.
+// followLog writes the log of a query to its end, and returns it. Where there is none, the answer
+// comes at once.
 func followLog(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (said string, err error) {
 	body, err := client.Ark(v1alpha1.SchemeGroupVersion).Get().Namespace(query.Namespace).Resource("queries").Name(query.Name).SubResource("log").
 		Param("follow", "true").Stream(ctx)

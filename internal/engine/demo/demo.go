@@ -64,7 +64,8 @@ func city(question string) string {
 	return found
 }
 
-// result is the line of a tool's answer that the tool wrote, without what the engine puts around it.
+// result is the line of a tool's answer that the tool wrote, without what the engine puts around
+// it.
 func result(text string) string {
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, "degrees") {

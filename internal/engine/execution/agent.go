@@ -93,7 +93,8 @@ func (a *agent) description() string { return deref(a.object.Spec.Description) }
 
 func (a *agent) kind() string { return "agent" }
 
-// ask runs the agent's loop: the model is called, and the tools that it asks for, until it asks for none.
+// ask runs the agent's loop: the model is called, and the tools that it asks for, until it asks for
+// none.
 func (a *agent) ask(ctx context.Context, history []provider.Message, input provider.Message) (_ turn, err error) {
 	full := a.object.Namespace + "/" + a.object.Name
 	ended := a.run.operation("AgentExecution", map[string]string{"agent": full})
@@ -168,7 +169,8 @@ func (a *agent) tool(name string) *tool {
 	return nil
 }
 
-// decided makes a call as it was decided about. What a person has approved and fails does not end the agent: the model is told.
+// decided makes a call as it was decided about. What a person has approved and fails does not end
+// the agent: the model is told.
 func (a *agent) decided(ctx context.Context, call provider.ToolCall, decision Decision) (called, error) {
 	if text := decision.refusal(); text != "" {
 		return called{content: text, forModel: text}, nil

@@ -62,7 +62,8 @@ type matcher struct {
 	pattern  *regexp.Regexp
 }
 
-// newApproval joins what the agent and the tool ask for: either of them is enough. The agent's timeout comes first.
+// newApproval joins what the agent and the tool ask for: either of them is enough. The agent's
+// timeout comes first.
 func newApproval(agent, tool *v1alpha1.ToolApproval) approval {
 	out := approval{onTimeout: v1alpha1.ApprovalReject}
 	every := false
@@ -151,8 +152,8 @@ func (d Decision) refusal() string {
 	}
 }
 
-// approve returns the verdict on the calls of a turn, none of which has run, or a *Pending if there is none yet. The first
-// tool's timeout counts for all.
+// approve returns the verdict on the calls of a turn, none of which has run, or a *Pending if there
+// is none yet. The first tool's timeout counts for all.
 func (r *Run) approve(agent string, calls []provider.ToolCall, of func(name string) *tool) (verdict, error) {
 	var v verdict
 	pending := &Pending{Agent: agent}

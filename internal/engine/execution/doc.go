@@ -1,4 +1,5 @@
-// Package execution executes one query: it finds the target, builds what it consists of, and runs it to its answer.
+// Package execution executes one query: it finds the target, builds what it consists of, and runs
+// it to its answer.
 //
 //   - run.go: a Run and its target
 //   - input.go: the question, parameters and prompts
@@ -11,10 +12,12 @@
 //   - team.go, loop.go, selector.go, graph.go: how the members of a team take turns
 //   - messages.go: the messages of a conversation and what a model is shown of them
 //
-// Invariants: everything that runs ends with its context; nothing that a model, a tool or an agent says is a template;
-// depth, sizes and numbers of calls are bounded, each with an error that says so. The package writes no object.
+// Invariants: everything that runs ends with its context; nothing that a model, a tool or an agent
+// says is a template; depth, sizes and numbers of calls are bounded, each with an error that says
+// so. The package writes no object.
 //
-// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/a2a,
-// internal/engine/mcp, internal/engine/objects, internal/engine/outbound, internal/engine/provider,
-// internal/engine/render, github.com/google/jsonschema-go, github.com/itchyny/gojq and k8s.io/apimachinery.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
+// internal/engine/a2a, internal/engine/mcp, internal/engine/objects, internal/engine/outbound,
+// internal/engine/provider, internal/engine/render, github.com/google/jsonschema-go,
+// github.com/itchyny/gojq and k8s.io/apimachinery.
 package execution

@@ -20,7 +20,8 @@ const jqTimeout = time.Second
 // function changes the text that a tool returns.
 type function func(ctx context.Context, text string) (string, error)
 
-// functions returns those that an agent puts on a tool's results, in their order. Only jq is one: Ark ignores others.
+// functions returns those that an agent puts on a tool's results, in their order. Only jq is one:
+// Ark ignores others.
 func (r *Run) functions(ctx context.Context, namespace string, specs []v1alpha1.ToolFunction) ([]function, error) {
 	values := objects.Values{From: r.Objects, Namespace: namespace, Parameter: r.queryParameter(true)}
 	var out []function

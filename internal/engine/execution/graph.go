@@ -25,7 +25,8 @@ func (t *team) edges() []v1alpha1.TeamGraphEdge {
 	})
 }
 
-// graph is the strategy of that name, which only older objects have: from the first member along the last edge that leaves each.
+// graph is the strategy of that name, which only older objects have: from the first member along
+// the last edge that leaves each.
 func (w *work) graph(ctx context.Context) error {
 	next := w.team.members[0]
 	edges := w.team.edges()

@@ -43,7 +43,8 @@ func (r *Run) bindHTTP(t *tool, object *v1alpha1.Tool) error {
 	return nil
 }
 
-// repeatable reports whether a call may be made twice: the tool says that it is idempotent or only reads, or its method does.
+// repeatable reports whether a call may be made twice: the tool says that it is idempotent or only
+// reads, or its method does.
 func repeatable(object *v1alpha1.Tool) bool {
 	if a := object.Spec.Annotations; a != nil {
 		if a.IdempotentHint != nil {

@@ -47,8 +47,8 @@ func (r *Run) parameters(ctx context.Context, values objects.Values, parameters 
 	return out, nil
 }
 
-// queryParameter returns the value of a parameter of the query, which must not be empty. Only one that is written in the query counts
-// where direct is set.
+// queryParameter returns the value of a parameter of the query, which must not be empty. Only one
+// that is written in the query counts where direct is set.
 func (r *Run) queryParameter(direct bool) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, name string) (string, error) {
 		for _, p := range r.Query.Spec.Parameters {

@@ -14,7 +14,8 @@ const maxJournal = 8 << 20
 // errTooLong is the end of a run that would have to remember more.
 var errTooLong = errors.New("the run has done too much to wait for the approval of a person")
 
-// step is something that a run has done: when the run goes on it is not done again. Key says what it was.
+// step is something that a run has done: when the run goes on it is not done again. Key says what
+// it was.
 type step struct {
 	Key string `json:"key"`
 	// Said are the messages of a model, or of an agent elsewhere, and Usage is what they took.
@@ -41,8 +42,9 @@ func (s step) size() int {
 	return n
 }
 
-// journal is what a run has done, in order. A run is one goroutine, and does the same things in the same order when it begins
-// again with the same objects: so it comes to where it has been by looking up what it has done.
+// journal is what a run has done, in order. A run is one goroutine, and does the same things in the
+// same order when it begins again with the same objects: so it comes to where it has been by
+// looking up what it has done.
 type journal struct {
 	steps []step
 	at    int // the next to look up
@@ -74,8 +76,9 @@ func (r *Run) Journal() ([]byte, error) {
 	return text, nil
 }
 
-// Resume has a run that is about to begin go on where it became Pending, with the decision. It returns how many messages of
-// the conversation there were then, and how many decisions before it, one after the other, have been no approval.
+// Resume has a run that is about to begin go on where it became Pending, with the decision. It
+// returns how many messages of the conversation there were then, and how many decisions before it,
+// one after the other, have been no approval.
 func (r *Run) Resume(text []byte, decision Decision) (history, denials int, err error) {
 	var in journalText
 	if err := json.Unmarshal(text, &in); err != nil {
@@ -116,7 +119,8 @@ func (r *Run) replay(key string) (_ step, known bool, err error) {
 	return step{}, false, fmt.Errorf("what the query runs with has changed while it waited for an approval: it does not come to %q again", cut(j.steps[j.at].Key, maxToolError))
 }
 
-// replayWhole looks up a step whose parts are steps too: it may have been done as a whole, or only in part.
+// replayWhole looks up a step whose parts are steps too: it may have been done as a whole, or only
+// in part.
 func (r *Run) replayWhole(key string) (step, bool) {
 	if j := &r.journal; j.at < len(j.steps) && j.steps[j.at].Key == key {
 		j.at++

@@ -23,7 +23,8 @@ const (
 	accessTokenKey        = "access_token"
 )
 
-// mcpServer is an MCP server as an agent uses it. It is connected to by the first call, and stays so for the run.
+// mcpServer is an MCP server as an agent uses it. It is connected to by the first call, and stays
+// so for the run.
 type mcpServer struct {
 	run     *Run
 	object  *v1alpha1.MCPServer
@@ -226,8 +227,8 @@ func (e *AddressError) Error() string { return "address: " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *AddressError) Unwrap() error { return e.Err }
 
-// MCPTools lists the tools of a server. The address is the one that was asked, also with an error if it is known, unless
-// it is in a Secret. connected is false if there was no session.
+// MCPTools lists the tools of a server. The address is the one that was asked, also with an error
+// if it is known, unless it is in a Secret. connected is false if there was no session.
 func MCPTools(ctx context.Context, s Services, from objects.Reader, object *v1alpha1.MCPServer) (tools []mcp.Tool, address string, connected bool, err error) {
 	r := &Run{Services: s, Query: &v1alpha1.Query{}, Objects: from}
 	server, err := r.mcpAddress(ctx, object)

@@ -27,7 +27,8 @@ const (
 	annotationA2AStreaming = "ark.mckinsey.com/a2a-streaming-supported"
 	annotationA2AContext   = "ark.mckinsey.com/a2a-context-id"
 
-	// queryExtension is the extension of messages by which Ark says which Query they belong to, and queryKey is where.
+	// queryExtension is the extension of messages by which Ark says which Query they belong to, and
+	// queryKey is where.
 	queryExtension = "https://github.com/mckinsey/agents-at-scale-ark/tree/main/ark/api/extensions/query/v1"
 	queryKey       = queryExtension + "/ref"
 )
@@ -137,8 +138,9 @@ func (a *remote) exchange(ctx context.Context, history []provider.Message, input
 	return turn{messages: a.reply(answer, said)}, nil
 }
 
-// question is what the agent is asked. One of an A2AServer gets the text alone, and one of an engine the Query's name, by
-// which it reads the rest. A member of a team gets what was said before with the text.
+// question is what the agent is asked. One of an A2AServer gets the text alone, and one of an
+// engine the Query's name, by which it reads the rest. A member of a team gets what was said before
+// with the text.
 func (a *remote) question(history []provider.Message, input provider.Message) a2a.Question {
 	query := a.run.Query
 	if a.server != nil {
@@ -159,7 +161,8 @@ func (a *remote) question(history []provider.Message, input provider.Message) a2
 	return out
 }
 
-// reply returns the messages of an answer, which an engine may send beside its text, with the tokens that they took.
+// reply returns the messages of an answer, which an engine may send beside its text, with the
+// tokens that they took.
 func (a *remote) reply(answer a2a.Answer, said provider.Message) []provider.Message {
 	text, err := json.Marshal(answer.Metadata[queryKey])
 	if err != nil || a.engine == nil {
@@ -183,7 +186,8 @@ func (a *remote) reply(answer a2a.Answer, said provider.Message) []provider.Mess
 	return more.Messages
 }
 
-// place says where the agent is, with the values that its server or engine has now. 0 is no limit of its own.
+// place says where the agent is, with the values that its server or engine has now. 0 is no limit
+// of its own.
 func (a *remote) place(ctx context.Context) (a2a.Agent, time.Duration, error) {
 	if a.engine != nil {
 		place, err := a.run.a2aAddress(ctx, a.engine.Namespace, a.engine.Spec.Address, nil)
@@ -193,7 +197,8 @@ func (a *remote) place(ctx context.Context) (a2a.Agent, time.Duration, error) {
 	if given, err := time.ParseDuration(deref(a.server.Spec.Timeout)); err == nil && given > 0 {
 		limit = given
 	}
-	// The annotation says where the agent was found. Headers are for the server, so it is asked at its own address.
+	// The annotation says where the agent was found. Headers are for the server, so it is asked at its
+	// own address.
 	place, err := a.run.a2aAddress(ctx, a.server.Namespace, a.server.Spec.Address, a.server.Spec.Headers)
 	return place, limit, err
 }
@@ -223,8 +228,8 @@ func (r *Run) a2aAddress(ctx context.Context, namespace string, source *v1prealp
 	return out, nil
 }
 
-// DescribeA2A reads the card of an A2A server. The address is the one that was asked, also with an error if it is known.
-// secret says that it must not be shown.
+// DescribeA2A reads the card of an A2A server. The address is the one that was asked, also with an
+// error if it is known. secret says that it must not be shown.
 func DescribeA2A(ctx context.Context, s Services, from objects.Reader, object *v1prealpha1.A2AServer) (card a2a.Card, address string, secret bool, err error) {
 	r := &Run{Services: s, Query: &v1alpha1.Query{}, Objects: from}
 	place, err := r.a2aAddress(ctx, object.Namespace, object.Spec.Address, object.Spec.Headers)

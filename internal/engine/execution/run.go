@@ -34,13 +34,13 @@ type Services struct {
 	AWS *provider.AWSEnvironment
 	// Azure has the identities of Azure for models that are called with one; nil for none.
 	Azure *provider.AzureEnvironment
-	// Trace is told of each call of a model that begins, with the provider's name for it; nil for nobody. What it returns is called
-	// at the end.
+	// Trace is told of each call of a model that begins, with the provider's name for it; nil for
+	// nobody. What it returns is called at the end.
 	Trace func(ctx context.Context, provider, model string) (context.Context, func(finish string, prompt, completion int64, err error))
 	// Marker returns a text that nobody can guess.
 	Marker func() string
-	// OpenURLs says that nobody has a rule for the addresses of models; nil for none. It returns what is wrong with
-	// the base URL of a model, or "".
+	// OpenURLs says that nobody has a rule for the addresses of models; nil for none. It returns what
+	// is wrong with the base URL of a model, or "".
 	CheckModelURL func(url string) string
 }
 
@@ -58,13 +58,14 @@ type Run struct {
 	Emit func(operation, outcome string, data map[string]string)
 	// Say takes what models say, as they say it; nil for nobody.
 	Say func(Chunk)
-	// BeforeEffect is called before a tool is called whose calls must not be repeated; nil for nothing to do.
+	// BeforeEffect is called before a tool is called whose calls must not be repeated; nil for nothing
+	// to do.
 	BeforeEffect func(ctx context.Context, tool string) error
 
 	usage   provider.Usage
 	journal journal
-	// team is the innermost that is at work, and silent counts agents and teams that are called as tools: what they say
-	// is not for the readers.
+	// team is the innermost that is at work, and silent counts agents and teams that are called as
+	// tools: what they say is not for the readers.
 	team   string
 	silent int
 	// exchange is that with an agent elsewhere that is the target.
@@ -82,7 +83,8 @@ func (r *Run) Close() {
 
 // Asked is what a client has sent beside a query, whose input it takes the place of.
 type Asked struct {
-	// Messages are at least one. The last is what the target is asked, and the others follow the history.
+	// Messages are at least one. The last is what the target is asked, and the others follow the
+	// history.
 	Messages []provider.Message
 	// Tools are those of the client, which calls them itself; for a model only.
 	Tools []provider.Tool
@@ -98,7 +100,8 @@ type Result struct {
 	Usage    provider.Usage
 	// Input is the question as it was asked; "" if there was none.
 	Input string
-	// Schema is what the output schema of whoever has answered says to the answer; nil if there is none.
+	// Schema is what the output schema of whoever has answered says to the answer; nil if there is
+	// none.
 	Schema *SchemaVerdict
 	// Exchange identifies what was said, if the target is an agent elsewhere.
 	Exchange Exchange
@@ -129,8 +132,8 @@ func (t turn) content() string {
 	return provider.LastText(t.messages)
 }
 
-// NewTarget finds the query's target and builds it, so that what is missing is found before anything runs. The target
-// is returned with an error, too, as far as it is known.
+// NewTarget finds the query's target and builds it, so that what is missing is found before
+// anything runs. The target is returned with an error, too, as far as it is known.
 func (r *Run) NewTarget(ctx context.Context) (*Target, error) {
 	kind, name, err := r.find(ctx)
 	target := &Target{Type: kind, Name: name, run: r}
@@ -217,7 +220,8 @@ func first[T any, P interface {
 	return P(&items[0]).GetName()
 }
 
-// Execute asks the target the query's question. On an error the result has what was used until then.
+// Execute asks the target the query's question. On an error the result has what was used until
+// then.
 func (t *Target) Execute(ctx context.Context) (Result, error) {
 	input, err := t.run.input(ctx)
 	if err != nil {

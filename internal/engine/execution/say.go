@@ -12,7 +12,8 @@ import (
 type Chunk struct {
 	// Data are a JSON object on one line.
 	Data []byte
-	// Repeats says that it repeats tool calls whose parts have been sent before: whoever puts parts together leaves it out.
+	// Repeats says that it repeats tool calls whose parts have been sent before: whoever puts parts
+	// together leaves it out.
 	Repeats bool
 }
 

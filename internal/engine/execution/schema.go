@@ -10,7 +10,8 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// maxSchema bounds the parts of a schema with all that it refers to: so many are compared with each part of an answer at most.
+// maxSchema bounds the parts of a schema with all that it refers to: so many are compared with each
+// part of an answer at most.
 const maxSchema = 10_000
 
 // maxVerdict is the most bytes that are told of what is wrong with an answer.
@@ -115,7 +116,8 @@ func (m *measure) of(part any) (int, error) {
 	return size, nil
 }
 
-// reference returns the size of what a reference names, which is to be a JSON pointer within the schema.
+// reference returns the size of what a reference names, which is to be a JSON pointer within the
+// schema.
 func (m *measure) reference(target string) (int, error) {
 	if size, known := m.sizes[target]; known {
 		if size < 0 {

@@ -75,7 +75,8 @@ func (w *work) selected(ctx context.Context) error {
 				return err
 			}
 		}
-		// The members are shown the question where the selector is, and get it as their own last message, too.
+		// The members are shown the question where the selector is, and get it as their own last message,
+		// too.
 		ended, err := w.let(ctx, next, append(w.history[:len(w.history):len(w.history)], w.input))
 		if ended || err != nil {
 			return err

@@ -224,7 +224,8 @@ func (r *Run) bindTeam(t *tool, namespace, name string, depth int) {
 	r.bindAsker(t, "team", name, func(ctx context.Context) (asker, error) { return r.newTeam(ctx, namespace, name, depth+1) })
 }
 
-// bindAsker makes a tool that asks somebody, who is built when it is called: somebody may have themself as a tool.
+// bindAsker makes a tool that asks somebody, who is built when it is called: somebody may have
+// themself as a tool.
 func (r *Run) bindAsker(t *tool, kind, name string, build func(context.Context) (asker, error)) {
 	t.kind = kind
 	if t.description == "" {

@@ -69,8 +69,8 @@ func Find(getenv func(string) string) (Offer, bool) {
 	return Offer{}, false
 }
 
-// ollamaURL reads an address as Ollama does: scheme and port may be missing, and a server that listens on all addresses is
-// reached on this machine.
+// ollamaURL reads an address as Ollama does: scheme and port may be missing, and a server that
+// listens on all addresses is reached on this machine.
 func ollamaURL(text string) (string, error) {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text

@@ -11,7 +11,8 @@ import (
 
 // Result is what a call of a tool returns.
 type Result struct {
-	// Text is that of the texts without anything between them; what is no text is JSON, and an image a placeholder.
+	// Text is that of the texts without anything between them; what is no text is JSON, and an image a
+	// placeholder.
 	Text string
 	// Images are data URLs.
 	Images []string

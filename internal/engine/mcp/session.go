@@ -18,7 +18,8 @@ const (
 	// tries is how often connecting is tried, with pauses that double from firstPause.
 	tries      = 5
 	firstPause = 2 * time.Second
-	// maxAnswer is the most bytes of one answer. A tool's result is bounded by its caller, and is smaller as text.
+	// maxAnswer is the most bytes of one answer. A tool's result is bounded by its caller, and is
+	// smaller as text.
 	maxAnswer = 16 << 20
 	// maxStream is the most bytes of an event stream, which an SSE session has one of.
 	maxStream = 256 << 20
@@ -59,7 +60,8 @@ type Session struct {
 	end     context.CancelFunc
 }
 
-// Connect begins a session, which ends with its context. A server that cannot be reached is tried again, within the timeout.
+// Connect begins a session, which ends with its context. A server that cannot be reached is tried
+// again, within the timeout.
 func Connect(ctx context.Context, s Server) (*Session, error) {
 	home, err := url.Parse(s.URL)
 	if err != nil || home.Host == "" {

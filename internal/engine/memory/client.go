@@ -160,7 +160,8 @@ func cursorText(raw json.RawMessage) string {
 	return ""
 }
 
-// Add adds messages to a conversation, which are kept for some time; 0 for as long as the memory likes.
+// Add adds messages to a conversation, which are kept for some time; 0 for as long as the memory
+// likes.
 func (c Client) Add(ctx context.Context, conversation, query string, messages []provider.Message, ttl time.Duration) error {
 	body := map[string]any{"conversation_id": conversation, "query_id": query, "messages": messages}
 	if ttl > 0 {

@@ -49,7 +49,8 @@ var _ Reader = &Client{}
 // New returns a client that makes requests with a configuration.
 func New(config *rest.Config) (*Client, error) { return NewHosted(config, config) }
 
-// NewHosted returns a client of Ark's kinds on one server and of Kubernetes' own kinds on another, its host.
+// NewHosted returns a client of Ark's kinds on one server and of Kubernetes' own kinds on another,
+// its host.
 func NewHosted(config, host *rest.Config) (*Client, error) {
 	codecs, err := newCodecs()
 	if err != nil {

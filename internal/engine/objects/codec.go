@@ -14,7 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/objectjson"
 )
 
-// codecs are the serializers of Ark's kinds. They are made once for a client and all that are derived from it.
+// codecs are the serializers of Ark's kinds. They are made once for a client and all that are
+// derived from it.
 type codecs struct {
 	runtime.NegotiatedSerializer
 	mediaTypes []runtime.SerializerInfo
@@ -52,8 +53,8 @@ func newCodecs() (*codecs, error) {
 	return c, nil
 }
 
-// jsonSerializer is the stock JSON serializer, faster for single objects of Ark's kinds. What a codec cannot do, or finds
-// wrong, the stock one does.
+// jsonSerializer is the stock JSON serializer, faster for single objects of Ark's kinds. What a
+// codec cannot do, or finds wrong, the stock one does.
 type jsonSerializer struct {
 	runtime.Serializer
 	byType map[reflect.Type]*kindCodec
@@ -98,7 +99,8 @@ func (s *jsonSerializer) Decode(text []byte, defaults *schema.GroupVersionKind, 
 	return into, &found, nil
 }
 
-// kindOf returns the kind that a text begins with, as the server writes objects; "" for a text that begins otherwise.
+// kindOf returns the kind that a text begins with, as the server writes objects; "" for a text that
+// begins otherwise.
 func kindOf(text []byte) string {
 	rest, begins := bytes.CutPrefix(text, []byte(`{"kind":"`))
 	if !begins {

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Shared is a Reader whose callers share reads. A caller that asks for an object while it is being read waits for the next
-// read of it, which answers all who have asked by then. It is for callers who may read the same objects. It is safe for
-// concurrent use.
+// Shared is a Reader whose callers share reads. A caller that asks for an object while it is being
+// read waits for the next read of it, which answers all who have asked by then. It is for callers
+// who may read the same objects. It is safe for concurrent use.
 //
-// Every caller gets what a read has returned that began after the call, so it sees each change that was committed before
-// the call. Nothing is kept once nobody asks.
+// Every caller gets what a read has returned that began after the call, so it sees each change that
+// was committed before the call. Nothing is kept once nobody asks.
 type Shared struct {
 	Reader
 
@@ -35,12 +35,13 @@ type read struct {
 	ended  chan struct{}
 	object Object
 	err    error
-	// abandoned says that the caller that was to read has left before there was an answer: the others ask again.
+	// abandoned says that the caller that was to read has left before there was an answer: the others
+	// ask again.
 	abandoned bool
 }
 
-// NewShared returns a reader on another one. gather says how long a read waits before it begins, so that more callers share
-// it; nil is not at all.
+// NewShared returns a reader on another one. gather says how long a read waits before it begins, so
+// that more callers share it; nil is not at all.
 func NewShared(from Reader, gather func() time.Duration) *Shared {
 	if gather == nil {
 		gather = func() time.Duration { return 0 }
@@ -69,7 +70,8 @@ func (s *Shared) Get(ctx context.Context, resource, namespace, name string, into
 	}
 }
 
-// read makes a read that begins later than the call, or waits for one. It returns nil if the context ends first.
+// read makes a read that begins later than the call, or waits for one. It returns nil if the
+// context ends first.
 func (s *Shared) read(ctx context.Context, key shared, like Object) *read {
 	s.mu.Lock()
 	of := s.reads[key]
@@ -97,7 +99,8 @@ func (s *Shared) read(ctx context.Context, key shared, like Object) *read {
 	return s.make(ctx, key, of, mine, like)
 }
 
-// turn waits until the read before has ended and callers have gathered. It reports whether that came before the context's end.
+// turn waits until the read before has ended and callers have gathered. It reports whether that
+// came before the context's end.
 func (s *Shared) turn(ctx context.Context, before *read) bool {
 	if before != nil {
 		select {

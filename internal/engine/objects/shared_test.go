@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// store is a Reader with one version of everything. A read returns the version at its begin, once step lets it.
+// store is a Reader with one version of everything. A read returns the version at its begin, once
+// step lets it.
 type store struct {
 	Reader
 	version, reads atomic.Int64
@@ -75,7 +76,8 @@ func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 	})
 }
 
-// A caller that leaves takes nobody with it, whether its read has begun or not; an error is everybody's.
+// A caller that leaves takes nobody with it, whether its read has begun or not; an error is
+// everybody's.
 func TestSharedReadsOutliveCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -148,7 +150,8 @@ func TestSharedReadsAreOfOneObject(t *testing.T) {
 	})
 }
 
-// A read that waits for callers answers those who ask while it waits, and nobody who asks once it has begun.
+// A read that waits for callers answers those who ask while it waits, and nobody who asks once it
+// has begun.
 func TestSharedReadsGather(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}

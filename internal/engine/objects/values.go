@@ -30,7 +30,8 @@ type Value struct {
 	Secret bool
 }
 
-// Source returns the value of a source; nil has none, and the value that is written in the object wins.
+// Source returns the value of a source; nil has none, and the value that is written in the object
+// wins.
 func (v Values) Source(ctx context.Context, source *v1alpha1.ValueSource) (Value, error) {
 	if source == nil {
 		return Value{}, nil

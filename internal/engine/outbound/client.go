@@ -22,8 +22,9 @@ const (
 	maxHeaderBytes = 1 << 20
 )
 
-// NewClient returns a client that keeps to a policy. It has no timeout of its own: the context of each request
-// bounds it. It is safe for concurrent use; CloseIdleConnections releases what it holds.
+// NewClient returns a client that keeps to a policy. It has no timeout of its own: the context of
+// each request bounds it. It is safe for concurrent use; CloseIdleConnections releases what it
+// holds.
 func NewClient(p Policy) *http.Client {
 	g := &guard{policy: p}
 	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: g.control}
@@ -60,7 +61,8 @@ func (g *guard) control(_ context.Context, _, address string, _ syscall.RawConn)
 	return g.policy.Check(resolved.Addr())
 }
 
-// proxy returns the proxy of the environment. A proxy resolves names itself, so only what the URL says can be checked.
+// proxy returns the proxy of the environment. A proxy resolves names itself, so only what the URL
+// says can be checked.
 func (g *guard) proxy(r *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(r)
 	if proxy == nil || err != nil {
@@ -93,7 +95,8 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// checked asks the policy about each URL, redirects included: the client sends every hop through it.
+// checked asks the policy about each URL, redirects included: the client sends every hop through
+// it.
 type checked struct {
 	guard *guard
 	next  *http.Transport

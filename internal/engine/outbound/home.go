@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// Home is one server, for which another library makes requests: headers and bounds, and why a request failed, of which
-// such a library keeps only a text. It is safe for concurrent use.
+// Home is one server, for which another library makes requests: headers and bounds, and why a
+// request failed, of which such a library keeps only a text. It is safe for concurrent use.
 type Home struct {
 	// URL is the server's. Headers go to its host only, whatever redirects and endpoints it names.
 	URL     *url.URL
@@ -89,7 +89,8 @@ func (h *Home) note(err error) {
 // Begin forgets why earlier requests failed.
 func (h *Home) Begin() { h.note(nil) }
 
-// Cause returns why a request failed, in place of what a library says of it, without URLs and secrets.
+// Cause returns why a request failed, in place of what a library says of it, without URLs and
+// secrets.
 func (h *Home) Cause(err error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Policy says which addresses may be reached. The zero value allows public and private addresses, and
-// refuses loopback. It is immutable.
+// Policy says which addresses may be reached. The zero value allows public and private addresses,
+// and refuses loopback. It is immutable.
 type Policy struct {
 	// Loopback allows the addresses of this machine.
 	Loopback bool
@@ -15,8 +15,8 @@ type Policy struct {
 	DenyPrivate bool
 	// Allowed are reached whatever the rest says.
 	Allowed []netip.Prefix
-	// CheckURL returns what is wrong with a URL, or ""; nil for no further rule. It is asked for the first
-	// request and for every redirect.
+	// CheckURL returns what is wrong with a URL, or ""; nil for no further rule. It is asked for the
+	// first request and for every redirect.
 	CheckURL func(url string) string
 }
 

@@ -22,7 +22,8 @@ type anthropic struct {
 	url string
 }
 
-// NewAnthropic returns a model at an endpoint with Anthropic's API; version is "" for the usual one.
+// NewAnthropic returns a model at an endpoint with Anthropic's API; version is "" for the usual
+// one.
 func NewAnthropic(e Endpoint, version string) Model {
 	if version == "" {
 		version = anthropicVersion
@@ -120,7 +121,8 @@ func anthropicTools(tools []Tool) []anthropicTool {
 	return out
 }
 
-// anthropicMessages returns the system prompt and the rest: turns alternate there, so neighbours with one role are joined.
+// anthropicMessages returns the system prompt and the rest: turns alternate there, so neighbours
+// with one role are joined.
 func anthropicMessages(in []Message) (string, []anthropicMessage) {
 	var system []string
 	var out []anthropicMessage

@@ -9,8 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
-// AWSEnvironment finds the region and the credentials of AWS that the server's environment has: variables, files, the identity of
-// a pod or a machine. They are looked for once, when a Model needs them, and renewed before they end. It is safe for concurrent use.
+// AWSEnvironment finds the region and the credentials of AWS that the server's environment has:
+// variables, files, the identity of a pod or a machine. They are looked for once, when a Model
+// needs them, and renewed before they end. It is safe for concurrent use.
 type AWSEnvironment struct {
 	mu    sync.Mutex
 	found *aws.Config

@@ -20,7 +20,8 @@ import (
 const (
 	// azureScope is what tokens are for: Azure OpenAI and Azure's other models.
 	azureScope = "https://cognitiveservices.azure.com/.default"
-	// azureTry bounds one request for a token, and azureAsk all of them: machines that are not Azure's do not answer.
+	// azureTry bounds one request for a token, and azureAsk all of them: machines that are not Azure's
+	// do not answer.
 	azureTry = 10 * time.Second
 	azureAsk = 30 * time.Second
 	// maxAssertion is the most bytes of a service account's token.
@@ -29,18 +30,22 @@ const (
 
 // AzureIdentity is an identity of Microsoft Entra that the server's environment has.
 type AzureIdentity struct {
-	// Workload says that it is that of the pod's service account (a federated token) and not that of the machine.
+	// Workload says that it is that of the pod's service account (a federated token) and not that of
+	// the machine.
 	Workload bool
-	// ClientID chooses one of several identities of a machine; a workload needs it, or AZURE_CLIENT_ID.
+	// ClientID chooses one of several identities of a machine; a workload needs it, or
+	// AZURE_CLIENT_ID.
 	ClientID string
 	// TenantID is that of a workload; "" for AZURE_TENANT_ID.
 	TenantID string
 }
 
-// AzureEnvironment gets tokens for the identities of the server's environment by Azure's SDK, which keeps them and renews
-// them before they end. Its fields are set before the first use; it is safe for concurrent use.
+// AzureEnvironment gets tokens for the identities of the server's environment by Azure's SDK, which
+// keeps them and renews them before they end. Its fields are set before the first use; it is safe
+// for concurrent use.
 type AzureEnvironment struct {
-	// Client makes the requests; nil for the SDK's. The addresses are the environment's, never a user's.
+	// Client makes the requests; nil for the SDK's. The addresses are the environment's, never a
+	// user's.
 	Client *http.Client
 	// Retry is that of the requests.
 	Retry Retry
@@ -118,7 +123,8 @@ func (a *AzureEnvironment) open(of AzureIdentity) (azcore.TokenCredential, error
 		}
 		return made, nil
 	}
-	// The authority is the environment's, and its address need not be known to Microsoft's public cloud.
+	// The authority is the environment's, and its address need not be known to Microsoft's public
+	// cloud.
 	made, err := azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
 		ClientOptions: options, ClientID: of.ClientID, TenantID: of.TenantID, DisableInstanceDiscovery: true,
 	})

@@ -17,8 +17,9 @@ import (
 
 const assertion = "the-token-of-the-service-account"
 
-// identities is a server that gives tokens as the Instance Metadata Service, App Service and Entra do, and a client for which it
-// is all of the network. It counts the tokens. The SDK keeps those of machines for the whole process: tests that count have client IDs of their own.
+// identities is a server that gives tokens as the Instance Metadata Service, App Service and Entra
+// do, and a client for which it is all of the network. It counts the tokens. The SDK keeps those of
+// machines for the whole process: tests that count have client IDs of their own.
 func identities(t *testing.T) (client *http.Client, given *atomic.Int32) {
 	t.Helper()
 	given = &atomic.Int32{}

@@ -17,12 +17,13 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Bedrock says how models at AWS Bedrock are reached beside what an Endpoint says. BaseURL may be "", for the region's own.
+// Bedrock says how models at AWS Bedrock are reached beside what an Endpoint says. BaseURL may be
+// "", for the region's own.
 type Bedrock struct {
 	// Region is that of AWS; "" for the one of the environment.
 	Region string
-	// AccessKeyID, SecretAccessKey and SessionToken are AWS credentials, and APIKey a key of Bedrock's own in their place. Without
-	// any, those of the environment count.
+	// AccessKeyID, SecretAccessKey and SessionToken are AWS credentials, and APIKey a key of Bedrock's
+	// own in their place. Without any, those of the environment count.
 	AccessKeyID, SecretAccessKey, SessionToken, APIKey string
 	// MaxTokens and Temperature bound and vary answers; nil and "" where the Model does not say.
 	MaxTokens   *int64
@@ -35,8 +36,8 @@ type bedrock struct {
 	client  *bedrockruntime.Client
 }
 
-// NewBedrock returns a model at AWS Bedrock: e.Name is its ID or ARN. environment may be nil, for credentials of the Model's own
-// alone.
+// NewBedrock returns a model at AWS Bedrock: e.Name is its ID or ARN. environment may be nil, for
+// credentials of the Model's own alone.
 func NewBedrock(ctx context.Context, e Endpoint, o Bedrock, environment *AWSEnvironment) (Model, error) {
 	options := bedrockruntime.Options{
 		Region: o.Region, HTTPClient: cappedClient{e.Client}, Retryer: aws.NopRetryer{}, // e.Retry says how often
@@ -72,7 +73,8 @@ func NewBedrock(ctx context.Context, e Endpoint, o Bedrock, environment *AWSEnvi
 
 var _ Lister = bedrock{}
 
-// Has implements Lister. Nothing is asked: the API that lists models is another one, with rights of its own.
+// Has implements Lister. Nothing is asked: the API that lists models is another one, with rights of
+// its own.
 func (bedrock) Has(context.Context) (bool, error) { return true, nil }
 
 // Complete implements Model.
@@ -149,8 +151,8 @@ func bedrockMessage(err error) string {
 	return err.Error()
 }
 
-// unsigned leaves requests without a signature, for a key in a header: the SDK's own way to send one refuses addresses without
-// TLS, such as those of a gateway in the cluster.
+// unsigned leaves requests without a signature, for a key in a header: the SDK's own way to send
+// one refuses addresses without TLS, such as those of a gateway in the cluster.
 type unsigned struct{}
 
 // ResolveAuthSchemes implements bedrockruntime.AuthSchemeResolver.

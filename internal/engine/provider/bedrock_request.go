@@ -66,8 +66,9 @@ func (m bedrock) input(r Request) (*bedrockruntime.ConverseStreamInput, error) {
 	return in, m.infer(in, r)
 }
 
-// infer sets what bounds and varies the answer: the Model's own fields, its properties, and what the client asks for, each of
-// which wins over the one before. A property without a field of its own is passed on to the model.
+// infer sets what bounds and varies the answer: the Model's own fields, its properties, and what
+// the client asks for, each of which wins over the one before. A property without a field of its
+// own is passed on to the model.
 func (m bedrock) infer(in *bedrockruntime.ConverseStreamInput, r Request) error {
 	in.InferenceConfig.MaxTokens = aws.Int32(anthropicMaxTokens)
 	if m.options.MaxTokens != nil {

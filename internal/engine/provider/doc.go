@@ -1,14 +1,17 @@
-// Package provider calls models: small clients for the HTTP APIs of OpenAI (and whatever speaks it: Ollama,
-// vLLM, LM Studio), Azure OpenAI and Anthropic, and AWS's own SDK for Bedrock.
+// Package provider calls models: small clients for the HTTP APIs of OpenAI (and whatever speaks it:
+// Ollama, vLLM, LM Studio), Azure OpenAI and Anthropic, and AWS's own SDK for Bedrock.
 //
 //   - message.go, request.go: messages, tools and answers, in the form of OpenAI's chat completions
-//   - openai.go, stream.go: OpenAI's wire and its stream of chunks; Azure's differs in URL and header
+//   - openai.go, stream.go: OpenAI's wire and its stream of chunks; Azure's differs in URL and
+//     header
 //   - anthropic.go: Anthropic's wire
-//   - bedrock.go, bedrock_request.go, bedrock_stream.go, aws.go: Bedrock's ConverseStream, and the environment's credentials
+//   - bedrock.go, bedrock_request.go, bedrock_stream.go, aws.go: Bedrock's ConverseStream, and the
+//     environment's credentials
 //   - retry.go: when a request is made again
 //
-// Invariants: an answer that is not whole is an error; no error text holds a secret of the request; what a server
-// sends is bounded.
+// Invariants: an answer that is not whole is an error; no error text holds a secret of the request;
+// what a server sends is bounded.
 //
-// The package may import internal/engine/outbound, github.com/aws/aws-sdk-go-v2 and github.com/aws/smithy-go.
+// The package may import internal/engine/outbound, github.com/aws/aws-sdk-go-v2 and
+// github.com/aws/smithy-go.
 package provider

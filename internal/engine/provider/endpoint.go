@@ -17,7 +17,8 @@ import (
 const (
 	// maxAnswer is the most bytes of one answer, chunks included.
 	maxAnswer = 64 << 20
-	// maxErrorBody is how much of a failed request's answer is read, and maxErrorText how much of it is passed on.
+	// maxErrorBody is how much of a failed request's answer is read, and maxErrorText how much of it
+	// is passed on.
 	maxErrorBody = 64 << 10
 	maxErrorText = 1000
 )
@@ -54,7 +55,8 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the model's server answered %d %s: %s", e.Code, http.StatusText(e.Code), e.Message)
 }
 
-// post makes a request until it succeeds or there is no point in trying again. The caller closes the answer's body.
+// post makes a request until it succeeds or there is no point in trying again. The caller closes
+// the answer's body.
 func (e Endpoint) post(ctx context.Context, url string, headers map[string]string, body any) (*http.Response, error) {
 	text, err := encode(body)
 	if err != nil {

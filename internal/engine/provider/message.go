@@ -26,7 +26,8 @@ type Message struct {
 	Images []string
 	// Name says which agent an assistant's message is from.
 	Name string
-	// ToolCalls are what an assistant asks for; ToolCallID says which of them a tool's message answers.
+	// ToolCalls are what an assistant asks for; ToolCallID says which of them a tool's message
+	// answers.
 	ToolCalls  []ToolCall
 	ToolCallID string
 }
@@ -67,7 +68,8 @@ type wireMessage struct {
 	ToolCallID string          `json:"tool_call_id,omitempty"`
 }
 
-// MarshalJSON implements json.Marshaler. Only an assistant's message with calls may have no content.
+// MarshalJSON implements json.Marshaler. Only an assistant's message with calls may have no
+// content.
 func (m Message) MarshalJSON() ([]byte, error) {
 	out := wireMessage{Role: m.Role, Name: m.Name, ToolCallID: m.ToolCallID}
 	for _, c := range m.ToolCalls {
@@ -91,7 +93,8 @@ func (m Message) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON implements json.Unmarshaler. Content may be a text, null, or a list of parts, of which texts and images count.
+// UnmarshalJSON implements json.Unmarshaler. Content may be a text, null, or a list of parts, of
+// which texts and images count.
 func (m *Message) UnmarshalJSON(data []byte) error {
 	var in wireMessage
 	if err := json.Unmarshal(data, &in); err != nil {

@@ -26,7 +26,8 @@ type Request struct {
 	// Schema, if not nil, is the JSON schema that the answer has to follow, and SchemaName its name.
 	Schema     json.RawMessage
 	SchemaName string
-	// Parameters are what the client asks for, by OpenAI's names. They win over the model's properties.
+	// Parameters are what the client asks for, by OpenAI's names. They win over the model's
+	// properties.
 	Parameters map[string]json.RawMessage
 	// Headers are sent beside those of the model, and win over them.
 	Headers map[string]string
@@ -34,7 +35,8 @@ type Request struct {
 	Chunk func(Chunk)
 }
 
-// Chunk is a part of an answer: a chat.completion.chunk of OpenAI's API, as the provider has sent it or would have.
+// Chunk is a part of an answer: a chat.completion.chunk of OpenAI's API, as the provider has sent
+// it or would have.
 type Chunk struct {
 	Data []byte
 	// Repeats says that it repeats the calls of an answer, whose parts have been sent before.
@@ -76,8 +78,8 @@ var textProperties = map[string]bool{
 	"user": true, "stop": true, "model": true, "service_tier": true, "reasoning_effort": true, "prompt_cache_key": true, "safety_identifier": true,
 }
 
-// property returns what a parameter that a Model's properties give as text is in a request: a number, a
-// boolean, an object or a list where the text is one.
+// property returns what a parameter that a Model's properties give as text is in a request: a
+// number, a boolean, an object or a list where the text is one.
 func property(name, text string) any {
 	if textProperties[name] {
 		return text

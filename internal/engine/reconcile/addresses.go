@@ -20,8 +20,8 @@ const (
 // located is what the status of something with an address says.
 type located struct{ phase, message, address string }
 
-// locate finds out an address. One that is taken from another object is looked at again after a while: nobody says when
-// that changes.
+// locate finds out an address. One that is taken from another object is looked at again after a
+// while: nobody says when that changes.
 func (r *Reconciler) locate(ctx context.Context, k key, source *v1alpha1.ValueSource) located {
 	value, err := objects.Values{From: r.client, Namespace: k.namespace}.Source(ctx, source)
 	if source != nil && source.ValueFrom != nil || err != nil {

@@ -1,5 +1,5 @@
-// Package reconcile keeps the statuses of Models, MCPServers, A2AServers, Agents, Teams, Tools, Memories and
-// ExecutionEngines, and the Tools of MCPServers and the Agents of A2AServers.
+// Package reconcile keeps the statuses of Models, MCPServers, A2AServers, Agents, Teams, Tools,
+// Memories and ExecutionEngines, and the Tools of MCPServers and the Agents of A2AServers.
 //
 //   - reconcile.go: what is followed, and what is looked at when something changes
 //   - statuses.go: Models, Agents and Tools
@@ -8,9 +8,11 @@
 //   - team.go: Teams
 //   - addresses.go: Memories and ExecutionEngines
 //
-// Invariants: an object is written when it changes, and not otherwise. A model or a server is asked once in its
-// pollInterval, and when its spec has changed; nothing else is asked at all: what agents and teams depend on is watched.
+// Invariants: an object is written when it changes, and not otherwise. A model or a server is asked
+// once in its pollInterval, and when its spec has changed; nothing else is asked at all: what
+// agents and teams depend on is watched.
 //
-// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/a2a,
-// internal/engine/mcp, internal/engine/objects, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
+// internal/engine/a2a, internal/engine/mcp, internal/engine/objects, k8s.io/apimachinery,
+// k8s.io/client-go and k8s.io/klog/v2.
 package reconcile

@@ -46,8 +46,8 @@ type Probes struct {
 type Reconciler struct {
 	client *objects.Client
 	probes Probes
-	// queue has what depends on objects alone, and slow what is asked over the network: a server that does not answer
-	// holds up no agent.
+	// queue has what depends on objects alone, and slow what is asked over the network: a server that
+	// does not answer holds up no agent.
 	queue, slow workqueue.TypedRateLimitingInterface[key]
 	caches      map[string]cache.SharedIndexInformer
 
@@ -87,7 +87,8 @@ func (r *Reconciler) of(resource string) workqueue.TypedRateLimitingInterface[ke
 	return r.queue
 }
 
-// dependents are the kinds whose objects are looked at when one of another kind changes in their namespace.
+// dependents are the kinds whose objects are looked at when one of another kind changes in their
+// namespace.
 var dependents = map[string]string{
 	"models": "agents", "tools": "agents", "a2aservers": "agents", "executionengines": "agents", "agents": "teams",
 }

@@ -21,7 +21,8 @@ func pollOf(given *v1alpha1.Duration) time.Duration {
 	return defaultPoll
 }
 
-// asked reports whether what an object describes need not be asked again yet. It will be, when its time has come.
+// asked reports whether what an object describes need not be asked again yet. It will be, when its
+// time has come.
 func (r *Reconciler) asked(k key, generation int64, poll time.Duration) bool {
 	r.mu.Lock()
 	last := r.probed[k]
@@ -148,7 +149,8 @@ func isTrue(m *v1alpha1.Model) bool {
 	return m.Status != nil && holds(m.Status.Conditions, "ModelAvailable")
 }
 
-// setCondition changes a condition, and reports whether it has: another generation or time alone is no change.
+// setCondition changes a condition, and reports whether it has: another generation or time alone is
+// no change.
 func setCondition(all *[]v1alpha1.Condition, generation int64, kind string, status v1alpha1.ConditionStatus, reason, message string) bool {
 	next := v1alpha1.Condition{
 		Type: kind, Status: status, Reason: reason, Message: &message, ObservedGeneration: &generation, LastTransitionTime: metav1.Now(),

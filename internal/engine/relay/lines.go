@@ -16,7 +16,8 @@ var (
 	errBacklog    = errors.New("the broker is too slow for the stream")
 )
 
-// lines are the chunks of one run, which an HTTP client reads as the body of a request. One goroutine writes, one reads.
+// lines are the chunks of one run, which an HTTP client reads as the body of a request. One
+// goroutine writes, one reads.
 type lines struct {
 	mu   sync.Mutex
 	more *sync.Cond
@@ -90,8 +91,8 @@ func (l *lines) Read(p []byte) (int, error) {
 	}
 }
 
-// Close implements io.Closer: what waits, and what comes, is dropped. The HTTP client closes the body of a request that was
-// answered before its end, which ends a Read that waits.
+// Close implements io.Closer: what waits, and what comes, is dropped. The HTTP client closes the
+// body of a request that was answered before its end, which ends a Read that waits.
 func (l *lines) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -61,7 +61,8 @@ func (s *Sink) Open(q *v1alpha1.Query) engine.Stream {
 	return to
 }
 
-// Wait returns when all streams have ended, or with the context's error. No stream may be opened after it was called.
+// Wait returns when all streams have ended, or with the context's error. No stream may be opened
+// after it was called.
 func (s *Sink) Wait(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {

@@ -39,7 +39,8 @@ func (v value) class() class {
 	return classOther
 }
 
-// same reports whether two values are equal. Numbers of different kinds are not compared, as text/template does not.
+// same reports whether two values are equal. Numbers of different kinds are not compared, as
+// text/template does not.
 func same(a, b value) (bool, error) {
 	x, y := reflect.ValueOf(a.of), reflect.ValueOf(b.of)
 	kind, other := a.class(), b.class()

@@ -8,7 +8,8 @@ import (
 	"text/template/parse"
 )
 
-// pipeline evaluates commands, each with the value of the one before as its last argument, and sets variables.
+// pipeline evaluates commands, each with the value of the one before as its last argument, and sets
+// variables.
 func (f *frame) pipeline(dot value, pipe *parse.PipeNode) (value, error) {
 	if pipe == nil {
 		return missing, nil

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// few is how many arguments or directives may each have a text of maxText, without a look at them first.
+// few is how many arguments or directives may each have a text of maxText, without a look at them
+// first.
 const few = 16
 
 // printing makes a function of one of the library's.
@@ -39,7 +40,8 @@ func printf(args []value) (value, error) {
 	return valueOf(text), err
 }
 
-// measure returns how many directives a format has, and how much their widths and precisions may add.
+// measure returns how many directives a format has, and how much their widths and precisions may
+// add.
 func measure(format string) (directives, padding int) {
 	for {
 		_, rest, found := strings.Cut(format, "%")

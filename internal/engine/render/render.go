@@ -28,8 +28,8 @@ var (
 	errDepth  = fmt.Errorf("named templates call each other more than %d deep", maxDepth)
 )
 
-// Text executes a template on data: maps with texts as keys, lists, texts, numbers, booleans and nil. A missing key
-// renders as <no value>. An error names the place in the text.
+// Text executes a template on data: maps with texts as keys, lists, texts, numbers, booleans and
+// nil. A missing key renders as <no value>. An error names the place in the text.
 func Text(name, text string, data any) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil

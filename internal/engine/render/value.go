@@ -9,8 +9,8 @@ import (
 	"text/template"
 )
 
-// value is a value of the data or of a template. A key that is missing and a nil that is there render alike; only
-// the nil has no fields.
+// value is a value of the data or of a template. A key that is missing and a nil that is there
+// render alike; only the nil has no fields.
 type value struct {
 	of    any
 	there bool
@@ -72,7 +72,8 @@ func (v value) field(name string) (value, error) {
 	return missing, nil
 }
 
-// each calls f for each element of a list or map, in the order of its keys, and for the numbers below one.
+// each calls f for each element of a list or map, in the order of its keys, and for the numbers
+// below one.
 func (v value) each(both bool, f func(key, element value) error) error {
 	r := reflect.ValueOf(v.of)
 	switch {

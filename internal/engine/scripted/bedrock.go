@@ -38,7 +38,8 @@ func (s *Server) bedrock(w http.ResponseWriter, a Answer) {
 	frame(w, "metadata", map[string]any{"usage": map[string]int{"inputTokens": 7, "outputTokens": 3, "totalTokens": 12, "cacheReadInputTokens": 2}, "metrics": map[string]int{"latencyMs": 1}})
 }
 
-// frame writes an event: lengths, headers and the payload, with a checksum after the lengths and one at the end.
+// frame writes an event: lengths, headers and the payload, with a checksum after the lengths and
+// one at the end.
 func frame(w http.ResponseWriter, kind string, data any) {
 	payload, err := json.Marshal(data)
 	if err != nil {

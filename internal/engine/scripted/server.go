@@ -76,8 +76,8 @@ type Answer struct {
 	Stall bool
 	// Until, if not nil, keeps the second half of a stream back until it is closed.
 	Until <-chan struct{}
-	// Pieces is in how many deltas a stream has the text, and the arguments of each call; 0 for two of the text and one of
-	// the arguments. Pause is how long it waits between those of the text.
+	// Pieces is in how many deltas a stream has the text, and the arguments of each call; 0 for two of
+	// the text and one of the arguments. Pause is how long it waits between those of the text.
 	Pieces int
 	Pause  time.Duration
 }
@@ -255,7 +255,8 @@ func (s *Server) chunks(w http.ResponseWriter, from *http.Request, r Request, a 
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n") // the client may be gone
 }
 
-// pieces cuts a text into up to n parts, between its characters. The first may be empty, the others are not.
+// pieces cuts a text into up to n parts, between its characters. The first may be empty, the others
+// are not.
 func pieces(text string, n int) []string {
 	out := []string{}
 	for left := n; left > 1; left-- {

@@ -12,8 +12,9 @@ const (
 	maxWord = 64
 )
 
-// Index returns the words of a text in their order, then further forms of them: identifiers without their separators (gpt4o
-// for gpt-4o), c++ as cplusplus, and umlauts written with e. Runs of Chinese, Japanese and Korean characters are pairs.
+// Index returns the words of a text in their order, then further forms of them: identifiers without
+// their separators (gpt4o for gpt-4o), c++ as cplusplus, and umlauts written with e. Runs of
+// Chinese, Japanese and Korean characters are pairs.
 func Index(text string) []string {
 	words, further := []string{}, []string{}
 	for _, field := range fields(text) {
@@ -35,8 +36,8 @@ func Index(text string) []string {
 	return append(words, further...)
 }
 
-// plain is the word of a field that is one of ASCII letters and digits, perhaps between other signs: most are, and have no
-// further form.
+// plain is the word of a field that is one of ASCII letters and digits, perhaps between other
+// signs: most are, and have no further form.
 func plain(field string) (word string, ok bool) {
 	begin, end := 0, len(field)
 	for begin < end && !isPlain(field[begin]) {
@@ -60,7 +61,8 @@ func plain(field string) (word string, ok bool) {
 
 func isPlain(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 
-// Query returns the words that must follow each other for a word that a user typed, and its form as an identifier, "" for none.
+// Query returns the words that must follow each other for a word that a user typed, and its form as
+// an identifier, "" for none.
 func Query(word string) (sequence []string, whole string) {
 	for _, field := range fields(word) {
 		parts := split(field)
@@ -144,8 +146,8 @@ func isPaired(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
 }
 
-// pairs are the words of a run: its characters two by two where it is of a script without spaces. The last character is one,
-// too, where the run is indexed.
+// pairs are the words of a run: its characters two by two where it is of a script without spaces.
+// The last character is one, too, where the run is indexed.
 func pairs(run string, last bool) []string {
 	var words []string
 	runes := []rune(run)
