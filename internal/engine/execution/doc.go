@@ -1,5 +1,5 @@
-// Package execution executes one query: it finds the target, builds what it consists of, and runs
-// it to its answer.
+// Package execution executes one query: it finds the target, builds its parts, and runs it until it
+// has answered.
 //
 //   - run.go: a Run and its target
 //   - input.go: the question, parameters and prompts
@@ -12,9 +12,9 @@
 //   - team.go, loop.go, selector.go, graph.go: how the members of a team take turns
 //   - messages.go: the messages of a conversation and what a model is shown of them
 //
-// Invariants: everything that runs ends with its context; nothing that a model, a tool or an agent
-// says is a template; depth, sizes and numbers of calls are bounded, each with an error that says
-// so. The package writes no object.
+// Invariants: everything that runs ends with its context; output of a model, a tool or an agent is
+// never executed as a template; depth, sizes and numbers of calls are bounded, and exceeding a
+// bound is an error that names it. The package writes no object.
 //
 // The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
 // internal/engine/a2a, internal/engine/mcp, internal/engine/objects, internal/engine/outbound,

@@ -1,5 +1,4 @@
-// Package mcp calls tools of servers that speak the Model Context Protocol, by the protocol's
-// official SDK.
+// Package mcp calls tools of Model Context Protocol servers with the protocol's official SDK.
 //
 //   - session.go: a session with a server: connecting, listing tools, calling one
 //   - result.go: what a call returns

@@ -13,8 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// store is a Reader with one version of everything. A read returns the version at its begin, once
-// step lets it.
+// store is a Reader that returns one version for everything. A read returns the version at its
+// beginning, once step allows it to end.
 type store struct {
 	Reader
 	version, reads atomic.Int64
@@ -38,7 +38,8 @@ func (s *store) Get(ctx context.Context, _, _, name string, into Object) error {
 	return nil
 }
 
-// Who asks during a read gets the next one, which began after all of them had asked.
+// A caller that arrives during a read gets the next one, which begins after all of them have
+// called.
 func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -76,8 +77,8 @@ func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 	})
 }
 
-// A caller that leaves takes nobody with it, whether its read has begun or not; an error is
-// everybody's.
+// A caller that leaves does not affect the others, whether its read has begun or not; all callers
+// get the same error.
 func TestSharedReadsOutliveCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -122,7 +123,7 @@ func TestSharedReadsOutliveCallers(t *testing.T) {
 	})
 }
 
-// Objects of different kinds, namespaces and names are read apart.
+// Objects of different kinds, namespaces and names have separate reads.
 func TestSharedReadsAreOfOneObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -150,8 +151,8 @@ func TestSharedReadsAreOfOneObject(t *testing.T) {
 	})
 }
 
-// A read that waits for callers answers those who ask while it waits, and nobody who asks once it
-// has begun.
+// A read that waits for callers answers those that arrive while it waits, and none that arrive
+// after it has begun.
 func TestSharedReadsGather(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
