@@ -140,7 +140,7 @@ func (a *approvals) look(ctx context.Context) {
 		}
 	}
 	for name, q := range waiting {
-		object, there, _ := a.informer.GetStore().GetByKey(name) // it fails for no name
+		object, there, _ := a.informer.GetStore().GetByKey(name) // it fails only for malformed keys, which this is not
 		if there {
 			if _, err := decisionOn(object.(*v1alpha1.A2ATask)); errors.Is(err, errUndecided) {
 				continue
@@ -238,7 +238,7 @@ func (a *approvals) end(ctx context.Context, seen *v1alpha1.A2ATask, phase v1alp
 		return err
 	}
 	if t.UID != seen.UID || t.ResourceVersion != seen.ResourceVersion {
-		return nil // it is looked at again
+		return nil // it is checked again later
 	}
 	now := metav1.Now()
 	t.Status.Phase, t.Status.CompletionTime = &phase, &now

@@ -51,7 +51,7 @@ func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *ob
 	}
 	done := make(chan result, 1)
 	known := *q
-	go func() { // settle waits for it
+	go func() { // settle waits for this goroutine
 		err := claim(&known)
 		switch {
 		case err != nil:
@@ -72,7 +72,7 @@ func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *ob
 // running. again is true for a Query that is already running. A Query whose messages are kept gets
 // a finalizer, so that its messages are deleted first.
 func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, versions []byte, kept, again bool) error {
-	if !again && phaseOf(*q) == "" { // it is from a time without this engine
+	if !again && phaseOf(*q) == "" { // created before this engine was in use
 		if err := e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 			setPhase(next, s, v1alpha1.QueryPending, reasonNotStarted, "The query has not been started yet")
 			return nil
@@ -86,7 +86,7 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, versions []byte,
 		case next.DeletionTimestamp != nil:
 			return errDeleted
 		case again && next.Annotations[annotationEngine] != left:
-			return errTaken // another process has taken it up
+			return errTaken // another engine has claimed it
 		case again:
 		case phaseOf(next) == v1alpha1.QueryRunning, resumes && phaseOf(next) != v1alpha1.QueryInputRequired:
 			return errTaken

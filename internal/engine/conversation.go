@@ -123,7 +123,7 @@ func (c *conversation) saveQuestion(ctx context.Context, q *v1alpha1.Query, resu
 func (c *conversation) add(ctx context.Context, q *v1alpha1.Query, messages []provider.Message) {
 	var ttl time.Duration
 	if q.Spec.TTL != nil {
-		ttl, _ = q.Spec.TTL.Parse() // without one the memory decides
+		ttl, _ = q.Spec.TTL.Parse() // without a TTL the memory decides
 	}
 	if err := c.memory.Add(ctx, c.id, q.Name, messages, ttl); err != nil && ctx.Err() == nil {
 		log(q).Error(err, "Failed to save the messages of the query")

@@ -241,7 +241,7 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 	if r != nil && r.ended.Load() != 0 {
 		if versionOf(q) < r.ended.Load() {
 			e.mu.Unlock()
-			return // the past of a Query that has ended since
+			return // an old state of a Query that has ended since
 		}
 		delete(e.runs, q.UID)
 		r = nil

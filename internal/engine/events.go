@@ -99,7 +99,7 @@ func (v *events) emit(q *v1alpha1.Query, operation, outcome string, data map[str
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
-		return // never: these are texts
+		return // never fails: strings always marshal
 	}
 	kind := corev1.EventTypeNormal
 	if outcome == "Error" {

@@ -116,7 +116,7 @@ func (e *Engine) watch(ctx context.Context, version string, known map[types.UID]
 		last, err := e.watchOnce(ctx, version, known)
 		switch {
 		case apierrors.IsResourceExpired(err), apierrors.IsGone(err):
-			return nil // a new list says what has changed
+			return nil // the caller has to list again
 		case err != nil && last == version:
 			return fmt.Errorf("watch the queries: %w", err)
 		case last == version:

@@ -15,7 +15,7 @@ type gate struct {
 
 type seats struct {
 	taken chan struct{}
-	users int // who hold one or wait for one
+	users int // callers that hold a slot or wait for one
 }
 
 func newGate(most int) *gate { return &gate{most: most, models: map[string]*seats{}} }

@@ -48,7 +48,7 @@ type world struct {
 	client *objects.Client // the engine's
 	model  *scripted.Server
 	url    string  // of the model
-	engine *Engine // the one that was started last
+	engine *Engine // the engine that was started last
 }
 
 // newWorld starts a server on a database in a temporary directory, and a scripted model.

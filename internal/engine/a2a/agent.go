@@ -74,7 +74,7 @@ func Describe(ctx context.Context, a Agent) (Card, error) {
 		if cause := context.Cause(ctx); cause != nil {
 			return Card{}, fmt.Errorf("read the agent's card: %w", cause)
 		}
-		if fault == nil { // the newer place is the one to tell of
+		if fault == nil { // the error for the newer path is the one to return
 			fault = home.Cause(err)
 		}
 		var status *outbound.StatusError

@@ -52,7 +52,7 @@ func Ask(ctx context.Context, a Agent, q Question) (Answer, error) {
 	}
 	message := protocol.NewMessage(protocol.MessageRoleUser, protocol.NewTextPart(q.Text))
 	message.ContextID, message.Extensions, message.Metadata = q.ContextID, q.Extensions, q.Metadata
-	// A configuration, even an empty one, requests that the agent answer when the task has ended.
+	// A configuration, even an empty one, requests a blocking call.
 	request := &protocol.SendMessageRequest{Message: message, Config: &protocol.SendMessageConfig{}}
 	var answer Answer
 	// If a method does not exist, nothing has run, so the next one is safe to try. Agents of both

@@ -155,8 +155,8 @@ func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, er
 
 // called is the result of a tool call.
 type called struct {
-	content    string // as it is kept
-	forModel   string // as the model is shown it
+	content    string // as it is stored
+	forModel   string // as it is sent to the model
 	images     []string
 	terminates bool
 }

@@ -47,7 +47,7 @@ func (s step) size() int {
 // looking up the completed steps.
 type journal struct {
 	steps []step
-	at    int // the next to look up
+	at    int // index of the next step to look up
 	size  int
 	full  bool
 	// waits is the key of the approval that the run waits for.

@@ -15,7 +15,7 @@ import (
 
 // override is a set of headers that an agent or a query adds to requests.
 type override struct {
-	namespace string // of whoever wrote it
+	namespace string // of the object that sets them
 	spec      v1alpha1.Override
 }
 

@@ -43,7 +43,7 @@ func (r *Run) listen(agent, model string) func(provider.Chunk) {
 	}
 	from, err := json.Marshal(r.origin(agent, model))
 	if err != nil {
-		return nil // never: these are texts
+		return nil // never fails: strings always marshal
 	}
 	return func(c provider.Chunk) {
 		data := bytes.TrimSpace(c.Data)
@@ -84,7 +84,7 @@ func (r *Run) sayOf(chunk map[string]any) {
 	chunk["object"], chunk["created"] = "chat.completion.chunk", time.Now().Unix()
 	data, err := json.Marshal(chunk)
 	if err != nil {
-		return // never: these are texts and numbers
+		return // never fails: strings and numbers always marshal
 	}
 	r.Say(Chunk{Data: data})
 }

@@ -53,7 +53,7 @@ func compile(text json.RawMessage) (*jsonschema.Resolved, error) {
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return nil, errors.New("it is no JSON object")
 	}
-	delete(raw, "$schema") // the drafts that differ in what is checked here are not told apart
+	delete(raw, "$schema") // what is checked here is the same in all drafts
 	delete(raw, "$id")
 	if err := (&measure{root: raw, sizes: map[string]int{}}).check(); err != nil {
 		return nil, err

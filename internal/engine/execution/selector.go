@@ -190,7 +190,7 @@ func speakers(names []string) provider.Tool {
 		"required":   []string{"name"},
 	})
 	if err != nil {
-		schema = []byte(emptySchema) // never: names are texts
+		schema = []byte(emptySchema) // never fails: names are strings
 	}
 	return provider.Tool{Name: selectTool, Description: "Choose the role that speaks next", Parameters: schema}
 }

@@ -76,8 +76,8 @@ func (t *team) description() string { return deref(t.object.Spec.Description) }
 
 func (t *team) kind() string { return "team" }
 
-// ask runs the members on a question by the team's strategy. An answer counts as given by terminate
-// only if an agent of the team itself called it.
+// ask runs the members on a question by the team's strategy. Only the answer of the team itself
+// counts as one given by terminate.
 func (t *team) ask(ctx context.Context, history []provider.Message, input provider.Message) (_ turn, err error) {
 	full := t.object.Namespace + "/" + t.object.Name
 	ended := t.run.operation("TeamExecution", map[string]string{

@@ -14,7 +14,7 @@ import (
 
 // tool is a tool of an agent.
 type tool struct {
-	name        string // that the model sees
+	name        string // the name that the model sees
 	description string
 	schema      json.RawMessage
 	kind        string // for events: builtin, custom, mcp, agent, team

@@ -141,7 +141,7 @@ func (o Offer) Model(namespace string) *v1alpha1.Model {
 	m := &v1alpha1.Model{ObjectMeta: metav1.ObjectMeta{Name: modelName, Namespace: namespace}}
 	m.Spec.Provider = v1alpha1.ModelProvider(o.provider)
 	m.Spec.Model, m.Spec.Config = direct(o.model), &v1alpha1.ModelConfig{}
-	key := direct("none") // Ollama wants none, and the kind wants one
+	key := direct("none") // Ollama needs no key, but this provider type requires one
 	if in := secretKey; o.key != "" {
 		key = &v1alpha1.ValueSource{ValueFrom: &v1alpha1.ValueFromSource{SecretKeyRef: &v1alpha1.SecretKeySelector{Name: secretName, Key: &in}}}
 	}

@@ -170,6 +170,6 @@ func (s *Session) failure(ctx context.Context, err error) error {
 func (s *Session) Close() {
 	timer := time.AfterFunc(endTimeout, s.end)
 	defer timer.Stop()
-	_ = s.session.Close() // nothing is left to say to the server
+	_ = s.session.Close() // the session has no more requests
 	s.end()
 }

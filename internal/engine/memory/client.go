@@ -73,7 +73,7 @@ func (c Client) call(ctx context.Context, method, path string, body, into any) e
 		}
 		var of *url.Error
 		if errors.As(err, &of) {
-			err = of.Err // the URL may hold what is secret
+			err = of.Err // the URL may contain secrets
 		}
 		return fmt.Errorf("the memory cannot be reached: %w", err)
 	}

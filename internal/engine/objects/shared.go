@@ -26,8 +26,8 @@ type shared struct{ resource, namespace, name string }
 
 // reads are the current and the next read of one object.
 type reads struct {
-	now  *read // under way, or the last one that was; nil before the first
-	next *read // what the callers of now wait for, nil if there are none
+	now  *read // the current read, or the last one; nil before the first
+	next *read // the read that callers wait for while now runs; nil if there are none
 }
 
 // read is one read, shared by all callers that wait for it.
@@ -153,7 +153,7 @@ func (s *Shared) leave(key shared, of *reads, r *read) {
 	} else {
 		select {
 		case <-of.now.ended:
-			delete(s.reads, key) // the read before has left the entry to this one
+			delete(s.reads, key) // the previous read has left the entry to this one
 		default:
 		}
 	}

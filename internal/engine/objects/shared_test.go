@@ -106,7 +106,7 @@ func TestSharedReadsOutliveCallers(t *testing.T) {
 		synctest.Wait()
 		leaveFirst(gone)
 		synctest.Wait()
-		from.step <- nil // the third caller's own
+		from.step <- nil // from the third caller's own read
 		ended.Wait()
 
 		ask(t.Context(), nil)
@@ -169,7 +169,7 @@ func TestSharedReadsGather(t *testing.T) {
 			synctest.Wait()
 		}
 		gone, leave := context.WithCancel(t.Context())
-		ask(gone, "", context.Canceled) // it leaves while it gathers: the others get a read all the same
+		ask(gone, "", context.Canceled) // it leaves while callers gather: the others still get a read
 		for range 9 {
 			ask(t.Context(), "1", nil)
 		}

@@ -9,7 +9,7 @@
 //   - Link-local addresses, among them those of clouds' metadata services, are refused unless they
 //     are listed explicitly.
 //   - A redirect to another host carries no header of the request: headers hold secrets.
-//   - A proxy of the environment is the operator's, and is reached wherever it is.
+//   - A proxy of the environment is the operator's, and may have any address.
 //
 // The package may import the standard library only.
 package outbound

@@ -1,4 +1,4 @@
-// Package provider calls models: small clients for the HTTP APIs of OpenAI (and whatever speaks it:
+// Package provider calls models: small clients for the HTTP APIs of OpenAI (and compatible servers:
 // Ollama, vLLM, LM Studio), Azure OpenAI and Anthropic, and AWS's own SDK for Bedrock.
 //
 //   - message.go, request.go: messages, tools and answers, in the form of OpenAI's chat completions
@@ -9,8 +9,8 @@
 //     environment's credentials
 //   - retry.go: when a request is made again
 //
-// Invariants: an answer that is not whole is an error; no error text holds a secret of the request;
-// what a server sends is bounded.
+// Invariants: an incomplete answer is an error; no error text contains a secret of the request; the
+// bytes that are read from a server are bounded.
 //
 // The package may import internal/engine/outbound, github.com/aws/aws-sdk-go-v2 and
 // github.com/aws/smithy-go.

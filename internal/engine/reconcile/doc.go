@@ -8,9 +8,9 @@
 //   - team.go: Teams
 //   - addresses.go: Memories and ExecutionEngines
 //
-// Invariants: an object is written when it changes, and not otherwise. A model or a server is asked
-// once in its pollInterval, and when its spec has changed; nothing else is asked at all: what
-// agents and teams depend on is watched.
+// Invariants: an object is written only when it changes. A model or a server is called once per
+// pollInterval, and when its spec has changed; nothing else is called: the objects that agents and
+// teams depend on are watched.
 //
 // The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
 // internal/engine/a2a, internal/engine/mcp, internal/engine/objects, k8s.io/apimachinery,

@@ -1,5 +1,6 @@
-// Package relay sends what Queries say to a broker on another server, over HTTP, in the form that
-// Ark's engines use: one POST of lines of JSON for each Query, and one more when it is complete.
+// Package relay sends the output of Queries to a broker on another server, over HTTP, in the form
+// that Ark's engines use: one POST of lines of JSON for each Query, and one more when it is
+// complete.
 //
 // Invariants:
 //

@@ -43,7 +43,7 @@ func (s *Server) bedrock(w http.ResponseWriter, a Answer) {
 func frame(w http.ResponseWriter, kind string, data any) {
 	payload, err := json.Marshal(data)
 	if err != nil {
-		return // never: the data are maps of texts and numbers
+		return // never fails: maps of strings and numbers always marshal
 	}
 	var headers []byte
 	for _, h := range [][2]string{{":message-type", "event"}, {":event-type", kind}, {":content-type", "application/json"}} {
