@@ -1,5 +1,5 @@
-// Package chat serves OpenAI's HTTP API: a request for a completion becomes a Query, and what
-// answers it becomes the completion.
+// Package chat serves OpenAI's HTTP API: a request for a completion becomes a Query, and the
+// Query's answer becomes the completion.
 //
 //   - server.go: Options, paths, who calls
 //   - request.go, message.go, target.go: what is asked, of whom

@@ -1,4 +1,5 @@
-// Package conversation keeps what was said beside Queries, in side tables of the database.
+// Package conversation stores conversations, requests and events that belong to Queries but are not
+// part of them, in side tables of the database.
 //
 //   - requests.go: what clients of OpenAI's API have sent and a Query cannot hold, for the engine
 //     in the process
@@ -11,8 +12,8 @@
 //   - erase.go: what a purge of a Query removes
 //
 // Invariants: messages are in the order in which they were added; what belongs to a Query is
-// deleted by the Query's name; a conversation has MaxMessages at most, and a Query MaxEvents. What
-// a watch has been sent is stored.
+// deleted by the Query's name; a conversation has MaxMessages at most, and a Query MaxEvents.
+// Everything that a watch sends has been stored.
 //
 // The package may import internal/mvcc, internal/sse and internal/stream.
 package conversation

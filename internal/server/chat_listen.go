@@ -15,14 +15,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// chatting is an API server with what answers chats.
+// chatting is an API server with the listeners of chat.
 type chatting struct {
 	api
 	talk      *talk
 	listeners map[net.Listener]http.Handler
 }
 
-// withChat adds listeners to an API server, and closes them if it cannot.
+// withChat adds listeners to an API server, and closes them if it fails.
 func withChat(to api, t *talk, s *Server) (_ api, err error) {
 	c := &chatting{api: to, talk: t, listeners: map[net.Listener]http.Handler{}}
 	defer func() {
@@ -79,7 +79,7 @@ func (t *talk) plain() http.Handler {
 	})
 }
 
-// open serves the broker to whoever reaches it, as Ark's engines use it.
+// open serves the broker without authentication, as Ark's engines use it.
 func (t *talk) open() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/health" || r.URL.Path == "/readyz" {
@@ -99,8 +99,8 @@ func (t *talk) open() http.Handler {
 
 const (
 	// headerTime is how long a client without TLS may take for the header of a request, and idleTime
-	// how long it may keep a connection without one. stopTime is how long requests may take to end
-	// when the server stops.
+	// how long it may keep an idle connection. stopTime is how long requests may take to end when the
+	// server stops.
 	headerTime = 20 * time.Second
 	idleTime   = 2 * time.Minute
 	stopTime   = 5 * time.Second

@@ -1,5 +1,5 @@
-// Package stream is the broker of chunks: what an engine says of a Query while it runs, for whoever
-// reads along.
+// Package stream is the broker of chunks: the output of an engine for a running Query, for any
+// number of readers.
 //
 //   - broker.go: the streams, their bounds, and what removes them
 //   - reader.go, writer.go: the two ends of a stream
@@ -8,8 +8,8 @@
 //   - full.go: chunks with every field, for that API's readers
 //
 // Chunks are in memory only: the answer itself is in the Query. A stream is named by the Query's
-// namespace and name, and belongs to one UID: a Query that is made again under a name does not
-// continue the stream of the one before.
+// namespace and name, and belongs to one UID: a Query that is recreated under the same name does
+// not continue the earlier stream.
 //
 // Invariants:
 //

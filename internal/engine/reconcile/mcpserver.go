@@ -94,8 +94,8 @@ func failed(reason string, err error) verdict {
 func (r *Reconciler) judge(ctx context.Context, s *v1alpha1.MCPServer, v verdict, tools *int64, address string) error {
 	before := s.Status.DeepCopy()
 	if tools != nil && (s.Status.ToolCount == nil || *s.Status.ToolCount != *tools) {
-		// The message contains the number of tools, which alone must not change the transition time of a
-		// condition.
+		// The message contains the number of tools. setCondition ignores a change of only the message, so
+		// the old condition is removed first.
 		s.Status.Conditions = slices.DeleteFunc(s.Status.Conditions, func(c v1alpha1.Condition) bool {
 			return c.Type == "Available" && c.Reason == v.availableReason
 		})
