@@ -1,5 +1,5 @@
-// Package history keeps every version of an object beyond the store's compaction, and reads it: who
-// made it, when, why, and the object itself as it was.
+// Package history keeps every version of an object beyond the store's compaction, and reads it: the
+// user, the time, the cause, and the object itself.
 //
 //   - port.go, query.go: what readers see
 //   - archive.go, state.go, step.go, begin.go: versions go from the log to side tables
@@ -13,11 +13,11 @@
 //   - verify.go, verify_links.go, verify_rows.go: comparing what is archived with it: links, their
 //     versions, and what finds these
 //
-// Invariants: a version is a revision of an object; nothing is pruned from the log that is not in
-// the archive; a page names each version once, and the pages of a query follow each other without a
-// gap; a version's object has the bytes that the store had, or the JSON of those that are stored in
-// another form. Replicas archive one after the other, and one at a time takes versions away: what
-// is written on the ground of a state that another has changed is refused.
+// Invariants: a version is a revision of an object; only archived revisions are pruned from the
+// log; a page has each version once, and the pages of a query follow each other without a gap; a
+// version's object has the bytes that the store had, or the JSON of a value that is stored in
+// another form. Replicas archive one after the other, and only one at a time removes versions: a
+// write that is based on a state that another replica has changed is refused.
 //
 // The package may import internal/mvcc and golang.org/x/sync.
 package history

@@ -35,7 +35,7 @@ func openStore(ctx context.Context, o StorageOptions, admin Admin, engine mvcc.E
 		if engine, err = acceptLoss(ctx, admin, loss); err != nil {
 			return nil, nil, errors.Join(about(SettingDatabase, err), keeper.Close())
 		}
-		shared, _ = engine.(mvcc.Shared) // the accepted store is opened like the first one
+		shared, _ = engine.(mvcc.Shared) // the same assertion as for the first engine
 		store, err = mvcc.Open(ctx, engine, opts)
 	}
 	if err != nil {

@@ -202,8 +202,8 @@ func TestServerMark(t *testing.T) {
 	}
 }
 
-// TestNoMarkFolder checks that a start waits for a missing folder if another program creates it,
-// and reports it otherwise.
+// TestNoMarkFolder checks that a start without the folder succeeds if another program creates it
+// later, and that the error names the folder otherwise.
 func TestNoMarkFolder(t *testing.T) {
 	later := filepath.Join(t.TempDir(), "later")
 	m := &marked{StorageOptions: StorageOptions{Kind: PostgreSQL, Database: postgresServer.Database(t), MarkFolder: later}, t: t}

@@ -34,8 +34,8 @@ func (d mysql) text(json string, path ...string) string {
 	return d.string(d.extract(json, path...))
 }
 
-// string returns the string value of a JSON expression, NULL for an empty one and other types. It
-// truncates strings at a NUL character, as many clients do.
+// string returns the string value of a JSON expression, NULL for an empty string and for other
+// types. It replaces NUL characters, at which many clients end a string.
 func (mysql) string(json string) string {
 	return "CASE JSON_TYPE(" + json + ") WHEN 'STRING' THEN NULLIF(REPLACE(JSON_UNQUOTE(" + json + "), CHAR(0 USING utf8mb4), CONVERT(X'EFBFBD' USING utf8mb4)), '') END"
 }

@@ -10,8 +10,8 @@ import (
 // Postgres returns the views for a schema "ark" that has the functions of PostgresFunctions.
 func Postgres() []database.View { return views(postgres{}) }
 
-// PostgresFunctions creates the functions that the views call: ark.object parses JSON, because
-// jsonb rejects \u0000, and ark.milliseconds parses a Go duration.
+// PostgresFunctions creates the functions that the views call: ark.object parses JSON and replaces
+// \u0000, which jsonb rejects; ark.milliseconds parses a Go duration.
 const PostgresFunctions = `
 CREATE OR REPLACE FUNCTION ark.object(stored bytea) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT AS $f$
 DECLARE t text;
