@@ -196,8 +196,7 @@ const dictionary = `"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","met
 	`Agentcreatesystem:serviceaccount:kubernetes-adminsystem:masters,system:authenticated,system:serviceaccounts` +
 	`kubectl/v1. (linux/amd64) kubernetes/kubectl-patchupdate`
 
-// level is the fastest level that compresses well: higher ones take twice the time for a few
-// percent.
+// level selects greedy matching: higher levels take twice the time for a few percent.
 const level = 3
 
 var deflaters = sync.Pool{New: func() any {

@@ -29,7 +29,7 @@ func TestCutOffPurgeLeavesNoNames(t *testing.T) {
 			if _, err := w.store.Txn(t.Context(), &mvcc.Txn{Then: []mvcc.Op{op}}, mvcc.Actor{User: "user-" + marker, Verb: "update"}); err != nil {
 				t.Fatal(err)
 			}
-			if i != 1 { // one object shares its step with others, the other does not
+			if i != 1 { // versions that are alone in a step, and others that share one
 				w.write(r)
 			}
 			w.archiveAll()

@@ -331,7 +331,7 @@ func (t *translator) series(arguments [][]node, nodes []node, i int, out *[]piec
 	return taken, nil
 }
 
-// sequenceOfStep translates the expression after a value of a series.
+// sequenceOfStep returns the expression of the value after a value of a series.
 func (t *translator) sequenceOfStep(nodes []node) (string, error) {
 	var pieces []piece
 	for i := 0; i < len(nodes); {

@@ -1,5 +1,5 @@
-// Package records serves the group records.ark.mckinsey.com, and what the history adds to the paths
-// of Ark's own kinds.
+// Package records serves the API group records.ark.mckinsey.com, and the subresources and
+// parameters that the history adds to Ark's own kinds.
 //
 //   - group.go: the group, and where it is installed
 //   - kinds.go, names.go, rights.go: Ark's kinds, the names of versions, and who may see a version

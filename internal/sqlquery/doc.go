@@ -13,9 +13,8 @@
 //   - percentile.go: functions that SQLite lacks
 //   - errors.go: what a user reads of what went wrong
 //
-// Each request has a connection of its own, read-only, with temporary views that hold the rows
-// allowed and an authorizer that lets the statement read nothing else. It is thrown away
-// afterwards.
+// Each request has its own read-only connection, with temporary views of the permitted rows and an
+// authorizer that lets the statement read nothing else. The connection is closed afterwards.
 //
 // Invariants:
 //

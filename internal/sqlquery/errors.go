@@ -9,7 +9,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// single refuses more than one statement: what follows the first ; must be white space or comments.
+// single refuses more than one statement: only white space or comments may follow the first ;.
 func single(statement string) error {
 	for i := 0; i < len(statement); {
 		switch rest := statement[i:]; {
