@@ -42,7 +42,7 @@ func TestResponseRequests(t *testing.T) {
 		`{` + model + `,"tools":[{"type":"web_search"}]}`:                           "error: unsupported_parameter tools",
 		`{` + model + `,"tool_choice":{"type":"mcp"}}`:                              "error: unsupported_parameter tool_choice",
 		`{` + model + `,"include":["message.output_text.logprobs"]}`:                "error: unsupported_parameter include",
-		`{` + model + `,"store":true}`:                                              "error: unsupported_parameter store", // there is no place here
+		`{` + model + `,"store":true}`:                                              "error: unsupported_parameter store", // the requests are not stored here
 		`{` + model + `,"background":true}`:                                         "error: invalid_value background",
 		`{` + model + `,"previous_response_id":"resp_x"}`:                           "error: previous_response_not_found previous_response_id",
 		`{` + model + `,"stream":"yes"}`:                                            "error: invalid_value stream",

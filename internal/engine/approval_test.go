@@ -163,7 +163,7 @@ func TestApproval(t *testing.T) {
 			if task.Spec.QueryRef.Name != c.name || *task.Spec.AgentRef.Name != "payer" || task.Spec.A2AServerRef != nil || task.OwnerReferences[0].UID != q.UID {
 				t.Errorf("the task is for %+v", task.Spec)
 			}
-			p.decide(task, `{"decision":""}`) // nothing is decided yet
+			p.decide(task, `{"decision":""}`) // no decision yet
 			time.Sleep(50 * time.Millisecond)
 			if q := p.query("default", c.name); phaseOf(q) != waitsForInput {
 				t.Errorf("an empty decision makes it %s", phaseOf(q))

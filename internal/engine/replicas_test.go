@@ -79,7 +79,7 @@ func TestReplicas(t *testing.T) {
 	stop["A"]()
 	for name, engine := range ran {
 		if engine == "B" {
-			w.patch(name, `{"cancel":true}`) // the model says nothing
+			w.patch(name, `{"cancel":true}`) // the model does not answer
 			w.awaitPhase(name, v1alpha1.QueryCanceled)
 			continue
 		}

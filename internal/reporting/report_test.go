@@ -116,7 +116,7 @@ func TestReportsByName(t *testing.T) {
 		code int
 		want string
 	}{
-		{`{"spec":{"report":"tokens-by-agent"}}`, 201, `"rows":[]`}, // with the rights of who asks
+		{`{"spec":{"report":"tokens-by-agent"}}`, 201, `"rows":[]`}, // with the caller's rights
 		{`{"spec":{"report":"cost-by-day","parameters":{"inputPrice":1}}}`, 201, `"report":"cost-by-day"`},
 		{`{"spec":{"report":"cost-by-day","parameters":{"price":1}}}`, 400, "it has inputPrice, outputPrice, since"},
 		{`{"spec":{"report":"nothing"}}`, 404, "nothing"},

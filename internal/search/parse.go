@@ -140,8 +140,8 @@ func parts(text string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
-// fieldOf parses name:value. A part with another name before the colon, such as a URL or a time, is
-// a word.
+// fieldOf parses name:value. A part that is not of this form although it has a colon, such as a URL
+// or a time, is a word.
 func fieldOf(part string, negative bool) (f filter, is bool, err error) {
 	name, value, found := strings.Cut(part, ":")
 	if !found || name == "" || strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) >= 0 || strings.HasPrefix(value, "//") {
