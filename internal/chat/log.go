@@ -106,7 +106,7 @@ func (l *logWriter) follow(ctx context.Context, s *Server, q *v1alpha1.Query, fr
 		select {
 		case <-changed:
 		case <-s.closing:
-			_ = l.end("error: " + stream.ErrClosed.Error()) // the client may have gone
+			_ = l.end("error: " + stream.ErrClosed.Error()) // the client may be gone
 			return
 		case out := <-ended:
 			if !over {
@@ -135,7 +135,7 @@ func (l *logWriter) last(out result) {
 	default:
 		text = "error: " + failure(out.query)
 	}
-	_ = l.end(text) // the client may have gone
+	_ = l.end(text) // the client may be gone
 }
 
 // end writes a last line, which starts on a new line.

@@ -97,6 +97,6 @@ func (f feed) watch(w http.ResponseWriter, r *http.Request, name, namespace stri
 // broken ends a watch with an error, which a disconnected client does not get.
 func broken(to *sse.Writer, err error) error {
 	data, _ := json.Marshal(map[string]stream.Fault{"error": {Message: err.Error(), Type: "server_error", Code: "watch_ended"}})
-	_ = to.Data(data) // the client may have gone
+	_ = to.Data(data) // the client may be gone
 	return nil
 }

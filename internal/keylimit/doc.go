@@ -2,7 +2,7 @@
 // within a key's limits.
 //
 //   - ledger.go: requests and tokens as rows of a side table, which all replicas read
-//   - window.go: what a replica remembers of the rows of one key
+//   - window.go: a replica's cache of the rows of one key
 //
 // Invariants: on one replica a limit of requests is never exceeded. With several replicas, each
 // reads all rows that were written before its request, so they exceed the limit at most by the

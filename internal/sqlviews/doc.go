@@ -1,7 +1,7 @@
 // Package sqlviews generates the views of the read model as SQL over the tables in which PostgreSQL
 // and MySQL store the objects, for BI tools that log in to the database itself.
 //
-//   - views.go: the views, in the words of a dialect
+//   - views.go: the views, in terms of a dialect
 //   - postgres.go, mysql.go: the dialects
 //
 // Invariants: a view has the same columns as the read model's view, with the same values for

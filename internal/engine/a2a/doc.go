@@ -1,9 +1,9 @@
 // Package a2a calls remote agents by the Agent2Agent protocol, versions 0.3 and 1.0, with the
 // protocol's own Go library.
 //
-//   - agent.go: where an agent is, and its card
+//   - agent.go: the address of an agent, and its card
 //   - ask.go: a question, and the answer as a message, as a task or as a stream
-//   - stream.go: agents that have no streams
+//   - stream.go: agents without streams
 //
 // Invariants: everything ends with its context; a question is repeated only if the agent refused
 // the method, in which case nothing has run; headers go to the agent's own host only; answers are

@@ -40,8 +40,7 @@ type Services struct {
 	Trace func(ctx context.Context, provider, model string) (context.Context, func(finish string, prompt, completion int64, err error))
 	// Marker returns an unguessable string.
 	Marker func() string
-	// OpenURLs says that nobody has a rule for the addresses of models; nil for none. It returns what
-	// is wrong with the base URL of a model, or "".
+	// CheckModelURL returns what is wrong with the base URL of a model, or ""; nil for no rule.
 	CheckModelURL func(url string) string
 }
 

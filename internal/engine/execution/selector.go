@@ -75,8 +75,8 @@ func (w *work) selected(ctx context.Context) error {
 				return err
 			}
 		}
-		// Members receive the question at the position where the selector has it, and once more as their
-		// last message.
+		// Members receive the question at the position where the selector has it, and again as their last
+		// message.
 		ended, err := w.let(ctx, next, append(w.history[:len(w.history):len(w.history)], w.input))
 		if ended || err != nil {
 			return err

@@ -139,7 +139,7 @@ func (w *work) let(ctx context.Context, m member, history []provider.Message) (e
 	w.out.messages = append(w.out.messages, answer.messages...)
 	w.out.terminated, w.out.last, w.out.schema = false, "", answer.schema
 	if answer.terminated {
-		// If the tool terminate was called, its answer is the member's last message.
+		// If the tool terminate gave the answer, it is the member's last message.
 		w.out.terminated, w.out.last = true, answer.last
 		return m.kind() == "agent", nil
 	}

@@ -2,9 +2,9 @@
 // user.
 //
 //   - client.go: Ark's kinds, Secrets, ConfigMaps and Services
-//   - values.go: what a field's value is that refers to one of these
-//   - recorder.go: which versions of the objects were read
-//   - shared.go: one read for all who ask for an object at the same time
+//   - values.go: the values of fields that refer to one of these
+//   - recorder.go: the versions of the objects that were read
+//   - shared.go: one read for all concurrent callers of an object
 //   - codec.go: the JSON of Ark's kinds
 //
 // In a cluster Ark's kinds are this server's, and Secrets, ConfigMaps and Services are those of the

@@ -51,7 +51,7 @@ func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 				if err := s.Get(t.Context(), "agents", "default", "a", got); err != nil || got.ResourceVersion != want {
 					t.Errorf("got version %q, %v, want %s", got.ResourceVersion, err, want)
 				}
-				got.Labels["of"] = "mine" // nobody else's
+				got.Labels["of"] = "mine" // the object belongs to this caller only
 			})
 			synctest.Wait()
 		}

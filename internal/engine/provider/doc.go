@@ -2,12 +2,12 @@
 // Ollama, vLLM, LM Studio), Azure OpenAI and Anthropic, and AWS's own SDK for Bedrock.
 //
 //   - message.go, request.go: messages, tools and answers, in the form of OpenAI's chat completions
-//   - openai.go, stream.go: OpenAI's wire and its stream of chunks; Azure's differs in URL and
-//     header
-//   - anthropic.go: Anthropic's wire
+//   - openai.go, stream.go: OpenAI's wire format and its stream of chunks; Azure's differs in URL
+//     and header
+//   - anthropic.go: Anthropic's wire format
 //   - bedrock.go, bedrock_request.go, bedrock_stream.go, aws.go: Bedrock's ConverseStream, and the
 //     environment's credentials
-//   - retry.go: when a request is made again
+//   - retry.go: the retry policy
 //
 // Invariants: an incomplete answer is an error; no error text contains a secret of the request; the
 // bytes that are read from a server are bounded.

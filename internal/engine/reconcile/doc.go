@@ -1,7 +1,7 @@
 // Package reconcile keeps the statuses of Models, MCPServers, A2AServers, Agents, Teams, Tools,
 // Memories and ExecutionEngines, and the Tools of MCPServers and the Agents of A2AServers.
 //
-//   - reconcile.go: what is followed, and what is looked at when something changes
+//   - reconcile.go: the kinds that are watched, and the objects that a change affects
 //   - statuses.go: Models, Agents and Tools
 //   - mcpserver.go: MCPServers and the Tools that they offer
 //   - a2aserver.go: A2AServers and the Agent that each offers
