@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/operation"
 )
 
-// ask asks the server that has these options whether it runs, and what it does. The report is nil where this user may not read
-// it. A problem is why the server is not ready.
+// ask asks the server that has these options whether it runs, and what it does. The report is nil
+// where this user may not read it. A problem is why the server is not ready.
 func (o *options) ask(ctx context.Context) (url string, running bool, report *operation.Report, problem string) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()

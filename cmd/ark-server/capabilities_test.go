@@ -49,8 +49,8 @@ func (c capability) hasAnyIn(query string) bool {
 	return slices.ContainsFunc(selector.FindAllString(quotedAside(query), -1), c.has)
 }
 
-// Every capability can be operated: it has metrics, panels, alerts, and pages that say what it takes and
-// how it comes back; and there is nothing of these that belongs to none.
+// Every capability can be operated: it has metrics, panels, alerts, and pages that say what it
+// takes and how it comes back; and there is nothing of these that belongs to none.
 func TestCapabilities(t *testing.T) {
 	all := readCapabilities(t)
 	if len(all) < 5 {

@@ -23,7 +23,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// TestClientFaultsAreNotLogged throws at a server what clients do wrong: its log stays empty, and the metric counts.
+// TestClientFaultsAreNotLogged throws at a server what clients do wrong: its log stays empty, and
+// the metric counts.
 func TestClientFaultsAreNotLogged(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config")
@@ -139,7 +140,8 @@ func plainText(t *testing.T, address string) {
 	}
 }
 
-// abandoned are requests whose clients go away: in the body, before the answer, in the middle of a long one, during a watch.
+// abandoned are requests whose clients go away: in the body, before the answer, in the middle of a
+// long one, during a watch.
 func abandoned(t *testing.T, admin *rest.Config, address string) {
 	t.Helper()
 	const path = "/apis/ark.mckinsey.com/v1alpha1/namespaces/default/agents"

@@ -63,7 +63,8 @@ func newCommand() *cobra.Command {
 		newCRDsCommand(),
 		newVersionCommand(),
 	)
-	// Not cobra's own flag: its template would have the linker keep text/template, and every method of every type.
+	// Not cobra's own flag: its template would have the linker keep text/template, and every method of
+	// every type.
 	root.Flags().Bool(versionFlag, false, "version for ark-server")
 	root.PersistentPreRunE = beforeRun
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -96,8 +97,8 @@ func versionText() string {
 // versionFlag is the flag that prints what the command version does.
 const versionFlag = "version"
 
-// beforeRun prints the version or the whole help if asked to, and looks for names in the environment that were
-// mistyped, before a command that can be set up there.
+// beforeRun prints the version or the whole help if asked to, and looks for names in the
+// environment that were mistyped, before a command that can be set up there.
 func beforeRun(cmd *cobra.Command, _ []string) error {
 	if cmd.Flags().Lookup(helpAll) == nil {
 		return nil

@@ -83,7 +83,8 @@ func (o *options) effective(groups []flagGroup) []setting {
 	return all
 }
 
-// derived returns the default of a flag that follows from other flags, and why; "" where there is none.
+// derived returns the default of a flag that follows from other flags, and why; "" where there is
+// none.
 func (o *options) derived(flag string) (value, why string) {
 	where := "next to the database"
 	switch {
@@ -130,7 +131,8 @@ func valueOf(f *pflag.Flag) any {
 	return text
 }
 
-// password finds that of a URL or a DSN: nothing of the sort belongs into a flag, and if it is in one it must not be shown.
+// password finds that of a URL or a DSN: nothing of the sort belongs into a flag, and if it is in
+// one it must not be shown.
 var password = regexp.MustCompile(`(^|//|[\s,])([^\s:/@,]*):([^\s@]+)@`)
 
 func withoutPasswords(value any) any {

@@ -24,8 +24,8 @@ type configEntry struct {
 	value *yaml.Node
 }
 
-// fromConfigFile sets the flags of a command that are not set yet from the configuration file. Flags of other
-// commands may be in it too. The error names every fault with its line.
+// fromConfigFile sets the flags of a command that are not set yet from the configuration file.
+// Flags of other commands may be in it too. The error names every fault with its line.
 func (o *options) fromConfigFile(cmd *cobra.Command) error {
 	path := o.configFile
 	if err := privatefile.CheckGiven(path, false); err != nil {

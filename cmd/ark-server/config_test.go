@@ -21,7 +21,8 @@ func settingsOf(t *testing.T, args ...string) map[string]setting {
 	return all
 }
 
-// The command line wins over the environment, that over the file, and that over the default; and config print says which it was.
+// The command line wins over the environment, that over the file, and that over the default; and
+// config print says which it was.
 func TestPrecedence(t *testing.T) {
 	dir := t.TempDir()
 	file := manifest(t, dir, "ark.yaml", "# ours\nsecure-port: 7001\nlog-level: info\ndb-path: /file.db\ntls-san: [a.example.com, b.example.com]\nmax-object-size: 4Mi\n")

@@ -50,8 +50,8 @@ func place(text string) func(string) source {
 	return func(string) source { return source{place: text} }
 }
 
-// locate puts the file and the line in front of errors about flags that the configuration file has set.
-// They begin with the flag.
+// locate puts the file and the line in front of errors about flags that the configuration file has
+// set. They begin with the flag.
 func (s sources) locate(err error) error {
 	if err == nil {
 		return nil
@@ -98,8 +98,8 @@ func (o *options) configure(cmd *cobra.Command) error {
 	return nil
 }
 
-// makeDataDir makes the folder of --data-dir for its owner only. The mode of one that is there stays: it
-// may be a project's.
+// makeDataDir makes the folder of --data-dir for its owner only. The mode of one that is there
+// stays: it may be a project's.
 func (o *options) makeDataDir() error {
 	if o.dataDir == "" {
 		return nil

@@ -13,14 +13,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/runas"
 )
 
-// becomeUser drops root's rights where the image asks for it. Commands that only read leave the data folder as it is.
+// becomeUser drops root's rights where the image asks for it. Commands that only read leave the
+// data folder as it is.
 func becomeUser(args []string) error {
 	reads := len(args) > 0 && slices.Contains([]string{"health", "kubeconfig", "status", "doctor", "config", "version", "--version", "help", "--help", "crds", "completion"}, args[0])
 	return runas.Drop(!reads, func(err error) { fmt.Fprintf(os.Stderr, "ark-server: %v\n", err) })
 }
 
-// inContainer reports whether the process runs in a container. The image sets this variable, as images of Linux
-// distributions do; Podman sets it too.
+// inContainer reports whether the process runs in a container. The image sets this variable, as
+// images of Linux distributions do; Podman sets it too.
 func inContainer() bool { return os.Getenv("container") != "" }
 
 // containerTool is the command that the container was probably started with.
@@ -31,9 +32,9 @@ func containerTool() string {
 	return "docker"
 }
 
-// fromContainer sets the flags that the command line does not from the arguments of the server in the same
-// container: a command started by "docker exec" has the environment of the container, but not the
-// arguments of "docker run".
+// fromContainer sets the flags that the command line does not from the arguments of the server in
+// the same container: a command started by "docker exec" has the environment of the container, but
+// not the arguments of "docker run".
 func fromContainer(fs *pflag.FlagSet) error {
 	if !inContainer() {
 		return nil

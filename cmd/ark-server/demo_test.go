@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// The demo answers by itself, and to whoever asks by the command that it prints; it leaves nothing behind.
+// The demo answers by itself, and to whoever asks by the command that it prints; it leaves nothing
+// behind.
 func TestDemo(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	seen := make(chan struct{})

@@ -16,9 +16,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/runas"
 )
 
-// TestDocs holds what the documentation names to what there is: make targets, sub-commands and their flags, variables, files,
-// pages and their headings. It reads the pages, and the comments of manifests, scripts and Go files as far as they name pages. A
-// fault is reported with file and line, what is missing and how to mend it.
+// TestDocs holds what the documentation names to what there is: make targets, sub-commands and
+// their flags, variables, files, pages and their headings. It reads the pages, and the comments of
+// manifests, scripts and Go files as far as they name pages. A fault is reported with file and
+// line, what is missing and how to mend it.
 func TestDocs(t *testing.T) {
 	d := newDocs(t)
 	checked := 0

@@ -39,7 +39,8 @@ type examination struct {
 	now   time.Time
 	items []diagnosis
 
-	// running says that the server answers, and report what it says of itself, nil where that is not known.
+	// running says that the server answers, and report what it says of itself, nil where that is not
+	// known.
 	running bool
 	url     string
 	report  *operation.Report

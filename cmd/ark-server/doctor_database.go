@@ -59,8 +59,8 @@ const (
 	fileSkew = 2 * time.Minute
 )
 
-// clock compares it with the database server's, known to within an uncertainty, with the newest write, and with the
-// release's date.
+// clock compares it with the database server's, known to within an uncertainty, with the newest
+// write, and with the release's date.
 func (e *examination) clock(database time.Time, within time.Duration) {
 	const fix = "set it: timedatectl set-ntp true, or the system's settings of date and time"
 	newest, file := e.newestFile()

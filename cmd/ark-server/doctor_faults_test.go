@@ -14,7 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// faultOf is the one fault of the database that doctor finds; others, such as of the test machine's disk, do not count.
+// faultOf is the one fault of the database that doctor finds; others, such as of the test machine's
+// disk, do not count.
 func faultOf(t *testing.T, flags ...string) diagnosis {
 	t.Helper()
 	var found []diagnosis
@@ -29,7 +30,8 @@ func faultOf(t *testing.T, flags ...string) diagnosis {
 	return found[0]
 }
 
-// Each fault of a database server has a fix that can be typed, with the address and the names that the flags have.
+// Each fault of a database server has a fix that can be typed, with the address and the names that
+// the flags have.
 func TestDoctorOfDatabaseServers(t *testing.T) {
 	clients := map[string]string{storagePostgres: "psql -h ", storageMySQL: "mysql "}
 	fresh := map[string]func(testing.TB) database.Config{storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database}

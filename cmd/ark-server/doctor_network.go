@@ -47,7 +47,8 @@ func (e *examination) ports() {
 	}
 }
 
-// openFiles looks at the limit of the server's process, or of this one, which a server would be started beside.
+// openFiles looks at the limit of the server's process, or of this one, which a server would be
+// started beside.
 func (e *examination) openFiles() {
 	limit, of := openFiles(), "this process"
 	if e.report != nil {
@@ -70,7 +71,8 @@ func (e *examination) openFiles() {
 	}
 }
 
-// openFilesOf reads the limit of another process where the system has it in files, else it returns 0.
+// openFilesOf reads the limit of another process where the system has it in files, else it returns
+// 0.
 func openFilesOf(proc string, pid int) int {
 	text, err := os.ReadFile(fmt.Sprintf("%s/%d/limits", proc, pid))
 	if err != nil {

@@ -64,7 +64,8 @@ func TestDoctorOfTheHealthy(t *testing.T) {
 				seen := map[string]bool{}
 				for _, item := range newExamination(t, flags) {
 					seen[item.Name] = true
-					// A server that a distribution has set up may lack checksums, or be tuned for tests; the machine's disk may be full.
+					// A server that a distribution has set up may lack checksums, or be tuned for tests; the
+					// machine's disk may be full.
 					if !item.OK && item.Name != "disk" && !strings.HasPrefix(item.Fix, "change that setting") {
 						t.Errorf("%s: %+v", when, item)
 					}

@@ -87,9 +87,10 @@ var (
 	serviceAddress  = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 )
 
-// isServiceVariable says that a variable is one of those that Kubernetes sets in a container for each Service
-// of the namespace, and Docker for linked containers: a Service ark-apiserver has ARK_APISERVER_SERVICE_HOST
-// and ARK_APISERVER_PORT. That of a Service ark-db is ARK_DB_PORT, but its value is no number.
+// isServiceVariable says that a variable is one of those that Kubernetes sets in a container for
+// each Service of the namespace, and Docker for linked containers: a Service ark-apiserver has
+// ARK_APISERVER_SERVICE_HOST and ARK_APISERVER_PORT. That of a Service ark-db is ARK_DB_PORT, but
+// its value is no number.
 func isServiceVariable(name, value string) bool {
 	switch {
 	case serviceVariable.MatchString(name):

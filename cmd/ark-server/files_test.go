@@ -111,7 +111,8 @@ func TestFilesArePrivate(t *testing.T) {
 			w := watch(dir)
 			s := watchAsStranger(t, dir)
 			writeEverything(t, mask, dir, manifest, func(do func(code int, args ...string)) {
-				// It ends before it serves, for the cluster does not know it, but not before its files are there.
+				// It ends before it serves, for the cluster does not know it, but not before its files are
+				// there.
 				if err := errors.Join(copyFile(filepath.Join(dir, "ark.db.keys", "server.crt"), cert), copyFile(filepath.Join(dir, "ark.db.keys", "server.key"), key)); err != nil {
 					t.Fatal(err)
 				}

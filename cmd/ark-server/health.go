@@ -51,8 +51,9 @@ func newHealthCommand() *cobra.Command {
 	}, flags, o.locationFlags())
 }
 
-// probeTLS trusts the server's own authority where this user may read it. In a cluster the certificate is
-// for the Service, and whose it is does not matter to a probe that sends no secret: kubelet does not check it either.
+// probeTLS trusts the server's own authority where this user may read it. In a cluster the
+// certificate is for the Service, and whose it is does not matter to a probe that sends no secret:
+// kubelet does not check it either.
 func (o *options) probeTLS() *tls.Config {
 	if o.mode == modeStandalone {
 		if keys, err := o.readKeys(); err == nil {

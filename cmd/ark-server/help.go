@@ -43,7 +43,8 @@ func withFlags(cmd *cobra.Command, groups ...flagGroup) *cobra.Command {
 	return cmd
 }
 
-// parent makes a command that does nothing by itself. choices are its commands, as somebody who names none is told of them.
+// parent makes a command that does nothing by itself. choices are its commands, as somebody who
+// names none is told of them.
 func parent(use, choices, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := withFlags(&cobra.Command{
 		Use:   use,

@@ -65,7 +65,8 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
-// TestHelpBeginsWithTenFlags: they come before the commands, in the order in which they are needed, and the help says how to get the rest.
+// TestHelpBeginsWithTenFlags: they come before the commands, in the order in which they are needed,
+// and the help says how to get the rest.
 func TestHelpBeginsWithTenFlags(t *testing.T) {
 	help := printed(t, "--help")
 	flags, commands, found := strings.Cut(help, "\nCommands:\n")
@@ -86,7 +87,8 @@ func TestVersionFlag(t *testing.T) {
 	}
 }
 
-// TestCompletion: every flag with a choice of values completes to them, and what is no file does not complete to files.
+// TestCompletion: every flag with a choice of values completes to them, and what is no file does
+// not complete to files.
 func TestCompletion(t *testing.T) {
 	for _, c := range []struct{ args, want []string }{
 		{[]string{"--storage", ""}, []string{"sqlite", "postgresql", "mysql", "etcd", ":4"}},

@@ -97,7 +97,8 @@ func newRetentionRunCommand() *cobra.Command {
 	}.command()
 }
 
-// maintenance is a command that creates an object of the records group at the running server, and prints its answer.
+// maintenance is a command that creates an object of the records group at the running server, and
+// prints its answer.
 type maintenance struct {
 	use, short, long string
 	// what begins the error of a request that fails.
@@ -149,7 +150,8 @@ func (o *options) maintain(cmd *cobra.Command, output, resource string, asked, d
 	return s.call(cmd.Context(), http.MethodPost, "/apis/"+v1alpha1.SchemeGroupVersion.String()+"/"+resource, asked, done)
 }
 
-// printVerification prints what a verification has found, and returns an error where something is broken.
+// printVerification prints what a verification has found, and returns an error where something is
+// broken.
 func printVerification(out io.Writer, v *v1alpha1.HistoryVerificationStatus, output string) error {
 	if v == nil {
 		return errors.New("the server has sent no result")

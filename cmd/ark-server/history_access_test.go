@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// What says who may do what has a history on a standalone server, and so have retention policies: who changed it, what it was, and
-// its return. Secrets, Events and Leases have none.
+// What says who may do what has a history on a standalone server, and so have retention policies:
+// who changed it, what it was, and its return. Secrets, Events and Leases have none.
 func TestHistoryOfAccess(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	const (
@@ -138,8 +138,8 @@ func TestHistoryOfAccess(t *testing.T) {
 	}
 }
 
-// An audit event names the revision that its request has written, and the revision the event; a request that changes nothing
-// names none.
+// An audit event names the revision that its request has written, and the revision the event; a
+// request that changes nothing names none.
 func TestAuditNamesRevisions(t *testing.T) {
 	dir := t.TempDir()
 	policy, log := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")

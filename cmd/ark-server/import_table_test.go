@@ -10,8 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestImportFromATable: the command reads the database of ark-apiserver, into SQLite and into another PostgreSQL, verifies, and says
-// what it cannot take; the exit code and the output are what a script would go by. The password is in no output.
+// TestImportFromATable: the command reads the database of ark-apiserver, into SQLite and into
+// another PostgreSQL, verifies, and says what it cannot take; the exit code and the output are what
+// a script would go by. The password is in no output.
 func TestImportFromATable(t *testing.T) {
 	const password = "hush-hush-password"
 	cfg := postgresServer.Database(t)

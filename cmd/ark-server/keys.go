@@ -109,7 +109,8 @@ func (o *options) validateSharedKeys() error {
 	return nil
 }
 
-// withSharedKeysFix names the flags that an error about shared keys is about, and the command that helps.
+// withSharedKeysFix names the flags that an error about shared keys is about, and the command that
+// helps.
 func (o *options) withSharedKeysFix(err error) error {
 	var conflict *sharedkeys.ConflictError
 	var missing *encryption.KeyError
@@ -134,7 +135,8 @@ func lostKeyFix(e *encryption.KeyError) string {
 	return "; should it be lost, and there be no Secrets: stop all servers, and run ark-server secrets forget-key"
 }
 
-// rotateShared adds a key to the keys of Secrets that are shared through the database, where the servers find it.
+// rotateShared adds a key to the keys of Secrets that are shared through the database, where the
+// servers find it.
 func (o *options) rotateShared(cmd *cobra.Command, rotate func(file string, settle func() error) error, wait func(context.Context) error) (err error) {
 	client, err := o.openForKeys(cmd)
 	if err != nil {

@@ -98,7 +98,8 @@ func runKubeconfig(cmd *cobra.Command, o *options, out kubeconfigOptions) error 
 	return mergeKubeconfig(cmd, entry, out.merge)
 }
 
-// entryOfUser makes a user's entry of the admin's, with a new token. It has names of its own, so that both fit into one file.
+// entryOfUser makes a user's entry of the admin's, with a new token. It has names of its own, so
+// that both fit into one file.
 func (o *options) entryOfUser(cmd *cobra.Command, entry kubeconfig.Entry, out kubeconfigOptions) (kubeconfig.Entry, error) {
 	asked, err := tokenRequest(out.user, out.groups, out.ttl)
 	if err != nil {
@@ -117,7 +118,8 @@ func (o *options) entryOfUser(cmd *cobra.Command, entry kubeconfig.Entry, out ku
 	return entry, nil
 }
 
-// checkServer checks a URL that the user has given, and warns if the server's certificate is not for it.
+// checkServer checks a URL that the user has given, and warns if the server's certificate is not
+// for it.
 func checkServer(cmd *cobra.Command, keys *standalone.Keys, server string) error {
 	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" {

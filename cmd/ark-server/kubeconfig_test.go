@@ -10,7 +10,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// stdoutOf runs a command that succeeds and returns what it prints, without what goes to standard error.
+// stdoutOf runs a command that succeeds and returns what it prints, without what goes to standard
+// error.
 func stdoutOf(t *testing.T, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -53,7 +54,8 @@ func TestKubeconfigFollowsTheDatabase(t *testing.T) {
 	}
 }
 
-// Two servers in one folder have a kubeconfig each, and can share one: each adds itself, and the context that was there stays.
+// Two servers in one folder have a kubeconfig each, and can share one: each adds itself, and the
+// context that was there stays.
 func TestTwoServersInOneFolder(t *testing.T) {
 	dir := t.TempDir()
 	shared := manifest(t, dir, "config", "# mine\napiVersion: v1\nkind: Config\nclusters: []\ncontexts:\n- context: {cluster: prod, user: me}\n  name: prod\ncurrent-context: prod\n")
@@ -139,7 +141,8 @@ func TestKubeconfigIsNotReplaced(t *testing.T) {
 	}
 }
 
-// The kubeconfig of another user has a token of that user's, which works, and fits into a file beside the admin's.
+// The kubeconfig of another user has a token of that user's, which works, and fits into a file
+// beside the admin's.
 func TestKubeconfigOfAUser(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--data-dir=" + dir, "--secure-port=0"}

@@ -26,8 +26,8 @@ func (o *options) locationFlags() flagGroup {
 	})
 }
 
-// locate completes the location flags of a command: from the arguments of the server in the same container,
-// then from the environment and the configuration file.
+// locate completes the location flags of a command: from the arguments of the server in the same
+// container, then from the environment and the configuration file.
 func (o *options) locate(cmd *cobra.Command) error {
 	o.sources.note(cmd.Flags(), place(fromCommandLine))
 	if err := fromContainer(cmd.Flags()); err != nil {
@@ -52,8 +52,9 @@ func (o *options) url() (string, error) {
 	return standalone.URL(&net.TCPAddr{IP: ip, Port: o.securePort}), nil
 }
 
-// writtenURL is the address that a standalone server has written to its kubeconfig when it was last started: it counts where the
-// server picks its port, or where this command was not given an address of its own. "" where there is none.
+// writtenURL is the address that a standalone server has written to its kubeconfig when it was last
+// started: it counts where the server picks its port, or where this command was not given an
+// address of its own. "" where there is none.
 func (o *options) writtenURL() string {
 	_, port := o.sources["secure-port"]
 	_, address := o.sources["bind-address"]

@@ -65,13 +65,15 @@ func (l *logging) until(ctx context.Context) {
 	l.stopped.Store(&err)
 }
 
-// stopping reports whether the server stops. It is true before anything notices that the context has ended.
+// stopping reports whether the server stops. It is true before anything notices that the context
+// has ended.
 func (l *logging) stopping() bool {
 	err := l.stopped.Load()
 	return err != nil && (*err)() != nil
 }
 
-// splitKlogLine takes a line of klog's own format apart: "W0102 15:04:05.000000 123 file.go:1] text".
+// splitKlogLine takes a line of klog's own format apart: "W0102 15:04:05.000000 123 file.go:1]
+// text".
 func splitKlogLine(line []byte) (slog.Level, string) {
 	header, text, found := strings.Cut(strings.TrimSuffix(string(line), "\n"), "] ")
 	if !found {
@@ -98,7 +100,8 @@ type libraryHandler struct {
 // observedPanic begins the messages of the libraries about a panic.
 const observedPanic = "Observed a panic"
 
-// failedToDecrypt is logged and returned: at the start the returned error says which key is missing.
+// failedToDecrypt is logged and returned: at the start the returned error says which key is
+// missing.
 const failedToDecrypt = "failed to decrypt data"
 
 func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -114,7 +117,8 @@ func (h libraryHandler) isDetail(r slog.Record) bool {
 	return h.stopping() && !strings.HasPrefix(r.Message, observedPanic) || r.Message == failedToDecrypt || isConflict(r)
 }
 
-// isConflict reports whether a record is of an error of the API's, that an object has changed since it was read.
+// isConflict reports whether a record is of an error of the API's, that an object has changed since
+// it was read.
 func isConflict(r slog.Record) bool {
 	found := false
 	r.Attrs(func(a slog.Attr) bool {

@@ -50,16 +50,17 @@
 //	object_size.go
 //	            how large an object may be
 //
-// The package may import internal/aggregated, internal/apis/ark/rules,
-// internal/apiserver/hooks, internal/apiserver/storage, internal/clientfault, internal/engine,
-// internal/apis/ark/v1alpha1, internal/apis/records/v1alpha1, internal/engine/ask, internal/engine/demo, internal/engine/fromenv, internal/engine/objects,
-// internal/connections, internal/crds, internal/database, internal/encryption, internal/etcdserver,
-// internal/heap, internal/history, internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
-// internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas,
-// internal/server, internal/sharedkeys, internal/standalone, internal/token, internal/transfer, internal/transfer/arktable,
-// internal/version,
-// github.com/spf13/cobra, github.com/spf13/pflag, go.yaml.in/yaml/v3, golang.org/x/term, sigs.k8s.io/yaml,
-// k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
+// The package may import internal/aggregated, internal/apis/ark/rules, internal/apiserver/hooks,
+// internal/apiserver/storage, internal/clientfault, internal/engine, internal/apis/ark/v1alpha1,
+// internal/apis/records/v1alpha1, internal/engine/ask, internal/engine/demo,
+// internal/engine/fromenv, internal/engine/objects, internal/connections, internal/crds,
+// internal/database, internal/encryption, internal/etcdserver, internal/heap, internal/history,
+// internal/kubeconfig, internal/mvcc, internal/mvcc/mark, internal/mvcc/servermark,
+// internal/mvcc/sqlite, internal/operation, internal/privatefile, internal/runas, internal/server,
+// internal/sharedkeys, internal/standalone, internal/token, internal/transfer,
+// internal/transfer/arktable, internal/version, github.com/spf13/cobra, github.com/spf13/pflag,
+// go.yaml.in/yaml/v3, golang.org/x/term, sigs.k8s.io/yaml, k8s.io/api, k8s.io/apimachinery,
+// k8s.io/apiserver, k8s.io/client-go and k8s.io/klog/v2.
 package main
 
 import (

@@ -111,12 +111,14 @@ func TestCheckVariables(t *testing.T) {
 	}
 }
 
-// matches says that a text is empty where nothing is wanted, and else contains it, without any secret.
+// matches says that a text is empty where nothing is wanted, and else contains it, without any
+// secret.
 func matches(got, want string) bool {
 	return (want == "") == (got == "") && strings.Contains(got, want)
 }
 
-// TestServiceVariables: a Service named ark-db gives a pod ARK_DB_PORT, which is no port for --db-port.
+// TestServiceVariables: a Service named ark-db gives a pod ARK_DB_PORT, which is no port for
+// --db-port.
 func TestServiceVariables(t *testing.T) {
 	t.Setenv("ARK_DB_PORT", "tcp://10.96.0.17:5432")
 	cmd := newCommand()
@@ -128,7 +130,8 @@ func TestServiceVariables(t *testing.T) {
 	}
 }
 
-// TestMistypedVariable: nothing starts with a variable that is mistyped beyond doubt; another is reported, in the log's format.
+// TestMistypedVariable: nothing starts with a variable that is mistyped beyond doubt; another is
+// reported, in the log's format.
 func TestMistypedVariable(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("ARK_DB_PTH", "elsewhere.db")

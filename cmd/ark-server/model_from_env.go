@@ -20,8 +20,8 @@ const modelNamespace = "default"
 // offerTimeout is how long the start waits for it.
 const offerTimeout = 10 * time.Second
 
-// offerModel makes the Model default of what the environment tells of a model, if it may, and otherwise says that it
-// could. A Model that is there stays as it is.
+// offerModel makes the Model default of what the environment tells of a model, if it may, and
+// otherwise says that it could. A Model that is there stays as it is.
 func (o *options) offerModel(ctx context.Context) {
 	offer, found := fromenv.Find(os.Getenv)
 	if !found || o.mode != modeStandalone || o.engine.engine != engineEmbedded && !o.engine.modelFromEnv {

@@ -216,8 +216,8 @@ func (o *options) storageFlags() []flagGroup {
 	}
 }
 
-// validate returns every fault of the flags; each names its flag and a fix, and the line of the configuration file
-// that has set it. What it reads of their texts it keeps in o.
+// validate returns every fault of the flags; each names its flag and a fix, and the line of the
+// configuration file that has set it. What it reads of their texts it keeps in o.
 func (o *options) validate() error { return o.sources.locate(o.checkFlags()) }
 
 func (o *options) checkFlags() error {
@@ -323,8 +323,8 @@ func (o *options) markFolder() string {
 	return o.keys()
 }
 
-// keys default to the data folder, else to the neighbourhood of the database, or to the working folder
-// where the database is elsewhere.
+// keys default to the data folder, else to the neighbourhood of the database, or to the working
+// folder where the database is elsewhere.
 func (o *options) keys() string {
 	switch {
 	case o.keysDir != "":

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// addAuthenticationFlags adds the flags that kube-apiserver has for users from outside. The help shows those that
-// most need.
+// addAuthenticationFlags adds the flags that kube-apiserver has for users from outside. The help
+// shows those that most need.
 func (o *options) addAuthenticationFlags(fs *pflag.FlagSet) {
 	a, oidc := &o.authentication, &o.authentication.OIDC
 	fs.StringVar(&a.ConfigFile, "authentication-config", "", "`file` with an AuthenticationConfiguration of apiserver.config.k8s.io/v1: issuers whose users are known, and how their claims are read; read again when it changes")

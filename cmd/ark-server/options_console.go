@@ -15,7 +15,8 @@ import (
 type consoleOptions struct {
 	state string
 	hosts []string
-	// issuer is what --console-oidc-... say; the server's own issuer stands in for what they leave out.
+	// issuer is what --console-oidc-... say; the server's own issuer stands in for what they leave
+	// out.
 	issuer server.ConsoleIssuer
 }
 

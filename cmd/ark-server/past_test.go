@@ -269,7 +269,8 @@ func TestAsOf(t *testing.T) {
 	}
 }
 
-// No path of the history shows a key to users who may not get the object, nor anything to users who may not list it.
+// No path of the history shows a key to users who may not get the object, nor anything to users who
+// may not list it.
 func TestHistoryHidesKeys(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	makeModel(t, s, "m", "s3cret-marker-1")

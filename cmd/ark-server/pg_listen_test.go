@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The password of PostgreSQL's endpoint is a token of the server, and its rights are those of the token's user.
+// The password of PostgreSQL's endpoint is a token of the server, and its rights are those of the
+// token's user.
 func TestPGListen(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

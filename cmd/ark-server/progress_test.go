@@ -29,8 +29,8 @@ func TestNoProgressOffATerminal(t *testing.T) {
 	}
 }
 
-// TestProgress: on a terminal the line changes in its place, is no longer than the terminal is wide, makes
-// way for lines that stay and is gone at the end.
+// TestProgress: on a terminal the line changes in its place, is no longer than the terminal is
+// wide, makes way for lines that stay and is gone at the end.
 func TestProgress(t *testing.T) {
 	var out bytes.Buffer
 	p := &progress{to: &out, width: 20}

@@ -124,7 +124,8 @@ func runQuery(cmd *cobra.Command, o *options, a asking) error {
 	return failed
 }
 
-// adminClient returns a client of the server's admin, by the kubeconfig that the server has written.
+// adminClient returns a client of the server's admin, by the kubeconfig that the server has
+// written.
 func (o *options) adminClient() (*objects.Client, error) {
 	if o.mode != modeStandalone {
 		return nil, usageError{fmt.Errorf("--mode=%s: use kubectl with the cluster's kubeconfig", o.mode)}

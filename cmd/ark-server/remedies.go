@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
-// remedied returns an error that says which commands and flags help. The errors of the layers below say
-// what is wrong, and know neither.
+// remedied returns an error that says which commands and flags help. The errors of the layers below
+// say what is wrong, and know neither.
 func remedied(err error) error {
 	var done *remediedError
 	if err == nil || errors.As(err, &done) {

@@ -27,7 +27,8 @@ func (l reportList) names() (all []string) {
 	return all
 }
 
-// Reports are an ordinary kind: kept, checked, changed and deleted, and the ready ones are beside them, read-only.
+// Reports are an ordinary kind: kept, checked, changed and deleted, and the ready ones are beside
+// them, read-only.
 func TestReportsAreKept(t *testing.T) {
 	s := startServing(t, "--engine=external")
 	makeAgent(t, s, "one", "hi")
@@ -67,7 +68,8 @@ func TestReportsAreKept(t *testing.T) {
 	run("", `{"spec":{"report":"mine","parameters":{"prompt":"no"}}}`, 201, `"rows":[]`)
 	run("", `{"spec":{"report":"mine","parameters":{"name":"no"}}}`, 400, "it has prompt")
 	run("", `{"spec":{"report":"agents-by-model"}}`, 201, `"rows":[["default",1]]`)
-	// Who may not get a report cannot run it, nor find out that it is there. Ready ones run with the caller's rights.
+	// Who may not get a report cannot run it, nor find out that it is there. Ready ones run with the
+	// caller's rights.
 	const group = "records.ark.mckinsey.com"
 	s.allow(t, "runner", "create sqlqueries "+group)
 	s.allow(t, "reader", "create sqlqueries "+group, "get reports "+group+" mine", "list agents ark.mckinsey.com")
@@ -139,7 +141,8 @@ func pagesOfReports(t *testing.T, s *serving, want int) {
 	}
 }
 
-// reportsOfNamespaces checks that ready reports do not keep a namespace, and are in no list of all namespaces.
+// reportsOfNamespaces checks that ready reports do not keep a namespace, and are in no list of all
+// namespaces.
 func reportsOfNamespaces(t *testing.T, s *serving) {
 	t.Helper()
 	if got := get[reportList](t, s.admin, "/apis/records.ark.mckinsey.com/v1alpha1/reports", 200).names(); len(got) != 2 {

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// Retention policies are checked, ordered, and carried out as a dry run has said. A purge leaves a receipt.
+// Retention policies are checked, ordered, and carried out as a dry run has said. A purge leaves a
+// receipt.
 func TestRetention(t *testing.T) {
 	dir := t.TempDir()
 	at := []string{"--db-path=" + filepath.Join(dir, "ark.db"), "--keys-dir=" + filepath.Join(dir, "keys")}

@@ -27,7 +27,8 @@ func (s *serving) as(name string) *rest.Config {
 	return c
 }
 
-// allow lets a user do something in the namespace default; a rule is VERBS RESOURCES GROUP, and may have names.
+// allow lets a user do something in the namespace default; a rule is VERBS RESOURCES GROUP, and may
+// have names.
 func (s *serving) allow(t *testing.T, user string, rules ...string) {
 	t.Helper()
 	var list []string

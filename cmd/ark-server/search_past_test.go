@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Search and SQL show who has written an object, and objects that are gone, to users who may list revisions there.
+// Search and SQL show who has written an object, and objects that are gone, to users who may list
+// revisions there.
 func TestSearchShowsThePast(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	about := func(name, prompt string) {

@@ -17,8 +17,9 @@ func create(t *testing.T, s *serving, path, body string) {
 	}
 }
 
-// A configuration of one's own says what is encrypted, and leaves no key beside the others. Secrets that were stored plainly before
-// are encrypted when the next start says so, before it is ready, and nothing is left of them.
+// A configuration of one's own says what is encrypted, and leaves no key beside the others. Secrets
+// that were stored plainly before are encrypted when the next start says so, before it is ready,
+// and nothing is left of them.
 func TestEncryptionConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	keys := filepath.Join(dir, "keys")
@@ -53,7 +54,8 @@ func TestEncryptionConfiguration(t *testing.T) {
 	}
 }
 
-// Ark's objects and ConfigMaps are stored as they are, and what is left of a deleted one is there until it is compacted.
+// Ark's objects and ConfigMaps are stored as they are, and what is left of a deleted one is there
+// until it is compacted.
 func TestWhatStaysReadable(t *testing.T) {
 	dir := t.TempDir()
 	s := startServing(t, "--db-path="+filepath.Join(dir, "ark.db"))
@@ -79,7 +81,8 @@ func TestWhatStaysReadable(t *testing.T) {
 	readable("stopped")
 }
 
-// Who deletes the file of the admin's token and starts the server again has a new one, and the old one is worth nothing.
+// Who deletes the file of the admin's token and starts the server again has a new one, and the old
+// one is worth nothing.
 func TestNewAdminToken(t *testing.T) {
 	dir := t.TempDir()
 	keys := filepath.Join(dir, "keys")

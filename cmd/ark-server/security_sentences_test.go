@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// securitySentences names for each sentence, and each row of a table, of two sections of docs/security.md the tests that show it. A
-// sentence is named by how it begins.
+// securitySentences names for each sentence, and each row of a table, of two sections of
+// docs/security.md the tests that show it. A sentence is named by how it begins.
 var securitySentences = map[string][]string{
 	// Data at rest, backups
 	"A standalone server stores Secrets encrypted":        {"cmd/ark-server TestSecretsAtRest", "cmd/ark-server TestEncryptionConfiguration"},
@@ -80,7 +80,8 @@ func sentencesOf(t *testing.T, page, section string) []string {
 	return all
 }
 
-// Each sentence about users, tokens, roles, encryption and service accounts has a test, which exists.
+// Each sentence about users, tokens, roles, encryption and service accounts has a test, which
+// exists.
 func TestSecuritySentences(t *testing.T) {
 	page := readFile(t, root, "docs", "security.md")
 	used := map[string]int{}

@@ -51,7 +51,8 @@ func databaseFlags(storage string, cfg database.Config) []string {
 	return append(flags, "--db-host="+cfg.Host, fmt.Sprintf("--db-port=%d", cfg.Port), "--db-name="+cfg.Name, "--db-user="+cfg.User)
 }
 
-// TestDatabaseCommands: migrations by hand, a start without the right to migrate, and the step after a restore, on both servers.
+// TestDatabaseCommands: migrations by hand, a start without the right to migrate, and the step
+// after a restore, on both servers.
 func TestDatabaseCommands(t *testing.T) {
 	for storage, fresh := range map[string]func(testing.TB) database.Config{
 		storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database,

@@ -20,7 +20,8 @@ var (
 	composeProject = filepath.Join(root, "deploy", "compose", "compose.yaml")
 )
 
-// The unit runs what there is: a command with flags of ours, and a configuration file whose every key, in comments too, is one.
+// The unit runs what there is: a command with flags of ours, and a configuration file whose every
+// key, in comments too, is one.
 func TestServiceUnit(t *testing.T) {
 	unit := readFile(t, serviceUnit)
 	line := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/ark-server (\S+) --config=(\S+)$`).FindStringSubmatch(unit)
@@ -65,7 +66,8 @@ func TestServiceUnitBySystemd(t *testing.T) {
 	}
 }
 
-// composeFile has the keys of the Compose Specification that the file uses: another one is a mistake.
+// composeFile has the keys of the Compose Specification that the file uses: another one is a
+// mistake.
 type composeFile struct {
 	Name     string
 	Services map[string]struct {
@@ -89,7 +91,8 @@ type composeFile struct {
 	Volumes map[string]any
 }
 
-// The environment of the Compose file is settings of ours, which fit together, and what it refers to is there.
+// The environment of the Compose file is settings of ours, which fit together, and what it refers
+// to is there.
 func TestCompose(t *testing.T) {
 	var project composeFile
 	decoder := yaml.NewDecoder(strings.NewReader(readFile(t, composeProject)))
@@ -113,7 +116,8 @@ func TestCompose(t *testing.T) {
 	if port := settingsOf(t)["secure-port"].Value; len(server.Ports) != 1 || server.Ports[0] != fmt.Sprintf("127.0.0.1:%[1]v:%[1]v", port) {
 		t.Errorf("the ports are %v, the server's is %v", server.Ports, port)
 	}
-	// "make image" names the image by the release; the page and the file say how to have the name that is used here.
+	// "make image" names the image by the release; the page and the file say how to have the name that
+	// is used here.
 	if server.Image != "${SERVER_IMAGE:-ark-server}" {
 		t.Errorf("the image is %s", server.Image)
 	}

@@ -38,11 +38,13 @@ type statusReport struct {
 	Kubernetes string        `json:"kubernetes,omitempty"`
 	Started    *time.Time    `json:"started,omitempty"`
 	Storage    storageStatus `json:"storage"`
-	// Replicas are missing where they are not known: the server does not run, or its replicas do not call each other.
+	// Replicas are missing where they are not known: the server does not run, or its replicas do not
+	// call each other.
 	Replicas   []operation.Peer `json:"replicas,omitempty"`
 	LastBackup *backupNote      `json:"lastBackup,omitempty"`
-	// Users counts the users who have tokens that are good. The admin and service accounts are not among them. It is missing where it
-	// is not known: the server does not run, or its users come from a cluster.
+	// Users counts the users who have tokens that are good. The admin and service accounts are not
+	// among them. It is missing where it is not known: the server does not run, or its users come from
+	// a cluster.
 	Users      *int   `json:"users,omitempty"`
 	Keys       string `json:"keys,omitempty"`
 	Kubeconfig string `json:"kubeconfig,omitempty"`

@@ -29,7 +29,8 @@ func storages(t *testing.T) map[string][]string {
 	return all
 }
 
-// Before the first start, while it runs and after it, on each database: what runs where, and no secret.
+// Before the first start, while it runs and after it, on each database: what runs where, and no
+// secret.
 func TestStatus(t *testing.T) {
 	for storage, flags := range storages(t) {
 		t.Run(storage, func(t *testing.T) {

@@ -30,7 +30,8 @@ type tokens interface {
 	revoke(ctx context.Context, id string) (*token.Token, error)
 }
 
-// serverFlags are those by which a command finds a running server, and, where there is none, its storage.
+// serverFlags are those by which a command finds a running server, and, where there is none, its
+// storage.
 func (o *options) serverFlags() []flagGroup {
 	storage := o.storageFlags()
 	stored := pflag.NewFlagSet("", pflag.ContinueOnError)

@@ -38,7 +38,8 @@ func findInFiles(t *testing.T, text []byte, folders ...string) (found []string) 
 	return found
 }
 
-// Tokens are made, listed and revoked by a server that runs and without one; their text is nowhere but on standard output.
+// Tokens are made, listed and revoked by a server that runs and without one; their text is nowhere
+// but on standard output.
 func TestTokenCommands(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--db-path=" + filepath.Join(dir, "ark.db"), "--keys-dir=" + filepath.Join(dir, "keys"), "--kubeconfig-out=" + filepath.Join(dir, "admin.kubeconfig"), "--secure-port=0"}
@@ -127,7 +128,8 @@ func TestTokenCommands(t *testing.T) {
 	wantTexts(t, command(t, 2, "token", "create", "--mode=aggregated", "--user=a"), "--mode")
 }
 
-// Nothing in the files of a server tells a Secret without its keys, and a backup is not restored without them.
+// Nothing in the files of a server tells a Secret without its keys, and a backup is not restored
+// without them.
 func TestSecretsAtRest(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

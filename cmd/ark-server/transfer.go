@@ -27,8 +27,8 @@ const (
 	toTakeOver
 )
 
-// openTransfer opens the storage for import and export, beside the replicas that may run on it. What it returns closes
-// it again. secrets says whether Secrets are moved, too.
+// openTransfer opens the storage for import and export, beside the replicas that may run on it.
+// What it returns closes it again. secrets says whether Secrets are moved, too.
 func openTransfer(ctx context.Context, o *options, as access, secrets bool) (*transfer.Store, func() error, error) {
 	if err := o.checkGivenFiles(); err != nil {
 		return nil, nil, err
@@ -105,7 +105,8 @@ func (s *secretsFlag) check(summary *transfer.Summary, err error) error {
 	return fmt.Errorf("%d Secrets were left out, and all else was done: take them with --secrets, or say --secrets=false and this is no error", n)
 }
 
-// reports prints to standard error what a transfer has to say, and shows on a terminal how far it is.
+// reports prints to standard error what a transfer has to say, and shows on a terminal how far it
+// is.
 func reports(to *progress) transfer.Reports {
 	r := transfer.Reports{Line: to.print, Explain: remediedWarning}
 	if to.visible() {

@@ -30,7 +30,8 @@ func coreClient(t *testing.T, s *servedStorage) kubernetes.Interface {
 	return client
 }
 
-// What a standalone server keeps besides Ark's objects is moved by a file and from the running server, and served again.
+// What a standalone server keeps besides Ark's objects is moved by a file and from the running
+// server, and served again.
 func TestTransferOfCoreObjects(t *testing.T) {
 	dir := t.TempDir()
 	first := "--db-path=" + filepath.Join(dir, "first.db")
@@ -162,8 +163,8 @@ metadata:
 spec: {prompt: One}
 `
 
-// What a standalone server keeps goes to another API too: namespaces are made, owners follow the new uids or are named as
-// dropped, and what the target has of its own stays as it is.
+// What a standalone server keeps goes to another API too: namespaces are made, owners follow the
+// new uids or are named as dropped, and what the target has of its own stays as it is.
 func TestExportOfCoreObjects(t *testing.T) {
 	dir := t.TempDir()
 	first := "--db-path=" + filepath.Join(dir, "first.db")

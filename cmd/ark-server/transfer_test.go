@@ -92,7 +92,8 @@ metadata:
 spec: {prompt: Two}
 `
 
-// A round through everything: files into a database, through a running server into another one, back, and into files again.
+// A round through everything: files into a database, through a running server into another one,
+// back, and into files again.
 func TestImportAndExport(t *testing.T) {
 	dir := t.TempDir()
 	first := "--db-path=" + filepath.Join(dir, "first.db")

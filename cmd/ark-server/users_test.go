@@ -47,7 +47,8 @@ func startLines(t *testing.T, args ...string) (lines string, stop func()) {
 	return stdout.String(), stop
 }
 
-// Beyond loopback a start says how many users there are, and the port speaks nothing but TLS there. status says the number anywhere.
+// Beyond loopback a start says how many users there are, and the port speaks nothing but TLS there.
+// status says the number anywhere.
 func TestUsersAreCounted(t *testing.T) {
 	dir := t.TempDir()
 	everywhere := []string{"--data-dir=" + dir, "--secure-port=0", "--bind-address=0.0.0.0"}

@@ -26,7 +26,8 @@ func printJSON(out io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// placeholder is what stands for a flag's value in its usage: `file`, or `yaml|ndjson` for a choice.
+// placeholder is what stands for a flag's value in its usage: `file`, or `yaml|ndjson` for a
+// choice.
 func placeholder(f *pflag.Flag) string {
 	name, _ := pflag.UnquoteUsage(f)
 	return name

@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// taskOf is the ID of the task by which a Query waits for somebody's decision, "" for one that does not.
+// taskOf is the ID of the task by which a Query waits for somebody's decision, "" for one that does
+// not.
 func taskOf(q *v1alpha1.Query) string {
 	if s := q.Status; s != nil && s.Phase != nil && *s.Phase == v1alpha1.QueryInputRequired && s.Response != nil && s.Response.A2A != nil && s.Response.A2A.TaskID != nil {
 		return *s.Response.A2A.TaskID
@@ -20,7 +21,8 @@ func taskOf(q *v1alpha1.Query) string {
 	return ""
 }
 
-// wait returns a Query at its end, or when it waits for a decision on another task than one that is decided.
+// wait returns a Query at its end, or when it waits for a decision on another task than one that is
+// decided.
 func wait(ctx context.Context, client *objects.Client, q *v1alpha1.Query, decided string) (*v1alpha1.Query, error) {
 	for !ask.Ended(q) && (taskOf(q) == "" || taskOf(q) == decided) {
 		next, err := ask.Next(ctx, client, q)

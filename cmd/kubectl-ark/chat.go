@@ -33,7 +33,8 @@ type conversation struct {
 	namespace string
 	// id is the conversation and the session of all its Queries.
 	id string
-	// kept says that the namespace has a Memory, which adds what was said before. Otherwise each question has all of it.
+	// kept says that the namespace has a Memory, which adds what was said before. Otherwise each
+	// question has all of it.
 	kept     bool
 	messages []saidMessage
 	lines    lineReader
@@ -173,7 +174,8 @@ func (c *conversation) recall(ctx context.Context) error {
 	return nil
 }
 
-// turn asks one question, and prints what is said. Ctrl-C stops it: the server cancels a Query whose client has gone.
+// turn asks one question, and prints what is said. Ctrl-C stops it: the server cancels a Query
+// whose client has gone.
 func (c *conversation) turn(ctx context.Context, line string) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)

@@ -82,7 +82,8 @@ func (a *app) post(ctx context.Context, path string, body []byte) (*http.Respons
 	return client.Do(r)
 }
 
-// faultOf reads an error of OpenAI's API, or of Kubernetes'. Where a Query was made, it is the Query's.
+// faultOf reads an error of OpenAI's API, or of Kubernetes'. Where a Query was made, it is the
+// Query's.
 func faultOf(r *http.Response) error {
 	err := messageOf(r)
 	switch {

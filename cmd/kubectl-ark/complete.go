@@ -18,8 +18,8 @@ import (
 // completionTime is how long a shell waits for names.
 const completionTime = 3 * time.Second
 
-// list returns the names of objects of a kind that begin so, or none where they cannot be read: a completion has no
-// place for errors.
+// list returns the names of objects of a kind that begin so, or none where they cannot be read: a
+// completion has no place for errors.
 func (a *app) list(cmd *cobra.Command, resource, prefix string) []string {
 	namespace, err := a.namespace()
 	if err != nil {

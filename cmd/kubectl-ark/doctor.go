@@ -22,7 +22,8 @@ import (
 const (
 	// skew is how far clocks may differ before times mislead.
 	skew = 5 * time.Second
-	// untouched is how long a query may wait before nobody seems to execute them: an engine says within a second that one is queued.
+	// untouched is how long a query may wait before nobody seems to execute them: an engine says
+	// within a second that one is queued.
 	untouched = 30 * time.Second
 )
 

@@ -59,8 +59,8 @@ func (p *pipedLines) read(ctx context.Context, _ string) (string, error) {
 	return "", io.EOF
 }
 
-// typedLines edits lines, and has earlier ones at the arrow keys. The terminal is in its raw mode only while a line is
-// typed, so that Ctrl-C is a signal while an answer comes.
+// typedLines edits lines, and has earlier ones at the arrow keys. The terminal is in its raw mode
+// only while a line is typed, so that Ctrl-C is a signal while an answer comes.
 type typedLines struct {
 	in, out *os.File
 	editor  *term.Terminal
@@ -69,8 +69,8 @@ type typedLines struct {
 
 func (t *typedLines) terminal() bool { return true }
 
-// Read implements io.Reader for the editor. For it Ctrl-C is the end, and every line after it, so it gets the end of a line
-// instead, which is given up.
+// Read implements io.Reader for the editor. For it Ctrl-C is the end, and every line after it, so
+// it gets the end of a line instead, which is given up.
 func (t *typedLines) Read(into []byte) (int, error) {
 	n, err := t.in.Read(into)
 	for i, key := range into[:n] {

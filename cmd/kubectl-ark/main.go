@@ -1,11 +1,14 @@
-// Command kubectl-ark is a plugin of kubectl: it asks agents, shows and takes back changes, searches and reports, over
-// nothing but the public API, so it works with a cluster's kube-apiserver and with a standalone server alike.
+// Command kubectl-ark is a plugin of kubectl: it asks agents, shows and takes back changes,
+// searches and reports, over nothing but the public API, so it works with a cluster's
+// kube-apiserver and with a standalone server alike.
 //
-// It exits with 0, 1 if something failed, 2 for a wrong command line, 3 if a query ended with an error, 4 if the answer
-// took too long, and 5 if a query waits for a person's decision.
+// It exits with 0, 1 if something failed, 2 for a wrong command line, 3 if a query ended with an
+// error, 4 if the answer took too long, and 5 if a query waits for a person's decision.
 //
-// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/ask, internal/engine/objects, internal/version, github.com/spf13/cobra, golang.org/x/term,
-// k8s.io/api, k8s.io/apimachinery, k8s.io/cli-runtime, k8s.io/client-go and sigs.k8s.io/yaml.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
+// internal/engine/ask, internal/engine/objects, internal/version, github.com/spf13/cobra,
+// golang.org/x/term, k8s.io/api, k8s.io/apimachinery, k8s.io/cli-runtime, k8s.io/client-go and
+// sigs.k8s.io/yaml.
 package main
 
 import (

@@ -52,7 +52,8 @@ func (a *app) show(ctx context.Context, r request) error {
 	return err
 }
 
-// done prints what a command has done to an object: as a sentence, as the object's name, or as what the server has answered.
+// done prints what a command has done to an object: as a sentence, as the object's name, or as what
+// the server has answered.
 func (a *app) done(answer []byte, name, sentence string) (err error) {
 	switch a.output {
 	case "name":

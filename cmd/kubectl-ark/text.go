@@ -7,13 +7,14 @@ import (
 	"unicode"
 )
 
-// isBidi reports whether a character changes the direction of a text, by which one can hide what it says.
+// isBidi reports whether a character changes the direction of a text, by which one can hide what it
+// says.
 func isBidi(r rune) bool {
 	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x061c || r == 0x200e || r == 0x200f
 }
 
-// harmless replaces what would move the cursor, colour, or turn the direction of a terminal: texts of agents and tools
-// are anybody's. Lines and tabs stay.
+// harmless replaces what would move the cursor, colour, or turn the direction of a terminal: texts
+// of agents and tools are anybody's. Lines and tabs stay.
 func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -142,7 +142,8 @@ func (b *board) groupOf(q *v1alpha1.Query) (target, group string) {
 	return target, used(q, target, "model", "models")
 }
 
-// used is the agents or models that a Query was executed with; where that is not known, its target, if it is one.
+// used is the agents or models that a Query was executed with; where that is not known, its target,
+// if it is one.
 func used(q *v1alpha1.Query, target, kind, resource string) string {
 	with := map[string]string{}
 	_ = json.Unmarshal([]byte(q.Annotations[annotationVersions]), &with) // nobody but an engine writes it

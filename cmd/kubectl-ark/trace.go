@@ -21,7 +21,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// annotationVersions are the resourceVersions of what a Query ran with, by RESOURCE/NAMESPACE/NAME, as JSON.
+// annotationVersions are the resourceVersions of what a Query ran with, by RESOURCE/NAMESPACE/NAME,
+// as JSON.
 const annotationVersions = "ark.mckinsey.com/engine-versions"
 
 // trace is what is known of how a Query was answered.
@@ -215,7 +216,8 @@ func (a *app) traceText(t *trace) string {
 	return b.String()
 }
 
-// versionLine is an object, whether it is as it was, and where it is not, what shows the difference.
+// versionLine is an object, whether it is as it was, and where it is not, what shows the
+// difference.
 func (a *app) versionLine(v usedVersion) string {
 	parts := strings.Split(v.Object, "/")
 	if len(parts) != 3 {

@@ -130,8 +130,8 @@ func (n *node) use(kind string, name any) {
 	}
 }
 
-// refer finds the references of a spec. Ark writes them in four forms: modelRef: {name: x} or agent: {name: x}, agent: x,
-// a list tools: [{name: x}], and {type: agent, name: x}.
+// refer finds the references of a spec. Ark writes them in four forms: modelRef: {name: x} or
+// agent: {name: x}, agent: x, a list tools: [{name: x}], and {type: agent, name: x}.
 func (n *node) refer(spec map[string]any) {
 	for key, value := range spec {
 		kind := strings.ToLower(strings.TrimSuffix(key, "Ref"))

@@ -16,8 +16,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
-// writeArchive writes an OCI archive of an image of several architectures. It also has the manifest.json that
-// "docker load" reads where Docker does not keep images as OCI does; that one names a single image.
+// writeArchive writes an OCI archive of an image of several architectures. It also has the
+// manifest.json that "docker load" reads where Docker does not keep images as OCI does; that one
+// names a single image.
 func writeArchive(path, name string, index v1.ImageIndex, loaded v1.Image, created time.Time) (err error) {
 	dir, err := os.MkdirTemp("", "ark-image-")
 	if err != nil {

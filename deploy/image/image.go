@@ -16,7 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/deploy/image/content"
 )
 
-// newImage makes the image of one architecture: a layer that seldom changes, and one with the server.
+// newImage makes the image of one architecture: a layer that seldom changes, and one with the
+// server.
 func newImage(arch, version string, binary []byte, created time.Time) (v1.Image, error) {
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, part := range []struct {

@@ -104,8 +104,8 @@ func (o options) server(arch string) ([]byte, error) {
 	return build.Server(o.root, arch, o.version)
 }
 
-// sourceDate is the time of all files: SOURCE_DATE_EPOCH, or the beginning of time, so that the digest of
-// the image follows from the sources.
+// sourceDate is the time of all files: SOURCE_DATE_EPOCH, or the beginning of time, so that the
+// digest of the image follows from the sources.
 func sourceDate() (time.Time, error) {
 	text := os.Getenv("SOURCE_DATE_EPOCH")
 	if text == "" {

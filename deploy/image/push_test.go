@@ -14,7 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// TestArchiveAndPush makes the archive and pushes the image to a registry: both are the same image, and every blob is what its digest says.
+// TestArchiveAndPush makes the archive and pushes the image to a registry: both are the same image,
+// and every blob is what its digest says.
 func TestArchiveAndPush(t *testing.T) {
 	server := httptest.NewServer(registry.New())
 	defer server.Close()

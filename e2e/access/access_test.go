@@ -300,7 +300,8 @@ func (e *env) thousandUsers(t *testing.T, random *rand.Rand) {
 	}
 }
 
-// thousandNamespaces: for who may have all of them it is one question; for others, many at a time, and no more while the answers are kept.
+// thousandNamespaces: for who may have all of them it is one question; for others, many at a time,
+// and no more while the answers are kept.
 func (e *env) thousandNamespaces(t *testing.T) {
 	q := agents
 	for i := range 1000 {
@@ -345,7 +346,8 @@ func (e *env) aggregatedRoles(t *testing.T) {
 	}
 }
 
-// changes: a right that is given or taken away counts within access.MaxAge of when the cluster has it.
+// changes: a right that is given or taken away counts within access.MaxAge of when the cluster has
+// it.
 func (e *env) changes(t *testing.T) {
 	q := agents
 	q.Namespaces = e.namespaces[1:2]
@@ -381,7 +383,8 @@ func (e *env) changes(t *testing.T) {
 	until(false)
 }
 
-// withoutCluster: when the cluster does not answer, what is not known is an error, and what is kept becomes one.
+// withoutCluster: when the cluster does not answer, what is not known is an error, and what is kept
+// becomes one.
 func (e *env) withoutCluster(t *testing.T) {
 	eve, q := &user.DefaultInfo{Name: "eve"}, agents
 	if answer, err := e.resolver.Ask(t.Context(), eve, q); err != nil || !answer.All() {

@@ -24,8 +24,9 @@ const (
 	lastImpersonator       = "last-impersonator"
 )
 
-// impersonators are the rights of each account. Constrained impersonation (KEP-5284) wants two of them: to be somebody (impersonate:user-info
-// or impersonate:serviceaccount), and to do something as somebody (impersonate-on:user-info:list); impersonate alone is what it was.
+// impersonators are the rights of each account. Constrained impersonation (KEP-5284) wants two of
+// them: to be somebody (impersonate:user-info or impersonate:serviceaccount), and to do something
+// as somebody (impersonate-on:user-info:list); impersonate alone is what it was.
 func impersonators() map[string][]rbacv1.PolicyRule {
 	rule := func(group, resource string, names []string, verbs ...string) rbacv1.PolicyRule {
 		return rbacv1.PolicyRule{APIGroups: []string{group}, Resources: strings.Split(resource, ","), ResourceNames: names, Verbs: verbs}
@@ -156,7 +157,8 @@ func impersonating(t *testing.T, configs [2]*rest.Config, tokens [2]map[string]s
 	}
 }
 
-// knownImpersonation is a case whose answer follows from the KEP. The user who is impersonated may list agents, and do nothing else.
+// knownImpersonation is a case whose answer follows from the KEP. The user who is impersonated may
+// list agents, and do nothing else.
 type knownImpersonation struct {
 	by     string
 	groups []string

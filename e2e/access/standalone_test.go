@@ -23,8 +23,9 @@ import (
 
 const cases = 500
 
-// TestStandaloneAsKubeAPIServer has a standalone ark-server and a kube-apiserver decide the same requests of the same users, with the same
-// roles and bindings in both: the code, the reason and a refusal's text are equal. Then accounts with few rights act as others, by the rules of
+// TestStandaloneAsKubeAPIServer has a standalone ark-server and a kube-apiserver decide the same
+// requests of the same users, with the same roles and bindings in both: the code, the reason and a
+// refusal's text are equal. Then accounts with few rights act as others, by the rules of
 // constrained impersonation.
 func TestStandaloneAsKubeAPIServer(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -95,7 +96,8 @@ func TestStandaloneAsKubeAPIServer(t *testing.T) {
 	}
 }
 
-// grantGranters lets two users make roles and bindings, one of them with more than they have themselves.
+// grantGranters lets two users make roles and bindings, one of them with more than they have
+// themselves.
 func (e *env) grantGranters(t *testing.T) {
 	t.Helper()
 	for name, verbs := range map[string][]string{"user-1": {"create"}, "user-2": {"create", "escalate", "bind"}} {
@@ -139,7 +141,8 @@ type decision struct {
 	Message string
 }
 
-// anyRequest reads, changes or deletes something, which may not be there, or grants rights. Writes are dry runs.
+// anyRequest reads, changes or deletes something, which may not be there, or grants rights. Writes
+// are dry runs.
 func anyRequest(random *rand.Rand) decided {
 	r := decided{user: fmt.Sprint("user-", random.IntN(60)), groups: []string{fmt.Sprint("team-", random.IntN(40))}}
 	if random.IntN(12) == 0 {

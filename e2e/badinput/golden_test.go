@@ -49,7 +49,8 @@ func newGolden(t *testing.T) golden {
 	return g
 }
 
-// writeQueries writes ten queries in a namespace that it makes, which must be there whatever is done to the server afterwards.
+// writeQueries writes ten queries in a namespace that it makes, which must be there whatever is
+// done to the server afterwards.
 func writeQueries(t *testing.T, client *rest.RESTClient) {
 	t.Helper()
 	if err := query.EnsureNamespace(t.Context(), client, namespace); err != nil {
@@ -89,8 +90,8 @@ func contents(t *testing.T, database string) string {
 	return contentsOf(t, engine)
 }
 
-// contentsOf prints what a database holds, and closes it. It leaves out what the server keeps by itself, such as roles and
-// service accounts: it goes on with that whenever it runs.
+// contentsOf prints what a database holds, and closes it. It leaves out what the server keeps by
+// itself, such as roles and service accounts: it goes on with that whenever it runs.
 func contentsOf(t *testing.T, engine mvcc.Engine) string {
 	t.Helper()
 	ctx := context.Background()
@@ -114,7 +115,8 @@ func contentsOf(t *testing.T, engine mvcc.Engine) string {
 	return text.String()
 }
 
-// start starts a server that must become ready; it is killed at the end unless it was stopped before.
+// start starts a server that must become ready; it is killed at the end unless it was stopped
+// before.
 func start(t *testing.T, o component.ArkOptions) *component.ArkServer {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

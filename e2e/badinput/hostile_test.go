@@ -216,7 +216,8 @@ func TestManyConnections(t *testing.T) {
 	}
 }
 
-// TestTotalConnections: at the bound of all connections a user still gets in where nobody is in the way.
+// TestTotalConnections: at the bound of all connections a user still gets in where nobody is in the
+// way.
 func TestTotalConnections(t *testing.T) {
 	const bound = 100
 	h := newHostile(t, fmt.Sprintf("--max-connections=%d", bound), "--max-connections-per-address=0")
@@ -258,7 +259,8 @@ func TestRapidResets(t *testing.T) {
 	}
 }
 
-// reset begins requests and resets each, until the server has had enough, and checks how many it says to take.
+// reset begins requests and resets each, until the server has had enough, and checks how many it
+// says to take.
 func reset(t *testing.T, c net.Conn, n int) {
 	if _, err := io.WriteString(c, http2.ClientPreface); err != nil {
 		t.Error(err)

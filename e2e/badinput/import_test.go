@@ -93,7 +93,8 @@ func TestImport(t *testing.T) {
 	})
 }
 
-// TestImportOnAFullDisk: an import that runs out of space says so, and goes on where it was when there is some.
+// TestImportOnAFullDisk: an import that runs out of space says so, and goes on where it was when
+// there is some.
 func TestImportOnAFullDisk(t *testing.T) {
 	const n = 400
 	disk := newDisk(t, 4<<20)

@@ -18,7 +18,8 @@ import (
 
 const queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + namespace + "/queries"
 
-// TestRequests are objects that the server must refuse, each with a Status that a person can act on.
+// TestRequests are objects that the server must refuse, each with a Status that a person can act
+// on.
 func TestRequests(t *testing.T) {
 	g := newGolden(t)
 	testRequests(t, component.ArkOptions{Dir: g.dir})
@@ -108,8 +109,8 @@ func refusal(t *testing.T, r *rest.Request, code int) metav1.Status {
 
 func abridged(s string) string { return s[:min(len(s), 300)] }
 
-// TestDiskFillsUp writes until the disk is full: the error must say so, reads go on, and everything acknowledged survives. Once
-// there is space again, so are writes.
+// TestDiskFillsUp writes until the disk is full: the error must say so, reads go on, and everything
+// acknowledged survives. Once there is space again, so are writes.
 func TestDiskFillsUp(t *testing.T) {
 	disk := newDisk(t, 8<<20)
 	o := component.ArkOptions{Dir: t.TempDir(), Database: databaseIn(disk.Dir), Wrap: disk.On}
@@ -130,7 +131,8 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 	requireQueries(t, client, written, "while the disk is full")
 
-	// Killed, and started again while the disk is full: whether it serves or refuses, it says why and loses nothing.
+	// Killed, and started again while the disk is full: whether it serves or refuses, it says why and
+	// loses nothing.
 	server.Kill()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -156,7 +158,8 @@ func TestDiskFillsUp(t *testing.T) {
 	}
 }
 
-// TestDiskGetsSpaceAgain frees space under a running server, which must take writes again by itself.
+// TestDiskGetsSpaceAgain frees space under a running server, which must take writes again by
+// itself.
 func TestDiskGetsSpaceAgain(t *testing.T) {
 	disk := newDisk(t, 8<<20)
 	server := start(t, component.ArkOptions{Dir: t.TempDir(), Database: databaseIn(disk.Dir), Wrap: disk.On})
@@ -185,7 +188,8 @@ func TestDiskGetsSpaceAgain(t *testing.T) {
 	requireQueries(t, client, written+1, "with space again")
 }
 
-// writeUntilFailure writes objects of 64 KiB until one is refused; it returns how many were acknowledged.
+// writeUntilFailure writes objects of 64 KiB until one is refused; it returns how many were
+// acknowledged.
 func writeUntilFailure(t *testing.T, client *rest.RESTClient) (int, error) {
 	t.Helper()
 	spec := query.Spec(64 << 10)

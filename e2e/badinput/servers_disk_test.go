@@ -22,8 +22,9 @@ import (
 // ballast fills a disk, until it is removed.
 const ballast = "ballast"
 
-// TestServerDiskFillsUp fills the disk under a database server: a write gets an error that says so and that nothing was written;
-// reads go on; everything acknowledged is there; and with room again writes go on without a restart of anything.
+// TestServerDiskFillsUp fills the disk under a database server: a write gets an error that says so
+// and that nothing was written; reads go on; everything acknowledged is there; and with room again
+// writes go on without a restart of anything.
 func TestServerDiskFillsUp(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {
@@ -55,9 +56,10 @@ func TestServerDiskFillsUp(t *testing.T) {
 	}
 }
 
-// TestServerCrashesOnAFullDisk fills what a database server cannot do without, so that it crashes: PostgreSQL's write-ahead log, and
-// the pages that MariaDB needs to roll back. That is an outage like another. Writes fail with errors that say whether to try
-// again, reads fail or are complete; once there is room and the database server is back, so is the service, with everything
+// TestServerCrashesOnAFullDisk fills what a database server cannot do without, so that it crashes:
+// PostgreSQL's write-ahead log, and the pages that MariaDB needs to roll back. That is an outage
+// like another. Writes fail with errors that say whether to try again, reads fail or are complete;
+// once there is room and the database server is back, so is the service, with everything
 // acknowledged.
 func TestServerCrashesOnAFullDisk(t *testing.T) {
 	for _, storage := range engine.Servers {
@@ -152,8 +154,8 @@ func (f *filling) writeUntilFailure(t *testing.T) error {
 	return nil
 }
 
-// makeRoom makes room again, starts the database server again if it has ended, as its supervisor would, and waits until a
-// write is taken.
+// makeRoom makes room again, starts the database server again if it has ended, as its supervisor
+// would, and waits until a write is taken.
 func (f *filling) makeRoom(t *testing.T) {
 	t.Helper()
 	if err := f.disk.Remove(ballast); err != nil {

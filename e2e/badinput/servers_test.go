@@ -26,7 +26,8 @@ import (
 // password is in no message.
 const password = "hush-hush"
 
-// onServer is a database server that demands passwords, with a database that a server has written to as a user without more rights than it needs.
+// onServer is a database server that demands passwords, with a database that a server has written
+// to as a user without more rights than it needs.
 type onServer struct {
 	storage string
 	server  *sqltest.Server
@@ -87,8 +88,8 @@ func (s *onServer) with(flags ...string) component.ArkOptions {
 	return component.ArkOptions{Storage: append(all, flags...)}
 }
 
-// TestServers are database servers and databases that cannot be used as they are. Each must be told by name, with what to do, and
-// be left as it was.
+// TestServers are database servers and databases that cannot be used as they are. Each must be told
+// by name, with what to do, and be left as it was.
 func TestServers(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {

@@ -14,8 +14,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
 
-// TestSmallDisk fills a small disk through the server itself: the write-ahead log leaves the database most of it, a write that does
-// not fit gets an error that says so, reads and deletes go on, and restarts on the full disk work.
+// TestSmallDisk fills a small disk through the server itself: the write-ahead log leaves the
+// database most of it, a write that does not fit gets an error that says so, reads and deletes go
+// on, and restarts on the full disk work.
 func TestSmallDisk(t *testing.T) {
 	const size, object = 48 << 20, 64 << 10
 	disk := newDisk(t, size)

@@ -31,7 +31,8 @@ func (k withKey) RoundTrip(r *http.Request) (*http.Response, error) {
 	return k.next.RoundTrip(r)
 }
 
-// agentOf is the protocol's own client for the agent guide, in one of the versions that its card offers.
+// agentOf is the protocol's own client for the agent guide, in one of the versions that its card
+// offers.
 func (w *world) agentOf(key string, version protocol.ProtocolVersion) *a2aclient.Client {
 	w.t.Helper()
 	client := &http.Client{Transport: withKey{w.http.Transport, key}}
@@ -308,7 +309,8 @@ const (
 	mayAsk  = `{"apiGroups":["ark.mckinsey.com"],"resources":["queries"],"verbs":["create"]}`
 )
 
-// Who may get the agent and create Queries asks it, and a task is for who has made it and who may get its Query.
+// Who may get the agent and create Queries asks it, and a task is for who has made it and who may
+// get its Query.
 func testA2ARights(t *testing.T, w *world, version protocol.ProtocolVersion) {
 	suffix := strings.ReplaceAll(string(version), ".", "-")
 	reader := w.agentOf(w.newUser("reader-"+suffix, "["+mayRead+"]"), version)
@@ -423,7 +425,8 @@ func testA2AList(t *testing.T, w *world) {
 	}
 }
 
-// A task whose agent needs the approval of a person is input-required, and goes on with the decision of who may decide.
+// A task whose agent needs the approval of a person is input-required, and goes on with the
+// decision of who may decide.
 func testA2AApproval(t *testing.T, w *world) {
 	w = w.in(t)
 	w.create(`{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"careful"},"spec":{"prompt":"You are careful.","tools":[{"type":"builtin","name":"weather","partial":{"name":"noop"},"approval":{"required":true}}]}}`)

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestBrowser reads a stream in a real browser, at the port without TLS, from a page whose origin is allowed; a page of another
-// origin gets nothing.
+// TestBrowser reads a stream in a real browser, at the port without TLS, from a page whose origin
+// is allowed; a page of another origin gets nothing.
 func TestBrowser(t *testing.T) {
 	var chromium string
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -55,7 +55,8 @@ type responder interface {
 	respondStream(ctx context.Context, q question, part func(string)) (reply, error)
 }
 
-// conversation is what is had with each client. Those of npm's are in npm/clients.mjs, by the same names.
+// conversation is what is had with each client. Those of npm's are in npm/clients.mjs, by the same
+// names.
 type conversation struct {
 	name string
 	have func(ctx context.Context, w *world, c chatClient) error

@@ -15,8 +15,9 @@ import (
 	openai "github.com/sashabaranov/go-openai"
 )
 
-// TestExternal has an engine outside answer: it reads earlier messages from the Memory that the Query names, writes chunks to
-// the broker without credentials, and the Query's status with the admin's.
+// TestExternal has an engine outside answer: it reads earlier messages from the Memory that the
+// Query names, writes chunks to the broker without credentials, and the Query's status with the
+// admin's.
 func TestExternal(t *testing.T) {
 	w := newWorld(t, "--engine=external", "--broker-listen=127.0.0.1:0")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -74,12 +75,13 @@ func TestExternal(t *testing.T) {
 	}
 }
 
-// testPointed has each namespace, also one that is made later, point engines at the broker, as Ark's engines read that; what users
-// have made themselves stays.
+// testPointed has each namespace, also one that is made later, point engines at the broker, as
+// Ark's engines read that; what users have made themselves stays.
 func (w *world) testPointed(t *testing.T, broker string) {
 	port := broker[strings.LastIndexByte(broker, ':')+1:]
 	const core = "/api/v1/namespaces"
-	// What users have made before the server looks at their namespace stays as it is: it looks after 10 s at the latest.
+	// What users have made before the server looks at their namespace stays as it is: it looks after
+	// 10 s at the latest.
 	const owned = `{"metadata":{"name":"ark-config-streaming"},"data":{"enabled":"true","serviceRef":"name: my-broker\nport: http\n"}}`
 	own := ""
 	for n := 0; own == ""; n++ {
@@ -132,7 +134,8 @@ func (w *world) testPointed(t *testing.T, broker string) {
 	if code, body := w.call(http.MethodPatch, core+"/later/configmaps/ark-config-broker", off, "Content-Type", "application/merge-patch+json"); code != http.StatusOK {
 		t.Fatalf("got %d %s", code, body)
 	}
-	// Once a namespace that is made after all that is pointed, the server has looked at the others again.
+	// Once a namespace that is made after all that is pointed, the server has looked at the others
+	// again.
 	w.namespace("latest")
 	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		if code, _ := w.call(http.MethodGet, core+"/latest/configmaps/ark-config-broker", ""); code == http.StatusOK {

@@ -66,7 +66,8 @@ func testKeys(t *testing.T, w *world) {
 	}
 }
 
-// testParts: the rights of the parts of the process are theirs alone. Their names, by a token or by impersonation, have none.
+// testParts: the rights of the parts of the process are theirs alone. Their names, by a token or by
+// impersonation, have none.
 func testParts(t *testing.T, w *world) {
 	for _, name := range []string{"system:ark-chat", "system:ark-engine"} {
 		_, body := w.call(http.MethodPost, "/ark/tokens", `{"user":"`+name+`","ttlSeconds":600}`)

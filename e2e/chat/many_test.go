@@ -22,12 +22,13 @@ import (
 
 var streams = flag.Int("streams", 100, "how many streams TestManyStreams has open at once")
 
-// mostPerStream bounds what an open stream takes of the server's memory: goroutines, buffers of HTTP and TLS on both sides, the
-// Query and its watch, and its share of the readers that do not read. docs/performance.md states the figure.
+// mostPerStream bounds what an open stream takes of the server's memory: goroutines, buffers of
+// HTTP and TLS on both sides, the Query and its watch, and its share of the readers that do not
+// read. docs/performance.md states the figure.
 const mostPerStream = 1 << 20
 
-// TestManyStreams has many streams open at once, and a tenth as many readers that do not read. Each of the others gets its whole
-// answer, and what each takes of the server's memory is bounded.
+// TestManyStreams has many streams open at once, and a tenth as many readers that do not read. Each
+// of the others gets its whole answer, and what each takes of the server's memory is bounded.
 func TestManyStreams(t *testing.T) {
 	n := *streams
 	w := newWorld(t, "--engine=embedded", fmt.Sprintf("--engine-concurrency=%d", 2*n), fmt.Sprintf("--engine-concurrency-per-namespace=%d", 2*n), fmt.Sprintf("--engine-concurrency-per-model=%d", 2*n))
@@ -36,7 +37,8 @@ func TestManyStreams(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 	defer cancel()
 	idle := w.live()
-	// The readers that do not read have small windows, so that what they do not take waits at the server.
+	// The readers that do not read have small windows, so that what they do not take waits at the
+	// server.
 	tls := w.http.Transport.(*http.Transport).TLSClientConfig
 	lazy := &http.Transport{TLSClientConfig: tls, DialContext: (&net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error
@@ -56,8 +58,8 @@ func TestManyStreams(t *testing.T) {
 		r.Header.Set("Authorization", "Bearer "+w.key)
 		return client.Do(r)
 	}
-	// Clients come in 64 at a time, so that the handshakes of a thousand do not take longer than the server waits for a request.
-	// One that is told to come again does, as SDKs do.
+	// Clients come in 64 at a time, so that the handshakes of a thousand do not take longer than the
+	// server waits for a request. One that is told to come again does, as SDKs do.
 	entering := make(chan struct{}, 64)
 	begin := func(client *http.Client, text string) (*http.Response, error) {
 		entering <- struct{}{}

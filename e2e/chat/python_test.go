@@ -14,8 +14,9 @@ import (
 	"strings"
 )
 
-// python asks as the SDK for Python does, and reads streams by the rules of its decoder (openai/_streaming.py): the
-// strictest there is, which takes a line "id:" or "retry:" alone for an event without data, and fails.
+// python asks as the SDK for Python does, and reads streams by the rules of its decoder
+// (openai/_streaming.py): the strictest there is, which takes a line "id:" or "retry:" alone for an
+// event without data, and fails.
 type python struct {
 	w     *world
 	title string

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// events reads a stream as the strictest clients do: lines are data, comments or empty, and nothing else.
+// events reads a stream as the strictest clients do: lines are data, comments or empty, and nothing
+// else.
 func events(t *testing.T, body io.Reader) []string {
 	t.Helper()
 	var out []string
@@ -157,7 +158,8 @@ func testFaults(t *testing.T, w *world) {
 	}
 }
 
-// testDisconnect: the query of a client that goes is canceled, unless the client has said otherwise.
+// testDisconnect: the query of a client that goes is canceled, unless the client has said
+// otherwise.
 func testDisconnect(t *testing.T, w *world) {
 	for policy, phase := range map[string]string{"": "canceled", "continue": "running"} {
 		ctx, leave := context.WithCancel(t.Context())

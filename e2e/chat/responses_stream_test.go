@@ -79,8 +79,8 @@ func testResponseStreams(t *testing.T, w *world) {
 	}
 }
 
-// responseReaders: who reads along with a response has what was said so far at once, and neither cancels nor delays it by
-// leaving.
+// responseReaders: who reads along with a response has what was said so far at once, and neither
+// cancels nor delays it by leaving.
 func (w *world) responseReaders(t *testing.T) {
 	_, text := w.call(http.MethodPost, responsesPath, `{"model":"agent/guide","background":true,"stream":false,"input":"stall for readers"}`)
 	id := parseResponse(t, text).ID

@@ -58,8 +58,8 @@ func (w *world) respond(t *testing.T, body string) *rawResponse {
 	return parseResponse(t, text)
 }
 
-// responseFields are what the specification of Open Responses wants of a response, with the type of each; more than one where it
-// may be null.
+// responseFields are what the specification of Open Responses wants of a response, with the type of
+// each; more than one where it may be null.
 var responseFields = map[string]string{
 	"id": "string", "object": "string", "created_at": "number", "completed_at": "number null", "status": "string", "incomplete_details": "object null",
 	"model": "string", "previous_response_id": "string null", "instructions": "string null", "output": "array", "error": "object null", "tools": "array",
@@ -200,7 +200,8 @@ const weatherTool = `"tools":[{"type":"function","name":"weather","description":
 // image is a PNG of one pixel.
 const image = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
-// testCompliance has the cases of Open Responses' compliance test, each without a stream and with one.
+// testCompliance has the cases of Open Responses' compliance test, each without a stream and with
+// one.
 func testCompliance(t *testing.T, w *world) {
 	message := func(role, content string) string {
 		return `{"type":"message","role":"` + role + `","content":"` + content + `"}`

@@ -17,8 +17,9 @@ const streamObjects = `
 {"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Tool","metadata":{"name":"noop"},"spec":{"type":"builtin","builtin":{"name":"noop"}}}
 {"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Team","metadata":{"name":"news"},"spec":{"strategy":"sequential","members":[{"type":"agent","name":"guide"},{"type":"agent","name":"editor"}]}}`
 
-// testStreams holds the chunks that clients of Ark's broker read against those that Ark's engine writes for the same conversations,
-// field by field: testdata/streams.golden, whose chunks the SDK of Ark's engine has encoded.
+// testStreams holds the chunks that clients of Ark's broker read against those that Ark's engine
+// writes for the same conversations, field by field: testdata/streams.golden, whose chunks the SDK
+// of Ark's engine has encoded.
 func testStreams(t *testing.T, w *world) {
 	const namespace = "streams"
 	w.namespace(namespace)
@@ -111,8 +112,8 @@ func decoded(t *testing.T, text string) (out any) {
 	return out
 }
 
-// maskChunk replaces what differs from run to run, and reduces the completed Query to what is the same in Ark's; it returns the
-// whole one, too.
+// maskChunk replaces what differs from run to run, and reduces the completed Query to what is the
+// same in Ark's; it returns the whole one, too.
 func maskChunk(t *testing.T, data, uid, query string) (chunk map[string]any, completed any) {
 	t.Helper()
 	chunk, _ = decoded(t, strings.ReplaceAll(data, uid, "UID")).(map[string]any)

@@ -27,7 +27,8 @@ const (
 	retryTimeout = 30 * time.Second
 )
 
-// upstream is a provider that does what a question says. It repeats the key that it gets where it can.
+// upstream is a provider that does what a question says. It repeats the key that it gets where it
+// can.
 type upstream struct {
 	mu    sync.Mutex
 	asked map[string]int
@@ -94,8 +95,9 @@ func (u *upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// TestUpstream has a provider fail in each way, with a stream to the client and without one: the Query ends as an error, the client
-// gets an error within the Query's timeout, and nobody sees the provider's key.
+// TestUpstream has a provider fail in each way, with a stream to the client and without one: the
+// Query ends as an error, the client gets an error within the Query's timeout, and nobody sees the
+// provider's key.
 func TestUpstream(t *testing.T) {
 	w := newWorld(t, "--engine=embedded", "--http-listen=127.0.0.1:0")
 	provider := httptest.NewServer(&upstream{asked: map[string]int{}})

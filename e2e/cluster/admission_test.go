@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// Policies and webhooks for one namespace. The validating ones look at names, the mutating ones leave a mark.
+// Policies and webhooks for one namespace. The validating ones look at names, the mutating ones
+// leave a mark.
 const policies = `
 {apiVersion: v1, kind: Namespace, metadata: {name: admission}}
 ---
@@ -88,12 +89,14 @@ func (e *env) admission(t *testing.T) {
 	e.apply(t, all, "apply", "-f", "-")
 	defer e.apply(t, strings.Replace(all, "{apiVersion: v1, kind: Namespace, metadata: {name: admission}}", "", 1), "delete", "--ignore-not-found", "-f", "-")
 
-	// Informers and policies take a moment to follow; all of them have marked or refused by the end of this.
+	// Informers and policies take a moment to follow; all of them have marked or refused by the end of
+	// this.
 	n := 0
 	eventually(t, "all of them in force", func() error {
 		n++
 		name := fmt.Sprintf("probe-%d", n)
-		// A mutating policy first waits for the schema of what it changes, and refuses with 503 meanwhile.
+		// A mutating policy first waits for the schema of what it changes, and refuses with 503
+		// meanwhile.
 		if r := try(t, e.kubectl, agent(name), "-n", "admission", "create", "-f", "-"); r.Code != 0 {
 			return fmt.Errorf("create: %s", r.Stderr)
 		}

@@ -34,8 +34,8 @@ const chatRules = `
 // cut is after what time kube-apiserver ends requests that are not to last.
 const cut = 5 * time.Second
 
-// TestChat is OpenAI's API in a cluster: through kube-apiserver, and at the server's own Service. The test is the engine, and
-// writes to the broker as Ark's does.
+// TestChat is OpenAI's API in a cluster: through kube-apiserver, and at the server's own Service.
+// The test is the engine, and writes to the broker as Ark's does.
 func TestChat(t *testing.T) {
 	e := newEnv(t, component.ClusterOptions{Args: []string{"--request-timeout=" + cut.String()}}, "--broker-listen=127.0.0.1:0", "--broker-url=http://ark-broker.ark-system/")
 	e.apply(t, chatRules, "apply", "-f", "-")
@@ -120,7 +120,8 @@ type streamWriter struct {
 	ended chan error
 }
 
-// write begins to write the stream of a Query, as Ark's engine does: in one request, by the name of a Service for the namespace.
+// write begins to write the stream of a Query, as Ark's engine does: in one request, by the name of
+// a Service for the namespace.
 func (c *chatEnv) write(t *testing.T, query string) *streamWriter {
 	t.Helper()
 	body, lines := io.Pipe()

@@ -15,7 +15,8 @@ import (
 
 var inBrowser = flag.Bool("console", false, "open the console in Chromium, which takes Node.js and what make e2e-console-heavy builds")
 
-// TestConsole opens the console at the direct endpoint, where it sees Ark's kinds and what is the cluster's.
+// TestConsole opens the console at the direct endpoint, where it sees Ark's kinds and what is the
+// cluster's.
 func TestConsole(t *testing.T) {
 	if !*inBrowser {
 		t.Skip("it takes a browser: make e2e-console-heavy")

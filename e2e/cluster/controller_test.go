@@ -22,9 +22,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// Ark's own controller, installed without its CRDs and webhooks, needs nothing but ark-server beside it. No node runs it, so the test
-// does what it does, as its account and with its rights: it elects itself, fills its caches, takes a Query through its life and
-// keeps what it derives from other kinds. Who asks, by the tenant's account, finds the webhooks' rules in force.
+// Ark's own controller, installed without its CRDs and webhooks, needs nothing but ark-server
+// beside it. No node runs it, so the test does what it does, as its account and with its rights: it
+// elects itself, fills its caches, takes a Query through its life and keeps what it derives from
+// other kinds. Who asks, by the tenant's account, finds the webhooks' rules in force.
 func TestArkController(t *testing.T) {
 	e := newEnv(t, component.ClusterOptions{EndpointRouting: true})
 	manifest, err := os.ReadFile("testdata/ark-controller.yaml")
@@ -178,7 +179,8 @@ func (c *arkController) query(t *testing.T) {
 	}
 }
 
-// kinds writes the status of every kind that a tenant has made, but ArkConfig's, which the controller only reads.
+// kinds writes the status of every kind that a tenant has made, but ArkConfig's, which the
+// controller only reads.
 func (c *arkController) kinds(t *testing.T) {
 	for _, k := range registrytest.Samples() {
 		if k.ClusterScoped {
@@ -296,7 +298,8 @@ func (c *arkController) rights(t *testing.T) {
 	}
 }
 
-// impersonation is off in the chart unless rbac.impersonation.enabled is set, for some accounts or for all.
+// impersonation is off in the chart unless rbac.impersonation.enabled is set, for some accounts or
+// for all.
 func (c *arkController) impersonation(t *testing.T) {
 	as := rest.CopyConfig(c.user)
 	as.Impersonate.UserName = "system:serviceaccount:tenant:ark-api-sa"

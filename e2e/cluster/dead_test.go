@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// What a dead aggregated server does to a cluster, and how to get out: docs/operations/outage.md says what is tested here.
+// What a dead aggregated server does to a cluster, and how to get out: docs/operations/outage.md
+// says what is tested here.
 func (e *env) dead(t *testing.T) {
 	e.run(t, "create", "namespace", "survivor")
 	e.apply(t, agent("kept"), "-n", "survivor", "create", "-f", "-")
@@ -68,7 +69,8 @@ func (e *env) dead(t *testing.T) {
 	e.run(t, "-n", "stuck-2", "get", "agent", "outlives")
 }
 
-// othersGoOn: reads, writes, watches, rights, admission and garbage collection of everything that is not Ark's.
+// othersGoOn: reads, writes, watches, rights, admission and garbage collection of everything that
+// is not Ark's.
 func (e *env) othersGoOn(t *testing.T) {
 	watch, err := e.kubectl.Start("-n", "survivor", "get", "configmaps", "-w", "--output-watch-events")
 	if err != nil {

@@ -166,7 +166,8 @@ func (d *directEnv) rights(t *testing.T) {
 	}
 }
 
-// names: who may reach one object by its name gets that one, and no right to the others comes of it.
+// names: who may reach one object by its name gets that one, and no right to the others comes of
+// it.
 func (d *directEnv) names(t *testing.T) {
 	d.apply(t, `{apiVersion: v1, kind: ServiceAccount, metadata: {name: single, namespace: direct}}
 ---
@@ -192,7 +193,8 @@ func (d *directEnv) names(t *testing.T) {
 	d.run(t, "-n", "direct", "delete", "agent", "other")
 }
 
-// gone: a watch of Ark's from a moment that is gone gets 410; a moment of the cluster's is the cluster's to refuse.
+// gone: a watch of Ark's from a moment that is gone gets 410; a moment of the cluster's is the
+// cluster's to refuse.
 func (d *directEnv) gone(t *testing.T) {
 	watch := d.send(t, d.boss, "/apis/ark.mckinsey.com/v1alpha1/namespaces/direct/agents?watch=1&resourceVersion=1&timeoutSeconds=5", nil)
 	text, err := io.ReadAll(watch.Body)
@@ -409,7 +411,8 @@ func (d *directEnv) revoked(t *testing.T) {
 	}
 }
 
-// outage: without kube-apiserver those whom it has confirmed go on with Ark's objects, longer than answers are cached.
+// outage: without kube-apiserver those whom it has confirmed go on with Ark's objects, longer than
+// answers are cached.
 func (d *directEnv) outage(t *testing.T) {
 	k := d.kubectlFor(t, d.boss)
 	write := func(name string) error {

@@ -38,8 +38,9 @@ const engineWorld = `
 {apiVersion: ark.mckinsey.com/v1alpha1, kind: Agent, metadata: {name: guide, namespace: asking}, spec: {prompt: "Answer {{.style}}.", parameters: [{name: style, valueFrom: {configMapKeyRef: {name: words, key: style}}}]}}
 `
 
-// TestEngine: the server executes queries in a cluster, with the rights that the chart gives it for that. Ark's objects are its own;
-// Secrets, ConfigMaps, Events and the rights of service accounts are the cluster's.
+// TestEngine: the server executes queries in a cluster, with the rights that the chart gives it for
+// that. Ark's objects are its own; Secrets, ConfigMaps, Events and the rights of service accounts
+// are the cluster's.
 func TestEngine(t *testing.T) {
 	model := scripted.New(func(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Text: fmt.Sprintf("%s | %s | %s", r.Last(), r.Messages[0].Text(), r.Header.Get("Authorization"))}

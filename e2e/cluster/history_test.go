@@ -9,7 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// Users of the history's test: reader may read agents and their history in one namespace, blind the group of the history and no agents.
+// Users of the history's test: reader may read agents and their history in one namespace, blind the
+// group of the history and no agents.
 const historyUsers = `
 {apiVersion: v1, kind: Namespace, metadata: {name: past}}
 ---
@@ -26,8 +27,9 @@ const historyUsers = `
 {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: blind, namespace: past}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: blind}, subjects: [{kind: ServiceAccount, name: blind, namespace: past}]}
 `
 
-// TestHistory reads, compares and takes back changes with plain kubectl through kube-apiserver, as docs/history.md says, with the
-// rights that the chart adds to the cluster's own roles. Nothing of the history is in the way of a namespace that goes.
+// TestHistory reads, compares and takes back changes with plain kubectl through kube-apiserver, as
+// docs/history.md says, with the rights that the chart adds to the cluster's own roles. Nothing of
+// the history is in the way of a namespace that goes.
 func TestHistory(t *testing.T) {
 	e := &chatEnv{env: newCluster(t, component.ClusterOptions{})}
 	e.values = []string{"rbac.aggregateToDefaultRoles=true"}
@@ -111,7 +113,8 @@ func (c *chatEnv) serve(t *testing.T, args ...string) {
 	c.run(t, "wait", "--for=condition=Available", "--timeout=1m", "apiservice/v1alpha1.records.ark.mckinsey.com")
 }
 
-// rightsToThePast: who may read agents in one namespace reads their history there, and nobody reads what else there is.
+// rightsToThePast: who may read agents in one namespace reads their history there, and nobody reads
+// what else there is.
 func (c *chatEnv) rightsToThePast(t *testing.T, first string) {
 	// The cluster adds what the chart grants to its own role view.
 	eventually(t, "the right to list revisions", func() error {

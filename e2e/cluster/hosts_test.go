@@ -10,9 +10,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// A cluster that does not serve MutatingAdmissionPolicy (before Kubernetes 1.36) is served without that plugin. The oldest
-// version that kube-apiserver can stand in for is three behind its own; with -host=1.30 all of TestServiceRouting runs in a real
-// one of that age.
+// A cluster that does not serve MutatingAdmissionPolicy (before Kubernetes 1.36) is served without
+// that plugin. The oldest version that kube-apiserver can stand in for is three behind its own;
+// with -host=1.30 all of TestServiceRouting runs in a real one of that age.
 func TestOlderCluster(t *testing.T) {
 	e := newEnv(t, component.ClusterOptions{Args: []string{"--emulated-version=1.34"}})
 	if log := e.ark.Stderr(); !strings.Contains(log, "does not serve what the admission plugin MutatingAdmissionPolicy needs") || strings.Count(log, "does not serve") != 1 {
@@ -23,7 +23,8 @@ func TestOlderCluster(t *testing.T) {
 	refuse(t, e.kubectl, []string{`namespaces "nowhere" not found`}, agent("lost"), "-n", "nowhere", "create", "-f", "-")
 }
 
-// What the server's account may not do is told at the start, with the fix; nothing is switched off unseen.
+// What the server's account may not do is told at the start, with the fix; nothing is switched off
+// unseen.
 func TestMissingPermissions(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{})
 	e.prepare(t)

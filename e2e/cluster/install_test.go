@@ -27,8 +27,9 @@ func (e *env) helmRun(t *testing.T, args ...string) string {
 	return r.Stdout
 }
 
-// The chart, installed with helm. There are no nodes to run its pod, so the test runs the server in the pod's place: as the
-// chart's account, with the certificate that the chart made, behind the chart's Service and APIServices.
+// The chart, installed with helm. There are no nodes to run its pod, so the test runs the server in
+// the pod's place: as the chart's account, with the certificate that the chart made, behind the
+// chart's Service and APIServices.
 func TestHelmInstall(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{EndpointRouting: true})
 	e.helmRun(t, "install", service, e.chart(), "--namespace="+namespace, "--create-namespace")
@@ -78,7 +79,8 @@ func TestHelmInstall(t *testing.T) {
 	}
 }
 
-// Everything that the chart can make is accepted by the API server; what needs other operators' kinds is left out.
+// Everything that the chart can make is accepted by the API server; what needs other operators'
+// kinds is left out.
 func TestHelmObjects(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{})
 	e.helmRun(t, "install", service, e.chart(), "--namespace="+namespace, "--create-namespace")

@@ -58,7 +58,8 @@ func (e *env) operators(t *testing.T) {
 	for path, text := range map[string]string{
 		"/metrics": "ark_store_revision ", "/debug/store": `"revision"`, "/debug/pprof/goroutine?debug=1": "goroutine profile", "/debug/flags/v": "",
 	} {
-		// The binding takes effect when kube-apiserver and then this server's memory of its answers have noticed.
+		// The binding takes effect when kube-apiserver and then this server's memory of its answers have
+		// noticed.
 		eventually(t, "the operator gets "+path, func() error {
 			if code, body := fetch(t, operator, path); code != 200 || !strings.Contains(body, text) {
 				return fmt.Errorf("%d %.200s", code, body)

@@ -16,8 +16,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// informer is client-go's, of a program that is not restarted all the while. Its watches end after some seconds, as those of real
-// programs do after some minutes, so that the test need not wait as long.
+// informer is client-go's, of a program that is not restarted all the while. Its watches end after
+// some seconds, as those of real programs do after some minutes, so that the test need not wait as
+// long.
 type informer struct {
 	store cache.Store
 }

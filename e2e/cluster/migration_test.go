@@ -19,9 +19,10 @@ import (
 // migrated is how many objects are moved, besides those of the writers.
 const migrated = 5000
 
-// A cluster with 5,000 objects of all kinds is moved from its CRDs to ark-server and back, by the commands of
-// docs/operations/migration.md, while writers work on: none of the writes that were acknowledged is lost, on the way there and on
-// the way back, though import and export are killed in the middle.
+// A cluster with 5,000 objects of all kinds is moved from its CRDs to ark-server and back, by the
+// commands of docs/operations/migration.md, while writers work on: none of the writes that were
+// acknowledged is lost, on the way there and on the way back, though import and export are killed
+// in the middle.
 func TestMigration(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{EndpointRouting: true})
 	if err := component.InstallCRDs(t.Context(), e.cluster.Config); err != nil {
@@ -88,7 +89,8 @@ func TestMigration(t *testing.T) {
 	w.churn(t, "after", 200)
 	staying := p.take(t, "", "get crds")
 
-	// The way back. The page says to stop the controllers here, for they would read old state until the export is done.
+	// The way back. The page says to stop the controllers here, for they would read old state until
+	// the export is done.
 	p.repeat(t, "ValidatingAdmissionPolicy")
 	writers.requireFrozen(t)
 	writers.pause(true)
@@ -184,7 +186,8 @@ func (w *world) revision(t *testing.T) string {
 	return list.ResourceVersion
 }
 
-// requireGone wants to be told that a revision of the other server is gone, instead of waiting for it in silence.
+// requireGone wants to be told that a revision of the other server is gone, instead of waiting for
+// it in silence.
 func (w *world) requireGone(t *testing.T, revision string) {
 	t.Helper()
 	text, err := w.client.Get().AbsPath("/apis/ark.mckinsey.com/v1alpha1/agents").Param("watch", "1").Param("timeoutSeconds", "30").

@@ -60,7 +60,8 @@ func path(s registrytest.Sample, namespace, name string) string {
 	return strings.TrimSuffix(p+"/"+s.Plural+"/"+name, "/")
 }
 
-// fill makes objects of every kind in every namespace: with status, labels, finalizers, owners, and some being deleted.
+// fill makes objects of every kind in every namespace: with status, labels, finalizers, owners, and
+// some being deleted.
 func (w *world) fill(t *testing.T, n int) {
 	t.Helper()
 	var group errgroup.Group
@@ -138,8 +139,8 @@ func (w *world) create(ctx context.Context, s registrytest.Sample, o map[string]
 	return decode(text), nil
 }
 
-// churn changes and deletes some objects of every kind, and makes new ones with new owners. Those that it changes are numbered
-// from first on.
+// churn changes and deletes some objects of every kind, and makes new ones with new owners. Those
+// that it changes are numbered from first on.
 func (w *world) churn(t *testing.T, word string, first int) {
 	t.Helper()
 	ctx := t.Context()
@@ -227,8 +228,8 @@ func requireSame(t *testing.T, want, got map[string]map[string]any) {
 	t.Logf("%d objects compared, %d differ", len(want), faults)
 }
 
-// requireBack wants the cluster to have what ark-server had, and the old uid and creation time where the cluster knew the object
-// before.
+// requireBack wants the cluster to have what ark-server had, and the old uid and creation time
+// where the cluster knew the object before.
 func requireBack(t *testing.T, want, before, got map[string]map[string]any) {
 	t.Helper()
 	uids := map[string]string{} // by those in ark-server

@@ -16,8 +16,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// writers take queries through their lives, one after the other, as Ark's controller does, and try again what fails: through the
-// freeze, the switch, and the time when nobody serves the API. They remember what was acknowledged.
+// writers take queries through their lives, one after the other, as Ark's controller does, and try
+// again what fails: through the freeze, the switch, and the time when nobody serves the API. They
+// remember what was acknowledged.
 type writers struct {
 	client *rest.RESTClient
 	cancel context.CancelFunc
@@ -92,7 +93,8 @@ func (ws *writers) run(ctx context.Context, writer int) {
 	}
 }
 
-// until tries until a write is acknowledged or the context ends. What a try did that was cut off then is unknown.
+// until tries until a write is acknowledged or the context ends. What a try did that was cut off
+// then is unknown.
 func (ws *writers) until(ctx context.Context, name, phase string, write func() error) {
 	for ctx.Err() == nil {
 		if ws.paused.Load() {

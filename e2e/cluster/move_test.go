@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// standaloneWorld is what a user of a standalone server has after a while: two namespaces, with what agents refer to.
+// standaloneWorld is what a user of a standalone server has after a while: two namespaces, with
+// what agents refer to.
 const standaloneWorld = `apiVersion: v1
 kind: Namespace
 metadata: {name: team-a, labels: {team: a}}
@@ -61,8 +62,9 @@ func (e *env) move(t *testing.T, code int, db string, args ...string) string {
 	return out
 }
 
-// TestMoveToCluster: what a standalone server keeps goes to a cluster with Ark's CRDs. Namespaces are made, the cluster's own objects
-// stay as they are, its garbage collector leaves what has come, and nothing differs in the end.
+// TestMoveToCluster: what a standalone server keeps goes to a cluster with Ark's CRDs. Namespaces
+// are made, the cluster's own objects stay as they are, its garbage collector leaves what has come,
+// and nothing differs in the end.
 func TestMoveToCluster(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{})
 	if err := component.InstallCRDs(t.Context(), e.cluster.Config); err != nil {

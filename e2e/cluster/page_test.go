@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// page is a page of docs/operations whose commands are run as they stand there, in one shell with one environment.
+// page is a page of docs/operations whose commands are run as they stand there, in one shell with
+// one environment.
 type page struct {
 	name   string
 	blocks []block

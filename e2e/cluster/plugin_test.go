@@ -46,7 +46,8 @@ func (c *chatEnv) plugin(t *testing.T) {
 		return cmd.ProcessState.ExitCode(), out.String()
 	}
 
-	// The test is the engine: what it says comes while it is said, for longer than kube-apiserver lets other requests take.
+	// The test is the engine: what it says comes while it is said, for longer than kube-apiserver lets
+	// other requests take.
 	type ended struct {
 		code int
 		out  string

@@ -12,8 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// installed takes what the chart has installed, its account, its certificate and its Service, for a server that runs in the
-// place of the pod, which has no node to run on.
+// installed takes what the chart has installed, its account, its certificate and its Service, for a
+// server that runs in the place of the pod, which has no node to run on.
 func (e *env) installed(t *testing.T, args ...string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -54,8 +54,8 @@ ports: [{name: https, port: %[3]d}]
 `, namespace, service, port), "apply", "-f", "-")
 }
 
-// kubelet does what a node and the controller of StatefulSets would: it runs as many servers as the StatefulSet wants, one or
-// none, and says so in its status.
+// kubelet does what a node and the controller of StatefulSets would: it runs as many servers as the
+// StatefulSet wants, one or none, and says so in its status.
 func (e *env) kubelet(t *testing.T, running bool) {
 	t.Helper()
 	var set struct {

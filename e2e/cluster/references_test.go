@@ -8,7 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// Ark objects that name a Secret or a ConfigMap of the cluster are held to what is there, as far as the server may get it.
+// Ark objects that name a Secret or a ConfigMap of the cluster are held to what is there, as far as
+// the server may get it.
 func (e *env) references(t *testing.T) {
 	e.run(t, "create", "namespace", "referring")
 	model := func(name, secret, key string) string {
@@ -64,7 +65,8 @@ const referringRules = `
 {apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: one-secret, namespace: referring}, roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: one-secret}, subjects: [{kind: User, apiGroup: rbac.authorization.k8s.io, name: ann}]}
 `
 
-// referrers are manifests of every kind that is held to what its references name; the source of a value goes in.
+// referrers are manifests of every kind that is held to what its references name; the source of a
+// value goes in.
 var referrers = map[string]string{
 	"query parameter": `{apiVersion: ark.mckinsey.com/v1alpha1, kind: Query, metadata: {name: o}, spec: {input: x, selector: {}, parameters: [{name: p, %s}]}}`,
 	"agent parameter": `{apiVersion: ark.mckinsey.com/v1alpha1, kind: Agent, metadata: {name: o}, spec: {parameters: [{name: p, %s}]}}`,

@@ -10,9 +10,10 @@ import (
 // versions are those of the Ark group, each with an APIService.
 var versions = []string{"v1alpha1", "v1prealpha1"}
 
-// register puts a Service and the APIServices in front of the server, and waits until they are available. The server listens on
-// loopback, which a Service of a real cluster would not: the aggregator is led there by a name (Service routing) or by a slice
-// of addresses given as names (endpoint routing).
+// register puts a Service and the APIServices in front of the server, and waits until they are
+// available. The server listens on loopback, which a Service of a real cluster would not: the
+// aggregator is led there by a name (Service routing) or by a slice of addresses given as names
+// (endpoint routing).
 func (e *env) register(t *testing.T, endpointRouting bool) {
 	t.Helper()
 	port := e.options.Port

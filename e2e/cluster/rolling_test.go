@@ -29,9 +29,10 @@ import (
 
 var queriesResource = schema.GroupVersionResource{Group: "ark.mckinsey.com", Version: "v1alpha1", Resource: "queries"}
 
-// Two replicas on PostgreSQL behind the aggregator are replaced, all of them twice, under clients that write, read, list and watch
-// with what client-go does by itself, and no more: retry where the server asks for it, resume a watch that has ended. They
-// notice nothing: no request fails, none reads an older state than one before it, and no event is lost or comes twice.
+// Two replicas on PostgreSQL behind the aggregator are replaced, all of them twice, under clients
+// that write, read, list and watch with what client-go does by itself, and no more: retry where the
+// server asks for it, resume a watch that has ended. They notice nothing: no request fails, none
+// reads an older state than one before it, and no event is lost or comes twice.
 func TestRollingRestart(t *testing.T) {
 	const workers, rounds = 6, 2
 	hosting, rollout := newRollout(t, engine.PostgreSQL)
@@ -160,7 +161,8 @@ func newRollout(t *testing.T, storage string) (*component.Hosting, *component.Ro
 	return hosting, rollout
 }
 
-// worker takes one Query after the other through its life and holds every answer against those before.
+// worker takes one Query after the other through its life and holds every answer against those
+// before.
 type worker struct {
 	prefix  string
 	queries dynamic.ResourceInterface
@@ -219,8 +221,8 @@ type traffic struct {
 	bad []string
 }
 
-// observe is a client configuration whose requests are counted: every answer of 400 or more is a fault, but for one that tells a client
-// when to come again, and so is a connection that breaks.
+// observe is a client configuration whose requests are counted: every answer of 400 or more is a
+// fault, but for one that tells a client when to come again, and so is a connection that breaks.
 func (f *traffic) observe(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
@@ -305,7 +307,8 @@ func follow(t *testing.T, queries dynamic.ResourceInterface, from string) *follo
 	return f
 }
 
-// check waits for every write, by its resourceVersion, and holds the events to their order: one beyond another, none twice.
+// check waits for every write, by its resourceVersion, and holds the events to their order: one
+// beyond another, none twice.
 func (f *follower) check(t *testing.T, written map[string]string) {
 	t.Helper()
 	var events []watch.Event

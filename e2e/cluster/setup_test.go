@@ -15,7 +15,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// patience bounds every wait for something that must happen; no test passes or fails by being faster.
+// patience bounds every wait for something that must happen; no test passes or fails by being
+// faster.
 const patience = time.Minute
 
 // The names under which the server is installed, those of deploy/.
@@ -41,7 +42,8 @@ type env struct {
 	values []string
 }
 
-// host is the release of Kubernetes that the tests run in; what a release lacks, its tests leave out.
+// host is the release of Kubernetes that the tests run in; what a release lacks, its tests leave
+// out.
 var host = flag.String("host", "", "an older Kubernetes to run in, such as 1.30 (default the current one)")
 
 // newCluster starts a control plane without ark-server.
@@ -72,7 +74,8 @@ func newCluster(t *testing.T, options component.ClusterOptions) *env {
 	return e
 }
 
-// newEnv starts a control plane and ark-server, with the rights that the chart grants and no others, and registers it.
+// newEnv starts a control plane and ark-server, with the rights that the chart grants and no
+// others, and registers it.
 func newEnv(t *testing.T, options component.ClusterOptions, arkArgs ...string) *env {
 	t.Helper()
 	e := newCluster(t, options)

@@ -23,9 +23,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// A server that is told to stop turns unready first, answers everything that still comes, finishes what is in flight (also what
-// is slower than the delay), ends watches without an error, and only then refuses connections. Beside it a second replica on the
-// same storage takes over.
+// A server that is told to stop turns unready first, answers everything that still comes, finishes
+// what is in flight (also what is slower than the delay), ends watches without an error, and only
+// then refuses connections. Beside it a second replica on the same storage takes over.
 func TestShutdown(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{})
 	e.prepare(t)

@@ -9,8 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// A storage that stops to answer turns the server unready, not dead: a restart would not bring it back. The server recovers by
-// itself when the storage does.
+// A storage that stops to answer turns the server unready, not dead: a restart would not bring it
+// back. The server recovers by itself when the storage does.
 func TestStorageDown(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{})
 	e.prepare(t)

@@ -68,7 +68,8 @@ func main() {
 	}
 }
 
-// startServer starts the database server that the suites' own processes are to use, if the storage is one.
+// startServer starts the database server that the suites' own processes are to use, if the storage
+// is one.
 func startServer(ctx context.Context, storage string) (stop func() error, err error) {
 	switch storage {
 	case engine.SQLite:

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestArm64 runs the image of the architecture that this machine is not. It needs an archive with both: make e2e-container.
+// TestArm64 runs the image of the architecture that this machine is not. It needs an archive with
+// both: make e2e-container.
 func TestArm64(t *testing.T) {
 	other, emulator := "arm64", "qemu-aarch64-static"
 	if runtime.GOARCH == other {
@@ -21,7 +22,8 @@ func TestArm64(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: THE IMAGE FOR %s WAS NOT RUN: install qemu-user-static (apt-get install qemu-user-static)", err, strings.ToUpper(other))
 	}
-	// An emulator for the whole machine would start the program again after root's rights are dropped; this one cannot.
+	// An emulator for the whole machine would start the program again after root's rights are dropped;
+	// this one cannot.
 	o := options{image: i, emulator: path, user: "65532:65532", mounts: []mount{{Source: named(t, i), Target: "data"}}}
 	o.args = []string{"version"}
 	version := start(t, o)

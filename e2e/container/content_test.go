@@ -56,7 +56,8 @@ func TestContent(t *testing.T) {
 	}
 }
 
-// TestDockerLoad reads what "docker load" reads: the configuration and the layers that manifest.json names are in the archive.
+// TestDockerLoad reads what "docker load" reads: the configuration and the layers that
+// manifest.json names are in the archive.
 func TestDockerLoad(t *testing.T) {
 	files := readArchive(t)
 	var manifest []struct {

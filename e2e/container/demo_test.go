@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestDemo: in a clean root without a network, the demo answers README's example by the command that it prints.
+// TestDemo: in a clean root without a network, the demo answers README's example by the command
+// that it prints.
 func TestDemo(t *testing.T) {
 	i := native(t)
 	for name, o := range map[string]options{

@@ -42,7 +42,8 @@ type running struct {
 	env     []string
 }
 
-// ids returns the user and the group of --user: without a group it is that of the image's passwd, or root's.
+// ids returns the user and the group of --user: without a group it is that of the image's passwd,
+// or root's.
 func (o options) ids(t *testing.T) (user, group int) {
 	t.Helper()
 	if o.user == "" {

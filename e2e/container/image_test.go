@@ -54,7 +54,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// makeImage makes the image of this machine's architecture with the binary that "make build" has left.
+// makeImage makes the image of this machine's architecture with the binary that "make build" has
+// left.
 func makeImage(path string) error {
 	root, err := component.Root()
 	if err != nil {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// publish forwards a port of this machine to one in the container, as "docker run -p" does, and returns its address.
+// publish forwards a port of this machine to one in the container, as "docker run -p" does, and
+// returns its address.
 func (c *running) publish(t *testing.T, port int) string {
 	t.Helper()
 	network, err := os.Open("/proc/" + strconv.Itoa(c.PID()) + "/ns/net")
@@ -45,8 +46,8 @@ func (c *running) publish(t *testing.T, port int) string {
 	return listener.Addr().String()
 }
 
-// dialIn connects in another network namespace. The thread comes back from there: the end of a thread would end the processes that
-// it has started, such as a database server of the tests.
+// dialIn connects in another network namespace. The thread comes back from there: the end of a
+// thread would end the processes that it has started, such as a database server of the tests.
 func dialIn(network *os.File, address string) (net.Conn, error) {
 	runtime.LockOSThread()
 	own, err := os.Open("/proc/thread-self/ns/net")

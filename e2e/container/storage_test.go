@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
-// TestStorages keeps the data in a database server, named by flags or by the environment; the keys stay in the volume.
+// TestStorages keeps the data in a database server, named by flags or by the environment; the keys
+// stay in the volume.
 func TestStorages(t *testing.T) {
 	i := native(t)
 	var postgres sqltest.Postgres

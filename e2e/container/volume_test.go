@@ -46,7 +46,8 @@ func named(t *testing.T, i *image) string {
 	return filepath.Join(dir, "data")
 }
 
-// TestVolumes starts the server on every sort of volume, looks at it as a user on the host does, and starts it a second time.
+// TestVolumes starts the server on every sort of volume, looks at it as a user on the host does,
+// and starts it a second time.
 func TestVolumes(t *testing.T) {
 	i := native(t)
 	for name, c := range map[string]struct {
@@ -139,7 +140,8 @@ func (c *running) isUnprivileged(t *testing.T, owner int) {
 	}
 }
 
-// allOwnedBy looks at all files of a volume. The volume itself stays as the engine made it where --user is given.
+// allOwnedBy looks at all files of a volume. The volume itself stays as the engine made it where
+// --user is given.
 func allOwnedBy(t *testing.T, dir string, owner int, user string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -160,7 +162,8 @@ func allOwnedBy(t *testing.T, dir string, owner int, user string) {
 	}
 }
 
-// kubeconfig is one for the host: docker exec prints it, and the container's port is published at another one.
+// kubeconfig is one for the host: docker exec prints it, and the container's port is published at
+// another one.
 func (c *running) kubeconfig(t *testing.T, port int) string {
 	t.Helper()
 	address := c.publish(t, port)

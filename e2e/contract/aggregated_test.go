@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// aggregatedArk is an ark-server behind a cluster's aggregator that can be killed and started again at its address.
+// aggregatedArk is an ark-server behind a cluster's aggregator that can be killed and started again
+// at its address.
 type aggregatedArk struct {
 	hosting *component.Hosting
 	options component.AggregatedOptions
@@ -102,7 +103,8 @@ func recordAudit(t *testing.T, options *component.ArkOptions) auditLog {
 	return auditLog{path: log}
 }
 
-// startDirect is startAggregated for clients that know the server only, as the admin's token names them there.
+// startDirect is startAggregated for clients that know the server only, as the admin's token names
+// them there.
 func startDirect(t *testing.T, y *system, dir string) *server {
 	t.Helper()
 	hosting := newHosting(t, dir)
@@ -134,7 +136,8 @@ func startDirect(t *testing.T, y *system, dir string) *server {
 	return s
 }
 
-// startAggregated starts the server behind the aggregator of a control plane, on a database of its own.
+// startAggregated starts the server behind the aggregator of a control plane, on a database of its
+// own.
 func startAggregated(storage string) func(*testing.T, *system, string) *server {
 	return func(t *testing.T, y *system, dir string) *server {
 		t.Helper()

@@ -22,8 +22,9 @@ func (s *server) storage(t *testing.T) *clientv3.Client {
 	return c
 }
 
-// compact makes the storage forget all revisions before the present one, and notes that down where API servers do who compact:
-// they drop their own copies of older states when they look there next, every 15 seconds.
+// compact makes the storage forget all revisions before the present one, and notes that down where
+// API servers do who compact: they drop their own copies of older states when they look there next,
+// every 15 seconds.
 func (s *server) compact(t *testing.T) {
 	t.Helper()
 	const notedAt = "compact_rev_key"

@@ -51,7 +51,8 @@ func metadata(t *testing.T, p place) {
 	update = updated.DeepCopy()
 	update.SetUID(foreign)
 	p.put(t, update).refused(t, 409, metav1.StatusReasonConflict, "UID")
-	// Without them they are filled in, and an empty entry resets the managed fields, as documented for Kubernetes.
+	// Without them they are filled in, and an empty entry resets the managed fields, as documented for
+	// Kubernetes.
 	update = without(updated, []string{"metadata", "uid"}, []string{"metadata", "creationTimestamp"}, []string{"metadata", "managedFields"})
 	bare := p.put(t, update).want(t, 200).object(t)
 	if bare.GetUID() != claimed.GetUID() || field(bare, "metadata", "creationTimestamp") == nil || len(bare.GetManagedFields()) == 0 {

@@ -31,8 +31,8 @@ func noop(t *testing.T, p place) {
 	w.expect(t, "MODIFIED", p.label(t, "one", "changed", "now"))
 }
 
-// noopLater repeats applies in a later second: managedFields tell the time in seconds, and a write that changes nothing else is
-// none either.
+// noopLater repeats applies in a later second: managedFields tell the time in seconds, and a write
+// that changes nothing else is none either.
 func noopLater(t *testing.T, s *server) {
 	where := s.placeForAll(t)
 	version := map[string]string{}

@@ -7,7 +7,8 @@ import (
 )
 
 func apply(t *testing.T, p place) {
-	// A manager that applies again what it owns meets no conflict, not even after others' writes elsewhere in the object.
+	// A manager that applies again what it owns meets no conflict, not even after others' writes
+	// elsewhere in the object.
 	p.apply(t, "first", p.sample("one")).want(t, 201)
 	p.label(t, "one", "by", "others")
 	p.putStatus(t, p.withStatus(p.read(t, "one")), "fieldManager=controller").want(t, 200)
@@ -20,7 +21,8 @@ func apply(t *testing.T, p place) {
 		t.Error("an apply has dropped the status")
 	}
 
-	// Another manager that wants another value is refused, and told whose it is; forced, it takes over.
+	// Another manager that wants another value is refused, and told whose it is; forced, it takes
+	// over.
 	theirs := func(o object) { setLabel(o, "of", "second") }
 	mine := func(o object) { setLabel(o, "of", "first") }
 	p.apply(t, "first", p.sample("one", mine)).want(t, 200)

@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// defaulted are the fields of the spec that a sample leaves out, with the values that its CRD gives them.
+// defaulted are the fields of the spec that a sample leaves out, with the values that its CRD gives
+// them.
 func defaulted(kind registrytest.Sample) map[string]any {
 	fields := map[string]any{}
 	sample := &unstructured.Unstructured{Object: kind.Object("", "sample")}

@@ -57,8 +57,9 @@ func garbage(t *testing.T, p place) {
 	eventually(t, "a ConfigMap is collected", func() bool { return p.get(t, configMaps+"/child").code == 404 })
 }
 
-// collectorCaughtUp waits until the collector knows every object of the kind: one that is deleted in the foreground or orphaning
-// takes along, or lets go, only what the collector has heard of by then. It has heard of all before a stray one that it collects.
+// collectorCaughtUp waits until the collector knows every object of the kind: one that is deleted
+// in the foreground or orphaning takes along, or lets go, only what the collector has heard of by
+// then. It has heard of all before a stray one that it collects.
 func (p place) collectorCaughtUp(t *testing.T, stray string) {
 	t.Helper()
 	nobody := p.sample("nobody")

@@ -126,7 +126,8 @@ func listsAcrossNamespaces(t *testing.T, s *server) {
 	}
 }
 
-// listsExpire: the token of a page whose revision is gone is 410, with one that goes on at the present.
+// listsExpire: the token of a page whose revision is gone is 410, with one that goes on at the
+// present.
 func listsExpire(t *testing.T, s *server) func(*testing.T) {
 	p := s.place(t, kindNamed("Agent"))
 	for _, short := range []string{"a", "b", "c", "d"} {

@@ -53,7 +53,8 @@ func versions(t *testing.T, p place) {
 	}
 }
 
-// versionsTooNew has the server wait some seconds for a state that does not come, so all kinds wait side by side.
+// versionsTooNew has the server wait some seconds for a state that does not come, so all kinds wait
+// side by side.
 func versionsTooNew(t *testing.T, s *server) {
 	var wg sync.WaitGroup
 	for _, kind := range kinds() {

@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// selectable are the fields beyond metadata by which a kind's objects may be selected, but for conditions.
+// selectable are the fields beyond metadata by which a kind's objects may be selected, but for
+// conditions.
 func selectable(kind registrytest.Sample) []string {
 	all := install.Kinds()
 	at := slices.IndexFunc(all, func(k install.Kind) bool { return k.Name == kind.Kind })

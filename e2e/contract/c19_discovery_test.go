@@ -126,7 +126,8 @@ func discovered(t *testing.T, s *server) {
 	}
 }
 
-// described looks for each kind's model in an OpenAPI document, and at all models' names and references.
+// described looks for each kind's model in an OpenAPI document, and at all models' names and
+// references.
 func described[K any](t *testing.T, s *server, path string, models func(map[string]json.RawMessage) map[string]json.RawMessage, of []K) {
 	t.Helper()
 	a := s.get(t, path).want(t, 200)

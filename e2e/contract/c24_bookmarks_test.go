@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// bookmarks: a bookmark says that everything up to it has been delivered, whatever the reader does. Readers, some of which stop reading
-// so that their sockets fill up, follow an object that one writer changes all the time. The server may turn a slow reader away; it
-// goes on where it was, which is the bookmark if that came last, and must find everything that was written after it.
+// bookmarks: a bookmark says that everything up to it has been delivered, whatever the reader does.
+// Readers, some of which stop reading so that their sockets fill up, follow an object that one
+// writer changes all the time. The server may turn a slow reader away; it goes on where it was,
+// which is the bookmark if that came last, and must find everything that was written after it.
 func bookmarks(t *testing.T, s *server) {
 	const readers, enough, size = 4, 2, 20_000
 	p := s.place(t, kindNamed("Query"))
@@ -87,8 +88,8 @@ type bookmarkReader struct {
 	bookmarks, turnedAway int
 }
 
-// read reads one watch to its end, and calls done when it has had enough bookmarks in all. The server sends a bookmark 2 seconds before
-// the end.
+// read reads one watch to its end, and calls done when it has had enough bookmarks in all. The
+// server sends a bookmark 2 seconds before the end.
 func (r *bookmarkReader) read(ctx context.Context, s *server, enough int, done func()) error {
 	response, err := s.send(ctx, request{client: r.client, method: "GET", path: r.path + "&watch=true&timeoutSeconds=4&resourceVersion=" + r.at})
 	if err != nil {

@@ -31,8 +31,8 @@ func timeouts(t *testing.T, s *server) {
 	}
 }
 
-// watchesExpire: a watch from a state that has been compacted away is 410. The server is started again after the compaction, since
-// its caches may still hold what the storage has forgotten.
+// watchesExpire: a watch from a state that has been compacted away is 410. The server is started
+// again after the compaction, since its caches may still hold what the storage has forgotten.
 func watchesExpire(t *testing.T, s *server) {
 	places := map[string]place{}
 	old := map[string]string{}

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// manyWatchers: a thousand watchers cost the storage what one does, and one that does not read costs the others nothing.
+// manyWatchers: a thousand watchers cost the storage what one does, and one that does not read
+// costs the others nothing.
 func manyWatchers(t *testing.T, s *server) {
 	const watchers, perConnection, writes, noise = 1000, 100, 50, 80
 	p := s.place(t, kindNamed("Query"))
@@ -83,7 +84,8 @@ func manyWatchers(t *testing.T, s *server) {
 
 var cacheEvents = regexp.MustCompile(`(?m)^apiserver_watch_cache_events_received_total\{[^}]*resource="queries[^}]*\} (\S+)$`)
 
-// cacheEvents is how many changes of queries the server has read from its storage, all its watches together.
+// cacheEvents is how many changes of queries the server has read from its storage, all its watches
+// together.
 func (s *server) cacheEvents(t *testing.T) int {
 	t.Helper()
 	a := s.self().do(t, request{method: "GET", path: "/metrics", accept: "text/plain"}).want(t, 200)

@@ -97,7 +97,8 @@ func (p place) configure(t *testing.T, plural string, o map[string]any) {
 	})
 }
 
-// review is the webhook: /mutate adds an annotation, /validate refuses the label "refuse" and warns.
+// review is the webhook: /mutate adds an annotation, /validate refuses the label "refuse" and
+// warns.
 func review(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Request struct {

@@ -10,13 +10,16 @@ import (
 // auditLog is a file of audit events.
 type auditLog struct {
 	path string
-	// forwards is set for a server that passes the request on: it does not look for a new object's name in the body.
+	// forwards is set for a server that passes the request on: it does not look for a new object's
+	// name in the body.
 	forwards bool
-	// behind is set for the one that answers it then: its user is whoever the first one says, impersonated or not.
+	// behind is set for the one that answers it then: its user is whoever the first one says,
+	// impersonated or not.
 	behind bool
 }
 
-// audited: who did what to which object is on record, under the id by which the caller knows the request.
+// audited: who did what to which object is on record, under the id by which the caller knows the
+// request.
 func audited(t *testing.T, p place) {
 	if len(p.audits) == 0 {
 		t.Fatal("no audit log is known")

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// connectionsCut: whatever the server was doing when its connections to the database broke, nobody is told anything wrong.
+// connectionsCut: whatever the server was doing when its connections to the database broke, nobody
+// is told anything wrong.
 func connectionsCut(t *testing.T, shared *server) {
 	const cuts, readers, between = 20, 4, 150 * time.Millisecond
 	s := shared.own(t)

@@ -12,7 +12,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// serverKilled: what was acknowledged before a kill -9 is there after it, and clients that live on come to know it.
+// serverKilled: what was acknowledged before a kill -9 is there after it, and clients that live on
+// come to know it.
 func serverKilled(t *testing.T, shared *server) {
 	const writers, under = 32, 2 * time.Second
 	s := shared.own(t)

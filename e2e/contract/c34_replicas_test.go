@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// replicas: two servers on one database are one to their clients. Every write goes to the first, every read and watch to the
-// second.
+// replicas: two servers on one database are one to their clients. Every write goes to the first,
+// every read and watch to the second.
 func replicas(t *testing.T, shared *server) {
 	first := shared.own(t)
 	second := first.replica(t)
@@ -39,7 +39,8 @@ func replicas(t *testing.T, shared *server) {
 	})
 }
 
-// bothWrite has both replicas write at once; watchers of both see the same events in the same order.
+// bothWrite has both replicas write at once; watchers of both see the same events in the same
+// order.
 func bothWrite(t *testing.T, first, second *server) {
 	p := first.place(t, kindNamed("Query"))
 	other := p

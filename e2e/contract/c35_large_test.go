@@ -12,7 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// largeObjects: objects as large as --max-object-size can allow, and what becomes of them when it is lowered.
+// largeObjects: objects as large as --max-object-size can allow, and what becomes of them when it
+// is lowered.
 func largeObjects(t *testing.T, s *server) {
 	const mebibyte = 1 << 20
 	const variable = "ARK_MAX_OBJECT_SIZE" // the flag, for a server that the system starts as it always does

@@ -83,14 +83,16 @@ func malformed(t *testing.T, p place) {
 	p.read(t, "one")
 }
 
-// referenceFails is what the handlers of CRDs answer 500 to: an apply that does not fit the schema, and a resourceVersion that is no
-// number.
+// referenceFails is what the handlers of CRDs answer 500 to: an apply that does not fit the schema,
+// and a resourceVersion that is no number.
 var referenceFails = regexp.MustCompile(`failed to create typed patch object|strconv\.ParseUint: parsing`)
 
-// brokenOff tells whether a server ended a stream instead of answering, as one does whose handler panics.
+// brokenOff tells whether a server ended a stream instead of answering, as one does whose handler
+// panics.
 func brokenOff(err error) bool { return err != nil && strings.Contains(err.Error(), "INTERNAL_ERROR") }
 
-// tolerable fails the test for an answer that blames the server, or is none that a client could read.
+// tolerable fails the test for an answer that blames the server, or is none that a client could
+// read.
 func (s *server) tolerable(t *testing.T, name string, r request, a answer) {
 	t.Helper()
 	if a.code >= 500 && !s.system.stock && !(s.system.reference && referenceFails.Match(a.body)) {
@@ -101,7 +103,8 @@ func (s *server) tolerable(t *testing.T, name string, r request, a answer) {
 	}
 }
 
-// fuzzed sends requests that are nearly right. A failure prints the seed with which it can be repeated.
+// fuzzed sends requests that are nearly right. A failure prints the seed with which it can be
+// repeated.
 func fuzzed(t *testing.T, s *server) {
 	const requests = 1000
 	seed := uint64(time.Now().UnixNano())

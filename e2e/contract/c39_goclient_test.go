@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// durations are the fields of a kind's spec that hold a duration. Those that are true are stored as Go writes them, the others as users do.
+// durations are the fields of a kind's spec that hold a duration. Those that are true are stored as
+// Go writes them, the others as users do.
 func durations(kind registrytest.Sample) map[string]bool {
 	fields := map[string]bool{}
 	for _, path := range kind.Facts.Durations() {
@@ -24,7 +25,8 @@ func durations(kind registrytest.Sample) map[string]bool {
 // spellings are what a user writes, and what Go clients write back.
 var spellings = map[string]string{"5m": "5m0s", "90s": "1m30s", "720h": "720h0m0s", "1h30m": "1h30m0s"}
 
-// goClients: an object that a client with Go types has read and writes back unchanged stays as it is, whatever the user wrote.
+// goClients: an object that a client with Go types has read and writes back unchanged stays as it
+// is, whatever the user wrote.
 func goClients(t *testing.T, p place) {
 	writeBack := func(t *testing.T, o object) {
 		t.Helper()
@@ -40,7 +42,8 @@ func goClients(t *testing.T, p place) {
 		}
 	}
 	if p.system.reference {
-		// Definitions keep durations as they are written, and Ark's webhooks are not installed: only Go's own spelling holds.
+		// Definitions keep durations as they are written, and Ark's webhooks are not installed: only Go's
+		// own spelling holds.
 		spelled := func(o object) {
 			for name := range durations(p.kind) {
 				set(t, o, "5m0s", "spec", name)

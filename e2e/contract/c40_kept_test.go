@@ -10,8 +10,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// keptFields: what a newer release writes into a status, and what a stored object has anywhere, stays. A CRD has a schema
-// instead: it prunes both.
+// keptFields: what a newer release writes into a status, and what a stored object has anywhere,
+// stays. A CRD has a schema instead: it prunes both.
 func keptFields(t *testing.T, p place) {
 	p.create(t, "one")
 	future := map[string]any{"a": []any{"<", map[string]any{"b": nil}}, "n": "12345678901234567890"}

@@ -26,7 +26,8 @@ func runs(y *system) bool {
 	return slices.Contains(strings.Split(*chosen, ","), y.name)
 }
 
-// TestContract runs every number on every system that was asked for, and prints what became of each.
+// TestContract runs every number on every system that was asked for, and prints what became of
+// each.
 func TestContract(t *testing.T) {
 	result := results{outcomes: map[string]map[string]string{}}
 	for _, y := range systems() {
@@ -110,7 +111,8 @@ func prepareAged(t *testing.T, s *server) map[string]func(*testing.T) {
 	return checks
 }
 
-// run runs a part of a number, unless it has a gap on this system, and notes down what became of it.
+// run runs a part of a number, unless it has a gap on this system, and notes down what became of
+// it.
 func (r *results) run(t *testing.T, s *server, n number, part func(*testing.T)) {
 	if g, found := gaps()[s.system.name][n.name]; found {
 		r.set(s.system.name, n.name, "cannot: "+g.reason)

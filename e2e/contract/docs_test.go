@@ -97,7 +97,8 @@ func (u *suite) where() string {
 	return ": `" + strings.Join(u.tests, "`, `") + "` in e2e/" + u.dir
 }
 
-// TestSuitesAreThere: a suite has the tests that a number names, and the systems that it has no gap for.
+// TestSuitesAreThere: a suite has the tests that a number names, and the systems that it has no gap
+// for.
 func TestSuitesAreThere(t *testing.T) {
 	root, err := component.Root()
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 // still is how long an object must not change before the engine is taken to be done with it.
 const still = 150 * time.Millisecond
 
-// afterEngine waits, after a write, until the engine has nothing more to say of the object, and returns what is stored then: who
-// writes with a resourceVersion next would have to read it first.
+// afterEngine waits, after a write, until the engine has nothing more to say of the object, and
+// returns what is stored then: who writes with a resourceVersion next would have to read it first.
 func (s *server) afterEngine(ctx context.Context, r request, a answer) answer {
 	path, parameters, _ := strings.Cut(r.path, "?")
 	if r.method == http.MethodGet || r.method == http.MethodDelete || a.code != http.StatusOK && a.code != http.StatusCreated ||

@@ -64,7 +64,8 @@ func (l *link) carry(to, from net.Conn) {
 	delete(l.open, from)
 }
 
-// cut breaks all connections there are, in the middle of whatever they carry, and returns how many that were.
+// cut breaks all connections there are, in the middle of whatever they carry, and returns how many
+// that were.
 func (l *link) cut() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,10 +6,12 @@ import "testing"
 type number struct {
 	// name is that of the test, such as C07_preconditions; promise is what it shows, for the docs.
 	name, promise string
-	// each runs for every kind in a place of its own; once runs for all kinds together. A number may have both.
+	// each runs for every kind in a place of its own; once runs for all kinds together. A number may
+	// have both.
 	each func(t *testing.T, p place)
 	once func(t *testing.T, s *server)
-	// aged prepares something and returns what must hold of it once the storage has been compacted past it.
+	// aged prepares something and returns what must hold of it once the storage has been compacted
+	// past it.
 	aged func(t *testing.T, s *server) (check func(t *testing.T))
 	// alone needs the server, or the machine, to itself: these run one at a time, after all others.
 	alone func(t *testing.T, s *server)

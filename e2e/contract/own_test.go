@@ -16,14 +16,16 @@ func (s *server) own(t *testing.T) *server {
 	return s.system.start(t, s.system, t.TempDir())
 }
 
-// writer creates objects without end in a goroutine of its own and notes down what was acknowledged.
+// writer creates objects without end in a goroutine of its own and notes down what was
+// acknowledged.
 type writer struct {
 	acknowledged map[string]string // name to resourceVersion
 	tried        map[string]bool
 	failed       int
 }
 
-// writers are several, on connections of their own, until stop is called; their objects are named after numbers from first on.
+// writers are several, on connections of their own, until stop is called; their objects are named
+// after numbers from first on.
 func (p place) writers(t *testing.T, n, first int) (stop func() []*writer) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -58,7 +60,8 @@ func (p place) writers(t *testing.T, n, first int) (stop func() []*writer) {
 	}
 }
 
-// accounted compares what is there with what writers were told: all that was acknowledged, as it was, and nothing that nobody wrote.
+// accounted compares what is there with what writers were told: all that was acknowledged, as it
+// was, and nothing that nobody wrote.
 func (p place) accounted(t *testing.T, all []*writer) {
 	t.Helper()
 	there := map[string]string{}
@@ -87,7 +90,8 @@ func (p place) accounted(t *testing.T, all []*writer) {
 	}
 }
 
-// follower watches from a resourceVersion on, resumes when the stream ends, and notes down every event.
+// follower watches from a resourceVersion on, resumes when the stream ends, and notes down every
+// event.
 type follower struct {
 	mu     sync.Mutex
 	events []string
@@ -155,7 +159,8 @@ func (f *follower) fault(text string) {
 	}
 }
 
-// saw waits until the events are exactly the objects that are there, each once, in the order of their resourceVersions.
+// saw waits until the events are exactly the objects that are there, each once, in the order of
+// their resourceVersions.
 func (f *follower) saw(t *testing.T, p place) {
 	t.Helper()
 	objects := p.list(t)

@@ -22,8 +22,8 @@ const (
 // kinds are the kinds of the API with a sample of each.
 func kinds() []registrytest.Sample { return registrytest.Samples() }
 
-// place is where a test keeps objects of one kind that no other test sees: a namespace of its own. Objects of a kind without
-// namespaces carry its name as a prefix and a label instead.
+// place is where a test keeps objects of one kind that no other test sees: a namespace of its own.
+// Objects of a kind without namespaces carry its name as a prefix and a label instead.
 type place struct {
 	*server
 	kind      registrytest.Sample
@@ -108,7 +108,8 @@ func (p place) collection() string {
 	return p.groupPath() + "/namespaces/" + p.namespace + "/" + p.kind.Plural
 }
 
-// query is the collection with parameters ("limit=5", ...); a kind without namespaces is narrowed to the place by its label.
+// query is the collection with parameters ("limit=5", ...); a kind without namespaces is narrowed
+// to the place by its label.
 func (p place) query(parameters ...string) string {
 	selector := ""
 	if p.kind.ClusterScoped {

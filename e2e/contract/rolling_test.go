@@ -9,8 +9,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// startRolling starts two replicas on PostgreSQL behind the aggregator of a control plane, and replaces one after the other until
-// the test ends. A third one, out of service, is the window on the storage.
+// startRolling starts two replicas on PostgreSQL behind the aggregator of a control plane, and
+// replaces one after the other until the test ends. A third one, out of service, is the window on
+// the storage.
 func startRolling(t *testing.T, y *system, dir string) *server {
 	t.Helper()
 	hosting := newHosting(t, dir)

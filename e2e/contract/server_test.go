@@ -19,7 +19,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// patience bounds every wait for something that must happen; no test passes or fails by being faster.
+// patience bounds every wait for something that must happen; no test passes or fails by being
+// faster.
 const patience = 2 * time.Minute
 
 // object is any API object.
@@ -30,7 +31,8 @@ type server struct {
 	system *system
 	config *rest.Config
 	http   *http.Client
-	// etcd is the address at which the server's storage speaks etcd's protocol, to compact it and to look beneath the API.
+	// etcd is the address at which the server's storage speaks etcd's protocol, to compact it and to
+	// look beneath the API.
 	etcd string
 	// audits are the logs of audit events.
 	audits []auditLog
@@ -42,11 +44,13 @@ type server struct {
 	database process
 	// link is the connection between the API server and that process; nil if there is none.
 	link *link
-	// behind, when set, is the API server itself, where requests pass through another first: for its own health and metrics.
+	// behind, when set, is the API server itself, where requests pass through another first: for its
+	// own health and metrics.
 	behind *server
 	// reads, when set, is another replica that answers all GETs.
 	reads *server
-	// backup notes down the state of the data, and restore, while the server is stopped, puts it back into service.
+	// backup notes down the state of the data, and restore, while the server is stopped, puts it back
+	// into service.
 	backup, restore func(t *testing.T)
 	// replica starts a further API server on the same data; nil where there can be only one.
 	replica func(t *testing.T) *server
@@ -82,7 +86,8 @@ func (s *server) self() *server {
 func (s *server) client(t *testing.T) *http.Client {
 	t.Helper()
 	c := rest.CopyConfig(s.config)
-	// client-go shares connections between equal configurations; a dialer of its own makes this one unequal.
+	// client-go shares connections between equal configurations; a dialer of its own makes this one
+	// unequal.
 	c.Dial = (&net.Dialer{}).DialContext
 	transport, err := rest.TransportFor(c)
 	if err != nil {
@@ -141,8 +146,8 @@ func (s *server) try(ctx context.Context, r request) (answer, error) {
 	return a, nil
 }
 
-// send returns the response as it begins; the caller closes its body. Where servers are restarted, one that stops asks its clients to
-// come again, and this does.
+// send returns the response as it begins; the caller closes its body. Where servers are restarted,
+// one that stops asks its clients to come again, and this does.
 func (s *server) send(ctx context.Context, r request) (*http.Response, error) {
 	for {
 		response, err := s.sendOnce(ctx, r)
@@ -246,7 +251,8 @@ func (a answer) items(t *testing.T) []object {
 	return items
 }
 
-// refused fails the test unless the answer is a Status with the code and reason whose message has all the texts.
+// refused fails the test unless the answer is a Status with the code and reason whose message has
+// all the texts.
 func (a answer) refused(t *testing.T, code int, reason metav1.StatusReason, texts ...string) metav1.Status {
 	t.Helper()
 	status := a.status(t)

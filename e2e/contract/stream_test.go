@@ -81,7 +81,8 @@ func (s *server) watchWith(t *testing.T, r request) *stream {
 	return w
 }
 
-// read passes the events of one response on, until it ends. It returns the latest resourceVersion, "" if there was none.
+// read passes the events of one response on, until it ends. It returns the latest resourceVersion,
+// "" if there was none.
 func (w *stream) read(response *http.Response) (latest string, err error) {
 	defer response.Body.Close()
 	decoder := json.NewDecoder(response.Body)
@@ -95,7 +96,8 @@ func (w *stream) read(response *http.Response) (latest string, err error) {
 	}
 }
 
-// resumed is the request that goes on where a watch has ended, or begins it anew if nothing had come.
+// resumed is the request that goes on where a watch has ended, or begins it anew if nothing had
+// come.
 func resumed(r request, from string) request {
 	path, query, _ := strings.Cut(r.path, "?")
 	values, err := url.ParseQuery(query)
@@ -158,8 +160,8 @@ func (w *stream) next(t *testing.T) event {
 	return event{}
 }
 
-// expect waits for an event other than a bookmark, which may come at any time, and compares its type, name and resourceVersion with
-// those of an object.
+// expect waits for an event other than a bookmark, which may come at any time, and compares its
+// type, name and resourceVersion with those of an object.
 func (w *stream) expect(t *testing.T, kind string, o object) event {
 	t.Helper()
 	e := w.next(t)

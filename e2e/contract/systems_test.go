@@ -19,22 +19,25 @@ import (
 type system struct {
 	// name is part of the tests' names, title a column of the docs.
 	name, title string
-	// heavy systems run on demand (-systems=heavy), because they need components that take long to build or to start.
+	// heavy systems run on demand (-systems=heavy), because they need components that take long to
+	// build or to start.
 	heavy bool
-	// reference is set for the CRDs, which differ from the promise in a few places that the tests name.
+	// reference is set for the CRDs, which differ from the promise in a few places that the tests
+	// name.
 	reference bool
 	// stock is set where the server does without its hooks into the Kubernetes libraries.
 	stock bool
 	// engine is set where the server executes queries and keeps statuses.
 	engine bool
-	// restarts is set where servers are replaced all the time: clients come again when they are told to, and resume watches that
-	// have ended.
+	// restarts is set where servers are replaced all the time: clients come again when they are told
+	// to, and resume watches that have ended.
 	restarts bool
 	// start starts it with its data in dir; the test's end stops it.
 	start func(t *testing.T, y *system, dir string) *server
 }
 
-// asUpstream says that clients' faults get the answers that upstream's handlers give them, 500 among them.
+// asUpstream says that clients' faults get the answers that upstream's handlers give them, 500
+// among them.
 func (y *system) asUpstream() bool { return y.reference || y.stock }
 
 func systems() []*system {
@@ -201,7 +204,8 @@ func (e *etcdServer) Start(t *testing.T) {
 	e.Endpoint = endpoint
 }
 
-// startOnServer keeps the data on a database server of the test's own, beyond a link that tests may cut.
+// startOnServer keeps the data on a database server of the test's own, beyond a link that tests may
+// cut.
 func startOnServer(storage string) func(*testing.T, *system, string) *server {
 	return func(t *testing.T, y *system, dir string) *server {
 		t.Helper()
@@ -221,7 +225,8 @@ func startOnServer(storage string) func(*testing.T, *system, string) *server {
 	}
 }
 
-// startDatabase starts a database server of the test's own, with an empty database to be reached over a link.
+// startDatabase starts a database server of the test's own, with an empty database to be reached
+// over a link.
 func startDatabase(t *testing.T, storage string) (*databaseServer, *link, engine.Place) {
 	t.Helper()
 	database, place := engine.Start(t, storage)

@@ -66,8 +66,8 @@ func (c *cluster) makeFamily(t *testing.T, namespace string) family {
 		f.children[resource] = len(all)
 		c.create(t, resource, all...)
 	}
-	// What is deleted in the foreground or orphaning concerns the children that the collector has heard of. It has heard of all
-	// before a stray one of the same kind that it collects.
+	// What is deleted in the foreground or orphaning concerns the children that the collector has
+	// heard of. It has heard of all before a stray one of the same kind that it collects.
 	for _, child := range childKinds {
 		nobody := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": "nobody"}}}
 		nobody.SetUID(types.UID("00000000-0000-0000-0000-000000000000"))
@@ -108,8 +108,8 @@ func (c *cluster) owned(ctx context.Context, f family) (there, owned int, err er
 	return there, owned, nil
 }
 
-// TestCascades: deletions in the background, in the foreground and orphaning go through Ark's and core kinds, also when the server is
-// killed after they were acknowledged.
+// TestCascades: deletions in the background, in the foreground and orphaning go through Ark's and
+// core kinds, also when the server is killed after they were acknowledged.
 func TestCascades(t *testing.T) {
 	c := start(t)
 	for _, killed := range kills() {

@@ -20,7 +20,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// directCluster is a real control plane with an aggregated server whose direct endpoint is all that its clients know.
+// directCluster is a real control plane with an aggregated server whose direct endpoint is all that
+// its clients know.
 type directCluster struct {
 	*cluster
 	host *component.Cluster
@@ -88,8 +89,9 @@ func startDirect(t *testing.T, args, values []string) *directCluster {
 	return &directCluster{cluster: c, host: host, ark: ark, ca: hosting.CA.PEM}
 }
 
-// kubeconfig is that of the chart's ConfigMap ark-kubeconfig, as a pod of an account would have it. Three things differ that have no place
-// outside a pod: the Service's name, the authority of the chart's own certificate, and where the kubelet puts the token.
+// kubeconfig is that of the chart's ConfigMap ark-kubeconfig, as a pod of an account would have it.
+// Three things differ that have no place outside a pod: the Service's name, the authority of the
+// chart's own certificate, and where the kubelet puts the token.
 func (d *directCluster) kubeconfig(t *testing.T, token string) string {
 	t.Helper()
 	root, err := component.Root()
@@ -137,8 +139,9 @@ func (d *directCluster) kubeconfig(t *testing.T, token string) string {
 	return file
 }
 
-// TestDirect: a manager of controller-runtime runs on nothing but ark-kubeconfig: caches of Ark's and of core kinds, impersonation, core events.
-// kube-apiserver is killed, and for a minute queries go on from their creation to their answer.
+// TestDirect: a manager of controller-runtime runs on nothing but ark-kubeconfig: caches of Ark's
+// and of core kinds, impersonation, core events. kube-apiserver is killed, and for a minute queries
+// go on from their creation to their answer.
 func TestDirect(t *testing.T) {
 	d := startDirect(t, nil, nil)
 	d.makeNamespace(t, workplace)

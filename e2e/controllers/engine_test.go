@@ -24,8 +24,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// TestEngineProcess: engines in processes of their own answer the queries of a server that has none, stream the answers
-// to its broker, take over those of one that is killed, and end in order.
+// TestEngineProcess: engines in processes of their own answer the queries of a server that has
+// none, stream the answers to its broker, take over those of one that is killed, and end in order.
 func TestEngineProcess(t *testing.T) {
 	hang := make(chan struct{})
 	model := httptest.NewServer(scripted.NewForgetful(func(r scripted.Request) scripted.Answer {
@@ -96,8 +96,9 @@ func TestEngineProcess(t *testing.T) {
 	}
 }
 
-// TestDirectEngine: the engine answers the queries of clients who have nothing but ark-kubeconfig, in the server and as a
-// client of that kind itself. kube-apiserver is killed for a minute: queries go on, one that needs a Secret says what it lacks.
+// TestDirectEngine: the engine answers the queries of clients who have nothing but ark-kubeconfig,
+// in the server and as a client of that kind itself. kube-apiserver is killed for a minute: queries
+// go on, one that needs a Secret says what it lacks.
 func TestDirectEngine(t *testing.T) {
 	if !*heavy {
 		t.Skip("takes five minutes: make e2e-heavy")
@@ -115,7 +116,8 @@ func TestDirectEngine(t *testing.T) {
 	})
 }
 
-// engineAnswers is a client that has nothing but ark-kubeconfig, before and while kube-apiserver is away.
+// engineAnswers is a client that has nothing but ark-kubeconfig, before and while kube-apiserver is
+// away.
 func (d *directCluster) engineAnswers(t *testing.T) {
 	t.Helper()
 	model := httptest.NewServer(scripted.NewForgetful(func(r scripted.Request) scripted.Answer {
@@ -260,7 +262,8 @@ func streamOf(ctx context.Context, t *testing.T, config *rest.Config, name strin
 	return string(text)
 }
 
-// engineToken gives a service account what "ark-server engine --rights" says, and returns its token.
+// engineToken gives a service account what "ark-server engine --rights" says, and returns its
+// token.
 func (c *cluster) engineToken(t *testing.T, namespace string) string {
 	t.Helper()
 	path, err := component.ServerBinary()

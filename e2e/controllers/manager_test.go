@@ -43,8 +43,8 @@ const (
 	// An A2ATask of the query must be completed before it ends; a ConfigMap of its name must exist.
 	viaTask   = "example.com/via-task"
 	viaConfig = "example.com/via-config"
-	// A ConfigMap with this label asks the manager to compare its caches with the server, and to delete the agents with the
-	// label.
+	// A ConfigMap with this label asks the manager to compare its caches with the server, and to
+	// delete the agents with the label.
 	askedFor = "example.com/asked"
 	// runner is the service account of queries that name it, allowed the ConfigMap of its name.
 	runner = "runner"
@@ -65,7 +65,8 @@ func taskObject() object {
 	return o
 }
 
-// runManager is a process of its own, with the flags of Ark's controller that matter here: leader election and 32 queries at a time.
+// runManager is a process of its own, with the flags of Ark's controller that matter here: leader
+// election and 32 queries at a time.
 func runManager() error {
 	config, err := clientcmd.BuildConfigFromFlags("", os.Getenv(managerEnv))
 	if err != nil {
@@ -313,7 +314,8 @@ func setStatus(q object, phase, completed, reason string, more map[string]any) {
 	q.Object["status"] = status
 }
 
-// ignoreGone leaves conflicts to the work queue, as Ark's controller does, and ends what does not exist.
+// ignoreGone leaves conflicts to the work queue, as Ark's controller does, and ends what does not
+// exist.
 func ignoreGone(err error) error { return client.IgnoreNotFound(err) }
 
 // taskReconciler completes tasks.
@@ -369,13 +371,15 @@ func (r *askedReconciler) Reconcile(ctx context.Context, request reconcile.Reque
 	return reconcile.Result{}, r.Update(ctx, asked)
 }
 
-// saySoon logs what is stale. A cache is behind for a moment after each write, so it is asked again until the test gives up.
+// saySoon logs what is stale. A cache is behind for a moment after each write, so it is asked again
+// until the test gives up.
 func saySoon(kind string, stale []string) error {
 	klog.InfoS("A cache differs from the server", "kind", kind, "objects", stale[:min(len(stale), 5)], "count", len(stale))
 	return nil
 }
 
-// cachedLists are those of the kinds that the manager's caches hold, as unstructured objects or as types, as they are cached.
+// cachedLists are those of the kinds that the manager's caches hold, as unstructured objects or as
+// types, as they are cached.
 func cachedLists() []client.ObjectList {
 	var all []client.ObjectList
 	for _, o := range []object{queryObject(), taskObject()} {
@@ -392,7 +396,8 @@ func cachedLists() []client.ObjectList {
 	return all
 }
 
-// compare returns the objects of a kind that the cache has in another version than the server, or alone.
+// compare returns the objects of a kind that the cache has in another version than the server, or
+// alone.
 func (r *askedReconciler) compare(ctx context.Context, list client.ObjectList, namespace string) ([]string, error) {
 	versions := func(from client.Reader) (map[string]string, error) {
 		found, ok := list.DeepCopyObject().(client.ObjectList)

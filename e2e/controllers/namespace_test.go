@@ -64,8 +64,9 @@ func (c *cluster) create(t *testing.T, resource schema.GroupVersionResource, obj
 	return made
 }
 
-// left returns how many objects there are in a namespace, of every resource that discovery names and that can be deleted: revisions, which
-// cannot, stay as long as the history keeps them, and the server's own reports are in every namespace.
+// left returns how many objects there are in a namespace, of every resource that discovery names
+// and that can be deleted: revisions, which cannot, stay as long as the history keeps them, and the
+// server's own reports are in every namespace.
 func (c *cluster) left(ctx context.Context, namespace string) (map[string]int, int, error) {
 	lists, err := c.core.Discovery().ServerPreferredNamespacedResources()
 	if err != nil {
@@ -94,8 +95,8 @@ func (c *cluster) left(ctx context.Context, namespace string) (map[string]int, i
 	return found, total, nil
 }
 
-// TestNamespaceOfThousand: a namespace with 1,000 objects of all kinds is deleted completely, also when the server is killed in the
-// middle of it.
+// TestNamespaceOfThousand: a namespace with 1,000 objects of all kinds is deleted completely, also
+// when the server is killed in the middle of it.
 func TestNamespaceOfThousand(t *testing.T) {
 	c := start(t)
 	kinds := append(arkKinds(), coreKinds()...)
@@ -141,7 +142,8 @@ func TestNamespaceOfThousand(t *testing.T) {
 	}
 }
 
-// killWhileDeleting kills the server once something is gone, starts it, and lets go the last object.
+// killWhileDeleting kills the server once something is gone, starts it, and lets go the last
+// object.
 func (c *cluster) killWhileDeleting(t *testing.T, namespace string, configMaps int) {
 	t.Helper()
 	eventually(t, patience, func(ctx context.Context) error {

@@ -78,7 +78,8 @@ func coreKinds() []kind {
 	}
 }
 
-// resourceOf returns the resource of an object of a kind of Ark's, or of a core one that those refer to.
+// resourceOf returns the resource of an object of a kind of Ark's, or of a core one that those
+// refer to.
 func resourceOf(o object) (resource schema.GroupVersionResource, core bool) {
 	for _, sample := range registrytest.Samples() {
 		if sample.Kind == o.GetKind() {

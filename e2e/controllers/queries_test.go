@@ -40,7 +40,8 @@ func eachItem(list client.ObjectList, do func(client.Object)) error {
 	})
 }
 
-// managerRules are those of Ark's ClusterRole ark-controller-role that the stand-in needs, in the shape that its chart has.
+// managerRules are those of Ark's ClusterRole ark-controller-role that the stand-in needs, in the
+// shape that its chart has.
 var managerRules = []rbacv1.PolicyRule{
 	{APIGroups: []string{""}, Resources: []string{"configmaps", "services"}, Verbs: []string{"get", "list", "watch", "update"}},
 	{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "list", "patch", "watch"}},
@@ -53,7 +54,8 @@ var managerRules = []rbacv1.PolicyRule{
 	{APIGroups: []string{"coordination.k8s.io"}, Resources: []string{"leases"}, Verbs: []string{"create", "get", "update"}},
 }
 
-// managerKubeconfig makes a service account with Ark's rights, and its kubeconfig: all that a manager is given.
+// managerKubeconfig makes a service account with Ark's rights, and its kubeconfig: all that a
+// manager is given.
 func (c *cluster) managerKubeconfig(t *testing.T) string {
 	t.Helper()
 	const name = "ark-controller"
@@ -195,8 +197,9 @@ func (c *cluster) follow(t *testing.T) *journal {
 	return j
 }
 
-// TestQueries: two stand-ins for Ark's controller compete by a lease, and the one that has it is killed half way. Every query ends once,
-// none is lost, and no informer is stale. The server is told nothing about them; they have a kubeconfig.
+// TestQueries: two stand-ins for Ark's controller compete by a lease, and the one that has it is
+// killed half way. Every query ends once, none is lost, and no informer is stale. The server is
+// told nothing about them; they have a kubeconfig.
 func TestQueries(t *testing.T) {
 	n := *queriesFlag
 	c := start(t)
@@ -366,7 +369,8 @@ func (c *cluster) checkCaches(t *testing.T) {
 	}
 }
 
-// checkDeletion deletes some of the queries. Their finalizers let them go, and the server collects their tasks.
+// checkDeletion deletes some of the queries. Their finalizers let them go, and the server collects
+// their tasks.
 func (c *cluster) checkDeletion(t *testing.T, j *journal, n int) {
 	t.Helper()
 	const those = "remainder=3" // those with a task

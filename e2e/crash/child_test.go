@@ -30,8 +30,8 @@ func open(ctx context.Context, place engine.Place) (*mvcc.Store, error) {
 	return mvcc.Open(ctx, e, mvcc.Options{})
 }
 
-// child writes until it is killed. It reports on its standard output, one unbuffered line at a time: a line that the parent
-// does not get was acknowledged to nobody.
+// child writes until it is killed. It reports on its standard output, one unbuffered line at a
+// time: a line that the parent does not get was acknowledged to nobody.
 func child(place engine.Place) error {
 	ctx := context.Background()
 	store, err := open(ctx, place)
@@ -59,11 +59,13 @@ func child(place engine.Place) error {
 }
 
 func report(format string, args ...any) {
-	// One write call of less than a page is atomic on a pipe. The parent is there as long as this process is.
+	// One write call of less than a page is atomic on a pipe. The parent is there as long as this
+	// process is.
 	_, _ = os.Stdout.Write(fmt.Appendf(nil, format+"\n", args...))
 }
 
-// write changes the writer's own keys, one transaction after the other, each with the compare that an API server would send.
+// write changes the writer's own keys, one transaction after the other, each with the compare that
+// an API server would send.
 func write(ctx context.Context, store *mvcc.Store, w int) error {
 	lease, err := store.LeaseGrant(ctx, 0, 3600)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// model is what the store must hold, as learnt from its own watch and checked against the acknowledgements.
+// model is what the store must hold, as learnt from its own watch and checked against the
+// acknowledgements.
 type model struct {
 	revision int64
 	live     map[string]*mvcc.KeyValue
@@ -22,7 +23,8 @@ func newModel() *model {
 	return &model{revision: 1, live: map[string]*mvcc.KeyValue{}, sides: map[string][]sideChange{}}
 }
 
-// check opens the database left by a crash, holds it against the child's reports and the model, and moves the model on.
+// check opens the database left by a crash, holds it against the child's reports and the model, and
+// moves the model on.
 func (m *model) check(ctx context.Context, place engine.Place, r reports) error {
 	store, err := open(ctx, place)
 	if err != nil {
@@ -30,7 +32,8 @@ func (m *model) check(ctx context.Context, place engine.Place, r reports) error 
 	}
 	defer store.Close()
 	if place.Storage != engine.SQLite {
-		// The server may still be carrying out what it got from the dead child. Whatever is written after it, in turn, ends that.
+		// The server may still be carrying out what it got from the dead child. Whatever is written after
+		// it, in turn, ends that.
 		if _, err := store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("/crash/checked")}}}, mvcc.Actor{}); err != nil {
 			return fmt.Errorf("write after the crash: %w", err)
 		}
@@ -60,8 +63,8 @@ func (m *model) check(ctx context.Context, place engine.Place, r reports) error 
 	return m.checkLeases(store)
 }
 
-// resume watches from before the crash to the newest revision: every revision once, without a gap, and each acknowledged write
-// as it was acknowledged.
+// resume watches from before the crash to the newest revision: every revision once, without a gap,
+// and each acknowledged write as it was acknowledged.
 func (m *model) resume(ctx context.Context, store *mvcc.Store, r reports) error {
 	watcher := store.Watch(everything(), m.revision+1)
 	acknowledged := len(r.wrote)

@@ -33,7 +33,8 @@ type reports struct {
 // change is one write; an empty value is a delete.
 type change struct{ key, value string }
 
-// readReports reads to the end of the pipe. It calls ready as soon as the child has opened the store.
+// readReports reads to the end of the pipe. It calls ready as soon as the child has opened the
+// store.
 func readReports(pipe io.Reader, ready func()) (reports, error) {
 	r := reports{wrote: map[int64]change{}}
 	lines := bufio.NewScanner(pipe)

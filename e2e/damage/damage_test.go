@@ -114,7 +114,8 @@ func (c *crashed) trial(t *testing.T, random *rand.Rand) (string, error) {
 	copyAll(t, c.dir, dir)
 	var did []string
 	touched := map[string]bool{}
-	// What would notice a loss is left alone where data is damaged, in most trials: one fault at a time.
+	// What would notice a loss is left alone where data is damaged, in most trials: one fault at a
+	// time.
 	files := allFiles
 	for range 1 + random.IntN(3) {
 		file := files[random.IntN(len(files))]

@@ -113,7 +113,8 @@ func TestMariaDBInPlace(t *testing.T) {
 	d.check("after a restart")
 }
 
-// TestPostgresByPgUpgrade: the servers go on by themselves with the next version's copy of the data at the same address.
+// TestPostgresByPgUpgrade: the servers go on by themselves with the next version's copy of the data
+// at the same address.
 func TestPostgresByPgUpgrade(t *testing.T) {
 	to := wanted(t, *postgresFlag)
 	d := start(t, engine.PostgreSQL)
@@ -126,8 +127,9 @@ func TestPostgresByPgUpgrade(t *testing.T) {
 	d.check("after a restart")
 }
 
-// TestPostgresByDump: with the servers stopped, a dump into a server of the next version holds everything, and the
-// servers start on it as it is: nothing has been lost, so the counter need not be moved on.
+// TestPostgresByDump: with the servers stopped, a dump into a server of the next version holds
+// everything, and the servers start on it as it is: nothing has been lost, so the counter need not
+// be moved on.
 func TestPostgresByDump(t *testing.T) {
 	to := wanted(t, *postgresFlag)
 	d := start(t, engine.PostgreSQL)

@@ -1,5 +1,5 @@
-// Package dbupgrade upgrades the database server itself under two ark-servers and writers with a journal: MariaDB in place, and
-// PostgreSQL by pg_upgrade and by a dump.
+// Package dbupgrade upgrades the database server itself under two ark-servers and writers with a
+// journal: MariaDB in place, and PostgreSQL by pg_upgrade and by a dump.
 //
 //	make e2e-database-upgrade
 package dbupgrade

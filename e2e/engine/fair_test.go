@@ -11,8 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/fleet"
 )
 
-// A namespace has twice as many queries waiting as another, and had them first. Three replicas execute them: while both have some
-// that wait, each gets the same share, within a tenth.
+// A namespace has twice as many queries waiting as another, and had them first. Three replicas
+// execute them: while both have some that wait, each gets the same share, within a tenth.
 func TestFairShares(t *testing.T) {
 	const few = 300
 	names := map[string]int{"many": 2 * few, "few": few}

@@ -20,8 +20,9 @@ import (
 // takenUpWithin is the promise to queries of a replica that dies.
 const takenUpWithin = 15 * time.Second
 
-// Three replicas on one PostgreSQL are killed in turn while queries come in, and then the database is restarted. What a replica
-// was running is taken up in time, and each query ends once, by what the model and the tools were asked.
+// Three replicas on one PostgreSQL are killed in turn while queries come in, and then the database
+// is restarted. What a replica was running is taken up in time, and each query ends once, by what
+// the model and the tools were asked.
 func TestThreeReplicas(t *testing.T) {
 	world := newOutside(t)
 	world.pause = 300 * time.Millisecond

@@ -12,8 +12,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// A server is killed with 200 queries in flight, on SQLite. Once it is back each ends once: with the right answer, or, where a call
-// had begun that must not be repeated, with an error that says so.
+// A server is killed with 200 queries in flight, on SQLite. Once it is back each ends once: with
+// the right answer, or, where a call had begun that must not be repeated, with an error that says
+// so.
 func TestKillInFlight(t *testing.T) {
 	const each = 50
 	sorts := []string{plain, plain, get, post1}
@@ -83,7 +84,8 @@ func TestKillInFlight(t *testing.T) {
 		}
 		times, called := world.counts(name)
 		sort, _, _ := strings.Cut(name, "-")
-		// The model was asked, then again; with a tool that may be called again, once more for the answer.
+		// The model was asked, then again; with a tool that may be called again, once more for the
+		// answer.
 		if want := map[string][2]int{plain: {2, 0}, get: {3, 2}, post1: {1, 1}}[sort]; times != want[0] || called != want[1] {
 			t.Errorf("%s: the model was asked %d times and the tool called %d times, want %v", name, times, called, want)
 		}

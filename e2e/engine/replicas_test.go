@@ -49,8 +49,8 @@ func (q query) ended() bool {
 	return q.Status.Phase == "done" || q.Status.Phase == "error" || q.Status.Phase == "canceled"
 }
 
-// Two servers share out the queries of one database. One is killed while it runs some: the other takes them up, and every
-// query ends once, with the right answer.
+// Two servers share out the queries of one database. One is killed while it runs some: the other
+// takes them up, and every query ends once, with the right answer.
 func TestKilledReplica(t *testing.T) {
 	model, release := newModel(t)
 	_, place := engine.Start(t, engine.PostgreSQL)
@@ -225,7 +225,8 @@ type ends struct {
 	times map[string]int
 }
 
-// watchEnds watches from now on until the context ends. The server may end a watch: the next one goes on.
+// watchEnds watches from now on until the context ends. The server may end a watch: the next one
+// goes on.
 func watchEnds(ctx context.Context, t *testing.T, client func() *rest.RESTClient) *ends {
 	t.Helper()
 	e := &ends{phase: map[string]string{}, times: map[string]int{}}
@@ -265,8 +266,8 @@ func watchEnds(ctx context.Context, t *testing.T, client func() *rest.RESTClient
 	return e
 }
 
-// read reads a watch to its end, and returns where it has come to. One that cannot go on from there is gone: a server that has
-// just started remembers nothing from before.
+// read reads a watch to its end, and returns where it has come to. One that cannot go on from there
+// is gone: a server that has just started remembers nothing from before.
 func (e *ends) read(stream io.ReadCloser, version string) (_ string, gone bool) {
 	defer stream.Close()
 	decoder := json.NewDecoder(stream)

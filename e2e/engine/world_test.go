@@ -18,8 +18,8 @@ import (
 
 var many = flag.Int("queries", 900, "how many queries three replicas execute while they are killed in turn")
 
-// Sorts of queries, by which their names and questions begin. A get query calls a tool that may be called again, a post query
-// one that must not, and the model never answers a hang query.
+// Sorts of queries, by which their names and questions begin. A get query calls a tool that may be
+// called again, a post query one that must not, and the model never answers a hang query.
 const (
 	plain = "plain"
 	get   = "get"
@@ -27,7 +27,8 @@ const (
 	hang  = "hang"
 )
 
-// outside is a scripted model and a server of tools, which count what they are asked by the question: that is the query's name.
+// outside is a scripted model and a server of tools, which count what they are asked by the
+// question: that is the query's name.
 type outside struct {
 	model, tools *httptest.Server
 	// hold, while it is not nil, keeps all answers back until it is closed.

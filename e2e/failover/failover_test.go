@@ -69,7 +69,8 @@ func startPostgres(t *testing.T) *pair {
 	return p
 }
 
-// startMySQL starts a pair behind an address that follows the primary, as MariaDB's and MySQL's users have it.
+// startMySQL starts a pair behind an address that follows the primary, as MariaDB's and MySQL's
+// users have it.
 func startMySQL(t *testing.T) *pair {
 	t.Helper()
 	p := &pair{primary: sqltest.Own(t, sqltest.StartReplicated, sqltest.Options{})}
@@ -112,7 +113,8 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(r.Int64N(int64(most-least)))
 }
 
-// TestSynchronous: with a standby that each commit waits for, a fail-over loses nothing, and clients need do no more than try again.
+// TestSynchronous: with a standby that each commit waits for, a fail-over loses nothing, and
+// clients need do no more than try again.
 func TestSynchronous(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) { synchronous(t, storage) })
@@ -152,8 +154,8 @@ func synchronous(t *testing.T, storage string) {
 	}
 }
 
-// TestLostCommits: the standby lacks commits that were acknowledged. The servers say so, and neither read nor write, until the
-// counter has been moved on.
+// TestLostCommits: the standby lacks commits that were acknowledged. The servers say so, and
+// neither read nor write, until the counter has been moved on.
 func TestLostCommits(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) { lostCommits(t, storage) })
@@ -254,7 +256,8 @@ func refusesToStart(t *testing.T, o component.ArkOptions, why string) {
 	}
 }
 
-// leadPast writes to the promoted standby, through a server that has no mark, until its revision is above one.
+// leadPast writes to the promoted standby, through a server that has no mark, until its revision is
+// above one.
 func (p *pair) leadPast(t *testing.T, last string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)

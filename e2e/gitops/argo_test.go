@@ -24,7 +24,8 @@ const (
 	argoManager   = "argocd-controller"
 )
 
-// TestArgo syncs every kind with Argo CD's engine, applying on the client's side and on the server's.
+// TestArgo syncs every kind with Argo CD's engine, applying on the client's side and on the
+// server's.
 func TestArgo(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		clusterCache := cache.NewClusterCache(w.config, cache.SetLogr(logr.Discard()),
@@ -72,7 +73,8 @@ func TestArgo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// inSync compares by a dry run on the server, as Argo CD does to show whether an application is in sync.
+		// inSync compares by a dry run on the server, as Argo CD does to show whether an application is
+		// in sync.
 		inSync := func(ignoreMutations bool) error {
 			options := []diff.Option{diff.WithLogr(logr.Discard()), diff.WithManager(argoManager), diff.WithGVKParser(parser), diff.WithIgnoreMutationWebhook(ignoreMutations),
 				diff.WithServerSideDiff(true), diff.WithServerSideDryRunner(diff.NewK8sServerSideDryRunner(applier))}

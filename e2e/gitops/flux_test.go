@@ -17,7 +17,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// TestFlux applies every kind with Flux's applier, which compares a dry run of a server-side apply with what is there.
+// TestFlux applies every kind with Flux's applier, which compares a dry run of a server-side apply
+// with what is there.
 func TestFlux(t *testing.T) {
 	onEach(t, func(t *testing.T, w *world) {
 		httpClient, err := rest.HTTPClientFor(w.config)

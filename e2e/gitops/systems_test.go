@@ -18,7 +18,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// patience bounds every wait for something that must happen; no test passes or fails by being faster.
+// patience bounds every wait for something that must happen; no test passes or fails by being
+// faster.
 const patience = 3 * time.Minute
 
 var chosen = flag.String("systems", "", "where to run, of those of e2e/contract: sqlite, postgresql, mysql, aggregated, aggregated-postgresql, aggregated-mysql, crds; all without")

@@ -21,14 +21,16 @@ import (
 
 const namespace = "gitops"
 
-// world is a namespace, and what a repository wants in it: one object of every kind with what it refers to.
+// world is a namespace, and what a repository wants in it: one object of every kind with what it
+// refers to.
 type world struct {
 	config    *rest.Config
 	client    dynamic.Interface
 	manifests []*unstructured.Unstructured
 }
 
-// more returns a sample with durations that Go writes in another form, and with values that are defaults.
+// more returns a sample with durations that Go writes in another form, and with values that are
+// defaults.
 func more(kind registrytest.Sample) map[string]any {
 	fields := map[string]any{}
 	for path, schema := range kind.Facts.Fields {
@@ -92,8 +94,9 @@ func (w *world) wanted() []*unstructured.Unstructured {
 	return out
 }
 
-// layers splits objects into what others refer to and the rest. Ark refuses a Query before its Agent and a Model before its
-// Secret, also in the dry run of everything that Flux begins with, so a repository syncs them one after the other.
+// layers splits objects into what others refer to and the rest. Ark refuses a Query before its
+// Agent and a Model before its Secret, also in the dry run of everything that Flux begins with, so
+// a repository syncs them one after the other.
 func layers(objects []*unstructured.Unstructured) [2][]*unstructured.Unstructured {
 	var out [2][]*unstructured.Unstructured
 	for _, o := range objects {
@@ -161,7 +164,8 @@ func (w *world) ark(t *testing.T, f func(t *testing.T, m *unstructured.Unstructu
 	}
 }
 
-// report writes a status into every object, as Ark's controllers do, and a finalizer and an annotation, as they may.
+// report writes a status into every object, as Ark's controllers do, and a finalizer and an
+// annotation, as they may.
 func (w *world) report(t *testing.T) {
 	t.Helper()
 	w.ark(t, func(t *testing.T, m *unstructured.Unstructured, kind registrytest.Sample) {

@@ -221,8 +221,8 @@ func TestArguments(t *testing.T) {
 		if len(args) < 10 {
 			t.Fatalf("%s: arguments %v", name, args)
 		}
-		// The values are checked before anything is opened; an exit code of 2 would say that one of them is wrong. The files do
-		// not exist here, which is a failure of another sort.
+		// The values are checked before anything is opened; an exit code of 2 would say that one of them
+		// is wrong. The files do not exist here, which is a failure of another sort.
 		p, err := component.Start(component.Command{Path: server, Name: "ark-server", Dir: t.TempDir(), Args: append(args, "--secure-port=0", "--bind-address=192.0.2.1")})
 		if err != nil {
 			t.Fatal(err)

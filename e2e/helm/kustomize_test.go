@@ -13,8 +13,8 @@ import (
 
 var ofHelm = regexp.MustCompile(`(?m)^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|^# Source: .*\n`)
 
-// TestKustomize holds the Kustomize base to what the chart renders, with cert-manager for the certificate: what Helm would keep
-// between upgrades has no place in a base.
+// TestKustomize holds the Kustomize base to what the chart renders, with cert-manager for the
+// certificate: what Helm would keep between upgrades has no place in a base.
 func TestKustomize(t *testing.T) {
 	r := run(t, "template", "ark-server", chart(t), "--namespace=ark-system", "--no-hooks", "--set=tls.source=certManager")
 	if r.Code != 0 {

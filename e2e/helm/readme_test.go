@@ -78,8 +78,8 @@ var (
 	keyLine   = regexp.MustCompile(`^( *)([A-Za-z]+):(?: (.+))?$`)
 )
 
-// values reads values.yaml, in which a comment "# -- ..." stands above each value. A mapping or list below a described key is its
-// default, in words.
+// values reads values.yaml, in which a comment "# -- ..." stands above each value. A mapping or
+// list below a described key is its default, in words.
 func values(t *testing.T) []value {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(chart(t), "values.yaml"))

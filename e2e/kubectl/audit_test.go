@@ -58,8 +58,9 @@ func (w *auditWebhook) event(id string) (auditv1.Event, bool) {
 	return e, ok
 }
 
-// TestAudit: a standalone server records what the policy says, into a file and at a webhook, with the token of who did it named by its ID.
-// No text of a token and no content of a Secret is in what it records, or in its log.
+// TestAudit: a standalone server records what the policy says, into a file and at a webhook, with
+// the token of who did it named by its ID. No text of a token and no content of a Secret is in what
+// it records, or in its log.
 func TestAudit(t *testing.T) {
 	dir := t.TempDir()
 	webhook := newAuditWebhook(t)

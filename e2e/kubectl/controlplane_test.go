@@ -8,7 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// TestControlPlane: what people and Ark's tools type at a cluster works at a standalone server, short of pods.
+// TestControlPlane: what people and Ark's tools type at a cluster works at a standalone server,
+// short of pods.
 func TestControlPlane(t *testing.T) {
 	c := newCluster(t, component.ArkOptions{})
 	const role, binding = "--verb=get,list", "--role=reader"

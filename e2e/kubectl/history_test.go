@@ -9,13 +9,15 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// agentAt is where the agent of these tests is, and recordsAt where the records group's resources of its namespace are.
+// agentAt is where the agent of these tests is, and recordsAt where the records group's resources
+// of its namespace are.
 const (
 	agentAt   = "/apis/ark.mckinsey.com/v1alpha1/namespaces/default/agents/weather"
 	recordsAt = "/apis/records.ark.mckinsey.com/v1alpha1/namespaces/default"
 )
 
-// TestHistory reads, compares and takes back changes with plain kubectl, as docs/history.md says, on every database.
+// TestHistory reads, compares and takes back changes with plain kubectl, as docs/history.md says,
+// on every database.
 func TestHistory(t *testing.T) {
 	for _, storage := range []string{engine.SQLite, engine.PostgreSQL, engine.MySQL} {
 		t.Run(storage, func(t *testing.T) {

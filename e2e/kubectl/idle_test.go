@@ -11,7 +11,8 @@ import (
 // mostIdle is what a server with all defaults may hold while nobody uses it.
 const mostIdle = 250 << 20
 
-// TestIdleMemory: a server that has started gives back what its start has left behind, which it would hold for two minutes else.
+// TestIdleMemory: a server that has started gives back what its start has left behind, which it
+// would hold for two minutes else.
 func TestIdleMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("NOT CHECKED: resident memory is read from /proc")

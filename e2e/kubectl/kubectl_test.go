@@ -59,8 +59,9 @@ func (c *cluster) examples() []string {
 	return []string{dir + "/", filepath.Join(dir, "research-team") + "/"}
 }
 
-// testApply applies everything twice; the second time must leave every object as it is, and kubectl must see nothing to change. It
-// compares texts, though: for a query whose file says 5m it sends that where 5m0s is stored, which changes nothing.
+// testApply applies everything twice; the second time must leave every object as it is, and kubectl
+// must see nothing to change. It compares texts, though: for a query whose file says 5m it sends
+// that where 5m0s is stored, which changes nothing.
 func (c *cluster) testApply(t *testing.T) {
 	for _, dir := range c.examples() {
 		for line := range strings.Lines(c.run(t, "apply", "-f", dir)) {
@@ -161,7 +162,8 @@ func (c *cluster) testServerSideApply(t *testing.T) {
 	}
 }
 
-// testServerSideApplyTwice: what is there already is not written again, whatever the server has added to it.
+// testServerSideApplyTwice: what is there already is not written again, whatever the server has
+// added to it.
 func (c *cluster) testServerSideApplyTwice(t *testing.T) {
 	c.namespace(t, "twice")
 	args := []string{"apply", "--server-side", "-n", "twice", "-f", file(t, strings.Join([]string{
@@ -175,7 +177,8 @@ func (c *cluster) testServerSideApplyTwice(t *testing.T) {
 	}
 	c.run(t, args...)
 	before := c.everything(t)
-	// Managed fields tell the time in whole seconds: within one, a write that changes only the time would not show.
+	// Managed fields tell the time in whole seconds: within one, a write that changes only the time
+	// would not show.
 	time.Sleep(time.Second)
 	c.run(t, args...)
 	if after := c.everything(t); after != before {

@@ -29,8 +29,9 @@ func ark(t *testing.T, args ...string) string {
 	return strings.TrimSpace(p.Stdout())
 }
 
-// TestRightsAreMoved: a backup with its keys has users' tokens, service accounts with theirs, roles, bindings and all else that a
-// standalone server keeps; the command of docs/operations/migration.md takes what is no token to another server.
+// TestRightsAreMoved: a backup with its keys has users' tokens, service accounts with theirs,
+// roles, bindings and all else that a standalone server keeps; the command of
+// docs/operations/migration.md takes what is no token to another server.
 func TestRightsAreMoved(t *testing.T) {
 	c := newCluster(t, component.ArkOptions{})
 	c.namespace(t, "team")

@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// own runs the server's own binary in its folder, with no flags but these, and returns its standard output.
+// own runs the server's own binary in its folder, with no flags but these, and returns its standard
+// output.
 func (c *cluster) own(t *testing.T, args ...string) string {
 	t.Helper()
 	path, err := component.ServerBinary()
@@ -29,7 +30,8 @@ func (c *cluster) own(t *testing.T, args ...string) string {
 	return string(out)
 }
 
-// blocks are the commands of README.md that are for a server that runs: those of the shell blocks in two sections.
+// blocks are the commands of README.md that are for a server that runs: those of the shell blocks
+// in two sections.
 func blocks(t *testing.T, root string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, "README.md"))
@@ -55,8 +57,8 @@ func blocks(t *testing.T, root string) []string {
 	return lines
 }
 
-// TestReadme types what README.md says, line by line, in a folder with the server's database, its binary and the documentation. A
-// line whose comment says that it is forbidden must be.
+// TestReadme types what README.md says, line by line, in a folder with the server's database, its
+// binary and the documentation. A line whose comment says that it is forbidden must be.
 func TestReadme(t *testing.T) {
 	c := newCluster(t, component.ArkOptions{Args: []string{"--engine=embedded"}})
 	binary, err := component.ServerBinary()

@@ -15,7 +15,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// testRestart stops the server in order and starts it again: the kubeconfig of before, and everything written, must still be good.
+// testRestart stops the server in order and starts it again: the kubeconfig of before, and
+// everything written, must still be good.
 func (c *cluster) testRestart(t *testing.T) {
 	kubeconfig, err := os.ReadFile(c.server.Kubeconfig)
 	if err != nil {
@@ -53,7 +54,8 @@ func (c *cluster) everything(t *testing.T) string {
 		"jsonpath={range .items[*]}{.kind} {.metadata.namespace}/{.metadata.name} {.metadata.uid} {.metadata.resourceVersion}{\"\\n\"}{end}")
 }
 
-// testKill kills the server while clients write through HTTPS: what they were told is written must be there afterwards.
+// testKill kills the server while clients write through HTTPS: what they were told is written must
+// be there afterwards.
 func (c *cluster) testKill(t *testing.T) {
 	const namespace, writers, enough = "killed", 16, 400
 	c.namespace(t, namespace)

@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// patience bounds every wait for something that must happen; no test passes or fails by being faster.
+// patience bounds every wait for something that must happen; no test passes or fails by being
+// faster.
 const patience = 2 * time.Minute
 
 // servers hold the databases of the tests that need one.

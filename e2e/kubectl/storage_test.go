@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// TestExternalStorage keeps the data in a real etcd, and in kine, instead of the server's own endpoint: the API must not change.
+// TestExternalStorage keeps the data in a real etcd, and in kine, instead of the server's own
+// endpoint: the API must not change.
 func TestExternalStorage(t *testing.T) {
 	for name, start := range map[string]func(context.Context, string) (*component.Endpoint, error){"etcd": component.StartEtcd, "kine": component.StartKine} {
 		t.Run(name, func(t *testing.T) {

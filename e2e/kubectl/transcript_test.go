@@ -42,7 +42,8 @@ func (s *session) with(t *testing.T, k *component.Kubectl, code int, stdin strin
 
 func (s *session) comment(text string) { fmt.Fprintf(&s.text, "# %s\n\n", text) }
 
-// note adds a command and its output to the transcript. No golden file makes up for another exit code than is meant.
+// note adds a command and its output to the transcript. No golden file makes up for another exit
+// code than is meant.
 func (s *session) note(t *testing.T, code int, args []string, r component.KubectlResult) {
 	t.Helper()
 	if r.Code != code {
@@ -94,7 +95,8 @@ func normalize(text string, table bool) string {
 
 var age = regexp.MustCompile(`^(\d+[smhd])+$`)
 
-// withoutAges replaces the cells below AGE in a table of kubectl, and sets the table anew: the widths depend on them.
+// withoutAges replaces the cells below AGE in a table of kubectl, and sets the table anew: the
+// widths depend on them.
 func withoutAges(text string) string {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	var starts []int

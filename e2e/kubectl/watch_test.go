@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// testWatch follows queries in a second process while their statuses are patched, as a user would in a second terminal.
+// testWatch follows queries in a second process while their statuses are patched, as a user would
+// in a second terminal.
 func (c *cluster) testWatch(t *testing.T) {
 	c.namespace(t, "watched")
 	c.runWith(t, query("before"), "apply", "-n", "watched", "-f", "-")

@@ -1,6 +1,7 @@
-// Package losses repeats what decision 1 rests on: kine on PostgreSQL loses events under concurrent writers, because its revisions
-// come from a sequence and become visible in another order; our endpoint on the same database loses none. kine's count is printed; it
-// differs from run to run, and may be 0 in one. Ours must be 0.
+// Package losses repeats what decision 1 rests on: kine on PostgreSQL loses events under concurrent
+// writers, because its revisions come from a sequence and become visible in another order; our
+// endpoint on the same database loses none. kine's count is printed; it differs from run to run,
+// and may be 0 in one. Ours must be 0.
 //
 //	go test ./losses -v
 package losses
@@ -89,7 +90,8 @@ func (o outcome) String() string {
 		o.written, o.informers, o.lost, o.unordered, o.unrepeatable, o.lists)
 }
 
-// attack creates keys from many clients at once, of sizes that take the database differently long, while one client watches and one lists.
+// attack creates keys from many clients at once, of sizes that take the database differently long,
+// while one client watches and one lists.
 func attack(t *testing.T, endpoint string) outcome {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)

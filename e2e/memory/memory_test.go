@@ -24,8 +24,8 @@ const (
 	objects = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + namespace + "/queries"
 )
 
-// A server that runs out of memory refuses what needs more, says so, serves what needs none, and takes
-// everything again once objects are deleted. It is not killed, and loses nothing.
+// A server that runs out of memory refuses what needs more, says so, serves what needs none, and
+// takes everything again once objects are deleted. It is not killed, and loses nothing.
 func TestEdgeOfMemory(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()

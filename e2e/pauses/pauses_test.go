@@ -31,7 +31,8 @@ const (
 	replicas  = 3
 	// writers at each replica: enough that one of them holds the counter at most times.
 	writers = 4
-	// longest is the bound that docs promise where a replica fails; releases before took up to a minute.
+	// longest is the bound that docs promise where a replica fails; releases before took up to a
+	// minute.
 	longest = 3 * time.Second
 	giveUp  = 90 * time.Second
 )
@@ -170,7 +171,8 @@ func (d *deployment) watch() {
 	d.watching, d.longest, d.answered = true, 0, time.Now()
 }
 
-// pause returns the longest time without an answer since watch, once answers have come steadily for two seconds.
+// pause returns the longest time without an answer since watch, once answers have come steadily for
+// two seconds.
 func (d *deployment) pause(t *testing.T) time.Duration {
 	t.Helper()
 	limit := time.Now().Add(giveUp)

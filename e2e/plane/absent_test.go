@@ -17,7 +17,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// TestNoPods: what kubectl, Helm and clients say where a cluster would have pods. docs/standalone.md quotes them.
+// TestNoPods: what kubectl, Helm and clients say where a cluster would have pods.
+// docs/standalone.md quotes them.
 func TestNoPods(t *testing.T) {
 	p := start(t, component.ArkOptions{})
 	const sentence = "it is a standalone Ark server, which keeps Ark's objects and what they need, and runs no workloads; use a Kubernetes cluster for those"

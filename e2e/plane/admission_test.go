@@ -22,8 +22,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// The label that makes a query refused, and the phase that makes a status refused. Whoever mutates leaves marked: in an annotation of the
-// query, and in conversationId of a status, because a write to the status keeps annotations as they were.
+// The label that makes a query refused, and the phase that makes a status refused. Whoever mutates
+// leaves marked: in an annotation of the query, and in conversationId of a status, because a write
+// to the status keeps annotations as they were.
 const (
 	refused      = "refused"
 	refusedPhase = "error"
@@ -36,7 +37,8 @@ type actor struct {
 	mutating bool
 	// manifest configures it for a namespace.
 	manifest func(a acting) string
-	// code is that of a refusal, and of a write when the actor cannot be asked and its failurePolicy is Fail; down is what the answer then says.
+	// code is that of a refusal, and of a write when the actor cannot be asked and its failurePolicy
+	// is Fail; down is what the answer then says.
 	code, downCode int
 	down           string
 }
@@ -167,8 +169,8 @@ func review(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}) // The caller has gone.
 }
 
-// TestAdmission: each actor acts on queries and on their status. One that cannot be asked refuses with failurePolicy Fail, and is passed
-// over with Ignore.
+// TestAdmission: each actor acts on queries and on their status. One that cannot be asked refuses
+// with failurePolicy Fail, and is passed over with Ignore.
 func TestAdmission(t *testing.T) {
 	p := start(t, component.ArkOptions{})
 	for _, a := range actors() {
@@ -239,8 +241,9 @@ func (w writer) acts(a actor) {
 	}
 }
 
-// TestAdmissionFromFiles: the same actors come from folders that the file of --admission-control-config-file names. The API neither lists
-// nor takes them away, and a file that changes counts without a restart.
+// TestAdmissionFromFiles: the same actors come from folders that the file of
+// --admission-control-config-file names. The API neither lists nor takes them away, and a file that
+// changes counts without a restart.
 func TestAdmissionFromFiles(t *testing.T) {
 	dir := t.TempDir()
 	hook := httptest.NewTLSServer(http.HandlerFunc(review))

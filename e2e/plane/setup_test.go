@@ -23,7 +23,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// patience bounds every wait for something that must happen; no test passes or fails by being faster.
+// patience bounds every wait for something that must happen; no test passes or fails by being
+// faster.
 const patience = 2 * time.Minute
 
 var queries = schema.GroupVersionResource{Group: "ark.mckinsey.com", Version: "v1alpha1", Resource: "queries"}
@@ -150,7 +151,8 @@ func (p *plane) of(o *unstructured.Unstructured) dynamic.ResourceInterface {
 	return p.objects.Resource(resource).Namespace(o.GetNamespace())
 }
 
-// apply makes the objects of a manifest what it says, and deletes those without a namespace at the end of the test.
+// apply makes the objects of a manifest what it says, and deletes those without a namespace at the
+// end of the test.
 func (p *plane) apply(t *testing.T, text string) {
 	t.Helper()
 	for _, o := range manifests(t, text) {

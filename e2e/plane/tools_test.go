@@ -34,7 +34,8 @@ import (
 // apiServerAlias is where one of Ark's own tests looks for its aggregated API server.
 const apiServerAlias = "ark-apiserver.ark-system.svc.cluster.local"
 
-// TestTools: what Ark's command line, API, controller and development scripts ask a cluster, by the command or the call with which they ask.
+// TestTools: what Ark's command line, API, controller and development scripts ask a cluster, by the
+// command or the call with which they ask.
 func TestTools(t *testing.T) {
 	p := start(t, component.ArkOptions{Args: []string{"--tls-san=" + apiServerAlias}})
 	t.Run("status", p.toolsStatus)
@@ -47,7 +48,8 @@ func TestTools(t *testing.T) {
 	t.Run("export_import", p.toolsExportImport)
 }
 
-// toolsStatus: `ark status` and `ark install` tell by exit codes, and by "not found", how Ark is installed.
+// toolsStatus: `ark status` and `ark install` tell by exit codes, and by "not found", how Ark is
+// installed.
 func (p *plane) toolsStatus(t *testing.T) {
 	p.run(t, "", "get", "crd", "agents.ark.mckinsey.com")
 	p.run(t, "", "get", "apiservice", "v1alpha1.ark.mckinsey.com")
@@ -78,7 +80,8 @@ func (p *plane) toolsStatus(t *testing.T) {
 	}
 }
 
-// toolsDefinitions: scripts wait for the definitions, an agent reads their schemas, clean-up would delete them.
+// toolsDefinitions: scripts wait for the definitions, an agent reads their schemas, clean-up would
+// delete them.
 func (p *plane) toolsDefinitions(t *testing.T) {
 	p.run(t, "", "wait", "--for=condition=Established", "crd/tools.ark.mckinsey.com", "--timeout=60s")
 	for _, s := range registrytest.Samples() {
@@ -119,7 +122,8 @@ func (p *plane) toolsDefinitions(t *testing.T) {
 	if r := p.try(t, "", append([]string{"delete"}, names...)...); r.Code == 0 || !strings.Contains(r.Stderr, "does not allow this method") {
 		t.Errorf("delete them: %+v", r)
 	}
-	// kubectl lists the definitions where a kind may be new to it, as a user who may not read them, too.
+	// kubectl lists the definitions where a kind may be new to it, as a user who may not read them,
+	// too.
 	namespace := p.namespace(t)
 	p.run(t, "", "-n", namespace, "create", "rolebinding", "editors", "--clusterrole=edit", "--user=ed")
 	soon(t, "the user may create", func(context.Context) error {
@@ -149,7 +153,8 @@ func (p *plane) account(t *testing.T, namespace, name string, rules ...rbacv1.Po
 	return p.token(t, made.Status.Token), made.Status.Token
 }
 
-// toolsReviews: ark-api asks what it may do, once by rules and once by access, with its own account and as a user whom it impersonates.
+// toolsReviews: ark-api asks what it may do, once by rules and once by access, with its own account
+// and as a user whom it impersonates.
 func (p *plane) toolsReviews(t *testing.T) {
 	namespace := p.namespace(t)
 	client, _ := p.account(t, namespace, "ark-api",
@@ -194,7 +199,8 @@ func (p *plane) toolsReviews(t *testing.T) {
 	}
 }
 
-// toolsMetricsFilter: the controller's metrics ask whose token it is, and whether that user may read /metrics.
+// toolsMetricsFilter: the controller's metrics ask whose token it is, and whether that user may
+// read /metrics.
 func (p *plane) toolsMetricsFilter(t *testing.T) {
 	namespace := p.namespace(t)
 	controller, _ := p.account(t, namespace, "ark-controller")
@@ -250,7 +256,8 @@ func (p *plane) toolsMetricsFilter(t *testing.T) {
 	}
 }
 
-// toolsEvents: the controller records events by client-go's broadcaster; fark, the command line and the dashboard read them.
+// toolsEvents: the controller records events by client-go's broadcaster; fark, the command line and
+// the dashboard read them.
 func (p *plane) toolsEvents(t *testing.T) {
 	namespace := p.namespace(t)
 	query := newQuery(namespace, "asked", nil)
@@ -284,7 +291,8 @@ func (p *plane) toolsEvents(t *testing.T) {
 	if text := p.run(t, "", "-n", namespace, "describe", "query", "asked"); !strings.Contains(text, "QueryExecutionError") {
 		t.Errorf("kubectl describe: %s", text)
 	}
-	// The controller's account may write events of its namespaces by the rights that it has in a cluster.
+	// The controller's account may write events of its namespaces by the rights that it has in a
+	// cluster.
 	client, _ := p.account(t, namespace, "recorder", rbacv1.PolicyRule{APIGroups: []string{""}, Resources: []string{"events"}, Verbs: []string{"create", "list", "patch", "watch"}})
 	soon(t, "the account writes an event", func(ctx context.Context) error {
 		_, err := client.CoreV1().Events(namespace).Create(ctx, &corev1.Event{ObjectMeta: metav1.ObjectMeta{GenerateName: "asked."},
@@ -293,7 +301,8 @@ func (p *plane) toolsEvents(t *testing.T) {
 	})
 }
 
-// toolsServices: what a serviceRef leads to is a Service with a named port, which is read and watched.
+// toolsServices: what a serviceRef leads to is a Service with a named port, which is read and
+// watched.
 func (p *plane) toolsServices(t *testing.T) {
 	namespace := p.namespace(t)
 	factory := informers.NewSharedInformerFactoryWithOptions(p.core, 0, informers.WithNamespace(namespace))
@@ -333,7 +342,8 @@ func (p *plane) toolsServices(t *testing.T) {
 	})
 }
 
-// toolsAlias: one of Ark's tests calls the API at a name, which a Service and --tls-san give to this server.
+// toolsAlias: one of Ark's tests calls the API at a name, which a Service and --tls-san give to
+// this server.
 func (p *plane) toolsAlias(t *testing.T) {
 	p.run(t, "", "create", "namespace", "ark-system")
 	p.run(t, "", "-n", "ark-system", "create", "service", "externalname", "ark-apiserver", "--external-name=localhost", "--tcp=6443:6443")
@@ -357,7 +367,8 @@ func (p *plane) toolsAlias(t *testing.T) {
 	}
 }
 
-// toolsExportImport: what `ark export` writes comes back by `ark import`, with a uid, a resourceVersion and a creationTimestamp in it.
+// toolsExportImport: what `ark export` writes comes back by `ark import`, with a uid, a
+// resourceVersion and a creationTimestamp in it.
 func (p *plane) toolsExportImport(t *testing.T) {
 	namespace := p.namespace(t)
 	var kinds []string

@@ -134,7 +134,8 @@ func (c *trial) mutated(key, value, with string) error {
 	return err
 }
 
-// configMapHook answers /deny, /stage-1, /stage-2 for config maps and Queries, and /hang not at all.
+// configMapHook answers /deny, /stage-1, /stage-2 for config maps and Queries, and /hang not at
+// all.
 func configMapHook(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Request struct {
@@ -213,7 +214,8 @@ const (
 	mutating   = "Mutating"
 )
 
-// changing changes a configuration from no operation that is asked about, to creations, by an update and a patch.
+// changing changes a configuration from no operation that is asked about, to creations, by an
+// update and a patch.
 func changing(kind, path string, does, doesNot func(c *trial) error) func(c *trial) {
 	return func(c *trial) {
 		h := c.hooks()
@@ -250,7 +252,8 @@ const (
 	badCondition  = `, matchConditions: [{name: broken, expression: '... [] bad expression'}]`
 )
 
-// conditions makes and changes a configuration with match conditions; rejects writes one that does not compile.
+// conditions makes and changes a configuration with match conditions; rejects writes one that does
+// not compile.
 func conditions(kind, path string) func(c *trial) {
 	return func(c *trial) {
 		h := c.hooks()

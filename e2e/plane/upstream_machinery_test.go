@@ -729,7 +729,8 @@ func healthCases() upstreamFile {
 	}}}}
 }
 
-// operations makes, reads, lists, watches, patches, updates and deletes objects of a cluster-wide kind.
+// operations makes, reads, lists, watches, patches, updates and deletes objects of a cluster-wide
+// kind.
 func operations(manifest string, status bool) func(c *trial) {
 	return func(c *trial) {
 		named := func(name string) *unstructured.Unstructured {

@@ -12,7 +12,8 @@ import (
 // typePolicy is what a policy matches whose types are checked.
 type typePolicy struct{ group, version, resource string }
 
-// typed makes a policy with an expression, and wants these warnings, each with its field: none, where the types are right.
+// typed makes a policy with an expression, and wants these warnings, each with its field: none,
+// where the types are right.
 func (c *trial) typed(of typePolicy, expression, message string, want ...string) {
 	c.Helper()
 	policies := c.core.AdmissionregistrationV1().ValidatingAdmissionPolicies()

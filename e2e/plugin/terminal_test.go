@@ -59,7 +59,8 @@ func (m *terminal) wait(pattern string) string {
 	return ""
 }
 
-// TestTerminal talks at a terminal: history, an approval, Ctrl-C in an answer and at the prompt, Ctrl-D.
+// TestTerminal talks at a terminal: history, an approval, Ctrl-C in an answer and at the prompt,
+// Ctrl-D.
 func TestTerminal(t *testing.T) {
 	w := newWorld(t)
 	const careful = "{apiVersion: ark.mckinsey.com/v1alpha1, kind: Agent, metadata: {name: careful}, spec: {prompt: You are careful., modelRef: {name: default}, tools: [{type: builtin, name: pay, partial: {name: noop}, approval: {required: true}}]}}"

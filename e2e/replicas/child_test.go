@@ -24,7 +24,8 @@ type orders struct {
 	Listen string
 }
 
-// child is one replica: a store on the shared database behind an etcd endpoint, as in the server, until SIGTERM.
+// child is one replica: a store on the shared database behind an etcd endpoint, as in the server,
+// until SIGTERM.
 func child() error {
 	var o orders
 	if err := json.Unmarshal([]byte(os.Getenv(childEnv)), &o); err != nil {

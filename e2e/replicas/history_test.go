@@ -14,7 +14,8 @@ type change struct {
 	replaced int64  // revision of the version replaced, 0 for none
 }
 
-// history is what one watcher saw from the first revision on: the order of events that everything else is held against.
+// history is what one watcher saw from the first revision on: the order of events that everything
+// else is held against.
 type history struct {
 	mu      sync.Mutex
 	byKey   map[string][]change // ascending

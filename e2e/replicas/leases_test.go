@@ -12,8 +12,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// TestLeases: what one replica grants, another attaches keys to, a third keeps alive and any of them revokes; a lease ends its full time
-// after it was last kept alive, once, for watchers of every replica. A compaction at one holds at all.
+// TestLeases: what one replica grants, another attaches keys to, a third keeps alive and any of
+// them revokes; a lease ends its full time after it was last kept alive, once, for watchers of
+// every replica. A compaction at one holds at all.
 func TestLeases(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {

@@ -16,15 +16,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
-// pace is what the time limits of the server are set to, and the mean pause between two bursts of writes: whatever ends with the
-// limit ends while they come. MySQL counts most of its limits in seconds.
+// pace is what the time limits of the server are set to, and the mean pause between two bursts of
+// writes: whatever ends with the limit ends while they come. MySQL counts most of its limits in
+// seconds.
 const (
 	pace  = time.Second
 	burst = 25
 )
 
-// timeLimits are the servers' own, for all sessions, each with what sets it to pace. Those that a version lacks are left out
-// by its start, not by the test: see without.
+// timeLimits are the servers' own, for all sessions, each with what sets it to pace. Those that a
+// version lacks are left out by its start, not by the test: see without.
 var timeLimits = map[string][]string{
 	engine.PostgreSQL: {
 		"statement_timeout = '1s'", "lock_timeout = '1s'", "idle_in_transaction_session_timeout = '1s'", "idle_session_timeout = '1s'",
@@ -41,7 +42,8 @@ var timeLimits = map[string][]string{
 	},
 }
 
-// since is the version of PostgreSQL that brought a limit, where that is not the oldest that is supported.
+// since is the version of PostgreSQL that brought a limit, where that is not the oldest that is
+// supported.
 var since = map[string]int{"idle_session_timeout": 14, "client_connection_check_interval": 14, "transaction_timeout": 17}
 
 func limitsOf(t *testing.T, storage string) []string {
@@ -65,8 +67,9 @@ func limitsOf(t *testing.T, storage string) []string {
 	return have
 }
 
-// TestTimeLimits: writes that come at the pace of the server's time limits are neither refused nor in doubt, and each is there once. A
-// short run has all limits at once; -limits tries each by itself with so many writes.
+// TestTimeLimits: writes that come at the pace of the server's time limits are neither refused nor
+// in doubt, and each is there once. A short run has all limits at once; -limits tries each by
+// itself with so many writes.
 func TestTimeLimits(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {

@@ -21,7 +21,8 @@ type run struct {
 	troubles          []trouble
 }
 
-// TestReplicas: whatever goes wrong, nothing is lost, doubled, reordered or read stale (see the package's documentation).
+// TestReplicas: whatever goes wrong, nothing is lost, doubled, reordered or read stale (see the
+// package's documentation).
 func TestReplicas(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {
@@ -184,7 +185,8 @@ func check(t *testing.T, h *history, writers []*writer, readers []*reader, watch
 	return unknowns
 }
 
-// compact gives up old revisions all along, as API servers do, but none that the watcher which keeps the history still needs.
+// compact gives up old revisions all along, as API servers do, but none that the watcher which
+// keeps the history still needs.
 func compact(ctx context.Context, clients []*clientv3.Client, watchers []*watcher) error {
 	for n := 0; ; n++ {
 		select {

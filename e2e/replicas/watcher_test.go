@@ -13,8 +13,8 @@ import (
 
 const prefix = "/replicas/"
 
-// watcher keeps a copy of all keys by watching them at one replica, and checks that each event continues the copy. Streams that
-// break are resumed behind the last event.
+// watcher keeps a copy of all keys by watching them at one replica, and checks that each event
+// continues the copy. Streams that break are resumed behind the last event.
 type watcher struct {
 	name     string
 	client   *clientv3.Client

@@ -17,7 +17,8 @@ func key(i int) string { return fmt.Sprintf("%s%03d", prefix, i) }
 // load is what all writers and readers of a run share.
 type load struct {
 	clients []*clientv3.Client // one for each replica
-	// shown is the newest revision that any answer has shown anybody. What begins later must show as much.
+	// shown is the newest revision that any answer has shown anybody. What begins later must show as
+	// much.
 	shown atomic.Int64
 	// written counts acknowledged writes, up to target.
 	written atomic.Int64
@@ -36,7 +37,8 @@ func (l *load) see(revision int64) {
 // callTimeout is how long a client waits for an answer in the midst of trouble.
 const callTimeout = 20 * time.Second
 
-// writer changes keys by compare-and-swap, at one replica after the other, and remembers what it was told.
+// writer changes keys by compare-and-swap, at one replica after the other, and remembers what it
+// was told.
 type writer struct {
 	*load
 	id     int

@@ -20,8 +20,9 @@ const passphrase = "correct horse battery staple"
 // sharedKeys are the files that all servers have.
 var sharedKeys = []string{"ca.crt", "ca.key", "admin.token", "service-accounts.key", "encryption.yaml"}
 
-// TestKeysInTheDatabase: servers with nothing in common but a database and a passphrase start at once, and are one: any of them
-// knows the users, tokens and Secrets of the other. What does not fit is refused, and changes nothing.
+// TestKeysInTheDatabase: servers with nothing in common but a database and a passphrase start at
+// once, and are one: any of them knows the users, tokens and Secrets of the other. What does not
+// fit is refused, and changes nothing.
 func TestKeysInTheDatabase(t *testing.T) {
 	perStorage(t, func(t *testing.T, storage []string) {
 		flag := "--keys-passphrase-file=" + writePassphrase(t, passphrase+"\n")
@@ -121,7 +122,8 @@ func firstKey(config string) string {
 	return name
 }
 
-// change replaces the admin's token and the passphrase, and takes the servers over one after the other.
+// change replaces the admin's token and the passphrase, and takes the servers over one after the
+// other.
 func change(t *testing.T, a, b *server) {
 	t.Helper()
 	old := a.Config.BearerToken
@@ -161,8 +163,8 @@ func same(t *testing.T, a, b *server) {
 	}
 }
 
-// TestKeysInAFolder: servers with one folder start at once and are one, and a server with another key of Secrets does not start,
-// not even before there are Secrets.
+// TestKeysInAFolder: servers with one folder start at once and are one, and a server with another
+// key of Secrets does not start, not even before there are Secrets.
 func TestKeysInAFolder(t *testing.T) {
 	storage := databases.New(t, engine.PostgreSQL).Flags()
 	a, b := newServer(t, storage, "--tls-san=a.example.com"), newServer(t, storage, "--tls-san=b.example.com")

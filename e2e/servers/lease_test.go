@@ -38,7 +38,8 @@ func holder(ctx context.Context, client kubernetes.Interface, servers ...*server
 	return nil, fmt.Errorf("%q holds the lease, none of the servers", *lease.Spec.HolderIdentity)
 }
 
-// TestControllersMove: the controllers run on one server, and on the other when that is killed, or stopped.
+// TestControllersMove: the controllers run on one server, and on the other when that is killed, or
+// stopped.
 func TestControllersMove(t *testing.T) {
 	storage := databases.New(t, engine.PostgreSQL).Flags()
 	a, b := newServer(t, storage), newServer(t, storage)

@@ -20,8 +20,9 @@ import (
 // replicaGone is within what time readers learn that the replica of their stream was killed.
 const replicaGone = 10 * time.Second
 
-// TestStreams: a stream that an engine writes to one server is read at another one, from the beginning and live; when the server
-// that has it is killed, its readers get an error. Conversations and events are of all servers.
+// TestStreams: a stream that an engine writes to one server is read at another one, from the
+// beginning and live; when the server that has it is killed, its readers get an error.
+// Conversations and events are of all servers.
 func TestStreams(t *testing.T) {
 	storage := databases.New(t, engine.PostgreSQL).Flags()
 	all := []*server{newServer(t, storage), newServer(t, storage)}
@@ -88,7 +89,8 @@ func TestStreams(t *testing.T) {
 	<-written
 }
 
-// conversations: messages and events that come to one server are read and followed at another one, and stay when the first is gone.
+// conversations: messages and events that come to one server are read and followed at another one,
+// and stay when the first is gone.
 func conversations(t *testing.T, a, b *streamClient) {
 	var begun struct {
 		ID string `json:"conversation_id"`

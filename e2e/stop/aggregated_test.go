@@ -48,8 +48,9 @@ func kubeconfigOf(t *testing.T, url string) string {
 	return path
 }
 
-// TestStopWithoutCluster stops servers that wait for a kube-apiserver: one that is not there, one that accepts connections and
-// never answers, and one that tells its version and then says nothing more.
+// TestStopWithoutCluster stops servers that wait for a kube-apiserver: one that is not there, one
+// that accepts connections and never answers, and one that tells its version and then says nothing
+// more.
 func TestStopWithoutCluster(t *testing.T) {
 	t.Logf("-seed=%d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 1))
@@ -85,8 +86,8 @@ func TestStopWithoutCluster(t *testing.T) {
 	}
 }
 
-// TestStopBeforeAHungCluster stops servers whose kube-apiserver, a real one, has just stopped answering: at moments of their start,
-// and when they are ready.
+// TestStopBeforeAHungCluster stops servers whose kube-apiserver, a real one, has just stopped
+// answering: at moments of their start, and when they are ready.
 func TestStopBeforeAHungCluster(t *testing.T) {
 	if !*inCluster {
 		t.Skip("needs a control plane: make e2e-heavy runs it, with -cluster")

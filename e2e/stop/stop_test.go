@@ -44,7 +44,8 @@ type trial struct {
 	never bool
 }
 
-// limit is how long a stop may take: atOnce, or as long as a start takes where the machine is too busy for that.
+// limit is how long a stop may take: atOnce, or as long as a start takes where the machine is too
+// busy for that.
 func (s trial) limit() time.Duration { return max(atOnce, s.start) }
 
 // TestStopDuringStart stops servers at fifty moments of a start, and a little beyond.
@@ -213,7 +214,8 @@ func (s *trial) checkFiles(t *testing.T, what string) {
 	}
 }
 
-// TestSecondSignal: where a stop takes long, here because a request is still being answered, a second signal ends the process.
+// TestSecondSignal: where a stop takes long, here because a request is still being answered, a
+// second signal ends the process.
 func TestSecondSignal(t *testing.T) {
 	s := trial{name: engine.PostgreSQL, options: component.ArkOptions{Dir: t.TempDir(), Storage: []string{
 		"--storage=postgresql", "--db-host=127.0.0.1", fmt.Sprintf("--db-port=%d", silent(t)), "--db-name=ark", "--db-user=ark"}}}

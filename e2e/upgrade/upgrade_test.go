@@ -29,7 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// before makes a command that of the release before, which leaves Queries to others by itself and has no flag for it.
+// before makes a command that of the release before, which leaves Queries to others by itself and
+// has no flag for it.
 func before(t *testing.T) func(component.Command) component.Command {
 	t.Helper()
 	if err := component.BuildBinaries("ark-server-before"); err != nil {
@@ -46,8 +47,9 @@ func before(t *testing.T) func(component.Command) component.Command {
 	}
 }
 
-// TestRolling: replicas of the release before are replaced one by one, and then those of this release by the one before again,
-// under writers. Both releases work beside each other; nothing acknowledged is missing or older.
+// TestRolling: replicas of the release before are replaced one by one, and then those of this
+// release by the one before again, under writers. Both releases work beside each other; nothing
+// acknowledged is missing or older.
 func TestRolling(t *testing.T) {
 	old := before(t)
 	for _, storage := range engine.Servers {
@@ -77,8 +79,8 @@ func TestRolling(t *testing.T) {
 	}
 }
 
-// TestSQLite: the file of the release before is taken over with all its objects. The release before refuses the file then, says
-// which release to run, and harms nothing.
+// TestSQLite: the file of the release before is taken over with all its objects. The release before
+// refuses the file then, says which release to run, and harms nothing.
 func TestSQLite(t *testing.T) {
 	old := before(t)
 	f := fleet.New(component.ArkOptions{Dir: t.TempDir()})

@@ -49,8 +49,8 @@ func refuse(w http.ResponseWriter, err error) {
 	}
 }
 
-// caller returns who has sent a request, and a client that is the same user without the bounds of the key, which are kept
-// here.
+// caller returns who has sent a request, and a client that is the same user without the bounds of
+// the key, which are kept here.
 func (s *Server) caller(r *http.Request, at place) (*caller, error) {
 	of, ok := apirequest.UserFrom(r.Context())
 	if !ok {

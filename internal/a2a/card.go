@@ -58,8 +58,8 @@ func writeCard(w http.ResponseWriter, r *http.Request, agent *v1alpha1.Agent) {
 	_, _ = w.Write(text) // a client that has gone does not matter
 }
 
-// withScheme adds the way to authenticate in the form of version 1.0 to that of 0.3: the library writes the latter alone, which its
-// own clients of 1.0 refuse.
+// withScheme adds the way to authenticate in the form of version 1.0 to that of 0.3: the library
+// writes the latter alone, which its own clients of 1.0 refuse.
 func withScheme(text []byte) ([]byte, error) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {

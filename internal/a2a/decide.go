@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// taskPrefix begins the names of A2ATasks, the objects by which Queries ask for the approval of a person.
+// taskPrefix begins the names of A2ATasks, the objects by which Queries ask for the approval of a
+// person.
 const taskPrefix = "a2a-task-"
 
 // decisions are what a person may say, as a text or as data with the field decision.

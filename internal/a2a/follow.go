@@ -23,7 +23,8 @@ type state struct {
 type following struct {
 	query *v1alpha1.Query
 	yield func(protocol.Event, error) bool
-	// said is what was sent of the answer. between says that a call of the model has ended: what follows takes its place.
+	// said is what was sent of the answer. between says that a call of the model has ended: what
+	// follows takes its place.
 	said    strings.Builder
 	between bool
 	gone    bool
@@ -134,8 +135,8 @@ type chunk struct {
 	} `json:"ark"`
 }
 
-// take sends what is new of the answer. Only the last call of the model is the answer: when another one begins to speak, its
-// text takes the place of what was sent.
+// take sends what is new of the answer. Only the last call of the model is the answer: when another
+// one begins to speak, its text takes the place of what was sent.
 func (f *following) take(chunks [][]byte) {
 	for _, raw := range chunks {
 		var c chunk

@@ -38,7 +38,8 @@ func (m *methods) version() error {
 	return nil
 }
 
-// SendMessage implements a2asrv.RequestHandler. The task is returned when it has ended or waits for somebody.
+// SendMessage implements a2asrv.RequestHandler. The task is returned when it has ended or waits for
+// somebody.
 func (m *methods) SendMessage(ctx context.Context, r *protocol.SendMessageRequest) (protocol.SendMessageResult, error) {
 	q, err := m.send(ctx, r, false)
 	if err != nil {
@@ -150,7 +151,8 @@ func (m *methods) GetTask(ctx context.Context, r *protocol.GetTaskRequest) (*pro
 	return shorten(taskOf(q), r.HistoryLength), nil
 }
 
-// CancelTask implements a2asrv.RequestHandler. Somebody else's task needs the right to patch its Query.
+// CancelTask implements a2asrv.RequestHandler. Somebody else's task needs the right to patch its
+// Query.
 func (m *methods) CancelTask(ctx context.Context, r *protocol.CancelTaskRequest) (*protocol.Task, error) {
 	q, err := m.find(ctx, r.ID)
 	if err != nil {

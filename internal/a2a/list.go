@@ -12,12 +12,13 @@ import (
 const (
 	// defaultPage and maxPage are numbers of tasks in one answer.
 	defaultPage, maxPage = 50, 100
-	// maxReads is how many pages of Queries are read for one answer: most of them may be of other agents.
+	// maxReads is how many pages of Queries are read for one answer: most of them may be of other
+	// agents.
 	maxReads = 20
 )
 
-// ListTasks implements a2asrv.RequestHandler. It lists the Queries of the agent, for who may list them. An answer may have fewer
-// tasks than asked for, and another page.
+// ListTasks implements a2asrv.RequestHandler. It lists the Queries of the agent, for who may list
+// them. An answer may have fewer tasks than asked for, and another page.
 func (m *methods) ListTasks(ctx context.Context, r *protocol.ListTasksRequest) (*protocol.ListTasksResponse, error) {
 	if err := m.version(); err != nil {
 		return nil, err

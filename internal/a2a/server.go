@@ -33,11 +33,13 @@ func LongRunning(r *http.Request) bool { return r.Method == http.MethodPost && O
 
 // Options are what a server works with.
 type Options struct {
-	// Transport makes clients that are the caller. System reads, follows and cancels Queries for those who have made them.
+	// Transport makes clients that are the caller. System reads, follows and cancels Queries for those
+	// who have made them.
 	Transport *inprocess.Transport
 	System    *objects.Client
 	Broker    *stream.Broker
-	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open nothing.
+	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open
+	// nothing.
 	Limits *keylimit.Ledger
 	// MaxBody is the most bytes of a request.
 	MaxBody int64
@@ -62,7 +64,8 @@ func New(o Options) (*Server, error) {
 	return &Server{options: o, codecs: serializer.NewCodecFactory(scheme), closing: make(chan struct{})}, nil
 }
 
-// Close says that the process stops: clients that wait for a task are told how it is now. It is called once.
+// Close says that the process stops: clients that wait for a task are told how it is now. It is
+// called once.
 func (s *Server) Close() {
 	s.mu.Lock()
 	close(s.closing)
@@ -134,8 +137,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handler(r, body, &methods{server: s, who: who, agent: agent}).ServeHTTP(w, r)
 }
 
-// handler speaks the version of the protocol that a request is in. The methods of 0.3 have a slash in their names, and those
-// of 1.0 have none; a client of a version to come says so.
+// handler speaks the version of the protocol that a request is in. The methods of 0.3 have a slash
+// in their names, and those of 1.0 have none; a client of a version to come says so.
 func (s *Server) handler(r *http.Request, body []byte, m *methods) http.Handler {
 	alive := a2asrv.WithTransportKeepAlive(sse.KeepAlive)
 	var call struct {

@@ -67,8 +67,8 @@ func infoOf(q *v1alpha1.Query) protocol.TaskInfo {
 	return protocol.TaskInfo{TaskID: protocol.TaskID(q.Name), ContextID: contextOf(q)}
 }
 
-// taskOf is a Query as a task. At its end the answer is the agent's message in the history, where Ark's own clients look for
-// it, and an artifact, where the others do.
+// taskOf is a Query as a task. At its end the answer is the agent's message in the history, where
+// Ark's own clients look for it, and an artifact, where the others do.
 func taskOf(q *v1alpha1.Query) *protocol.Task {
 	out := &protocol.Task{ID: protocol.TaskID(q.Name), ContextID: contextOf(q), Status: statusOf(q)}
 	var input string
@@ -87,7 +87,8 @@ func taskOf(q *v1alpha1.Query) *protocol.Task {
 	return out
 }
 
-// messageOf is a message of a task. Its ID is always the same, so that nobody takes it for another one.
+// messageOf is a message of a task. Its ID is always the same, so that nobody takes it for another
+// one.
 func messageOf(q *v1alpha1.Query, role protocol.MessageRole, id, content string) *protocol.Message {
 	m := protocol.NewMessageForTask(role, infoOf(q), protocol.NewTextPart(content))
 	m.ID = id

@@ -21,7 +21,8 @@ const (
 // Answer says which rows a user may have. It is immutable and safe for concurrent use.
 type Answer struct {
 	all bool
-	// everywhere are names that are allowed in all namespaces, including those that were not asked about.
+	// everywhere are names that are allowed in all namespaces, including those that were not asked
+	// about.
 	everywhere map[string]bool
 	// namespaces has all that were asked about.
 	namespaces map[string]scope
@@ -38,7 +39,8 @@ type scope struct {
 // All reports whether the user may have every row, in any namespace.
 func (a *Answer) All() bool { return a.all }
 
-// Allows reports whether the user may have a row. It is Decide for those who hide what they do not know.
+// Allows reports whether the user may have a row. It is Decide for those who hide what they do not
+// know.
 func (a *Answer) Allows(namespace, name string) bool {
 	if a.all {
 		return true
@@ -62,8 +64,8 @@ func (a *Answer) Decide(namespace, name string) Decision {
 	return Unknown
 }
 
-// Namespaces returns the namespaces all of whose rows the user may have, of those that were asked about, sorted. It is for
-// filters, and means nothing where All is true.
+// Namespaces returns the namespaces all of whose rows the user may have, of those that were asked
+// about, sorted. It is for filters, and means nothing where All is true.
 func (a *Answer) Namespaces() []string {
 	var whole []string
 	for namespace, s := range a.namespaces {
@@ -75,8 +77,8 @@ func (a *Answer) Namespaces() []string {
 	return whole
 }
 
-// Names returns the rows that the user may have beside those of Namespaces: namespaces and names, both sorted. Names that
-// Everywhere has are not repeated.
+// Names returns the rows that the user may have beside those of Namespaces: namespaces and names,
+// both sorted. Names that Everywhere has are not repeated.
 func (a *Answer) Names() iter.Seq2[string, []string] {
 	return func(yield func(string, []string) bool) {
 		for _, namespace := range slices.Sorted(maps.Keys(a.namespaces)) {

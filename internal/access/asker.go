@@ -43,7 +43,8 @@ func (r *Resolver) newAsker(who user.Info, q Question) *asker {
 	}}
 }
 
-// digest tells users apart by all that their rights may depend on. The order of groups does not matter.
+// digest tells users apart by all that their rights may depend on. The order of groups does not
+// matter.
 func digest(who user.Info) (sum [sha256.Size]byte) {
 	h := sha256.New()
 	write(h, who.GetName(), who.GetUID())
@@ -91,8 +92,9 @@ func (s *asker) may(ctx context.Context, one target) (bool, error) {
 	return s.ask(ctx, one)
 }
 
-// ask has the authorizer decide. Where decisions are kept, several callers who ask the same at once get one decision; where they are not,
-// each gets its own, because one that began before may be older than a change of rights.
+// ask has the authorizer decide. Where decisions are kept, several callers who ask the same at once
+// get one decision; where they are not, each gets its own, because one that began before may be
+// older than a change of rights.
 func (s *asker) ask(ctx context.Context, one target) (bool, error) {
 	if s.options.AllowFor == 0 && s.options.DenyFor == 0 {
 		return s.decide(ctx, one)

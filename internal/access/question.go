@@ -10,14 +10,16 @@ import (
 
 // Question asks which rows of a kind a user may do something with.
 type Question struct {
-	// Verb is list, get, watch and so on. To use an object is to create its subresource, such as proxy of agents.
+	// Verb is list, get, watch and so on. To use an object is to create its subresource, such as proxy
+	// of agents.
 	Verb string
-	// Group, Resource and Subresource name the kind as in its URL; Resource is plural, and Subresource may be "".
+	// Group, Resource and Subresource name the kind as in its URL; Resource is plural, and Subresource
+	// may be "".
 	Group, Version, Resource, Subresource string
 	// Namespaces are those of the rows. "" stands for rows in no namespace.
 	Namespaces []string
-	// Names are single rows that are to be decided, by namespace, if the namespace is not allowed as a whole. Where rules are known
-	// all names are decided, and these are not needed.
+	// Names are single rows that are to be decided, by namespace, if the namespace is not allowed as a
+	// whole. Where rules are known all names are decided, and these are not needed.
 	Names map[string][]string
 }
 
@@ -43,7 +45,8 @@ func (q Question) scopes() map[string]scope {
 	return scopes
 }
 
-// about returns the question for one namespace, or all of them with "", and one name, or all with "".
+// about returns the question for one namespace, or all of them with "", and one name, or all with
+// "".
 func (q Question) about(who user.Info, namespace, name string) authorizer.Attributes {
 	return authorizer.AttributesRecord{
 		User: who, Verb: q.Verb, APIGroup: q.Group, APIVersion: q.Version, Resource: q.Resource, Subresource: q.Subresource,

@@ -17,11 +17,13 @@ import (
 const (
 	// MaxAge bounds how long a decision is kept.
 	MaxAge = 10 * time.Second
-	// maxKept is how many decisions are kept, those that were not used for longest given up first: about 30 MB.
+	// maxKept is how many decisions are kept, those that were not used for longest given up first:
+	// about 30 MB.
 	maxKept = 50_000
 	// parallel is how many questions the authorizer is asked at a time, of all users together.
 	parallel = 32
-	// patience bounds one question to the authorizer. It goes on without the caller who asked first, because others may wait for it.
+	// patience bounds one question to the authorizer. It goes on without the caller who asked first,
+	// because others may wait for it.
 	patience = 30 * time.Second
 )
 
@@ -31,7 +33,8 @@ type Options struct {
 	Authorizer authorizer.Authorizer
 	// Rules are what roles grant, nil if they are not known or not all that grants.
 	Rules Rules
-	// AllowFor and DenyFor are how long decisions of the authorizer are kept, at most MaxAge; 0 for not at all.
+	// AllowFor and DenyFor are how long decisions of the authorizer are kept, at most MaxAge; 0 for
+	// not at all.
 	AllowFor, DenyFor time.Duration
 	// Clock is for tests; nil for the real one.
 	Clock clock.Clock

@@ -100,8 +100,8 @@ func TestAllNamespaces(t *testing.T) {
 	}
 }
 
-// What cannot be found out is an error, at whichever step, and is asked again next time. A denial is an answer, and an
-// allowance too, whatever errors come with it.
+// What cannot be found out is an error, at whichever step, and is asked again next time. A denial
+// is an answer, and an allowance too, whatever errors come with it.
 func TestErrors(t *testing.T) {
 	fault := errors.New("a fault")
 	for name, fails := range map[string]func(a authorizer.Attributes) bool{
@@ -149,7 +149,8 @@ func TestQuestionsThatAreNone(t *testing.T) {
 	}
 }
 
-// A decision is kept for its time, from before it was asked for; those of users who differ in anything are apart.
+// A decision is kept for its time, from before it was asked for; those of users who differ in
+// anything are apart.
 func TestAges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var allowed atomic.Bool
@@ -205,7 +206,8 @@ func TestUsersAreToldApart(t *testing.T) {
 	}
 }
 
-// Many who ask the same at once have it asked once. One who does not wait any longer leaves it to the others.
+// Many who ask the same at once have it asked once. One who does not wait any longer leaves it to
+// the others.
 func TestAskedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

@@ -9,11 +9,12 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 )
 
-// Rules finds what roles grant. It must be complete: a right that it does not find must be none, or be seen by the
-// authorizer in all namespaces at once, as that of system:masters.
+// Rules finds what roles grant. It must be complete: a right that it does not find must be none, or
+// be seen by the authorizer in all namespaces at once, as that of system:masters.
 type Rules interface {
-	// VisitRules calls visit with the rules that the bindings of a namespace give a user; with those of cluster-wide bindings if the
-	// namespace is "". A binding to a role that does not exist gives none. What cannot be read is an error. The rules must not be changed.
+	// VisitRules calls visit with the rules that the bindings of a namespace give a user; with those
+	// of cluster-wide bindings if the namespace is "". A binding to a role that does not exist gives
+	// none. What cannot be read is an error. The rules must not be changed.
 	VisitRules(ctx context.Context, who user.Info, namespace string, visit func(*rbacv1.PolicyRule)) error
 }
 
@@ -75,7 +76,8 @@ func has(list []string, one, all string) bool {
 	return slices.Contains(list, one) || slices.Contains(list, all)
 }
 
-// isOf reports whether a rule's resource is the one that is asked for: *, resource, resource/subresource or */subresource.
+// isOf reports whether a rule's resource is the one that is asked for: *, resource,
+// resource/subresource or */subresource.
 func (q Question) isOf(resource string) bool {
 	if resource == rbacv1.ResourceAll {
 		return true

@@ -10,8 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/access"
 )
 
-// NewAccess returns what finds out which rows users may see, by SubjectAccessReviews. Decisions are kept as long as those about
-// requests, and access.MaxAge at most.
+// NewAccess returns what finds out which rows users may see, by SubjectAccessReviews. Decisions are
+// kept as long as those about requests, and access.MaxAge at most.
 func NewAccess(cluster *rest.Config, allowTTL, denyTTL time.Duration) (*access.Resolver, error) {
 	config := rest.CopyConfig(cluster)
 	config.QPS, config.Burst = accessQPS, accessBurst

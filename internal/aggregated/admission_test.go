@@ -20,8 +20,8 @@ import (
 	basecompatibility "k8s.io/component-base/compatibility"
 )
 
-// admissionOf sets up admission in a cluster that serves everything and refuses the server one right, such as "update
-// resourcequotas/status".
+// admissionOf sets up admission in a cluster that serves everything and refuses the server one
+// right, such as "update resourcequotas/status".
 func admissionOf(t *testing.T, refused string, disabled ...string) (admission.Interface, error) {
 	t.Helper()
 	client := fake.NewClientset()
@@ -61,7 +61,8 @@ func admissionOf(t *testing.T, refused string, disabled ...string) (admission.In
 	return config.AdmissionControl, err
 }
 
-// The plugins are wired up; a right that one of them lacks is an error that names it and the plugin.
+// The plugins are wired up; a right that one of them lacks is an error that names it and the
+// plugin.
 func TestAdmissionIsComplete(t *testing.T) {
 	chain, err := admissionOf(t, "")
 	if err != nil {

@@ -25,8 +25,9 @@ func isPublic(requested string) bool {
 	})
 }
 
-// newAuthorizer asks the cluster what a user may do, except where the answer is
-// known: the group system:masters may do anything there, and so here. With everyName it asks about a right to all objects first.
+// newAuthorizer asks the cluster what a user may do, except where the answer is known: the group
+// system:masters may do anything there, and so here. With everyName it asks about a right to all
+// objects first.
 func newAuthorizer(client kubernetes.Interface, allowTTL, denyTTL time.Duration, everyName bool, lasting *outage) (authorizer.Authorizer, error) {
 	var patterns []string
 	for _, public := range publicPaths {

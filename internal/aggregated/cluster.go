@@ -27,7 +27,8 @@ const (
 	// SubjectAccessReview for every user, verb and object not asked about lately.
 	clusterQPS   = 200
 	clusterBurst = 400
-	// accessQPS and accessBurst bound those about many rows at once, which must not hold up the others.
+	// accessQPS and accessBurst bound those about many rows at once, which must not hold up the
+	// others.
 	accessQPS   = 500
 	accessBurst = 1000
 	// reviewTimeout bounds one TokenReview or SubjectAccessReview.
@@ -66,7 +67,8 @@ func loadClusterConfig(kubeconfig string) (*rest.Config, error) {
 	return config, nil
 }
 
-// OwnNamespace returns the namespace of the server in its cluster: that of the kubeconfig, or of the pod.
+// OwnNamespace returns the namespace of the server in its cluster: that of the kubeconfig, or of
+// the pod.
 func OwnNamespace(kubeconfig string) (string, error) {
 	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}, &clientcmd.ConfigOverrides{}).Namespace()

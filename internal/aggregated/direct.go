@@ -9,7 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/direct"
 )
 
-// newDirect has the server pass to the kube-apiserver what is not its own; nil where Direct is not set.
+// newDirect has the server pass to the kube-apiserver what is not its own; nil where Direct is not
+// set.
 func (o Options) newDirect(config *assembly.Config) (*direct.Handler, error) {
 	if !o.Direct {
 		return nil, nil

@@ -15,8 +15,8 @@
 //     switch a rule of the cluster off unseen.
 //   - What exists (references.go): the Secrets and ConfigMaps that Ark objects name,
 //     as far as the server may get them.
-//   - How the direct endpoint asks (tokens.go, anyname.go): about tokens so that no answer is older than it may be, about
-//     rights so that a question is the same for every object.
+//   - How the direct endpoint asks (tokens.go, anyname.go): about tokens so that no answer is older
+//     than it may be, about rights so that a question is the same for every object.
 //   - What lasts through an outage of kube-apiserver (outage.go), with Options.Direct: what it has
 //     confirmed lately of users and permissions.
 //   - What parts of the process serve and may do beside the API (parts.go).
@@ -27,9 +27,11 @@
 // did; the server is ready only once its informers have synced; it is alive
 // whatever the cluster or the database does.
 //
-// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apis/records,
-// internal/apiserver/asked, internal/apiserver/assembly,
-// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/parts, internal/apiserver/quota, internal/apiserver/storage,
-// internal/direct, internal/inprocess, internal/records, internal/version, go.opentelemetry.io/otel/trace, golang.org/x/sync, k8s.io/api,
-// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and k8s.io/utils.
+// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules,
+// internal/apis/records, internal/apiserver/asked, internal/apiserver/assembly,
+// internal/apiserver/findings, internal/apiserver/hooks, internal/apiserver/parts,
+// internal/apiserver/quota, internal/apiserver/storage, internal/direct, internal/inprocess,
+// internal/records, internal/version, go.opentelemetry.io/otel/trace, golang.org/x/sync,
+// k8s.io/api, k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/klog/v2 and
+// k8s.io/utils.
 package aggregated

@@ -35,13 +35,15 @@ type Options struct {
 	// change of RBAC takes effect after at most that.
 	AllowTTL, DenyTTL time.Duration
 
-	// Direct serves whole clusters: what is not the server's goes to the kube-apiserver, see internal/direct.
+	// Direct serves whole clusters: what is not the server's goes to the kube-apiserver, see
+	// internal/direct.
 	Direct bool
-	// OutageGrace is how long users and permissions that the kube-apiserver has confirmed stay good while it does not
-	// answer; with Direct. 0 is not at all.
+	// OutageGrace is how long users and permissions that the kube-apiserver has confirmed stay good
+	// while it does not answer; with Direct. 0 is not at all.
 	OutageGrace time.Duration
-	// ReviewNames asks about each object's name, with Direct. Without, a right to all objects of a resource is asked about
-	// first, which is less work for the kube-apiserver, and wrong where an authorization webhook forbids single names.
+	// ReviewNames asks about each object's name, with Direct. Without, a right to all objects of a
+	// resource is asked about first, which is less work for the kube-apiserver, and wrong where an
+	// authorization webhook forbids single names.
 	ReviewNames bool
 
 	// DisabledAdmission names admission plugins to leave out.

@@ -24,15 +24,15 @@ import (
 const (
 	// outageKept bounds how many tokens, and how many permissions, are kept for an outage.
 	outageKept = 8192
-	// outageAsk bounds how long a request waits for kube-apiserver that can be answered without it, and
-	// outageRest is for how long nobody asks after that.
+	// outageAsk bounds how long a request waits for kube-apiserver that can be answered without it,
+	// and outageRest is for how long nobody asks after that.
 	outageAsk  = time.Second
 	outageRest = 2 * time.Second
 )
 
-// outage keeps the cluster's last answers about tokens and permissions, for as long as kube-apiserver does
-// not answer any more, and a time at most. An answer of kube-apiserver always counts: a token that it
-// refuses is forgotten.
+// outage keeps the cluster's last answers about tokens and permissions, for as long as
+// kube-apiserver does not answer any more, and a time at most. An answer of kube-apiserver always
+// counts: a token that it refuses is forgotten.
 type outage struct {
 	grace       time.Duration
 	now         func() time.Time
@@ -55,7 +55,8 @@ func newOutage(grace time.Duration) *outage {
 	return &outage{grace: grace, now: time.Now, users: lru.New(outageKept), permissions: lru.New(outageKept)}
 }
 
-// silent reports whether an error says that kube-apiserver did not answer, rather than what it answered.
+// silent reports whether an error says that kube-apiserver did not answer, rather than what it
+// answered.
 func silent(err error) bool {
 	var several utilerrors.Aggregate // which errors.As does not look into
 	if errors.As(err, &several) {

@@ -17,7 +17,8 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 )
 
-// refusedConnection is what a client gets of a kube-apiserver that is not there, as the stock authenticators return it.
+// refusedConnection is what a client gets of a kube-apiserver that is not there, as the stock
+// authenticators return it.
 var refusedConnection = utilerrors.NewAggregate([]error{&url.Error{Op: "Post", URL: "https://10.0.0.1", Err: syscall.ECONNREFUSED}})
 
 // cluster answers as it is told to.

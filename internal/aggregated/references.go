@@ -28,10 +28,10 @@ const (
 	maxReferenceBytes = 32 << 10
 )
 
-// references reads the Secrets and ConfigMaps that Ark objects refer to. It reads them one by one, when an object that
-// names them is written: that takes the permission to get, in the namespaces where
-// it is wanted, where informers would take the permission to list every Secret of
-// the cluster, and the memory to hold them.
+// references reads the Secrets and ConfigMaps that Ark objects refer to. It reads them one by one,
+// when an object that names them is written: that takes the permission to get, in the namespaces
+// where it is wanted, where informers would take the permission to list every Secret of the
+// cluster, and the memory to hold them.
 //
 // Writes that come together share one read, and what was found is remembered for a
 // short time. What was not found is not, be it an object or a key: who makes a

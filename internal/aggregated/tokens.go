@@ -31,19 +31,22 @@ const (
 	tokensKept = 8192
 	// nobody begins the audience that no token has and no review has asked for before.
 	nobody = "ark-server.review."
-	// ownTime is kept free for the review itself, so that an answer is no older than it may be when it ends.
+	// ownTime is kept free for the review itself, so that an answer is no older than it may be when it
+	// ends.
 	ownTime = time.Second
 )
 
-// tokens asks the cluster who the bearers of tokens are, and has it look each time. kube-apiserver keeps its own answers
-// for 10 s, by token and audiences. Behind our cache that would be 20 s for a token that has been revoked. So a
-// review names, beside the token's own audiences, one that has never been asked for: kube-apiserver has no answer to it.
+// tokens asks the cluster who the bearers of tokens are, and has it look each time. kube-apiserver
+// keeps its own answers for 10 s, by token and audiences. Behind our cache that would be 20 s for a
+// token that has been revoked. So a review names, beside the token's own audiences, one that has
+// never been asked for: kube-apiserver has no answer to it.
 type tokens struct {
 	reviews authenticationclient.TokenReviewInterface
 	known   *lru.Cache // of tokens' hashes: []string, the audiences that the cluster accepts them for
 }
 
-// withTokens adds bearer tokens to the authenticators of known. An answer counts for ttl, from the beginning of the review.
+// withTokens adds bearer tokens to the authenticators of known. An answer counts for ttl, from the
+// beginning of the review.
 func withTokens(known authenticator.Request, reviews authenticationclient.TokenReviewInterface, ttl time.Duration) authenticator.Request {
 	authenticatorfactory.RegisterMetrics()
 	t := &tokens{reviews: reviews, known: lru.New(tokensKept)}

@@ -19,8 +19,8 @@ import (
 	"k8s.io/utils/lru"
 )
 
-// keepingReviews answers as kube-apiserver does: what it has accepted it accepts again, for the same audiences, though the
-// token has been revoked.
+// keepingReviews answers as kube-apiserver does: what it has accepted it accepts again, for the
+// same audiences, though the token has been revoked.
 type keepingReviews struct {
 	authenticationclient.TokenReviewInterface
 	mu      sync.Mutex
@@ -72,7 +72,8 @@ func bearing(token string) *http.Request {
 
 var nobodyElse = authenticator.RequestFunc(func(*http.Request) (*authenticator.Response, bool, error) { return nil, false, nil })
 
-// A token that is revoked is refused at the first question after the answer's time, whatever kube-apiserver keeps.
+// A token that is revoked is refused at the first question after the answer's time, whatever
+// kube-apiserver keeps.
 func TestRevokedTokens(t *testing.T) {
 	k := &keepingReviews{good: map[string][]string{"a": {clusterAudience}, "b": {"other"}}, kept: map[string]bool{}}
 	own := &tokens{reviews: k, known: lru.New(tokensKept)}

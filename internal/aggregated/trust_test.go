@@ -19,7 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-// The authorities are known before anything follows them, so that the first request finds them, and followed from then on.
+// The authorities are known before anything follows them, so that the first request finds them, and
+// followed from then on.
 func TestTrustFromTheStart(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -135,7 +135,8 @@ func TestImportsAreThoseOfTheDocumentation(t *testing.T) {
 	}
 }
 
-// What a package may not reach, by whatever way within this module. "..." stands for all below a folder.
+// What a package may not reach, by whatever way within this module. "..." stands for all below a
+// folder.
 var unreachable = []struct{ from, to, reason string }{
 	{"internal/mvcc", "internal/...", "the store knows no SQL, no protocol and no Kubernetes"},
 	{"internal/etcdserver", "internal/mvcc/sqlite", "the endpoint knows no engine"},

@@ -1,10 +1,10 @@
-// Command binsize prints what takes the size of a Go binary: its sections, and the machine code of each module with
-// what the runtime has to know of it. With -most it fails above a size.
+// Command binsize prints what takes the size of a Go binary: its sections, and the machine code of
+// each module with what the runtime has to know of it. With -most it fails above a size.
 //
 //	go run ./internal/binsize -most=125 bin/ark-server
 //
-// A stripped binary has no symbols, so the modules' shares are those of their functions, by the table that the
-// runtime walks stacks with; read-only data is not divided.
+// A stripped binary has no symbols, so the modules' shares are those of their functions, by the
+// table that the runtime walks stacks with; read-only data is not divided.
 //
 // The package may import the standard library only.
 package main

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// A binary is divided into sections and modules, stripped as it is released, and one that is too large is refused.
+// A binary is divided into sections and modules, stripped as it is released, and one that is too
+// large is refused.
 func TestReport(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "binary")
 	build := exec.Command("go", "build", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, ".")

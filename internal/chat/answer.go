@@ -7,33 +7,34 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// answer follows what an engine says, and decides what of it is the client's: the text of whom it has asked, once.
+// answer processes an engine's chunks, and selects the client's part: the text of the target that
+// it asked, once.
 type answer struct {
-	// all passes on everything that is said; tools passes tool calls on, which are the client's own.
+	// all passes on the text of all speakers; tools passes on tool calls, which are the client's own.
 	all, tools bool
-	// speaker is the member of a team whose text is the answer; "" if that is known only at the end. team says that the
-	// target is one.
+	// speaker is the member of a team whose text is the answer; "" if that is known only at the end.
+	// team is true if the target is a team.
 	team    bool
 	speaker string
 
-	said    strings.Builder // what was passed on
-	segment strings.Builder // of that, what the last call of a model has said
-	calls   map[int]bool    // tool calls of that call which were passed on
+	said    strings.Builder // the text that was passed on
+	segment strings.Builder // the part of said that is from the last call of a model
+	calls   map[int]bool    // tool calls of the last call of a model that were passed on
 	called  bool            // any of them
-	between bool            // the last call has ended
-	reason  string          // of the last end
-	// completed is the Query that the stream has ended with, as the engine has it.
+	between bool            // the last call of a model has ended
+	reason  string          // the last finish reason
+	// completed is the Query at the end of the stream, as the engine sent it.
 	completed json.RawMessage
 }
 
-// part is something to send.
+// part is a part of the answer to send.
 type part struct {
 	content string
 	calls   json.RawMessage
 	ark     json.RawMessage
 }
 
-// take returns what a chunk of an engine brings; ok is false for nothing.
+// take returns the part of the answer in a chunk of an engine; ok is false for none.
 func (a *answer) take(raw []byte) (p part, ok bool) {
 	var in engineChunk
 	if json.Unmarshal(raw, &in) != nil {
@@ -41,17 +42,17 @@ func (a *answer) take(raw []byte) (p part, ok bool) {
 	}
 	p.ark = in.Ark
 	var ark engineArk
-	_ = json.Unmarshal(in.Ark, &ark) // without it, it is nobody's
+	_ = json.Unmarshal(in.Ark, &ark) // without it, the chunk has no speaker
 	switch {
 	case in.Type != "":
-		// It is no chunk of OpenAI, such as a request for an approval.
+		// The event is not a chunk in OpenAI's form; for example, a request for an approval.
 		p.ark = within(in.Ark, "event", raw)
 		return p, true
 	case len(ark.CompletedQuery) > 0:
 		a.completed = ark.CompletedQuery
 		return p, false
 	case len(in.Error) > 0:
-		return p, false // the Query says how it has ended
+		return p, false // the Query has the error
 	case len(in.Choices) == 0:
 		return p, a.all && len(in.Ark) > 0
 	}
@@ -80,7 +81,7 @@ func (a *answer) take(raw []byte) (p part, ok bool) {
 	}
 	if calls {
 		switch {
-		case a.repeats(c.Delta.ToolCalls): // they were sent in parts
+		case a.repeats(c.Delta.ToolCalls): // they were already sent in parts
 		case a.tools:
 			p.calls = c.Delta.ToolCalls
 			a.note(c.Delta.ToolCalls)
@@ -94,7 +95,7 @@ func (a *answer) take(raw []byte) (p part, ok bool) {
 	return p, p.content != "" || p.calls != nil || !mine && content != "" || calls && !a.tools
 }
 
-// speaks reports whether a chunk is of whom the client has asked.
+// speaks reports whether a chunk is from the target that the client asked.
 func (a *answer) speaks(ark engineArk) bool {
 	if !a.team {
 		return true
@@ -108,7 +109,8 @@ type indexed struct {
 	ID    string `json:"id"`
 }
 
-// repeats reports whether tool calls are those that have been sent in parts: some engines send them once more as a whole.
+// repeats reports whether tool calls have already been sent in parts: some engines send them again
+// as a whole.
 func (a *answer) repeats(raw json.RawMessage) bool {
 	var calls []indexed
 	if !a.between || json.Unmarshal(raw, &calls) != nil || len(calls) == 0 {
@@ -125,7 +127,7 @@ func (a *answer) repeats(raw json.RawMessage) bool {
 	return true
 }
 
-// note remembers tool calls that are sent.
+// note records tool calls that are sent.
 func (a *answer) note(raw json.RawMessage) {
 	var calls []indexed
 	if json.Unmarshal(raw, &calls) != nil {
@@ -143,7 +145,7 @@ func (a *answer) note(raw json.RawMessage) {
 	}
 }
 
-// rest returns what is missing of the answer of a Query that is done.
+// rest returns the part of the answer that is missing at the end of a Query that is done.
 func (a *answer) rest(q *v1alpha1.Query) part {
 	content := contentOf(q)
 	var p part
@@ -166,7 +168,7 @@ func (a *answer) rest(q *v1alpha1.Query) part {
 	return p
 }
 
-// finish is the reason why the answer ends.
+// finish returns the finish reason of the answer.
 func (a *answer) finish() string {
 	switch {
 	case a.called:
@@ -181,7 +183,7 @@ func present(raw json.RawMessage) bool {
 	return len(raw) > 0 && string(raw) != "null" && string(raw) != "[]"
 }
 
-// within adds a field to an object, which is made if there is none.
+// within adds a field to an object, or to a new object if there is none.
 func within(object json.RawMessage, name string, value json.RawMessage) json.RawMessage {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(object, &fields) != nil || fields == nil {
@@ -198,7 +200,7 @@ func contentOf(q *v1alpha1.Query) string {
 	return *q.Status.Response.Content
 }
 
-// callsOf returns the tool calls of a Query's last message, if it asks for some.
+// callsOf returns the tool calls of a Query's last message, if it has any.
 func callsOf(q *v1alpha1.Query) []json.RawMessage {
 	if q.Status == nil || q.Status.Response == nil || q.Status.Response.Raw == nil {
 		return nil
@@ -213,7 +215,7 @@ func callsOf(q *v1alpha1.Query) []json.RawMessage {
 	return messages[len(messages)-1].Calls
 }
 
-// numbered gives tool calls the index that they have in a stream.
+// numbered adds to tool calls the index that they have in a stream.
 func numbered(calls []json.RawMessage) json.RawMessage {
 	out := make([]json.RawMessage, len(calls))
 	for i, c := range calls {
@@ -222,7 +224,7 @@ func numbered(calls []json.RawMessage) json.RawMessage {
 	return encode(out)
 }
 
-// usageOf returns what a Query's models have counted, or nil if that is not known.
+// usageOf returns the token usage of a Query, or nil if it is not known.
 func usageOf(q *v1alpha1.Query) *usage {
 	if q.Status == nil || q.Status.TokenUsage == nil {
 		return nil

@@ -11,7 +11,7 @@ func done(content, raw string) *v1alpha1.Query {
 	return &v1alpha1.Query{Status: &v1alpha1.QueryStatus{Response: &v1alpha1.QueryResponse{Content: &content, Raw: &raw}}}
 }
 
-// said is what a client sees of an answer: texts, tool calls and the finish reason.
+// said returns what a client receives of an answer: texts, tool calls and the finish reason.
 func said(a *answer, q *v1alpha1.Query, chunks ...string) string {
 	var out []string
 	add := func(p part) {

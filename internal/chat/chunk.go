@@ -2,15 +2,16 @@ package chat
 
 import "encoding/json"
 
-// Chunks and completions as they are sent. Fields that OpenAI's clients expect are always there, the others only with a
-// value.
+// Chunks and completions as they are sent. Fields that OpenAI's clients expect are always present,
+// the others only if they have a value.
 type chunk struct {
 	ID      string   `json:"id"`
 	Object  string   `json:"object"`
 	Created int64    `json:"created"`
 	Model   string   `json:"model"`
 	Choices []choice `json:"choices"`
-	// Usage is left out where the client has not asked for it, and null on all chunks but the last where it has.
+	// Usage is omitted if the client has not asked for it; otherwise it is null on all chunks except
+	// the last.
 	Usage json.RawMessage `json:"usage,omitempty"`
 	Ark   json.RawMessage `json:"ark,omitempty"`
 }
@@ -52,7 +53,7 @@ type wholeMessage struct {
 	ToolCalls json.RawMessage `json:"tool_calls,omitempty"`
 }
 
-// usage is what the models have counted.
+// usage is the models' token usage.
 type usage struct {
 	Prompt     int64         `json:"prompt_tokens"`
 	Completion int64         `json:"completion_tokens"`
@@ -74,12 +75,12 @@ type engineChunk struct {
 		FinishReason *string `json:"finish_reason"`
 	} `json:"choices"`
 	Error json.RawMessage `json:"error"`
-	// Type is that of lines that are no chunks of OpenAI.
+	// Type is set on lines that are not chunks in OpenAI's form.
 	Type string          `json:"type"`
 	Ark  json.RawMessage `json:"ark"`
 }
 
-// engineArk is the part of a chunk's ark that counts here.
+// engineArk has the fields of a chunk's ark object that this package uses.
 type engineArk struct {
 	Team           string          `json:"team"`
 	Agent          string          `json:"agent"`

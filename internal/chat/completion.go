@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// exchange is a request and what has been sent of its answer.
+// exchange is a request and the state of its answer.
 type exchange struct {
 	server  *Server
 	w       http.ResponseWriter
@@ -27,39 +27,39 @@ type exchange struct {
 	query   *v1alpha1.Query
 	answer  answer
 	created int64
-	// again says that the Query was made by an earlier request with the same key.
+	// again is true if an earlier request with the same key created the Query.
 	again bool
-	// reading says that the client only reads along with another request.
+	// reading is true if the client only reads the stream of another request's Query.
 	reading bool
-	// events is nil until a stream has begun.
+	// events is nil until the stream has begun.
 	events *sse.Writer
 	began  time.Time
-	// first is when the first part of the answer was sent, and parts is how many were.
+	// first is when the first part of the answer was sent, and parts is the number of parts sent.
 	first  time.Time
 	parts  int
 	failed *Fault
-	gone   bool // the client has left
+	gone   bool // the client has disconnected
 }
 
-// format is how an answer is written: as a completion, or as a response.
+// format writes an answer as a completion or as a response.
 type format interface {
-	// read reads the body of a request.
+	// read parses the body of a request.
 	read(x *exchange, who asker, body []byte) (*request, *Fault)
-	// made is called once the Query is there. With over, the request has its answer.
+	// made is called once the Query exists. It returns over if it has answered the request.
 	made(x *exchange) (over bool, fault *Fault)
-	// start sends what a stream begins with.
+	// start sends the events that begin a stream.
 	start(x *exchange) error
 	// part sends a part of the answer.
 	part(x *exchange, p part) error
 	// last sends the end of a stream whose Query is done.
 	last(x *exchange) error
-	// whole answers without a stream.
+	// whole sends the answer without a stream.
 	whole(x *exchange)
 	// fault ends a stream with an error.
 	fault(x *exchange, f *Fault) error
 }
 
-// answerAs answers a request in a format. A fault is returned as long as nothing has been sent.
+// answerAs answers a request in a format. It returns a fault only if nothing has been sent yet.
 func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, who asker) (fault *Fault) {
 	x := &exchange{server: s, w: w, r: r, who: who, out: out, began: time.Now(), created: time.Now().Unix()}
 	defer func() { s.options.Observer.Ended(x.found, outcome(cmp.Or(fault, x.failed), x.gone)) }()
@@ -110,7 +110,7 @@ func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, wh
 		return fault
 	}
 	defer x.charge()
-	w.Header().Set("X-Should-Retry", "false") // it would make a second Query
+	w.Header().Set("X-Should-Retry", "false") // a retry would create a second Query
 	w.Header().Set(headerQuery, x.query.Namespace+"/"+x.query.Name)
 	if over, fault := out.made(x); over || fault != nil {
 		return fault
@@ -118,7 +118,7 @@ func (s *Server) answerAs(out format, w http.ResponseWriter, r *http.Request, wh
 	return x.follow()
 }
 
-// readBody reads a request, which is to be JSON of at most so many bytes.
+// readBody reads a request's body, which has to be JSON of at most the given number of bytes.
 func readBody(r *http.Request, most int64) ([]byte, *Fault) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, most+1))
 	switch {
@@ -130,7 +130,7 @@ func readBody(r *http.Request, most int64) ([]byte, *Fault) {
 	return body, nil
 }
 
-// wantsAll reports whether the client wants the text of everybody who speaks.
+// wantsAll reports whether the client wants the text of all speakers.
 func (x *exchange) wantsAll() bool {
 	return x.r.URL.Query().Get("ark_stream") == "all" || x.asked.metadata[metadataStream] == "all"
 }
@@ -170,11 +170,11 @@ func (x *exchange) end(out result) *Fault {
 		x.out.whole(x)
 		return nil
 	}
-	_ = x.last() // a client that has gone does not matter any more
+	_ = x.last() // the client may be gone
 	return nil
 }
 
-// failure is the reason why a Query has failed.
+// failure returns the reason why a Query has failed.
 func failure(q *v1alpha1.Query) string {
 	if content := contentOf(q); content != "" {
 		return content
@@ -187,7 +187,7 @@ func failure(q *v1alpha1.Query) string {
 	return "the query " + q.Name + " has failed"
 }
 
-// left carries out what is to become of the Query of a client that has gone.
+// left cancels or keeps the Query of a client that has disconnected, as the request asks.
 func (x *exchange) left() {
 	x.gone = true
 	policy := x.r.Header.Get(headerDisconnect)
@@ -197,7 +197,7 @@ func (x *exchange) left() {
 	x.server.cancel(x.r.Context(), x.query)
 }
 
-// fail ends the answer with an error. It is returned where nothing has been sent yet.
+// fail ends the answer with an error. It returns the error if nothing has been sent yet.
 func (x *exchange) fail(f *Fault) *Fault {
 	if x.r.Context().Err() != nil {
 		x.left()
@@ -208,7 +208,7 @@ func (x *exchange) fail(f *Fault) *Fault {
 		return f
 	}
 	if x.out.fault(x, f) == nil {
-		_ = x.events.Done() // a client that has gone does not matter
+		_ = x.events.Done() // the client may be gone
 	}
 	return nil
 }

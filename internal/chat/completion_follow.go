@@ -13,8 +13,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// watchAfter is when the Query is watched whose stream is to have its end. Most have ended before, and a watch costs more than
-// all else that an answer needs. It is for those that end without their stream, because somebody else has ended them.
+// watchAfter is the delay before the Query is watched whose end is expected in its stream. Most
+// have ended before, and a watch costs more than everything else that an answer needs. The watch is
+// for Queries that end without the end of their stream, because another client has ended them.
 const watchAfter = 5 * time.Second
 
 type result struct {
@@ -22,10 +23,10 @@ type result struct {
 	err   error
 }
 
-// watcher waits for the end of a Query, once it has begun.
+// watcher waits for the end of a Query, once it is started.
 type watcher struct {
 	stop  context.CancelFunc
-	ended chan result // nil until it has begun
+	ended chan result // nil until it is started
 }
 
 func (w *watcher) begin(ctx context.Context, x *exchange) {
@@ -47,11 +48,11 @@ func (w *watcher) end() {
 		return
 	}
 	w.stop()
-	for range w.ended { // it has ended when the channel has
+	for range w.ended { // the channel is closed when the watch has ended
 	}
 }
 
-// follow sends the answer as it comes, until the Query has ended.
+// follow sends the answer as it arrives, until the Query has ended.
 func (x *exchange) follow() *Fault {
 	from, err := x.server.options.Broker.Read(stream.Key{Namespace: x.query.Namespace, Query: x.query.Name}, string(x.query.UID), true)
 	if err != nil {
@@ -71,7 +72,7 @@ func (x *exchange) follow() *Fault {
 	}
 	alive := time.NewTicker(sse.KeepAlive)
 	defer alive.Stop()
-	over := false // the stream, not the Query
+	over := false // whether the stream has ended, not the Query
 	for {
 		var changed <-chan struct{}
 		if !over {
@@ -96,7 +97,7 @@ func (x *exchange) follow() *Fault {
 			return x.fail(stopped())
 		case <-alive.C:
 			if x.asked.stream && x.begin() == nil {
-				_ = x.events.Ping() // a client that has gone shows below
+				_ = x.events.Ping() // a disconnected client is detected below
 			}
 		case out := <-query.ended:
 			if out.err == nil && !over {
@@ -109,8 +110,9 @@ func (x *exchange) follow() *Fault {
 	}
 }
 
-// completed returns the Query that its stream has ended with; nil if it has not, or if it is no engine of this server's that
-// says so: others end their streams before their Queries.
+// completed returns the Query at the end of its stream. It returns nil if the stream does not have
+// it, or if the stream is not from this server's engine: other engines end their streams before
+// their Queries.
 func (x *exchange) completed() *v1alpha1.Query {
 	if x.server.options.Offer == nil || x.answer.completed == nil {
 		return nil
@@ -122,12 +124,12 @@ func (x *exchange) completed() *v1alpha1.Query {
 	return q
 }
 
-// pass sends what is new of the stream. over says that nothing follows.
+// pass sends the new chunks of the stream. over is true if there will be no more.
 func (x *exchange) pass(from *stream.Reader) (changed <-chan struct{}, over bool, fault *Fault) {
 	chunks, end, changed := from.Take()
 	for _, c := range chunks {
 		if p, ok := x.answer.take(c); ok && x.asked.stream {
-			_ = x.send(p) // a client that has gone ends the context
+			_ = x.send(p) // a disconnected client ends the context
 		}
 	}
 	switch {
@@ -135,8 +137,8 @@ func (x *exchange) pass(from *stream.Reader) (changed <-chan struct{}, over bool
 		return changed, false, nil
 	case errors.Is(end.Err, stream.ErrClosed):
 		return nil, true, stopped()
-	case errors.Is(end.Err, stream.ErrOverrun) && !x.reading: // who reads along gets the rest from the Query
+	case errors.Is(end.Err, stream.ErrOverrun) && !x.reading: // other readers get the rest from the Query
 		return nil, true, serverFault(http.StatusInternalServerError, "stream_overrun", end.Err.Error())
 	}
-	return nil, true, nil // the Query says how it ends
+	return nil, true, nil // the Query has the outcome
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// check refuses what the target or the engine cannot do.
+// check refuses parameters that the target or the engine does not support.
 func (x *exchange) check() *Fault {
 	if len(x.asked.tools) > 0 && x.to.kind != v1alpha1.QueryTargetModel {
 		return invalid("tools", codeUnsupported, "tools of the client are for model/NAME: %s calls its own", x.to.id())
@@ -43,7 +43,7 @@ func (x *exchange) check() *Fault {
 	return nil
 }
 
-// make makes the Query, or finds the one that an earlier request with the same key has made.
+// make creates the Query, or finds the one that an earlier request with the same key has created.
 func (x *exchange) make(key string) *Fault {
 	ctx := x.r.Context()
 	if err := x.keep(ctx); err != nil {
@@ -72,17 +72,18 @@ func (x *exchange) make(key string) *Fault {
 	return nil
 }
 
-// offer gives a new Query to the engine, if it is in this process.
+// offer passes a new Query to the engine, if it runs in this process.
 func (s *Server) offer(ctx context.Context, q *v1alpha1.Query) {
 	if s.options.Offer != nil {
 		s.options.Offer(ctx, q)
 	}
 }
 
-// fullWait is how many seconds a client is asked to wait for memory.
+// fullWait is the Retry-After in seconds when the memory limit is reached.
 const fullWait = 10
 
-// full refuses what makes a Query while the server has no memory left, as it refuses those who make one by themselves.
+// full refuses requests that create a Query while the server's memory limit is reached, as the API
+// does for Queries that clients create directly.
 func (s *Server) full() *Fault {
 	if s.options.Full == nil || !s.options.Full() {
 		return nil
@@ -93,7 +94,7 @@ func (s *Server) full() *Fault {
 	}
 }
 
-// keep stores what the Query cannot hold.
+// keep stores the part of the request that the Query cannot contain.
 func (x *exchange) keep(ctx context.Context) error {
 	o, q := x.server.options, x.query
 	switch {
@@ -121,17 +122,17 @@ func (x *exchange) keep(ctx context.Context) error {
 	return nil
 }
 
-// forget deletes what was kept for a Query that has ended, or that was not made.
+// forget deletes what was stored for a Query that has ended, or that was not created.
 func (x *exchange) forget(ctx context.Context) {
 	if x.query.Annotations[AnnotationRequest] != "" {
-		// What is left goes with its age.
+		// If this fails, the entry is deleted when it expires.
 		_ = x.server.options.Requests.Forget(context.WithoutCancel(ctx), x.query.Namespace, x.query.Name)
 	}
 }
 
-// Kept is what is stored of a request beside its Query.
+// Kept is the part of a request that is stored separately from its Query.
 type Kept struct {
-	// Messages are all of the request's, the question too.
+	// Messages are all messages of the request, including the question.
 	Messages   []json.RawMessage          `json:"messages"`
 	Tools      []json.RawMessage          `json:"tools,omitempty"`
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`

@@ -20,7 +20,7 @@ func (x *exchange) begin() error {
 	return x.out.start(x)
 }
 
-// ark is what says which Query it is.
+// ark returns the field that identifies the Query.
 func (x *exchange) ark(completed *v1alpha1.Query) json.RawMessage {
 	out := map[string]any{"query": x.query.UID, "session": x.session(), "target": x.to.id()}
 	if completed != nil {
@@ -54,7 +54,7 @@ func (x *exchange) send(p part) error {
 	return x.out.part(x, p)
 }
 
-// last sends what is missing, and the end.
+// last sends the missing part of the answer, and the end.
 func (x *exchange) last() error {
 	if rest := x.answer.rest(x.query); rest.content != "" || rest.calls != nil {
 		if err := x.send(rest); err != nil {

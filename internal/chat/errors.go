@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Types of errors, as OpenAI has them.
+// Error types of OpenAI's API.
 const (
 	typeInvalid    = "invalid_request_error"
 	typeAuth       = "authentication_error"
@@ -22,7 +22,7 @@ const (
 	typeServer     = "server_error"
 )
 
-// Fault is an error in OpenAI's form, with the status that it is answered with before a stream has begun.
+// Fault is an error in OpenAI's form, with the status of the response if no stream has begun.
 type Fault struct {
 	Status     int     `json:"-"`
 	RetryAfter int     `json:"-"` // seconds
@@ -42,12 +42,12 @@ func text(s string) *string {
 	return &s
 }
 
-// invalid says what is wrong with a parameter of a request.
+// invalid returns the fault for an invalid parameter of a request.
 func invalid(param, code, format string, args ...any) *Fault {
 	return &Fault{Status: http.StatusBadRequest, Type: typeInvalid, Param: text(param), Code: text(code), Message: fmt.Sprintf(format, args...)}
 }
 
-// Codes of errors.
+// Error codes.
 const (
 	codeValue       = "invalid_value"
 	codeUnsupported = "unsupported_parameter"
@@ -61,12 +61,12 @@ const (
 	codeFull        = "server_out_of_memory"
 )
 
-// serverFault is a failure that is not the client's.
+// serverFault returns a fault that the client did not cause.
 func serverFault(status int, code, message string) *Fault {
 	return &Fault{Status: status, Type: typeServer, Code: text(code), Message: message}
 }
 
-// typeOf is the type of an answer with a status.
+// typeOf returns the error type for a status.
 func typeOf(status int) string {
 	switch {
 	case status == http.StatusUnauthorized:
@@ -83,7 +83,7 @@ func typeOf(status int) string {
 	return typeInvalid
 }
 
-// faultOf is an error of the API as clients of OpenAI know it.
+// faultOf converts an error of the API to OpenAI's form.
 func faultOf(err error) *Fault {
 	var fault *Fault
 	if errors.As(err, &fault) {
@@ -111,7 +111,7 @@ func faultOfStatus(s metav1.Status) *Fault {
 	return out
 }
 
-// snake turns a reason such as TooManyRequests into too_many_requests.
+// snake converts a reason such as TooManyRequests to too_many_requests.
 func snake(reason string) string {
 	var out strings.Builder
 	for i, r := range reason {
@@ -141,7 +141,7 @@ func (f *Fault) write(w http.ResponseWriter) {
 		header.Set("Retry-After", strconv.Itoa(f.RetryAfter))
 	}
 	w.WriteHeader(f.Status)
-	_, _ = w.Write(f.json()) // a client that has gone does not matter
+	_, _ = w.Write(f.json()) // the client may be gone
 }
 
 func (f *Fault) json() []byte {

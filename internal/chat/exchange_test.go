@@ -28,7 +28,7 @@ func (uncounted) Ended(string, string)                     {}
 func (uncounted) First(string, time.Duration)              {}
 func (uncounted) Used(string, int64, int64, time.Duration) {}
 
-// api is the part of the API that a request for a completion needs. It notes what is asked.
+// api is the part of the API that a request for a completion needs. It records the requests.
 type api struct {
 	mu    sync.Mutex
 	asked []string
@@ -54,7 +54,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(q)
 }
 
-// talking is a server on such an API, whose options a test changes.
+// talking returns a server on such an API, whose options a test changes.
 func talking(t *testing.T, tune func(*Options)) (*Server, *api) {
 	t.Helper()
 	transport, there := inprocess.New("test"), &api{}
@@ -95,7 +95,7 @@ func post(t *testing.T, s *Server, path, body string) *httptest.ResponseRecorder
 	return w
 }
 
-// While the memory is full no Query is made, and clients of OpenAI can read why.
+// While the memory limit is reached no Query is created, and OpenAI clients receive the reason.
 func TestFull(t *testing.T) {
 	s, there := talking(t, func(o *Options) { o.Full = func() bool { return true } })
 	for path, body := range map[string]string{
@@ -118,8 +118,9 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// The engine of the process gets the new Query at once, and its stream ends with the Query: nothing else is asked of the API.
-// A Query that is not its stream's, or that has not ended, is not believed.
+// The engine in this process gets the new Query at once, and the stream ends with the Query,
+// without further API requests. A Query in the stream is ignored if it is a different Query or has
+// not ended.
 func TestEndInTheStream(t *testing.T) {
 	for name, c := range map[string]struct {
 		uid, phase string

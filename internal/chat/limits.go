@@ -13,17 +13,17 @@ import (
 	"github.com/mckinsey/ark-server/internal/keylimit"
 )
 
-// Headers of limits, as OpenAI has them.
+// Rate limit headers of OpenAI's API.
 const (
 	headerLimit     = "X-Ratelimit-Limit-"
 	headerRemaining = "X-Ratelimit-Remaining-"
 	headerReset     = "X-Ratelimit-Reset-"
-	// limitHeaders are all of them.
+	// limitHeaders lists all of them.
 	limitHeaders = headerLimit + "Requests, " + headerRemaining + "Requests, " + headerReset + "Requests, " +
 		headerLimit + "Tokens, " + headerRemaining + "Tokens, " + headerReset + "Tokens, Retry-After-Ms"
 )
 
-// admit refuses a request beyond the limits of its key, and counts the others.
+// admit refuses a request that exceeds the limits of its key, and counts the others.
 func (x *exchange) admit() *Fault {
 	if x.who.key == "" {
 		return nil
@@ -40,7 +40,7 @@ func (x *exchange) admit() *Fault {
 	show(header, "Requests", s.Requests)
 	tokens := s.Tokens
 	if tokens.Limit == 0 || s.Day.Limit > 0 && s.Day.Remaining() < tokens.Remaining() {
-		tokens = s.Day // the nearer one counts
+		tokens = s.Day // the limit with the smaller remainder is shown
 	}
 	show(header, "Tokens", tokens)
 	switch {
@@ -65,7 +65,7 @@ func show(header http.Header, name string, c keylimit.Count) {
 	header.Set(headerReset+name, c.Reset.Round(time.Millisecond).String())
 }
 
-// tooMany is the answer to a request beyond a limit.
+// tooMany returns the fault for a request that exceeds a limit.
 func tooMany(header http.Header, code string, c keylimit.Count, what string) *Fault {
 	header.Set("Retry-After-Ms", strconv.FormatInt(max(c.Reset.Milliseconds()+1, 1), 10))
 	return &Fault{
@@ -74,7 +74,7 @@ func tooMany(header http.Header, code string, c keylimit.Count, what string) *Fa
 	}
 }
 
-// charge counts the tokens of an answer for the key, as soon as the Query has ended.
+// charge counts the tokens of an answer for the key when the Query has ended.
 func (x *exchange) charge() {
 	if x.who.key == "" || x.again {
 		return
@@ -83,11 +83,11 @@ func (x *exchange) charge() {
 		x.server.charge(context.WithoutCancel(x.r.Context()), x)
 		return
 	}
-	// The client has gone, or does not wait: its Query may go on.
+	// The client has disconnected, or does not wait, and its Query may still run.
 	x.server.background(x.r.Context(), func(ctx context.Context) {
 		q, err := ask.Wait(ctx, x.server.options.System, x.query)
 		if err != nil {
-			return // it was deleted, or the process stops
+			return // the Query was deleted, or the process stops
 		}
 		x.query = q
 		x.server.charge(ctx, x)

@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// Log writes what has been said for a Query, as text. With follow it goes on until the Query has ended.
+// Log writes the output of a Query as text. With follow it continues until the Query has ended.
 func (s *Server) Log(w http.ResponseWriter, r *http.Request, at Subresource) error {
 	q := &v1alpha1.Query{}
 	if err := s.options.System.Get(r.Context(), "queries", at.Namespace, at.Name, q); err != nil {
@@ -31,7 +31,7 @@ func (s *Server) Log(w http.ResponseWriter, r *http.Request, at Subresource) err
 	w.WriteHeader(http.StatusOK)
 	l := &logWriter{to: w, control: http.NewResponseController(w), answer: answer{all: true}}
 	if l.flush() != nil {
-		return nil // the client has gone
+		return nil // the client is gone
 	}
 	if r.URL.Query().Get("follow") != "true" && !ask.Ended(q) {
 		_, _, _ = l.take(from)
@@ -46,12 +46,12 @@ type logWriter struct {
 	to      http.ResponseWriter
 	control *http.ResponseController
 	answer  answer
-	// open says that a line has begun.
+	// open is true if a line has begun.
 	open bool
 }
 
 func (l *logWriter) flush() error {
-	_ = l.control.SetWriteDeadline(time.Now().Add(sse.WriteTimeout)) // a writer without deadlines is in memory
+	_ = l.control.SetWriteDeadline(time.Now().Add(sse.WriteTimeout)) // an in-memory writer has no deadlines
 	return l.control.Flush()
 }
 
@@ -60,14 +60,14 @@ func (l *logWriter) write(text string) error {
 		return nil
 	}
 	l.open = !strings.HasSuffix(text, "\n")
-	_ = l.control.SetWriteDeadline(time.Now().Add(sse.WriteTimeout)) // the same
+	_ = l.control.SetWriteDeadline(time.Now().Add(sse.WriteTimeout)) // an in-memory writer has no deadlines
 	if _, err := fmt.Fprint(l.to, text); err != nil {
 		return err
 	}
 	return l.flush()
 }
 
-// take writes what is new. over says that nothing follows in the stream.
+// take writes the new chunks. over is true if the stream has no more.
 func (l *logWriter) take(from *stream.Reader) (changed <-chan struct{}, over bool, err error) {
 	chunks, end, changed := from.Take()
 	for _, c := range chunks {
@@ -80,7 +80,7 @@ func (l *logWriter) take(from *stream.Reader) (changed <-chan struct{}, over boo
 	return changed, end != nil, nil
 }
 
-// follow writes until the Query has ended, and then what is missing.
+// follow writes chunks until the Query has ended, and then the missing part.
 func (l *logWriter) follow(ctx context.Context, s *Server, q *v1alpha1.Query, from *stream.Reader) {
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan result, 1)
@@ -91,7 +91,7 @@ func (l *logWriter) follow(ctx context.Context, s *Server, q *v1alpha1.Query, fr
 	}()
 	defer func() {
 		stop()
-		for range ended { // it has ended when the channel has
+		for range ended { // the channel is closed when the watch has ended
 		}
 	}()
 	over := false
@@ -100,13 +100,13 @@ func (l *logWriter) follow(ctx context.Context, s *Server, q *v1alpha1.Query, fr
 		if !over {
 			var err error
 			if changed, over, err = l.take(from); err != nil {
-				return // the client has gone
+				return // the client is gone
 			}
 		}
 		select {
 		case <-changed:
 		case <-s.closing:
-			_ = l.end("error: " + stream.ErrClosed.Error()) // the client may have gone
+			_ = l.end("error: " + stream.ErrClosed.Error()) // the client may be gone
 			return
 		case out := <-ended:
 			if !over {
@@ -120,7 +120,7 @@ func (l *logWriter) follow(ctx context.Context, s *Server, q *v1alpha1.Query, fr
 	}
 }
 
-// last writes what the stream has not had of a Query's answer, or its error.
+// last writes the part of a Query's answer that the stream did not have, or its error.
 func (l *logWriter) last(out result) {
 	text := ""
 	switch {
@@ -135,10 +135,10 @@ func (l *logWriter) last(out result) {
 	default:
 		text = "error: " + failure(out.query)
 	}
-	_ = l.end(text) // the client may have gone
+	_ = l.end(text) // the client may be gone
 }
 
-// end writes a last line, on a line of its own.
+// end writes a last line, which starts on a new line.
 func (l *logWriter) end(text string) error {
 	if l.open {
 		if err := l.write("\n"); err != nil {

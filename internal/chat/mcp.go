@@ -10,13 +10,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// PathMCP is where the server is a server of the Model Context Protocol.
+// PathMCP is the path of the Model Context Protocol server.
 const PathMCP = "/mcp"
 
-// OwnsMCP reports whether a path is that one.
+// OwnsMCP reports whether a path is PathMCP.
 func OwnsMCP(path string) bool { return strings.TrimSuffix(path, "/") == PathMCP }
 
-// session is one request of a client of MCP. There are no sessions that last: the tools are what its user may use now.
+// session is one request of an MCP client. Sessions do not outlive a request: the tools are those
+// that the user may use now.
 type session struct {
 	server    *Server
 	r         *http.Request
@@ -25,7 +26,7 @@ type session struct {
 	maxTools  int
 }
 
-// maxMCPTools bounds how many agents and teams are tools of their own. The tool query asks the others.
+// maxMCPTools bounds how many agents and teams get a tool each. The tool query reaches the others.
 const maxMCPTools = 500
 
 const instructions = "Ark's agents and teams in one namespace, each as a tool. Each call is stored as a Query. " +
@@ -45,12 +46,13 @@ func newMCP(maxBody int64) http.Handler {
 	}
 	return mcp.NewStreamableHTTPHandler(serve, &mcp.StreamableHTTPOptions{
 		Stateless: true, MaxRequestBodyBytes: maxBody, PropagateRequestCancellation: true,
-		// Requests need a token, which no web page has that reaches this machine by a name of its own.
+		// Requests need a token, so a web page that reaches this machine by DNS rebinding cannot use the
+		// server.
 		DisableLocalhostProtection: true,
 	})
 }
 
-// ServeMCP answers a request of a client of MCP.
+// ServeMCP answers a request of an MCP client.
 func (s *Server) ServeMCP(w http.ResponseWriter, r *http.Request) {
 	who, err := s.caller(r)
 	if err != nil {
@@ -70,12 +72,12 @@ func (s *Server) ServeMCP(w http.ResponseWriter, r *http.Request) {
 	s.mcp.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, one)))
 }
 
-// tools returns a server with what the user may use.
+// tools returns a server with the tools that the user may use.
 func (s *session) tools() *mcp.Server {
 	server := mcp.NewServer(&mcp.Implementation{Name: "ark-server", Title: "Ark", Version: version.Ark()}, &mcp.ServerOptions{
 		Instructions: instructions, PageSize: s.maxTools + 10,
 		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
-		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" }, // it is what this user may use
+		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) { c.CacheScope = "private" }, // the tools depend on the user
 	})
 	s.addTargets(server)
 	s.addSearch(server)

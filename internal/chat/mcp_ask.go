@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sse"
 )
 
-// progress tells a client that has asked for it that its call goes on, until the function is called that it returns.
+// progress sends progress notifications to a client that has requested them, until the returned
+// function is called.
 func (s *session) progress(ctx context.Context, call *mcp.CallToolRequest) (ended func()) {
 	token := call.Params.GetProgressToken()
 	if token == nil {
@@ -28,7 +29,7 @@ func (s *session) progress(ctx context.Context, call *mcp.CallToolRequest) (ende
 		for began := time.Now(); ; {
 			select {
 			case <-ticker.C:
-				// A client that has gone ends the call.
+				// A disconnected client ends the call.
 				_ = call.Session.NotifyProgress(ctx, &mcp.ProgressNotificationParams{
 					ProgressToken: token, Progress: time.Since(began).Seconds(), Message: "the query is running",
 				})
@@ -43,7 +44,8 @@ func (s *session) progress(ctx context.Context, call *mcp.CallToolRequest) (ende
 	}
 }
 
-// ask makes a Query as the user, and returns its answer. A client that goes cancels it.
+// ask creates a Query as the user, and returns its answer. If the client disconnects, the Query is
+// canceled.
 func (s *session) ask(ctx context.Context, asked question) (string, error) {
 	outcome, kind := refused, ""
 	defer func() { s.server.options.Observer.Ended(kind, outcome) }()

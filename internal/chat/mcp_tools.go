@@ -18,7 +18,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// toolName is what clients accept as a tool's name.
+// toolName matches the tool names that clients accept.
 var toolName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,64}$`)
 
 const (
@@ -33,7 +33,7 @@ const (
 		`"limit":{"type":"integer","minimum":1,"maximum":100}},"required":["query"]}`
 )
 
-// question is what the arguments of a tool that asks say.
+// question has the arguments of a tool that creates a Query.
 type question struct {
 	Target         string `json:"target"`
 	Input          string `json:"input"`
@@ -42,13 +42,13 @@ type question struct {
 	Timeout        string `json:"timeout"`
 }
 
-// addTargets adds one tool for each agent and team that the user may ask.
+// addTargets adds one tool for each agent and team that the user may query.
 func (s *session) addTargets(to *mcp.Server) {
 	left := s.maxTools
 	for _, kind := range []v1alpha1.QueryTargetType{v1alpha1.QueryTargetAgent, v1alpha1.QueryTargetTeam} {
 		found, err := s.server.visible(s.r.Context(), s.who, s.namespace, kind)
 		if err != nil {
-			continue // the other tools say what is wrong
+			continue // the other tools report the error
 		}
 		slices.SortFunc(found, func(a, b v1Object) int { return cmp.Compare(a.Metadata.Name, b.Metadata.Name) })
 		for _, o := range found {
@@ -71,7 +71,7 @@ func (s *session) addTargets(to *mcp.Server) {
 	}
 }
 
-// reading is of tools that change nothing.
+// reading annotates tools that change nothing.
 var reading = &mcp.ToolAnnotations{ReadOnlyHint: true, IdempotentHint: true}
 
 func (s *session) addQuery(to *mcp.Server) {
@@ -84,7 +84,7 @@ func (s *session) addQuery(to *mcp.Server) {
 	})
 }
 
-// addSearch adds the search of the records group, with the user's own rights.
+// addSearch adds the search of the records group, with the user's own permissions.
 func (s *session) addSearch(to *mcp.Server) {
 	s.add(to, "search", "Finds Ark's objects of the namespace by their texts, with snippets.", searchSchema, reading, func(ctx context.Context, arguments json.RawMessage) (string, error) {
 		var asked struct {
@@ -105,7 +105,7 @@ func (s *session) addSearch(to *mcp.Server) {
 	})
 }
 
-// listed are the resources of namespaces, with their versions.
+// listed returns the namespaced resources, with their versions.
 func listed() map[string]string {
 	out := map[string]string{}
 	for _, kind := range install.Kinds() {
@@ -116,7 +116,7 @@ func listed() map[string]string {
 	return out
 }
 
-// row is what is told of an object in a list.
+// row is an object's entry in a list.
 type row struct {
 	Name        string `json:"name"`
 	Created     string `json:"created,omitempty"`
@@ -175,7 +175,7 @@ func (s *session) addList(to *mcp.Server) {
 		}{[]row{}, page.Metadata.Continue}
 		for _, item := range page.Items {
 			var o v1Object
-			_ = json.Unmarshal(item, &o) // a field that another kind has with another type stays empty
+			_ = json.Unmarshal(item, &o) // a field that another kind defines with another type stays empty
 			out.Items = append(out.Items, row{
 				o.Metadata.Name, o.Metadata.CreationTimestamp.UTC().Format("2006-01-02T15:04:05Z"),
 				shorten(o.Spec.Description), o.Status.Phase, shorten(o.Status.Response.Content),
@@ -185,7 +185,7 @@ func (s *session) addList(to *mcp.Server) {
 	})
 }
 
-// shorten cuts a text to maxShown characters.
+// shorten truncates a text to maxShown characters.
 func shorten(long string) string {
 	runes := []rune(long)
 	if len(runes) <= maxShown {
@@ -194,13 +194,14 @@ func shorten(long string) string {
 	return string(runes[:maxShown-1]) + "…"
 }
 
-// add adds a tool whose answer is a text. What fails is an answer, too: the model that has called is to read it.
+// add adds a tool whose answer is a text. An error is also an answer, so that the calling model can
+// read it.
 func (s *session) add(to *mcp.Server, name, description, schema string, hints *mcp.ToolAnnotations, run func(context.Context, json.RawMessage) (string, error)) {
 	tool := &mcp.Tool{Name: name, Description: description, InputSchema: json.RawMessage(schema), Annotations: hints}
 	to.AddTool(tool, func(ctx context.Context, call *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		defer context.AfterFunc(s.r.Context(), stop)() // clients of older revisions go without a word
+		defer context.AfterFunc(s.r.Context(), stop)() // clients of older revisions disconnect without a message
 		arguments := call.Params.Arguments
 		if len(arguments) == 0 {
 			arguments = json.RawMessage("{}")

@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// message is a message of a request. Its content has been checked.
+// message is a message of a request, with validated content.
 type message struct {
 	role    string
 	text    string
 	images  int
-	calls   bool   // an assistant's that asks for tools
-	encoded []byte // in the form of an engine: roles and parts that it knows
+	calls   bool   // an assistant's message with tool calls
+	encoded []byte // in an engine's form: roles and parts that it supports
 }
 
-// wireMessage is what is kept of a message.
+// wireMessage has the fields of a message that are kept.
 type wireMessage struct {
 	Role       string          `json:"role"`
 	Content    json.RawMessage `json:"content,omitempty"`
@@ -44,7 +44,7 @@ type wirePart struct {
 	} `json:"image_url,omitempty"`
 }
 
-// parseMessages reads the field messages.
+// parseMessages parses the field messages.
 func parseMessages(raw json.RawMessage) ([]message, *Fault) {
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) != nil || len(list) == 0 {
@@ -93,7 +93,8 @@ func parseMessage(raw json.RawMessage, at string) (message, *Fault) {
 	return m, nil
 }
 
-// content reads the content of a message: null, a text, or parts. It returns what is kept of it.
+// content parses the content of a message: null, a string, or parts. It returns the content to
+// keep.
 func (m *message) content(raw json.RawMessage, at string) (json.RawMessage, *Fault) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, nil
@@ -133,7 +134,7 @@ func (m *message) content(raw json.RawMessage, at string) (json.RawMessage, *Fau
 	return encode(parts), nil
 }
 
-// typeFault is what is wrong with JSON, without Go's names.
+// typeFault returns the message of a JSON error without Go's names.
 func typeFault(err error) string {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
@@ -142,7 +143,7 @@ func typeFault(err error) string {
 	return "it is not an object"
 }
 
-// encode is for values that always have an encoding.
+// encode encodes values that can always be encoded.
 func encode(value any) json.RawMessage {
 	out, err := json.Marshal(value)
 	if err != nil {

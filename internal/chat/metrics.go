@@ -2,17 +2,19 @@ package chat
 
 import "time"
 
-// Observer counts requests for completions. Its methods may be called from any goroutine. A target is agent, team, model or
-// tool; "" where it was not found out.
+// Observer counts requests for completions. It is safe for concurrent use. A target is agent, team,
+// model or tool; "" if it is not known.
 type Observer interface {
-	// Opened is called for a request whose target is known, and Closed once after it, when the request has ended.
+	// Opened is called for a request whose target is known, and Closed once when that request has
+	// ended.
 	Opened(target string)
 	Closed(target string)
-	// Ended is called for every request, with answered, refused, failed or left.
+	// Ended is called for every request, with the outcome answered, refused, failed or left.
 	Ended(target, outcome string)
-	// First says how long the first part of a stream took.
+	// First reports the time to the first part of a stream.
 	First(target string, took time.Duration)
-	// Used says which tokens an answer took by the models' count, and how long it streamed; 0 for an answer in one part.
+	// Used reports the tokens of an answer by the models' count, and how long it streamed; 0 for an
+	// answer in one part.
 	Used(target string, prompt, completion int64, streaming time.Duration)
 }
 
@@ -24,7 +26,7 @@ const (
 	left     = "left"
 )
 
-// outcome is how a request has ended. gone says that the client has left.
+// outcome returns the outcome of a request. gone is true if the client has disconnected.
 func outcome(fault *Fault, gone bool) string {
 	switch {
 	case gone:
@@ -37,7 +39,7 @@ func outcome(fault *Fault, gone bool) string {
 	return refused
 }
 
-// open counts the request as under way, until the function is called that it returns.
+// open counts the request as in progress, until the returned function is called.
 func (x *exchange) open() (closed func()) {
 	observer, kind := x.server.options.Observer, string(x.to.kind)
 	observer.Opened(kind)

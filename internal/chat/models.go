@@ -13,10 +13,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// v1Object is what is read of an object that can be asked.
+// v1Object has the fields that are read of an object that can be a target.
 type v1Object struct {
 	Metadata metav1.ObjectMeta `json:"metadata"`
-	// Spec is that of a Team; of the others only the description is looked at, and of a Query the status.
+	// Spec is that of a Team. Of other targets only the description is used, and of a Query the
+	// status.
 	Spec struct {
 		Description string          `json:"description"`
 		Strategy    string          `json:"strategy"`
@@ -35,7 +36,8 @@ type v1Object struct {
 	} `json:"status"`
 }
 
-// speaker returns the member of a team whose text is the team's answer, where that is known before; otherwise "".
+// speaker returns the member of a team whose text is the team's answer, if that is known in
+// advance; otherwise "".
 func (o *v1Object) speaker() string {
 	members := o.Spec.Members
 	if o.Spec.Strategy != "sequential" || present(o.Spec.Loops) && string(o.Spec.Loops) != "false" || len(members) == 0 {
@@ -78,7 +80,7 @@ func (s *Server) getModel(w http.ResponseWriter, r *http.Request, who asker, id 
 	return nil
 }
 
-// listModels lists what the caller may get in a namespace.
+// listModels lists the targets in a namespace that the caller may get.
 func (s *Server) listModels(w http.ResponseWriter, r *http.Request, who asker) *Fault {
 	namespace, fault := who.namespaceOf(r, "")
 	if fault != nil {
@@ -99,7 +101,8 @@ func (s *Server) listModels(w http.ResponseWriter, r *http.Request, who asker) *
 	return nil
 }
 
-// visible returns the objects of a kind in a namespace that the caller may get, and whom the key is for.
+// visible returns the objects of a kind in a namespace that the caller may get and that the key
+// permits.
 func (s *Server) visible(ctx context.Context, who asker, namespace string, kind v1alpha1.QueryTargetType) ([]v1Object, error) {
 	resource := target{kind: kind}.resource()
 	var found struct {
@@ -128,5 +131,5 @@ func (s *Server) visible(ctx context.Context, who asker, namespace string, kind 
 func writeJSON(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(body) // a client that has gone does not matter
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone
 }

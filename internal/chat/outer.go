@@ -10,9 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Outer goes around the handler of a whole server: on the paths of chat it answers browsers that ask whether they may
-// (CORS), and turns errors of the API server, which clients of OpenAI cannot read, into OpenAI's. Origins are those of web
-// pages that may use it; "*" stands for all.
+// Outer wraps the handler of the whole server. On the paths of chat it answers CORS preflight
+// requests, and converts errors of the API server to OpenAI's form, which OpenAI clients can parse.
+// Origins are those of web pages that may use it; "*" stands for all.
 func Outer(next http.Handler, origins []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !Owns(r.URL.Path) {
@@ -38,12 +38,13 @@ func Outer(next http.Handler, origins []string) http.Handler {
 	})
 }
 
-// heldFault keeps back an answer that is an error, and lets others pass.
+// heldFault buffers an answer that is an error, and passes others through.
 type heldFault struct {
 	http.ResponseWriter
-	// nobody says that there are no credentials: what is forbidden to nobody may be allowed to somebody.
+	// nobody is true if the request has no credentials, so that a forbidden request may succeed with
+	// credentials.
 	nobody bool
-	status int // of an error
+	status int // the status of an error
 	passes bool
 	body   bytes.Buffer
 }
@@ -74,7 +75,7 @@ func (h *heldFault) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FlushError is for http.ResponseController: nothing of an error is sent before it is whole.
+// FlushError is for http.ResponseController: no part of an error is sent before it is complete.
 func (h *heldFault) FlushError() error {
 	if h.status != 0 {
 		return nil
@@ -89,7 +90,7 @@ func (h *heldFault) Flush() { _ = h.FlushError() }
 // Unwrap is for http.ResponseController.
 func (h *heldFault) Unwrap() http.ResponseWriter { return h.ResponseWriter }
 
-// release sends an error that was kept back, in OpenAI's form.
+// release sends a buffered error in OpenAI's form.
 func (h *heldFault) release() {
 	if h.status == 0 {
 		return
@@ -102,7 +103,7 @@ func (h *heldFault) release() {
 	}
 	if json.Unmarshal(h.body.Bytes(), &ours) == nil && len(ours.Error) > 0 {
 		h.ResponseWriter.WriteHeader(h.status)
-		_, _ = h.ResponseWriter.Write(h.body.Bytes()) // a client that has gone does not matter
+		_, _ = h.ResponseWriter.Write(h.body.Bytes()) // the client may be gone
 		return
 	}
 	var status metav1.Status

@@ -20,13 +20,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
-// Annotations of Queries that were made here.
+// Annotations of Queries that this package creates.
 const (
-	// annotationStreaming asks Ark's engine for chunks.
+	// annotationStreaming requests chunks from Ark's engine.
 	annotationStreaming = "ark.mckinsey.com/streaming-enabled"
-	// AnnotationRequest names what is kept of the request beside the Query.
+	// AnnotationRequest identifies the part of the request that is stored separately from the Query.
 	AnnotationRequest = "ark.mckinsey.com/chat-request"
-	// AnnotationTrace is the span of the request, in the form of W3C's header traceparent.
+	// AnnotationTrace is the span of the request, in the form of the W3C traceparent header.
 	AnnotationTrace = "ark.mckinsey.com/traceparent"
 	// annotationHash is the SHA-256 of a request with an Idempotency-Key.
 	annotationHash = "ark.mckinsey.com/chat-request-hash"
@@ -34,7 +34,7 @@ const (
 	annotationMetadata = "ark.mckinsey.com/chat-metadata"
 )
 
-// metadataKeys are those of the metadata that say how the Query is made.
+// metadataKeys are the metadata keys that control how the Query is created.
 const (
 	metadataSession      = "sessionId"
 	metadataConversation = "conversationId"
@@ -43,12 +43,12 @@ const (
 	metadataStream       = "ark.stream"
 )
 
-// caller makes requests of the API as somebody.
+// caller makes API requests as a user.
 type caller struct{ client *http.Client }
 
 const maxAnswer = 64 << 20
 
-// call makes a request, and decodes the answer. An error of the API is a *Fault.
+// call makes a request, and decodes the answer. It returns errors of the API as a *Fault.
 func (c caller) call(ctx context.Context, method, path string, body, into any) error {
 	return c.send(ctx, method, path, "application/json", body, into)
 }
@@ -106,7 +106,7 @@ func resourcePath(namespace, resource, name string) string {
 	return path
 }
 
-// newQuery is the Query of a request.
+// newQuery returns the Query for a request.
 func newQuery(r *request, to target, input string) (*v1alpha1.Query, *Fault) {
 	q := &v1alpha1.Query{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Query"},
@@ -125,7 +125,7 @@ func newQuery(r *request, to target, input string) (*v1alpha1.Query, *Fault) {
 	return q, nil
 }
 
-// applyMetadata carries out what the metadata asks for, and keeps the rest of it.
+// applyMetadata applies the metadata keys that control the Query, and stores the others.
 func applyMetadata(q *v1alpha1.Query, metadata map[string]string) *Fault {
 	kept := map[string]string{}
 	for name, value := range metadata {
@@ -162,7 +162,8 @@ func applyMetadata(q *v1alpha1.Query, metadata map[string]string) *Fault {
 	return nil
 }
 
-// idempotent names a Query by the key of its request, so that the same request makes it once.
+// idempotent derives the name of a Query from the key of its request, so that a repeated request
+// creates it only once.
 func idempotent(q *v1alpha1.Query, user, key string, body []byte) {
 	name := sha256.Sum256([]byte(user + "\x00" + q.Namespace + "\x00" + key))
 	hash := sha256.Sum256(body)
@@ -173,16 +174,17 @@ func idempotent(q *v1alpha1.Query, user, key string, body []byte) {
 // cancelTimeout bounds how long the cancellation of a Query may take.
 const cancelTimeout = 10 * time.Second
 
-// cancel stops a Query whose client has gone.
+// cancel stops a Query whose client has disconnected.
 func (s *Server) cancel(ctx context.Context, q *v1alpha1.Query) {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), cancelTimeout)
 	defer stop()
-	// One that is gone, or another one by now, has nothing to cancel; and nobody is left to be told of a failure.
+	// If the Query was deleted or recreated there is nothing to cancel, and there is no client to
+	// report a failure to.
 	_ = s.options.System.Ark(v1alpha1.SchemeGroupVersion).Patch(types.MergePatchType).Namespace(q.Namespace).Resource("queries").Name(q.Name).
 		Body([]byte(cancellation(q))).Do(ctx).Error()
 }
 
-// cancellation is the patch that cancels a Query.
+// cancellation returns the patch that cancels a Query.
 func cancellation(q *v1alpha1.Query) json.RawMessage {
 	return encode(map[string]any{"metadata": map[string]any{"uid": q.UID}, "spec": map[string]bool{"cancel": true}})
 }

@@ -14,16 +14,16 @@ type request struct {
 	model    string
 	messages []message
 	stream   bool
-	usage    bool // as a last chunk of a stream
-	// background has the client not wait for the answer.
+	usage    bool // usage in the last chunk of a stream
+	// background makes the client not wait for the answer.
 	background bool
 	metadata   map[string]string
-	// carried are parameters for the model, and tools those of the client.
+	// carried are parameters for the model, and tools are the client's tools.
 	carried map[string]json.RawMessage
 	tools   []json.RawMessage
 }
 
-// form is what a field has to be.
+// form validates the type of a field.
 type form func(json.RawMessage) bool
 
 func isNumber(raw json.RawMessage) bool {
@@ -59,18 +59,19 @@ func isList(raw json.RawMessage) bool { return raw[0] == '[' }
 
 func isChoice(raw json.RawMessage) bool { return isText(raw) || isObject(raw) }
 
-// field says what becomes of a parameter.
+// field describes how a parameter is treated.
 type field struct {
 	form form
-	// without are values that ask for nothing special.
+	// without lists values that are equivalent to omitting the parameter.
 	without []string
-	// hint says that the answer does not depend on it: it may be left out where there is no place for it.
+	// hint is true if the answer does not depend on the parameter: it may be dropped if the target
+	// does not support it.
 	hint bool
-	// never says that no engine has it.
+	// never is true if no engine supports the parameter.
 	never bool
 }
 
-// fields are the parameters beside model, messages, stream, stream_options, metadata and tools.
+// fields are the parameters other than model, messages, stream, stream_options, metadata and tools.
 var fields = map[string]field{
 	"temperature":           {form: isNumber, without: []string{"1", "1.0"}},
 	"top_p":                 {form: isNumber, without: []string{"1", "1.0"}},
@@ -102,7 +103,8 @@ var fields = map[string]field{
 	"function_call":         {form: isChoice, never: true},
 }
 
-// parseRequest reads the body of a request. Fields that nobody knows are ignored: clients send more than OpenAI has.
+// parseRequest parses the body of a request. Unknown fields are ignored, because clients send
+// fields that OpenAI does not have.
 func parseRequest(body []byte) (*request, *Fault) {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(body, &all); err != nil {
@@ -130,7 +132,7 @@ func parseRequest(body []byte) (*request, *Fault) {
 	return r, r.clientTools(all["tools"])
 }
 
-// parameters reads those for the model.
+// parameters parses the parameters for the model.
 func (r *request) parameters(all map[string]json.RawMessage) *Fault {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		raw, ok := all[name]
@@ -153,7 +155,7 @@ func (r *request) parameters(all map[string]json.RawMessage) *Fault {
 	return nil
 }
 
-// options reads what says how to answer.
+// options parses the parameters that control the form of the answer.
 func (r *request) options(all map[string]json.RawMessage) *Fault {
 	if raw, ok := all["stream"]; ok && json.Unmarshal(raw, &r.stream) != nil {
 		return invalid("stream", codeValue, "stream is neither true nor false")
@@ -176,7 +178,7 @@ func (r *request) options(all map[string]json.RawMessage) *Fault {
 	return nil
 }
 
-// clientTools reads the tools, which the client calls itself.
+// clientTools parses the tools, which the client calls itself.
 func (r *request) clientTools(raw json.RawMessage) *Fault {
 	if len(raw) > 0 && json.Unmarshal(raw, &r.tools) != nil {
 		return invalid("tools", codeValue, "tools is to be a list")
@@ -199,7 +201,7 @@ func (r *request) clientTools(raw json.RawMessage) *Fault {
 	return nil
 }
 
-// input is the last text of a user: what a Query can hold.
+// input returns the last user message's text, which is the part that a Query can contain.
 func (r *request) input() (string, *Fault) {
 	for _, m := range slices.Backward(r.messages) {
 		if m.role != "user" {
@@ -216,12 +218,13 @@ func (r *request) input() (string, *Fault) {
 	return "", invalid("messages", codeValue, "there is no message of a user")
 }
 
-// plain reports whether a Query holds all of the messages: they are one text of a user.
+// plain reports whether the messages consist of one text of a user, which the Query contains
+// completely.
 func (r *request) plain() bool {
 	return len(r.messages) == 1 && r.messages[0].role == "user" && r.messages[0].images == 0
 }
 
-// needed are the parameters that must not be left out.
+// needed returns the parameters that must not be dropped.
 func (r *request) needed() []string {
 	var out []string
 	for _, name := range slices.Sorted(maps.Keys(r.carried)) {

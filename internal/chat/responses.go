@@ -10,7 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/ask"
 )
 
-// responses answers a request of the Responses API. rest is the path behind /v1/responses/.
+// responses answers a request of the Responses API. rest is the path after /v1/responses/.
 func (s *Server) responses(w http.ResponseWriter, r *http.Request, who asker, rest string) *Fault {
 	if rest == "" {
 		if fault := method(r, http.MethodPost); fault != nil {
@@ -54,7 +54,8 @@ func (s *Server) responses(w http.ResponseWriter, r *http.Request, who asker, re
 	return nil
 }
 
-// cancelResponse cancels the Query of a response and waits for its end. Somebody else's needs the right to patch it.
+// cancelResponse cancels the Query of a response and waits for its end. For another user's response
+// the caller needs the right to patch the Query.
 func (s *Server) cancelResponse(ctx context.Context, who asker, found *response) *Fault {
 	if ask.Ended(found.query) {
 		return nil
@@ -66,7 +67,7 @@ func (s *Server) cancelResponse(ctx context.Context, who asker, found *response)
 	}
 	waiting, stop := context.WithTimeout(ctx, cancelTimeout)
 	defer stop()
-	// An engine that takes longer is told of as it is: the client may ask again.
+	// If the engine takes longer, the current state is returned: the client may ask again.
 	found.query, _ = ask.Wait(waiting, s.options.System, found.query)
 	return nil
 }
@@ -102,7 +103,7 @@ func (r *response) inputItems(order string) itemList {
 	return list
 }
 
-// completedAt is when the Query of a response has ended, in seconds; nil if it has not.
+// completedAt returns when the Query of a response ended, in seconds; nil if it has not.
 func (r *response) completedAt() *int64 {
 	if !ask.Ended(r.query) {
 		return nil

@@ -10,23 +10,24 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// responseFormat writes responses. It is the format of one request.
+// responseFormat writes responses. Each request has its own.
 type responseFormat struct {
 	asked    responseAsked
 	input    []json.RawMessage
 	messages []json.RawMessage
 
 	response response
-	// sequence is the number of the next event. Those below skip are not sent; the last one always is.
+	// sequence is the number of the next event. Events below skip are not sent, except the last one.
 	sequence, skip int
 	output         []outputItem
-	// message is the index of the message among the output, and calls those of calls by their index in the model's answer.
+	// message is the index of the message in the output, and calls maps indexes of calls in the
+	// model's answer to indexes in the output.
 	message *int
 	calls   map[int]int
 	said    strings.Builder
 }
 
-// made implements format: it keeps the response, and answers a client that does not wait.
+// made implements format: it stores the response, and answers a client that does not wait.
 func (f *responseFormat) made(x *exchange) (over bool, fault *Fault) {
 	if len(x.asked.tools) == 0 {
 		f.asked.Tools = []json.RawMessage{}
@@ -49,7 +50,7 @@ func (f *responseFormat) made(x *exchange) (over bool, fault *Fault) {
 	return false, nil
 }
 
-// keep stores the response, unless an earlier request with the same key has.
+// keep stores the response, unless an earlier request with the same key has stored it.
 func (f *responseFormat) keep(x *exchange) *Fault {
 	uid := string(x.query.UID)
 	if x.again {
@@ -63,7 +64,7 @@ func (f *responseFormat) keep(x *exchange) *Fault {
 	return nil
 }
 
-// fits refuses what is too long to be kept.
+// fits refuses a response that is too long to be stored.
 func (f *responseFormat) fits() *Fault {
 	size := 0
 	for _, list := range [][]json.RawMessage{f.messages, f.input, f.asked.Tools} {
@@ -77,7 +78,7 @@ func (f *responseFormat) fits() *Fault {
 	return nil
 }
 
-// event sends an event of a type, unless the client has it.
+// event sends an event of a type, unless the client already has it.
 func (f *responseFormat) event(x *exchange, kind string, fields map[string]any) error {
 	number := f.sequence
 	f.sequence++
@@ -91,7 +92,7 @@ func (f *responseFormat) event(x *exchange, kind string, fields map[string]any) 
 	return x.events.Event(kind, encode(fields))
 }
 
-// ending are the events that end a stream. They have the whole response.
+// ending are the events that end a stream. They contain the whole response.
 var ending = map[string]bool{"response.completed": true, "response.incomplete": true, "response.failed": true}
 
 // start implements format.
@@ -112,14 +113,14 @@ func (f *responseFormat) part(x *exchange, p part) error {
 		}
 	}
 	if p.calls == nil {
-		return nil // what members of a team say has no place here
+		return nil // the text of other team members is not part of a response
 	}
 	var calls []struct {
 		Index *int `json:"index"`
 		wireCall
 	}
 	if json.Unmarshal(p.calls, &calls) != nil {
-		return nil // it is no call of OpenAI's form
+		return nil // it is not a call in OpenAI's form
 	}
 	for i, c := range calls {
 		if c.Index != nil {
@@ -155,7 +156,7 @@ func (f *responseFormat) text(x *exchange, content string) error {
 	return f.event(x, "response.output_text.delta", f.place(*f.message, map[string]any{"delta": content, "logprobs": []int{}}))
 }
 
-// place adds where something of a message is.
+// place adds the position of a part of a message.
 func (f *responseFormat) place(at int, fields map[string]any) map[string]any {
 	maps.Copy(fields, map[string]any{"item_id": f.output[at].ID, "output_index": at, "content_index": 0})
 	return fields
@@ -184,7 +185,7 @@ func (f *responseFormat) call(x *exchange, index int, c wireCall) error {
 // last implements format.
 func (f *responseFormat) last(x *exchange) error {
 	f.response.query = x.query
-	if len(f.output) == 0 { // an answer without a text
+	if len(f.output) == 0 { // an answer without text
 		if err := f.text(x, ""); err != nil {
 			return err
 		}
@@ -220,7 +221,7 @@ func (f *responseFormat) close(x *exchange, at int, status string) error {
 	return f.event(x, "response.output_item.done", map[string]any{"output_index": at, "item": *item})
 }
 
-// incomplete is why an answer has been cut, "" if it has not.
+// incomplete returns why an answer was cut off, "" if it was not.
 func (f *responseFormat) incomplete(x *exchange) string {
 	switch x.answer.finish() {
 	case "length":
@@ -245,7 +246,7 @@ func (f *responseFormat) whole(x *exchange) {
 	writeJSON(x.w, f.response.describe(status, output, incomplete, nil))
 }
 
-// visible leaves out the calls of an agent: they are not the client's.
+// visible removes the calls of an agent, which are not the client's.
 func (a *responseAsked) visible(items []outputItem) []outputItem {
 	if len(a.Tools) > 0 {
 		return items

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// inputItem is an item of a response's input.
+// inputItem is an input item of a response.
 type inputItem struct {
 	Type      string          `json:"type"`
 	Role      string          `json:"role"`
@@ -25,7 +25,7 @@ type inputPart struct {
 	Detail   string `json:"detail"`
 }
 
-// parseInput adds the input of a response to a request's messages, and returns its items.
+// parseInput appends the input of a response to a request's messages, and returns its items.
 func parseInput(raw json.RawMessage, r *request) ([]json.RawMessage, *Fault) {
 	if len(raw) == 0 {
 		return nil, invalid("input", codeValue, "input is missing")
@@ -38,7 +38,7 @@ func parseInput(raw json.RawMessage, r *request) ([]json.RawMessage, *Fault) {
 	case json.Unmarshal(raw, &items) != nil || len(items) == 0:
 		return nil, invalid("input", codeValue, "input is to be a text, or a list of at least one item")
 	}
-	// Calls that follow one another are one message of the model.
+	// Consecutive calls form one message of the model.
 	var calls *wireMessage
 	add := func(m wireMessage, at string) *Fault {
 		parsed, fault := parseMessage(encode(m), at)
@@ -69,7 +69,7 @@ func parseInput(raw json.RawMessage, r *request) ([]json.RawMessage, *Fault) {
 	return items, nil
 }
 
-// parseItem turns an item into a message.
+// parseItem converts an item to a message.
 func parseItem(raw json.RawMessage, at string) (m wireMessage, isCall bool, fault *Fault) {
 	var in inputItem
 	if err := json.Unmarshal(raw, &in); err != nil {
@@ -96,7 +96,7 @@ func parseItem(raw json.RawMessage, at string) (m wireMessage, isCall bool, faul
 	return m, false, invalid(at+".type", codeUnsupported, "%s is of the type %q: use message, function_call or function_call_output", at, in.Type)
 }
 
-// itemContent turns the content of an item into that of a message.
+// itemContent converts the content of an item to that of a message.
 func itemContent(raw json.RawMessage, at string) (json.RawMessage, *Fault) {
 	if len(raw) == 0 || isText(raw) {
 		return raw, nil
@@ -121,7 +121,7 @@ func itemContent(raw json.RawMessage, at string) (json.RawMessage, *Fault) {
 	return encode(out), nil
 }
 
-// itemID is the id of an item of the Query with a UID.
+// itemID returns the id of an item of the Query with a UID.
 func itemID(kind, uid string, index int) string {
 	return kind + "_" + uid + "_" + strconv.Itoa(index)
 }

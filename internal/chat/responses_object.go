@@ -17,7 +17,7 @@ const (
 	statusCancelled  = "cancelled"
 )
 
-// responseDefaults are the parameters of a response whose request has not named them.
+// responseDefaults are the values of parameters that a request does not set.
 var responseDefaults = map[string]json.RawMessage{
 	"tool_choice": encode("auto"), "truncation": encode("disabled"), "parallel_tool_calls": encode(true),
 	"text":  encode(map[string]any{"format": map[string]string{"type": "text"}}),
@@ -26,7 +26,7 @@ var responseDefaults = map[string]json.RawMessage{
 	"safety_identifier": orNull(nil), "prompt_cache_key": orNull(nil), "user": orNull(nil),
 }
 
-// orNull is a value for JSON, null where there is none.
+// orNull returns a JSON value, or null if there is none.
 func orNull(raw json.RawMessage) json.RawMessage {
 	if len(raw) == 0 {
 		return json.RawMessage("null")
@@ -39,15 +39,15 @@ type outputItem struct {
 	ID     string  `json:"id"`
 	Status string  `json:"status"`
 	Role   *string `json:"role,omitempty"`
-	// Content is that of a message.
+	// Content is the content of a message.
 	Content []outputText `json:"content,omitempty"`
-	// The rest is of a call.
+	// The remaining fields are those of a call.
 	CallID    *string `json:"call_id,omitempty"`
 	Name      *string `json:"name,omitempty"`
 	Arguments *string `json:"arguments,omitempty"`
 }
 
-// MarshalJSON implements json.Marshaler: a message has its content even while that is empty.
+// MarshalJSON implements json.Marshaler: a message has the field content even if it is empty.
 func (i outputItem) MarshalJSON() ([]byte, error) {
 	type plain outputItem
 	if i.Type != "message" || i.Content != nil {
@@ -87,7 +87,7 @@ type responseError struct {
 	Message string `json:"message"`
 }
 
-// resource is the response as its client sees it, from what its Query is.
+// resource returns the response in the client's form, based on its Query.
 func (r *response) resource() map[string]any {
 	status, fault := r.status()
 	var output []outputItem
@@ -97,7 +97,8 @@ func (r *response) resource() map[string]any {
 	return r.describe(status, output, "", fault)
 }
 
-// describe is the response with a status. incomplete is the reason of one that is.
+// describe returns the response with a status. incomplete is the reason if the status is
+// incomplete.
 func (r *response) describe(status string, output []outputItem, incomplete string, fault *responseError) map[string]any {
 	a := &r.kept.Asked
 	out := map[string]any{
@@ -134,7 +135,7 @@ func (r *response) describe(status string, output []outputItem, incomplete strin
 	return out
 }
 
-// status is that of a response by the phase of its Query.
+// status returns the status of a response by the phase of its Query.
 func (r *response) status() (string, *responseError) {
 	if r.query.Status == nil || r.query.Status.Phase == nil {
 		return statusQueued, nil
@@ -153,12 +154,12 @@ func (r *response) status() (string, *responseError) {
 	}
 }
 
-// outputOf are the items of a Query that is done.
+// outputOf returns the items of a Query that is done.
 func outputOf(q *v1alpha1.Query) []outputItem {
 	var out []outputItem
 	uid := string(q.UID)
 	var calls []wireCall
-	_ = json.Unmarshal(encode(callsOf(q)), &calls) // what is no call is not the client's
+	_ = json.Unmarshal(encode(callsOf(q)), &calls) // anything that is not a call is not the client's
 	if content := contentOf(q); content != "" || len(calls) == 0 {
 		item := newMessageItem(uid, 0)
 		item.Status, item.Content = statusCompleted, []outputText{newOutputText(content)}
@@ -180,14 +181,14 @@ func newCallItem(uid string, index int, call, name string) outputItem {
 	return outputItem{Type: "function_call", ID: itemID("fc", uid, index), Status: statusRunning, CallID: &call, Name: &name, Arguments: new(string)}
 }
 
-// said is what a response has said, as a message.
+// said returns the output of a response as a message.
 func (r *response) said() json.RawMessage {
 	m := wireMessage{Role: "assistant"}
 	if content := contentOf(r.query); strings.TrimSpace(content) != "" {
 		m.Content = encode(content)
 	}
 	if len(r.kept.Asked.Tools) > 0 {
-		_ = json.Unmarshal(encode(callsOf(r.query)), &m.ToolCalls) // what is no call is not the client's
+		_ = json.Unmarshal(encode(callsOf(r.query)), &m.ToolCalls) // anything that is not a call is not the client's
 	}
 	return encode(m)
 }

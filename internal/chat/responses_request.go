@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// responseAsked is what a response repeats of its request, in the form that clients of the API expect.
+// responseAsked has the fields of the request that a response repeats, in the form that clients of
+// the API expect.
 type responseAsked struct {
 	Model        string                     `json:"model"`
 	Previous     *string                    `json:"previous_response_id"`
@@ -22,7 +23,8 @@ type responseAsked struct {
 	Background   bool                       `json:"background"`
 }
 
-// asIs are the parameters that both APIs have, and renamed those with another name in the other one.
+// asIs are the parameters that both APIs have, and renamed those that chat completions have under
+// another name.
 var (
 	asIs = []string{
 		"temperature", "top_p", "presence_penalty", "frequency_penalty", "parallel_tool_calls", "user", "safety_identifier",
@@ -31,7 +33,8 @@ var (
 	renamed = map[string]string{"max_output_tokens": "max_completion_tokens"}
 )
 
-// responseNever are parameters that no engine has, with the values that ask for nothing special.
+// responseNever are parameters that no engine supports, with the values that are equivalent to
+// omitting them.
 var responseNever = map[string]field{
 	"truncation":         {form: isText, without: []string{`"disabled"`}},
 	"max_tool_calls":     {form: isInteger},
@@ -86,7 +89,7 @@ func (f *responseFormat) read(x *exchange, who asker, body []byte) (*request, *F
 	return r, f.fits()
 }
 
-// back gives a fault the names of this API.
+// back replaces the parameter names of a fault by those of this API.
 func back(fault *Fault) *Fault {
 	if fault == nil || fault.Param == nil {
 		return fault
@@ -102,7 +105,7 @@ func back(fault *Fault) *Fault {
 	return fault
 }
 
-// switches reads what says how the response is made and kept.
+// switches parses the parameters that control how the response is created and stored.
 func (f *responseFormat) switches(all map[string]json.RawMessage, r *request) *Fault {
 	for name, to := range map[string]*bool{"store": &f.asked.Store, "background": &r.background} {
 		kept := *to
@@ -129,7 +132,7 @@ func (f *responseFormat) switches(all map[string]json.RawMessage, r *request) *F
 	return nil
 }
 
-// translate turns parameters into those of chat completions.
+// translate converts parameters to those of chat completions.
 func (f *responseFormat) translate(all, to map[string]json.RawMessage) *Fault {
 	for name, raw := range all {
 		other, ok := renamed[name]
@@ -175,7 +178,7 @@ func (f *responseFormat) translate(all, to map[string]json.RawMessage) *Fault {
 	return f.toolChoice(all["tool_choice"], to)
 }
 
-// textFormat reads the parameter text.
+// textFormat parses the parameter text.
 func (f *responseFormat) textFormat(raw json.RawMessage, to map[string]json.RawMessage) *Fault {
 	var in struct {
 		Format    map[string]json.RawMessage `json:"format"`
@@ -189,7 +192,7 @@ func (f *responseFormat) textFormat(raw json.RawMessage, to map[string]json.RawM
 	}
 	f.asked.Values["text"] = raw
 	kind := ""
-	_ = json.Unmarshal(in.Format["type"], &kind) // another type than a text is unknown
+	_ = json.Unmarshal(in.Format["type"], &kind) // a type that is not a string is unknown
 	switch {
 	case in.Format == nil:
 		f.asked.Values["text"] = within(raw, "format", encode(map[string]string{"type": "text"}))
@@ -206,7 +209,7 @@ func (f *responseFormat) textFormat(raw json.RawMessage, to map[string]json.RawM
 	return nil
 }
 
-// tools reads the client's functions, which have another form here.
+// tools parses the client's functions, which have a different form in this API.
 func (f *responseFormat) tools(raw json.RawMessage, to map[string]json.RawMessage) *Fault {
 	f.asked.Tools = []json.RawMessage{}
 	if raw == nil {
@@ -233,7 +236,7 @@ func (f *responseFormat) tools(raw json.RawMessage, to map[string]json.RawMessag
 	return nil
 }
 
-// toolChoice reads which function is to be called.
+// toolChoice parses which function is to be called.
 func (f *responseFormat) toolChoice(raw json.RawMessage, to map[string]json.RawMessage) *Fault {
 	if raw == nil {
 		return nil
@@ -251,7 +254,7 @@ func (f *responseFormat) toolChoice(raw json.RawMessage, to map[string]json.RawM
 	return nil
 }
 
-// conversation puts the messages together: instructions, those of earlier responses, and the input.
+// conversation assembles the messages: instructions, those of earlier responses, and the input.
 func (f *responseFormat) conversation(x *exchange, who asker, all map[string]json.RawMessage, r *request) *Fault {
 	if raw, ok := all["previous_response_id"]; ok {
 		if json.Unmarshal(raw, &f.asked.Previous) != nil {

@@ -12,9 +12,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// Responses keeps, by the UID of a response's Query, what the Query does not hold.
+// Responses stores, by the UID of a response's Query, the data that the Query does not contain.
 type Responses interface {
-	// Keep stores data. There is one for each UID.
+	// Keep stores data. There is one entry for each UID.
 	Keep(ctx context.Context, uid string, data []byte) error
 	// Get returns data, or nil if there is none.
 	Get(ctx context.Context, uid string) ([]byte, error)
@@ -22,20 +22,21 @@ type Responses interface {
 	Forget(ctx context.Context, uid string) error
 }
 
-// maxKept is the most bytes that are kept of a response: the whole conversation up to it.
+// maxKept is the most bytes that are stored for a response: the whole conversation up to it.
 const maxKept = 7 << 20
 
-// keptResponse is what is kept of a response.
+// keptResponse is the stored data of a response.
 type keptResponse struct {
 	Namespace string `json:"namespace"`
 	Query     string `json:"query"`
-	// User has asked. Others see the response if they may get its Query.
+	// User is the user that made the request. Others may read the response if they may get its Query.
 	User string `json:"user"`
-	// Target is the id that a key has to be for.
+	// Target is the id that a key has to permit.
 	Target string `json:"target"`
-	// Asked is what the response repeats of its request.
+	// Asked has the fields of the request that the response repeats.
 	Asked responseAsked `json:"asked"`
-	// Input are the items of this request, and Messages the conversation up to them, without instructions.
+	// Input are the items of this request, and Messages the conversation up to them, without
+	// instructions.
 	Input    []json.RawMessage `json:"input"`
 	Messages []json.RawMessage `json:"messages"`
 }
@@ -46,14 +47,14 @@ func noResponse(id string) *Fault {
 	return &Fault{Status: http.StatusNotFound, Type: typeNotFound, Code: text("response_not_found"), Message: "there is no response " + id}
 }
 
-// response is one that is kept, with its Query.
+// response is a stored response with its Query.
 type response struct {
 	id    string
 	kept  keptResponse
 	query *v1alpha1.Query
 }
 
-// findResponse returns a response that the caller may see: its own, or one whose Query it may get.
+// findResponse returns a response that the caller may read: its own, or one whose Query it may get.
 func (s *Server) findResponse(ctx context.Context, who asker, id string) (*response, *Fault) {
 	uid, ok := strings.CutPrefix(id, responsePrefix)
 	if !ok || uid == "" || len(uid) > 64 || s.options.Responses == nil {
@@ -85,7 +86,7 @@ func (s *Server) findResponse(ctx context.Context, who asker, id string) (*respo
 			return nil, noResponse(id)
 		}
 		return nil, fault
-	case string(out.query.UID) != uid: // another one has the name by now
+	case string(out.query.UID) != uid: // the name belongs to another Query now
 		return nil, noResponse(id)
 	}
 	return out, nil

@@ -13,8 +13,8 @@ import (
 // maxStreamBody bounds the body of a request for a stream.
 const maxStreamBody = 4 << 10
 
-// wantsStream reports whether a request to get a response asks for its events. The specification has a parameter of the URL for
-// that; the SDK for Go sends it as a body.
+// wantsStream reports whether a request to get a response asks for its events. The specification
+// has a URL parameter for that; the SDK for Go sends it as a body.
 func wantsStream(r *http.Request) bool {
 	if r.URL.Query().Get("stream") == "true" {
 		return true
@@ -28,12 +28,13 @@ func wantsStream(r *http.Request) bool {
 	return json.NewDecoder(io.LimitReader(r.Body, maxStreamBody)).Decode(&in) == nil && in.Stream
 }
 
-// streamAgain sends the events of a response to a client that has not asked it, or has lost its stream: first those that were
-// sent, then those that come. starting_after leaves out the events up to that number.
+// streamAgain sends the events of a response to a client that did not create it, or has lost its
+// stream: first the past events, then the new ones. starting_after skips the events up to that
+// number.
 //
-// The broker keeps chunks for a time after the end of a Query. As long as it does, the events are those of the first stream, one
-// by one. Afterwards the text is one delta, and so has other numbers: the last event, which has the whole response, is sent
-// whatever its number would be.
+// The broker keeps chunks for a time after the end of a Query. During that time the events are the
+// same as those of the first stream, one by one. Afterwards the text is one delta, so the numbers
+// differ: the last event, which has the whole response, is sent regardless of its number.
 func (s *Server) streamAgain(w http.ResponseWriter, r *http.Request, who asker, found *response) *Fault {
 	out := &responseFormat{asked: found.kept.Asked, response: *found}
 	if after := r.URL.Query().Get("starting_after"); after != "" {
@@ -55,14 +56,14 @@ func (s *Server) streamAgain(w http.ResponseWriter, r *http.Request, who asker, 
 	x.answer = answer{tools: len(found.kept.Asked.Tools) > 0, team: to.kind == v1alpha1.QueryTargetTeam}
 	if x.answer.team {
 		team := &v1Object{}
-		// Without the right to get the team, the text comes as a whole at the end.
+		// Without the right to get the team, the text is sent as a whole at the end.
 		if who.call(r.Context(), http.MethodGet, resourcePath(to.namespace, to.resource(), to.name), nil, team) == nil {
 			x.answer.speaker = team.speaker()
 		}
 	}
 	defer x.open()()
 	if x.begin() != nil {
-		return nil // the client has gone
+		return nil // the client is gone
 	}
 	return x.follow()
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// readResponse reads a request of the Responses API that goes on from nothing.
+// readResponse parses a request of the Responses API that continues no other response.
 func readResponse(body string) (*request, *responseFormat, *Fault) {
 	f := &responseFormat{}
 	x := &exchange{server: &Server{}, r: httptest.NewRequest("POST", "/v1/responses", nil), out: f}
@@ -15,8 +15,8 @@ func readResponse(body string) (*request, *responseFormat, *Fault) {
 	return r, f, back(fault)
 }
 
-// TestResponseRequests: a request becomes the messages and parameters that chat completions have, or a fault that names its
-// own parameter.
+// TestResponseRequests checks that a request becomes the messages and parameters of chat
+// completions, or a fault that names its own parameter.
 func TestResponseRequests(t *testing.T) {
 	const model = `"model":"agent/a","input":"hi"`
 	for body, want := range map[string]string{
@@ -42,7 +42,7 @@ func TestResponseRequests(t *testing.T) {
 		`{` + model + `,"tools":[{"type":"web_search"}]}`:                           "error: unsupported_parameter tools",
 		`{` + model + `,"tool_choice":{"type":"mcp"}}`:                              "error: unsupported_parameter tool_choice",
 		`{` + model + `,"include":["message.output_text.logprobs"]}`:                "error: unsupported_parameter include",
-		`{` + model + `,"store":true}`:                                              "error: unsupported_parameter store", // there is no place here
+		`{` + model + `,"store":true}`:                                              "error: unsupported_parameter store", // the requests are not stored here
 		`{` + model + `,"background":true}`:                                         "error: invalid_value background",
 		`{` + model + `,"previous_response_id":"resp_x"}`:                           "error: previous_response_not_found previous_response_id",
 		`{` + model + `,"stream":"yes"}`:                                            "error: invalid_value stream",
@@ -75,7 +75,7 @@ func TestResponseRequests(t *testing.T) {
 	}
 }
 
-// TestResponseItems: what a model has said goes back to it as it was.
+// TestResponseItems checks that a model's output is sent back to it unchanged.
 func TestResponseItems(t *testing.T) {
 	q := done("I call", `[{"role":"assistant","content":"I call","tool_calls":[{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"}}]}]`)
 	q.UID = "u"
@@ -88,7 +88,7 @@ func TestResponseItems(t *testing.T) {
 	if got := string(encode(r.kept.Asked.visible(outputOf(q)))); got != want {
 		t.Errorf("got %s", got)
 	}
-	r.kept.Asked.Tools = nil // the calls of an agent are its own
+	r.kept.Asked.Tools = nil // the calls of an agent are not the client's
 	if got := r.kept.Asked.visible(outputOf(q)); len(got) != 1 {
 		t.Errorf("got %+v", got)
 	}

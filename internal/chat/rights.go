@@ -6,11 +6,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// User is the name of the user whom the server's own requests are from: it follows the Queries that others have made,
-// cancels them, makes the Memories by which engines find conversations, and lists what may be shown to those who have the right to see it.
+// User is the name of the user of the server's own requests. It watches and cancels the Queries
+// that others have created, creates the Memories by which engines find conversations, and lists the
+// objects that are then filtered by the caller's rights.
 const User = "system:ark-chat"
 
-// Rules are what that user may do, in all namespaces.
+// Rules are the permissions of that user, in all namespaces.
 func Rules() []rbacv1.PolicyRule {
 	ark := v1alpha1.SchemeGroupVersion.Group
 	return []rbacv1.PolicyRule{

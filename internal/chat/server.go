@@ -21,10 +21,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// Prefixes begin the paths that are served here.
+// Prefixes are the prefixes of the paths that this package serves.
 var Prefixes = []string{"/v1/", "/openai/v1/"}
 
-// Owns reports whether a path is served here.
+// Owns reports whether this package serves a path.
 func Owns(path string) bool {
 	return slices.ContainsFunc(Prefixes, func(p string) bool { return strings.HasPrefix(path, p) })
 }
@@ -37,57 +37,66 @@ func LongRunning(r *http.Request) bool {
 }
 
 const (
-	// headerNamespace names the namespace of whom a request asks.
+	// headerNamespace is the namespace of the target of a request.
 	headerNamespace = "X-Ark-Namespace"
-	// headerDisconnect says what becomes of the Query of a client that goes: cancel or continue.
+	// headerDisconnect controls what happens to the Query of a client that disconnects: cancel or
+	// continue.
 	headerDisconnect = "X-Ark-On-Disconnect"
-	// headerKey makes a request that is sent again the same one.
+	// headerKey identifies a request, so that a repeated request is recognized.
 	headerKey = "Idempotency-Key"
-	// headerQuery names the Query in an answer.
+	// headerQuery is the name of the Query in an answer.
 	headerQuery = "X-Ark-Query"
-	// defaultNamespace is that of requests that name none.
+	// defaultNamespace is the namespace of requests that name none.
 	defaultNamespace = "default"
 )
 
-// Options are what a server works with.
+// Options configure a server.
 type Options struct {
-	// Transport makes clients that are the caller, and System is one of the server's own user.
+	// Transport makes clients with the caller's identity, and System is a client with the identity of
+	// the server's own user.
 	Transport *inprocess.Transport
 	System    *objects.Client
 	Access    *access.Resolver
 	Broker    *stream.Broker
-	// Requests keeps what a Query cannot hold for the engine in this process; nil where another one answers.
+	// Requests stores the part of a request that a Query cannot contain, for the engine in this
+	// process; nil if the engine is outside.
 	Requests Requests
-	// Offer gives a new Query to the engine in this process, so that it need not wait for its watch; nil where another one
-	// answers. The stream of a Query that this engine runs ends with the Query as it is stored.
+	// Offer passes a new Query to the engine in this process, so that it need not wait for its watch;
+	// nil if the engine is outside. The stream of a Query that this engine runs ends with the Query as
+	// it is stored.
 	Offer func(context.Context, *v1alpha1.Query)
-	// Full reports whether the server has no memory left for new Queries; nil for never.
+	// Full reports whether the memory limit for new Queries is reached; nil for no limit.
 	Full func() bool
-	// Conversations keeps earlier messages for an engine outside; nil where it could not reach them.
+	// Conversations stores earlier messages for an engine outside; nil if the engine could not reach
+	// them.
 	Conversations Conversations
-	// Responses keeps what a response needs beside its Query; nil where it cannot be kept.
+	// Responses stores the data of a response that its Query does not contain; nil if they cannot be
+	// stored.
 	Responses Responses
-	// Limits counts what keys with limits use; nil where that cannot be kept: then such keys open nothing.
+	// Limits counts the use of keys with limits; nil if it cannot be stored: then such keys are
+	// refused.
 	Limits *keylimit.Ledger
-	// Trace returns what a Query carries so that its execution belongs to the trace of its request; "" for nothing.
+	// Trace returns the trace context that a Query carries, so that its execution belongs to the trace
+	// of its request; "" for none.
 	Trace func(context.Context) string
 	// MaxBody is the most bytes of a request.
 	MaxBody  int64
 	Observer Observer
 }
 
-// Requests keeps what clients have sent beside what their Queries hold.
+// Requests stores what clients have sent in addition to their Queries.
 type Requests interface {
-	// Keep stores the messages, tools and parameters of a request whose Query is going to have this name, and returns
-	// what the Query's AnnotationRequest is to be.
+	// Keep stores the messages, tools and parameters of a request whose Query will have this name, and
+	// returns the value of the Query's AnnotationRequest.
 	Keep(ctx context.Context, namespace, query string, r Kept) (string, error)
-	// Forget deletes that.
+	// Forget deletes the entry.
 	Forget(ctx context.Context, namespace, query string) error
 }
 
-// Conversations are kept where an engine outside reads them.
+// Conversations stores messages where an engine outside can read them.
 type Conversations interface {
-	// Begin stores messages as a new conversation, and returns its id and the Memory by which an engine finds it.
+	// Begin stores messages as a new conversation, and returns its id and the Memory with which an
+	// engine finds it.
 	Begin(ctx context.Context, namespace, query string, messages [][]byte) (id, memory string, err error)
 }
 
@@ -97,7 +106,8 @@ type Server struct {
 	system  caller
 	mcp     http.Handler
 	closing chan struct{}
-	// waiting are those who wait for Queries whose clients do not. mu orders their beginning and Close.
+	// waiting counts the background functions, which wait for Queries whose clients do not wait. mu
+	// serializes their start and Close.
 	mu      sync.Mutex
 	waiting sync.WaitGroup
 }
@@ -111,7 +121,8 @@ func New(o Options) (*Server, error) {
 	return &Server{options: o, system: caller{&http.Client{Transport: system}}, mcp: newMCP(o.MaxBody), closing: make(chan struct{})}, nil
 }
 
-// Close says that the process stops: clients that lose their connections from now on have not gone. It is called once.
+// Close marks that the process stops: from then on, a lost connection does not count as a
+// disconnected client. It is called once.
 func (s *Server) Close() {
 	s.mu.Lock()
 	close(s.closing)
@@ -119,7 +130,8 @@ func (s *Server) Close() {
 	s.waiting.Wait()
 }
 
-// background runs a function beside the requests, until Close at the latest: then the context ends.
+// background runs a function concurrently with the requests. Its context ends on Close at the
+// latest.
 func (s *Server) background(ctx context.Context, run func(context.Context)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,20 +204,20 @@ func method(r *http.Request, allowed string) *Fault {
 	return &Fault{Status: http.StatusMethodNotAllowed, Type: typeInvalid, Code: text("method_not_allowed"), Message: r.Method + " is not for this path: use " + allowed}
 }
 
-// asker is who has sent a request.
+// asker is the sender of a request.
 type asker struct {
 	caller
 	user user.Info
-	// namespace and targets bind a key; "" and nil for no bound.
+	// namespace and targets restrict a key; "" and nil for no restriction.
 	namespace string
 	targets   []string
-	// key is the ID of a key with limits, "" for one without them.
+	// key is the ID of a key with limits, "" for a key without them.
 	key    string
 	limits token.Limits
 }
 
-// caller returns who has sent a request, and a client that is the same user without the bounds of the key, which are kept
-// here.
+// caller returns the sender of a request, with a client that acts as the same user but without the
+// key's restrictions, which this package enforces.
 func (s *Server) caller(r *http.Request) (asker, error) {
 	of, ok := apirequest.UserFrom(r.Context())
 	if !ok {
@@ -266,7 +278,7 @@ func (a asker) namespaceOf(r *http.Request, named string) (string, *Fault) {
 	return named, nil
 }
 
-// find returns whom an id names, if the caller may ask it.
+// find returns the target that an id names, if the caller may query it.
 func (s *Server) find(r *http.Request, who asker, id string) (target, *v1Object, *Fault) {
 	to, ok := parseTarget(id)
 	if !ok {

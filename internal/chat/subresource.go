@@ -14,14 +14,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 )
 
-// subresourcePrefix begins the paths of objects.
+// subresourcePrefix is the prefix of the paths of objects.
 var subresourcePrefix = "/apis/" + v1alpha1.SchemeGroupVersion.String() + "/namespaces/"
 
-// Subresource is what a path below an object of Ark names: proxy of an agent, a team or a model, with the rest of the path, or
-// log of a query. Clients that reach only the cluster's API use them: kube-apiserver lets requests with these names take their time.
+// Subresource is the target of a path below an Ark object: proxy of an agent, a team or a model,
+// with the rest of the path, or log of a query. Clients that reach only the cluster's API use these
+// paths: kube-apiserver does not time out requests with these names.
 type Subresource struct{ Namespace, Resource, Name, Subresource, Rest string }
 
-// SubresourceOf splits a path; ok is false for one that is not served here.
+// SubresourceOf splits a path; ok is false for one that this package does not serve.
 func SubresourceOf(path string) (s Subresource, ok bool) {
 	rest, ok := strings.CutPrefix(path, subresourcePrefix)
 	if !ok {
@@ -44,14 +45,14 @@ func SubresourceOf(path string) (s Subresource, ok bool) {
 	return s, false
 }
 
-// proxied are the paths that a proxy has.
+// proxied are the paths that a proxy serves.
 var proxied = []string{"v1/chat/completions", "v1/responses"}
 
-// proxiedKey is the context key of the Subresource of a request that has come by one.
+// proxiedKey is the context key of the Subresource of a request through a proxy.
 type proxiedKey struct{}
 
-// rights are what a request by a proxy may do beside what its user may: the right to create the proxy, which the chain of filters
-// has checked, is the one to ask whom it belongs to.
+// rights are what a request through a proxy may do in addition to what its user may do. The filter
+// chain has checked the right to create the proxy, which is the right to query its object.
 func (s Subresource) rights(user string) parts.Own {
 	group := []string{v1alpha1.SchemeGroupVersion.Group}
 	return parts.Own{User: user, Namespace: s.Namespace, Rules: []rbacv1.PolicyRule{
@@ -60,8 +61,8 @@ func (s Subresource) rights(user string) parts.Own {
 	}}
 }
 
-// Proxy answers a request for a completion or a response of the object that the path names. Whatever model the body names is
-// replaced, unless it is another target.
+// Proxy answers a request for a completion or a response of the object that the path names. The
+// model in the body is replaced, unless it names another target.
 func (s *Server) Proxy(w http.ResponseWriter, r *http.Request, at Subresource) {
 	if fault := s.proxy(w, r, at); fault != nil {
 		fault.write(w)
@@ -90,7 +91,7 @@ func (s *Server) proxy(w http.ResponseWriter, r *http.Request, at Subresource) *
 		return invalid("", "invalid_json", "the body is no JSON object")
 	}
 	var named string
-	_ = json.Unmarshal(fields["model"], &named) // another type is replaced, too
+	_ = json.Unmarshal(fields["model"], &named) // a value of another type is replaced, too
 	if other, ok := parseTarget(named); ok && (other.id() != own.id() || other.namespace != "" && other.namespace != own.namespace) {
 		return invalid("model", codeValue, "the path is that of %s, and model is %s: leave model out", own.id(), named)
 	}

@@ -7,14 +7,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// target is whom a model's id names.
+// target is the object that a model's id names.
 type target struct {
 	namespace string
 	kind      v1alpha1.QueryTargetType
 	name      string
 }
 
-// kinds are what can be asked, with the resource of each.
+// kinds are the possible kinds of targets, with the resource of each.
 var kinds = []struct {
 	kind     v1alpha1.QueryTargetType
 	resource string
@@ -32,10 +32,10 @@ func (t target) resource() string {
 	return ""
 }
 
-// id is KIND/NAME.
+// id returns KIND/NAME.
 func (t target) id() string { return string(t.kind) + "/" + t.name }
 
-// parseTarget reads KIND/NAME or NAMESPACE/KIND/NAME.
+// parseTarget parses KIND/NAME or NAMESPACE/KIND/NAME.
 func parseTarget(id string) (target, bool) {
 	parts := strings.Split(id, "/")
 	var t target

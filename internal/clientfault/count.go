@@ -12,7 +12,8 @@ var counter = metrics.NewCounterVec(&metrics.CounterOpts{
 	StabilityLevel: metrics.ALPHA,
 }, []string{"reason"})
 
-// Register adds the metric to those of the Kubernetes libraries. More than once is the same as once.
+// Register adds the metric to those of the Kubernetes libraries. More than once is the same as
+// once.
 func Register() {
 	if legacyregistry.Register(counter) != nil {
 		return // it is there

@@ -5,7 +5,8 @@ import (
 	"log/slog"
 )
 
-// Handler passes on what the Kubernetes libraries log. What clients did wrong it counts, and makes it information.
+// Handler passes on what the Kubernetes libraries log. What clients did wrong it counts, and makes
+// it information.
 type Handler struct{ slog.Handler }
 
 // Handle implements slog.Handler.

@@ -62,7 +62,8 @@ func isServers(err error) bool {
 		errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.EOF)
 }
 
-// isDisconnection reports whether an answer could not be written, or a request not be read, because the client was gone.
+// isDisconnection reports whether an answer could not be written, or a request not be read, because
+// the client was gone.
 func isDisconnection(err error) bool {
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return true

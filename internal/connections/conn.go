@@ -71,8 +71,8 @@ func (c *Conn) expire() {
 	}
 }
 
-// Begin notes that a request has come, and returns how many are under way with it and whether it is the first on the
-// connection. End must follow.
+// Begin notes that a request has come, and returns how many are under way with it and whether it is
+// the first on the connection. End must follow.
 func (c *Conn) Begin() (n int64, first bool) {
 	if !c.spoke.Swap(true) {
 		first = true
@@ -119,8 +119,8 @@ func (c *Conn) Exempted() bool {
 	return c.state == exempt
 }
 
-// Surplus reports whether the connection was taken in beyond the bound, only to see whether it is exempt, and is not.
-// It counts as refused then, and the caller ends it.
+// Surplus reports whether the connection was taken in beyond the bound, only to see whether it is
+// exempt, and is not. It counts as refused then, and the caller ends it.
 func (c *Conn) Surplus() bool {
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()

@@ -57,7 +57,8 @@ func Limit(l net.Listener, limits Limits) *Listener {
 	return &Listener{Listener: l, limits: limits, of: map[string]*list.List{}, refused: map[Reason]int64{}}
 }
 
-// Stats says how many connections there are, and how many were closed or requests refused since the beginning.
+// Stats says how many connections there are, and how many were closed or requests refused since the
+// beginning.
 type Stats struct {
 	Unproven, Proven, Exempt int
 	Refused                  map[Reason]int64
@@ -166,7 +167,8 @@ func (l *Listener) removeUnproven(c *Conn) {
 	c.among, c.amongOfAddress = nil, nil
 }
 
-// hostOf is what counts as one client. An IPv6 address counts with its /64 network, which is what one customer has.
+// hostOf is what counts as one client. An IPv6 address counts with its /64 network, which is what
+// one customer has.
 func hostOf(a net.Addr) string {
 	tcp, ok := a.(*net.TCPAddr)
 	if !ok {

@@ -18,11 +18,11 @@ import (
 //go:embed all:web/dist
 var dist embed.FS
 
-// built is the folder of the built pages in dist.
+// built is the directory of the built pages in dist.
 const built = "web/dist/built"
 
-// policy is the Content-Security-Policy of every page: scripts, styles and requests of this server's own, and nothing inline.
-// Images may be data, for what the pages themselves draw.
+// policy is the Content-Security-Policy of every page: scripts, styles and requests only from this
+// server, and nothing inline. Images may be data URLs, which the pages use for their own drawings.
 const policy = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 const notBuilt = `This server was built without the console's pages.
@@ -34,16 +34,18 @@ Build them with Node.js 20 or newer, and then the server:
 The API is served as ever.
 `
 
-// asset is one file of the pages. There is no plain form: most browsers take brotli, and all the rest gzip.
+// asset is one file of the pages. There is no uncompressed form: most browsers accept brotli, and
+// all others gzip.
 type asset struct {
 	mediaType      string
 	brotli, zipped []byte
 }
 
-// assets are the files by their paths below Path; nil where they were not built.
+// assets are the files by their paths below Path; nil if they were not built.
 type assets map[string]asset
 
-// mediaTypes are those of the built files: what the system says about endings does not matter.
+// mediaTypes are the media types of the built files. The system's table of file extensions is not
+// used.
 var mediaTypes = map[string]string{
 	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
 	".svg": "image/svg+xml", ".json": "application/json", ".txt": "text/plain; charset=utf-8", ".png": "image/png", ".woff2": "font/woff2",
@@ -75,7 +77,8 @@ func readAssets() (assets, error) {
 	return found, err
 }
 
-// serve answers a request for a page or a file of one. Every path that is no file is a page's, which the page itself reads.
+// serve answers a request for a page or a file. Every path that is not a file is the path of a
+// page, which the page parses itself.
 func (a assets) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", policy)
@@ -93,18 +96,18 @@ func (a assets) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(a) == 0 {
 		h.Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, notBuilt) // a client that has gone does not matter
+		_, _ = io.WriteString(w, notBuilt) // the client may be gone
 		return
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, Path), "/")
 	file, ok := a[name]
 	switch {
 	case strings.HasPrefix(name, "assets/") && !ok:
-		h.Set("Cache-Control", "no-store") // an older page asks a newer server
+		h.Set("Cache-Control", "no-store") // so that no old page calls a newer server
 		http.Error(w, "there is no such file: load the page again", http.StatusNotFound)
 		return
 	case strings.HasPrefix(name, "assets/"):
-		h.Set("Cache-Control", "public, max-age=31536000, immutable") // their names have a hash of their content
+		h.Set("Cache-Control", "public, max-age=31536000, immutable") // the names contain a hash of the content
 	case !ok:
 		file = a["index.html"]
 	}
@@ -134,11 +137,11 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	if r.Method == http.MethodGet {
-		_, _ = w.Write(content) // a client that has gone does not matter
+		_, _ = w.Write(content) // the client may be gone
 	}
 }
 
-// encodings returns what reports whether a client takes an encoding.
+// encodings returns a function that reports whether a client accepts an encoding.
 func encodings(r *http.Request) func(string) bool {
 	accepted := map[string]bool{}
 	for item := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// firstLoad bounds what a browser loads before the first page is there, oneChunk each part that is loaded later, and
-	// everything all of them: bytes of scripts and styles in brotli.
+	// firstLoad bounds the bytes that a browser loads for the first page, oneChunk each part that is
+	// loaded later, and everything all of them: scripts and styles in brotli.
 	firstLoad  = 180 << 10
 	oneChunk   = 145 << 10
 	everything = 450 << 10
@@ -17,7 +17,7 @@ const (
 
 var namesAsset = regexp.MustCompile(`assets/[\w.-]+\.(?:js|css)`)
 
-// TestBudget: the pages stay small. It needs them built, by "make console".
+// TestBudget checks the size of the pages. They have to be built with "make console" before.
 func TestBudget(t *testing.T) {
 	built, err := readAssets()
 	if err != nil {

@@ -8,27 +8,29 @@ import (
 )
 
 const (
-	// Path is where the console is. Its pages are below.
+	// Path is the path of the console. Its pages are below.
 	Path = "/console"
-	// SessionPath is where browsers sign in (POST) and out (DELETE), and learn who they are (GET).
+	// SessionPath is the path at which browsers sign in (POST) and out (DELETE), and read their user
+	// (GET).
 	SessionPath = Path + "/session"
 	// HeaderProof carries the proof of a session.
 	HeaderProof = "X-Ark-Console"
 )
 
-// Options are what a console works with.
+// Options configure a console.
 type Options struct {
-	// Secrets returns what sessions are sealed with, at least one: the first seals, and all of them open. Replicas that have
-	// the same secrets know each other's sessions. Each has 16 bytes of entropy or more.
+	// Secrets returns the secrets with which sessions are sealed, at least one: the first seals, and
+	// all of them open. Replicas with the same secrets accept each other's sessions. Each secret has
+	// 16 bytes of entropy or more.
 	Secrets func() ([][]byte, error)
-	// Names reports whether a DNS name in lower case is one at which browsers reach the server. IP addresses and localhost
-	// need no name: a page of another site cannot come from them.
+	// Names reports whether a DNS name in lower case is one at which browsers reach the server. IP
+	// addresses and localhost are always accepted: a page of another site cannot come from them.
 	Names func(name string) bool
-	// Issuer is one at which users sign in, too; nil for none.
+	// Issuer is an issuer at which users can also sign in; nil for none.
 	Issuer *Issuer
-	// Ended remembers the sessions that were signed out.
+	// Ended stores the sessions that were signed out.
 	Ended Ended
-	// Now is the clock.
+	// Now returns the current time.
 	Now func() time.Time
 }
 
@@ -53,8 +55,8 @@ func New(o Options) (*Console, error) {
 	return c, nil
 }
 
-// Around returns a handler that answers the console's requests, and passes all others to next, those of sessions as requests
-// with a bearer token.
+// Around returns a handler that answers the console's requests, and passes all others to next.
+// Requests of sessions are passed with a bearer token.
 func (c *Console) Around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -107,5 +109,5 @@ func answer(w http.ResponseWriter, code int, value any) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(value) // a client that has gone does not matter
+	_ = json.NewEncoder(w).Encode(value) // the client may be gone
 }

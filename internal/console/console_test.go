@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// clock is one that tests set.
+// clock is a clock that tests control.
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -30,7 +30,7 @@ func (c *clock) add(d time.Duration) {
 	c.at = c.at.Add(d)
 }
 
-// api stands for the server behind the console: it knows tokens, and remembers the requests that reach it.
+// api is a fake of the server behind the console: it accepts tokens, and records the requests.
 type api struct {
 	mu     sync.Mutex
 	tokens map[string]string
@@ -79,7 +79,7 @@ func newFixture(t *testing.T) *fixture {
 	return f
 }
 
-// replica is another console with the same secrets and the same memory of ended sessions.
+// replica returns another console with the same secrets and the same store of ended sessions.
 func (f *fixture) replica(t *testing.T) http.Handler {
 	t.Helper()
 	c, err := New(Options{
@@ -113,7 +113,7 @@ func signInRequest(token string) *http.Request {
 	return r
 }
 
-// signIn returns what a browser has afterwards.
+// signIn signs in, and returns the browser's cookies and the proof.
 func signIn(t *testing.T, h http.Handler, token string) (cookies []*http.Cookie, proof string) {
 	t.Helper()
 	answer := send(h, signInRequest(token))
@@ -124,7 +124,7 @@ func signIn(t *testing.T, h http.Handler, token string) (cookies []*http.Cookie,
 	return answer.Cookies(), said.Proof
 }
 
-// with is a request of the page.
+// with adds the cookies and the proof to a request, as the page does.
 func with(r *http.Request, cookies []*http.Cookie, proof string) *http.Request {
 	for _, c := range cookies {
 		r.AddCookie(c)
@@ -137,8 +137,9 @@ func with(r *http.Request, cookies []*http.Cookie, proof string) *http.Request {
 
 const somePath = "/apis/ark.mckinsey.com/v1alpha1/agents"
 
-// TestSession: a session's cookie is bound to the host, out of the reach of scripts and of other sites, and holds its token
-// only sealed. Its requests go on with the bearer token, and without the cookie and the proof.
+// TestSession checks that a session's cookie is bound to the host, inaccessible to scripts and
+// other sites, and contains its token only sealed. Requests of the session are passed on with the
+// bearer token, and without the cookie and the proof.
 func TestSession(t *testing.T) {
 	f := newFixture(t)
 	cookies, proof := signIn(t, f.handler, testToken)
@@ -169,7 +170,8 @@ func TestSession(t *testing.T) {
 	}
 }
 
-// TestSessionRefused: a cookie alone opens nothing, for any method; nor does it for another site, at a foreign name, or changed.
+// TestSessionRefused checks that a cookie alone is refused for any method, as are requests from
+// another site, at a foreign name, or with a changed cookie.
 func TestSessionRefused(t *testing.T) {
 	f := newFixture(t)
 	cookies, proof := signIn(t, f.handler, testToken)
@@ -222,7 +224,8 @@ func TestSessionRefused(t *testing.T) {
 	}
 }
 
-// TestSessionBesideToken: who sends a bearer token needs no session, and the cookie does not go on.
+// TestSessionBesideToken checks that a request with a bearer token needs no session, and that the
+// cookie is not passed on.
 func TestSessionBesideToken(t *testing.T) {
 	f := newFixture(t)
 	cookies, _ := signIn(t, f.handler, testToken)
@@ -236,7 +239,8 @@ func TestSessionBesideToken(t *testing.T) {
 	}
 }
 
-// TestSessionEnds: a session ends when it is signed out, on all replicas, when its token is revoked, and after its time.
+// TestSessionEnds checks that a session ends when it is signed out, on all replicas, when its token
+// is revoked, and when its time is over.
 func TestSessionEnds(t *testing.T) {
 	f := newFixture(t)
 	other := f.replica(t)
@@ -276,7 +280,8 @@ func TestSessionEnds(t *testing.T) {
 	}
 }
 
-// TestSecretsRotate: a session of the old secret works as long as that is known, and a new one needs the new secret.
+// TestSecretsRotate checks that a session of the old secret works as long as that secret is
+// available, and that a new session needs the new secret.
 func TestSecretsRotate(t *testing.T) {
 	f := newFixture(t)
 	cookies, proof := signIn(t, f.handler, testToken)
@@ -298,7 +303,7 @@ func TestSecretsRotate(t *testing.T) {
 	}
 }
 
-// TestSignInRefused: only the page signs in, with a token that the server knows.
+// TestSignInRefused checks that only the page can sign in, with a token that the server accepts.
 func TestSignInRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*http.Request)
@@ -328,7 +333,8 @@ func TestSignInRefused(t *testing.T) {
 	}
 }
 
-// TestWrongTokens: an address can try ten wrong tokens at once, and then one every six seconds; others are not held up.
+// TestWrongTokens checks that an address can try ten wrong tokens at once, and then one every six
+// seconds; other addresses are not delayed.
 func TestWrongTokens(t *testing.T) {
 	f := newFixture(t)
 	try := func(token, from string) *http.Response {
@@ -358,7 +364,7 @@ func TestWrongTokens(t *testing.T) {
 	}
 }
 
-// TestLongToken: a token that takes several cookies comes back whole.
+// TestLongToken checks that a token that needs several cookies is restored completely.
 func TestLongToken(t *testing.T) {
 	f := newFixture(t)
 	long := strings.Repeat("abcdefgh", 800)
@@ -380,7 +386,8 @@ func TestLongToken(t *testing.T) {
 	}
 }
 
-// TestPages: every page has the headers that bound it, for whoever asks, and a foreign name gets none.
+// TestPages checks that every page has its security headers for every client, and that a request at
+// a foreign name gets no page.
 func TestPages(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{Path, Path + "/", Path + "/list/agents", Path + "/assets/none.js"} {
@@ -404,7 +411,8 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestAssets: files come as the client takes them, those with a hash in their name for good.
+// TestAssets checks that files are served in an encoding that the client accepts, and cached
+// permanently if their name contains a hash.
 func TestAssets(t *testing.T) {
 	a := assets{"index.html": {mediaTypes[".html"], []byte("brotli"), zipped(t, "plain")}, "assets/x-1.js": {mediaTypes[".js"], []byte("brotli"), zipped(t, "script")}}
 	get := func(path, encoding string) *http.Response {
@@ -434,7 +442,7 @@ func TestAssets(t *testing.T) {
 	}
 }
 
-// TestEndedHere forgets sessions that would have ended by themselves.
+// TestEndedHere checks that sessions are dropped that would have expired by now.
 func TestEndedHere(t *testing.T) {
 	c := &clock{at: time.Unix(0, 0)}
 	e := NewEndedHere(c.now)

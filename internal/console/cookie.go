@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	// cookiePrefix begins the names of all cookies of consoles. Browsers take a name with __Host- only from the host itself,
-	// over TLS, for all paths.
+	// cookiePrefix is the prefix of the names of all console cookies. Browsers accept a name with
+	// __Host- only from the host itself, over TLS, for all paths.
 	cookiePrefix = "__Host-ark-console-"
-	// pieceBytes is how much of a session a cookie holds: browsers take 4096 bytes with the name. maxPieces bounds the cookies
-	// of a session.
+	// pieceBytes is the most bytes of a session in one cookie: browsers accept 4096 bytes including
+	// the name. maxPieces bounds the cookies of a session.
 	pieceBytes = 3800
 	maxPieces  = 4
-	// sessionTime is how long a session lasts at most. Its token may end it earlier.
+	// sessionTime is the longest lifetime of a session. Its token may end it earlier.
 	sessionTime = 12 * time.Hour
-	// sealContext is authenticated with what is sealed, and part of the key.
+	// sealContext is authenticated with the sealed data, and part of the key.
 	sealContext = "ark-server console session 1"
 )
 
-// session is what a cookie holds.
+// session is the content of a cookie.
 type session struct {
 	ID    string    `json:"id"`
 	Token string    `json:"token"`
@@ -54,8 +54,8 @@ func newSession(token string, now time.Time) *session {
 	}
 }
 
-// key is one with which sessions are sealed. Its name is in those of cookies, so that several servers on one host, whose
-// browsers send all cookies to each of them, know their own.
+// key is a key with which sessions are sealed. Its name is part of the cookies' names, so that
+// several servers on one host, which receive each other's cookies, recognize their own.
 type key struct {
 	name string
 	aead cipher.AEAD
@@ -74,7 +74,7 @@ func newKey(secret []byte) (key, error) {
 	return key{cookiePrefix + hex.EncodeToString(derived[32:]), aead}, err
 }
 
-// errTooLong says that a token does not fit into cookies.
+// errTooLong reports that a token does not fit into cookies.
 var errTooLong = errors.New("the token is too long for a session")
 
 // seal returns the cookies of a session.
@@ -109,7 +109,8 @@ func cookie(name, value string) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
 }
 
-// open returns the session in the cookies of a request; nil where they have none, or one that is not sealed with the key.
+// open returns the session in the cookies of a request; nil if there is none, or if it is not
+// sealed with the key.
 func (k key) open(cookies map[string]string) *session {
 	var text strings.Builder
 	for piece := range maxPieces {
@@ -134,7 +135,8 @@ func (k key) open(cookies map[string]string) *session {
 	return s
 }
 
-// takeCookies removes the cookies of consoles from a request, and returns those of them that are the only ones with their name.
+// takeCookies removes the console cookies from a request, and returns those whose name occurs only
+// once.
 func takeCookies(r *http.Request) map[string]string {
 	all := r.Cookies()
 	found, doubled := map[string]string{}, map[string]bool{}

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Ended remembers sessions that were signed out before their time. It is safe for concurrent use.
+// Ended stores sessions that were signed out before their expiry. It is safe for concurrent use.
 type Ended interface {
-	// End says that a session has ended, which would otherwise do so at a time.
+	// End marks a session as ended; until is when it would have expired.
 	End(ctx context.Context, session string, until time.Time) error
-	// Ended reports whether a session has ended so.
+	// Ended reports whether a session was marked as ended.
 	Ended(ctx context.Context, session string) (bool, error)
 }
 
-// EndedHere remembers them in this process alone.
+// EndedHere stores them only in this process.
 type EndedHere struct {
 	now   func() time.Time
 	mu    sync.Mutex
 	until map[string]time.Time
 }
 
-// NewEndedHere returns an empty memory.
+// NewEndedHere returns an empty store.
 func NewEndedHere(now func() time.Time) *EndedHere {
 	return &EndedHere{now: now, until: map[string]time.Time{}}
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// atHome reports whether a request came to a name of the server, so that no name that somebody else has pointed at its
-// address makes their pages ours.
+// atHome reports whether a request was sent to a name of the server. It prevents DNS rebinding:
+// pages under a foreign name that points to the server's address are refused.
 func (c *Console) atHome(r *http.Request) bool {
 	name := hostname(r.Host)
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
@@ -22,7 +22,7 @@ func (c *Console) atHome(r *http.Request) bool {
 	return name != "" && c.options.Names(name)
 }
 
-// hostname is that of a Host header, in lower case and without its port and final dot.
+// hostname returns the name in a Host header, in lower case and without its port and final dot.
 func hostname(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -49,7 +49,7 @@ func foreign(r *http.Request) bool {
 	return err != nil || !strings.EqualFold(origin.Host, r.Host)
 }
 
-// quoted is a name that a client has sent, for a message.
+// quoted returns a name from a client in quotes, for a message.
 func quoted(host string) string {
 	const most = 100
 	if len(host) > most {

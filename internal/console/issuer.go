@@ -17,23 +17,27 @@ import (
 )
 
 const (
-	// IssuerPath is where the page that signs in reads whether there is an issuer, and where to send its user.
+	// IssuerPath is the path at which the sign-in page reads whether there is an issuer, and its
+	// address.
 	IssuerPath = SessionPath + "/issuer"
-	// ReturnPath is the page to which the issuer sends the user back: the redirect URI to register there, below the server's URL.
+	// ReturnPath is the page to which the issuer redirects the user: the redirect URI to register
+	// there, below the server's URL.
 	ReturnPath = Path + "/signed-in"
 )
 
 const (
-	// issuerPatience bounds a request of the issuer, and issuerMost its answer.
+	// issuerPatience bounds the duration of a request to the issuer, and issuerMost the bytes of its
+	// answer.
 	issuerPatience = 10 * time.Second
 	issuerMost     = 1 << 20
-	// endpointsFor is how long the issuer's endpoints count, and failureFor an error instead of them.
+	// endpointsFor is how long the issuer's endpoints are cached, and failureFor how long an error is.
 	endpointsFor = 10 * time.Minute
 	failureFor   = 5 * time.Second
 )
 
-// Issuer is an OpenID Connect issuer at which users sign in to the console, by the authorization code flow with PKCE (RFC 7636).
-// What it gives is an ID token, which the server must know as it knows any bearer token.
+// Issuer is an OpenID Connect issuer at which users sign in to the console, by the authorization
+// code flow with PKCE (RFC 7636). It returns an ID token, which the server must accept as a bearer
+// token.
 type Issuer struct {
 	// URL is the issuer's, without a final slash unless its tokens have one.
 	URL, ClientID string
@@ -43,7 +47,7 @@ type Issuer struct {
 	Client *http.Client
 }
 
-// endpoints are what the issuer says of itself.
+// endpoints are from the issuer's discovery document.
 type endpoints struct {
 	Issuer    string   `json:"issuer"`
 	Authorize string   `json:"authorization_endpoint"`
@@ -51,7 +55,7 @@ type endpoints struct {
 	Scopes    []string `json:"scopes_supported"`
 }
 
-// issuing is an issuer with what was read of it. It is safe for concurrent use.
+// issuing is an issuer with its cached endpoints. It is safe for concurrent use.
 type issuing struct {
 	Issuer
 	now func() time.Time
@@ -62,14 +66,14 @@ type issuing struct {
 	until time.Time
 }
 
-// endpoints returns those of the issuer, read at most every few seconds.
+// endpoints returns the issuer's endpoints, which are read at most every few seconds.
 func (i *issuing) endpoints(ctx context.Context) (endpoints, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.now().Before(i.until) {
 		return i.known, i.err
 	}
-	// Others wait for the answer: the end of one request must not fail them.
+	// Other requests wait for the answer, so the end of one request must not cancel it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), issuerPatience)
 	defer cancel()
 	i.known, i.err = i.discover(ctx)
@@ -100,30 +104,30 @@ func (i *issuing) discover(ctx context.Context) (endpoints, error) {
 	return found, nil
 }
 
-// ask sends a request to the issuer, and reads its answer.
+// ask sends a request to the issuer, and decodes its answer.
 func (i *issuing) ask(r *http.Request, into any) error {
 	r.Header.Set("Accept", "application/json")
 	answer, err := i.Client.Do(r)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.Body.Close() }() // what was read counts
+	defer func() { _ = answer.Body.Close() }() // only the data that was read matters
 	text, err := io.ReadAll(io.LimitReader(answer.Body, issuerMost))
 	if err != nil {
 		return err
 	}
 	if answer.StatusCode != http.StatusOK {
-		// The body may have what must not be in a log; the code of the error does not.
+		// The body may contain data that must not be logged; the error code does not.
 		var said struct {
 			Error string `json:"error"`
 		}
-		_ = json.Unmarshal(text, &said) // it need not be JSON
+		_ = json.Unmarshal(text, &said) // it may not be JSON
 		return &issuerError{answer.StatusCode, said.Error}
 	}
 	return json.Unmarshal(text, into)
 }
 
-// issuerError is an answer of the issuer that is no success.
+// issuerError is an error response of the issuer.
 type issuerError struct {
 	status int
 	code   string
@@ -133,14 +137,14 @@ func (e *issuerError) Error() string {
 	return fmt.Sprintf("the issuer answers %d %s", e.status, quoted(e.code))
 }
 
-// refused reports whether the issuer does not take what the user has brought.
+// refused reports whether the issuer rejects the code that the user presented.
 func (e *issuerError) refused() bool { return e.code == "invalid_grant" }
 
-// errNonce says that a token is not the answer to the page's own request.
+// errNonce reports that a token does not belong to the page's own request.
 var errNonce = errors.New("the issuer's token is not for this sign-in")
 
-// exchange returns the ID token for a code that the issuer gave to the page. verifier and nonce are the page's, and redirect is
-// where the issuer sent it.
+// exchange returns the ID token for a code that the issuer gave to the page. verifier and nonce are
+// the page's, and redirect is the page's redirect URI.
 func (i *issuing) exchange(ctx context.Context, code, verifier, nonce, redirect string) (string, error) {
 	at, err := i.endpoints(ctx)
 	if err != nil {
@@ -180,7 +184,7 @@ func (i *issuing) exchange(ctx context.Context, code, verifier, nonce, redirect 
 	return given.Token, nil
 }
 
-// answers reports whether a token has a nonce. Whether the token itself counts is for the server to check.
+// answers reports whether a token contains a nonce. The server validates the token itself.
 func answers(token, nonce string) bool {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || nonce == "" {
@@ -232,7 +236,7 @@ func hostOf(text string) string {
 	return at.Host
 }
 
-// byCode signs in by a code of the issuer.
+// byCode signs in with a code of the issuer.
 func (c *Console) byCode(w http.ResponseWriter, r *http.Request, next http.Handler, code, verifier, nonce string) {
 	if c.issuer == nil {
 		c.refuse(w, http.StatusBadRequest, "there is no issuer to sign in at: sign in with a token")

@@ -13,14 +13,15 @@ import (
 	"testing"
 )
 
-// testIssuer is an OpenID Connect issuer with a confidential client, which takes each code once and only with its verifier.
+// testIssuer is an OpenID Connect issuer with a confidential client, which accepts each code once
+// and only with its verifier.
 type testIssuer struct {
 	*httptest.Server
 	mu sync.Mutex
-	// challenges are those of the codes that were given.
+	// challenges are the challenges of the codes that were issued.
 	challenges map[string]string
 	nonce      string
-	// name is what it says that it is; "" for its URL.
+	// name is the issuer name that it reports; "" for its URL.
 	name  string
 	asked int
 	down  bool
@@ -74,7 +75,7 @@ func (i *testIssuer) token(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]string{"id_token": "header." + claims + ".signature"})
 }
 
-// give is a code for a verifier.
+// give issues a code for a verifier.
 func (i *testIssuer) give(code, verifier string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -82,7 +83,8 @@ func (i *testIssuer) give(code, verifier string) {
 	i.challenges[code] = base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// withIssuer is a console whose users sign in at an issuer, and whose API knows the issuer's token.
+// withIssuer returns a console whose users sign in at an issuer, and whose API accepts the issuer's
+// token.
 func withIssuer(t *testing.T, i *testIssuer) *fixture {
 	t.Helper()
 	f := newFixture(t)
@@ -117,7 +119,8 @@ func text(t *testing.T, answer *http.Response) string {
 	return string(all)
 }
 
-// TestIssuer: the page learns where to send its user, and a code that comes back makes a session whose token the page never has.
+// TestIssuer checks that the page gets the issuer's address, and that a code creates a session
+// whose token the page never receives.
 func TestIssuer(t *testing.T) {
 	i := newTestIssuer(t)
 	f := withIssuer(t, i)
@@ -150,7 +153,8 @@ func TestIssuer(t *testing.T) {
 	}
 }
 
-// TestIssuerRefused: a code counts once, with its verifier, its nonce and the page's header; nothing else makes a session.
+// TestIssuerRefused checks that a code is valid once, with its verifier, its nonce and the page's
+// header, and that nothing else creates a session.
 func TestIssuerRefused(t *testing.T) {
 	i := newTestIssuer(t)
 	f := withIssuer(t, i)
@@ -196,7 +200,8 @@ func withHeader(r *http.Request, name, value string) *http.Request {
 	return r
 }
 
-// TestIssuerAway: an issuer that is away, or is another, is an error that goes when it does. It is not asked for each page.
+// TestIssuerAway checks that an issuer that is unreachable or reports another name is an error,
+// which disappears when the cause does. The issuer is not called for each page.
 func TestIssuerAway(t *testing.T) {
 	i := newTestIssuer(t)
 	f := withIssuer(t, i)

@@ -7,22 +7,24 @@ import (
 )
 
 const (
-	// wrongTokens is how many wrong tokens an address (IPv6: /64 network) may try at once, and wrongEvery how often one more.
+	// wrongTokens is how many wrong tokens an address (IPv6: /64 network) may try at once, and
+	// wrongEvery the interval for further ones.
 	wrongTokens = 10
 	wrongEvery  = 6 * time.Second
-	// maxAddresses bounds the addresses that are remembered. Beyond it, all new ones count as one.
+	// maxAddresses bounds the addresses that are stored. Beyond it, all new ones are counted as one.
 	maxAddresses = 10_000
 )
 
-// limit counts wrong tokens by address. Its zero value, with a clock, is ready; it is safe for concurrent use.
+// limit counts wrong tokens by address. Its zero value with a clock is ready to use; it is safe for
+// concurrent use.
 type limit struct {
 	now func() time.Time
 	mu  sync.Mutex
-	// full says when an address will have all its tries again.
+	// full is when an address will have all its attempts again.
 	full map[netip.Addr]time.Time
 }
 
-// of is what counts as one address.
+// of returns the address or network that is counted as one.
 func (*limit) of(remote string) netip.Addr {
 	at, err := netip.ParseAddrPort(remote)
 	if err != nil {
@@ -37,7 +39,7 @@ func (*limit) of(remote string) netip.Addr {
 	return address
 }
 
-// wait returns how long an address must wait before its next try; 0 for not at all.
+// wait returns how long an address must wait before its next attempt; 0 for no wait.
 func (l *limit) wait(remote string) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -72,7 +74,7 @@ func (l *limit) count(remote string) {
 	l.full[at] = full.Add(wrongEvery)
 }
 
-// slot is where an address is counted.
+// slot returns the address under which an address is counted.
 func (l *limit) slot(address netip.Addr) netip.Addr {
 	if _, known := l.full[address]; known || len(l.full) < maxAddresses {
 		return address

@@ -18,10 +18,10 @@ import (
 // maxSignIn bounds the body of a request to sign in.
 const maxSignIn = 16 << 10
 
-// messageEnded is what the page shows when it has to sign in again.
+// messageEnded is the page's message when the user has to sign in again.
 const messageEnded = "the session has ended: sign in again"
 
-// keys returns those of sessions, the one that seals first.
+// keys returns the session keys; the first one seals.
 func (c *Console) keys() ([]key, error) {
 	secrets, err := c.options.Secrets()
 	if err != nil {
@@ -39,7 +39,8 @@ func (c *Console) keys() ([]key, error) {
 	return keys, nil
 }
 
-// pass lets a request go on: as it came without the cookies, or with the bearer token of its session.
+// pass passes a request on: unchanged except for the cookies, or with the bearer token of its
+// session.
 func (c *Console) pass(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	if r.Header.Get("Cookie") == "" {
 		next.ServeHTTP(w, r)
@@ -56,7 +57,8 @@ func (c *Console) pass(w http.ResponseWriter, r *http.Request, next http.Handler
 	}
 }
 
-// sessionOf returns the session of a request whose cookies are given. Otherwise it answers, and returns nil.
+// sessionOf returns the session of a request with the given cookies. If there is none, it answers
+// the request and returns nil.
 func (c *Console) sessionOf(w http.ResponseWriter, r *http.Request, cookies map[string]string) *session {
 	switch {
 	case !c.atHome(r):
@@ -97,19 +99,19 @@ func (c *Console) sessionOf(w http.ResponseWriter, r *http.Request, cookies map[
 	return nil
 }
 
-// fail answers that something does not work for now. What is in the log has no tokens.
+// fail answers that something is temporarily unavailable. The log entry contains no tokens.
 func (c *Console) fail(w http.ResponseWriter, what string, err error) {
 	slog.Error("console: "+what, "err", err)
 	w.Header().Set("Retry-After", "1")
 	c.refuse(w, http.StatusServiceUnavailable, what+": try again, or see the server's log")
 }
 
-// as is a request with a bearer token instead of what its client has shown of itself otherwise.
+// as returns a request with a bearer token in place of the client's other credentials.
 func as(r *http.Request, token string) *http.Request {
 	r.Header.Del(HeaderProof)
 	r.Header.Set("Authorization", "Bearer "+token)
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
-		// Browsers show the certificates that they have without being asked by the page.
+		// Browsers send client certificates without a request from the page.
 		state := *r.TLS
 		state.PeerCertificates, state.VerifiedChains = nil, nil
 		r.TLS = &state
@@ -140,7 +142,7 @@ func (c *Console) session(w http.ResponseWriter, r *http.Request, next http.Hand
 	}
 }
 
-// signIn makes a session for the holder of a token that the server knows.
+// signIn creates a session for the holder of a token that the server accepts.
 func (c *Console) signIn(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	switch media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); {
 	case !c.atHome(r):
@@ -186,7 +188,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request, next http.Handl
 	c.start(w, r, next, token)
 }
 
-// start asks the server whose token it is, and answers with a session for it.
+// start requests the token's user from the server, and answers with a session for it.
 func (c *Console) start(w http.ResponseWriter, r *http.Request, next http.Handler, token string) {
 	asking := r.Clone(r.Context())
 	asking.Method, asking.Body, asking.ContentLength = http.MethodGet, http.NoBody, 0
@@ -246,7 +248,7 @@ func withoutCertificates(state *tls.ConnectionState) *tls.ConnectionState {
 	return &bare
 }
 
-// signOut ends a session, and has the browser forget its cookies.
+// signOut ends a session, and makes the browser delete its cookies.
 func (c *Console) signOut(w http.ResponseWriter, r *http.Request, cookies map[string]string) {
 	if len(cookies) > 0 {
 		s := c.sessionOf(w, r, cookies)
@@ -267,7 +269,7 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, cookies map[st
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// recorder is the answer to a request of the console's own.
+// recorder buffers the response to a request that the console itself makes.
 type recorder struct {
 	header http.Header
 	code   int
@@ -290,8 +292,8 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return r.body.Write(p)
 }
 
-// Flush implements http.Flusher, which filters ask for.
+// Flush implements http.Flusher, which filters require.
 func (*recorder) Flush() {}
 
-// CloseNotify implements http.CloseNotifier, which filters of k8s.io/apiserver ask for.
+// CloseNotify implements http.CloseNotifier, which filters of k8s.io/apiserver require.
 func (*recorder) CloseNotify() <-chan bool { return nil }

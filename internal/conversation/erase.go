@@ -6,7 +6,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Erase deletes all that is kept beside a Query, by its name and its UID, and returns how many rows that were.
+// Erase deletes all rows that belong to a Query, by its name and its UID, and returns how many
+// there were.
 func Erase(ctx context.Context, side mvcc.SideTables, namespace, query, uid string) (rows int64, err error) {
 	spans := []mvcc.SideSpan{
 		mvcc.SideKey(queryTable, key(namespace, query)), mvcc.SideKey(requestTable, requestKey(namespace, query)), mvcc.SideKey(responseTable, []byte(uid)),
@@ -17,7 +18,7 @@ func Erase(ctx context.Context, side mvcc.SideTables, namespace, query, uid stri
 	}); err != nil {
 		return 0, err
 	}
-	// The events of a Query are found by its UID, and what they say of sessions by its name.
+	// The events of a Query are keyed by its UID, and its rows in the session table by its name.
 	spans = append(spans, mvcc.SideKey(eventTable, key(namespace, uid)), mvcc.SideKey(sessionTable, key(namespace, query)))
 	for _, span := range spans {
 		n, err := side.Count(ctx, span)

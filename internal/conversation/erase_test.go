@@ -8,7 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/storetest"
 )
 
-// Erase removes what is kept beside one Query, and says how much; what belongs to others stays.
+// Erase removes the rows that belong to one Query, and returns how many; the rows of others are
+// kept.
 func TestErase(t *testing.T) {
 	side := storetest.Open(t).Side()
 	store, answers := NewStore(side, nil, time.Now), NewResponses(side, time.Now)
@@ -25,7 +26,7 @@ func TestErase(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Two messages, the note of their conversation, the response, the event and what it says of its session.
+	// Two messages, the row of their conversation, the response, the event and the row of its session.
 	if n, err := Erase(t.Context(), side, "ns", "a", "uid-a"); err != nil || n != 6 {
 		t.Errorf("%d rows, %v, want 6", n, err)
 	}

@@ -13,50 +13,54 @@ import (
 )
 
 const (
-	// eventTable has a row an event, with NAMESPACE, 0, QUERY-ID as the key.
+	// eventTable has one row per event, with NAMESPACE, 0, QUERY-ID as the key.
 	eventTable = "events"
-	// sessionTable has a row for what an event says of its session, with NAMESPACE, 0, QUERY as the key.
+	// sessionTable has one row for the session data of an event, with NAMESPACE, 0, QUERY as the key.
 	sessionTable = "sessions"
 
-	// MaxEvents is how many events a Query may have.
+	// MaxEvents is the most events of a Query.
 	MaxEvents = 10_000
-	// eventAge is how long events and sessions are kept at most: beyond the Query that they are of, if nobody deletes them.
+	// eventAge is how long events and sessions are kept at most: they outlive their Query if no client
+	// deletes them.
 	eventAge = 30 * 24 * time.Hour
-	// maxName bounds what is part of a key here.
+	// maxName bounds the parts of a key.
 	maxName = 253
-	// maxEvent bounds an event, in bytes.
+	// maxEvent is the most bytes of an event.
 	maxEvent = 256 << 10
 )
 
 // Event is an event that an engine has sent.
 type Event struct {
-	// Sequence grows within a Query, and is the cursor of lists.
+	// Sequence increases within a Query, and is the cursor of lists.
 	Sequence int64           `json:"sequence"`
 	Session  string          `json:"session,omitempty"`
 	Query    string          `json:"query"`
 	Event    json.RawMessage `json:"event"`
 }
 
-// eventRow is what a row of the event table holds.
+// eventRow is the content of a row of the event table.
 type eventRow struct {
 	Event   json.RawMessage `json:"event"`
 	Session string          `json:"session,omitempty"`
 	Expires *time.Time      `json:"expires,omitempty"`
 }
 
-// Events keeps events of engines, and the sessions that follow from them. It is safe for concurrent use.
+// Events stores events of engines, and derives the sessions from them. It is safe for concurrent
+// use.
 type Events struct {
 	side mvcc.SideTables
 	feed feed
 	now  func() time.Time
 }
 
-// NewEvents returns the events of a database. Who watches is told through the broker, also at other replicas.
+// NewEvents returns the events of a database. Watchers are notified through the broker, including
+// those at other replicas.
 func NewEvents(side mvcc.SideTables, broker *stream.Broker, now func() time.Time) *Events {
 	return &Events{side, feed{broker}, now}
 }
 
-// eventBody is an event as engines send it. The rest of it is kept as it is.
+// eventBody has the parsed fields of an event as engines send it. The whole event is stored
+// unchanged.
 type eventBody struct {
 	Reason string `json:"reason"`
 	Data   struct {
@@ -66,7 +70,7 @@ type eventBody struct {
 	TTL float64 `json:"ttl_seconds"`
 }
 
-// Add stores an event, and what it says of its session.
+// Add stores an event, and its session data.
 func (s *Events) Add(ctx context.Context, namespace string, body []byte) error {
 	var in eventBody
 	var kept map[string]json.RawMessage
@@ -121,7 +125,7 @@ func (s *Events) expiry(ttl float64) *time.Time {
 	return &end
 }
 
-// List returns events in the order in which they came; query and session limit them, "" to none.
+// List returns events in order of arrival; query and session filter them, "" does not filter.
 func (s *Events) List(ctx context.Context, namespace, query, session string) ([]Event, error) {
 	span, start := mvcc.SidePrefix(eventTable, prefix(namespace)), len(prefix(namespace))
 	if query != "" {
@@ -144,7 +148,8 @@ func (s *Events) List(ctx context.Context, namespace, query, session string) ([]
 	return out, err
 }
 
-// Delete deletes the events of a Query by its id, and what they have said of sessions; "" stands for all of the namespace.
+// Delete deletes the events of a Query by its id, and their session data; "" stands for all of the
+// namespace.
 func (s *Events) Delete(ctx context.Context, namespace, query string) error {
 	if query == "" {
 		return deleteAll(ctx, s.side, mvcc.SidePrefix(eventTable, prefix(namespace)), time.Time{})
@@ -161,7 +166,7 @@ func (s *Events) Delete(ctx context.Context, namespace, query string) error {
 	return deleteAll(ctx, s.side, mvcc.SideKey(eventTable, key(namespace, query)), time.Time{})
 }
 
-// namesOf returns the names that the events of a Query say it has.
+// namesOf returns the names of a Query according to its events.
 func (s *Events) namesOf(ctx context.Context, namespace, query string) (map[string]bool, error) {
 	names := map[string]bool{}
 	err := each(ctx, s.side, mvcc.SideKey(eventTable, key(namespace, query)), func(r *mvcc.SideRow) error {
@@ -175,7 +180,7 @@ func (s *Events) namesOf(ctx context.Context, namespace, query string) (map[stri
 	return names, err
 }
 
-// Sweep deletes what has expired of events, sessions and messages.
+// Sweep deletes expired events, sessions and messages.
 func (s *Events) Sweep(ctx context.Context) error {
 	for _, table := range []string{eventTable, sessionTable, messageTable} {
 		if err := sweepExpired(ctx, s.side, table, s.now()); err != nil {
@@ -185,12 +190,12 @@ func (s *Events) Sweep(ctx context.Context) error {
 	return nil
 }
 
-// sweepExpired deletes rows of a table that have expired. Of each key they go from the oldest to the first that has not: those of
-// one Query have mostly one ttl.
+// sweepExpired deletes expired rows of a table. For each key it deletes from the oldest row up to
+// the first that has not expired, because the rows of one Query mostly have the same ttl.
 func sweepExpired(ctx context.Context, side mvcc.SideTables, table string, now time.Time) error {
 	type span struct {
 		expired bool
-		until   time.Time // of the first row that stays; zero for none
+		until   time.Time // the first row that is kept; zero for none
 	}
 	spans := map[string]*span{}
 	err := each(ctx, side, mvcc.SidePrefix(table, nil), func(r *mvcc.SideRow) error {

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// OwnsEvents reports whether the rest of a path, without slashes around it, is of events and sessions.
+// OwnsEvents reports whether the rest of a path, without surrounding slashes, belongs to events and
+// sessions.
 func OwnsEvents(rest string) bool {
 	first, _, _ := strings.Cut(rest, "/")
 	return first == "events" || first == "sessions"
@@ -25,12 +26,12 @@ type numbered struct {
 	Total   int    `json:"total"`
 	HasMore bool   `json:"hasMore"`
 	Next    *int64 `json:"nextCursor,omitempty"`
-	// Counts are of sessions by their status.
+	// Counts are the numbers of sessions by status.
 	Counts map[string]int `json:"statusCounts,omitempty"`
 }
 
-// Serve answers a request of Ark's HTTP API of events and sessions. rest is the path that OwnsEvents has accepted; rights have
-// been checked.
+// Serve answers a request of Ark's HTTP API of events and sessions. rest is the path that
+// OwnsEvents has accepted; rights have been checked.
 func (s *Events) Serve(w http.ResponseWriter, r *http.Request, namespace, rest string) {
 	path := strings.Split(rest, "/")
 	id := ""
@@ -83,7 +84,7 @@ func (s *Events) post(w http.ResponseWriter, r *http.Request, add func(context.C
 	answer(w, http.StatusCreated, map[string]string{"status": "success"}, err)
 }
 
-// number reads a parameter; without it it is otherwise.
+// number parses a parameter; the default is otherwise.
 func number(r *http.Request, name string, least, most, otherwise int64) (int64, error) {
 	text := r.URL.Query().Get(name)
 	if text == "" {
@@ -98,7 +99,7 @@ func number(r *http.Request, name string, least, most, otherwise int64) (int64, 
 
 const maxCursor = 1<<63 - 1
 
-// events is a page of events.
+// events returns a page of events.
 func (s *Events) events(r *http.Request, namespace, query string) (any, error) {
 	limit, err := number(r, "limit", 1, maxPage, defaultPage)
 	if err != nil {
@@ -132,7 +133,8 @@ func (s *Events) events(r *http.Request, namespace, query string) (any, error) {
 	return out, nil
 }
 
-// watchEvents follows events: those after a cursor, or of a Query from the beginning, and those that come.
+// watchEvents sends the events after a cursor, or those of a Query from the beginning, and then new
+// ones.
 func (s *Events) watchEvents(w http.ResponseWriter, r *http.Request, namespace, query string) error {
 	after, err := number(r, "cursor", 0, maxCursor, -1)
 	if err != nil {
@@ -171,7 +173,7 @@ func (s *Events) watchEvents(w http.ResponseWriter, r *http.Request, namespace, 
 	})
 }
 
-// sessions is one session, a page of them if the request asks for pages, and all otherwise.
+// sessions returns one session, a page of them if the request asks for pages, and otherwise all.
 func (s *Events) sessions(r *http.Request, namespace, id string) (any, error) {
 	all, err := s.Sessions(r.Context(), namespace, id)
 	if err != nil {
@@ -213,7 +215,7 @@ func (s *Events) sessions(r *http.Request, namespace, id string) (any, error) {
 	return out, nil
 }
 
-// wantedSessions reads which sessions a request is for.
+// wantedSessions parses the filter of a request for sessions.
 func wantedSessions(r *http.Request) (func(*Session) bool, error) {
 	q := r.URL.Query()
 	status, search := q.Get("status"), strings.ToLower(q.Get("search"))
@@ -266,7 +268,7 @@ type watchedSession struct {
 	Session *Session `json:"session"`
 }
 
-// watchSessions sends all sessions, and each again when it changes.
+// watchSessions sends all sessions, and each one again when it changes.
 func (s *Events) watchSessions(w http.ResponseWriter, r *http.Request, namespace string) error {
 	only := r.URL.Query().Get("session_id")
 	return s.feed.watch(w, r, topicSessions, namespace, func(send func(any) error) error {
@@ -290,7 +292,7 @@ func (s *Events) watchSessions(w http.ResponseWriter, r *http.Request, namespace
 		}
 		now, err := s.Sessions(r.Context(), namespace, change.Session)
 		if err != nil || now[change.Session] == nil {
-			return err // a session that has gone is not told of
+			return err // a session that was deleted is not sent
 		}
 		return send(watchedSession{change.Session, now[change.Session]})
 	})

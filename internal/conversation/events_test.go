@@ -16,7 +16,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// event is an event as Ark's engine sends it.
+// event returns an event as Ark's engine sends it.
 func event(reason, id, name, session string, more ...string) string {
 	extra := ""
 	for i := 0; i < len(more); i += 2 {
@@ -25,7 +25,7 @@ func event(reason, id, name, session string, more ...string) string {
 	return fmt.Sprintf(`{"timestamp":"2026-11-30T12:00:00Z","eventType":"Normal","reason":%q,"message":"m","data":{"queryId":%q,"queryName":%q,"queryNamespace":"ns","sessionId":%q%s}}`, reason, id, name, session, extra)
 }
 
-// served is events behind HTTP.
+// served is an event store behind HTTP.
 type served struct {
 	t      *testing.T
 	now    time.Time
@@ -79,7 +79,7 @@ func (s *served) reasons(path string) string {
 	return strings.Join(out, " ")
 }
 
-// watch returns the data of a watch, one by one.
+// watch returns a function that returns the data of a watch's events one by one.
 func (s *served) watch(ctx context.Context, path string) func() string {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
@@ -139,7 +139,7 @@ func TestEvents(t *testing.T) {
 	s.call(http.MethodPut, "/events", "{}", http.StatusNotFound)
 	s.call(http.MethodPost, "/events", `{"data":{"queryId":"u","x":"`+strings.Repeat("x", maxEvent)+`"}}`, http.StatusRequestEntityTooLarge)
 
-	// What a Query has said of its session goes with its events.
+	// The session data of a Query are deleted with its events.
 	s.call(http.MethodDelete, "/events/u1", "", http.StatusOK)
 	if got := s.reasons("/events"); got != "QueryExecutionStart QueryExecutionError" {
 		t.Errorf("after the deletion there are %s", got)
@@ -147,7 +147,7 @@ func TestEvents(t *testing.T) {
 	s.call(http.MethodGet, "/sessions/s1", "", http.StatusNotFound)
 	s.call(http.MethodGet, "/sessions/s2", "", http.StatusOK)
 
-	// With their age they are gone, and the sweep takes them out of the database.
+	// Expired events are no longer returned, and the sweep deletes them from the database.
 	s.call(http.MethodPost, "/events", `{"reason":"Short","data":{"queryId":"u3"},"ttl_seconds":60}`, http.StatusCreated)
 	s.now = s.now.Add(61 * time.Second)
 	if got := s.reasons("/events/u3"); got != "" {
@@ -226,7 +226,8 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// TestWatches: a watch has what was there, if it is asked for, and then each new thing once.
+// TestWatches checks that a watch sends the existing items, if requested, and then each new item
+// once.
 func TestWatches(t *testing.T) {
 	s := serveEvents(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

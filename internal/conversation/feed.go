@@ -10,42 +10,43 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// topics of what is new. They are streams of the broker, in namespaces that no object can be in.
+// Topics of new items. They are streams of the broker, in namespaces that no object can be in.
 const (
 	topicEvents   = "events/"
 	topicSessions = "sessions/"
 	topicMessages = "messages/"
 )
 
-// feed tells who watches what is new, at each replica.
+// feed notifies watchers at each replica of new items.
 type feed struct{ broker *stream.Broker }
 
 func topic(name, namespace string) stream.Key {
 	return stream.Key{Namespace: name + namespace, Query: "log"}
 }
 
-// publish tells of something that is stored. Without a broker nobody watches.
+// publish notifies the watchers of an item that is stored. Without a broker there are no watchers.
 func (f feed) publish(name, namespace string, what any) {
 	if f.broker == nil {
 		return
 	}
 	data, err := json.Marshal(what)
 	if err != nil {
-		return // never: they are our own types
+		return // never fails: these are this package's types
 	}
 	to, err := f.broker.Write(topic(name, namespace), "")
 	if err != nil {
-		return // the server stops: its watchers are told that
+		return // the server stops, and its watchers get that error
 	}
-	_ = to.Append(data) // the same
+	_ = to.Append(data) // it fails if the server stops
 	to.Close(nil)
 }
 
-// errUnavailable is for watches where nothing tells of what is new.
+// errUnavailable is the answer to watches if there is no broker.
 var errUnavailable = &fault{http.StatusServiceUnavailable, "UNAVAILABLE", "this server cannot be watched"}
 
-// watch sends what is stored, and then what is new, until the client goes. stored is called once new things are noted, so that
-// nothing is missed; what is told twice, by being stored at that moment, is for send to leave out.
+// watch sends the stored items, and then new ones, until the client disconnects. stored is called
+// after the subscription has begun, so that no item is missed. An item that is stored at that
+// moment is delivered twice, and send has to drop the second one.
 func (f feed) watch(w http.ResponseWriter, r *http.Request, name, namespace string, stored func(send func(any) error) error, fresh func(data []byte, send func(any) error) error) error {
 	if f.broker == nil {
 		return errUnavailable
@@ -93,9 +94,9 @@ func (f feed) watch(w http.ResponseWriter, r *http.Request, name, namespace stri
 	}
 }
 
-// broken ends a watch with an error, which a client that has gone does not get.
+// broken ends a watch with an error, which a disconnected client does not get.
 func broken(to *sse.Writer, err error) error {
 	data, _ := json.Marshal(map[string]stream.Fault{"error": {Message: err.Error(), Type: "server_error", Code: "watch_ended"}})
-	_ = to.Data(data) // the client may have gone
+	_ = to.Data(data) // the client may be gone
 	return nil
 }

@@ -21,13 +21,13 @@ const (
 	maxPage     = 1000
 )
 
-// Owns reports whether the rest of a path, without slashes around it, is of conversations.
+// Owns reports whether the rest of a path, without surrounding slashes, belongs to conversations.
 func Owns(rest string) bool {
 	first, _, _ := strings.Cut(rest, "/")
 	return first == "conversations" || first == "messages" || first == "queries" || rest == "memory-status"
 }
 
-// page is a list as Ark's brokers answer it.
+// page is a list in the form of Ark's brokers.
 type page struct {
 	Items   any    `json:"items"`
 	Total   int    `json:"total"`
@@ -35,7 +35,7 @@ type page struct {
 	Next    *int64 `json:"nextCursor,omitempty"`
 }
 
-// fault is an error with the status that it is answered with.
+// fault is an error with its HTTP status.
 type fault struct {
 	status        int
 	code, message string
@@ -43,8 +43,8 @@ type fault struct {
 
 func (f *fault) Error() string { return f.message }
 
-// Serve answers a request of Ark's HTTP API of memories: conversations, messages, and those of a Query. rest is the path that
-// Owns has accepted; rights have been checked.
+// Serve answers a request of Ark's HTTP API of memories: conversations, messages, and those of a
+// Query. rest is the path that Owns has accepted; rights have been checked.
 func (s *Store) Serve(w http.ResponseWriter, r *http.Request, namespace, rest string) {
 	path := strings.Split(rest, "/")
 	if r.Method == http.MethodGet && rest == "messages" && r.URL.Query().Get("watch") == "true" {
@@ -61,7 +61,7 @@ func (s *Store) Serve(w http.ResponseWriter, r *http.Request, namespace, rest st
 	answer(w, status, out, err)
 }
 
-// answer writes what came of a request.
+// answer writes the result of a request.
 func answer(w http.ResponseWriter, status int, out any, err error) {
 	if err != nil {
 		answerError(w, err)
@@ -70,7 +70,7 @@ func answer(w http.ResponseWriter, status int, out any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(out) // a client that has gone does not matter
+	_ = json.NewEncoder(w).Encode(out) // the client may be gone
 }
 
 func answerError(w http.ResponseWriter, err error) {
@@ -86,7 +86,7 @@ func answerError(w http.ResponseWriter, err error) {
 	answer(w, known.status, map[string]any{"error": map[string]string{"code": known.code, "message": known.message}}, nil)
 }
 
-// answer carries out a request.
+// answer processes a request.
 func (s *Store) answer(r *http.Request, namespace string, path []string) (any, error) {
 	ctx := r.Context()
 	deleted := map[string]string{"status": "success"}
@@ -180,7 +180,7 @@ func (s *Store) get(r *http.Request, namespace, id, query string) (page, error) 
 	return out, nil
 }
 
-// watch follows messages: those after a cursor or from the beginning, and those that come.
+// watch sends the messages after a cursor or from the beginning, and then new ones.
 func (s *Store) watch(w http.ResponseWriter, r *http.Request, namespace string) error {
 	after, err := number(r, "cursor", 0, maxCursor, -1)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"net/http"
 )
 
-// conversationPage is the list of conversations: by their ids, as Ark's broker has it, and as a page.
+// conversationPage is the list of conversations: as ids, in the form of Ark's broker, and as a
+// page.
 type conversationPage struct {
 	Conversations []string `json:"conversations"`
 	page
@@ -21,7 +22,8 @@ func (s *Store) conversations(ctx context.Context, namespace string) (any, error
 	return out, err
 }
 
-// messagePage is a conversation with a page of its messages, under both names that clients know.
+// messagePage is a conversation with a page of its messages, under both field names that clients
+// use.
 type messagePage struct {
 	ID       string `json:"conversation_id"`
 	Messages any    `json:"messages"`
@@ -36,13 +38,13 @@ func (s *Store) conversation(r *http.Request, namespace, id string) (any, error)
 	return messagePage{id, out.Items, out}, err
 }
 
-// counts says how much there is of a conversation.
+// counts has the numbers of messages and queries of a conversation.
 type counts struct {
 	Messages int `json:"message_count"`
 	Queries  int `json:"query_count"`
 }
 
-// status says how much there is of each conversation.
+// status returns the counts of each conversation.
 func (s *Store) status(ctx context.Context, namespace string) (any, error) {
 	all, err := s.List(ctx, namespace)
 	if err != nil {

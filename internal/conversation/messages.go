@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// conversationTable has a row a conversation, with NAMESPACE, 0, ID as the key.
+	// conversationTable has one row per conversation, with NAMESPACE, 0, ID as the key.
 	conversationTable = "conversations"
-	// messageTable has the messages, with NAMESPACE, 0, CONVERSATION, 0, QUERY as the key: so those of one Query, and those of
-	// a whole conversation, are deleted by their key.
+	// messageTable has the messages, with NAMESPACE, 0, CONVERSATION, 0, QUERY as the key, so that
+	// those of one Query and those of a whole conversation can be deleted by key.
 	messageTable = "messages"
 	// queryTable has the conversations that a Query has added to, with NAMESPACE, 0, QUERY as the key.
 	queryTable = "query_conversations"
 
-	// MaxMessages is how many messages a conversation may have.
+	// MaxMessages is the most messages of a conversation.
 	MaxMessages = 10_000
-	// maxID bounds ids of conversations and names of Queries: a key has room for three parts.
+	// maxID bounds the ids of conversations and names of Queries: a key has three such parts.
 	maxID = 160
 )
 
@@ -35,9 +35,9 @@ type Message struct {
 	Conversation string          `json:"conversation_id"`
 	Query        string          `json:"query_id"`
 	Message      json.RawMessage `json:"message"`
-	// Sequence grows within a conversation.
+	// Sequence increases within a conversation.
 	Sequence int64 `json:"sequence"`
-	// Expires is when the message is not shown any more; nil for never.
+	// Expires is when the message expires; nil for never.
 	Expires *time.Time `json:"-"`
 }
 
@@ -47,20 +47,21 @@ type Conversation struct {
 	Created time.Time `json:"created_at"`
 }
 
-// InvalidError says what of a request is not accepted.
+// InvalidError reports which part of a request is invalid.
 type InvalidError struct{ What string }
 
 func (e *InvalidError) Error() string { return e.What }
 
-// Store keeps conversations. It is safe for concurrent use.
+// Store stores conversations. It is safe for concurrent use.
 type Store struct {
 	side mvcc.SideTables
 	feed feed
 	now  func() time.Time
 }
 
-// NewStore returns the conversations of a database. now is the clock. Who watches messages is told through the broker, also at
-// other replicas; without one, which is nil, messages are not watched.
+// NewStore returns the conversations of a database. now returns the current time. Watchers of
+// messages are notified through the broker, including those at other replicas; if the broker is
+// nil, messages cannot be watched.
 func NewStore(side mvcc.SideTables, broker *stream.Broker, now func() time.Time) *Store {
 	return &Store{side, feed{broker}, now}
 }
@@ -85,7 +86,7 @@ func checkID(what, id string) error {
 	return nil
 }
 
-// Begin makes a conversation, and returns its id.
+// Begin creates a conversation, and returns its id.
 func (s *Store) Begin(ctx context.Context, namespace string) (string, error) {
 	random := make([]byte, 16)
 	_, _ = rand.Read(random) // it never fails
@@ -100,13 +101,14 @@ func (s *Store) begin(ctx context.Context, namespace, id string) error {
 	return nil
 }
 
-// messageRow is what a row of the message table holds.
+// messageRow is the content of a row of the message table.
 type messageRow struct {
 	Message json.RawMessage `json:"message"`
 	Expires *time.Time      `json:"expires,omitempty"`
 }
 
-// Add adds the messages of a Query to a conversation, all or none. One that is not known begins. A ttl of 0 is for ever.
+// Add adds the messages of a Query to a conversation, all or none. An unknown conversation is
+// created. A ttl of 0 means no expiry.
 func (s *Store) Add(ctx context.Context, namespace, id, query string, messages []json.RawMessage, ttl time.Duration) error {
 	if err := checkID("conversation_id", id); err != nil {
 		return err
@@ -159,7 +161,8 @@ func (s *Store) Add(ctx context.Context, namespace, id, query string, messages [
 	return nil
 }
 
-// Messages returns the messages of a conversation in their order; query limits them to those of one Query, "" to none.
+// Messages returns the messages of a conversation in order; query limits them to those of one
+// Query, "" does not.
 func (s *Store) Messages(ctx context.Context, namespace, id, query string) ([]Message, error) {
 	if err := checkID("conversation_id", id); err != nil {
 		return nil, err
@@ -216,7 +219,8 @@ func (s *Store) DeleteAll(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// DeleteQuery deletes the messages of a Query in all conversations, or in one; a conversation without messages goes, too.
+// DeleteQuery deletes the messages of a Query in all conversations, or in one. It also deletes
+// conversations that have no messages left.
 func (s *Store) DeleteQuery(ctx context.Context, namespace, query, only string) error {
 	ids := map[string]bool{}
 	if only != "" {
@@ -247,7 +251,7 @@ func (s *Store) DeleteQuery(ctx context.Context, namespace, query, only string) 
 	return deleteAll(ctx, s.side, mvcc.SideKey(queryTable, key(namespace, query)), time.Time{})
 }
 
-// each calls do with the rows of a span.
+// each calls do for each row of a span.
 func each(ctx context.Context, side mvcc.SideTables, span mvcc.SideSpan, do func(*mvcc.SideRow) error) error {
 	for q := (mvcc.SideQuery{SideSpan: span, MaxBytes: mvcc.MaxSideData}); ; {
 		page, err := side.Page(ctx, q)

@@ -12,31 +12,31 @@ import (
 )
 
 const (
-	// requestTable has a row a request, with NAMESPACE, 0, QUERY as the key.
+	// requestTable has one row per request, with NAMESPACE, 0, QUERY as the key.
 	requestTable = "chat_requests"
-	// requestAge is how long a request is kept if nothing deletes it before: longer than a Query runs.
+	// requestAge is how long a request is kept if it is not deleted earlier: longer than a Query runs.
 	requestAge = 7 * 24 * time.Hour
 	// deleteStep is how many rows are deleted at a time.
 	deleteStep = 500
 )
 
-// Request is what is kept beside a Query.
+// Request is the part of a request that is stored separately from its Query.
 type Request struct {
-	// Messages are those of the client, in OpenAI's form, with the question at the end.
+	// Messages are the client's messages in OpenAI's form, with the question last.
 	Messages []json.RawMessage `json:"messages"`
 	// Tools are functions that the client calls itself.
 	Tools []json.RawMessage `json:"tools,omitempty"`
-	// Parameters are those of calls of the model.
+	// Parameters are added to calls of the model.
 	Parameters map[string]json.RawMessage `json:"parameters,omitempty"`
 }
 
-// Requests keeps requests. It is safe for concurrent use.
+// Requests stores requests. It is safe for concurrent use.
 type Requests struct {
 	side mvcc.SideTables
 	now  func() time.Time
 }
 
-// NewRequests returns the requests of a database. now is the clock.
+// NewRequests returns the requests of a database. now returns the current time.
 func NewRequests(side mvcc.SideTables, now func() time.Time) *Requests {
 	return &Requests{side: side, now: now}
 }
@@ -46,14 +46,15 @@ type requestRow struct {
 	Request
 }
 
-// ErrNotFound is the answer for what is not there any more, or never was.
+// ErrNotFound is the error for a request that is not stored, or no longer.
 var ErrNotFound = errors.New("what its client has sent is not kept any more")
 
 // requestKey is the key of a Query's request.
 func requestKey(namespace, query string) []byte { return []byte(namespace + "\x00" + query) }
 
-// Keep stores a request for the Query that is going to have a name, and returns its id. The Query has to name that: so a
-// Query that somebody else makes under the name does not get it.
+// Keep stores a request for the Query that will have a name, and returns its id. The Query has to
+// carry that id, so that a Query that another client creates under the name does not get the
+// request.
 func (s *Requests) Keep(ctx context.Context, namespace, query string, r Request) (string, error) {
 	row := requestRow{ID: rand.Text(), Request: r}
 	data, err := json.Marshal(row)
@@ -84,12 +85,12 @@ func (s *Requests) Get(ctx context.Context, namespace, query, id string) (*Reque
 	return nil, ErrNotFound
 }
 
-// Forget deletes what is kept for a Query.
+// Forget deletes the request of a Query.
 func (s *Requests) Forget(ctx context.Context, namespace, query string) error {
 	return deleteAll(ctx, s.side, mvcc.SideKey(requestTable, requestKey(namespace, query)), time.Time{})
 }
 
-// Sweep deletes what has been kept for too long.
+// Sweep deletes expired requests.
 func (s *Requests) Sweep(ctx context.Context) error {
 	return deleteAll(ctx, s.side, mvcc.SidePrefix(requestTable, nil), s.now().Add(-requestAge))
 }

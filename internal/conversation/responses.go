@@ -9,24 +9,25 @@ import (
 )
 
 const (
-	// responseTable has a row a response, with the UID of its Query as the key.
+	// responseTable has one row per response, with the UID of its Query as the key.
 	responseTable = "chat_responses"
-	// responseAge is how long a response is kept: as long as a Query by default.
+	// responseAge is how long a response is kept: the default for a Query.
 	responseAge = 30 * 24 * time.Hour
 )
 
-// Responses keeps what responses need beside their Queries. It is safe for concurrent use.
+// Responses stores the data of responses that their Queries do not contain. It is safe for
+// concurrent use.
 type Responses struct {
 	side mvcc.SideTables
 	now  func() time.Time
 }
 
-// NewResponses returns the responses of a database. now is the clock.
+// NewResponses returns the responses of a database. now returns the current time.
 func NewResponses(side mvcc.SideTables, now func() time.Time) *Responses {
 	return &Responses{side: side, now: now}
 }
 
-// Keep stores data under a UID. There is one for each UID.
+// Keep stores data under a UID. There is one entry for each UID.
 func (s *Responses) Keep(ctx context.Context, uid string, data []byte) error {
 	if err := checkID("the id of a response", uid); err != nil {
 		return err
@@ -37,7 +38,7 @@ func (s *Responses) Keep(ctx context.Context, uid string, data []byte) error {
 	return nil
 }
 
-// Get returns the data of a UID, or nil where there is none.
+// Get returns the data of a UID, or nil if there are none.
 func (s *Responses) Get(ctx context.Context, uid string) ([]byte, error) {
 	page, err := s.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(responseTable, []byte(uid)), Limit: 1, MaxBytes: mvcc.MaxSideData})
 	if err != nil {
@@ -54,7 +55,7 @@ func (s *Responses) Forget(ctx context.Context, uid string) error {
 	return deleteAll(ctx, s.side, mvcc.SideKey(responseTable, []byte(uid)), time.Time{})
 }
 
-// Sweep deletes what has been kept for too long.
+// Sweep deletes expired responses.
 func (s *Responses) Sweep(ctx context.Context) error {
 	return deleteAll(ctx, s.side, mvcc.SidePrefix(responseTable, nil), s.now().Add(-responseAge))
 }

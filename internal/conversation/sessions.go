@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// sessionEvent is what an event says of its session.
+// sessionEvent is the session data of an event.
 type sessionEvent struct {
 	SessionID      string `json:"sessionId,omitempty"`
 	QueryName      string `json:"queryName,omitempty"`
@@ -33,12 +33,12 @@ type sessionEventRow struct {
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
-// sessionChange tells who watches that a session is another one by now.
+// sessionChange notifies watchers that a session has changed.
 type sessionChange struct {
 	Session string `json:"session"`
 }
 
-// Session is what the events of a session come to, in the form of Ark's brokers.
+// Session is the state that results from the events of a session, in the form of Ark's brokers.
 type Session struct {
 	ID            string                   `json:"sessionId"`
 	Name          string                   `json:"name"`
@@ -79,7 +79,7 @@ type SessionConversation struct {
 	Errors          int       `json:"errorCount"`
 }
 
-// Participant is who takes part in a session.
+// Participant is a participant of a session.
 type Participant struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -92,7 +92,7 @@ const (
 	phaseRunning, phaseDone, phaseError, phaseCancelled = "running", "done", "error", "canceled"
 )
 
-// sessionRow is the row of an event; ok is false for one that is of no session.
+// sessionRow returns the row for an event; ok is false for an event without a session.
 func sessionRow(namespace string, e sessionEvent, expires *time.Time) (row mvcc.SideRow, ok bool, err error) {
 	if e.SessionID == "" || e.QueryName == "" || len(e.QueryName) > maxName {
 		return row, false, nil
@@ -104,7 +104,7 @@ func sessionRow(namespace string, e sessionEvent, expires *time.Time) (row mvcc.
 	return mvcc.SideRow{Table: sessionTable, Key: key(namespace, e.QueryName), Data: data}, true, nil
 }
 
-// AddSession stores what an engine says of a session without an event.
+// AddSession stores session data that an engine sends without an event.
 func (s *Events) AddSession(ctx context.Context, namespace string, body []byte) error {
 	var in sessionEvent
 	if json.Unmarshal(body, &in) != nil {
@@ -129,7 +129,7 @@ func (s *Events) AddSession(ctx context.Context, namespace string, body []byte) 
 	return nil
 }
 
-// DeleteSessionQuery takes a Query out of all sessions; "" stands for all Queries of the namespace.
+// DeleteSessionQuery removes a Query from all sessions; "" stands for all Queries of the namespace.
 func (s *Events) DeleteSessionQuery(ctx context.Context, namespace, name string) error {
 	span := mvcc.SideKey(sessionTable, key(namespace, name))
 	if name == "" {
@@ -138,7 +138,7 @@ func (s *Events) DeleteSessionQuery(ctx context.Context, namespace, name string)
 	return deleteAll(ctx, s.side, span, time.Time{})
 }
 
-// Sessions returns the sessions of a namespace by their ids; only limits them to one, "" to none.
+// Sessions returns the sessions of a namespace by their ids; only limits them to one, "" does not.
 func (s *Events) Sessions(ctx context.Context, namespace, only string) (map[string]*Session, error) {
 	type at struct {
 		id   int64
@@ -176,7 +176,7 @@ func (s *Events) Sessions(ctx context.Context, namespace, only string) (map[stri
 	return out, nil
 }
 
-// phaseOf is the phase of a Query by the reason of an event.
+// phaseOf returns the phase of a Query by the reason of an event.
 func phaseOf(e sessionEvent) string {
 	switch {
 	case e.Reason == "QueryExecutionComplete" && e.Error == "":
@@ -191,7 +191,7 @@ func phaseOf(e sessionEvent) string {
 	return phaseRunning
 }
 
-// apply takes an event into a session.
+// apply applies an event to a session.
 func (s *Session) apply(e sessionEvent, at time.Time) {
 	s.Active = at
 	q := s.Queries[e.QueryName]
@@ -211,12 +211,12 @@ func (s *Session) apply(e sessionEvent, at time.Time) {
 	case phase == phaseCancelled && q.Phase != phaseError:
 		q.Phase, q.Completed = phase, &at
 	case phase == phaseDone && q.Phase != phaseCancelled:
-		// A query that waited for an approval has ended with an error before.
+		// A query that waited for an approval was recorded as an error before.
 		q.Phase, q.Error, q.Completed = phase, "", &at
 	}
 }
 
-// summarize says how a session is, from its Queries.
+// summarize derives the session's status from its Queries.
 func (s *Session) summarize() {
 	s.Status, s.Participants, s.Conversations = statusIdle, []Participant{}, []SessionConversation{}
 	queries := slices.SortedFunc(maps.Values(s.Queries), func(a, b *SessionQuery) int {

@@ -49,7 +49,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// ask makes a request of the HTTP API, and returns the status and the answer without what differs each time.
+// ask makes a request of the HTTP API, and returns the status and the answer without the fields
+// that vary.
 func ask(t *testing.T, s *Store, method, path, body string) (int, map[string]any) {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -66,7 +67,7 @@ func ask(t *testing.T, s *Store, method, path, body string) (int, map[string]any
 	return w.Code, answer
 }
 
-// texts are the messages of a page, joined.
+// texts returns the messages of a page, joined.
 func texts(answer map[string]any) string {
 	var out []string
 	for _, item := range answer["items"].([]any) {
@@ -112,7 +113,7 @@ func TestMemory(t *testing.T) {
 	if _, answer = ask(t, s, http.MethodGet, all+"&query_id=q1", ""); texts(answer) != "3" {
 		t.Errorf("got %v", answer)
 	}
-	// Lists have the names of Ark's broker, and those of pages.
+	// Lists have the field names of Ark's broker, and those of pages.
 	if _, answer = ask(t, s, http.MethodGet, "conversations/"+id, ""); texts(answer) != "1 2 3 4" || answer["conversation_id"] != id || len(answer["messages"].([]any)) != 4 {
 		t.Errorf("got %v", answer)
 	}

@@ -2,8 +2,8 @@ package database
 
 import "fmt"
 
-// Engines return these errors where a setting of this program is a remedy: they say what is wrong, and
-// what can be done at the server, and leave it to the program to name its setting.
+// Engines return these errors where a setting of this program is a remedy: they say what is wrong,
+// and what can be done at the server, and leave it to the program to name its setting.
 
 // Limit is a limit of this program's that may be lowered.
 type Limit int
@@ -38,7 +38,8 @@ func (e *BusyError) Unwrap() error { return e.Err }
 
 // TLSError says that the server cannot be reached in the way that Config.TLS demands.
 type TLSError struct {
-	// Certificate says that the server's certificate is not accepted. Otherwise the server offers no TLS.
+	// Certificate says that the server's certificate is not accepted. Otherwise the server offers no
+	// TLS.
 	Certificate bool
 	Err         error
 }

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// Unreachable says in a few words that no server answers, if that is what an error of a driver comes
-// from; the driver's own text tells it once for every attempt. Any other error is returned as it is.
-// The text names the port of the last attempt; the caller names the host as its user has.
+// Unreachable says in a few words that no server answers, if that is what an error of a driver
+// comes from; the driver's own text tells it once for every attempt. Any other error is returned as
+// it is. The text names the port of the last attempt; the caller names the host as its user has.
 func Unreachable(err error) error {
 	reason := ""
 	var dns *net.DNSError

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// TestUnreachable: whatever the drivers wrap around it, the message is one short line with the cause and what to look at.
+// TestUnreachable: whatever the drivers wrap around it, the message is one short line with the
+// cause and what to look at.
 func TestUnreachable(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// identityHeaders name users to servers that trust the sender. Nobody but the aggregator may send them.
+// identityHeaders name users to servers that trust the sender. Nobody but the aggregator may send
+// them.
 const identityHeaders = "X-Remote-"
 
 // retrySeconds is when a client may ask again.

@@ -22,7 +22,8 @@ type Options struct {
 	Groups []string
 	// Errors encodes the answers of the package's own.
 	Errors runtime.NegotiatedSerializer
-	// MaxInFlight bounds the requests that wait for kube-apiserver, watches and upgrades apart. Default: 400.
+	// MaxInFlight bounds the requests that wait for kube-apiserver, watches and upgrades apart.
+	// Default: 400.
 	MaxInFlight int
 }
 
@@ -79,7 +80,8 @@ func (h *Handler) Around(next http.Handler) http.Handler {
 		case below(path, h.own):
 			next.ServeHTTP(w, r)
 		case certified(r) && describes(path):
-			// Of the aggregator, which wants this server's own; and a user learns what is open to a certificate.
+			// Of the aggregator, which wants this server's own; and a user learns what is open to a
+			// certificate.
 			next.ServeHTTP(w, r)
 		case certified(r):
 			h.refuse(w, r, errCertificate(path))

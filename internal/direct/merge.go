@@ -24,8 +24,8 @@ func retryDetails() *metav1.StatusDetails {
 	return &metav1.StatusDetails{RetryAfterSeconds: retrySeconds}
 }
 
-// complete answers with the cluster's list of groups or of OpenAPI documents, and the server's own in it.
-// The cluster has them already where the APIServices are registered, and available.
+// complete answers with the cluster's list of groups or of OpenAPI documents, and the server's own
+// in it. The cluster has them already where the APIServices are registered, and available.
 func (h *Handler) complete(w http.ResponseWriter, r *http.Request, forward, next http.Handler) {
 	cluster := &recorder{header: http.Header{}}
 	h.forward(cluster, withoutConditions(r), forward)
@@ -62,7 +62,8 @@ func (h *Handler) complete(w http.ResponseWriter, r *http.Request, forward, next
 	cluster.copyTo(w)
 }
 
-// withoutConditions returns a request for a whole document that can be read: not compressed, and whatever the client has of it.
+// withoutConditions returns a request for a whole document that can be read: not compressed, and
+// whatever the client has of it.
 func withoutConditions(r *http.Request) *http.Request {
 	r = r.Clone(r.Context())
 	r.Header.Del("Accept-Encoding")
@@ -184,7 +185,8 @@ func (a *recorder) Write(p []byte) (int, error) {
 // Flush implements http.Flusher.
 func (a *recorder) Flush() {}
 
-// isJSON reports whether the answer may be read as JSON. OpenAPI's index comes without a type of its own from some releases.
+// isJSON reports whether the answer may be read as JSON. OpenAPI's index comes without a type of
+// its own from some releases.
 func (a *recorder) isJSON() bool {
 	kind, _, err := mime.ParseMediaType(a.header.Get("Content-Type"))
 	return err == nil && (kind == "application/json" || kind == "text/plain")

@@ -14,8 +14,8 @@ const (
 
 // Stats are counts of the requests that are the cluster's.
 type Stats struct {
-	// Outcomes are those that have ended: the class of kube-apiserver's answer (2xx and so on), unreachable, or
-	// refused here.
+	// Outcomes are those that have ended: the class of kube-apiserver's answer (2xx and so on),
+	// unreachable, or refused here.
 	Outcomes map[string]int64
 	// Requests and Watches are under way; watches are all that last: followed logs and upgrades, too.
 	Requests, Watches int64

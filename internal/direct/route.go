@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// operational are the paths of the server itself: its probes, its metrics, and what it offers beside
-// the Kubernetes API.
+// operational are the paths of the server itself: its probes, its metrics, and what it offers
+// beside the Kubernetes API.
 var operational = []string{"/healthz", "/livez", "/readyz", "/metrics", "/debug", "/v1", "/openai", "/mcp", "/a2a", "/console", "/namespaces"}
 
 // ownPaths returns the paths that the server answers itself.
@@ -39,7 +39,8 @@ func certified(r *http.Request) bool {
 	return r.TLS != nil && len(r.TLS.PeerCertificates) > 0 && r.Header.Get("Authorization") == "" && !webSocketToken(r)
 }
 
-// webSocketToken reports whether a browser sent a bearer token as a WebSocket protocol, as kube-apiserver accepts it.
+// webSocketToken reports whether a browser sent a bearer token as a WebSocket protocol, as
+// kube-apiserver accepts it.
 func webSocketToken(r *http.Request) bool {
 	for _, protocols := range r.Header.Values("Sec-WebSocket-Protocol") {
 		for protocol := range strings.SplitSeq(protocols, ",") {
@@ -51,7 +52,8 @@ func webSocketToken(r *http.Request) bool {
 	return false
 }
 
-// lasting reports whether an answer may take as long as the client likes: a watch, a log that is followed, an upgrade.
+// lasting reports whether an answer may take as long as the client likes: a watch, a log that is
+// followed, an upgrade.
 func lasting(r *http.Request) bool {
 	if r.Header.Get("Upgrade") != "" {
 		return true

@@ -101,7 +101,8 @@ func open(t *testing.T, file string, kv clientv3.KV) *Provider {
 	return p
 }
 
-// Plain Secrets are encrypted before a server starts, and nothing is left of them: neither in old rows nor in free pages.
+// Plain Secrets are encrypted before a server starts, and nothing is left of them: neither in old
+// rows nor in free pages.
 func TestPlainSecretsAreGone(t *testing.T) {
 	dir := t.TempDir()
 	d := openDatabase(t, filepath.Join(dir, "ark.db"))
@@ -256,7 +257,8 @@ func TestMissingKey(t *testing.T) {
 	missing("the key before", err, file)
 }
 
-// A key that is added decrypts first, and encrypts later; what was encrypted before is encrypted again.
+// A key that is added decrypts first, and encrypts later; what was encrypted before is encrypted
+// again.
 func TestRotate(t *testing.T) {
 	dir := t.TempDir()
 	d := openDatabase(t, filepath.Join(dir, "ark.db"))

@@ -29,8 +29,8 @@ const header = `# The keys of the Secrets in the database: without them, nobody 
 # The first one encrypts, all of them decrypt. ark-server secrets rotate-key adds one.
 `
 
-// Ensure makes a file with a new key for Secrets, if there is none. It is secretbox of the Kubernetes API server: unlike
-// aesgcm, a key of it may encrypt any number of values.
+// Ensure makes a file with a new key for Secrets, if there is none. It is secretbox of the
+// Kubernetes API server: unlike aesgcm, a key of it may encrypt any number of values.
 func Ensure(path string, now time.Time) error {
 	content, err := privatefile.Read(path)
 	if err != nil {
@@ -90,8 +90,9 @@ func encode(config *apiserverv1.EncryptionConfiguration) ([]byte, error) {
 // ErrNotMade is Rotate's answer for a file that Ensure has not made.
 var ErrNotMade = errors.New("it is not the server's own file with keys of secretbox for Secrets: add a key there by hand")
 
-// Rotate adds a key to the file that Ensure made, and returns its name. The new key encrypts once every server that uses the file
-// can decrypt with it: settle is called in between, and returns when that is so.
+// Rotate adds a key to the file that Ensure made, and returns its name. The new key encrypts once
+// every server that uses the file can decrypt with it: settle is called in between, and returns
+// when that is so.
 func Rotate(path string, now time.Time, settle func() error) (string, error) {
 	config, keys, err := readOwn(path)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // Poll is how often a running server looks at the file.
 const Poll = 5 * time.Second
 
-// Follow reads the file again when it changes, until the context ends, and encrypts everything with its first key. A
-// file that cannot be used is logged, and the one before stays.
+// Follow reads the file again when it changes, until the context ends, and encrypts everything with
+// its first key. A file that cannot be used is logged, and the one before stays.
 func (p *Provider) Follow(ctx context.Context) {
 	log := klog.FromContext(ctx)
 	refused, rewritten, told, stale := "", true, false, ""

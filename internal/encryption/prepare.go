@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// checkKey holds a known text in the form of a Secret: of what was encrypted last. Where there is no Secret, a server with
-	// another key replaces it, unless other servers use the storage.
+	// checkKey holds a known text in the form of a Secret: of what was encrypted last. Where there is
+	// no Secret, a server with another key replaces it, unless other servers use the storage.
 	checkKey  = "/ark-server/encryption/check"
 	checkText = "ark-server"
 	// scrubKey says that plain values may lie in rows that were replaced, and in free pages.
@@ -33,7 +33,8 @@ var encrypted = []byte("k8s:enc:")
 
 // KeyError says that values cannot be decrypted with the keys that there are.
 type KeyError struct {
-	// File is where the key should be, Key what the values say of it: provider, version and, where it has one, name.
+	// File is where the key should be, Key what the values say of it: provider, version and, where it
+	// has one, name.
 	File, Key string
 	// Values is how many are affected at least, Example the key in the storage of one.
 	Values  int
@@ -57,7 +58,8 @@ func (e *KeyError) Error() string {
 	return fmt.Sprintf("what is stored (such as %s) is encrypted with the key %q, which is not in %s: put back the %s that was used with this database, or add its key", e.Example, e.Key, e.File, FileName)
 }
 
-// keyOf is the provider, version and key name that an encrypted value begins with, "" for one that is not encrypted.
+// keyOf is the provider, version and key name that an encrypted value begins with, "" for one that
+// is not encrypted.
 func keyOf(stored []byte) string {
 	rest, ok := bytes.CutPrefix(stored, encrypted)
 	if !ok {
@@ -70,9 +72,10 @@ func keyOf(stored []byte) string {
 	return strings.Join(parts[:3], ":")
 }
 
-// Prepare makes a storage ready for a server, which must not run yet: it returns a KeyError if the key of a Secret is missing, and
-// else encrypts with the first key what is not. If plain values have been replaced, it calls scrub, which must remove old rows and what
-// the database's file has left of them; a scrub that fails is returned as a ScrubError, and made again by the next Prepare.
+// Prepare makes a storage ready for a server, which must not run yet: it returns a KeyError if the
+// key of a Secret is missing, and else encrypts with the first key what is not. If plain values
+// have been replaced, it calls scrub, which must remove old rows and what the database's file has
+// left of them; a scrub that fails is returned as a ScrubError, and made again by the next Prepare.
 func (p *Provider) Prepare(ctx context.Context, scrub func(context.Context) error) error {
 	found, err := p.scan(ctx)
 	if err != nil {
@@ -122,7 +125,8 @@ func (p *Provider) noteScrub(ctx context.Context) error {
 	return nil
 }
 
-// ScrubError says that all values are encrypted, and that remains of plain ones may be in the database's files.
+// ScrubError says that all values are encrypted, and that remains of plain ones may be in the
+// database's files.
 type ScrubError struct{ Err error }
 
 func (e *ScrubError) Error() string {
@@ -246,7 +250,8 @@ func (p *Provider) renew(ctx context.Context, resource schema.GroupResource, key
 	return p.put(ctx, resource, key, plain, revision)
 }
 
-// put writes a value, if the storage has the one of a revision. Who has written it meanwhile has encrypted it.
+// put writes a value, if the storage has the one of a revision. Who has written it meanwhile has
+// encrypted it.
 func (p *Provider) put(ctx context.Context, resource schema.GroupResource, key string, plain []byte, revision int64) error {
 	sealed, err := p.TransformerForResource(resource).TransformToStorage(ctx, plain, value.DefaultContext(key))
 	if err != nil {
@@ -259,7 +264,8 @@ func (p *Provider) put(ctx context.Context, resource schema.GroupResource, key s
 	return nil
 }
 
-// Decrypt returns the value of a key of a resource of the core group as it was before it was encrypted.
+// Decrypt returns the value of a key of a resource of the core group as it was before it was
+// encrypted.
 func (p *Provider) Decrypt(ctx context.Context, resource, key string, stored []byte) ([]byte, error) {
 	plain, _, err := p.TransformerForResource(schema.GroupResource{Resource: resource}).TransformFromStorage(ctx, stored, value.DefaultContext(key))
 	return plain, err
@@ -280,8 +286,9 @@ func (p *Provider) checkShared(ctx context.Context) error {
 	return err
 }
 
-// Forget removes what says which key was used last, so that a server with another key can start. The error is a KeyError
-// if there are Secrets that the keys of the file cannot decrypt: with them something would be lost.
+// Forget removes what says which key was used last, so that a server with another key can start.
+// The error is a KeyError if there are Secrets that the keys of the file cannot decrypt: with them
+// something would be lost.
 func Forget(ctx context.Context, file string, kv clientv3.KV) error {
 	p, err := Open(ctx, file, kv)
 	if err != nil {
@@ -314,8 +321,9 @@ func check(ctx context.Context, stored []byte, file string, with value.ResourceT
 	return nil
 }
 
-// Reader returns what decrypts and encrypts the values of a storage that a server has prepared, nil where none has: values are plain
-// there. Unlike Open it makes sure that the keys are the right ones; the error is a KeyError if not.
+// Reader returns what decrypts and encrypts the values of a storage that a server has prepared, nil
+// where none has: values are plain there. Unlike Open it makes sure that the keys are the right
+// ones; the error is a KeyError if not.
 func Reader(ctx context.Context, file string, kv clientv3.KV) (*Provider, error) {
 	answer, err := kv.Get(ctx, checkKey)
 	if err != nil {
@@ -344,13 +352,15 @@ func checkFile(file string, check []byte) error {
 	return nil
 }
 
-// CheckKey is the key in a storage whose value Check takes, and SecretsPrefix that of the keys of Secrets.
+// CheckKey is the key in a storage whose value Check takes, and SecretsPrefix that of the keys of
+// Secrets.
 const (
 	CheckKey      = checkKey
 	SecretsPrefix = layout.KeyPrefix + "/secrets/"
 )
 
-// Check returns a KeyError if the file lacks the key of a storage, by the value of CheckKey there; nil if it has none.
+// Check returns a KeyError if the file lacks the key of a storage, by the value of CheckKey there;
+// nil if it has none.
 func Check(ctx context.Context, file string, stored []byte) error {
 	if len(stored) == 0 {
 		return nil

@@ -42,7 +42,8 @@ type loaded struct {
 	stop      context.CancelFunc // ends what it runs, such as connections to a KMS
 }
 
-// Open reads the file for the values in a storage. What it starts, such as connections to a KMS, ends with the context.
+// Open reads the file for the values in a storage. What it starts, such as connections to a KMS,
+// ends with the context.
 func Open(ctx context.Context, file string, kv clientv3.KV) (*Provider, error) {
 	config, err := load(ctx, file)
 	if err != nil {

@@ -20,11 +20,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// elsewhere is an agent of an A2A server. It answers by what it is asked, and an execution engine's way if it is told of
-// a Query.
+// elsewhere is an agent of an A2A server. It chooses its answer by the question, and answers as an
+// execution engine does if the request names a Query.
 type elsewhere struct{}
 
-// tokenKey is where a request's header X-Token is in its context.
+// tokenKey is the context key of a request's X-Token header.
 type tokenKey struct{}
 
 const queryRef = "https://github.com/mckinsey/agents-at-scale-ark/tree/main/ark/api/extensions/query/v1/ref"
@@ -82,7 +82,7 @@ func (elsewhere) Cancel(context.Context, *a2asrv.ExecutorContext) iter.Seq2[prot
 	return func(func(protocol.Event, error) bool) {}
 }
 
-// a2aServers starts a server of each version of the protocol, and adds their URLs to the table's places.
+// a2aServers starts a server of each protocol version, and adds their URLs to the table's places.
 func a2aServers(t *testing.T, places map[string]string) {
 	t.Helper()
 	for place, handler := range map[string]http.Handler{
@@ -100,7 +100,7 @@ func a2aServers(t *testing.T, places map[string]string) {
 	}
 }
 
-// a2aOf is an A2AServer at a place of the table's, and the Agent far that it offers.
+// a2aOf returns an A2AServer at one of the table's places, and the Agent "far" that it offers.
 func a2aOf(place, spec string) string {
 	return fmt.Sprintf(`
 apiVersion: ark.mckinsey.com/v1prealpha1
@@ -115,7 +115,7 @@ spec: {prompt: unused, executionEngine: {name: a2a}}
 ---`, place, spec, place)
 }
 
-// saying asks the agent far for something.
+// saying returns a Query to the agent "far".
 func saying(text string) string {
 	return `
 apiVersion: ark.mckinsey.com/v1alpha1
@@ -131,7 +131,8 @@ metadata: {name: langchain}
 spec: {address: {value: "{{old}}"}}
 ---`
 
-// An A2AServer's agent becomes an Agent, which follows its card and goes with it.
+// The agent of an A2AServer becomes an Agent, which follows the server's card and is deleted with
+// the server.
 func TestAgentsOfServers(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Hi"} })
 	var name atomic.Value

@@ -9,10 +9,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// queueCheck is how often Queries are looked for that have waited for too long, at least.
+// queueCheck is the longest interval between two checks for Queries that have waited past their
+// deadline.
 const queueCheck = time.Second
 
-// announce writes into Queries that they wait, and ends those that have waited for too long.
+// announce writes into the status of Queries that they are queued, and ends those that have waited
+// past their deadline.
 func (e *Engine) announce(ctx context.Context) {
 	e.ended.Go(func() { e.endOverdue(ctx) })
 	for {

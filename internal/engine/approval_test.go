@@ -18,14 +18,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// paying is a world whose agent payer has two tools, of which one needs the approval of a person, and counts what is called.
+// paying is a world whose agent "payer" has two tools, one of which needs a person's approval, and
+// which counts the tool calls.
 type paying struct {
 	*world
 	mu    sync.Mutex
 	calls map[string]int
 }
 
-// newPaying starts a server whose model wants to look up and to pay, and says what the tools have returned at the end.
+// newPaying starts a server whose model calls the lookup and the payment tool, and at the end
+// repeats what the tools returned.
 func newPaying(t *testing.T, approval string) *paying {
 	p := &paying{calls: map[string]int{}}
 	p.world = newDefault(t, func(r scripted.Request) scripted.Answer {
@@ -93,7 +95,7 @@ func (w *world) task(q *v1alpha1.Query) *v1alpha1.A2ATask {
 	return task
 }
 
-// decide is what a person, or ark-api, does.
+// decide writes a decision as a person or ark-api does.
 func (w *world) decide(task *v1alpha1.A2ATask, input string) {
 	w.t.Helper()
 	body, err := json.Marshal(map[string]any{"spec": map[string]string{"input": input}})
@@ -129,7 +131,8 @@ const waitsForInput = v1alpha1.QueryInputRequired
 
 const toPayer = `{type: agent, name: payer}`
 
-// A Query waits for a person before anything of the turn is done, and goes on as they decide.
+// A Query waits for a person's approval before any call of the turn runs, and continues according
+// to the decision.
 func TestApproval(t *testing.T) {
 	p := newPaying(t, `{required: true}`)
 	p.start(Limits{})
@@ -160,7 +163,7 @@ func TestApproval(t *testing.T) {
 			if task.Spec.QueryRef.Name != c.name || *task.Spec.AgentRef.Name != "payer" || task.Spec.A2AServerRef != nil || task.OwnerReferences[0].UID != q.UID {
 				t.Errorf("the task is for %+v", task.Spec)
 			}
-			p.decide(task, `{"decision":""}`) // nothing is decided yet
+			p.decide(task, `{"decision":""}`) // no decision yet
 			time.Sleep(50 * time.Millisecond)
 			if q := p.query("default", c.name); phaseOf(q) != waitsForInput {
 				t.Errorf("an empty decision makes it %s", phaseOf(q))
@@ -190,7 +193,7 @@ func TestApproval(t *testing.T) {
 
 const textRejected = "The call was rejected by the user."
 
-// When nobody decides, the tool's onTimeout does.
+// If no decision arrives, the tool's onTimeout applies.
 func TestApprovalTimeout(t *testing.T) {
 	for _, c := range []struct{ name, phase, reason, content string }{
 		{"reject", "failed", "True ApprovalTimeoutRejected", "nobody approved it in time"},
@@ -210,7 +213,7 @@ func TestApprovalTimeout(t *testing.T) {
 	}
 }
 
-// Calls are refused three times, one after the other, and no more.
+// Three refusals in a row are allowed, and no more.
 func TestApprovalCascade(t *testing.T) {
 	p := newPaying(t, `{required: true}`)
 	p.start(Limits{})
@@ -240,7 +243,7 @@ func TestApprovalMatches(t *testing.T) {
 	}
 }
 
-// What a person has approved and fails is told to the model.
+// If an approved call fails, the model receives the error.
 func TestApprovedCallFails(t *testing.T) {
 	p := newPaying(t, `{required: true}`)
 	p.apply(agentOf("unlucky", `{prompt: "You pay.", tools: [{type: http, name: look}, {type: http, name: pay, partial: {name: broken, parameters: [{name: x, value: "1"}]}, approval: {required: true}}]}`))
@@ -253,7 +256,8 @@ func TestApprovedCallFails(t *testing.T) {
 	}
 }
 
-// Where a member of a team or an agent within an agent has to wait, the whole goes on from there: nothing is asked twice.
+// If a member of a team or an agent used as a tool has to wait, the whole run continues from there:
+// no question is repeated.
 func TestApprovalWithin(t *testing.T) {
 	for _, c := range []struct {
 		name, objects, target string
@@ -307,7 +311,8 @@ func TestApprovalWithin(t *testing.T) {
 	}
 }
 
-// A Query that waits can be canceled and deleted, and its task goes with it. One whose task is gone ends with a reason.
+// A Query that waits can be canceled and deleted, and its task is deleted with it. A Query whose
+// task is deleted ends with a reason.
 func TestApprovalEnds(t *testing.T) {
 	p := newPaying(t, `{required: true}`)
 	p.start(Limits{})
@@ -332,7 +337,7 @@ func TestApprovalEnds(t *testing.T) {
 	}
 }
 
-// A process that ends while a Query waits, or right after the decision, changes nothing.
+// If a process ends while a Query waits, or right after the decision, the outcome is the same.
 func TestApprovalRestart(t *testing.T) {
 	p := newPaying(t, `{required: true}`)
 	stop := p.start(Limits{})

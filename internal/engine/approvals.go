@@ -20,11 +20,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// approvalCheck is how often tasks are looked at, whether or not they have changed: a wait may be over.
+// approvalCheck is the interval at which tasks are checked even if they have not changed, because
+// an approval may have timed out.
 const approvalCheck = time.Second
 
-// approvals follows what Queries wait for: A2ATasks without a server. The engine that keeps statuses writes what was decided, and
-// whose turn a Query is runs it on. It is safe for concurrent use.
+// approvals watches the A2ATasks that Queries wait for: those without a server. The engine that
+// keeps statuses writes the decision, and the engine whose turn the Query is continues its run. It
+// is safe for concurrent use.
 type approvals struct {
 	engine   *Engine
 	informer cache.SharedIndexInformer
@@ -50,7 +52,7 @@ func newApprovals(e *Engine) *approvals {
 			return of().VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)
 		},
 	}, &v1alpha1.A2ATask{}, 0, cache.Indexers{})
-	// What a run has done is read when it goes on, and need not be in memory until then.
+	// The journal of a run is read when the run continues, so the cache does not need to keep it.
 	_ = a.informer.SetTransform(func(object any) (any, error) { // it fails only for an informer that runs
 		if t, ok := object.(*v1alpha1.A2ATask); ok {
 			t.ManagedFields = nil
@@ -74,7 +76,7 @@ func (a *approvals) wake() {
 	}
 }
 
-// observe is called with every state of a Query that is seen.
+// observe is called with every state of a Query that the engine receives.
 func (a *approvals) observe(q *v1alpha1.Query) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -92,7 +94,7 @@ func (a *approvals) forget(uid types.UID) {
 	delete(a.waiting, uid)
 }
 
-// run follows tasks until the context ends.
+// run watches tasks until the context ends.
 func (a *approvals) run(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
@@ -116,7 +118,7 @@ func (a *approvals) run(ctx context.Context) {
 	}
 }
 
-// look decides what is to be decided, and lets Queries go on whose tasks have ended.
+// look writes decisions that are due, and continues Queries whose tasks have ended.
 func (a *approvals) look(ctx context.Context) {
 	a.mu.Lock()
 	waiting := make(map[string]*v1alpha1.Query, len(a.waiting))
@@ -138,7 +140,7 @@ func (a *approvals) look(ctx context.Context) {
 		}
 	}
 	for name, q := range waiting {
-		object, there, _ := a.informer.GetStore().GetByKey(name) // it fails for no name
+		object, there, _ := a.informer.GetStore().GetByKey(name) // it fails only for malformed keys, which this is not
 		if there {
 			if _, err := decisionOn(object.(*v1alpha1.A2ATask)); errors.Is(err, errUndecided) {
 				continue
@@ -152,7 +154,8 @@ func (a *approvals) look(ctx context.Context) {
 	}
 }
 
-// keep does with a task what its time and its input ask for. q is the Query that waits for it, if one does.
+// keep updates a task according to its deadline and its input. q is the Query that waits for it, or
+// nil.
 func (a *approvals) keep(ctx context.Context, t *v1alpha1.A2ATask, q *v1alpha1.Query) error {
 	if t.DeletionTimestamp != nil {
 		return nil
@@ -197,13 +200,13 @@ func (a *approvals) keep(ctx context.Context, t *v1alpha1.A2ATask, q *v1alpha1.Q
 	return a.end(ctx, t, v1alpha1.A2ATaskFailed, v1alpha1.ConditionTrue, reasonTimeoutRejected, fmt.Sprintf("nobody has approved the call within %s", limit))
 }
 
-// ofServer reports whether a task is one of an A2A server: those without are approvals.
+// ofServer reports whether a task belongs to an A2A server; tasks without a server are approvals.
 func ofServer(t *v1alpha1.A2ATask) bool {
 	ref := t.Spec.A2AServerRef
 	return ref != nil && ref.Name != nil && *ref.Name != ""
 }
 
-// abandoned says why nobody waits for a task any more, or "".
+// abandoned returns why no Query waits for a task any more, or "".
 func (a *approvals) abandoned(ctx context.Context, t *v1alpha1.A2ATask) string {
 	if t.Spec.QueryRef == nil {
 		return ""
@@ -227,15 +230,15 @@ func (a *approvals) abandoned(ctx context.Context, t *v1alpha1.A2ATask) string {
 	return ""
 }
 
-// end writes how a task has ended.
+// end writes the outcome of a task.
 func (a *approvals) end(ctx context.Context, seen *v1alpha1.A2ATask, phase v1alpha1.A2ATaskPhase, status v1alpha1.ConditionStatus, reason, why string) error {
 	t := &v1alpha1.A2ATask{}
-	// What was seen lacks what the run has done.
+	// The cached task lacks the journal of the run.
 	if err := a.engine.options.Client.Get(ctx, "a2atasks", seen.Namespace, seen.Name, t); err != nil {
 		return err
 	}
 	if t.UID != seen.UID || t.ResourceVersion != seen.ResourceVersion {
-		return nil // it is looked at again
+		return nil // it is checked again later
 	}
 	now := metav1.Now()
 	t.Status.Phase, t.Status.CompletionTime = &phase, &now

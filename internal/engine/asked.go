@@ -10,17 +10,17 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// annotationRequest names what a client of OpenAI's API has sent and the Query does not hold.
+// annotationRequest identifies the data of an OpenAI API request that the Query does not contain.
 const annotationRequest = "ark.mckinsey.com/chat-request"
 
-// Requests keeps what clients have sent beside their Queries.
+// Requests stores what clients sent in addition to their Queries.
 type Requests interface {
-	// Request returns the messages, in OpenAI's form and with the question at the end, the client's own tools, and parameters
-	// of calls of the model.
+	// Request returns the messages in OpenAI's form with the question last, the client's own tools,
+	// and parameters for calls of the model.
 	Request(ctx context.Context, namespace, query, id string) (messages, tools []json.RawMessage, parameters map[string]json.RawMessage, err error)
 }
 
-// asked returns what the client of a Query has sent beside it; nil for nothing.
+// asked returns what the client of a Query sent in addition to it; nil for nothing.
 func (e *Engine) asked(ctx context.Context, q *v1alpha1.Query) (*execution.Asked, error) {
 	id := q.Annotations[annotationRequest]
 	if id == "" || e.options.Requests == nil {

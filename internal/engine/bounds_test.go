@@ -11,8 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// A thousand Queries of two namespaces behind a limit of 8: each is answered once, never more than 8 run at a time, and while
-// both have some that wait each namespace has its half.
+// A thousand Queries of two namespaces with a limit of 8: each is answered once, at most 8 run at a
+// time, and each namespace gets half of the slots while both have Queries waiting.
 func TestBacklog(t *testing.T) {
 	const each, limit = 500, 8
 	var mu sync.Mutex
@@ -69,7 +69,7 @@ spec: {input: "%s %d", target: {type: model, name: default}}`, i, namespace, nam
 	}
 }
 
-// What never ends by itself is ended, with a reason.
+// A Query that would never end is ended with a reason.
 func TestEndless(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		if len(r.Tools) > 0 {
@@ -91,7 +91,7 @@ func TestEndless(t *testing.T) {
 	}
 }
 
-// What a template makes of little is bounded.
+// The output of a template is bounded, even if its input is small.
 func TestLargeTemplate(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "x"} })
 	w.start(Limits{})

@@ -12,22 +12,24 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// ErrNotExecutor is the error of an API for which somebody else executes Queries, or nobody: it does not store claims of the
-// engine's user.
+// ErrNotExecutor is the error of an API in which another user, or no user, executes Queries: it
+// does not store claims of the engine's user.
 var ErrNotExecutor = errors.New("the API does not store who executes a query: its executor is another user")
 
-// claiming says how a Query is claimed.
+// claiming configures how a Query is claimed.
 type claiming struct {
-	// kept says that a memory keeps its messages, and again that it is running already.
+	// kept is true if a memory keeps the Query's messages; again is true if the Query is already
+	// running.
 	kept, again bool
-	// beside has the claim written while the model is asked. It is for an engine that is alone, and for a Query that has not
-	// begun: if the process ends before the claim is stored, the Query is asked again, as one that was running is.
+	// beside makes begin write the claim concurrently with the call to the model. It is only for an
+	// engine that does not share its database, and for a Query that has not begun: if the process ends
+	// before the claim is stored, the Query runs again, as a running one does.
 	beside bool
 }
 
-// begin claims a Query. settle returns once the claim is stored, or says why it is not; it is to be called, from one
-// goroutine at a time, before anything is done that must not be done twice, and before anything is written. The Query is the
-// stored one after that. Without beside it is so at once.
+// begin claims a Query. settle returns once the claim is stored, or returns why it is not. Call
+// settle from one goroutine at a time, before any side effect that must not be repeated and before
+// any write. After settle, q is the stored Query. Without beside, it is stored when begin returns.
 func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *objects.Recorder, how claiming) (settle func() error, err error) {
 	versions, err := json.Marshal(read.Versions())
 	if err != nil {
@@ -49,7 +51,7 @@ func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *ob
 	}
 	done := make(chan result, 1)
 	known := *q
-	go func() { // settle waits for it
+	go func() { // settle waits for this goroutine
 		err := claim(&known)
 		switch {
 		case err != nil:
@@ -66,10 +68,11 @@ func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *ob
 	}), nil
 }
 
-// claim writes, at once, who runs the Query and with what, and that it is running. again is one that is running already.
-// One whose messages are kept is not deleted before they are.
+// claim writes synchronously which engine runs the Query and with which versions, and that it is
+// running. again is true for a Query that is already running. A Query whose messages are kept gets
+// a finalizer, so that its messages are deleted first.
 func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, versions []byte, kept, again bool) error {
-	if !again && phaseOf(*q) == "" { // it is from a time without this engine
+	if !again && phaseOf(*q) == "" { // created before this engine was in use
 		if err := e.writeStatus(ctx, q, e.stillOurs, func(next *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 			setPhase(next, s, v1alpha1.QueryPending, reasonNotStarted, "The query has not been started yet")
 			return nil
@@ -83,7 +86,7 @@ func (e *Engine) claim(ctx context.Context, q **v1alpha1.Query, versions []byte,
 		case next.DeletionTimestamp != nil:
 			return errDeleted
 		case again && next.Annotations[annotationEngine] != left:
-			return errTaken // another process has taken it up
+			return errTaken // another engine has claimed it
 		case again:
 		case phaseOf(next) == v1alpha1.QueryRunning, resumes && phaseOf(next) != v1alpha1.QueryInputRequired:
 			return errTaken

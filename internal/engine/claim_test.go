@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// holding lets requests of the engine wait: those that write a status, or those that watch.
+// holding blocks requests of the engine: those that write a status, or those that watch.
 type holding struct {
 	next    http.RoundTripper
 	holds   func(*http.Request) bool
@@ -40,7 +40,7 @@ func isWatch(r *http.Request) bool {
 	return r.URL.Query().Get("watch") != "" && strings.HasSuffix(r.URL.Path, "/queries")
 }
 
-// held has an engine whose requests wait until the returned function is called.
+// held returns options for an engine whose requests block until release is called.
 func (w *world) held(holds func(*http.Request) bool) (tune func(*Options), release func()) {
 	w.t.Helper()
 	config, err := w.server.InProcess.Config(&user.DefaultInfo{Name: User})
@@ -56,7 +56,8 @@ func (w *world) held(holds func(*http.Request) bool) (tune func(*Options), relea
 	return func(o *Options) { o.Client = client }, func() { close(gate) }
 }
 
-// The model is asked while the claim is written, and its answer passed on; the end is written after the claim.
+// The model is called while the claim is being written, and its answer is passed on; the end is
+// written after the claim.
 func TestAskedBesideTheClaim(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	tune, release := w.held(isClaim)
@@ -77,8 +78,8 @@ func TestAskedBesideTheClaim(t *testing.T) {
 	}
 }
 
-// An engine that shares its database asks nobody before its claim is stored: another one may have the query. So does
-// one for a query whose messages a memory keeps.
+// An engine that shares its database calls no model before its claim is stored, because another
+// engine may have the query. The same is true for a query whose messages a memory keeps.
 func TestAskedAfterTheClaim(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	var claims atomic.Int32
@@ -98,7 +99,8 @@ func TestAskedAfterTheClaim(t *testing.T) {
 	w.awaitEnd("q")
 }
 
-// A claim that is lost ends what was asked beside it: what somebody else has written stays.
+// A lost claim stops the run that was started concurrently with it: the other writer's status is
+// kept.
 func TestLostBesideTheClaim(t *testing.T) {
 	for _, answers := range []bool{true, false} {
 		w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "mine", Hang: !answers} })
@@ -124,7 +126,7 @@ func TestLostBesideTheClaim(t *testing.T) {
 	}
 }
 
-// What must not be done twice waits for the claim.
+// A side effect that must not be repeated waits until the claim is stored.
 func TestEffectAfterTheClaim(t *testing.T) {
 	var called atomic.Int32
 	tool := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { called.Add(1) }))
@@ -151,7 +153,8 @@ func TestEffectAfterTheClaim(t *testing.T) {
 	}
 }
 
-// A query that is canceled before its claim is stored is canceled, even if its model has answered.
+// A query that is canceled before its claim is stored ends as canceled, even if its model has
+// answered.
 func TestCanceledBesideTheClaim(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	tune, release := w.held(isClaim)
@@ -165,7 +168,8 @@ func TestCanceledBesideTheClaim(t *testing.T) {
 	}
 }
 
-// A query that is offered is run without the watch, once: neither the watch nor an offer that comes late runs it again.
+// A query that is offered runs once, without the watch: neither the watch nor a late offer runs it
+// again.
 func TestOffer(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	tune, release := w.held(isWatch)

@@ -16,22 +16,23 @@ import (
 )
 
 const (
-	// defaultMemory is the Memory of Queries that name none, if there is one.
+	// defaultMemory is the Memory of Queries that do not name one, if it exists.
 	defaultMemory = "default"
-	// forgetRetry is the pause after a memory could not delete a Query's messages, and forgetFor is how long that is tried.
+	// forgetRetry is the pause after a memory failed to delete a Query's messages, and forgetFor is
+	// how long the engine keeps trying.
 	forgetRetry = 15 * time.Second
 	forgetFor   = 5 * time.Minute
 )
 
-// conversation is what a Query continues.
+// conversation is the conversation that a Query continues.
 type conversation struct {
 	memory *memory.Client // nil for none
 	id     string
-	// asked says that the Query names a conversation.
+	// asked is true if the Query names a conversation.
 	asked bool
-	// continues says that the question is kept already: the run was interrupted after that.
+	// continues is true if the question is already stored, because the run was interrupted after that.
 	continues bool
-	// degraded says why what was said before could not be read.
+	// degraded is why the earlier messages could not be read.
 	degraded error
 }
 
@@ -67,7 +68,7 @@ func (e *Engine) findMemory(ctx context.Context, q *v1alpha1.Query, from objects
 	return client, nil
 }
 
-// open finds or makes the conversation of a Query, and returns what was said before.
+// open finds or creates the conversation of a Query, and returns its earlier messages.
 func (e *Engine) open(ctx context.Context, q *v1alpha1.Query, from *memory.Client) (*conversation, []provider.Message, error) {
 	c := &conversation{memory: from}
 	if given := q.Spec.ConversationID; given != nil && *given != "" {
@@ -95,7 +96,7 @@ func (e *Engine) open(ctx context.Context, q *v1alpha1.Query, from *memory.Clien
 	return c, history, nil
 }
 
-// save adds what was said. A failure is logged: the answer is there.
+// save adds the new messages. A failure is only logged, because the answer exists.
 func (c *conversation) save(ctx context.Context, q *v1alpha1.Query, result execution.Result, failed error) {
 	if c.memory == nil || result.Input == "" {
 		return
@@ -112,7 +113,7 @@ func (c *conversation) save(ctx context.Context, q *v1alpha1.Query, result execu
 	c.add(ctx, q, messages)
 }
 
-// saveQuestion adds the question alone.
+// saveQuestion adds only the question.
 func (c *conversation) saveQuestion(ctx context.Context, q *v1alpha1.Query, result execution.Result) {
 	if c.memory != nil && result.Input != "" {
 		c.add(ctx, q, []provider.Message{{Role: provider.User, Content: result.Input}})
@@ -122,7 +123,7 @@ func (c *conversation) saveQuestion(ctx context.Context, q *v1alpha1.Query, resu
 func (c *conversation) add(ctx context.Context, q *v1alpha1.Query, messages []provider.Message) {
 	var ttl time.Duration
 	if q.Spec.TTL != nil {
-		ttl, _ = q.Spec.TTL.Parse() // without one the memory decides
+		ttl, _ = q.Spec.TTL.Parse() // without a TTL the memory decides
 	}
 	if err := c.memory.Add(ctx, c.id, q.Name, messages, ttl); err != nil && ctx.Err() == nil {
 		log(q).Error(err, "Failed to save the messages of the query")
@@ -148,7 +149,7 @@ func (c *conversation) apply(q *v1alpha1.Query, s *v1alpha1.QueryStatus) {
 	}
 }
 
-// forgetMessages has the memory delete the messages of a Query, as long as that has a point.
+// forgetMessages deletes a Query's messages from the memory. It retries for forgetFor.
 func (e *Engine) forgetMessages(ctx context.Context, q *v1alpha1.Query) {
 	for deadline := time.Now().Add(forgetFor); ; {
 		from, err := e.findMemory(ctx, q, e.options.Client)

@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// memoryServer keeps messages in memory, two a page.
+// memoryServer keeps messages in memory, and returns two per page.
 type memoryServer struct {
 	mu        sync.Mutex
 	messages  []json.RawMessage
@@ -53,7 +53,7 @@ func (m *memoryServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// What was said is kept, shown to the model the next time, and deleted with the query.
+// Messages are stored, sent to the model in the next query, and deleted with the query.
 func TestConversation(t *testing.T) {
 	kept := &memoryServer{}
 	server := httptest.NewServer(kept)
@@ -119,7 +119,8 @@ spec: {address: {value: "` + server.URL + `"}, headers: [{name: X-Token, value: 
 	}
 }
 
-// memories starts a memory with a conversation, and one that cannot be read, and adds their URLs to the table's places.
+// memories starts a memory with a conversation and one that cannot be read, and adds their URLs to
+// the table's places.
 func memories(t *testing.T, places map[string]string) {
 	t.Helper()
 	for place, m := range map[string]*memoryServer{

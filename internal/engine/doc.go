@@ -1,29 +1,35 @@
-// Package engine executes Queries: it takes those that have not ended, runs each once, and writes how it ends.
+// Package engine executes Queries: it takes those that have not ended, runs each once, and writes
+// how it ends.
 //
 //   - engine.go: Options, and what runs
 //   - follow.go: the list and the watch of Queries
-//   - queue.go: who is next: limits, and fairness between namespaces
+//   - queue.go: the order of Queries: limits, and fairness between namespaces
 //   - run.go, claim.go: one execution from the claim to the end
-//   - status.go, write.go: what is written of it
-//   - expire.go, remove.go: the end of Queries by their TTL, and of those that are deleted
-//   - conversation.go: what was said before, and what is kept of it
-//   - asked.go: what a client has sent beside its Query
-//   - pause.go, approvals.go: Queries that wait for the approval of a person
+//   - status.go, write.go: writing the status
+//   - expire.go, remove.go: deletion of Queries by their TTL, and finalizers
+//   - conversation.go: earlier messages, and storing new ones
+//   - asked.go: data that a client sent in addition to its Query
+//   - pause.go, approvals.go: Queries that wait for a person's approval
 //   - replicas.go: engines that share a database
-//   - sink.go: what models say, for whoever reads along
-//   - gate.go: how many calls a model gets at a time
-//   - events.go: Events of the operations
-//   - rights.go: what the engine's user may do
+//   - sink.go: streaming of the models' output
+//   - gate.go: the limit of concurrent calls of a model
+//   - events.go: Events about operations
+//   - rights.go: the permissions of the engine's user
 //
 // Invariants:
 //
-//   - Objects are reached through the API alone, as the engine's own user or as the Query's service account.
-//   - A Query is claimed by a write with its resourceVersion, and so is every write after that. Whoever loses such a
-//     write to somebody else's status stops, and leaves the Query to them.
-//   - A Query that was accepted ends with an answer or a reason, restarts included. One that a process has left behind
-//     runs again, unless it had begun a tool call that must not be repeated.
-//   - Run returns when everything that it has started has ended.
+//   - Objects are accessed only through the API, as the engine's own user or as the Query's service
+//     account.
+//   - A Query is claimed by a write with its resourceVersion, and every later write has one too. If
+//     a write conflicts with another client's status, the engine stops the run and leaves the Query
+//     to that client.
+//   - A Query that was accepted ends with an answer or a reason, restarts included. A Query that a
+//     process has left running runs again, unless it had begun a tool call that must not be
+//     repeated.
+//   - Run returns when all goroutines that it has started have ended.
 //
-// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1, internal/engine/execution,
-// internal/engine/memory, internal/engine/objects, internal/engine/provider, internal/engine/reconcile, k8s.io/api, k8s.io/apimachinery, k8s.io/client-go and k8s.io/klog/v2.
+// The package may import internal/apis/ark/v1alpha1, internal/apis/ark/v1prealpha1,
+// internal/engine/execution, internal/engine/memory, internal/engine/objects,
+// internal/engine/provider, internal/engine/reconcile, k8s.io/api, k8s.io/apimachinery,
+// k8s.io/client-go and k8s.io/klog/v2.
 package engine

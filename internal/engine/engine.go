@@ -18,50 +18,51 @@ import (
 
 // Options configure an engine.
 type Options struct {
-	// Client makes requests as the engine's user.
+	// Client makes the engine's requests, as the engine's user.
 	Client *objects.Client
-	// Services are what executions use. Their gate is the engine's.
+	// Services are what executions use. Their gate is replaced by the engine's.
 	Services execution.Services
-	// Limits bound what runs at a time.
+	// Limits bound how many Queries and model calls run at a time.
 	Limits Limits
-	// Identity tells this process from every other that has run on the database.
+	// Identity distinguishes this process from every other that has run on the database.
 	Identity string
-	// Shared says that other engines may use the same database.
+	// Shared is true if other engines may use the same database.
 	Shared bool
-	// deadAfter replaces that of replicas; for tests.
+	// deadAfter overrides the constant deadAfter; for tests.
 	deadAfter time.Duration
-	// Events says that the API has core Events, and EventRate of how many Queries a second they are written; 0 for the
-	// default.
+	// Events is true if the API has core Events. EventRate is for how many Queries per second Events
+	// are written; 0 for the default.
 	Events    bool
 	EventRate float32
-	// LeaseNamespace is where engines show that they are alive; "" for kube-system.
+	// LeaseNamespace is the namespace of the engines' Leases; "" for kube-system.
 	LeaseNamespace string
-	// Observer counts what happens; nil for nobody.
+	// Observer counts events of the engine; nil for no metrics.
 	Observer Observer
-	// Sink takes what Queries say while they run; nil for nobody.
+	// Sink receives the output of Queries while they run; nil for none.
 	Sink Sink
-	// Requests has what clients have sent beside what their Queries hold; nil for nothing.
+	// Requests returns what clients sent in addition to their Queries; nil for nothing.
 	Requests Requests
-	// Refused is told that the API stores no claims, so that no Query can be executed; nil for nobody.
+	// Refused is called if the API stores no claims, so that no Query can be executed; nil for none.
 	Refused func(error)
-	// Trace begins the span of a Query that is run; nil for nobody. What it returns is called at the end.
+	// Trace begins the span of a Query's run; nil for no tracing. The function that it returns is
+	// called at the end.
 	Trace func(ctx context.Context, q *v1alpha1.Query) (context.Context, func(error))
-	// Statuses has the engine keep the statuses of Models, Agents and Tools, too.
+	// Statuses makes the engine also keep the statuses of Models, Agents and Tools.
 	Statuses bool
 }
 
-// Observer counts what an engine does. It is safe for concurrent use.
+// Observer counts events of the engine. It is safe for concurrent use.
 type Observer interface {
-	// Queue is called once with what says how many Queries wait and run.
+	// Queue is called once with a function that returns how many Queries wait and run.
 	Queue(lengths func() (waiting, running int))
-	// QueryEnded is called when the end of a Query is stored: done, error, timeout or canceled. took is without the
-	// time that it has waited.
+	// QueryEnded is called when the end of a Query is stored: done, error, timeout or canceled. took
+	// excludes the time in the queue.
 	QueryEnded(outcome string, took time.Duration)
-	// QueryWithoutEvents is called when a Query has none, because there are too many.
+	// QueryWithoutEvents is called when a Query gets no Events because of the rate limit.
 	QueryWithoutEvents()
-	// ModelCalled is called when a model has answered, or failed for good.
+	// ModelCalled is called when a model has answered, or has failed after its last retry.
 	ModelCalled(firstToken time.Duration, prompt, completion int64, failed bool)
-	// ModelRetried is called when a request is made again.
+	// ModelRetried is called when a request is retried.
 	ModelRetried()
 }
 
@@ -77,32 +78,34 @@ func (nobody) ModelRetried()                                 {}
 // Limits are numbers of Queries that run at a time, and of calls of one model; 0 for no bound.
 type Limits struct{ Total, PerNamespace, PerModel int }
 
-// quietFor is how long a Query waits before its status says so.
+// quietFor is how long a Query waits before its status shows that it is queued.
 const quietFor = 500 * time.Millisecond
 
 // Engine executes Queries. Run may be called once.
 type Engine struct {
 	options Options
-	// reads are the engine's own reads of what Queries run with; many run with the same.
+	// reads are the engine's own reads of the objects that Queries run with. They are shared, because
+	// many Queries use the same objects.
 	reads  *objects.Shared
 	queue  *queue
 	gate   *gate
 	events *events
 	expiry *expiry
-	// approvals are what Queries wait for.
+	// approvals are the tasks that Queries wait for.
 	approvals *approvals
 	// replicas are the engines on the same database; nil for an engine that is alone.
 	replicas *replicas
-	// ended are all goroutines that Run has started.
+	// ended waits for all goroutines that Run has started.
 	ended sync.WaitGroup
 
-	// following orders what the watch shows, up to the version followed, and what is offered before.
+	// following serializes the states from the watch, up to the version followed, with the Queries
+	// that are offered earlier.
 	following sync.Mutex
 	followed  uint64
 
 	mu   sync.Mutex
 	runs map[types.UID]*run
-	// removing are Queries whose finalizer is being taken away.
+	// removing are Queries whose finalizer is being removed.
 	removing map[types.UID]bool
 }
 
@@ -131,7 +134,7 @@ func New(o Options) *Engine {
 	return e
 }
 
-// gather is how long reads wait for more callers: not at all in an engine that has little to do.
+// gather returns how long a read waits for more callers: 0 in an engine with little load.
 func (e *Engine) gather() time.Duration {
 	const idle, each, most = 4, 100 * time.Microsecond, 10 * time.Millisecond
 	_, running := e.queue.lengths()
@@ -146,7 +149,7 @@ func (e *Engine) Run(ctx context.Context) {
 		if !e.replicas.join(ctx) {
 			return
 		}
-		// Others take the queries once the Lease is gone: it goes last.
+		// Other engines take over the queries once the Lease is deleted, so it is deleted last.
 		keeping, leave := context.WithCancel(context.WithoutCancel(ctx))
 		left := make(chan struct{})
 		defer func() {
@@ -170,7 +173,8 @@ func (e *Engine) Run(ctx context.Context) {
 	e.ended.Wait()
 }
 
-// keepStatuses keeps those of what Queries are executed with, on one of the engines that share a database.
+// keepStatuses keeps the statuses of the objects that Queries run with. Only one of the engines
+// that share a database does so at a time.
 func (e *Engine) keepStatuses(ctx context.Context) {
 	for ctx.Err() == nil {
 		if e.replicas.leads() {
@@ -205,7 +209,7 @@ func (e *Engine) reconcile(ctx context.Context) {
 	}).Run(ctx)
 }
 
-// dispatch starts whoever is next.
+// dispatch starts the next Query in the queue.
 func (e *Engine) dispatch(ctx context.Context) {
 	for {
 		next, ok := e.queue.next()
@@ -216,17 +220,18 @@ func (e *Engine) dispatch(ctx context.Context) {
 	}
 }
 
-// take runs a Query that has a place in the queue.
+// take runs a Query that the queue has admitted.
 func (e *Engine) take(ctx context.Context, it *item) {
 	taken := e.execute(ctx, it.query)
 	e.queue.done(it)
 	if taken != nil {
-		// The event that says so may have come, and been passed over, while this engine tried to claim the Query.
+		// The event for this state may have arrived, and been skipped, while this engine tried to claim
+		// the Query.
 		e.observe(ctx, taken)
 	}
 }
 
-// observe is called with every state of a Query that is seen.
+// observe is called with every state of a Query that the engine receives.
 func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 	e.mu.Lock()
 	r := e.runs[q.UID]
@@ -236,7 +241,7 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 	if r != nil && r.ended.Load() != 0 {
 		if versionOf(q) < r.ended.Load() {
 			e.mu.Unlock()
-			return // the past of a Query that has ended since
+			return // an old state of a Query that has ended since
 		}
 		delete(e.runs, q.UID)
 		r = nil
@@ -266,7 +271,7 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 		e.replicas.forget(q.UID)
 		e.expiry.add(q)
 	case phase == v1alpha1.QueryInputRequired && !isCanceled(q), phase == v1alpha1.QueryProvisioning:
-		// They wait for somebody else.
+		// These wait for another component.
 	case e.replicas.mine(q):
 		e.queue.add(q)
 	default:
@@ -274,7 +279,7 @@ func (e *Engine) observe(ctx context.Context, q *v1alpha1.Query) {
 	}
 }
 
-// forget is called with a Query that is gone.
+// forget is called with a Query that was deleted.
 func (e *Engine) forget(uid types.UID) {
 	e.queue.remove(uid)
 	e.replicas.forget(uid)
@@ -291,12 +296,12 @@ func (e *Engine) forget(uid types.UID) {
 	}
 }
 
-// log is where the engine says what nobody else is told.
+// log returns the logger for what the engine reports nowhere else.
 func log(q *v1alpha1.Query) klog.Logger {
 	return klog.Background().WithValues("query", q.Namespace+"/"+q.Name)
 }
 
-// pause waits, and returns false if the context ends before.
+// pause waits for d, and returns false if the context ends first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

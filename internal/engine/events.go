@@ -19,18 +19,19 @@ import (
 
 const (
 	annotationEventData = "ark.mckinsey.com/event-data"
-	// Of the Events of one Query, so many are written at once, and so many a second after that.
+	// Rate limit for the Events of one Query: eventBurst at once, then eventRate per second.
 	eventBurst = 100
 	eventRate  = 1
-	// loudBurst Queries at once have Events, and loudRate a second after that. The others have none: a query has half a
-	// dozen or more, each of which is a write, and they would slow down what they tell of.
+	// Rate limit for Queries with Events: loudBurst at once, then loudRate per second. The others get
+	// none: a query has half a dozen Events or more, each of which is a write, and they would slow
+	// down the queries.
 	loudBurst = 100
 	loudRate  = 10
-	// silentReport is how often the log says how many Queries had none, at most.
+	// silentReport is the shortest interval at which the log reports how many Queries had no Events.
 	silentReport = time.Minute
 )
 
-// events writes core Events about operations. A nil one writes none.
+// events writes core Events about operations. A nil *events writes none.
 type events struct {
 	broadcaster record.EventBroadcaster
 	recorder    record.EventRecorder
@@ -61,7 +62,8 @@ func newEvents(ctx context.Context, o Options) *events {
 	}
 }
 
-// admit returns what emits the Events of one more Query: all of them or, at more Queries than the budget has, none.
+// admit returns the emitter for one more Query: it emits all Events, or none if the rate limit is
+// reached.
 func (v *events) admit() *events {
 	if v == nil || v.budget.TryAccept() {
 		return v
@@ -97,7 +99,7 @@ func (v *events) emit(q *v1alpha1.Query, operation, outcome string, data map[str
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
-		return // never: these are texts
+		return // never fails: strings always marshal
 	}
 	kind := corev1.EventTypeNormal
 	if outcome == "Error" {
@@ -112,7 +114,8 @@ func (v *events) emit(q *v1alpha1.Query, operation, outcome string, data map[str
 	}, map[string]string{annotationEventData: string(text)}, kind, operation+outcome, "%s", message)
 }
 
-// operation notes the beginning of the Query itself, and returns what notes its end.
+// operation records the beginning of an operation of the Query itself, and returns the function
+// that records its end.
 func (v *events) operation(q *v1alpha1.Query, name string, target *v1alpha1.QueryTarget) func(error) {
 	data := map[string]string{}
 	if target != nil {
@@ -130,7 +133,7 @@ func (v *events) operation(q *v1alpha1.Query, name string, target *v1alpha1.Quer
 	}
 }
 
-// sessionOf returns the session of a Query, which is the Query itself unless it says another.
+// sessionOf returns the session of a Query, which is the Query's own UID unless it names another.
 func sessionOf(q *v1alpha1.Query) string {
 	if q.Spec.SessionID != nil && *q.Spec.SessionID != "" {
 		return *q.Spec.SessionID

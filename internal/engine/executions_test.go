@@ -34,14 +34,15 @@ func splitYAML(text string) []string {
 	return out
 }
 
-// recorded is one query, the objects that it needs, and what the model says to one call after another.
+// recorded is one query, the objects that it needs, and the model's answers to one call after
+// another.
 type recorded struct {
 	name    string
 	objects string
 	answers []scripted.Answer
 }
 
-// toolServer is what HTTP tools call: it says what it was asked.
+// toolServer starts the server that HTTP tools call. It echoes the request.
 func toolServer(t *testing.T) string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -63,8 +64,8 @@ func toolServer(t *testing.T) string {
 	return server.URL
 }
 
-// TestExecutions runs every execution of the table, and holds what can be seen of it against a golden file: the phases in
-// their order, the end, and what the model was sent.
+// TestExecutions runs every execution of the table, and compares its observable behavior with a
+// golden file: the phases in order, the end, and the requests to the model.
 func TestExecutions(t *testing.T) {
 	var mu sync.Mutex
 	turns := map[string]int{}
@@ -122,10 +123,10 @@ func TestExecutions(t *testing.T) {
 	}
 }
 
-// exchanges are the identities that A2A servers give.
+// exchanges matches the identifiers that A2A servers generate.
 var exchanges = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// signatures are those of requests to AWS, which depend on the time.
+// signatures matches the signatures of requests to AWS, which depend on the time.
 var signatures = regexp.MustCompile(`/[0-9]{8}/|Signature=[0-9a-f]{64}`)
 
 var markers = regexp.MustCompile(`marker-\d+`)
@@ -223,7 +224,7 @@ func shown(p *string) string {
 	return *p
 }
 
-// sent is a request as a person reads it: one message a line, then the rest by name.
+// sent returns a request in readable form: one message per line, then the other fields by name.
 func sent(t testing.TB, r scripted.Request) string {
 	t.Helper()
 	var body map[string]json.RawMessage

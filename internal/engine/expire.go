@@ -12,10 +12,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// expireRetry is when a Query is tried again that could not be deleted.
+// expireRetry is the pause before the deletion of a Query is retried.
 const expireRetry = 30 * time.Second
 
-// expiring is a Query that has ended and is deleted some time.
+// expiring is a Query that has ended and will be deleted.
 type expiring struct {
 	at              time.Time
 	uid             types.UID
@@ -23,7 +23,7 @@ type expiring struct {
 	index           int
 }
 
-// expiry knows when Queries are to be deleted. It is safe for concurrent use.
+// expiry schedules the deletion of Queries. It is safe for concurrent use.
 type expiry struct {
 	mu     sync.Mutex
 	order  byTime
@@ -35,7 +35,8 @@ func newExpiry() *expiry {
 	return &expiry{of: map[types.UID]*expiring{}, sooner: make(chan struct{}, 1)}
 }
 
-// add notes when a Query that has ended is to be deleted: its TTL after it has. One without a TTL never is.
+// add schedules the deletion of a Query that has ended: its TTL after its end. One without a TTL is
+// never deleted.
 func (x *expiry) add(q *v1alpha1.Query) {
 	var ttl time.Duration
 	var err error
@@ -144,7 +145,7 @@ func (e *Engine) expire(ctx context.Context) {
 	}
 }
 
-// expireOne deletes a Query if it is still as it was: its TTL may have been changed since.
+// expireOne deletes a Query if it is unchanged: its TTL may have been changed since.
 func (e *Engine) expireOne(ctx context.Context, x *expiring) error {
 	q := &v1alpha1.Query{}
 	err := e.options.Client.Get(ctx, "queries", x.namespace, x.name, q)

@@ -16,13 +16,15 @@ import (
 )
 
 const (
-	// page is how many Queries are in memory at a time while they are listed: there may be very many that have ended.
+	// page is how many Queries are in memory at a time while they are listed, because very many may
+	// have ended.
 	page = 500
-	// followRetry is the pause after a list or a watch has failed, or a watch has ended that said nothing.
+	// followRetry is the pause after a list or a watch has failed, or a watch has ended without an
+	// event.
 	followRetry = time.Second
 )
 
-// follow lists and watches Queries until the context ends. It keeps none of them.
+// follow lists and watches Queries until the context ends. It caches none of them.
 func (e *Engine) follow(ctx context.Context) {
 	known := map[types.UID]bool{}
 	for ctx.Err() == nil {
@@ -39,7 +41,7 @@ func (e *Engine) follow(ctx context.Context) {
 	}
 }
 
-// listed notes that all has been shown that there was at a version.
+// listed records that all states up to a version have been observed.
 func (e *Engine) listed(version string) {
 	n, err := strconv.ParseUint(version, 10, 64)
 	if err != nil {
@@ -50,7 +52,7 @@ func (e *Engine) listed(version string) {
 	e.followed = max(e.followed, n)
 }
 
-// show observes a state of a Query that the list or the watch has.
+// show observes a state of a Query from the list or the watch.
 func (e *Engine) show(ctx context.Context, q *v1alpha1.Query) {
 	e.following.Lock()
 	defer e.following.Unlock()
@@ -58,20 +60,22 @@ func (e *Engine) show(ctx context.Context, q *v1alpha1.Query) {
 	e.observe(ctx, q)
 }
 
-// Offer starts a Query that was stored just now, without waiting for the watch to show it. It does nothing with one that has
-// been shown, nor while another one is: the watch has it soon. It may be called at any time, by any goroutine.
+// Offer starts a Query that was just stored, without waiting for the watch. It does nothing if the
+// watch has already delivered the Query, or while another state is being observed, because the
+// watch will deliver it soon. It is safe for concurrent use.
 func (e *Engine) Offer(ctx context.Context, q *v1alpha1.Query) {
 	if q.DeletionTimestamp != nil || !e.following.TryLock() {
 		return
 	}
 	defer e.following.Unlock()
-	// Until there is a list, what ended long ago could be offered.
+	// Before the first list, a Query that ended long ago could be offered.
 	if e.followed != 0 && versionOf(q) > e.followed {
 		e.observe(ctx, q.DeepCopy())
 	}
 }
 
-// list observes all Queries, and forgets those that were known and are gone. It returns the version to watch from.
+// list observes all Queries, and forgets the known ones that were deleted. It returns the version
+// to watch from.
 func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, error) {
 	seen := map[types.UID]bool{}
 	options := metav1.ListOptions{Limit: page}
@@ -105,14 +109,14 @@ func (e *Engine) list(ctx context.Context, known map[types.UID]bool) (string, er
 	}
 }
 
-// watch observes changes until they can no longer be followed without a list. The server ends watches that it cannot
-// deliver to fast enough, most of all under load: the next one goes on at once where it has ended.
+// watch observes changes until a new list is needed. The server ends watches that are too slow,
+// especially under load: the next watch then continues immediately from the same version.
 func (e *Engine) watch(ctx context.Context, version string, known map[types.UID]bool) error {
 	for ctx.Err() == nil {
 		last, err := e.watchOnce(ctx, version, known)
 		switch {
 		case apierrors.IsResourceExpired(err), apierrors.IsGone(err):
-			return nil // a new list says what has changed
+			return nil // the caller has to list again
 		case err != nil && last == version:
 			return fmt.Errorf("watch the queries: %w", err)
 		case last == version:
@@ -125,7 +129,7 @@ func (e *Engine) watch(ctx context.Context, version string, known map[types.UID]
 	return nil
 }
 
-// watchOnce observes the changes of one watch, and returns the version of the last.
+// watchOnce observes the changes of one watch, and returns the version of the last one.
 func (e *Engine) watchOnce(ctx context.Context, version string, known map[types.UID]bool) (string, error) {
 	options := metav1.ListOptions{Watch: true, AllowWatchBookmarks: true, ResourceVersion: version}
 	watcher, err := e.options.Client.Ark(v1alpha1.SchemeGroupVersion).Get().Resource("queries").VersionedParams(&options, metav1.ParameterCodec).Watch(ctx)

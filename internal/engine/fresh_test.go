@@ -17,8 +17,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// A Query runs with an agent as it was after the Query's creation, however many others read that agent at the time: what the
-// model was told, and the version that the Query says, are none from before.
+// A Query runs with a version of its agent that is not older than the Query, however many other
+// Queries read that agent at the time: neither the request to the model nor the version recorded in
+// the Query is older.
 func TestQueriesSeeEveryChange(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		var prompt string
@@ -64,7 +65,8 @@ func TestQueriesSeeEveryChange(t *testing.T) {
 	}
 }
 
-// A Model of Azure is called with a token of the identity that it names, and a Query whose identity is not there says so.
+// A Model of Azure is called with a token of the identity that it names. A Query whose identity
+// does not exist ends with an error that says so.
 func TestAzureIdentityOfAModel(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		return scripted.Answer{Text: r.Header.Get("Authorization") + r.Header.Get("Api-Key")}
@@ -89,7 +91,7 @@ spec: {model: {value: m}, provider: azure, config: {azure: {baseUrl: {value: "{{
 	}
 }
 
-// azureOf has the engine run on a machine of Azure that has identities.
+// azureOf makes the engine run as if on an Azure machine that has identities.
 func azureOf(t *testing.T) func(*Options) {
 	t.Helper()
 	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

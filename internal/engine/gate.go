@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// gate bounds how many calls each model gets at a time.
+// gate bounds the concurrent calls of each model.
 type gate struct {
 	most int // 0 for no bound
 
@@ -15,12 +15,12 @@ type gate struct {
 
 type seats struct {
 	taken chan struct{}
-	users int // who hold one or wait for one
+	users int // callers that hold a slot or wait for one
 }
 
 func newGate(most int) *gate { return &gate{most: most, models: map[string]*seats{}} }
 
-// enter waits until a model may be called. The caller calls leave after the call.
+// enter waits until a model may be called. The caller has to call leave after the call.
 func (g *gate) enter(ctx context.Context, model string) (leave func(), err error) {
 	if g.most <= 0 {
 		return func() {}, nil

@@ -36,10 +36,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for an expected event.
 const patience = 60 * time.Second
 
-// world is a server with a client of its admin, whose engine a test starts and stops.
+// world is a server with an admin client, whose engine a test starts and stops.
 type world struct {
 	t      testing.TB
 	ctx    context.Context
@@ -48,10 +48,10 @@ type world struct {
 	client *objects.Client // the engine's
 	model  *scripted.Server
 	url    string  // of the model
-	engine *Engine // the one that was started last
+	engine *Engine // the engine that was started last
 }
 
-// newWorld starts a server on a database in a temporary folder, and a scripted model.
+// newWorld starts a server on a database in a temporary directory, and a scripted model.
 func newWorld(t testing.TB, script func(scripted.Request) scripted.Answer) *world {
 	t.Helper()
 	dir := t.TempDir()
@@ -124,7 +124,8 @@ func (w *world) as(who user.Info) *objects.Client {
 	return client
 }
 
-// start starts an engine, and returns what stops it as a process ends: nothing more is written.
+// start starts an engine, and returns a function that stops it as the end of a process does:
+// nothing more is written.
 func (w *world) start(limits Limits, tune ...func(*Options)) (stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.ctx)
@@ -156,7 +157,7 @@ func (w *world) start(limits Limits, tune ...func(*Options)) (stop func()) {
 	return stop
 }
 
-// apply makes objects from YAML documents. {{model}} and {{tool}} stand for URLs.
+// apply creates objects from YAML documents. {{model}} and {{tool}} are placeholders for URLs.
 func (w *world) apply(text string) {
 	w.t.Helper()
 	for _, part := range splitYAML(text) {
@@ -238,7 +239,7 @@ func (w *world) query(namespace, name string) *v1alpha1.Query {
 	return q
 }
 
-// await waits until a Query is as a test wants it.
+// await waits until a Query satisfies a condition.
 func (w *world) await(namespace, name string, what string, is func(*v1alpha1.Query) bool) *v1alpha1.Query {
 	w.t.Helper()
 	deadline := time.Now().Add(patience)

@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// newDefault is a world with the common objects in the namespace default.
+// newDefault returns a world with the common objects in the namespace default.
 func newDefault(t *testing.T, script func(scripted.Request) scripted.Answer) *world {
 	t.Helper()
 	w := newWorld(t, script)
@@ -69,7 +69,7 @@ func reasonOf(q *v1alpha1.Query) string {
 
 func hang(scripted.Request) scripted.Answer { return scripted.Answer{Hang: true} }
 
-// A cancel ends a query in whatever phase it is, except after its end.
+// A cancel ends a query in every phase except after its end.
 func TestCancel(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		if strings.Contains(r.Last(), "done") {
@@ -101,7 +101,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// No more queries run than the limit says, those that wait say so, and each gets its own answer.
+// No more queries run than the limit allows, those that wait report it in their status, and each
+// gets its own answer.
 func TestLimits(t *testing.T) {
 	var running, most atomic.Int32
 	release := make(chan struct{})
@@ -132,7 +133,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// What a process leaves behind is run again by the next one, unless a call had begun that must not be repeated.
+// The next process runs a query again that the previous one left running, unless a call had begun
+// that must not be repeated.
 func TestRestart(t *testing.T) {
 	var second atomic.Bool
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
@@ -175,7 +177,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// newRunning is a world where the query q hangs, and keeps others waiting.
+// newRunning returns a world where the query q hangs and keeps others waiting.
 func newRunning(t *testing.T) (*world, *v1alpha1.Query) {
 	t.Helper()
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
@@ -187,7 +189,7 @@ func newRunning(t *testing.T) (*world, *v1alpha1.Query) {
 	return w, w.awaitPhase("q", v1alpha1.QueryRunning)
 }
 
-// Somebody else's end of a query is not overwritten.
+// The end of a query that another client has written is not overwritten.
 func TestForeignStatus(t *testing.T) {
 	w, q := newRunning(t)
 	done, text := v1alpha1.QueryDone, "from outside"
@@ -202,7 +204,7 @@ func TestForeignStatus(t *testing.T) {
 	}
 }
 
-// A query that is deleted while it runs is gone, its finalizer included.
+// A query that is deleted while it runs disappears, including its finalizer.
 func TestDeleteWhileRunning(t *testing.T) {
 	w, q := newRunning(t)
 	q.Finalizers = []string{finalizer}
@@ -244,7 +246,7 @@ func TestTTL(t *testing.T) {
 	w.await("default", "kept", "gone", func(q *v1alpha1.Query) bool { return q == nil })
 }
 
-// A Secret that is deleted counts from the next call.
+// The deletion of a Secret takes effect from the next call.
 func TestSecretDeleted(t *testing.T) {
 	var w *world
 	w = newDefault(t, func(r scripted.Request) scripted.Answer {
@@ -275,7 +277,7 @@ func TestServiceAccount(t *testing.T) {
 	}
 }
 
-// What a query ran with is in its annotations.
+// The versions of the objects that a query ran with are in its annotations.
 func TestVersions(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "ok"} })
 	w.start(Limits{})

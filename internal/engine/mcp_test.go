@@ -21,7 +21,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// mcpTool is a tool of a test's MCP server: what it says.
+// mcpTool returns a tool of a test's MCP server that answers with a text.
 func mcpTool(text string) sdk.ToolHandler {
 	return func(context.Context, *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
 		return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: text}}}, nil
@@ -30,7 +30,8 @@ func mcpTool(text string) sdk.ToolHandler {
 
 var anyObject = json.RawMessage(`{"properties":{"q":{"type":"string"}},"type":"object"}`)
 
-// newMCP makes an MCP server with the official SDK. Its tool hang returns when over is closed.
+// newMCP returns an MCP server built with the official SDK. Its tool hang returns when over is
+// closed.
 func newMCP(over <-chan struct{}) *sdk.Server {
 	s := sdk.NewServer(&sdk.Implementation{Name: "test", Version: "1"}, nil)
 	s.AddTool(&sdk.Tool{Name: "echo", Description: "Say it again", InputSchema: anyObject}, func(_ context.Context, r *sdk.CallToolRequest) (*sdk.CallToolResult, error) {
@@ -63,7 +64,7 @@ func newMCP(over <-chan struct{}) *sdk.Server {
 	return s
 }
 
-// mcpServers starts servers of each kind, and returns their URLs by how the table names them.
+// mcpServers starts servers of each kind, and returns their URLs by their names in the table.
 func mcpServers(t *testing.T) map[string]string {
 	t.Helper()
 	over := make(chan struct{})
@@ -91,7 +92,7 @@ func mcpServers(t *testing.T) map[string]string {
 	return places
 }
 
-// mcpOf is an MCPServer called far at a place of the table's, with a spec in YAML's short form.
+// mcpOf returns an MCPServer "far" at one of the table's places, with a spec in YAML's flow style.
 func mcpOf(place, spec string) string {
 	transport := "http"
 	if place == "sse" {
@@ -112,7 +113,7 @@ spec: {address: {value: "{{%s}}"}, transport: %s%s}
 ---`, place, transport, more)
 }
 
-// far is a Tool called far for a tool of that server, and an agent that has it.
+// far returns a Tool "far" for a tool of that server, and an agent that has it.
 func far(tool string) string {
 	return toolOf("far", `{type: mcp, mcp: {mcpServerRef: {name: far}, toolName: `+tool+`}}`) + agentOf("a", `{tools: [{type: mcp, name: far}]}`)
 }
@@ -170,7 +171,8 @@ func until(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// A server's tools become Tools, which follow it: new ones are made, old ones deleted, and what is somebody else's stays.
+// A server's tools become Tools, which follow it: new ones are created, removed ones are deleted,
+// and objects of other owners are kept.
 func TestDiscovery(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Hi"} })
 	there := &discovered{tools: []string{"get_Weather", "old", "taken"}}
@@ -217,7 +219,7 @@ spec: {address: {value: "` + server.URL + `"}, transport: http, pollInterval: 10
 		t.Errorf("a Tool that is the same was written: %+v", again)
 	}
 
-	// Asking again writes nothing.
+	// A repeated request without changes writes nothing.
 	quiet := status().ResourceVersion
 	asked := there.asked.Load()
 	until(t, "it was asked again", func() bool { return there.asked.Load() > asked+10 })

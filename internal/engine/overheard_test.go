@@ -15,7 +15,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// overheard is a Sink that keeps a line for each chunk, by namespace: the table has one Query in each.
+// overheard is a Sink that keeps a line for each chunk, by namespace: the table has one Query in
+// each.
 type overheard struct {
 	mu    sync.Mutex
 	lines map[string][]string
@@ -46,7 +47,7 @@ func (o overhearing) End(why error) {
 	o.to.ended[o.namespace]++
 }
 
-// of returns the lines of a Query that has been run so many times.
+// of returns the lines of a Query that has run the given number of times.
 func (o *overheard) of(t testing.TB, namespace string, runs int) []string {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
@@ -62,7 +63,7 @@ func (o *overheard) of(t testing.TB, namespace string, runs int) []string {
 	}
 }
 
-// lineOf is a chunk as a person reads it.
+// lineOf returns a chunk in readable form.
 func lineOf(c Chunk) string {
 	var s said
 	var more struct {
@@ -104,7 +105,7 @@ func lineOf(c Chunk) string {
 	return out
 }
 
-// events are the reasons of the Events of a Query that has ended, in the order in which they were made.
+// events returns the reasons of the Events of a Query that has ended, in order of creation.
 func (w *world) events(namespace string) string {
 	w.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
@@ -132,10 +133,11 @@ func (w *world) events(namespace string) string {
 	}
 }
 
-// decisions are those on the approvals of executions, in their order; "" leaves it to the timeout.
+// decisions are the decisions on the approvals of executions, in order; "" lets the approval time
+// out.
 var decisions = map[string][]string{}
 
-// shownTask is an A2ATask that asks for an approval.
+// shownTask returns the A2ATask of an approval in readable form.
 func (w *world) shownTask(q *v1alpha1.Query) string {
 	w.t.Helper()
 	task := w.task(q)

@@ -20,10 +20,11 @@ import (
 const (
 	// taskPrefix begins the names of A2ATasks; the task's ID follows.
 	taskPrefix = "a2a-task-"
-	// annotationDenials is how often calls were refused, one after the other, and maxDenials is how often that may be.
+	// annotationDenials is the number of refusals in a row, and maxDenials is the most that are
+	// allowed.
 	annotationDenials = "ark.mckinsey.com/approval-cascade-count"
 	maxDenials        = 3
-	// metadataJournal is what the run has done, in an A2ATask's metadata.
+	// metadataJournal is the metadata key of an A2ATask with the journal of the run.
 	metadataJournal = "journal"
 )
 
@@ -39,13 +40,13 @@ const (
 )
 
 var (
-	// errUndecided says that a Query waits still.
+	// errUndecided reports that a Query is still waiting.
 	errUndecided = errors.New("the approval is not decided")
-	// errTooLarge says that what has been done does not fit an object.
+	// errTooLarge reports that the journal does not fit into an object.
 	errTooLarge = errors.New("what the query has done is too large to be kept while a person decides: --max-object-size says how large it may be")
 )
 
-// taskOf is the ID of the task that a Query waits for, or has waited for.
+// taskOf returns the ID of the task that a Query waits for, or has waited for.
 func taskOf(q *v1alpha1.Query) string {
 	if q.Status == nil || q.Status.Response == nil || q.Status.Response.A2A == nil || q.Status.Response.A2A.TaskID == nil {
 		return ""
@@ -53,8 +54,9 @@ func taskOf(q *v1alpha1.Query) string {
 	return *q.Status.Response.A2A.TaskID
 }
 
-// pause has a Query wait for an approval. The task is there before the Query says so; one that a process has left behind in
-// between is of no Query, and is canceled with the Query's end.
+// pause makes a Query wait for an approval. The task is created before the Query's status refers to
+// it. If the process ends in between, the task belongs to no Query, and is canceled with the
+// Query's end.
 func (e *Engine) pause(ctx context.Context, r *run, q **v1alpha1.Query, o outcome, x *execution.Run, pending *execution.Pending) error {
 	task, err := newTask(*q, o, x, pending)
 	if err != nil {
@@ -84,12 +86,12 @@ func (e *Engine) pause(ctx context.Context, r *run, q **v1alpha1.Query, o outcom
 	return ErrPaused
 }
 
-// store makes a task and says that it waits.
+// store creates a task with the status that it waits.
 func (e *Engine) store(ctx context.Context, task *v1alpha1.A2ATask) error {
 	status := task.Status
 	for wait := firstPause; ; wait = min(2*wait, maxPause) {
 		err := e.options.Client.Create(ctx, "a2atasks", task)
-		if apierrors.IsAlreadyExists(err) { // by a try whose answer was lost
+		if apierrors.IsAlreadyExists(err) { // by an attempt whose answer was lost
 			err = e.options.Client.Get(ctx, "a2atasks", task.Namespace, task.Name, task)
 		}
 		if err == nil {
@@ -112,7 +114,7 @@ func (e *Engine) store(ctx context.Context, task *v1alpha1.A2ATask) error {
 	}
 }
 
-// isOver reports whether a Query is no longer this engine's to write, for now or for good.
+// isOver reports whether this engine may no longer write a Query, for now or permanently.
 func isOver(err error) bool {
 	for _, why := range []error{errStopping, errDeleted, errForeign, errTaken, errOver} {
 		if errors.Is(err, why) {
@@ -122,7 +124,7 @@ func isOver(err error) bool {
 	return false
 }
 
-// newTask is the object that asks for an approval.
+// newTask returns the task that requests an approval.
 func newTask(q *v1alpha1.Query, o outcome, x *execution.Run, pending *execution.Pending) (*v1alpha1.A2ATask, error) {
 	journal, err := x.Journal()
 	if err != nil {
@@ -178,7 +180,7 @@ func setTaskCondition(t *v1alpha1.A2ATask, status v1alpha1.ConditionStatus, reas
 	}}
 }
 
-// callsOf are calls as OpenAI writes them.
+// callsOf returns calls in OpenAI's form.
 func callsOf(pending *execution.Pending) []map[string]any {
 	out := make([]map[string]any, len(pending.Calls))
 	for i, c := range pending.Calls {
@@ -187,15 +189,16 @@ func callsOf(pending *execution.Pending) []map[string]any {
 	return out
 }
 
-// resumption is how a Query goes on that has waited.
+// resumption is the state with which a Query continues after an approval.
 type resumption struct {
 	task     string
 	decision execution.Decision
-	// history is how many messages of the conversation there were, and denials how often calls were refused one after the other.
+	// history is the number of messages that the conversation had, and denials the number of refusals
+	// in a row.
 	history, denials int
 }
 
-// resume has a run go on with the decision on a task.
+// resume makes a run continue with the decision on a task.
 func (e *Engine) resume(ctx context.Context, q *v1alpha1.Query, x *execution.Run, id string) (resumption, error) {
 	task := &v1alpha1.A2ATask{}
 	err := e.options.Client.Get(ctx, "a2atasks", q.Namespace, taskPrefix+id, task)
@@ -214,7 +217,7 @@ func (e *Engine) resume(ctx context.Context, q *v1alpha1.Query, x *execution.Run
 	return out, err
 }
 
-// decisionOn reads how a task has ended.
+// decisionOn returns the decision from a task that has ended.
 func decisionOn(t *v1alpha1.A2ATask) (execution.Decision, error) {
 	phase, reason := taskPhase(t), ""
 	if t.Status != nil {
@@ -248,7 +251,7 @@ func taskPhase(t *v1alpha1.A2ATask) v1alpha1.A2ATaskPhase {
 	return *t.Status.Phase
 }
 
-// noteDenials writes how often calls were refused, if that has changed.
+// noteDenials writes the number of refusals, if it has changed.
 func (e *Engine) noteDenials(ctx context.Context, q **v1alpha1.Query, denials int) error {
 	count := strconv.Itoa(denials)
 	if before := (*q).Annotations[annotationDenials]; before == count || before == "" && denials == 0 {
@@ -263,7 +266,7 @@ func (e *Engine) noteDenials(ctx context.Context, q **v1alpha1.Query, denials in
 	})
 }
 
-// asks tells the readers what a person has to decide.
+// asks sends the readers what a person has to decide.
 func (s speaker) asks(task string, pending *execution.Pending) {
 	if s.to == nil {
 		return
@@ -274,7 +277,7 @@ func (s speaker) asks(task string, pending *execution.Pending) {
 	})
 }
 
-// decided tells them what was decided.
+// decided sends the readers the decision.
 func (s speaker) decided(r resumption) {
 	if s.to == nil {
 		return

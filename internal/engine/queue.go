@@ -22,24 +22,27 @@ type item struct {
 type tenant struct {
 	waiting []*item
 	running int
-	// last is when one of them was started: it counts starts.
+	// last is the number of the last start of one of them, in the order of all starts.
 	last uint64
 }
 
-// queue says who is next. A namespace with few running Queries comes before one with many, so that each gets the same
-// share, whatever it has waiting. It is safe for concurrent use.
+// queue selects the next Query to run. A namespace with few running Queries comes before one with
+// many, so that each gets the same share, regardless of how many it has queued. It is safe for
+// concurrent use.
 type queue struct {
 	limits Limits
-	// quietFor is how long a Query waits before it says so: most start earlier, and need not write it.
+	// quietFor is how long a Query waits before its status shows it: most start earlier, and need no
+	// such write.
 	quietFor time.Duration
 
 	mu      sync.Mutex
-	changed sync.Cond // there may be somebody to start, or the queue is closed
-	quiet   sync.Cond // there may be somebody to announce, or the queue is closed
+	changed sync.Cond // there may be a Query to start, or the queue is closed
+	quiet   sync.Cond // there may be a Query to announce, or the queue is closed
 	closed  bool
 	tenants map[string]*tenant
 	items   map[types.UID]*item
-	// silent are those whose status does not say yet that they wait. Some may have started or gone.
+	// silent are Queries whose status does not show yet that they wait. Some may have started or been
+	// deleted.
 	silent  []*item
 	alarmed bool // a timer will signal quiet
 	running int
@@ -52,8 +55,9 @@ func newQueue(limits Limits) *queue {
 	return q
 }
 
-// add lets a Query wait, or replaces what is known of it. One that was running, which another process has left behind or which
-// has waited for a person, comes before those of its namespace that have not begun.
+// add queues a Query, or replaces its known state. A Query that was running, which another process
+// has left running or which has waited for a person, comes before those of its namespace that have
+// not begun.
 func (q *queue) add(query *v1alpha1.Query) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -86,13 +90,13 @@ func (q *queue) add(query *v1alpha1.Query) {
 	q.quiet.Signal()
 }
 
-// begun reports whether a Query was running before it came to wait.
+// begun reports whether a Query was running before it was queued.
 func begun(query *v1alpha1.Query) bool {
 	phase := phaseOf(query)
 	return phase == v1alpha1.QueryRunning || phase == v1alpha1.QueryInputRequired
 }
 
-// remove takes a Query that waits out of the queue.
+// remove removes a waiting Query from the queue.
 func (q *queue) remove(uid types.UID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -113,7 +117,8 @@ func (q *queue) forget(namespace string) {
 	}
 }
 
-// next waits for a Query that may start, and counts it as running. ok is false once the queue is closed.
+// next waits for a Query that may start, and counts it as running. ok is false once the queue is
+// closed.
 func (q *queue) next() (_ *item, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -136,7 +141,7 @@ func (q *queue) next() (_ *item, ok bool) {
 	return nil, false
 }
 
-// choose returns the namespace that is next, or nil.
+// choose returns the namespace of the next Query, or nil.
 func (q *queue) choose() *tenant {
 	if q.limits.Total > 0 && q.running >= q.limits.Total {
 		return nil
@@ -153,7 +158,7 @@ func (q *queue) choose() *tenant {
 	return best
 }
 
-// done says that a Query that next has returned no longer runs.
+// done records that a Query that next returned no longer runs.
 func (q *queue) done(it *item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -164,7 +169,7 @@ func (q *queue) done(it *item) {
 	q.changed.Signal()
 }
 
-// close ends next and announcement.
+// close makes next and announcement return.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -173,7 +178,7 @@ func (q *queue) close() {
 	q.quiet.Broadcast()
 }
 
-// announcement waits for a Query that cannot start now and does not say so yet.
+// announcement waits for a Query that cannot start now and whose status does not show it yet.
 func (q *queue) announcement() (_ *v1alpha1.Query, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -198,7 +203,7 @@ func (q *queue) announcement() (_ *v1alpha1.Query, ok bool) {
 	return nil, false
 }
 
-// alarm has announcement look again after a time. The caller holds mu.
+// alarm wakes announcement after a time. The caller holds mu.
 func (q *queue) alarm(after time.Duration) {
 	if q.alarmed {
 		return
@@ -212,7 +217,8 @@ func (q *queue) alarm(after time.Duration) {
 	})
 }
 
-// overdue returns the Queries that have waited for too long, and takes them out of the queue; and when to look again.
+// overdue removes the Queries that have waited past their deadline from the queue, and returns them
+// with the time of the next check.
 func (q *queue) overdue(now time.Time) (_ []*v1alpha1.Query, next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -220,7 +226,7 @@ func (q *queue) overdue(now time.Time) (_ []*v1alpha1.Query, next time.Time) {
 	for namespace, t := range q.tenants {
 		t.waiting = slices.DeleteFunc(t.waiting, func(it *item) bool {
 			due := queueDeadline(it.query)
-			// A process has left it behind, or a person took their time.
+			// Another process left it running, or it has waited for a person's decision.
 			if begun(it.query) {
 				return false
 			}
@@ -240,7 +246,7 @@ func (q *queue) overdue(now time.Time) (_ []*v1alpha1.Query, next time.Time) {
 	return out, next
 }
 
-// lengths returns how many Queries wait and run.
+// lengths returns how many Queries wait and how many run.
 func (q *queue) lengths() (waiting, running int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -16,7 +16,8 @@ func waiting(namespace string, n int) *v1alpha1.Query {
 	return &v1alpha1.Query{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: id, UID: types.UID(id), CreationTimestamp: metav1.Now()}}
 }
 
-// Namespaces get the same share while both have queries that wait, whoever came first and with how many.
+// Namespaces get the same share while both have waiting queries, regardless of the order of arrival
+// and the number of queries.
 func TestFairness(t *testing.T) {
 	q := newQueue(Limits{Total: 6})
 	for i := range 100 {
@@ -88,7 +89,8 @@ func TestQueueLimits(t *testing.T) {
 	}
 }
 
-// What was running before comes before what has not begun, in the order in which it came, within its namespace.
+// Within a namespace, queries that were running come before those that have not begun, in order of
+// arrival.
 func TestBegunComesFirst(t *testing.T) {
 	q := newQueue(Limits{Total: 1})
 	q.add(waiting("a", 1))

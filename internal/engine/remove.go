@@ -8,10 +8,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// finalizer is the one that Ark's controller puts on Queries. The engine puts it on those whose messages are kept.
+// finalizer is the finalizer that Ark's controller sets on Queries. The engine sets it on those
+// whose messages are kept.
 const finalizer = "ark.mckinsey.com/finalizer"
 
-// remove lets a Query go that is being deleted.
+// remove removes the finalizer of a Query that is being deleted.
 func (e *Engine) remove(ctx context.Context, q *v1alpha1.Query) {
 	if !slices.Contains(q.Finalizers, finalizer) {
 		return

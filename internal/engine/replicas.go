@@ -18,29 +18,33 @@ import (
 )
 
 const (
-	// defaultLeaseNamespace has a Lease for each engine that shares its database, and leaseLabel tells them from others.
+	// defaultLeaseNamespace has a Lease for each engine that shares its database, and leaseLabel marks
+	// these Leases.
 	defaultLeaseNamespace = metav1.NamespaceSystem
 	leaseLabel            = "ark.mckinsey.com/engine"
-	// deadAfter is how long a Lease stays as it is before the others take its engine for dead, and renewEvery how often
-	// it is renewed and the others are looked at. Both together, and what a busy machine adds, are less than 15 s.
+	// deadAfter is how long a Lease stays unchanged before the other engines consider its engine dead,
+	// and renewEvery is how often an engine renews its Lease and reads the others. Both together, plus
+	// the delay of a busy machine, are less than 15 s.
 	deadAfter  = 8 * time.Second
 	renewEvery = 2 * time.Second
-	// buryAfter is when others remove the Lease of a dead engine.
+	// buryAfter is when other engines delete the Lease of a dead engine.
 	buryAfter = 2 * time.Minute
-	// leaveTime bounds the removal of the own Lease.
+	// leaveTime bounds the deletion of the engine's own Lease.
 	leaveTime = 2 * time.Second
-	// stealAfter is how long a Query is left to the engine whose turn it is, before others may take it, which have room.
+	// stealAfter is how long a Query is reserved for the engine whose turn it is, before others with
+	// free slots may take it.
 	stealAfter = 2 * time.Second
 )
 
-// replicas says which engines are alive, and who is to take a Query. A nil one is an engine that is alone.
+// replicas determines which engines are alive, and which one takes a Query. A nil *replicas is an
+// engine that does not share its database.
 type replicas struct {
 	engine   *Engine
 	identity string
 	lease    string
-	// namespace is that of the Leases.
+	// namespace is the namespace of the Leases.
 	namespace string
-	// deadAfter is the constant, but for tests.
+	// deadAfter is the constant, except in tests.
 	deadAfter time.Duration
 
 	mu     sync.Mutex
@@ -48,20 +52,20 @@ type replicas struct {
 	// looked is when the Leases were last read.
 	looked time.Time
 	seen   map[string]sign
-	// alive are the identities of the engines that are, this one included, in order.
+	// alive are the identities of the live engines, including this one, sorted.
 	alive []string
-	// theirs are Queries that others run, and later those that are left to others first.
+	// theirs are Queries that other engines run, and later those that are reserved for others first.
 	theirs map[types.UID]foreign
 	later  map[types.UID]*time.Timer
 }
 
-// foreign is a Query that another engine runs, and when that was seen.
+// foreign is a Query that another engine runs, and when that was observed.
 type foreign struct {
 	query *v1alpha1.Query
 	at    time.Time
 }
 
-// sign is the last sign of life of an engine, by this machine's clock: clocks of others do not count.
+// sign is the last renewal of an engine, by this machine's clock: other clocks are not used.
 type sign struct {
 	version string
 	at      time.Time
@@ -74,7 +78,8 @@ func newReplicas(e *Engine, identity string) *replicas {
 	}
 }
 
-// run keeps the Lease and looks at those of the others, until the context ends; then it removes its own.
+// run renews the Lease and reads those of the others, until the context ends; then it deletes its
+// own.
 func (r *replicas) run(ctx context.Context) {
 	defer r.leave(ctx)
 	for {
@@ -91,7 +96,8 @@ func (r *replicas) run(ctx context.Context) {
 	}
 }
 
-// join writes the Lease before the first Query is claimed: one whose engine has none is anybody's.
+// join writes the Lease before the first Query is claimed: a Query whose engine has no Lease may be
+// taken by any engine.
 func (r *replicas) join(ctx context.Context) bool {
 	for {
 		err := r.renew(ctx)
@@ -131,7 +137,7 @@ func (r *replicas) renew(ctx context.Context) error {
 	return err
 }
 
-// leave removes the Lease, so that nobody waits for this engine.
+// leave deletes the Lease, so that no other engine waits for it to expire.
 func (r *replicas) leave(ctx context.Context) {
 	r.mu.Lock()
 	for uid, timer := range r.later {
@@ -141,10 +147,10 @@ func (r *replicas) leave(ctx context.Context) {
 	r.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTime)
 	defer cancel()
-	_ = r.engine.options.Client.Core.CoordinationV1().Leases(r.namespace).Delete(ctx, r.lease, metav1.DeleteOptions{}) // it goes stale else
+	_ = r.engine.options.Client.Core.CoordinationV1().Leases(r.namespace).Delete(ctx, r.lease, metav1.DeleteOptions{}) // otherwise it expires
 }
 
-// look finds out who is alive, and takes up the Queries of those who are not.
+// look determines which engines are alive, and takes over the Queries of the others.
 func (r *replicas) look(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, deadAfter)
 	defer cancel()
@@ -158,7 +164,8 @@ func (r *replicas) look(ctx context.Context) error {
 	alive := []string{r.identity}
 	var buried []coordinationv1.Lease
 	r.mu.Lock()
-	// While nobody could read the Leases nobody could renew them either: what they say counts from now on.
+	// If this engine could not read the Leases, the others could not renew theirs either, so their age
+	// counts from now.
 	blind := now.Sub(r.looked) >= r.deadAfter/2
 	r.looked = now
 	seen := map[string]sign{}
@@ -182,7 +189,7 @@ func (r *replicas) look(ctx context.Context) error {
 	r.seen, r.alive, r.joined = seen, alive, true
 	var orphans []*v1alpha1.Query
 	for uid, f := range r.theirs {
-		// One that was claimed since may be of an engine that has joined since.
+		// A Query claimed after that may belong to an engine that has joined after that.
 		if f.at.Before(began) && !slices.Contains(alive, f.query.Annotations[annotationEngine]) {
 			orphans = append(orphans, f.query)
 			delete(r.theirs, uid)
@@ -212,8 +219,8 @@ func (r *replicas) leads() bool {
 	return r.joined && r.alive[0] == r.identity
 }
 
-// mine reports whether a Query that waits or runs is this engine's to take now. One that is not is remembered, and taken
-// later if nobody else does.
+// mine reports whether this engine may take a Query that waits or runs now. Otherwise the Query is
+// remembered, and taken later if no other engine takes it.
 func (r *replicas) mine(q *v1alpha1.Query) bool {
 	if r == nil {
 		return true
@@ -247,14 +254,14 @@ func (r *replicas) mine(q *v1alpha1.Query) bool {
 	return false
 }
 
-// isOld reports whether an engine that is not among those alive has been there: one that has just started may have
-// claimed a Query before this one has looked. The caller holds mu.
+// isOld reports whether an engine that is not alive was seen before. An engine that has just
+// started may have claimed a Query before this one has read its Lease. The caller holds mu.
 func (r *replicas) isOld(identity string) bool {
 	last, known := r.seen[identity]
 	return known && time.Since(last.at) >= r.deadAfter
 }
 
-// forget is called with a Query that has ended or is gone.
+// forget is called with a Query that has ended or was deleted.
 func (r *replicas) forget(uid types.UID) {
 	if r == nil {
 		return
@@ -265,7 +272,7 @@ func (r *replicas) forget(uid types.UID) {
 	r.stopTimer(uid)
 }
 
-// stopTimer is called by who holds mu.
+// stopTimer requires that the caller holds mu.
 func (r *replicas) stopTimer(uid types.UID) {
 	if timer := r.later[uid]; timer != nil {
 		timer.Stop()
@@ -273,8 +280,8 @@ func (r *replicas) stopTimer(uid types.UID) {
 	}
 }
 
-// turn returns the engine whose turn a Query is: the same for all who see the same engines alive, and as many for each. The
-// caller holds mu.
+// turn returns the engine whose turn a Query is. All engines that see the same live engines compute
+// the same result, and each engine gets about as many Queries. The caller holds mu.
 func (r *replicas) turn(uid types.UID) string {
 	best, most := r.identity, uint64(0)
 	for _, id := range r.alive {
@@ -287,7 +294,7 @@ func (r *replicas) turn(uid types.UID) string {
 	return best
 }
 
-// mix spreads the differences in the last bytes of what FNV has hashed over all bits.
+// mix spreads the differences in the last bytes of an FNV hash's input over all bits.
 func mix(x uint64) uint64 {
 	x ^= x >> 33
 	x *= 0xff51afd7ed558ccd

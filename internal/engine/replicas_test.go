@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// Two engines on one database share the queries out, and each query is run once. When one stops, the other takes up what it
-// has left running.
+// Two engines on one database share the queries, and each query runs once. When one engine stops,
+// the other takes over the queries that it left running.
 func TestReplicas(t *testing.T) {
 	var mu sync.Mutex
 	asked := map[string]int{}
@@ -79,7 +79,7 @@ func TestReplicas(t *testing.T) {
 	stop["A"]()
 	for name, engine := range ran {
 		if engine == "B" {
-			w.patch(name, `{"cancel":true}`) // the model says nothing
+			w.patch(name, `{"cancel":true}`) // the model does not answer
 			w.awaitPhase(name, v1alpha1.QueryCanceled)
 			continue
 		}
@@ -90,7 +90,8 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
-// An engine that loses a claim remembers whose the query is, so that it is taken up when that one ends.
+// An engine that loses a claim records which engine has the query, so that it takes the query over
+// when that engine ends.
 func TestLostClaim(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	w.ask("q", toPlain, "")
@@ -114,7 +115,7 @@ func TestLostClaim(t *testing.T) {
 	}
 }
 
-// The engines take turns without asking each other, each with about as many.
+// The engines take turns without communication, and each gets about as many queries.
 func TestTurns(t *testing.T) {
 	views := map[string]*replicas{}
 	alive := []string{"a", "b", "c"}
@@ -140,8 +141,9 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// An engine that could not read the Leases for a while takes nobody for dead by what it finds then: nobody could renew them
-// either. One that stays silent after that is dead.
+// An engine that could not read the Leases for a while does not consider another engine dead by
+// what it reads then, because the others could not renew either. An engine that does not renew
+// after that is dead.
 func TestBlindReplica(t *testing.T) {
 	w := newWorld(t, nil)
 	const dead = time.Second

@@ -6,11 +6,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// User is the name of the user whom the engine's requests are from. Nobody else can have it: it belongs to clients in
+// User is the name of the engine's user. No other client can have it: it is reserved for clients in
 // the process.
 const User = "system:ark-engine"
 
-// Rules are what the engine's user may do, in all namespaces.
+// Rules are the permissions of the engine's user, in all namespaces.
 func Rules() []rbacv1.PolicyRule {
 	ark := v1alpha1.SchemeGroupVersion.Group
 	return []rbacv1.PolicyRule{

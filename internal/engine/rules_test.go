@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// rules are those of how Ark executes Queries, by number, with executions of the table that show each.
+// rules are the rules by which Ark executes Queries, by number, with the executions of the table
+// that show each.
 var rules = map[string][]string{
 	"1": {"1-agent", "1-selector", "1-tool", "1-timeout", "1-provider-error", "1-canceled-before"},
 	"2": {"2-input-verbatim", "2-input-parameters", "2-prompt-parameters", "2-input-service-parameter"},
@@ -15,8 +16,8 @@ var rules = map[string][]string{
 	"4": {"4-http-post", "4-partial", "4-functions", "4-agent-tool", "4-team-tool"},
 	"5": {"5-sequential", "5-loops", "5-selector", "5-selector-graph", "5-nested"},
 	"6": {"6-http", "6-sse", "6-settings", "6-images", "6-call-timeout"},
-	// 7.1: nothing of a turn runs that has a held call. 7.2, 7.3: what is asked, and how the Query waits. 7.4: the decision.
-	// 7.5: how the run goes on. 7.6: a further approval.
+	// 7.1: no call of a turn runs if one of its calls needs approval. 7.2, 7.3: the request, and how
+	// the Query waits. 7.4: the decision. 7.5: how the run continues. 7.6: a further approval.
 	"7.1": {"7-waits", "7-arguments-match", "7-arguments-do-not-match", "7-arguments-no-json", "7-tool-has-the-rule"},
 	"7.2": {"7-waits"},
 	"7.3": {"7-waits", "7-approved"},
@@ -26,8 +27,8 @@ var rules = map[string][]string{
 	"8":   {"8-no-memory", "8-memory-missing", "8-history", "8-history-unreadable"},
 	"9":   {"9-azure", "9-anthropic", "9-bedrock", "9-bedrock-throttled", "9-retried", "9-properties-and-headers", "9-overrides"},
 	"10":  {"10-message", "10-version-1", "10-task-history", "10-context"},
-	// 11.1: every chunk of a model. 11.2: tool calls once more as a whole. 11.3: what is silent. 11.4: one chunk for all. 11.5: a
-	// choice that is none. 11.6: errors. 11.7: the last chunk.
+	// 11.1: every chunk of a model. 11.2: tool calls repeated as a whole. 11.3: output that is not
+	// streamed. 11.4: one chunk for all. 11.5: an invalid choice. 11.6: errors. 11.7: the last chunk.
 	"11.1": {"1-agent", "5-sequential"},
 	"11.2": {"3-tools-in-order"},
 	"11.3": {"4-agent-tool", "5-selector"},
@@ -38,7 +39,8 @@ var rules = map[string][]string{
 	"12":   {"3-tools-in-order", "5-selector", "10-message", "3-http-error"},
 }
 
-// Every rule is shown by executions that there are, every execution belongs to a section of the rules, and there are enough.
+// Every rule has executions that exist and show it, every execution belongs to a section of the
+// rules, and there are enough executions.
 func TestEveryRuleIsShown(t *testing.T) {
 	var names []string
 	for _, x := range executions() {

@@ -17,32 +17,33 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// Annotations that the engine puts on Queries.
+// Annotations that the engine sets on Queries.
 const (
 	// annotationEngine is the identity of the process that runs the Query.
 	annotationEngine = "ark.mckinsey.com/engine"
-	// annotationVersions are the resourceVersions of what it runs with, as JSON.
+	// annotationVersions are the resourceVersions of the objects that it runs with, as JSON.
 	annotationVersions = "ark.mckinsey.com/engine-versions"
-	// annotationEffect names the tool whose calls must not be repeated and that is about to be called.
+	// annotationEffect names a tool whose calls must not be repeated and that is about to be called.
 	annotationEffect = "ark.mckinsey.com/engine-effect"
 )
 
-// run is a Query that is being executed, or whose end the watch has not shown yet.
+// run is a Query that is being executed, or whose end the watch has not delivered yet.
 type run struct {
 	stop context.CancelCauseFunc
 	// claimed is the resourceVersion of the claim, once it is written.
 	claimed atomic.Uint64
-	// took is how long the execution took.
+	// took is the duration of the execution.
 	took time.Duration
-	// finishing says that the end is being written.
+	// finishing is true while the end is being written.
 	finishing atomic.Bool
-	// ended is the resourceVersion of the end, once it is written, or of what says that the Query waits for a person.
+	// ended is the resourceVersion of the write that ends the Query or makes it wait for a person,
+	// once it is written.
 	ended atomic.Uint64
-	// seen is the latest resourceVersion that the watch has shown. The engine's mutex guards it.
+	// seen is the latest resourceVersion that the watch has delivered. The engine's mutex guards it.
 	seen uint64
 }
 
-// execute runs a Query to its end. It returns the Query as it is stored if another engine has it.
+// execute runs a Query to its end. If another engine has it, execute returns the stored Query.
 func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha1.Query) {
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -73,7 +74,7 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha
 	case errors.Is(err, errTaken) && ctx.Err() == nil:
 		return q
 	case errors.Is(err, ErrPaused):
-		// The watch is to show that it waits before it is run again, unless it has.
+		// The watch has to deliver the waiting state before the Query runs again, unless it already has.
 		e.mu.Lock()
 		r.ended.Store(versionOf(q))
 		written = r.seen < versionOf(q)
@@ -88,7 +89,7 @@ func (e *Engine) execute(ctx context.Context, q *v1alpha1.Query) (taken *v1alpha
 	return nil
 }
 
-// traced is attempt, with a span for it.
+// traced runs attempt within a span.
 func (e *Engine) traced(running, ctx context.Context, r *run, q **v1alpha1.Query) error {
 	if e.options.Trace == nil {
 		return e.attempt(running, ctx, r, q)
@@ -106,10 +107,12 @@ func (e *Engine) traced(running, ctx context.Context, r *run, q **v1alpha1.Query
 	return err
 }
 
-// errFailed is for the span of a Query that has ended with an error, which may quote what was asked.
+// errFailed is the span's error of a Query that has failed: the Query's own error may quote the
+// question.
 var errFailed = errors.New("the query has failed")
 
-// attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and ctx when the engine is.
+// attempt claims a Query, runs it, and writes its end. running ends when the run is stopped, and
+// ctx when the engine is.
 func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Query) (over error) {
 	if terminal(phaseOf(*q)) {
 		return errOver
@@ -123,7 +126,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	}
 	events := e.events.admit()
 	x, target, buildErr := e.build(running, q, events)
-	defer func() { x.Close() }() // the run is there with an error, too
+	defer func() { x.Close() }() // x is set even if there is an error
 	var found *v1alpha1.QueryTarget
 	if target != nil && target.Type != "" {
 		found = &v1alpha1.QueryTarget{Type: v1alpha1.QueryTargetType(target.Type), Name: target.Name}
@@ -153,7 +156,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	x.Query = *q
 	say := e.speak(*q)
 	defer func() {
-		_ = settle() // what is over has been returned, or is the same
+		_ = settle() // its error has been returned, or is the same
 		say.end(*q, over)
 	}()
 	x.Say = say.chunk()
@@ -221,7 +224,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 		}
 		o.err = fmt.Errorf("query execution failed: %w", over)
 	}
-	if o.err == nil && isCanceled(*q) { // the claim has found that
+	if o.err == nil && isCanceled(*q) { // the claim has found the cancellation
 		o.err = errCanceled
 	}
 	ended(o.err)
@@ -231,7 +234,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 	return e.finish(ctx, r, q, o)
 }
 
-// build finds and builds the target, as whom the Query runs as.
+// build finds and builds the target, with the identity that the Query runs as.
 func (e *Engine) build(ctx context.Context, q **v1alpha1.Query, events *events) (*execution.Run, *execution.Target, error) {
 	var reader objects.Reader = e.reads
 	var err error
@@ -249,7 +252,7 @@ func (e *Engine) build(ctx context.Context, q **v1alpha1.Query, events *events) 
 	return x, target, err
 }
 
-// guarded executes a target within a time, and turns a panic into an error.
+// guarded executes a target within a timeout, and converts a panic to an error.
 func (e *Engine) guarded(ctx context.Context, target *execution.Target, timeout time.Duration) (_ execution.Result, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &timeoutError{reasonInExecution, timeout})
 	defer cancel()
@@ -276,7 +279,7 @@ func (e *Engine) writeStatus(ctx context.Context, q **v1alpha1.Query, still chec
 	})
 }
 
-// noteEffect writes down that a tool is about to be called whose calls must not be repeated, once.
+// noteEffect records, once, that a tool is about to be called whose calls must not be repeated.
 func (e *Engine) noteEffect(ctx context.Context, q **v1alpha1.Query, tool string) error {
 	if (*q).Annotations[annotationEffect] != "" {
 		return nil
@@ -294,7 +297,8 @@ func (e *Engine) noteEffect(ctx context.Context, q **v1alpha1.Query, tool string
 	return nil
 }
 
-// finish writes the end. What is too large for an object is replaced with an error that says so.
+// finish writes the end. A result that is too large for an object is replaced with an error that
+// says so.
 func (e *Engine) finish(ctx context.Context, r *run, q **v1alpha1.Query, o outcome) error {
 	r.finishing.Store(true)
 	end := func(o outcome) error {

@@ -7,30 +7,33 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/execution"
 )
 
-// Chunk is a part of what a Query says. Its Data are a JSON object on one line, in the form that Ark's broker has: a
-// chat.completion.chunk of OpenAI's API with the field `ark` (query, session, and agent, team, model where there are), or an
-// object with `error`. They belong to who takes the chunk.
+// Chunk is a part of a Query's output. Its Data is a JSON object on one line, in the form that
+// Ark's broker uses: a chat.completion.chunk of OpenAI's API with the field `ark` (query, session,
+// and agent, team and model where they exist), or an object with `error`. The receiver owns the
+// Data.
 type Chunk = execution.Chunk
 
-// Sink takes what Queries say while they run. It is safe for concurrent use.
+// Sink receives the output of Queries while they run. It is safe for concurrent use.
 type Sink interface {
-	// Open is called when a Query has been claimed, once for each run: after a restart a Query runs again from its
-	// beginning. nil is nobody who wants to know.
+	// Open is called when a Query has been claimed, once for each run: after a restart a Query runs
+	// again from its beginning. nil means that the output is not needed.
 	Open(q *v1alpha1.Query) Stream
 }
 
-// Stream takes the chunks of one run, in their order, from one goroutine. Its methods must not wait for readers.
+// Stream receives the chunks of one run, in order, from one goroutine. Its methods must not wait
+// for readers.
 type Stream interface {
-	// Chunk takes the next part. The last one before End(nil) has the id chatcmpl-final and, in ark.completedQuery, the
-	// whole Query as it is stored by then: with the phase that it has ended with, which may be error or canceled. An
-	// error has an `error` chunk of its own before that.
+	// Chunk receives the next part. The last one before End(nil) has the id chatcmpl-final and, in
+	// ark.completedQuery, the whole Query as it is stored by then, including its final phase, which
+	// may be error or canceled. An error is sent before that as a separate `error` chunk.
 	Chunk(c Chunk)
-	// End is called once. why is nil if the Query has ended; otherwise nobody writes any more, although it has not: the
-	// server stops, or somebody else has the Query, or it was deleted.
+	// End is called once. why is nil if the Query has ended. Otherwise no more chunks follow although
+	// the Query has not ended: the server stops, another writer has taken the Query, or it was
+	// deleted.
 	End(why error)
 }
 
-// speaker sends the chunks of a run. The zero value has nobody to send them to.
+// speaker sends the chunks of a run. The zero value discards them.
 type speaker struct{ to Stream }
 
 func (e *Engine) speak(q *v1alpha1.Query) speaker {
@@ -40,7 +43,7 @@ func (e *Engine) speak(q *v1alpha1.Query) speaker {
 	return speaker{e.options.Sink.Open(q)}
 }
 
-// chunk is nil for nobody, so that nothing is made for them.
+// chunk returns nil if there is no receiver, so that no chunks are built.
 func (s speaker) chunk() func(Chunk) {
 	if s.to == nil {
 		return nil
@@ -48,7 +51,8 @@ func (s speaker) chunk() func(Chunk) {
 	return s.to.Chunk
 }
 
-// end sends the last chunks of a run that has ended with a stored Query, or says why it has not.
+// end sends the last chunks of a run that has ended with a stored Query, or the reason why it has
+// not.
 func (s speaker) end(q *v1alpha1.Query, over error) {
 	if s.to == nil {
 		return
@@ -77,7 +81,7 @@ func (s speaker) end(q *v1alpha1.Query, over error) {
 	s.to.End(nil)
 }
 
-// targetOf returns the name of whom a Query asks, which Ark's engine has as the model of an error.
+// targetOf returns the name of a Query's target, which Ark's engine uses as the model of an error.
 func targetOf(q *v1alpha1.Query) string {
 	switch r := q.Status.Response; {
 	case q.Spec.Target != nil:
@@ -91,7 +95,7 @@ func targetOf(q *v1alpha1.Query) string {
 func (s speaker) send(data map[string]any) {
 	text, err := json.Marshal(data)
 	if err != nil {
-		return // never: these are texts, and what the API has encoded before
+		return // never fails: strings, and JSON that the API has encoded before
 	}
 	s.to.Chunk(Chunk{Data: text})
 }

@@ -14,12 +14,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// heard is a Sink that keeps what it is told.
+// heard is a Sink that records what it receives.
 type heard struct {
 	mu      sync.Mutex
 	chunks  map[string][]Chunk
 	ended   map[string]error
-	changed chan struct{} // gets a value when a stream ends
+	changed chan struct{} // receives a value when a stream ends
 }
 
 type hearing struct {
@@ -46,7 +46,7 @@ func (s hearing) End(why error) {
 	s.to.changed <- struct{}{}
 }
 
-// said is what a test looks at in a chunk.
+// said is the part of a chunk that a test checks.
 type said struct {
 	ID      string `json:"id"`
 	Choices []struct {
@@ -70,7 +70,7 @@ type said struct {
 	} `json:"ark"`
 }
 
-// brief names a chunk by what it holds.
+// brief names a chunk by its content.
 func (s said) brief(c Chunk) string {
 	switch {
 	case s.ID == "chatcmpl-final":
@@ -89,7 +89,8 @@ func (s said) brief(c Chunk) string {
 	return "other"
 }
 
-// What models say is passed on while a query runs, with whom it is from, and its end as it is stored.
+// The output of models is streamed while a query runs, with its sender, and the end as it is
+// stored.
 func TestSink(t *testing.T) {
 	w := newDefault(t, func(r scripted.Request) scripted.Answer {
 		switch last := r.Messages[len(r.Messages)-1]; {
@@ -148,7 +149,7 @@ func TestSink(t *testing.T) {
 	}
 }
 
-// A stream ends with a reason when its query does not.
+// A stream ends with a reason if its query does not end.
 func TestSinkOfAnEngineThatStops(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Hang: true} })
 	sink := newHeard()
@@ -164,7 +165,7 @@ func TestSinkOfAnEngineThatStops(t *testing.T) {
 	}
 }
 
-// A query is written three times: when it is made, when it is claimed, and when it ends.
+// A query is written three times: when it is created, when it is claimed, and when it ends.
 func TestWritesOfAQuery(t *testing.T) {
 	w := newDefault(t, func(scripted.Request) scripted.Answer { return scripted.Answer{Text: "Fine."} })
 	w.ask("q", toPlain, "")

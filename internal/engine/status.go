@@ -55,12 +55,13 @@ func timeoutOf(q *v1alpha1.Query) time.Duration {
 	return defaultTimeout
 }
 
-// queueDeadline is when a Query has waited for too long. The time of its creation is in whole seconds.
+// queueDeadline returns until when a Query may wait in the queue. Its creation time has a
+// resolution of seconds.
 func queueDeadline(q *v1alpha1.Query) time.Time {
 	return q.CreationTimestamp.Add(timeoutOf(q) + time.Second)
 }
 
-// setPhase changes the phase, and the condition Completed with it.
+// setPhase changes the phase and the condition Completed.
 func setPhase(q *v1alpha1.Query, s *v1alpha1.QueryStatus, phase v1alpha1.QueryPhase, reason, message string) {
 	status := v1alpha1.ConditionFalse
 	if terminal(phase) {
@@ -91,13 +92,13 @@ func setCondition(q *v1alpha1.Query, s *v1alpha1.QueryStatus, kind string, statu
 	s.Conditions = append(s.Conditions, c)
 }
 
-// outcome is how a run has ended.
+// outcome is the result of a run.
 type outcome struct {
 	result execution.Result
 	err    error // nil for an answer
 	took   time.Duration
 	target *v1alpha1.QueryTarget
-	talk   *conversation // nil if the run has not come so far
+	talk   *conversation // nil if the run has not reached it
 }
 
 // apply writes an outcome to a status.
@@ -131,7 +132,7 @@ func (o outcome) apply(q *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 	return nil
 }
 
-// applySchema says whether an answer has the form that its agent asks for.
+// applySchema writes whether an answer conforms to its agent's output schema.
 func (o outcome) applySchema(q *v1alpha1.Query, s *v1alpha1.QueryStatus) {
 	switch v := o.result.Schema; {
 	case v == nil:
@@ -155,7 +156,7 @@ func (o outcome) applyError(q *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 	text := strings.ToValidUTF8(o.err.Error(), "\uFFFD")
 	var late *timeoutError
 	if errors.As(o.err, &late) {
-		// What was persisted of an answer stays.
+		// The persisted part of an answer is kept.
 		if s.Response == nil {
 			s.Response = &v1alpha1.QueryResponse{Target: o.target}
 		}
@@ -173,7 +174,7 @@ func (o outcome) applyError(q *v1alpha1.Query, s *v1alpha1.QueryStatus) error {
 	return nil
 }
 
-// applyExchange says what was said with an agent elsewhere.
+// applyExchange writes the identifiers of a conversation with a remote agent.
 func (o outcome) applyExchange(s *v1alpha1.QueryStatus) {
 	x := o.result.Exchange
 	if x == (execution.Exchange{}) {
@@ -196,7 +197,7 @@ func response(target *v1alpha1.QueryTarget, content, raw, phase string) *v1alpha
 	return &v1alpha1.QueryResponse{Target: target, Content: &content, Raw: &raw, Phase: &phase}
 }
 
-// timeoutError says that a Query has taken too long.
+// timeoutError reports that a Query has exceeded its timeout.
 type timeoutError struct {
 	reason string
 	after  time.Duration
@@ -210,7 +211,7 @@ func (e *timeoutError) Error() string {
 	return fmt.Sprintf("query timed out in execution after %s", e.after)
 }
 
-// outcomeOf names how a Query has ended, for the metrics.
+// outcomeOf returns the outcome of a Query, for the metrics.
 func outcomeOf(q *v1alpha1.Query) string {
 	switch phaseOf(q) {
 	case v1alpha1.QueryDone:

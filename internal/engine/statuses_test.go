@@ -31,7 +31,8 @@ func awaitCondition[T any](t *testing.T, get func() T, conditions func(T) []v1al
 	}
 }
 
-// A model is asked, and agents are available when what they need is there. Nothing is written that is there already.
+// A model is probed, and agents are available when everything they need exists. Values that have
+// not changed are not written again.
 func TestStatuses(t *testing.T) {
 	var broken atomic.Bool
 	w := newDefault(t, func(scripted.Request) scripted.Answer {

@@ -2,7 +2,7 @@ package engine
 
 import "github.com/mckinsey/ark-server/internal/engine/scripted"
 
-// asking is a query with an input of its own.
+// asking returns a query with its own input.
 func asking(input, target, more string) string {
 	return `
 apiVersion: ark.mckinsey.com/v1alpha1
@@ -11,12 +11,12 @@ metadata: {name: q}
 spec: {input: '` + input + `', target: ` + target + more + `}`
 }
 
-// calling is a turn with several calls.
+// calling returns a turn with several calls.
 func calling(calls ...scripted.Call) scripted.Answer { return scripted.Answer{Calls: calls} }
 
 const (
 	toA = `{type: agent, name: a}`
-	// cautious has two tools, of which one needs an approval.
+	// cautious has two tools, one of which needs an approval.
 	cautiousTools = `{type: http, name: lookup}, {type: builtin, name: noop, approval: {required: true`
 	strict        = `{type: object, properties: {answer: {type: string, minLength: 2}}, required: [answer]}`
 )
@@ -25,7 +25,7 @@ func cautious(more string) string {
 	return agentOf("a", `{prompt: "Ask first.", tools: [`+cautiousTools+more+`}}]}`)
 }
 
-// heldTurn is a turn in which one call needs an approval and one does not.
+// heldTurn returns a turn in which one call needs an approval and one does not.
 func heldTurn() scripted.Answer {
 	return calling(scripted.Call{ID: "look", Name: "lookup", Arguments: `{"city":"Oslo","unit":"C"}`}, scripted.Call{ID: "act", Name: "noop", Arguments: `{"message":"act"}`})
 }
@@ -46,7 +46,7 @@ func init() {
 	}
 }
 
-// moreExecutions are the rest of the table.
+// moreExecutions returns the rest of the table.
 func moreExecutions() []recorded {
 	choose := func(name string) scripted.Answer { return call("select-next-speaker", `{"name":"`+name+`"}`) }
 	held := func() []scripted.Answer { return []scripted.Answer{heldTurn(), {Text: "Done."}} }

@@ -61,7 +61,7 @@ metadata: {name: tooled}
 spec: {prompt: "Use tools.", tools: [{type: http, name: lookup}, {type: builtin, name: noop}, {type: builtin, name: terminate}]}
 `
 
-// ask is a query to somebody.
+// ask returns a query to a target.
 func ask(target, more string) string {
 	return `
 apiVersion: ark.mckinsey.com/v1alpha1
@@ -114,8 +114,9 @@ spec: ` + spec + "\n---\n"
 
 const both = `members: [{name: plain, type: agent}, {name: second, type: agent}]`
 
-// executions is the table. The first number in a name is the section of the rules that the execution shows: 1 the life of
-// a query, 2 input and templates, 3 the agent's loop, 4 tools, 5 teams, 6 MCP, 7 approvals, 8 memory, 9 models, 10 agents elsewhere.
+// executions is the table. The first number in a name is the section of the rules that the
+// execution shows: 1 the life of a query, 2 input and templates, 3 the agent's loop, 4 tools, 5
+// teams, 6 MCP, 7 approvals, 8 memory, 9 models, 10 remote agents.
 func executions() []recorded {
 	choose := func(name string) scripted.Answer { return call("select-next-speaker", `{"name":"`+name+`"}`) }
 	return append([]recorded{

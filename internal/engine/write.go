@@ -12,7 +12,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// Why a run stops before it has ended.
+// Reasons why a run stops before it has ended.
 var (
 	errCanceled = errors.New("the query was canceled")
 	errDeleted  = errors.New("the query was deleted")
@@ -30,10 +30,11 @@ const (
 	maxPause   = 5 * time.Second
 )
 
-// check says whether a Query that somebody else has changed is still one to write.
+// check returns an error if this engine may no longer write a Query that another client has
+// changed.
 type check func(fresh, known *v1alpha1.Query) error
 
-// stillOurs lets others change everything but the status and who runs the Query.
+// stillOurs allows changes to everything except the status and the engine that runs the Query.
 func (e *Engine) stillOurs(fresh, known *v1alpha1.Query) error {
 	switch {
 	case !apiequality.Semantic.DeepEqual(fresh.Status, known.Status):
@@ -52,11 +53,11 @@ func stillWaits(fresh, _ *v1alpha1.Query) error {
 	return nil
 }
 
-// write changes a Query and stores it, whatever happens in between, until the context ends. change gets a copy of
-// what is stored. The Query is what was stored then.
+// write changes a Query and stores it, with retries until the context ends. change receives a copy
+// of the stored Query. Afterwards q is the Query as stored.
 func (e *Engine) write(ctx context.Context, q **v1alpha1.Query, subresource bool, still check, change func(*v1alpha1.Query) error) error {
 	wait := firstPause
-	var unsure *v1alpha1.Query // what a write may have stored whose outcome is not known
+	var unsure *v1alpha1.Query // what a write may have stored whose outcome is unknown
 	for {
 		next := (*q).DeepCopy()
 		if err := change(next); err != nil {
@@ -102,7 +103,7 @@ func (e *Engine) write(ctx context.Context, q **v1alpha1.Query, subresource bool
 	}
 }
 
-// sameWrite reports whether what is stored is what a write asked for.
+// sameWrite reports whether the stored Query is what a write requested.
 func sameWrite(stored, asked *v1alpha1.Query) bool {
 	return apiequality.Semantic.DeepEqual(stored.Status, asked.Status) &&
 		apiequality.Semantic.DeepEqual(stored.Annotations, asked.Annotations) &&

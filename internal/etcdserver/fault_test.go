@@ -139,7 +139,8 @@ func TestFailedCommits(t *testing.T) {
 	})
 }
 
-// What Explain adds to a failure of the storage reaches the clients, and their own faults are left alone.
+// What Explain adds to a failure of the storage reaches the clients, and their own faults are left
+// alone.
 func TestExplainedFailures(t *testing.T) {
 	broken := errors.New("gone back")
 	opts := quiet

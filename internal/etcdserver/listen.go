@@ -16,20 +16,19 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// UnprotectedError is Listen's answer for an address that others than users of this machine reach, where
-// the listener would not demand client certificates.
+// UnprotectedError is Listen's answer for an address that others than users of this machine reach,
+// where the listener would not demand client certificates.
 type UnprotectedError struct{ Port string }
 
 func (e *UnprotectedError) Error() string {
 	return fmt.Sprintf("anyone who reaches this address could read and change everything: use a loopback address such as tcp://127.0.0.1:%s, a unix socket, or demand client certificates", e.Port)
 }
 
-// Listen opens an address: unix:///path or tcp://host:port
-// (port 0 picks a free one). Its errors say what is wrong and what to do, and do not name the address. The protocol has no authentication of its own, so
-// a TCP address must be a loopback one unless config demands client
-// certificates; config itself is not applied here but by Serve (Options.TLS). A
-// unix socket is readable and writable by its owner only; one that a killed
-// process left behind is replaced.
+// Listen opens an address: unix:///path or tcp://host:port (port 0 picks a free one). Its errors
+// say what is wrong and what to do, and do not name the address. The protocol has no authentication
+// of its own, so a TCP address must be a loopback one unless config demands client certificates;
+// config itself is not applied here but by Serve (Options.TLS). A unix socket is readable and
+// writable by its owner only; one that a killed process left behind is replaced.
 func Listen(address string, config *tls.Config) (net.Listener, error) {
 	fail := func(format string, args ...any) (net.Listener, error) {
 		return nil, fmt.Errorf(format, args...)

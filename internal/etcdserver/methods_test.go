@@ -21,7 +21,8 @@ import (
 // matter here; a race does.
 type besides map[string]func(ctx context.Context, e *endpoint, i int64)
 
-// serverMethods are the methods of Server that a caller in the process has. Stop is called by the test itself.
+// serverMethods are the methods of Server that a caller in the process has. Stop is called by the
+// test itself.
 var serverMethods = besides{
 	"Cluster":     func(context.Context, *endpoint, int64) {}, // what they return is called below
 	"KV":          func(context.Context, *endpoint, int64) {},

@@ -39,8 +39,8 @@ type Options struct {
 	Name string
 	// Tracer makes spans of the requests that are traced. Default: none.
 	Tracer mvcc.Tracer
-	// Explain returns an error of the storage with what to do about it, for clients to read. Default: the
-	// error as it is.
+	// Explain returns an error of the storage with what to do about it, for clients to read. Default:
+	// the error as it is.
 	Explain func(error) error
 	// Log receives what no client is told, such as a watch that has to wait
 	// for the storage. Default slog.Default().

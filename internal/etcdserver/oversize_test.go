@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 )
 
-// A value that was stored under a higher limit is read, made smaller and deleted, and does not grow.
+// A value that was stored under a higher limit is read, made smaller and deleted, and does not
+// grow.
 func TestLimitLowered(t *testing.T) {
 	const high, low = 4 << 20, 64 << 10
 	e := start(t, etcdserver.Options{MaxRequestBytes: high})

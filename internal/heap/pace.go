@@ -67,7 +67,8 @@ func (p *pacer) headroom(now reading) uint64 {
 	return uint64(min(max(wanted, float64(least)), float64(max(p.most, now.live))))
 }
 
-// percent is the headroom as Go wants it: in percent of what is live, which counts as 4 MiB at least.
+// percent is the headroom as Go wants it: in percent of what is live, which counts as 4 MiB at
+// least.
 func percent(headroom, live uint64) int {
 	const leastHeap = 4 << 20
 	return int(min(max(headroom*100/max(live, leastHeap), 1), 10_000))

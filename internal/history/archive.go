@@ -12,10 +12,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Archive copies versions from the store's log to side tables, in steps, and reads both. One of the replicas of a
-// database archives; the rows of a step and how far it got are one append, and nothing above that is pruned. So a
-// step that is cut off leaves nothing behind, and one whose outcome is unknown is found out by reading. The append is
-// refused where another replica has gone on: steps follow each other, whoever takes them.
+// Archive copies versions from the store's log to side tables, in steps, and reads both. One of the
+// replicas of a database archives. The rows of a step and the new progress are one append, and no
+// revision after that progress is pruned. So an interrupted step leaves nothing behind, and the
+// outcome of an uncertain append is determined by reading the state. The append is refused if
+// another replica has written a newer state, so steps are serialized across replicas.
 type Archive struct {
 	store  *mvcc.Store
 	side   mvcc.SideTables
@@ -23,18 +24,18 @@ type Archive struct {
 	log    *slog.Logger
 	// translate is Options.JSON.
 	translate func(Ref, []byte) []byte
-	// chains says that versions become links of the hash chain.
+	// chains is true if versions become links of the hash chain.
 	chains bool
 
 	step     sync.Mutex // held while archiving
-	removing sync.Mutex // held while versions are taken away
+	removing sync.Mutex // held while versions are removed
 	gate     *Gate
 	// known is the newest state that this replica has read or written.
 	known atomic.Pointer[progress]
 	stats counters
-	// stored is what the last pass has found.
+	// stored is the result of the last pass.
 	stored atomic.Pointer[map[Resource]Stored]
-	// running ends with stop; passes are those of Keep.
+	// running ends with stop; passes are the goroutines of Keep and Announce.
 	running context.Context //nolint:containedctx // it is the archive's life
 	stop    context.CancelFunc
 	passes  sync.WaitGroup
@@ -43,9 +44,10 @@ type Archive struct {
 	turnPatience time.Duration
 }
 
-// Steps follow settle after the first revision that is not archived, so that several versions of an object are one row and
-// the writers have the processors, or when there are mostBehind of them; readers find those in the log. A step reads
-// readBytes of the log at a time, and rests stepRest times as long as that took. It is given up after stepPatience.
+// A step starts after settle, counted from the first revision that is not archived, so that several
+// versions of an object share a row and the writers get the processors, or when there are
+// mostBehind revisions; until then readers find them in the log. A step reads readBytes of the log
+// at a time, and rests stepRest times as long as that took. It is canceled after stepPatience.
 const (
 	settle       = 5 * time.Second
 	mostBehind   = 8192
@@ -56,25 +58,26 @@ const (
 	retryStep    = 2 * time.Second
 )
 
-// Gate keeps what is not archived from being pruned: its Held is the store's Options.Held. The zero value keeps all.
+// Gate prevents the pruning of revisions that are not archived: its Held is the store's
+// Options.Held. The zero value prevents all pruning.
 type Gate struct{ upTo atomic.Int64 }
 
-// Held is the revision up to which all is archived.
+// Held returns the revision up to which everything is archived.
 func (g *Gate) Held() int64 { return g.upTo.Load() }
 
-// Options are what a history is to do.
+// Options configure a history.
 type Options struct {
-	// Select says whose history is kept.
+	// Select selects the objects whose history is kept.
 	Select Select
-	// JSON returns the JSON of a value that is stored in another form, and nil for one that it cannot read. It is asked for values
-	// that are no JSON; nil has none.
+	// JSON returns the JSON of a value that is stored in another form, and nil for one that it cannot
+	// decode. It is called for values that are not JSON; it may be nil.
 	JSON func(Ref, []byte) []byte
-	// Chain makes what is archived links of a hash chain.
+	// Chain makes archived versions links of a hash chain.
 	Chain bool
 	Log   *slog.Logger
 }
 
-// Open begins to archive, of a store that the gate belongs to. Call Close before the store's.
+// Open starts archiving a store that uses the gate. Call Close before closing the store.
 func Open(ctx context.Context, store *mvcc.Store, gate *Gate, o Options) (*Archive, error) {
 	a := &Archive{store: store, side: store.Side(), gate: gate, wanted: o.Select, translate: o.JSON, log: o.Log, chains: o.Chain, closed: make(chan struct{}), turnPatience: turnPatience}
 	a.known.Store(&progress{})
@@ -90,7 +93,7 @@ func Open(ctx context.Context, store *mvcc.Store, gate *Gate, o Options) (*Archi
 	return a, nil
 }
 
-// Close ends archiving. What is in the log still is archived after the next start.
+// Close stops archiving. Revisions that are only in the log are archived after the next start.
 func (a *Archive) Close() error {
 	a.stop()
 	<-a.closed
@@ -127,7 +130,7 @@ func (a *Archive) run(ctx context.Context) {
 	}
 }
 
-// settle waits until there is enough for a step, or it is time for one.
+// settle waits until there are enough revisions for a step, or a step is due.
 func (a *Archive) settle(ctx context.Context) {
 	for begin := time.Now(); time.Since(begin) < settle && a.store.Revision()-a.known.Load().UpTo < mostBehind; {
 		if p := a.known.Load(); p.From == 0 || wait(ctx, pollInterval) != nil {
@@ -136,7 +139,7 @@ func (a *Archive) settle(ctx context.Context) {
 	}
 }
 
-// round archives what there is, if that is this replica's to do.
+// round archives everything that is in the log, if this replica is the one that archives.
 func (a *Archive) round(ctx context.Context) error {
 	if !a.store.Maintains() {
 		return wait(ctx, pollInterval)
@@ -157,7 +160,8 @@ func (a *Archive) round(ctx context.Context) error {
 
 var errFull = errors.New("the step is full")
 
-// advance archives the next step. Where another replica has gone on meanwhile it has done nothing.
+// advance archives the next step. If another replica has advanced the state in the meantime, it
+// does nothing.
 func (a *Archive) advance(ctx context.Context) error {
 	a.step.Lock()
 	defer a.step.Unlock()
@@ -172,13 +176,13 @@ func (a *Archive) next(ctx context.Context) error {
 	running := ctx
 	ctx, cancel := context.WithTimeout(ctx, stepPatience)
 	defer cancel()
-	// Another replica may have gone on; and an append may have been carried out of which nothing is known.
+	// Another replica may have advanced, or an append whose outcome is unknown may have succeeded.
 	p, err := a.load(ctx)
 	if err != nil {
 		return err
 	}
 	if p.From == 0 {
-		return a.begin(running) // which may take longer
+		return a.begin(running) // this may exceed the time of a step
 	}
 	newest := a.store.Revision()
 	s := a.newStep(p)
@@ -195,9 +199,9 @@ func (a *Archive) next(ctx context.Context) error {
 		switch {
 		case errors.Is(err, mvcc.ErrCompacted):
 			a.log.Warn("revisions are gone that the history does not have: it begins anew with what there is", "after", s.UpTo)
-			return a.begin(running) // which may take longer
+			return a.begin(running) // this may exceed the time of a step
 		case err == nil:
-			s.UpTo = done // revisions may be missing, where the counter was moved on
+			s.UpTo = done // revisions may be missing if the counter was advanced
 		case !errors.Is(err, errFull):
 			return err
 		}
@@ -219,26 +223,27 @@ func (a *Archive) next(ctx context.Context) error {
 	return nil
 }
 
-// counters count what the archive does.
+// counters are metrics of the archive.
 type counters struct {
 	versions, failures, removed atomic.Int64
-	// states is how many rows of the state this process has left. It is guarded by step.
+	// states is how many rows of the state this process has written. It is guarded by step.
 	states int
 }
 
-// Stats tells how far the archive has got.
+// Stats is the progress of the archive.
 type Stats struct {
-	// Begin is the revision at which the history begins, 0 before it has; Lag is how many revisions are in the log only.
+	// Begin is the first revision of the history, 0 before it has begun; Lag is the number of
+	// revisions that are only in the log.
 	Begin, Lag int64
-	// Versions and Failures count what this replica has archived, and the steps that failed.
+	// Versions and Failures count the versions that this replica has archived, and its failed steps.
 	Versions, Failures int64
-	// Removed counts the versions that a policy did not keep.
+	// Removed counts the versions that a policy has removed.
 	Removed int64
-	// Links is how many links the hash chain has; 0 where there is none.
+	// Links is the number of links of the hash chain; 0 without a chain.
 	Links int64
 }
 
-// Stats takes no time to speak of.
+// Stats returns the progress. It reads no database.
 func (a *Archive) Stats() Stats {
 	p := a.known.Load()
 	s := Stats{Begin: p.From, Versions: a.stats.versions.Load(), Failures: a.stats.failures.Load(), Removed: a.stats.removed.Load(), Links: p.Chain.Links}

@@ -21,7 +21,7 @@ import (
 
 var agents = Resource{"ark.mckinsey.com", "agents"}
 
-// selectAgents wants the keys /registry/GROUP/RESOURCE/NAMESPACE/NAME of agents.
+// selectAgents selects the keys /registry/GROUP/RESOURCE/NAMESPACE/NAME of agents.
 func selectAgents(key []byte) (Ref, bool) {
 	parts := strings.Split(string(key), "/")
 	if len(parts) != 6 || parts[3] != agents.Resource {
@@ -30,7 +30,7 @@ func selectAgents(key []byte) (Ref, bool) {
 	return Ref{agents, parts[4], parts[5]}, true
 }
 
-// world is a store with its history and a model of both.
+// world is a store with its history, and a model of both.
 type world struct {
 	t       *testing.T
 	path    string
@@ -42,7 +42,7 @@ type world struct {
 	log     []*Version
 	chained bool
 	json    func(Ref, []byte) []byte
-	// asOf are snapshots: what was live at a revision.
+	// asOf are snapshots: the live objects at a revision.
 	asOf map[int64]map[string][]byte
 }
 
@@ -69,7 +69,7 @@ func (w *world) open() {
 	if w.archive, err = Open(w.t.Context(), w.store, gate, Options{Select: selectAgents, JSON: w.json, Chain: w.chained, Log: slog.Default()}); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.archive.view(w.t.Context()); err != nil { // it has begun
+	if _, err := w.archive.view(w.t.Context()); err != nil { // wait until it has begun
 		w.t.Fatal(err)
 	}
 }
@@ -92,7 +92,7 @@ func object(uid, name string, generation int, phase string) []byte {
 		name, uid, generation, generation, strings.Repeat(fmt.Sprintf("Prompt %d of %s. ", generation, name), 40), phase)
 }
 
-// write makes one change, or now and then deletes a namespace: all objects in it, one after the other.
+// write makes one change, or sometimes deletes a namespace: all objects in it, one after the other.
 func (w *world) write(r *rand.Rand) {
 	w.t.Helper()
 	ref := Ref{agents, fmt.Sprint("ns", r.IntN(2)), fmt.Sprint("a", r.IntN(6))}
@@ -136,7 +136,7 @@ func (w *world) change(r *rand.Rand, ref Ref, remove bool) {
 		delete(w.present, key)
 	}
 	w.asOf[v.Revision] = maps.Clone(w.present)
-	// Others write, too.
+	// Other keys are also written.
 	if r.IntN(3) == 0 {
 		if _, err := w.store.Txn(w.t.Context(), &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("/registry/events/x"), Value: []byte("{}")}}}, mvcc.Actor{}); err != nil {
 			w.t.Fatal(err)
@@ -144,7 +144,7 @@ func (w *world) change(r *rand.Rand, ref Ref, remove bool) {
 	}
 }
 
-// archiveAll archives what there is.
+// archiveAll archives everything in the log.
 func (w *world) archiveAll() {
 	w.t.Helper()
 	for w.archive.known.Load().UpTo < w.store.Revision() {
@@ -240,12 +240,13 @@ func brief(all []*Version) (s []string) {
 	return s
 }
 
-// TestHistory: the history of random changes, with compactions and restarts between them, is the model's.
+// TestHistory checks that the history of random changes, with compactions and restarts in between,
+// equals the model.
 func TestHistory(t *testing.T) {
 	w := newWorld(t)
 	w.open()
 	w.live(nil)
-	// Nothing keeps the log from being pruned for long.
+	// The log is pruned soon.
 	for range 100 {
 		if st := w.store.Stats(); st.Pruned >= st.Compacted-1 {
 			return
@@ -255,7 +256,7 @@ func TestHistory(t *testing.T) {
 	t.Errorf("not pruned: %+v", w.store.Stats())
 }
 
-// cutSide cuts a caller off after an append.
+// cutSide cancels a caller's context after an append.
 type cutSide struct {
 	mvcc.SideTables
 	stop func()
@@ -267,8 +268,8 @@ func (c cutSide) AppendIf(ctx context.Context, n mvcc.SideNewest, rows ...mvcc.S
 	return ids, err
 }
 
-// live makes random changes, with compactions and restarts between them, and compares the history with the model's.
-// meanwhile is called now and then.
+// live makes random changes, with compactions and restarts in between, and compares the history
+// with the model. It calls meanwhile from time to time.
 func (w *world) live(meanwhile func()) {
 	w.t.Helper()
 	seed := rand.Uint64()
@@ -298,8 +299,8 @@ func (w *world) live(meanwhile func()) {
 	}
 }
 
-// TestBegin: what is there before the history is in it, once, also after it was interrupted; older
-// times are refused.
+// TestBegin checks that objects from before the history are in it, once, also after an
+// interruption; older times are refused.
 func TestBegin(t *testing.T) {
 	w := newWorld(t)
 	engine, err := sqlite.Open(t.Context(), w.path, sqlite.Options{})
@@ -319,7 +320,7 @@ func TestBegin(t *testing.T) {
 	if err := store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// It has begun, but was cut off.
+	// It began, but was interrupted.
 	engine, err = sqlite.Open(t.Context(), w.path, sqlite.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -17,13 +17,15 @@ func (a *Archive) AsOf(ctx context.Context, r Resource, namespace string, revisi
 	return a.objects(ctx, &Query{Resource: r, Namespace: namespace, To: revision, Limit: limit, Continue: cont, Objects: true}, func(v *Version) bool { return !v.Deleted })
 }
 
-// Deleted implements Reader. The query names a resource; its versions are the last ones of objects that are gone.
+// Deleted implements Reader. The query names a resource; the result has the last versions of its
+// deleted objects.
 func (a *Archive) Deleted(ctx context.Context, q Query) (Page, error) {
 	q.To = 0
 	return a.objects(ctx, &q, func(v *Version) bool { return v.Deleted && q.matches(v) })
 }
 
-// objects returns the newest version up to q.To of each object of a resource that is wanted, by namespace and name.
+// objects returns the newest version up to q.To of each object of a resource for which wanted
+// returns true, by namespace and name.
 func (a *Archive) objects(ctx context.Context, q *Query, wanted func(*Version) bool) (Page, error) {
 	v, err := a.view(ctx)
 	if err != nil {
@@ -73,7 +75,7 @@ func (a *Archive) objects(ctx context.Context, q *Query, wanted func(*Version) b
 	}
 }
 
-// chosen returns the versions of objects at a revision, nil for those that are not wanted.
+// chosen returns the versions of objects at a revision, nil for those that the query excludes.
 func (v *view) chosen(ctx context.Context, some []*scanned, revision int64, q *Query, wanted func(*Version) bool) ([]*Version, error) {
 	found := make([]*Version, len(some))
 	group, ctx := errgroup.WithContext(ctx)
@@ -107,17 +109,19 @@ func (v *view) chosen(ctx context.Context, some []*scanned, revision int64, q *Q
 	return found, group.Wait()
 }
 
-// Beyond is the continue token of the lists of objects whose page ends with one, for those who leave out what a page has beyond it.
+// Beyond returns the continue token for a list of objects whose page ends with the given object,
+// for callers that drop the rest of a page.
 func Beyond(ref Ref) string { return base64.RawURLEncoding.EncodeToString(ref.key()) }
 
-// beyond is the first key behind those of an object, whose keys end with \x00 and a revision.
+// beyond returns the first key after the keys of an object, which end with \x00 and a revision.
 func beyond(object []byte) []byte {
 	key := bytes.Clone(object)
 	key[len(key)-1] = 1
 	return key
 }
 
-// fresh are the newest changes up to a revision of the objects in the tail from a key on, by their keys.
+// fresh returns the newest changes up to a revision of the objects in the tail, from a key on, by
+// their keys.
 func (v *view) fresh(q *Query, from []byte, revision int64) (all []*scanned) {
 	newest := map[Ref]*scanned{}
 	for _, c := range v.tail {
@@ -138,7 +142,7 @@ func (v *view) fresh(q *Query, from []byte, revision int64) (all []*scanned) {
 	return all
 }
 
-// next is the key of the first object of a span, nil for none.
+// next returns the key of the first object of a span, nil for none.
 func (v *view) next(ctx context.Context, span mvcc.SideSpan) ([]byte, error) {
 	page, err := v.side.Page(ctx, mvcc.SideQuery{SideSpan: span, Limit: 1, MaxBytes: 1})
 	if err != nil || len(page.Rows) == 0 {

@@ -11,8 +11,8 @@ import (
 // beginPage is how many keys are read at a time when the history begins.
 const beginPage = 500
 
-// begin puts what there is, and the archive does not have, into it in the order of revisions, and lets the history begin with
-// that. If it is cut off it goes on where it was.
+// begin adds all live objects that the archive lacks to it, in the order of revisions, and starts
+// the history after that. After an interruption it continues.
 func (a *Archive) begin(ctx context.Context) error {
 	snapshot, err := a.store.Snapshot(ctx, 0)
 	if err != nil {

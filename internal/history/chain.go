@@ -13,21 +13,24 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// The hash chain makes changes of what is archived evident. A step of the archive is a link, which has a leaf for each of its
-// versions: the hash of all that the version says, with a salt. What is removed is a link, too, which names the leaves. The hash
-// of a link is that of the one before, of its number and of what it has; the last one, the head, stands for all of them, and is
-// told outside. A link has no names, and a removed version's salt goes with it: what is left of it can be compared with nothing.
+// The hash chain makes changes of archived data evident. Each step of the archive is a link with a
+// leaf for each of its versions: the hash of the whole version with a salt. A removal is also a
+// link, which names the leaves. The hash of a link covers the hash of the previous link, the link's
+// number and its content. The hash of the last link, the head, covers the whole chain, and is
+// published outside the database. A link contains no names, and a removed version's salt is removed
+// with it, so its leaf cannot be compared with any guess.
 
 // hash is a SHA-256.
 type hash [sha256.Size]byte
 
-// leaf is what a link has of a version.
+// leaf is the entry of a version in a link.
 type leaf struct {
 	revision int64
 	hash     hash
 }
 
-// saltSize is the length of a salt, and removedSize how much of a leaf names it when its version goes.
+// saltSize is the length of a salt, and removedSize how many bytes of a leaf identify it when its
+// version is removed.
 const (
 	saltSize    = 16
 	removedSize = 16
@@ -39,7 +42,7 @@ func newSalt() []byte {
 	return salt
 }
 
-// leafOf is the leaf of a version that has a salt.
+// leafOf returns the leaf of a version with a salt.
 func leafOf(v *Version, object []byte) hash {
 	b := append([]byte(nil), v.salt...)
 	for _, s := range []string{v.Group, v.Resource.Resource, v.Namespace, v.Name} {
@@ -62,31 +65,32 @@ func leafOf(v *Version, object []byte) hash {
 	return sha256.Sum256(appendBytes(appendBytes(b, 0, v.Cause), 0, object))
 }
 
-// chain is the end of the hash chain.
+// chain is the state of the hash chain at its end.
 type chain struct {
-	// Links is how many there are, and Head the hash of the last.
+	// Links is the number of links, and Head the hash of the last one.
 	Links int64  `json:"links"`
 	Head  []byte `json:"head"`
-	// UpTo is the last revision that the chain covers; Last is the last one that a link says.
+	// UpTo is the last revision that the chain covers; Last is the last one that is recorded in a
+	// link.
 	UpTo int64 `json:"upTo"`
 	Last int64 `json:"last"`
 }
 
-// Head is what the hash chain ends with.
+// Head is the head of the hash chain.
 type Head struct {
-	// Links is how many links there are, and Hash that of the last, in hex.
+	// Links is the number of links, and Hash the hash of the last one, in hex.
 	Links int64
 	Hash  string
-	// Revision is the last one that the chain covers.
+	// Revision is the last revision that the chain covers.
 	Revision int64
 }
 
-// String is what Verify takes.
+// String returns the form that ParseHead parses.
 func (h Head) String() string { return fmt.Sprintf("%d:%s", h.Links, h.Hash) }
 
 func (c *chain) head() Head { return Head{c.Links, hex.EncodeToString(c.Head), c.UpTo} }
 
-// ParseHead reads what Head.String writes.
+// ParseHead parses the output of Head.String.
 func ParseHead(text string) (Head, error) {
 	links, sum, _ := strings.Cut(text, ":")
 	n, err := strconv.ParseInt(links, 10, 64)
@@ -103,7 +107,7 @@ const (
 	linkPurge     = 'p'
 )
 
-// versions adds the link of a step, which has none if it has no versions.
+// versions adds the link of a step. A step without versions has no link.
 func (c *chain) versions(start, upTo int64, leaves []leaf) []mvcc.SideRow {
 	from := start
 	if c.Links > 0 && c.UpTo == start-1 {
@@ -126,7 +130,7 @@ func (c *chain) versions(start, upTo int64, leaves []leaf) []mvcc.SideRow {
 	return []mvcc.SideRow{c.add(b)}
 }
 
-// removal adds the link of versions that go.
+// removal adds the link for the removal of versions.
 func (c *chain) removal(purge bool, now time.Time, leaves []hash) mvcc.SideRow {
 	b := []byte{linkRetention}
 	if purge {
@@ -147,27 +151,28 @@ func (c *chain) add(body []byte) mvcc.SideRow {
 	return mvcc.SideRow{Table: chainTable, Key: withRevision(nil, c.Links), Data: append(body, sum[:]...)}
 }
 
-// linkHash is the hash of a link.
+// linkHash returns the hash of a link.
 func linkHash(before []byte, n int64, body []byte) hash {
 	b := withRevision(append([]byte(nil), before...), n)
 	return sha256.Sum256(append(b, body...))
 }
 
-// link is a link as it was read.
+// link is a decoded link.
 type link struct {
 	number int64
 	kind   byte
-	// Of versions: the first revision of the step, those that the link covers, and the leaves.
+	// For versions: the first revision of the step, the revisions that the link covers, and the
+	// leaves.
 	start, from, upTo int64
 	leaves            []leaf
-	// Of a removal: the beginnings of the leaves that go.
+	// For a removal: the prefixes of the removed leaves.
 	removed [][removedSize]byte
 
 	body []byte
 	sum  hash
 }
 
-// readLink reads a row of the chain.
+// readLink decodes a row of the chain.
 func readLink(row *mvcc.SideRow) (*link, error) {
 	_, n, err := cutRevision(row.Key)
 	cut := len(row.Data) - sha256.Size

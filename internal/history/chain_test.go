@@ -16,7 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// chainedWorld is a world whose history has a chain, with versions that a policy and a purge have removed.
+// chainedWorld returns a world whose history has a chain, with versions that a policy and a purge
+// have removed.
 func chainedWorld(t *testing.T) *world {
 	t.Helper()
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
@@ -58,7 +59,7 @@ func (w *world) verify(kept ...Head) Verification {
 	return v
 }
 
-// rowsOf are all rows of a side table, in order.
+// rowsOf returns all rows of a side table, in order.
 func (w *world) rowsOf(table string) []mvcc.SideRow {
 	w.t.Helper()
 	page, err := w.store.Side().Page(w.t.Context(), mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: table}, MaxBytes: mvcc.MaxSideData})
@@ -68,7 +69,7 @@ func (w *world) rowsOf(table string) []mvcc.SideRow {
 	return page.Rows
 }
 
-// replace writes a key's rows anew, as one who can write to the database may.
+// replace rewrites a key's rows, as an attacker with write access to the database could.
 func (w *world) replace(old mvcc.SideRow, with ...mvcc.SideRow) {
 	w.t.Helper()
 	if _, _, err := w.store.Side().Delete(w.t.Context(), mvcc.SideKey(old.Table, old.Key), time.Time{}, mvcc.MaxSideRows); err != nil {
@@ -79,7 +80,7 @@ func (w *world) replace(old mvcc.SideRow, with ...mvcc.SideRow) {
 	}
 }
 
-// forge returns a row with one of its versions made by another user, or saying another thing.
+// forge returns a row in which one of the versions has been changed.
 func forge(t *testing.T, row mvcc.SideRow, change func(*record)) mvcc.SideRow {
 	t.Helper()
 	key, _, err := cutRevision(row.Key)
@@ -101,8 +102,9 @@ func forge(t *testing.T, row mvcc.SideRow, change func(*record)) mvcc.SideRow {
 	return row
 }
 
-// TestChain: an intact chain is verified, also over what a policy and a purge have removed and over what is there without a
-// chain; whatever is changed, removed, exchanged or cut off in any table is found.
+// TestChain checks that an intact chain is verified, including versions that a policy and a purge
+// have removed and versions from before the chain; and that every change, removal, exchange or
+// truncation in any table is found.
 func TestChain(t *testing.T) {
 	w := chainedWorld(t)
 	v := w.verify()
@@ -120,7 +122,7 @@ func TestChain(t *testing.T) {
 	path := w.path
 	w.close()
 
-	// chained is the row of a table in the chain's last steps.
+	// chained returns a row of a table from the chain's last steps.
 	chained := func(w *world, table string, back int) mvcc.SideRow {
 		rows := w.rowsOf(table)
 		newest := slices.MaxFunc(rows, func(a, b mvcc.SideRow) int { return bytes.Compare(last8(a.Key), last8(b.Key)) })
@@ -165,7 +167,7 @@ func TestChain(t *testing.T) {
 			w.replace(row, row)
 		}
 	}
-	cut := func(w *world) { // the end of the chain, together with the state
+	cut := func(w *world) { // removes the end of the chain, together with the state
 		rows := w.rowsOf(chainTable)
 		w.replace(rows[len(rows)-1])
 		if err := w.archive.change(w.t.Context(), func(p *progress) ([]mvcc.SideRow, bool) {
@@ -180,7 +182,7 @@ func TestChain(t *testing.T) {
 	for name, c := range map[string]struct {
 		damage func(*world)
 		want   string
-		// kept is whether that is found only with a head that was kept elsewhere.
+		// kept is true if the change is found only with a head that was kept elsewhere.
 		kept bool
 	}{
 		"another user":             {edit(func(r *record) { r.User = "mallory" }), "is not what was archived", false},
@@ -251,7 +253,8 @@ func TestChain(t *testing.T) {
 
 func last8(key []byte) []byte { return key[max(0, len(key)-8):] }
 
-// TestChainOfRandomHistory: whatever was written, archived, removed and interrupted, on one replica or two, the chain is intact.
+// TestChainOfRandomHistory checks that the chain is intact after random writes, archive steps,
+// removals and interruptions, on one replica or two.
 func TestChainOfRandomHistory(t *testing.T) {
 	w := newWorld(t)
 	w.chained = true
@@ -277,7 +280,8 @@ func TestChainOfRandomHistory(t *testing.T) {
 	}
 }
 
-// TestChainOfCutOffRemoval: a removal that is cut off between any two of its writes leaves an intact chain.
+// TestChainOfCutOffRemoval checks that a removal that is interrupted between any two of its writes
+// leaves an intact chain.
 func TestChainOfCutOffRemoval(t *testing.T) {
 	w := chainedWorld(t)
 	policy := Policy{Rules: []Rule{{Versions: 1}}}
@@ -300,7 +304,7 @@ func TestChainOfCutOffRemoval(t *testing.T) {
 	}
 }
 
-// cutAfter ends a context after some writes.
+// cutAfter cancels a context after some writes.
 type cutAfter struct {
 	mvcc.SideTables
 	left *int
@@ -319,7 +323,7 @@ func (c *cutAfter) AppendIf(ctx context.Context, n mvcc.SideNewest, rows ...mvcc
 	return ids, err
 }
 
-// TestHeads: a head is read as it is written.
+// TestHeads checks that a head is parsed as it was written.
 func TestHeads(t *testing.T) {
 	h := Head{Links: 12, Hash: strings.Repeat("0f", 32)}
 	if got, err := ParseHead(h.String()); err != nil || got != h {

@@ -22,10 +22,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
-// childVariable makes the test binary the process that is killed; it has the childDatabase as JSON.
+// childVariable makes the test binary run as the process that is killed; it has the childDatabase
+// as JSON.
 const childVariable = "ARK_HISTORY_CHILD"
 
-// childDatabase is where a process that is killed works: the SQLite file Path, or a database server's.
+// childDatabase is the database of a process that is killed: the SQLite file Path, or a database
+// server's.
 type childDatabase struct {
 	Kind, Path string
 	Server     database.Config
@@ -41,11 +43,12 @@ func (d *childDatabase) open(ctx context.Context) (mvcc.Engine, error) {
 	return sqlite.Open(ctx, d.Path, sqlite.Options{})
 }
 
-// Versions in the namespace scratch, and those that the user purged has made, are what processes that are killed take away.
+// Processes that are killed remove versions in the namespace scratch and versions of the user
+// purged.
 const (
 	scratch    = "scratch"
 	purgedUser = "purged"
-	// scratchVersions is how many an object in the namespace scratch keeps.
+	// scratchVersions is how many versions of an object in the namespace scratch are kept.
 	scratchVersions = 2
 )
 
@@ -60,8 +63,8 @@ type written struct {
 
 func sum(object []byte) string { return fmt.Sprintf("%x", sha256.Sum256(object)) }
 
-// child writes, archives, carries a policy out and purges as fast as it can, without end, and prints each version that was
-// acknowledged.
+// child writes, archives, applies a policy and purges as fast as it can, without end, and prints
+// each version that was acknowledged.
 func child(text string) {
 	fail := func(err error) {
 		if err != nil {
@@ -79,7 +82,7 @@ func child(text string) {
 	fail(err)
 	archive, err := Open(ctx, store, gate, Options{Select: selectAgents, Chain: true, Log: slog.New(slog.DiscardHandler)})
 	fail(err)
-	archive.turnPatience = 100 * time.Millisecond // a process that was killed has kept its turn
+	archive.turnPatience = 100 * time.Millisecond // a killed process does not release its turn
 	_, err = archive.view(ctx)
 	fail(err)
 	again := func(rest time.Duration, step func() error) {
@@ -116,16 +119,16 @@ func child(text string) {
 		fail(err)
 		fmt.Println(string(line))
 		if i%50 == 49 {
-			if err := store.Compact(ctx, res.Revision-1, false); !errors.Is(err, mvcc.ErrCompacted) { // by the other replica
+			if err := store.Compact(ctx, res.Revision-1, false); !errors.Is(err, mvcc.ErrCompacted) { // the other replica may have compacted it
 				fail(err)
 			}
 		}
 	}
 }
 
-// TestKill: processes that are killed at any moment, while they write, archive, prune, carry a policy out and purge, leave each
-// version in the history that was acknowledged and is to be kept, and none twice. On database servers two replicas work, and the
-// one goes on when the other is killed.
+// TestKill kills processes at any moment while they write, archive, prune, apply a policy and
+// purge. It checks that the history has each acknowledged version that has to be kept, and none
+// twice. On database servers two replicas run, and one continues when the other is killed.
 func TestKill(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		kill(t, &childDatabase{Kind: "sqlite", Path: filepath.Join(t.TempDir(), "ark.db")}, 1)
@@ -141,7 +144,7 @@ func TestKill(t *testing.T) {
 // deaths is how many processes are killed.
 const deaths = 4
 
-// kill kills processes, some of which work at a time, and checks what they leave.
+// kill kills processes, some of which run at the same time, and checks the history that they leave.
 func kill(t *testing.T, d *childDatabase, atOnce int) {
 	text, err := json.Marshal(d)
 	if err != nil {
@@ -168,7 +171,7 @@ func kill(t *testing.T, d *childDatabase, atOnce int) {
 	w.open()
 	w.archive.turnPatience = 100 * time.Millisecond
 	kept := w.holds(acknowledged)
-	// The next process ends what they have begun.
+	// The next process completes what they have begun.
 	w.archiveAll()
 	for _, remove := range []func() (Report, error){
 		func() (Report, error) { return w.archive.Purge(t.Context(), Target{User: purgedUser}) },
@@ -233,8 +236,8 @@ func killed(t *testing.T, database string) (acknowledged []written) {
 	return acknowledged
 }
 
-// holds checks that the history has what was acknowledged, each once and as it was written, and that nothing is missing but what is
-// taken away. It returns how many of them are not.
+// holds checks that the history has the acknowledged versions, each once and as it was written, and
+// that only versions that a removal may take are missing. It returns how many of them are kept.
 func (w *world) holds(acknowledged []written) (kept int) {
 	w.t.Helper()
 	have := map[int64][]*Version{}

@@ -14,7 +14,8 @@ import (
 
 var errCut = errors.New("cut off")
 
-// cutSteps carries out some calls that change side tables, and refuses all that follow: what a process leaves that is killed there.
+// cutSteps executes some calls that change side tables, and refuses all later ones: this simulates
+// a process that is killed there.
 type cutSteps struct {
 	mvcc.SideTables
 	left atomic.Int64
@@ -34,8 +35,9 @@ func (c *cutSteps) DeleteIf(ctx context.Context, n mvcc.SideNewest, s mvcc.SideS
 	return c.SideTables.DeleteIf(ctx, n, s, before, most)
 }
 
-// TestCutOffRemovals: a retention pass and a purge that are cut off between any two of their steps lose no version that is to be kept,
-// list none twice, and the next ones take away what is left.
+// TestCutOffRemovals checks that a retention pass and a purge that are interrupted between any two
+// of their steps lose no version that has to be kept and list none twice, and that the next ones
+// remove the rest.
 func TestCutOffRemovals(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -47,8 +49,8 @@ func TestCutOffRemovals(t *testing.T) {
 	policy := Policy{Rules: []Rule{{Namespaces: []string{"ns0"}, Versions: 3}}}
 	side := w.archive.side
 	cuts := 0
-	most := int64(20)                                 // the calls of a removal
-	for n := 0; n < 40 || cuts < 10 && n < 200; n++ { // how many are cut off is chance
+	most := int64(20)                                 // the most calls of a removal
+	for n := 0; n < 40 || cuts < 10 && n < 200; n++ { // the number of interrupted removals is random
 		after := 1 + r.Int64N(most)
 		for range 12 {
 			w.write(r)
@@ -97,7 +99,7 @@ func TestCutOffRemovals(t *testing.T) {
 				t.Fatalf("cut off after %d steps: got %d versions, want %d\n%v\n%v", after, len(got), len(want), brief(got), brief(want))
 			}
 		}
-		if r.IntN(3) > 0 { // the others go with one of the next removals
+		if r.IntN(3) > 0 { // the others are removed by a later removal
 			if _, err := remove(); err != nil {
 				t.Fatal(err)
 			}

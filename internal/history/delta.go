@@ -5,13 +5,14 @@ import (
 	"errors"
 )
 
-// A delta says how to make one text of another: pairs of a number, whose lowest bit tells a copy (1) from new bytes (0)
-// and whose others are the length, and then the offset to copy from, or the bytes.
+// A delta describes how to build one text from another. It is a sequence of numbers: the lowest bit
+// is 1 for a copy and 0 for new bytes, and the other bits are the length. The offset to copy from,
+// or the bytes, follow.
 
-// block is the least that is worth a copy.
+// block is the shortest copy that saves space.
 const block = 16
 
-// delta makes next of prev. What both have at their ends needs no search.
+// delta returns the delta that builds next from prev. The common prefix and suffix need no search.
 func delta(prev, next []byte) []byte {
 	shorter := min(len(prev), len(next))
 	head := 0
@@ -37,7 +38,7 @@ func appendCopy(to []byte, from, n int) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(to, uint64(n)<<1|1), uint64(from))
 }
 
-// inner makes next of blocks of prev.
+// inner returns the delta that builds next from blocks of prev.
 func inner(prev, next []byte) []byte {
 	at := map[[block]byte]int{}
 	if len(next) >= block {
@@ -50,7 +51,7 @@ func inner(prev, next []byte) []byte {
 		}
 	}
 	var out []byte
-	fresh := 0 // where the bytes begin that no copy has
+	fresh := 0 // the start of the bytes that no copy covers
 	insert := func(end int) {
 		if end > fresh {
 			out = binary.AppendUvarint(out, uint64(end-fresh)<<1)
@@ -81,7 +82,7 @@ func inner(prev, next []byte) []byte {
 
 var errDamaged = errors.New("the history is damaged: a version cannot be rebuilt")
 
-// patch carries out a delta.
+// patch applies a delta.
 func patch(prev, d []byte) ([]byte, error) {
 	var out []byte
 	for len(d) > 0 {

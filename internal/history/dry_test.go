@@ -12,8 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/postgres"
 )
 
-// TestDryRunIsTheRun: the report of a dry run has the bytes of that of the run which follows, and names the versions that are gone then,
-// and no others; on random histories.
+// TestDryRunIsTheRun checks that the report of a dry run has the same bytes as that of the
+// following run, and names exactly the versions that are removed then; on random histories.
 func TestDryRunIsTheRun(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) { dryRuns(newWorld(t), 6) })
 	for name, open := range map[string]func(*testing.T) func() (mvcc.Engine, error){

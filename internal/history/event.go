@@ -7,11 +7,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Select says which object a key of the store is, and false for one whose changes are not kept.
+// Select returns the object of a key of the store, and false if its changes are not kept.
 type Select func(key []byte) (Ref, bool)
 
-// versionOf is what a revision made of an object, without what the object says. Its Object is what the store holds, encrypted
-// or not.
+// versionOf returns the version that a revision made of an object, without the fields that come
+// from the object. Its Object is the stored value, encrypted or not.
 func versionOf(ref Ref, c *mvcc.Commit, ev mvcc.Event) *Version {
 	v := &Version{
 		Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name, Revision: ev.KV.ModRevision, Time: c.Time.Truncate(time.Millisecond),
@@ -32,7 +32,8 @@ func versionOf(ref Ref, c *mvcc.Commit, ev mvcc.Event) *Version {
 	return v
 }
 
-// describe sets what the object says, and returns that. prev says what the version that it replaces does: nil for none.
+// describe sets the fields that come from the object, and returns its metadata. prev is the
+// metadata of the version that it replaces: nil for none.
 func (v *Version) describe(prev *meta) *meta {
 	m := &meta{}
 	if !m.read(v.Object) {
@@ -44,7 +45,7 @@ func (v *Version) describe(prev *meta) *meta {
 	return m
 }
 
-// metaOf is what an object says, nil for one that is none or cannot be read.
+// metaOf returns the metadata of an object, nil for no object or one that cannot be decoded.
 func metaOf(kv *mvcc.KeyValue) *meta {
 	m := &meta{}
 	if kv == nil || !m.read(kv.Value) {
@@ -53,17 +54,17 @@ func metaOf(kv *mvcc.KeyValue) *meta {
 	return m
 }
 
-// change is a change of the log, of an object whose history is kept.
+// change is a change in the log of an object whose history is kept.
 type change struct {
 	ref    Ref
 	commit *mvcc.Commit
 	event  mvcc.Event
-	// translated says that the event has JSON in place of what is stored.
+	// translated is true if the event has JSON in place of the stored value.
 	translated bool
 	parsed     *Version
 }
 
-// changes are those of a revision.
+// changes calls visit for the changes of a revision.
 func (a *Archive) changes(c *mvcc.Commit, visit func(change)) {
 	for _, ev := range c.Events {
 		ref, ok := a.wanted(ev.KV.Key)
@@ -81,7 +82,7 @@ func (a *Archive) changes(c *mvcc.Commit, visit func(change)) {
 	}
 }
 
-// readable returns what a key has as JSON where it is stored in another form.
+// readable returns a key with its value as JSON if it is stored in another form.
 func (a *Archive) readable(ref Ref, kv *mvcc.KeyValue) *mvcc.KeyValue {
 	if a.translate == nil || kv == nil || len(kv.Value) == 0 || kv.Value[0] == '{' {
 		return kv
@@ -95,7 +96,7 @@ func (a *Archive) readable(ref Ref, kv *mvcc.KeyValue) *mvcc.KeyValue {
 	return &c
 }
 
-// version is what the change made of its object.
+// version returns the version that the change made of its object.
 func (c *change) version() *Version {
 	if c.parsed == nil {
 		v := versionOf(c.ref, c.commit, c.event)
@@ -105,7 +106,7 @@ func (c *change) version() *Version {
 	return c.parsed
 }
 
-// may reports whether a query may want the change, by what is known without its object.
+// may reports whether the change may match a query, as far as is known without its object.
 func (c *change) may(q *Query) bool {
 	return (q.Resource == Resource{} || q.Resource == c.ref.Resource) &&
 		(q.Namespace == "" || q.Namespace == c.ref.Namespace) &&

@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// entry finds a version.
+// entry is an index entry of a version.
 type entry struct {
 	ref      Ref
 	revision int64
@@ -17,8 +17,10 @@ type entry struct {
 
 func (e entry) place() (int64, Ref) { return e.revision, e.ref }
 
-// A row of an index has the entries of one step, of all or of one owner, in the order of revisions: indexFormat, and deflated
-// for each its revision and time since the one before, and which object, of those that the row has named already or the next.
+// A row of an index has the entries of one step, of all versions or of one owner, in the order of
+// revisions. It starts with indexFormat, followed by deflated data: for each entry its revision and
+// time as differences from the previous entry, and the object, either one that the row has named
+// before or the next new one.
 const indexFormat = 3
 
 func encodeIndex(entries []entry) ([]byte, error) {
@@ -75,10 +77,10 @@ func decodeIndex(data []byte) ([]entry, error) {
 	return entries, nil
 }
 
-// owned is what an index row belongs to: a table, and a key that the row's begins with.
+// owned is the owner of an index row: a table, and the prefix of the row's key.
 type owned struct{ table, key string }
 
-// owners are the index rows in which a version is found.
+// owners returns the owners of the index rows of a version.
 func owners(v *Version) []owned {
 	all := []owned{{table: stepTable}, {namespaceTable, string(ownerKey(v.Namespace))}}
 	if v.User != "" {
@@ -87,19 +89,19 @@ func owners(v *Version) []owned {
 	return all
 }
 
-// indexRow is the row of a step that has the entries of an owner.
+// indexRow returns a step's row with the entries of an owner.
 func indexRow(o owned, start int64, entries []entry) (mvcc.SideRow, error) {
 	data, err := encodeIndex(entries)
 	last := time.UnixMilli(entries[len(entries)-1].time)
 	return mvcc.SideRow{Table: o.table, Key: withRevision([]byte(o.key), start), Time: last, Data: data}, err
 }
 
-// uidRow finds the objects of a UID.
+// uidRow returns the row that maps a UID to its object.
 func uidRow(v *Version) mvcc.SideRow {
 	return mvcc.SideRow{Table: uidTable, Key: append(ownerKey(v.UID), v.Ref().key()...), Time: v.Time, Data: []byte{}}
 }
 
-// refOfUID reads the key of a row by UID.
+// refOfUID parses the key of a UID row.
 func refOfUID(key []byte) (Ref, error) {
 	_, object, ok := strings.Cut(string(key), "\x00")
 	if !ok {

@@ -5,14 +5,15 @@ import (
 	"time"
 )
 
-// passEvery is how often a policy is carried out; the first time after firstPass, so that a start is over.
+// passEvery is the interval of retention passes; the first one is after firstPass, so that the
+// start has finished.
 const (
 	passEvery = time.Hour
 	firstPass = 5 * time.Minute
 )
 
-// Keep carries a policy out from time to time, where this replica is the one to do so, until the archive is closed. Call it
-// once, before Close.
+// Keep applies a policy periodically, if this replica is the one that archives, until the archive
+// is closed. Call it once, before Close.
 func (a *Archive) Keep(policy func(context.Context) (Policy, error)) {
 	a.passes.Go(func() {
 		for next := firstPass; wait(a.running, next) == nil; next = passEvery {
@@ -42,10 +43,11 @@ func (a *Archive) Keep(policy func(context.Context) (Policy, error)) {
 	})
 }
 
-// announceEvery is how often the head of the hash chain is told.
+// announceEvery is how often the head of the hash chain is published.
 const announceEvery = time.Minute
 
-// Announce tells the head of the hash chain every minute, where this replica archives, and at the end. Call it once, before Close.
+// Announce passes the head of the hash chain to tell every minute, if this replica archives, and at
+// the end. Call it once, before Close.
 func (a *Archive) Announce(tell func(Head)) { a.announce(announceEvery, tell) }
 
 func (a *Archive) announce(every time.Duration, tell func(Head)) {

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// The side tables of the archive. A row of the first has some versions of an object: those of one step that the archive took,
-// which begins with the revision at the end of its key. The others find them: by step, namespace and user with the
-// same revision, and by UID.
+// The side tables of the archive. A row of the first one has versions of one object from one step
+// of the archive; the key ends with the first revision of the step. The other tables are indexes:
+// by step, namespace and user with the same revision, and by UID.
 const (
 	versionTable   = "history_versions"
 	stepTable      = "history_steps"
@@ -21,10 +21,11 @@ const (
 	chainTable     = "history_chain"
 )
 
-// maxName is the longest namespace, user or uid that is a key as it is.
+// maxName is the longest namespace, user or uid that is used in a key unchanged.
 const maxName = 200
 
-// prefix is what the keys of a query's versions begin with, as far as it says which objects it is about.
+// prefix returns the common key prefix of a query's versions, as far as the query determines the
+// objects.
 func prefix(r Resource, namespace, name string) []byte {
 	key := r.String() + "\x00"
 	if namespace != "" || name != "" {
@@ -44,7 +45,7 @@ func withRevision(key []byte, revision int64) []byte {
 	return binary.BigEndian.AppendUint64(bytes.Clone(key), uint64(revision))
 }
 
-// refOf reads an object's key.
+// refOf parses an object's key.
 func refOf(key []byte) (Ref, error) {
 	parts := strings.Split(string(key), "\x00")
 	if len(parts) != 4 || parts[3] != "" {
@@ -54,7 +55,7 @@ func refOf(key []byte) (Ref, error) {
 	return Ref{Resource{group, resource}, parts[1], parts[2]}, nil
 }
 
-// cutRevision splits a key that ends with a revision.
+// cutRevision splits the revision off a key.
 func cutRevision(key []byte) ([]byte, int64, error) {
 	n := len(key) - 8
 	if n < 0 {
@@ -63,7 +64,7 @@ func cutRevision(key []byte) ([]byte, int64, error) {
 	return key[:n], int64(binary.BigEndian.Uint64(key[n:])), nil
 }
 
-// ownerKey is what the keys of a namespace, user or uid begin with.
+// ownerKey returns the key prefix of a namespace, user or uid.
 func ownerKey(name string) []byte {
 	if len(name) > maxName || strings.Contains(name, "\x00") {
 		sum := sha256.Sum256([]byte(name))

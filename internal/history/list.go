@@ -23,7 +23,7 @@ func (a *Archive) List(ctx context.Context, q Query) (Page, error) {
 	}
 	l := &lister{view: v, query: &q, from: from, to: to, page: Page{Revision: v.newest}}
 	if !q.Since.IsZero() && q.Since.UnixMilli() > v.FromTime {
-		// The versions of a time are those of its revisions.
+		// A time range is converted to a range of revisions.
 		if at, err := a.RevisionAt(ctx, q.Since.Add(-1)); err == nil {
 			l.from = max(l.from, at+1)
 		}
@@ -49,7 +49,7 @@ type lister struct {
 	last     *Version
 }
 
-// add takes a version, and reports false when the page is full.
+// add adds a version, and reports false when the page is full.
 func (l *lister) add(v *Version) bool {
 	if len(l.page.Items) == l.query.limit() && v.Revision != l.last.Revision {
 		l.page.Continue = token(l.last)
@@ -91,7 +91,7 @@ func (l *lister) archived(ctx context.Context) error {
 	return l.index(ctx, owned{table: stepTable})
 }
 
-// object lists versions of an object.
+// object adds the versions of an object.
 func (l *lister) object(ctx context.Context, ref Ref) error {
 	return l.versionRows(ref).read(ctx, l.from, min(l.to, l.UpTo), !l.query.OldestFirst, func(r record) (bool, error) {
 		l.note(ref, []record{r})
@@ -99,7 +99,7 @@ func (l *lister) object(ctx context.Context, ref Ref) error {
 	})
 }
 
-// take adds a version that the query wants.
+// take adds a version if it matches the query.
 func (l *lister) take(ctx context.Context, r record) (more bool, err error) {
 	if !l.query.matches(r.Version) {
 		return true, nil
@@ -111,7 +111,7 @@ func (l *lister) take(ctx context.Context, r record) (more bool, err error) {
 	return err == nil && l.add(v), err
 }
 
-// uid lists the versions of the objects that have a UID, which is one almost always.
+// uid adds the versions of the objects that have a UID, almost always one.
 func (l *lister) uid(ctx context.Context) error {
 	refs, err := l.refsOf(ctx, l.query.UID)
 	if err != nil || len(refs) == 0 {
@@ -138,7 +138,7 @@ func (l *lister) uid(ctx context.Context) error {
 	return nil
 }
 
-// refsOf are the objects that have or had a UID.
+// refsOf returns the objects that have or had a UID.
 func (a *Archive) refsOf(ctx context.Context, uid string) (refs []Ref, err error) {
 	q := mvcc.SideQuery{SideSpan: mvcc.SidePrefix(uidTable, ownerKey(uid))}
 	for {
@@ -162,13 +162,13 @@ func (a *Archive) refsOf(ctx context.Context, uid string) (refs []Ref, err error
 	}
 }
 
-// Entries are resolved lookAhead at a time, by lookers calls at once.
+// Entries are resolved lookAhead at a time, by lookers concurrent calls.
 const (
 	lookAhead = 64
 	lookers   = 4
 )
 
-// index lists the versions that an index finds.
+// index adds the versions of an index.
 func (l *lister) index(ctx context.Context, of owned) error {
 	var some []entry
 	more := true
@@ -194,7 +194,7 @@ func (l *lister) index(ctx context.Context, of owned) error {
 	return err
 }
 
-// may reports whether a query may want the version that an entry finds.
+// may reports whether the version of an entry may match a query.
 func (q *Query) may(e entry) bool {
 	return (q.Resource == Resource{} || q.Resource == e.ref.Resource) &&
 		(q.Namespace == "" || q.Namespace == e.ref.Namespace) &&
@@ -203,12 +203,12 @@ func (q *Query) may(e entry) bool {
 		(q.Until.IsZero() || e.time <= q.Until.UnixMilli())
 }
 
-// resolve adds the versions that entries find; those that are gone are left out.
+// resolve adds the versions of entries; removed versions are skipped.
 func (l *lister) resolve(ctx context.Context, entries []entry) (more bool, err error) {
 	found := make([]*record, len(entries))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(lookers)
-	// Those of one object are mostly of one row.
+	// Entries of one object are mostly in one row.
 	byObject := map[Ref][]int{}
 	for i, e := range entries {
 		byObject[e.ref] = append(byObject[e.ref], i)

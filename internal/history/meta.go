@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 )
 
-// meta is what a version takes from an object. The fields that are compared only are parts of its text.
+// meta is the metadata that a version takes from an object. Fields that are only compared are
+// slices of its text.
 type meta struct {
 	kind, uid   string
 	generation  int64
@@ -17,15 +18,15 @@ type meta struct {
 	deletion    []byte
 }
 
-// statusOnly reports whether only the status differs: what else there is changes the generation.
+// statusOnly reports whether only the status differs: other changes increase the generation.
 func (m *meta) statusOnly(prev *meta) bool {
 	return m.generation != 0 && m.generation == prev.generation && bytes.Equal(m.annotations, prev.annotations) &&
 		bytes.Equal(m.labels, prev.labels) && bytes.Equal(m.finalizers, prev.finalizers) &&
 		bytes.Equal(m.owners, prev.owners) && bytes.Equal(m.deletion, prev.deletion)
 }
 
-// read parses an object; it reports false where that is not JSON. The spec and the status, the most of an object, are
-// skipped.
+// read parses an object; it returns false if it is not JSON. It skips the spec and the status,
+// which are most of an object.
 func (m *meta) read(value []byte) bool {
 	if len(value) == 0 || value[0] != '{' {
 		return false
@@ -85,13 +86,14 @@ func text(value []byte, into *string) bool {
 	return json.Unmarshal(value, into) == nil
 }
 
-// scanner finds the members of a JSON object that the server wrote. It checks no more of the text than it needs to.
+// scanner finds the members of a JSON object that the server wrote. It validates only as much of
+// the text as it needs.
 type scanner struct {
 	text []byte
 	at   int
 }
 
-// space skips white space, and returns the byte behind it, 0 at the end.
+// space skips white space, and returns the next byte, 0 at the end.
 func (s *scanner) space() byte {
 	for ; s.at < len(s.text); s.at++ {
 		switch c := s.text[s.at]; c {
@@ -103,10 +105,10 @@ func (s *scanner) space() byte {
 	return 0
 }
 
-// rest reports whether nothing follows.
+// rest reports whether nothing but white space follows.
 func (s *scanner) rest() bool { return s.space() == 0 && s.at == len(s.text) }
 
-// take skips one byte behind white space, if it is this one.
+// take skips white space and then one byte, if it is c.
 func (s *scanner) take(c byte) bool {
 	if s.space() != c {
 		return false
@@ -115,8 +117,8 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
-// object calls member with the names, without quotes, and the texts of the values of an object. It reports false where that is
-// none, or member does.
+// object calls member with the name, without quotes, and the text of the value of each member of an
+// object. It returns false if there is no object, or if member does.
 func (s *scanner) object(member func(name, value []byte) bool) bool {
 	if !s.take('{') {
 		return false
@@ -177,7 +179,7 @@ func (s *scanner) value() ([]byte, bool) {
 	return nil, false
 }
 
-// skipString skips a string, the start of which is next.
+// skipString skips a string, which begins at the current position.
 func (s *scanner) skipString() bool {
 	for at := s.at + 1; ; {
 		n := bytes.IndexByte(s.text[at:], '"')

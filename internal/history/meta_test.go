@@ -13,7 +13,8 @@ var metaTexts = []string{
 	`{}`, `{"metadata":null}`, `[]`, ``, `{`, `{"kind":"a"`, `{"kind":"a",}`, `{"kind"}`, `{"a":"\`, `k8s:enc:aescbc:v1:key:{}`, `{"kind":"a"}x`, `{"kind":1}`, `{"metadata":{"generation":"x"}}`,
 }
 
-// FuzzMeta: what is read of a valid object is what encoding/json reads; nothing makes it panic.
+// FuzzMeta checks that a valid object is parsed as encoding/json parses it, and that no input
+// causes a panic.
 func FuzzMeta(f *testing.F) {
 	for _, s := range metaTexts {
 		f.Add([]byte(s))
@@ -30,7 +31,8 @@ func FuzzMeta(f *testing.F) {
 				Labels      json.RawMessage   `json:"labels"`
 			} `json:"metadata"`
 		}
-		// encoding/json takes other cases, repeated names and nulls, none of which the server writes.
+		// encoding/json also accepts names in other cases, repeated names and nulls, none of which the
+		// server writes.
 		if !json.Valid(text) || json.Unmarshal(text, &want) != nil || want.Metadata == nil || bytes.Contains(text, []byte("null")) || !plainNames(text) {
 			return
 		}
@@ -44,7 +46,8 @@ func FuzzMeta(f *testing.F) {
 	})
 }
 
-// plainNames reports whether each name that is looked at is there once, in its own case and without escapes.
+// plainNames reports whether each name that the parser uses occurs once, in its own case and
+// without escapes.
 func plainNames(text []byte) bool {
 	lower := bytes.ToLower(text)
 	for _, name := range []string{`"kind"`, `"metadata"`, `"uid"`, `"generation"`, `"annotations"`, `"labels"`, CauseAnnotation} {
@@ -55,7 +58,8 @@ func plainNames(text []byte) bool {
 	return !bytes.Contains(lower, []byte(`\u`))
 }
 
-// TestStatusOnly: a change of anything but the status is none of the status only.
+// TestStatusOnly checks that a change outside the status is not reported as a change of only the
+// status.
 func TestStatusOnly(t *testing.T) {
 	read := func(text string) *meta {
 		m := &meta{}

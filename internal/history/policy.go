@@ -6,42 +6,44 @@ import (
 	"time"
 )
 
-// Rule says how long versions are kept. Empty lists match all.
+// Rule determines how long versions are kept. Empty lists match everything.
 type Rule struct {
 	// Resources are names such as agents or agents.ark.mckinsey.com.
 	Resources  []string
 	Namespaces []string
-	// Labels must all be the version's.
+	// Labels are labels that the version must have.
 	Labels map[string]string
-	// Phases are values of status.phase.
+	// Phases are values of status.phase, one of which must match.
 	Phases []string
-	// StatusOnly matches versions that changed the status only.
+	// StatusOnly matches versions that changed only the status.
 	StatusOnly bool
 
-	// Versions is how many of those that match the rule an object keeps, and Age how old they get, from when they were
-	// replaced; 0 is no bound. Drop keeps none.
+	// Versions is how many of the versions that match the rule are kept for an object, and Age how
+	// long they are kept after they were replaced; 0 is no bound. Drop keeps none.
 	Versions int
 	Age      time.Duration
 	Drop     bool
-	// AgeAfterDeletion is how long versions outlive their object; 0 is no bound.
+	// AgeAfterDeletion is how long versions are kept after the deletion of their object; 0 is no
+	// bound.
 	AgeAfterDeletion time.Duration
 }
 
-// Policy is what is kept: the first rule that matches a version decides, and what none matches is kept. What has been replaced within
-// Exact is kept in any case, so that lists as of a time within it are what they were; and so is the present version
-// of what there is, and what PinAnnotation pins.
+// Policy determines which versions are kept. The first rule that matches a version decides; a
+// version that no rule matches is kept. Three kinds of versions are always kept: those replaced
+// within Exact, so that as-of lists within that time are unchanged; the current versions of live
+// objects; and versions with PinAnnotation.
 type Policy struct {
 	Rules []Rule
 	Exact time.Duration
 }
 
-// PinAnnotation keeps the version that has it for good.
+// PinAnnotation keeps the version that has it permanently.
 const PinAnnotation = "ark.mckinsey.com/history-pin"
 
 const day = 24 * time.Hour
 
-// DefaultPolicy keeps what changed in the last day, the terminal versions of queries for 30 days, and of what else there is 100
-// versions, for a year.
+// DefaultPolicy keeps the versions of the last day, the terminal versions of queries for 30 days,
+// and of all others 100 versions, for a year.
 func DefaultPolicy() Policy {
 	return Policy{Exact: day, Rules: []Rule{
 		{Resources: []string{"queries"}, Phases: []string{"done", "error", "canceled"}, Versions: 1, Age: 30 * day, AgeAfterDeletion: 30 * day},
@@ -51,7 +53,7 @@ func DefaultPolicy() Policy {
 	}}
 }
 
-// labels and phase of an object, as rules match them.
+// matched has the labels and the phase of an object, which rules match.
 type matched struct {
 	Metadata struct {
 		Labels      map[string]string `json:"labels"`
@@ -74,7 +76,8 @@ func (r *Rule) matches(v *Version, m *matched) bool {
 
 func among(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
 
-// drop returns those of an object's versions, oldest first and with their objects, that are not kept at a time.
+// drop returns the versions of an object, given oldest first and with their objects, that are not
+// kept at a time.
 func (p *Policy) drop(all []*Version, now time.Time) (gone []*Version) {
 	if len(all) == 0 {
 		return nil
@@ -83,7 +86,7 @@ func (p *Policy) drop(all []*Version, now time.Time) (gone []*Version) {
 	last := all[len(all)-1]
 	for i := len(all) - 1; i >= 0; i-- {
 		v := all[i]
-		replaced := now // what is there still is as new as can be
+		replaced := now // the current version counts as replaced now
 		switch {
 		case i+1 < len(all):
 			replaced = all[i+1].Time
@@ -91,7 +94,7 @@ func (p *Policy) drop(all []*Version, now time.Time) (gone []*Version) {
 			replaced = v.Time
 		}
 		m := &matched{}
-		_ = json.Unmarshal(v.Object, m) // what cannot be read has neither labels nor a phase
+		_ = json.Unmarshal(v.Object, m) // an object that cannot be decoded has neither labels nor a phase
 		at := slices.IndexFunc(p.Rules, func(r Rule) bool { return r.matches(v, m) })
 		_, pinned := m.Metadata.Annotations[PinAnnotation]
 		if at < 0 || pinned {

@@ -8,18 +8,18 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Target says what a purge removes: what any of its fields says.
+// Target selects the versions that a purge removes: those that match any of its fields.
 type Target struct {
-	// UID is that of an object, all of whose versions go.
+	// UID is the UID of an object, all of whose versions are removed.
 	UID string
-	// User is who made the versions that go.
+	// User is the user whose versions are removed.
 	User string
-	// Session is that of Queries, all of whose versions go.
+	// Session is the session of Queries, all of whose versions are removed.
 	Session string
 }
 
-// Purge removes all versions of an object, of a session's Queries, or those that a user has made. What is in the log still is
-// not touched: compact it first. The receipt says what went.
+// Purge removes all versions of an object, of a session's Queries, or those that a user has made.
+// It does not change the log: compact the log first. The report has what was removed.
 func (a *Archive) Purge(ctx context.Context, t Target) (Report, error) {
 	return a.removes(ctx, func(turn *turn, receipt *Report) error { return a.purge(ctx, turn, t, receipt) })
 }
@@ -47,7 +47,8 @@ func (a *Archive) purge(ctx context.Context, turn *turn, t Target, receipt *Repo
 		if err != nil {
 			return err
 		}
-		// What is made while the purge runs may have become the base of another version since the rows were read.
+		// A version that is archived while the purge runs may have become the base of another version
+		// since the rows were read.
 		gone := slices.DeleteFunc(t.of(all), func(g *Version) bool { return g.Revision > whole })
 		receipt.Objects++
 		receipt.Versions += len(all)
@@ -66,9 +67,9 @@ func (a *Archive) purge(ctx context.Context, turn *turn, t Target, receipt *Repo
 	return r.finish(ctx)
 }
 
-// of are the versions of an object that go.
+// of returns the versions of an object that are removed.
 func (t Target) of(all []*Version) (gone []*Version) {
-	lives := map[int64]bool{} // of the Queries of the session
+	lives := map[int64]bool{} // of the session's Queries, by CreateRevision
 	for _, one := range all {
 		if t.Session != "" && sessionOf(one) == t.Session {
 			lives[one.CreateRevision] = true
@@ -82,21 +83,21 @@ func (t Target) of(all []*Version) (gone []*Version) {
 	return gone
 }
 
-// sessionOf is the session of a Query's version, "" for none.
+// sessionOf returns the session of a Query's version, "" for none.
 func sessionOf(v *Version) string {
 	var query struct {
 		Spec struct {
 			SessionID string `json:"sessionId"`
 		} `json:"spec"`
 	}
-	_ = json.Unmarshal(v.Object, &query) // what cannot be read has none
+	_ = json.Unmarshal(v.Object, &query) // an object that cannot be decoded has none
 	return query.Spec.SessionID
 }
 
-// sessions are the resources whose objects may have a session.
+// sessions is the resource whose objects may have a session.
 const sessions = "queries"
 
-// targets are the objects that may have what a purge removes.
+// targets returns the objects that may have versions that a purge removes.
 func (v *view) targets(ctx context.Context, t Target) (refs []Ref, err error) {
 	seen := map[Ref]bool{}
 	add := func(some ...Ref) {
@@ -133,7 +134,7 @@ func (v *view) targets(ctx context.Context, t Target) (refs []Ref, err error) {
 	return refs, nil
 }
 
-// queries are all objects that may have a session, which is in no index.
+// queries returns all objects that may have a session, which no index has.
 func (v *view) queries(ctx context.Context) (refs []Ref, err error) {
 	span := mvcc.SideSpan{Table: versionTable, From: []byte(sessions)}
 	for {

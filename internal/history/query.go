@@ -5,22 +5,23 @@ import (
 	"time"
 )
 
-// Query says which versions are wanted. A zero field asks for all.
+// Query selects versions. A zero field selects all.
 type Query struct {
 	Resource        Resource
 	Namespace, Name string
 	UID, User, Verb string
-	// Since and Until bound the time: from Since on and before Until.
+	// Since and Until bound the time: Since is included, Until is not.
 	Since, Until time.Time
 	// From and To bound the revision, both included.
 	From, To int64
-	// OldestFirst asks for the order of revisions; without it the newest is first.
+	// OldestFirst requests the order of revisions; without it the newest is first.
 	OldestFirst bool
-	// Objects asks for Version.Object, and DeletedObjects for that of the versions that deleted theirs.
+	// Objects requests Version.Object for all versions, and DeletedObjects only for versions that
+	// deleted their object.
 	Objects, DeletedObjects bool
 	// Limit bounds the versions of a page; 0 is DefaultLimit, and MaxLimit is the most.
 	Limit int
-	// Continue is Page.Continue of the page before, of the same query.
+	// Continue is Page.Continue of the previous page of the same query.
 	Continue string
 }
 
@@ -37,7 +38,7 @@ func (q *Query) limit() int {
 	return min(q.Limit, MaxLimit)
 }
 
-// matches reports whether a version is wanted, whatever the page.
+// matches reports whether a version matches, regardless of the page.
 func (q *Query) matches(v *Version) bool {
 	return (q.Resource == Resource{} || q.Resource == v.Resource) &&
 		(q.Namespace == "" || q.Namespace == v.Namespace) &&
@@ -51,19 +52,19 @@ func (q *Query) matches(v *Version) bool {
 		(q.To == 0 || v.Revision <= q.To)
 }
 
-// wantsObject reports whether a version is wanted with its object.
+// wantsObject reports whether the query requests a version's object.
 func (q *Query) wantsObject(v *Version) bool { return q.Objects || q.DeletedObjects && v.Deleted }
 
 // Page is a part of an answer.
 type Page struct {
 	Items []*Version
-	// Continue asks for the rest; "" where there is none.
+	// Continue is the token for the next page; "" if there is none.
 	Continue string
-	// Revision is the one that the page covers.
+	// Revision is the revision that the page covers.
 	Revision int64
 }
 
-// bounds returns the least and greatest revision that are wanted of the rest of a query.
+// bounds returns the lowest and highest revision of the rest of a query.
 func (q *Query) bounds() (from, to int64, err error) {
 	from, to = max(q.From, 1), q.To
 	if to == 0 {
@@ -82,8 +83,9 @@ func (q *Query) bounds() (from, to int64, err error) {
 	return from, min(to, last-1), nil
 }
 
-// After is the continue token of the query whose page ends with a version, for those who leave out what a page has beyond it.
+// After returns the continue token for a query whose page ends with the given version, for callers
+// that drop the rest of a page.
 func After(v *Version) string { return token(v) }
 
-// token is the continue token behind a version.
+// token returns the continue token after a version.
 func token(v *Version) string { return strconv.FormatInt(v.Revision, 36) }

@@ -11,33 +11,35 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// view is what a call sees: the archive up to a revision, and what the log has beyond it.
+// view is the data that a call reads: the archive up to a revision, and the log after it.
 type view struct {
 	*Archive
 	progress
 	// newest is the revision that the call covers.
 	newest int64
-	// tail are the changes that are not in the archive yet, oldest first: of those that the view is of.
+	// tail has the changes that are not in the archive yet, oldest first, as far as the view includes
+	// them.
 	tail []*change
 
 	mu sync.Mutex
-	// records are some that have been read, and whole are objects that have been rebuilt.
+	// records are decoded records, and whole are rebuilt objects.
 	records map[version]record
 	whole   map[version][]byte
 }
 
-// version names one.
+// version identifies a version.
 type version struct {
 	Ref
 	revision int64
 }
 
-// view reads what is not archived yet.
+// view reads the changes that are not archived yet.
 func (a *Archive) view(ctx context.Context) (*view, error) {
 	return a.viewOf(ctx, 1, math.MaxInt64, func(*change) bool { return true })
 }
 
-// viewOf is a view whose tail has the changes that are wanted, of some revisions.
+// viewOf returns a view whose tail has the changes of a range of revisions for which wanted returns
+// true.
 func (a *Archive) viewOf(ctx context.Context, from, to int64, wanted func(*change) bool) (*view, error) {
 	for {
 		p, err := a.load(ctx)
@@ -45,7 +47,7 @@ func (a *Archive) viewOf(ctx context.Context, from, to int64, wanted func(*chang
 			return nil, err
 		}
 		if p.From == 0 {
-			// Of a new database: the replica that archives begins at once.
+			// For a new database, the replica that archives begins at once.
 			if a.store.Maintains() {
 				err = a.advance(ctx)
 			} else {
@@ -66,7 +68,7 @@ func (a *Archive) viewOf(ctx context.Context, from, to int64, wanted func(*chang
 			at, err = a.store.Log(ctx, at, last, 1<<20, func(c *mvcc.Commit) error {
 				a.changes(c, func(c change) {
 					if wanted(&c) {
-						kept := c // the others need no place on the heap
+						kept := c // other changes need no allocation
 						v.tail = append(v.tail, &kept)
 					}
 				})
@@ -74,7 +76,7 @@ func (a *Archive) viewOf(ctx context.Context, from, to int64, wanted func(*chang
 			})
 		}
 		if errors.Is(err, mvcc.ErrCompacted) {
-			// It has been archived and pruned meanwhile, or is about to begin anew.
+			// The revision was archived and pruned in the meantime, or the history is about to restart.
 			if err := wait(ctx, pollInterval/10); err != nil {
 				return nil, err
 			}
@@ -95,7 +97,7 @@ func wait(ctx context.Context, d time.Duration) error {
 
 func (v *view) gone() error { return &GoneError{Oldest: v.From, Time: time.UnixMilli(v.FromTime)} }
 
-// since reports as an error that the history does not tell of a revision.
+// since returns an error if the history does not include a revision.
 func (v *view) since(revision int64) error {
 	if revision < v.From {
 		return v.gone()
@@ -106,7 +108,7 @@ func (v *view) since(revision int64) error {
 	return nil
 }
 
-// version is what a record says, with the object where that is wanted.
+// version returns the version of a record, with the object if it is requested.
 func (v *view) version(ctx context.Context, r record, object bool) (*Version, error) {
 	if !object {
 		return r.Version, nil
@@ -119,7 +121,8 @@ func (v *view) version(ctx context.Context, r record, object bool) (*Version, er
 	return clean(&c, true), nil
 }
 
-// clean takes from a version what was not asked for, and what nobody can read.
+// clean removes from a version the parts that were not requested, and an object that cannot be
+// decoded.
 func clean(v *Version, object bool) *Version {
 	if object && !v.Encrypted {
 		return v
@@ -129,13 +132,15 @@ func clean(v *Version, object bool) *Version {
 	return &c
 }
 
-// errMoved says that a version's base is not there: it is damaged, or the rows have been written anew since it was read.
+// errMoved reports that a version's base is missing: the data is damaged, or the rows have been
+// rewritten since the version was read.
 var errMoved = errors.New("the base of a version is not there")
 
-// errRemoved says that a version has been taken away since its row was read.
+// errRemoved reports that a version has been removed since its row was read.
 var errRemoved = errors.New("the version has been removed")
 
-// object rebuilds an object. Where versions are taken away at the same time, what is left of their rows is read again.
+// object rebuilds an object. If versions are being removed at the same time, it reads the rewritten
+// rows again.
 func (v *view) object(ctx context.Context, r record) ([]byte, error) {
 	for {
 		object, err := v.fromBase(ctx, r)
@@ -159,7 +164,7 @@ func (v *view) object(ctx context.Context, r record) ([]byte, error) {
 	}
 }
 
-// fromBase rebuilds an object from the deltas since the last version that is whole.
+// fromBase rebuilds an object from the last whole version and the deltas after it.
 func (v *view) fromBase(ctx context.Context, r record) ([]byte, error) {
 	var deltas []record
 	for r.base != 0 {
@@ -200,13 +205,14 @@ func (v *view) rebuilt(of version) ([]byte, bool) {
 	return whole, ok
 }
 
-// maxWhole bounds the objects that a call keeps in memory to rebuild others, and maxRecords the records.
+// maxWhole bounds the objects that a call keeps in memory to rebuild others, and maxRecords the
+// records.
 const (
 	maxWhole   = 256
 	maxRecords = 4096
 )
 
-// find is the version that a revision wrote, nil for none.
+// find returns the version that a revision wrote, nil for none.
 func (v *view) find(ctx context.Context, ref Ref, revision int64) (*record, error) {
 	v.mu.Lock()
 	found, ok := v.records[version{ref, revision}]
@@ -226,8 +232,8 @@ func (v *view) find(ctx context.Context, ref Ref, revision int64) (*record, erro
 	return match, err
 }
 
-// below reads rows of an object that begin up to a revision, newest first, until next returns false; more says that the
-// one wanted may be in the next one still.
+// below reads rows of an object that begin at or below a revision, newest first, until next returns
+// false; more is true if the wanted version may be in the next row.
 func (v *view) below(ctx context.Context, ref Ref, revision int64, next func(records []record, more bool) bool) error {
 	span := mvcc.SideSpan{Table: versionTable, From: ref.key(), To: ref.versionKey(min(revision, 1<<62) + 1)}
 	q := mvcc.SideQuery{SideSpan: span, Backward: true, Limit: 2 * overlap, MaxBytes: rowBytes}
@@ -257,7 +263,7 @@ func (v *view) below(ctx context.Context, ref Ref, revision int64, next func(rec
 	}
 }
 
-// note keeps records that others are deltas of.
+// note keeps records that are the bases of others.
 func (v *view) note(ref Ref, records []record) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -269,7 +275,8 @@ func (v *view) note(ref Ref, records []record) {
 	}
 }
 
-// noteOlder is note for rows that are read backward: of rows with the same key the newest comes first.
+// noteOlder is note for rows that are read backward: of rows with the same key, the newest comes
+// first.
 func (v *view) noteOlder(ref Ref, records []record) {
 	fresh := make([]record, 0, len(records))
 	v.mu.Lock()
@@ -321,7 +328,7 @@ func (a *Archive) At(ctx context.Context, ref Ref, revision int64) (*Version, er
 	return got, err
 }
 
-// at is the newest version of an object up to a revision, nil for none.
+// at returns the newest version of an object up to a revision, nil for none.
 func (v *view) at(ctx context.Context, ref Ref, revision int64, object bool) (*Version, error) {
 	for i := len(v.tail) - 1; i >= 0; i-- {
 		if t := v.tail[i]; t.commit.Revision <= revision && t.ref == ref {
@@ -357,7 +364,8 @@ func (a *Archive) RevisionAt(ctx context.Context, t time.Time) (int64, error) {
 			return c.Revision, nil
 		}
 	}
-	// The times of revisions ascend. The last step that begins up to then has the version, or one before it.
+	// The times of revisions ascend. The last step that begins at or before the time has the version,
+	// or a step before it does.
 	from, to := v.From+1, v.UpTo+1
 	for from < to {
 		middle := from + (to-from)/2

@@ -10,19 +10,22 @@ import (
 	"time"
 )
 
-// record is what a row holds of a version. Object is nil: the body makes it.
+// record is a version as a row stores it. Object is nil: it is built from the body.
 type record struct {
 	*Version
-	// base is the revision of the version that the body is a delta of, 0 where the body is the object.
+	// base is the revision of the version that the body is a delta of, 0 if the body is the whole
+	// object.
 	base int64
 	body []byte
 }
 
 func (r record) place() (int64, Ref) { return r.Revision, r.Ref() }
 
-// A row has some versions of one object, oldest first: rowFormat, and deflated for each its head, the length of the body, and
-// the body. A head has numbers and then strings, of which those that the version before has too take a byte. A row of
-// saltedFormat has versions that are in the hash chain; their heads may have a salt behind the flags.
+// A row has versions of one object, oldest first. It starts with rowFormat, followed by deflated
+// data: for each version its head, the length of the body, and the body. A head has numbers
+// followed by strings; a string that is the same as in the previous version takes one byte. A row
+// of saltedFormat has versions that are in the hash chain; their heads may have a salt after the
+// flags.
 const (
 	rowFormat    = 2
 	saltedFormat = 4
@@ -35,15 +38,15 @@ const (
 	flagSalted
 )
 
-// strings of a head, in order.
+// strings returns the strings of a head, in order.
 func (r *record) strings() [9]*string {
 	return [...]*string{&r.Kind, &r.UID, &r.Verb, &r.User, nil, &r.Impersonator, &r.UserAgent, &r.FieldManager, &r.AuditID}
 }
 
-// groupsAt is where the strings have the groups, joined by commas.
+// groupsAt is the index of the groups in strings, joined by commas.
 const groupsAt = 4
 
-// encodeRow returns the data of a row.
+// encodeRow encodes the data of a row.
 func encodeRow(records []record) ([]byte, error) {
 	var plain []byte
 	var before [9]string
@@ -92,12 +95,12 @@ func encodeRow(records []record) ([]byte, error) {
 	return deflate(format, plain)
 }
 
-// appendBytes appends the length, and more, and the bytes.
+// appendBytes appends the length plus more, and then the bytes.
 func appendBytes[T string | []byte](to []byte, more int, b T) []byte {
 	return append(binary.AppendUvarint(to, uint64(len(b)+more)), b...)
 }
 
-// decodeRow reads the data of a row.
+// decodeRow decodes the data of a row.
 func decodeRow(ref Ref, data []byte) ([]record, error) {
 	format := byte(rowFormat)
 	if len(data) > 0 && data[0] == saltedFormat {
@@ -146,7 +149,8 @@ func decodeRow(ref Ref, data []byte) ([]record, error) {
 	return records, nil
 }
 
-// input reads what append functions wrote. Where that ends early it is damaged, and all that follows is zero.
+// input decodes the output of append functions. After an unexpected end it is marked as damaged,
+// and returns zero values.
 type input struct {
 	rest    []byte
 	damaged bool
@@ -181,8 +185,9 @@ func (in *input) bytes(n uint64) []byte {
 	return b
 }
 
-// dictionary is what most records and objects contain; the likeliest last. Rows are read with the one that they were written
-// with: a change of it needs a new number in front of the rows.
+// dictionary has the strings that most records and objects contain; the most frequent are last.
+// Rows are read with the dictionary that they were written with: a changed dictionary needs a new
+// format number.
 const dictionary = `"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","metadata":{"name":"","namespace":"default","uid":"` +
 	`","creationTimestamp":"2026-"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"labels":{` +
 	`"managedFields":[{"manager":"kubectl-client-side-apply","operation":"Update","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:annotations":{".":{},` +
@@ -191,18 +196,18 @@ const dictionary = `"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query","met
 	`Agentcreatesystem:serviceaccount:kubernetes-adminsystem:masters,system:authenticated,system:serviceaccounts` +
 	`kubectl/v1. (linux/amd64) kubernetes/kubectl-patchupdate`
 
-// level is greedy: the greater ones take twice the time for a few percent.
+// level selects greedy matching: higher levels take twice the time for a few percent.
 const level = 3
 
 var deflaters = sync.Pool{New: func() any {
 	w, err := flate.NewWriterDict(nil, level, []byte(dictionary))
 	if err != nil {
-		panic(err) // the level is one that there is
+		panic(err) // the level is valid
 	}
 	return w
 }}
 
-// deflate returns the data of a row.
+// deflate compresses the data of a row.
 func deflate(format byte, plain []byte) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteByte(format)

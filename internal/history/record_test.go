@@ -12,7 +12,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestDelta: a delta of two texts makes one of the other, whatever they are.
+// TestDelta checks that a delta of any two texts builds one from the other.
 func TestDelta(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -43,7 +43,7 @@ func TestDelta(t *testing.T) {
 	}
 }
 
-// someVersions are n versions of an agent, whose status changes.
+// someVersions returns n versions of an agent, whose status changes.
 func someVersions(n int) (all []*Version) {
 	for i := range n {
 		all = append(all, &Version{
@@ -56,7 +56,8 @@ func someVersions(n int) (all []*Version) {
 	return all
 }
 
-// TestRow: a row says of its versions what they were; damaged ones are refused.
+// TestRow checks that a row decodes to the versions that were encoded, and that damaged rows are
+// refused.
 func TestRow(t *testing.T) {
 	all := someVersions(5)
 	all[1].Cause, all[1].Groups, all[1].User, all[2].Deleted, all[3].StatusOnly, all[4].Encrypted = "because", nil, "", true, true, true
@@ -84,7 +85,7 @@ func TestRow(t *testing.T) {
 	}
 }
 
-// TestIndex: an index has the entries that it was made of.
+// TestIndex checks that an index decodes to the entries that were encoded.
 func TestIndex(t *testing.T) {
 	var want []entry
 	for i := range 300 {
@@ -103,7 +104,8 @@ func TestIndex(t *testing.T) {
 	t.Logf("%d bytes an entry", len(data)/len(want))
 }
 
-// TestRowSize: a change of a status takes less than 15 % of the object, with all that is said of it.
+// TestRowSize checks that a change of a status takes less than 15 % of the object, including its
+// metadata.
 func TestRowSize(t *testing.T) {
 	all := someVersions(2)
 	// An object of the size of a Query with its answer.

@@ -10,19 +10,19 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// objectRow is a row of an object with its versions, and what its key and data take.
+// objectRow is a row of an object with its versions, and the size of its key and data.
 type objectRow struct {
 	key     []byte
 	records []record
 	bytes   int
 }
 
-// stored are the rows that the archive has of an object, in order.
+// stored has the rows of an object in the archive, in order.
 type stored struct {
 	*view
 	ref  Ref
 	rows []objectRow
-	// size is what they take, less what is removed of them.
+	// size is their size, minus what is removed.
 	size Stored
 }
 
@@ -56,7 +56,7 @@ func (v *view) rowsOf(ctx context.Context, ref Ref) (*stored, error) {
 	}
 }
 
-// newest is the newest version of the rows; nil for none.
+// newest returns the newest version of the rows; nil for none.
 func (s *stored) newest() (last *Version) {
 	for _, row := range s.rows {
 		for _, r := range row.records {
@@ -82,7 +82,7 @@ func (s *stored) copied() bool {
 	return false
 }
 
-// versions are those of the rows, oldest first and each once, with their objects.
+// versions returns the versions of the rows, oldest first and each once, with their objects.
 func (s *stored) versions(ctx context.Context) ([]*Version, error) {
 	var all []record
 	for _, row := range s.rows {
@@ -106,12 +106,13 @@ func (s *stored) versions(ctx context.Context) ([]*Version, error) {
 	return versions, nil
 }
 
-// remover takes versions away, some at a time: what is left of their rows is there before they go, and the rows by which they
-// are found go first. If it is cut off, what is left is found and removed again.
+// remover removes versions, several at a time. It first appends the remaining parts of their rows,
+// then deletes the index rows, and then the version rows. After an interruption, the next removal
+// finds and removes the rest.
 type remover struct {
 	*view
 	turn *turn
-	// purges says that versions are looked for by user: those rows go last.
+	// purges is true if versions are looked up by user: the user rows are deleted last.
 	purges bool
 	gone   []*Version
 	rows   []mvcc.SideRow
@@ -120,17 +121,18 @@ type remover struct {
 	steps  []oldRows
 }
 
-// oldRows are the oldest n rows of a key, which go.
+// oldRows are the oldest n rows of a key, which are deleted.
 type oldRows struct {
 	table string
 	key   []byte
 	n     int
 }
 
-// removeAtOnce is how many versions go at a time.
+// removeAtOnce is how many versions are removed at a time.
 const removeAtOnce = 2000
 
-// remove takes versions of an object away, and older copies of rows that a removal has left which was cut off.
+// remove removes versions of an object, and older copies of rows that an interrupted removal has
+// left.
 func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error {
 	if len(gone) == 0 && !s.copied() {
 		return nil
@@ -166,7 +168,7 @@ func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error 
 		}
 		i = n
 	}
-	// What comes of an object that lives is found by the row that its UID has.
+	// The row of a live object's UID is kept, because it also finds the later versions.
 	if last := s.newest(); last != nil && !last.Deleted {
 		delete(uids, last.UID)
 	}
@@ -185,7 +187,7 @@ func (r *remover) remove(ctx context.Context, s *stored, gone []*Version) error 
 	return nil
 }
 
-// append appends what is left of rows.
+// append appends the remaining parts of rows.
 func (r *remover) append(ctx context.Context) error {
 	for _, part := range calls(r.rows) {
 		if err := r.turn.append(ctx, part...); err != nil {
@@ -196,14 +198,15 @@ func (r *remover) append(ctx context.Context) error {
 	return nil
 }
 
-// left is what is left of the rows of a key, if they change. UIDs that are left are taken out of uids.
+// left returns the remaining parts of the rows of a key, if they change. It deletes UIDs that
+// remain from uids.
 func (r *remover) left(ctx context.Context, rows []objectRow, away map[int64]bool, uids map[string]*Version) (left []mvcc.SideRow, changed bool, err error) {
 	var all []record
 	for _, row := range rows {
 		all = append(all, row.records...)
 	}
 	var kept []record
-	var prev []byte // of the version before, where that is in the row
+	var prev []byte // the object of the previous version, if it is in the row
 	there := len(all)
 	all = inOrder(all, false)
 	changed = len(all) < there
@@ -237,7 +240,7 @@ func (r *remover) left(ctx context.Context, rows []objectRow, away map[int64]boo
 	return left, true, err
 }
 
-// finish takes away what is to go.
+// finish deletes the old rows.
 func (r *remover) finish(ctx context.Context) error {
 	if err := r.append(ctx); err != nil {
 		return err
@@ -254,7 +257,8 @@ func (r *remover) finish(ctx context.Context) error {
 			byOwner[o][version{v.Ref(), v.Revision}] = true
 		}
 	}
-	// By the rows of steps a verification finds what is left of a removal that was cut off: they go last.
+	// A verification uses the step rows to find the remains of an interrupted removal, so they are
+	// deleted last.
 	steps := owned{table: stepTable}
 	var err error
 	if r.steps, err = r.unindex(ctx, steps, byOwner[steps]); err != nil {
@@ -292,7 +296,7 @@ func (r *remover) finish(ctx context.Context) error {
 	return nil
 }
 
-// chain notes in the hash chain that versions go, before they do.
+// chain adds the removal of versions to the hash chain, before they are removed.
 func (r *remover) chain(ctx context.Context) error {
 	var leaves []hash
 	for _, v := range r.gone {
@@ -308,7 +312,8 @@ func (r *remover) chain(ctx context.Context) error {
 	})
 }
 
-// unindex appends what is left of an owner's index rows without versions that go, and returns the rows that it is left of.
+// unindex appends the remaining entries of an owner's index rows without the removed versions, and
+// returns the rows that they replace.
 func (r *remover) unindex(ctx context.Context, o owned, gone map[version]bool) (old []oldRows, err error) {
 	var revisions []int64
 	for v := range gone {
@@ -337,7 +342,7 @@ func (r *remover) unindex(ctx context.Context, o owned, gone map[version]bool) (
 			}
 			page.Rows = page.Rows[n:]
 		}
-		// Those of the same row are done.
+		// Entries in the same row are done.
 		span = mvcc.SideSpan{Table: o.table, From: withRevision(key, first+1), To: withRevision(key, 1<<62)}
 		if page, err = r.side.Page(ctx, mvcc.SideQuery{SideSpan: span, Limit: 1}); err != nil {
 			return nil, err
@@ -356,7 +361,7 @@ func (r *remover) unindex(ctx context.Context, o owned, gone map[version]bool) (
 	return old, nil
 }
 
-// shorten appends what is left of the index rows of a key without versions that go.
+// shorten appends the remaining entries of the index rows of a key without the removed versions.
 func (r *remover) shorten(ctx context.Context, o owned, key []byte, gone map[version]bool, old *[]oldRows) error {
 	page, err := r.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(o.table, key)})
 	if err != nil {
@@ -392,11 +397,12 @@ func (r *remover) shorten(ctx context.Context, o owned, key []byte, gone map[ver
 	return nil
 }
 
-// deleters is how many deletes are made at once: they are one transaction.
+// deleters is how many deletes run concurrently: they share one transaction.
 const deleters = 32
 
-// delete takes rows away, several at once. The rows of an object's versions go one by one and the newest first: a version
-// that goes is never without its base, so that who comes after a removal that was cut off can still read it.
+// delete deletes rows, several at once. The rows of an object's versions are deleted one by one and
+// the newest first. So a version always has its base while it exists, and the removal that follows
+// an interrupted one can still read it.
 func (r *remover) delete(ctx context.Context, old []oldRows) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(deleters)
@@ -419,7 +425,7 @@ func (r *remover) delete(ctx context.Context, old []oldRows) error {
 	return group.Wait()
 }
 
-// sameObject reports whether two keys are of versions of one object.
+// sameObject reports whether two keys belong to versions of one object.
 func sameObject(a, b oldRows) bool {
 	if a.table != versionTable || b.table != versionTable {
 		return false

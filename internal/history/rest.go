@@ -10,13 +10,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// A removal takes the rows by which it finds what it removes away at its end, as it does those of steps, by which a verification finds
-// what a removal that was cut off has left. If it is cut off there, nothing else leads to those rows, and they name the objects.
-// So before any version goes it notes the rows in the state, as the rest; the next removal, of whatever, takes away those whose
-// versions have gone.
+// A removal deletes the rows by which it finds versions last, and so it does the step rows, by
+// which a verification finds the remains of an interrupted removal. If it is interrupted at that
+// point, nothing else refers to those rows, and they contain the names of the objects. So before
+// any version is removed, it records these rows in the state, as the rest; the next removal, of any
+// kind, deletes those whose versions are gone.
 var restKey = []byte("rest")
 
-// noted is a row of a note: all rows of a key up to an id go.
+// noted is a recorded entry: all rows of a key up to an id are to be deleted.
 type noted struct {
 	table  string
 	key    []byte
@@ -27,7 +28,7 @@ func (n noted) appendTo(data []byte) []byte {
 	return binary.AppendUvarint(appendBytes(appendBytes(data, 0, n.table), 0, n.key), uint64(n.newest))
 }
 
-// noteRest notes the rows that go at the end.
+// noteRest records the rows that are deleted last.
 func (r *remover) noteRest(ctx context.Context) error {
 	var data []byte
 	for _, old := range slices.Concat(r.steps, r.last) {
@@ -45,7 +46,8 @@ func (r *remover) noteRest(ctx context.Context) error {
 	return r.turn.append(ctx, mvcc.SideRow{Table: stateTable, Key: restKey, Data: data})
 }
 
-// takeRest takes away what earlier removals have noted. What still has versions stays noted.
+// takeRest deletes the rows that earlier removals have recorded. Rows that still have versions stay
+// recorded.
 func (a *Archive) takeRest(ctx context.Context, t *turn) error {
 	page, err := a.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(stateTable, restKey)})
 	if err != nil || len(page.Rows) == 0 {
@@ -81,7 +83,7 @@ func (a *Archive) takeRest(ctx context.Context, t *turn) error {
 	return err
 }
 
-// take takes rows away, unless a version that only they find is still there.
+// take deletes rows, unless they are the only ones that find an existing version.
 func (v *view) take(ctx context.Context, t *turn, rest noted) (taken bool, err error) {
 	span := mvcc.SideKey(rest.table, rest.key)
 	page, err := v.side.Page(ctx, mvcc.SideQuery{SideSpan: span, MaxBytes: mvcc.MaxSideData})
@@ -106,7 +108,8 @@ func (v *view) take(ctx context.Context, t *turn, rest noted) (taken bool, err e
 	return err == nil, err
 }
 
-// findsByIndex reports whether the first n rows of a key of an index name a version that is there, and that the others do not name.
+// findsByIndex reports whether the first n rows of an index key name an existing version that the
+// other rows do not name.
 func (v *view) findsByIndex(ctx context.Context, rows []mvcc.SideRow, n int) (bool, error) {
 	named := map[version]bool{}
 	for i := range rows {
@@ -130,7 +133,7 @@ func (v *view) findsByIndex(ctx context.Context, rows []mvcc.SideRow, n int) (bo
 	return false, nil
 }
 
-// findsByUID reports whether the object of a row by UID has a version.
+// findsByUID reports whether the object of a UID row has a version.
 func (v *view) findsByUID(ctx context.Context, rows []mvcc.SideRow, _ int) (bool, error) {
 	ref, err := refOfUID(rows[0].Key)
 	if err != nil {

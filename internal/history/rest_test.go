@@ -10,8 +10,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestCutOffPurgeLeavesNoNames: a purge that is cut off after any of its steps, and made again, leaves the object's name in no row, nor
-// does it if another removal comes first; and nobody else's versions go.
+// TestCutOffPurgeLeavesNoNames checks that a purge that is interrupted after any of its steps, and
+// repeated, leaves the object's name in no row, also if another removal comes first; and that no
+// other versions are removed.
 func TestCutOffPurgeLeavesNoNames(t *testing.T) {
 	w := newWorld(t)
 	w.chained = true
@@ -28,7 +29,7 @@ func TestCutOffPurgeLeavesNoNames(t *testing.T) {
 			if _, err := w.store.Txn(t.Context(), &mvcc.Txn{Then: []mvcc.Op{op}}, mvcc.Actor{User: "user-" + marker, Verb: "update"}); err != nil {
 				t.Fatal(err)
 			}
-			if i != 1 { // alone in a step, and not
+			if i != 1 { // versions that are alone in a step, and others that share one
 				w.write(r)
 			}
 			w.archiveAll()

@@ -11,21 +11,23 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Report says what a pass or a purge takes away, or would take.
+// Report lists what a pass or a purge removes, or would remove.
 type Report struct {
-	// Objects and Versions are how many there are in the archive; of a purge only those that it looked at.
+	// Objects and Versions are the numbers in the archive; for a purge only those that it examined.
 	Objects, Versions int
-	// Removed counts the versions that go, by resource.
+	// Removed counts the removed versions, by resource.
 	Removed map[string]int
-	// Gone are the versions that a pass removes, without their objects, in the order in which it does: the first maxGone.
+	// Gone are the versions that a pass removes, without their objects, in the order of their removal:
+	// the first maxGone.
 	Gone []*Version
-	// Digest is of all of them, in that order: reports with the same one are of the same versions.
+	// Digest is the hash of all of them, in that order: reports with the same digest are about the
+	// same versions.
 	Digest [sha256.Size]byte
-	// Purged are the objects of which a purge by UID or session has removed versions.
+	// Purged are the objects from which a purge by UID or session has removed versions.
 	Purged []Purged
 }
 
-// Purged is an object, by its UID, of which a purge has removed versions.
+// Purged is an object, by its UID, from which a purge has removed versions.
 type Purged struct {
 	Ref
 	UID string
@@ -51,8 +53,9 @@ func (r *Report) name(gone []*Version) {
 	}
 }
 
-// Retain removes what the policy does not keep at a time, object by object, and leaves the database to others between them.
-// With dry it removes nothing: the report is the one of a pass at the same time.
+// Retain removes the versions that the policy does not keep at a time, object by object, and lets
+// other transactions run in between. With dry it removes nothing: the report is that of a pass at
+// the same time.
 func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool) (Report, error) {
 	if dry {
 		report := Report{Removed: map[string]int{}}
@@ -61,7 +64,7 @@ func (a *Archive) Retain(ctx context.Context, p Policy, now time.Time, dry bool)
 	return a.removes(ctx, func(t *turn, report *Report) error { return a.retain(ctx, t, p, now, report) })
 }
 
-// retain is Retain in a turn; nil is a dry run.
+// retain is Retain in a turn; a nil turn is a dry run.
 func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, report *Report) error {
 	dry := t == nil
 	report.Objects, report.Versions = 0, 0
@@ -70,7 +73,7 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 		return err
 	}
 	if !dry {
-		// Before anything goes, as-of lists older than that are given up.
+		// Before any version is removed, older as-of lists are given up.
 		if err := a.giveUp(ctx, now.Add(-p.Exact)); err != nil {
 			return err
 		}
@@ -106,7 +109,8 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 		report.Objects++
 		report.Versions += len(all)
 		newest := len(all) - 1
-		// A change that is in the log only replaces the newest version of the archive, and will be a delta of it.
+		// A change that is only in the log replaces the newest version of the archive, and will be a
+		// delta of it.
 		replaces := func(c *change) bool { return c.ref == ref && (newest < 0 || c.commit.Revision > all[newest].Revision) }
 		if i := slices.IndexFunc(v.tail, replaces); i >= 0 {
 			all = append(all, v.tail[i].version())
@@ -136,7 +140,7 @@ func (a *Archive) retain(ctx context.Context, t *turn, p Policy, now time.Time, 
 	}
 }
 
-// giveUp refuses lists as of a time before t from now on.
+// giveUp makes lists as of a time before t fail from now on.
 func (a *Archive) giveUp(ctx context.Context, t time.Time) error {
 	at, err := a.RevisionAt(ctx, t)
 	if err != nil {
@@ -149,9 +153,9 @@ func (a *Archive) giveUp(ctx context.Context, t time.Time) error {
 	})
 }
 
-// keepWhole sees to it that no version that is archived from now on is a delta of one that there is now, and that those there
-// are now are archived. It returns the revision of the newest of them: only versions up to it may be taken away whatever they
-// are, because a later one may become the base of another at any time.
+// keepWhole ensures that no version that is archived from now on is a delta of an existing one, and
+// that the existing ones are archived. It returns the revision of the newest of them. Only versions
+// up to it may be removed freely, because a later one may become the base of another at any time.
 func (a *Archive) keepWhole(ctx context.Context) (whole int64, err error) {
 	now, err := a.store.Snapshot(ctx, 0)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestRetain: a pass removes what its dry run tells, leaves the rest as it was, and gives up older lists.
+// TestRetain checks that a pass removes what its dry run reports, leaves the rest unchanged, and
+// gives up older lists.
 func TestRetain(t *testing.T) {
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -44,7 +45,7 @@ func TestRetain(t *testing.T) {
 	if got := w.list(Query{Objects: true, OldestFirst: true}); len(gone) < 50 || !slices.EqualFunc(got, want, same) {
 		t.Fatalf("%d versions are left, want %d", len(got), len(want))
 	}
-	// What is said to be stored is what the rows are.
+	// The reported sizes are those of the rows.
 	rows, err := w.archive.side.Page(t.Context(), mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: versionTable}, MaxBytes: mvcc.MaxSideData})
 	if err != nil || rows.More {
 		t.Fatalf("more than one page: %v", err)
@@ -68,7 +69,8 @@ func TestRetain(t *testing.T) {
 	}
 }
 
-// TestPurge: nothing that a user made, or of an object, is left in any table, and the rest is as it was.
+// TestPurge checks that no table has anything of a purged user or object, and that the rest is
+// unchanged.
 func TestPurge(t *testing.T) {
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	w := newWorld(t)

@@ -10,31 +10,32 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// overlap is how many rows before the last one that begins up to a revision may have it, too: those of two replicas that
-// archived at the same time.
+// overlap is how many rows before the last one that begins at or below a revision may also have it,
+// because two replicas archived at the same time.
 const overlap = 2
 
-// placed is what a row has: of a revision, of an object.
+// placed is an item of a row, with its revision and object.
 type placed interface{ place() (int64, Ref) }
 
-// rowReader reads what rows with a common key have, in the order of revisions and each once.
+// rowReader reads the items of rows with a common key prefix, in the order of revisions and each
+// once.
 type rowReader[T placed] struct {
 	side   mvcc.SideTables
 	table  string
-	key    []byte // each row's, without the revision
+	key    []byte // the common key prefix, without the revision
 	decode func(*mvcc.SideRow) ([]T, error)
 }
 
 // rowPage is how many rows are read at a time.
 const rowPage = 100
 
-// read calls visit with what there is from a revision to another, until that returns false.
+// read calls visit with the items in a range of revisions, until visit returns false.
 func (r rowReader[T]) read(ctx context.Context, from, to int64, backward bool, visit func(T) (bool, error)) error {
 	if to < from {
 		return nil
 	}
 	to = min(to, 1<<62)
-	// Rows begin with the revision that their key has.
+	// A row's first revision is in its key.
 	below := mvcc.SideSpan{Table: r.table, From: r.key, To: withRevision(r.key, from+1)}
 	page, err := r.side.Page(ctx, mvcc.SideQuery{SideSpan: below, Backward: true, Limit: overlap, MaxBytes: 1 << 20})
 	if err != nil {
@@ -67,7 +68,7 @@ func (r rowReader[T]) read(ctx context.Context, from, to int64, backward bool, v
 		if more = page.More && len(page.Rows) > 0; more {
 			last := len(page.Rows) - 1
 			q.After = page.Rows[last].Cursor()
-			// What the rows beyond may have, too, waits for them.
+			// Items that later rows may also have are kept until those rows are read.
 			edge, err := edgeOf(page.Rows, backward)
 			if err != nil {
 				return err
@@ -88,8 +89,8 @@ func (r rowReader[T]) read(ctx context.Context, from, to int64, backward bool, v
 	return nil
 }
 
-// edgeOf is the revision up to which, or from which on, rows beyond a page have nothing. A key may have any number of rows, of
-// removals that were cut off, some of them beyond the page.
+// edgeOf returns the revision up to which, or from which on, rows after a page have no items.
+// Interrupted removals may leave any number of rows with the same key, some of them after the page.
 func edgeOf(rows []mvcc.SideRow, backward bool) (int64, error) {
 	last := len(rows) - 1
 	if !backward {
@@ -116,8 +117,9 @@ func before[T placed](item T, edge int64, backward bool) bool {
 	return at < edge
 }
 
-// inOrder sorts items, and leaves out what is there twice: of rows with the same key the newest counts, which is the last one unless
-// they were read backward. What an older one says may rest on versions that have gone.
+// inOrder sorts items, and drops duplicates: of rows with the same key the newest is used, which is
+// the last one unless they were read backward. An older one may depend on versions that have been
+// removed.
 func inOrder[T placed](items []T, backward bool) []T {
 	compare := func(a, b T) int {
 		at, ref := a.place()

@@ -7,18 +7,20 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// scan reads the objects of a span in the order of their keys: the rows of many objects by one query, instead of some queries
-// for each object.
+// scan reads the objects of a span in the order of their keys. It reads the rows of many objects
+// with one query, instead of several queries for each object.
 type scan struct {
 	side     mvcc.SideTables
 	revision int64
-	// query is that of the next page, and rows what is left of the last one. more says that there is a next page.
+	// query is the query for the next page, and rows is the rest of the last one. more is true if
+	// there is a next page.
 	query mvcc.SideQuery
 	rows  []mvcc.SideRow
 	more  bool
-	// wanted is how many objects are, and objects and read are how many there were so far, in how many rows.
+	// wanted is the number of objects that are wanted, and objects and read are the numbers of objects
+	// and rows so far.
 	wanted, objects, read int
-	// ahead is the next page, which is read while the last one is used; nil where none is.
+	// ahead is the next page, which is read while the last one is used; nil if there is none.
 	ahead *ahead
 	// fresh are the objects of the tail.
 	fresh []*scanned
@@ -36,28 +38,31 @@ type ahead struct {
 type scanned struct {
 	ref Ref
 	key []byte
-	// change is the newest one of the tail; nil where there is none.
+	// change is its newest change in the tail; nil for none.
 	change *change
-	// rows are those of the object, oldest first, of which decoded counts those that have been read, from the end. They are
-	// nil for an object that has too many to read them all.
+	// rows are the rows of the object, oldest first; decoded counts those that have been decoded, from
+	// the end. They are nil for an object with too many rows to read them all.
 	rows    []mvcc.SideRow
 	decoded int
 	records map[int64]record
 }
 
-// A scan begins with firstRows or as many as twice the objects that are wanted, and goes on with pages of about as many rows as the rest of them has. An object with more than manyRows is looked up instead of read.
+// A scan begins with a page of firstRows rows, or twice the number of wanted objects if that is
+// more, and continues with pages of about as many rows as the remaining objects have. An object
+// with more than manyRows rows is looked up separately.
 const (
 	firstRows = 64
 	manyRows  = 64
 )
 
-// newScan begins a scan of objects up to a revision, some of which are wanted. Rows that begin later are not read.
+// newScan begins a scan of objects up to a revision, some of which are wanted. Rows that begin
+// later are not read.
 func newScan(v *view, span mvcc.SideSpan, revision int64, wanted int, fresh []*scanned) *scan {
 	q := mvcc.SideQuery{SideSpan: span, Tail: withRevision(nil, revision), Limit: min(max(firstRows, 2*wanted), mvcc.MaxSideRows)}
 	return &scan{side: v.side, revision: revision, query: q, more: true, wanted: wanted, fresh: fresh}
 }
 
-// close ends what the scan reads still.
+// close ends the read-ahead.
 func (s *scan) close() {
 	if s.ahead != nil {
 		s.ahead.stop()
@@ -66,7 +71,7 @@ func (s *scan) close() {
 	}
 }
 
-// some returns the next objects, n at most, none at the end.
+// some returns the next objects, at most n, none at the end.
 func (s *scan) some(ctx context.Context, n int) (all []*scanned, err error) {
 	for len(all) < n {
 		if err := s.fill(ctx); err != nil {
@@ -101,7 +106,7 @@ func (s *scan) some(ctx context.Context, n int) (all []*scanned, err error) {
 	return all, nil
 }
 
-// take returns the rows of an object, which are next: nil where they are too many.
+// take returns the rows of the next object: nil if they are too many.
 func (s *scan) take(ctx context.Context, key []byte) (rows []mvcc.SideRow, err error) {
 	for {
 		n := 0
@@ -123,7 +128,7 @@ func (s *scan) take(ctx context.Context, key []byte) (rows []mvcc.SideRow, err e
 	}
 }
 
-// fill reads the next page if nothing is left.
+// fill reads the next page if no rows are left.
 func (s *scan) fill(ctx context.Context) error {
 	if len(s.rows) > 0 || !s.more {
 		return nil
@@ -153,17 +158,17 @@ func (s *scan) fill(ctx context.Context) error {
 		s.query.Limit = min(max(firstRows, left*s.read/s.objects), mvcc.MaxSideRows)
 		s.start(ctx)
 	} else {
-		s.query.Limit = min(2*s.query.Limit, mvcc.MaxSideRows) // for objects that are left out
+		s.query.Limit = min(2*s.query.Limit, mvcc.MaxSideRows) // for objects that are skipped
 	}
 	return nil
 }
 
-// sameKey reports whether keys of rows are of one object.
+// sameKey reports whether keys of rows belong to one object.
 func sameKey(a, b []byte) bool {
 	return len(a) == len(b) && len(a) >= 8 && bytes.Equal(a[:len(a)-8], b[:len(b)-8])
 }
 
-// start reads the next page.
+// start starts to read the next page.
 func (s *scan) start(ctx context.Context) {
 	ctx, stop := context.WithCancel(ctx)
 	a, q := &ahead{stop: stop, done: make(chan struct{})}, s.query
@@ -174,7 +179,7 @@ func (s *scan) start(ctx context.Context) {
 	}()
 }
 
-// older decodes the next older row, which there must be.
+// older decodes the next older row, which must exist.
 func (o *scanned) older() (records []record, start int64, err error) {
 	o.decoded++
 	row := &o.rows[len(o.rows)-o.decoded]
@@ -195,7 +200,7 @@ func (o *scanned) older() (records []record, start int64, err error) {
 	return records, start, nil
 }
 
-// newestOf is the newest version of an object up to a revision, nil for none.
+// newestOf returns the newest version of an object up to a revision, nil for none.
 func (v *view) newestOf(ctx context.Context, o *scanned, revision int64) (newest *record, err error) {
 	look := func(records []record) {
 		for i := range records {
@@ -231,7 +236,7 @@ func (v *view) newestOf(ctx context.Context, o *scanned, revision int64) (newest
 	return newest, nil
 }
 
-// rebuild is object, by the rows that the scan has read already.
+// rebuild is object for rows that the scan has already read.
 func (v *view) rebuild(ctx context.Context, o *scanned, r record) ([]byte, error) {
 	if o.rows == nil {
 		return v.object(ctx, r)
@@ -246,7 +251,7 @@ func (v *view) rebuild(ctx context.Context, o *scanned, r record) ([]byte, error
 			}
 		}
 		if !ok || r.base >= r.Revision {
-			return v.object(ctx, asked) // versions are taken away meanwhile, or it is damaged
+			return v.object(ctx, asked) // versions are being removed, or the data is damaged
 		}
 		deltas = append(deltas, r.body)
 		r = base

@@ -9,8 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestScanOfManyRows: lists as of a revision are the snapshots taken then, also where an object has more rows than a scan reads
-// of one, and where a list ends within it.
+// TestScanOfManyRows checks that lists as of a revision equal the snapshots taken then, also if an
+// object has more rows than a scan reads of one, and if a list ends within them.
 func TestScanOfManyRows(t *testing.T) {
 	w := newWorld(t)
 	w.open()
@@ -64,8 +64,8 @@ func TestScanOfManyRows(t *testing.T) {
 	}
 }
 
-// TestListOfManyCopies: what many removals that were cut off have left, each a copy of a row of an index, is listed once, wherever a
-// page of rows ends.
+// TestListOfManyCopies checks that copies of an index row, which many interrupted removals have
+// left, are listed once, wherever a page of rows ends.
 func TestListOfManyCopies(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	w := newWorld(t)

@@ -28,7 +28,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestHistoryOnServers: the history that two replicas keep, both at once now and then, is the model's on database servers too; each version is archived once, and the hash chain is intact.
+// TestHistoryOnServers checks that the history that two replicas keep, sometimes both at once, also
+// equals the model on database servers; each version is archived once, and the hash chain is
+// intact.
 func TestHistoryOnServers(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)
@@ -72,7 +74,7 @@ func twoReplicas(t *testing.T, engine func() (mvcc.Engine, error)) {
 	if v := w.verify(); v.Break != "" {
 		t.Error(v.Break)
 	}
-	// Both read the same.
+	// Both replicas read the same.
 	want := w.list(Query{Objects: true, Limit: 37})
 	other.log = w.log
 	if got := other.list(Query{Objects: true}); len(got) != len(want) {
@@ -80,8 +82,8 @@ func twoReplicas(t *testing.T, engine func() (mvcc.Engine, error)) {
 	}
 }
 
-// TestPurgeOnServers: of an object that is deleted and purged no row of a database server's side tables has anything left, nor has
-// the log once it is compacted.
+// TestPurgeOnServers checks that after an object is deleted and purged, no row of a database
+// server's side tables has anything of it, nor has the log once it is compacted.
 func TestPurgeOnServers(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)

@@ -9,34 +9,37 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// progress says what the archive has.
+// progress is the state of the archive.
 type progress struct {
 	// Begins counts how often the history began.
 	Begins int64 `json:"begins"`
-	// From is the revision at which the history begins: all that there was then is in it as well. 0: it has not begun.
+	// From is the revision at which the history begins; all objects that existed then are included. 0:
+	// it has not begun.
 	From     int64 `json:"from"`
 	FromTime int64 `json:"fromTime"` // milliseconds since 1970
-	// UpTo is the last revision that it has; before it has begun, the last one of what has been put there so far.
+	// UpTo is the last archived revision; before the history has begun, the last one that has been
+	// added so far.
 	UpTo int64 `json:"upTo"`
-	// Exact is the revision from which on no version has been removed, but by a purge; 0 for From.
+	// Exact is the revision from which on no version has been removed, except by a purge; 0 for From.
 	Exact     int64 `json:"exact,omitempty"`
 	ExactTime int64 `json:"exactTime,omitempty"`
-	// Whole is the revision up to which no version is to be the base of a new delta.
+	// Whole is the revision up to which no version may be the base of a new delta.
 	Whole int64 `json:"whole,omitempty"`
 	// Chain is the end of the hash chain.
 	Chain chain `json:"chain,omitzero"`
 
-	// at is the row that says this; 0 for none. What follows it is written on the condition that there is none newer.
+	// at is the row of this state; 0 for none. The next write requires that there is no newer row.
 	at int64
 }
 
 var stateKey = []byte("archive")
 
-// recentStates are looked at, which is less than are left of them: databases of earlier releases may have states that
-// two replicas wrote at the same time, of which the newest is not the farthest.
+// recentStates is how many states are read, fewer than are kept: databases of earlier releases may
+// have states that two replicas wrote at the same time, of which the newest is not the most
+// advanced.
 const recentStates = 4
 
-// load reads how far the archive has got.
+// load reads the state of the archive.
 func (a *Archive) load(ctx context.Context) (progress, error) {
 	page, err := a.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(stateTable, stateKey), Backward: true, Limit: recentStates})
 	if err != nil || len(page.Rows) == 0 {
@@ -61,7 +64,7 @@ func (a *Archive) load(ctx context.Context) (progress, error) {
 	return p, nil
 }
 
-// learn takes note of how far the archive has got.
+// learn caches the state of the archive.
 func (a *Archive) learn(p *progress) {
 	known := *p
 	a.known.Store(&known)
@@ -70,9 +73,9 @@ func (a *Archive) learn(p *progress) {
 	}
 }
 
-// save appends rows together with how far the archive has got with them, which follows the state that p was read from: the
-// error is mvcc.ErrSideChanged where another replica has written one since. If they are too many for one append, those of a
-// save that was cut off are there twice after the next.
+// save appends rows together with the new state, which replaces the state that p was read from. The
+// error is mvcc.ErrSideChanged if another replica has written a state since. If the rows are too
+// many for one append, the rows of an interrupted save exist twice after the next one.
 func (a *Archive) save(ctx context.Context, p *progress, rows []mvcc.SideRow) error {
 	data, err := json.Marshal(p)
 	if err != nil {
@@ -90,7 +93,7 @@ func (a *Archive) save(ctx context.Context, p *progress, rows []mvcc.SideRow) er
 		}
 	}
 	a.learn(p)
-	// Of the states only the newest count.
+	// Only the newest states are used.
 	if a.stats.states++; a.stats.states >= keptStates {
 		n, _, err := a.side.Delete(ctx, mvcc.SideKey(stateTable, stateKey), time.Time{}, a.stats.states-recentStates)
 		a.stats.states = max(recentStates, a.stats.states-n)
@@ -101,8 +104,8 @@ func (a *Archive) save(ctx context.Context, p *progress, rows []mvcc.SideRow) er
 
 const keptStates = 64
 
-// change changes the state, with rows, by what is there at the time. It is tried again where another replica has written
-// meanwhile. by reports false where there is nothing to change.
+// change changes the state, and appends rows, depending on the current state. It retries if another
+// replica has written in the meantime. by returns false if there is nothing to change.
 func (a *Archive) change(ctx context.Context, by func(*progress) (rows []mvcc.SideRow, changed bool)) error {
 	a.step.Lock()
 	defer a.step.Unlock()

@@ -6,20 +6,21 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// A step is full with one of these. The rows are those of an append, which may make one transaction of the store longer.
+// A step is full when it reaches one of these limits. Its rows are one append, which makes a
+// transaction of the store longer.
 const (
 	stepRows     = 250
 	stepVersions = 2000
 	stepBytes    = 2 << 20
 )
 
-// rowVersions and rowBytes bound a row, which is read as a whole.
+// rowVersions and rowBytes bound a row, which is always read as a whole.
 const (
 	rowVersions = 32
 	rowBytes    = 128 << 10
 )
 
-// step collects the versions of some revisions, those of an object together, as the rows of one append.
+// step collects the versions of a range of revisions, grouped by object, as the rows of one append.
 type step struct {
 	progress
 	start   int64
@@ -27,7 +28,7 @@ type step struct {
 	order   []*series
 	indexes map[owned][]entry
 	uids    []mvcc.SideRow
-	// chains says that the versions become a link of the hash chain, by their leaves.
+	// chains is true if the versions become a link of the hash chain, by their leaves.
 	chains bool
 	leaves []leaf
 
@@ -48,10 +49,10 @@ func (s *step) full() bool {
 	return len(s.order)+len(s.indexes)+len(s.uids) >= stepRows || s.versions >= stepVersions || s.bytes >= stepBytes
 }
 
-// fullEvery is after how many versions of an object one is kept whole.
+// fullEvery is the interval of an object's versions at which one is stored as a whole.
 const fullEvery = 16
 
-// change adds what a change made.
+// change adds the version of a change.
 func (s *step) change(c change) {
 	v := versionOf(c.ref, c.commit, c.event)
 	prev := c.event.Prev
@@ -71,21 +72,22 @@ func (s *step) change(c change) {
 	r := record{Version: v, body: v.Object}
 	switch {
 	case prev == nil:
-	// Another release may write other JSON of what is stored: that is no base beyond a step.
+	// Another release may convert a stored value to different JSON, so converted JSON is no base
+	// outside a step.
 	case len(of.records) > 0 || !c.translated && prev.ModRevision > max(s.From, s.Whole) && c.event.KV.Version%fullEvery != 1:
 		r.reduce(prev.ModRevision, prev.Value)
 	}
 	s.add(of, r, prev == nil)
 }
 
-// reduce keeps the difference to another version, where that is less.
+// reduce replaces the object with the delta to another version, if that is smaller.
 func (r *record) reduce(base int64, object []byte) {
 	if d := delta(object, r.body); len(d) < len(r.body)/2 {
 		r.base, r.body = base, d
 	}
 }
 
-// add adds a version; first says that it is the first of its UID that there is.
+// add adds a version; first is true if it is the first version of its UID.
 func (s *step) add(of *series, r record, first bool) {
 	if s.chains {
 		r.salt = newSalt()
@@ -103,7 +105,7 @@ func (s *step) add(of *series, r record, first bool) {
 	}
 }
 
-// rows are the rows of the step. It is at its end then: UpTo is its last revision.
+// rows returns the rows of the step, and ends it: UpTo is its last revision.
 func (s *step) rows() ([]mvcc.SideRow, error) {
 	rows := s.uids
 	for _, of := range s.order {
@@ -126,7 +128,7 @@ func (s *step) rows() ([]mvcc.SideRow, error) {
 	return rows, nil
 }
 
-// objectRows are the rows of versions of one object.
+// objectRows returns the rows of versions of one object.
 func objectRows(records []record, start int64) (rows []mvcc.SideRow, err error) {
 	for len(records) > 0 {
 		n, size := 0, 0
@@ -145,7 +147,7 @@ func objectRows(records []record, start int64) (rows []mvcc.SideRow, err error) 
 	return rows, nil
 }
 
-// calls divides rows into appends, none of which is more than one may be.
+// calls divides rows into appends within the size limits.
 func calls(rows []mvcc.SideRow) (parts [][]mvcc.SideRow) {
 	for len(rows) > 0 {
 		n, size := 0, 0

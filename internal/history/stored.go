@@ -6,7 +6,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Stored is what rows of versions take: their keys and data, without the rows that find them.
+// Stored is the size of rows of versions: their keys and data, without the index rows.
 type Stored struct{ Rows, Versions, Bytes int64 }
 
 func (s *Stored) add(more Stored) {
@@ -17,8 +17,8 @@ func (s *Stored) add(more Stored) {
 
 func sizeOf(row *mvcc.SideRow) int { return len(row.Key) + len(row.Data) }
 
-// Stored is what the versions of each resource take, as the last pass of this replica that looked at all of them has left them; nil
-// before the first one. A dry run is such a pass.
+// Stored returns the size of the versions of each resource after the last complete pass of this
+// replica; nil before the first one. A dry run counts as a pass.
 func (a *Archive) Stored() map[Resource]Stored {
 	if known := a.stored.Load(); known != nil {
 		return maps.Clone(*known)

@@ -15,8 +15,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
-// TestPurgeLeavesNoTrace: after an object is deleted and purged, the log compacted and the file written anew, nothing of the
-// object or of who wrote it is in the database's files, nor in any row when it is decompressed. The hash chain has no names.
+// TestPurgeLeavesNoTrace checks that after an object is deleted and purged, the log compacted and
+// the file vacuumed, the database's files have nothing of the object or its writer, nor has any row
+// when it is decompressed. The hash chain has no names.
 func TestPurgeLeavesNoTrace(t *testing.T) {
 	w := newWorld(t)
 	w.chained = true
@@ -40,12 +41,13 @@ func TestPurgeLeavesNoTrace(t *testing.T) {
 	w.check(r)
 }
 
-// marked is a text that is nowhere else than in a world's purged objects.
+// marked returns a string that occurs only in a world's purged objects.
 func marked(w *world) string {
 	return fmt.Sprintf("marker%x", sha256.Sum256([]byte(w.path)))[:22]
 }
 
-// purgeMarked makes and deletes an object that has the marker everywhere, purges it by its UID, and prunes the log.
+// purgeMarked creates and deletes an object that has the marker in every field, purges it by its
+// UID, and prunes the log.
 func purgeMarked(w *world) *rand.Rand {
 	t := w.t
 	t.Helper()
@@ -86,8 +88,9 @@ func purgeMarked(w *world) *rand.Rand {
 	return r
 }
 
-// TestPurgeOfSession: all versions of a session's Queries go, and no others: not those of Queries of another session, and not
-// those of a Query that has the name of one which was deleted before.
+// TestPurgeOfSession checks that all versions of a session's Queries are removed, and no others:
+// neither those of another session's Queries, nor those of a later Query with the name of a deleted
+// one.
 func TestPurgeOfSession(t *testing.T) {
 	queries := Resource{"ark.mckinsey.com", "queries"}
 	w := newWorld(t)
@@ -141,7 +144,8 @@ func TestPurgeOfSession(t *testing.T) {
 	}
 }
 
-// traces reports whether a text is in the database's files, as it is or deflated in a row of the archive, or rebuilt.
+// traces reports whether a string is in the database's files, unchanged, or deflated in a row of
+// the archive, or in a rebuilt object.
 func (w *world) traces(text string) (found bool) {
 	w.t.Helper()
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -157,7 +161,7 @@ func (w *world) traces(text string) (found bool) {
 	return w.rowTraces(text) || found
 }
 
-// rowTraces reports whether a text is in a row of the archive, as it is or deflated.
+// rowTraces reports whether a string is in a row of the archive, unchanged or deflated.
 func (w *world) rowTraces(text string) (found bool) {
 	w.t.Helper()
 	for _, table := range []string{versionTable, stepTable, namespaceTable, userTable, uidTable, stateTable, chainTable} {

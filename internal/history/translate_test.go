@@ -8,8 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestTranslated: what is stored in another form is in the history as JSON, across steps too; what cannot be read is there without
-// an object.
+// TestTranslated checks that values that are stored in another form are in the history as JSON,
+// also across steps; values that cannot be decoded have no object.
 func TestTranslated(t *testing.T) {
 	w := newWorld(t)
 	w.json = func(_ Ref, value []byte) []byte {

@@ -8,9 +8,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// turn is the right to take versions away, which one replica has at a time. Whatever its holder writes or deletes is on the
-// condition that it still has it. A holder says again and again that it has; once it has not for turnPatience, another takes the
-// turn, and what the first one does then is refused.
+// turn is the right to remove versions, which one replica has at a time. Every write and delete of
+// its holder requires that it still has the turn. The holder renews it periodically; if it has not
+// for turnPatience, another replica takes the turn, and further changes of the first one are
+// refused.
 type turn struct {
 	*Archive
 	at    mvcc.SideNewest
@@ -24,7 +25,7 @@ const (
 
 var turnKey = []byte("removing")
 
-// Data of the rows of a turn.
+// The data of the rows of a turn.
 const (
 	turnHeld = "held"
 	turnFree = "free"
@@ -71,7 +72,7 @@ func (t *turn) show(ctx context.Context, data string) error {
 	return err
 }
 
-// renew says that the turn is still held, if it is time to. It must not run beside append and delete.
+// renew renews the turn, if that is due. It must not run concurrently with append and delete.
 func (t *turn) renew(ctx context.Context) error {
 	if time.Since(t.shown) < turnRenewal {
 		return nil
@@ -79,14 +80,14 @@ func (t *turn) renew(ctx context.Context) error {
 	return t.show(ctx, turnHeld)
 }
 
-// end gives the turn to others, also where its holder's context has ended.
+// end releases the turn, also if its holder's context has ended.
 func (t *turn) end(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), turnRenewal)
 	defer cancel()
 	if err := t.show(ctx, turnFree); err != nil {
 		return err
 	}
-	// Of the rows only the newest counts.
+	// Only the newest row is used.
 	n, err := t.side.Count(ctx, mvcc.SideKey(stateTable, turnKey))
 	if err == nil && n > 1 {
 		_, _, err = t.delete(ctx, mvcc.SideKey(stateTable, turnKey), int(min(n-1, mvcc.MaxSideRows)))
@@ -103,8 +104,8 @@ func (t *turn) delete(ctx context.Context, span mvcc.SideSpan, most int) (delete
 	return t.side.DeleteIf(ctx, t.at, span, time.Time{}, most)
 }
 
-// removes calls remove in a turn, and once more where another replica has taken that from it: what has gone by then is in the
-// report that it adds to.
+// removes calls remove in a turn, and repeats it once if another replica has taken the turn:
+// versions removed until then are in the report, to which it adds.
 func (a *Archive) removes(ctx context.Context, remove func(*turn, *Report) error) (Report, error) {
 	report := Report{Removed: map[string]int{}}
 	a.removing.Lock()

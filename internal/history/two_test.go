@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestTwoArchivers: where two replicas believe that they archive, each version is archived once.
+// TestTwoArchivers checks that if two replicas archive at the same time, each version is archived
+// once.
 func TestTwoArchivers(t *testing.T) {
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	w := newWorld(t)
@@ -66,8 +67,9 @@ func (w *world) once() {
 	}
 }
 
-// TestTwoRemovers: a purge that begins while another replica removes versions waits for it, or goes on without it once that one
-// says nothing any more; what that one does then is refused, and the purge's versions do not come back.
+// TestTwoRemovers checks that a purge that begins while another replica removes versions waits for
+// it, or continues without it once that replica no longer renews its turn; later changes of that
+// replica are refused, and the purged versions do not reappear.
 func TestTwoRemovers(t *testing.T) {
 	w := newWorld(t)
 	w.open()
@@ -85,7 +87,7 @@ func TestTwoRemovers(t *testing.T) {
 		w.write(r)
 	}
 	w.archiveAll()
-	// The other one has the turn, and stands still.
+	// The other replica has the turn, and does not continue.
 	held, err := other.takeTurn(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +111,7 @@ func TestTwoRemovers(t *testing.T) {
 	if left := w.list(Query{User: "user1"}); len(left) > 0 {
 		t.Errorf("%d versions are left of the user", len(left))
 	}
-	// Both at once, again and again.
+	// Both at once, repeatedly.
 	for range 5 {
 		for range 20 {
 			w.write(r)

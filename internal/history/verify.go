@@ -9,18 +9,19 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Verification is what a verification of the hash chain has found.
+// Verification is the result of a verification of the hash chain.
 type Verification struct {
-	// Head is that of the chain which was verified.
+	// Head is the head of the chain that was verified.
 	Head Head
-	// Versions are in the chain and as they were archived; Removed are those of which only the hash is left, because a policy or
-	// a purge has removed them; Unchained were archived without a chain.
+	// Versions counts those that are in the chain and unchanged; Removed those of which only the hash
+	// is left, because a policy or a purge has removed them; Unchained those that were archived
+	// without a chain.
 	Versions, Removed, Unchained int64
-	// Break is the first thing that is not as it was written; "" for none.
+	// Break describes the first difference from what was written; "" for none.
 	Break string
 }
 
-// ErrNoChain says that there is nothing to verify.
+// ErrNoChain reports that there is no hash chain to verify.
 var ErrNoChain = errors.New("the history has no hash chain: start the server with --history-chain")
 
 // breakError is a break of the chain.
@@ -30,8 +31,8 @@ func (e *breakError) Error() string { return e.what }
 
 func broken(format string, args ...any) error { return &breakError{fmt.Sprintf(format, args...)} }
 
-// Verify compares all that is archived with the hash chain, and that with heads which were kept elsewhere. No versions are
-// removed while it runs.
+// Verify compares all archived versions with the hash chain, and the chain with heads that were
+// kept elsewhere. No versions are removed while it runs.
 func (a *Archive) Verify(ctx context.Context, kept []Head) (Verification, error) {
 	var done Verification
 	a.removing.Lock()
@@ -64,22 +65,22 @@ func (a *Archive) Verify(ctx context.Context, kept []Head) (Verification, error)
 	return done, err
 }
 
-// verifier verifies the chain up to the end that it had when the verification began.
+// verifier verifies the chain up to its end at the start of the verification.
 type verifier struct {
 	*view
 	turn *turn
 	kept []Head
 	done *Verification
-	// removed are the leaves whose versions have been removed.
+	// removed are the leaves of removed versions.
 	removed map[[removedSize]byte]bool
 	// covered are the revisions that the chain covers.
 	covered []covered
-	// gone are the revisions of the versions that have been removed. Rows may still have what was removed by a removal that was
-	// cut off.
+	// gone are the revisions of removed versions. Rows may still have versions of an interrupted
+	// removal.
 	gone map[int64]bool
-	// found counts what links have led to, by table, but for the revisions that are gone.
+	// found counts the rows to which links have led, by table, except those of removed revisions.
 	found map[string]int64
-	// uids are some of the keys that the table of UIDs has.
+	// uids are some of the keys of the UID table.
 	uids map[string]bool
 }
 
@@ -112,11 +113,11 @@ func (v *verifier) run(ctx context.Context) error {
 // found is a version of a step.
 type found struct {
 	record
-	// removed says that it is about to be removed.
+	// removed is true if it is about to be removed.
 	removed bool
 }
 
-// step verifies the versions of a link, and how they are found.
+// step verifies the versions of a link, and their index entries.
 func (v *verifier) step(ctx context.Context, l *link) error {
 	entries, err := v.indexed(ctx, owned{table: stepTable}, l.start)
 	if err != nil {
@@ -154,7 +155,7 @@ func (v *verifier) step(ctx context.Context, l *link) error {
 	return v.finds(ctx, l, all, entries)
 }
 
-// objectOf verifies the versions that a link has of an object, and takes them from the leaves.
+// objectOf verifies a link's versions of an object, and deletes them from leaves.
 func (v *verifier) objectOf(ctx context.Context, l *link, ref Ref, leaves map[hash]int64) (all []found, err error) {
 	var records []record
 	err = v.each(ctx, mvcc.SideKey(versionTable, ref.versionKey(l.start)), func(row *mvcc.SideRow) error {

@@ -7,7 +7,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// each visits the rows of a span.
+// each calls visit for the rows of a span.
 func (v *verifier) each(ctx context.Context, span mvcc.SideSpan, visit func(*mvcc.SideRow) error) error {
 	q := mvcc.SideQuery{SideSpan: span}
 	for {
@@ -44,7 +44,7 @@ func (v *verifier) eachLink(ctx context.Context, visit func(*link) error) error 
 	})
 }
 
-// links verifies the links themselves, and collects what they say has gone and what they cover.
+// links verifies the links themselves, and collects the removed versions and the covered revisions.
 func (v *verifier) links(ctx context.Context) error {
 	var before []byte
 	n := int64(0)

@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// finds verifies that versions are found by what they are, and nothing else is.
+// finds verifies that the indexes have exactly the entries of the versions.
 func (v *verifier) finds(ctx context.Context, l *link, all []found, steps []entry) error {
 	expected := map[owned]map[entry]bool{{table: stepTable}: {}}
 	for _, one := range all {
@@ -52,7 +52,7 @@ func (v *verifier) finds(ctx context.Context, l *link, all []found, steps []entr
 	return nil
 }
 
-// indexed reads what an index has of a step for an owner.
+// indexed reads the entries of a step in an owner's index.
 func (v *verifier) indexed(ctx context.Context, o owned, start int64) (all []entry, err error) {
 	err = v.each(ctx, mvcc.SideKey(o.table, withRevision([]byte(o.key), start)), func(row *mvcc.SideRow) error {
 		entries, err := decodeIndex(row.Data)
@@ -65,10 +65,10 @@ func (v *verifier) indexed(ctx context.Context, o owned, start int64) (all []ent
 	return inOrder(all, false), err
 }
 
-// maxUIDs bounds the UIDs that a verification remembers.
+// maxUIDs bounds the UIDs that a verification caches.
 const maxUIDs = 100_000
 
-// uid verifies that a version's object is found by its UID.
+// uid verifies that the UID table has a version's object.
 func (v *verifier) uid(ctx context.Context, l *link, one *Version) error {
 	key := uidRow(one).Key
 	if one.UID == "" || v.uids[string(key)] {
@@ -88,12 +88,13 @@ func (v *verifier) uid(ctx context.Context, l *link, one *Version) error {
 	return nil
 }
 
-// others looks for what no link has led to: of the revisions that the chain covers, nothing may be there besides.
+// others looks for rows to which no link has led: for the revisions that the chain covers, there
+// must be none.
 func (v *verifier) others(ctx context.Context) error {
 	for _, table := range []string{versionTable, stepTable, namespaceTable, userTable} {
 		all := int64(0)
 		var key []byte
-		var revisions []version // of the rows of a key
+		var revisions []version // in the rows of a key
 		next := func() {
 			slices.SortFunc(revisions, version.compare)
 			for _, one := range slices.Compact(revisions) {
@@ -137,7 +138,7 @@ func (v version) compare(other version) int {
 	return cmp.Or(cmp.Compare(v.revision, other.revision), v.Ref.compare(other.Ref))
 }
 
-// versionsOf are the versions that a row has, or finds.
+// versionsOf returns the versions that a row contains, or refers to.
 func versionsOf(table string, row *mvcc.SideRow) (all []version, err error) {
 	if table != versionTable {
 		entries, err := decodeIndex(row.Data)

@@ -17,16 +17,16 @@ import (
 const (
 	// window is how much of an answer may wait for the caller.
 	window = 64 << 10
-	// eager is how much of an answer is kept back that the handler has not flushed. Most answers are shorter, and
-	// the caller is woken once.
+	// eager is how much of an answer is kept back that the handler has not flushed. Most answers are
+	// shorter, and the caller is woken once.
 	eager = 32 << 10
 	// keptBuffer is the largest buffer that is kept when the caller has read all: a watch lasts.
 	keptBuffer = 4 << 10
 )
 
 var (
-	// errGone is what a handler gets that writes to a caller who has closed the answer or ended the call. Its last words are
-	// those by which package clientfault knows that a client has gone.
+	// errGone is what a handler gets that writes to a caller who has closed the answer or ended the
+	// call. Its last words are those by which package clientfault knows that a client has gone.
 	errGone = errors.New("the caller in the process has gone: client disconnected")
 	// errReturned is what is left of a handler gets that writes after it has returned.
 	errReturned = errors.New("the handler has returned")
@@ -34,7 +34,8 @@ var (
 	errBroken = fmt.Errorf("the server broke off the answer: %w", io.ErrUnexpectedEOF)
 )
 
-// exchange is one call: the answer on its way from the handler to the caller. One goroutine writes at a time, and one reads.
+// exchange is one call: the answer on its way from the handler to the caller. One goroutine writes
+// at a time, and one reads.
 type exchange struct {
 	method  string
 	upgrade bool

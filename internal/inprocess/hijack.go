@@ -14,7 +14,8 @@ type hijackable struct{ writer }
 
 var _ http.Hijacker = hijackable{}
 
-// Hijack implements http.Hijacker: the handler gets one end of a pipe, and writes the answer to it as to a connection.
+// Hijack implements http.Hijacker: the handler gets one end of a pipe, and writes the answer to it
+// as to a connection.
 func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	x := h.x
 	x.mu.Lock()
@@ -33,8 +34,9 @@ func (h hijackable) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return mine, bufio.NewReadWriter(bufio.NewReader(mine), bufio.NewWriter(mine)), nil
 }
 
-// upgraded reads the answer that a handler writes to the connection that it has taken over. A connection of the new protocol is the
-// caller's: it lasts until one of the two closes it, or the server ends.
+// upgraded reads the answer that a handler writes to the connection that it has taken over. A
+// connection of the new protocol is the caller's: it lasts until one of the two closes it, or the
+// server ends.
 func (x *exchange) upgraded(conn net.Conn, r *http.Request) (*http.Response, error) {
 	// The call may end, or the handler return, before there is an answer.
 	buffered := bufio.NewReader(conn)

@@ -72,7 +72,8 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
-// An upgrade that is refused is an answer like any other, whether the handler took the connection over for it or not.
+// An upgrade that is refused is an answer like any other, whether the handler took the connection
+// over for it or not.
 func TestUpgradeRefused(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"without": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusForbidden) },

@@ -11,10 +11,12 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Host is the address in the URLs of clients: it is nowhere, and tells in errors which client it was.
+// Host is the address in the URLs of clients: it is nowhere, and tells in errors which client it
+// was.
 const Host = "http://in-process"
 
-// identityKey is the context key of *user.DefaultInfo, with which a transport marks the requests that it makes.
+// identityKey is the context key of *user.DefaultInfo, with which a transport marks the requests
+// that it makes.
 type identityKey struct{ of *Transport }
 
 // identity is a user whom a transport makes requests for. It is immutable.
@@ -25,7 +27,8 @@ type identity struct {
 	key, value any
 }
 
-// newIdentity copies what it is given. A user who is somebody is authenticated, and in the group that says so.
+// newIdentity copies what it is given. A user who is somebody is authenticated, and in the group
+// that says so.
 func (t *Transport) newIdentity(of user.Info) *identity {
 	groups := slices.Clone(of.GetGroups())
 	if of.GetName() != user.Anonymous && !slices.Contains(groups, user.AllAuthenticated) && !slices.Contains(groups, user.AllUnauthenticated) {
@@ -50,8 +53,8 @@ func (i *identity) context() context.Context {
 	return ctx
 }
 
-// Authenticator returns an authenticator that accepts the requests of t's clients as whom they are, and leaves all others
-// to next.
+// Authenticator returns an authenticator that accepts the requests of t's clients as whom they are,
+// and leaves all others to next.
 func (t *Transport) Authenticator(next authenticator.Request) authenticator.Request {
 	return authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
 		if who, ok := r.Context().Value(identityKey{t}).(*user.DefaultInfo); ok {
@@ -61,8 +64,8 @@ func (t *Transport) Authenticator(next authenticator.Request) authenticator.Requ
 	})
 }
 
-// Caller returns the user whose client in the process makes the request with a context; nil for all others. It is who makes the
-// request, also where that impersonates somebody.
+// Caller returns the user whose client in the process makes the request with a context; nil for all
+// others. It is who makes the request, also where that impersonates somebody.
 func (t *Transport) Caller(ctx context.Context) user.Info {
 	if who, ok := ctx.Value(identityKey{t}).(*user.DefaultInfo); ok {
 		return who
@@ -78,9 +81,9 @@ func (c client) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.as.of.roundTrip(c.as, r)
 }
 
-// As returns a client that makes requests as a user: its name, UID, groups and extras are what the server
-// takes the user for, and impersonation headers of a request are checked against them. Whoever has the client is the
-// user.
+// As returns a client that makes requests as a user: its name, UID, groups and extras are what the
+// server takes the user for, and impersonation headers of a request are checked against them.
+// Whoever has the client is the user.
 func (t *Transport) As(of user.Info) (http.RoundTripper, error) {
 	if of == nil || of.GetName() == "" {
 		return nil, errors.New("make a client in the process: there is no user")
@@ -88,8 +91,8 @@ func (t *Transport) As(of user.Info) (http.RoundTripper, error) {
 	return client{t.newIdentity(of)}, nil
 }
 
-// AsWith is As for requests in whose context is a value, for what decides about them in this process. No request over a socket
-// has one.
+// AsWith is As for requests in whose context is a value, for what decides about them in this
+// process. No request over a socket has one.
 func (t *Transport) AsWith(of user.Info, key, value any) (http.RoundTripper, error) {
 	made, err := t.As(of)
 	if err != nil {
@@ -101,8 +104,8 @@ func (t *Transport) AsWith(of user.Info, key, value any) (http.RoundTripper, err
 	return made, nil
 }
 
-// Config returns the configuration of a client-go client that makes requests as a user. It may be changed like any other,
-// except that it has no place for credentials: impersonate instead.
+// Config returns the configuration of a client-go client that makes requests as a user. It may be
+// changed like any other, except that it has no place for credentials: impersonate instead.
 func (t *Transport) Config(of user.Info) (*rest.Config, error) {
 	as, err := t.As(of)
 	if err != nil {

@@ -93,8 +93,8 @@ func TestAnIdentityStaysAsItWasGiven(t *testing.T) {
 	}
 }
 
-// Nothing that comes over a socket has an identity of the process: not by its headers, and not by being sent by a handler that
-// serves a request which has one, with that request's context.
+// Nothing that comes over a socket has an identity of the process: not by its headers, and not by
+// being sent by a handler that serves a request which has one, with that request's context.
 func TestNoIdentityFromASocket(t *testing.T) {
 	transport, other := New("test"), New("test")
 	defer transport.Close()
@@ -162,7 +162,8 @@ func TestTheHeaderHasNoCredentials(t *testing.T) {
 	}
 }
 
-// A call made while another is served has nothing of that one: neither values of its context, nor its user.
+// A call made while another is served has nothing of that one: neither values of its context, nor
+// its user.
 func TestACallInACall(t *testing.T) {
 	type key struct{}
 	transport := New("test")

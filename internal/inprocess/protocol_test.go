@@ -189,7 +189,8 @@ func TestAnswersAreThoseOfHTTP2(t *testing.T) {
 	}
 }
 
-// A handler that writes more than it has declared gets the error of HTTP/1.1: HTTP/2 finds out later, or not at all.
+// A handler that writes more than it has declared gets the error of HTTP/1.1: HTTP/2 finds out
+// later, or not at all.
 func TestTooLongAnAnswer(t *testing.T) {
 	_, client := serving(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "3")

@@ -15,7 +15,8 @@ import (
 // sender is the address that requests come from: this machine, and no port.
 const sender = "127.0.0.1:0"
 
-// incoming returns a request as a server hands it to its handler. The caller's request stays as it is.
+// incoming returns a request as a server hands it to its handler. The caller's request stays as it
+// is.
 func (t *Transport) incoming(ctx context.Context, r *http.Request, x *exchange) *http.Request {
 	in := &http.Request{
 		Method:        r.Method,
@@ -78,8 +79,9 @@ func isUpgrade(h http.Header) bool {
 	return false
 }
 
-// requestBody is the caller's body as a handler reads it. It is closed once, when the handler returns or the call ends, which
-// may be during a Read: a body that waits, such as a pipe's, is woken by that.
+// requestBody is the caller's body as a handler reads it. It is closed once, when the handler
+// returns or the call ends, which may be during a Read: a body that waits, such as a pipe's, is
+// woken by that.
 type requestBody struct {
 	from     io.ReadCloser
 	declared int64 // -1 if it is not

@@ -29,7 +29,8 @@ func request(ctx context.Context, t testing.TB, method string, body io.Reader) *
 	return r
 }
 
-// Each line comes as it is flushed, while the handler waits for the next one of the request: bodies go both ways at once.
+// Each line comes as it is flushed, while the handler waits for the next one of the request: bodies
+// go both ways at once.
 func TestBothWaysAtOnce(t *testing.T) {
 	_, client := serving(t, func(w http.ResponseWriter, r *http.Request) {
 		w.(http.Flusher).Flush()
@@ -104,8 +105,9 @@ func servingUncleaned(t testing.TB, handler http.HandlerFunc) (*Transport, *http
 	return transport, &http.Client{Transport: as}
 }
 
-// A call ends for both sides when the caller's context ends, the caller closes the answer or the transport closes, wherever the two
-// are: before the answer, while the caller waits for more, while the handler waits for the caller, or for the request's body.
+// A call ends for both sides when the caller's context ends, the caller closes the answer or the
+// transport closes, wherever the two are: before the answer, while the caller waits for more, while
+// the handler waits for the caller, or for the request's body.
 func TestEnds(t *testing.T) {
 	cause := errors.New("enough")
 	places := map[string]http.HandlerFunc{
@@ -251,7 +253,8 @@ func TestBeforeTheServerServes(t *testing.T) {
 	})
 }
 
-// A server that stops lets calls under way finish, and refuses new ones, and those that still wait for it.
+// A server that stops lets calls under way finish, and refuses new ones, and those that still wait
+// for it.
 func TestWhileTheServerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -376,7 +379,8 @@ func TestNoLeaks(t *testing.T) {
 	}
 	all.Wait()
 	transport.Close()
-	// One that has said that it is done may still have to end, which takes as long as the machine is busy.
+	// One that has said that it is done may still have to end, which takes as long as the machine is
+	// busy.
 	for begin := time.Now(); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
 		if time.Since(begin) > 30*time.Second {
 			t.Fatalf("%d goroutines before, %d after", before, runtime.NumGoroutine())

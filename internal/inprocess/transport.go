@@ -14,8 +14,8 @@ import (
 // cancellation, because the callers end with the server, too.
 var ErrStopping = fmt.Errorf("the server is stopping: %w", context.Canceled)
 
-// Transport carries requests from clients in this process to a handler. Clients can be made at once; their
-// calls wait until Serve has been called. It is safe for concurrent use.
+// Transport carries requests from clients in this process to a handler. Clients can be made at
+// once; their calls wait until Serve has been called. It is safe for concurrent use.
 type Transport struct {
 	userAgent string
 	serving   chan struct{} // closed when handler is set
@@ -44,8 +44,8 @@ func (t *Transport) Serve(handler http.Handler) {
 	close(t.serving)
 }
 
-// Refuse ends calls that wait and new ones with ErrStopping. Those that the handler serves go on: the server drains
-// them as it does those of others.
+// Refuse ends calls that wait and new ones with ErrStopping. Those that the handler serves go on:
+// the server drains them as it does those of others.
 func (t *Transport) Refuse() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 // writer is what a handler writes the answer to. It has what handlers ask a writer of HTTP/2 for.
 type writer struct{ x *exchange }
 
-// closeNotifier is http.CloseNotifier, which is deprecated. The decorators of k8s.io/apiserver find an http.Flusher only where there is
-// one, too.
+// closeNotifier is http.CloseNotifier, which is deprecated. The decorators of k8s.io/apiserver find
+// an http.Flusher only where there is one, too.
 type closeNotifier interface{ CloseNotify() <-chan bool }
 
 var (
@@ -187,8 +187,8 @@ func (x *exchange) sniff(p []byte) {
 	}
 }
 
-// finishTrailer takes the values of the announced trailers, and trailers by prefix, which need no announcement. The caller
-// holds mu.
+// finishTrailer takes the values of the announced trailers, and trailers by prefix, which need no
+// announcement. The caller holds mu.
 func (x *exchange) finishTrailer() {
 	for name, values := range x.header {
 		after, ok := strings.CutPrefix(name, http.TrailerPrefix)

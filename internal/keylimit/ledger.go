@@ -12,32 +12,33 @@ import (
 )
 
 const (
-	// table has the rows, with the key's ID as the key.
+	// table is the side table with the rows; a row's key is the ID of the chat key.
 	table = "key_uses"
-	// age is how long they are kept: a day, and what clocks differ by.
+	// age is how long rows are kept: a day, plus the difference between clocks.
 	age = 25 * time.Hour
-	// deleteStep is how many are deleted at a time.
+	// deleteStep is how many rows are deleted at a time.
 	deleteStep = 500
 )
 
-// Count is one limit of a key.
+// Count is the state of one limit of a key.
 type Count struct {
-	// Limit is 0 where there is none.
+	// Limit is 0 if there is none.
 	Limit, Used int64
-	// Reset is how long it takes until a limit that is reached lets a request pass, and otherwise until nothing is used.
+	// Reset is the time until a request is admitted again if the limit is reached, and otherwise until
+	// nothing is used.
 	Reset time.Duration
 }
 
-// Reached reports whether no request passes.
+// Reached reports whether the limit is reached, so that no request is admitted.
 func (c Count) Reached() bool { return c.Limit > 0 && c.Used >= c.Limit }
 
-// Remaining is what is left.
+// Remaining returns the unused part of the limit.
 func (c Count) Remaining() int64 { return max(c.Limit-c.Used, 0) }
 
-// Standing is where a key is.
+// Standing is the state of all limits of a key.
 type Standing struct{ Requests, Tokens, Day Count }
 
-// Ledger counts what keys use. It is safe for concurrent use.
+// Ledger counts the use of keys. It is safe for concurrent use.
 type Ledger struct {
 	side mvcc.SideTables
 	now  func() time.Time
@@ -46,8 +47,8 @@ type Ledger struct {
 	keys map[string]*account
 }
 
-// account is what is known of one key. Its mutex is held while the database is asked: so requests with one key are decided in
-// turn.
+// account is the cached state of one key. Its mutex is held during database requests, so that
+// requests with one key are decided one after the other.
 type account struct {
 	mu     sync.Mutex
 	window window
@@ -55,7 +56,7 @@ type account struct {
 	used   time.Time
 }
 
-// New returns the ledger of a database. now is the clock.
+// New returns the ledger of a database. now returns the current time.
 func New(side mvcc.SideTables, now func() time.Time) *Ledger {
 	return &Ledger{side: side, now: now, keys: map[string]*account{}}
 }
@@ -64,8 +65,8 @@ type useRow struct {
 	Tokens int64 `json:"tokens,omitempty"`
 }
 
-// Admit counts a request with a key if it is within the limits, and returns where the key is after that. admitted is false if
-// it is not: then the standing has a count that is reached.
+// Admit counts a request with a key if it is within the limits, and returns the standing after
+// that. If it is not, admitted is false and the standing has a count that is reached.
 func (l *Ledger) Admit(ctx context.Context, key string, limits token.Limits) (standing Standing, admitted bool, err error) {
 	a := l.account(key)
 	a.mu.Lock()
@@ -118,7 +119,7 @@ func (l *Ledger) append(ctx context.Context, key string, row useRow, at time.Tim
 	return nil
 }
 
-// read reads the rows of a key that are new.
+// read reads the new rows of a key.
 func (l *Ledger) read(ctx context.Context, key string, a *account, now time.Time) error {
 	for {
 		page, err := l.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(table, []byte(key)), After: a.cursor})
@@ -141,7 +142,7 @@ func (l *Ledger) read(ctx context.Context, key string, a *account, now time.Time
 	}
 }
 
-// Sweep deletes old rows, and forgets keys that were not used since.
+// Sweep deletes old rows, and drops the cached state of keys that were not used since.
 func (l *Ledger) Sweep(ctx context.Context) error {
 	before := l.now().Add(-age)
 	l.mu.Lock()

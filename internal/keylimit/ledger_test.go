@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// TestExact has many requests at once: exactly as many pass as the limit says, and the rest say when to come again.
+// TestExact sends many requests at once: exactly as many are admitted as the limit allows, and the
+// others get the time of the next attempt.
 func TestExact(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	l := New(storetest.Open(t).Side(), func() time.Time { return now })
@@ -40,7 +41,7 @@ func TestExact(t *testing.T) {
 	}
 }
 
-// TestWindows lets time pass: a minute and a day give back what was used, and not before.
+// TestWindows advances the time: the use expires after a minute and a day, and not before.
 func TestWindows(t *testing.T) {
 	now := time.Date(2026, 1, 2, 22, 0, 0, 0, time.UTC)
 	l := New(storetest.Open(t).Side(), func() time.Time { return now })
@@ -91,7 +92,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestReplicas has two ledgers of one database: each counts what the other has let pass, and what was used before it started.
+// TestReplicas has two ledgers of one database: each counts the requests that the other has
+// admitted, and those before it started.
 func TestReplicas(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }

@@ -7,7 +7,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// minute is the window of the limits by the minute.
+// minute is the window of the per-minute limits.
 const minute = time.Minute
 
 // use is a row: one request, or the tokens of one answer.
@@ -16,10 +16,11 @@ type use struct {
 	tokens int64 // 0 for a request
 }
 
-// window is what is remembered of a key: the uses of the last minute, and the tokens of a day.
+// window is the cached use of a key: the requests and answers of the last minute, and the tokens of
+// a day.
 type window struct {
 	uses []use // in the order of their rows
-	// day is the one that tokens are of, in UTC.
+	// day is the UTC day in which tokens are counted.
 	day    time.Time
 	tokens int64
 }
@@ -39,7 +40,7 @@ func (w *window) add(u use, now time.Time) {
 	}
 }
 
-// forget drops what is older than a minute, and the tokens of a day that is over.
+// forget drops uses that are older than a minute, and the tokens of a past day.
 func (w *window) forget(now time.Time) {
 	w.uses = slices.DeleteFunc(w.uses, func(u use) bool { return !u.at.After(now.Add(-minute)) })
 	if day := dayOf(now); day.After(w.day) {
@@ -47,7 +48,7 @@ func (w *window) forget(now time.Time) {
 	}
 }
 
-// sums are the requests and the tokens of the last minute.
+// sums returns the requests and the tokens of the last minute.
 func (w *window) sums() (requests, tokens int64) {
 	for _, u := range w.uses {
 		if u.tokens == 0 {
@@ -58,7 +59,7 @@ func (w *window) sums() (requests, tokens int64) {
 	return requests, tokens
 }
 
-// standing says where a key is.
+// standing returns the state of the limits of a key.
 func (w *window) standing(l token.Limits, now time.Time) Standing {
 	requests, tokens := w.sums()
 	s := Standing{Requests: count(l.RequestsPerMinute, requests), Tokens: count(l.TokensPerMinute, tokens), Day: count(l.TokensPerDay, w.tokens)}
@@ -73,9 +74,10 @@ func (w *window) standing(l token.Limits, now time.Time) Standing {
 	return s
 }
 
-// free is how long it takes until less than the limit is used; without one being reached, until nothing is.
+// free returns the time until less than the limit is used; if the limit is not reached, until
+// nothing is used.
 func (w *window) free(now time.Time, size func(use) int64, used, limit int64) time.Duration {
-	wanted := int64(1) // that less than this much is left
+	wanted := int64(1) // the remaining use has to be below this
 	if used >= limit {
 		wanted = limit
 	}

@@ -38,8 +38,8 @@ func parse(content []byte) (*yaml.Node, error) {
 	return document, nil
 }
 
-// edit adds the entry to a document, or updates it. The context becomes the current one if it is new,
-// if there is no other, or if always is set; switched reports that.
+// edit adds the entry to a document, or updates it. The context becomes the current one if it is
+// new, if there is no other, or if always is set; switched reports that.
 func (e Entry) edit(document *yaml.Node, always bool) (switched bool, err error) {
 	root := document.Content[0]
 	var lists [3]*yaml.Node

@@ -12,12 +12,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// Merge adds the entry to a kubeconfig file, or updates it there; the file is made with mode 0600 if it
-// is missing. The context becomes the current one as edit says; switched reports that.
+// Merge adds the entry to a kubeconfig file, or updates it there; the file is made with mode 0600
+// if it is missing. The context becomes the current one as edit says; switched reports that.
 //
-// The file is replaced in one step and keeps its owner; others lose their rights to it, for it holds
-// the token. A symbolic link stays one. A file that
-// would not change is not written.
+// The file is replaced in one step and keeps its owner; others lose their rights to it, for it
+// holds the token. A symbolic link stays one. A file that would not change is not written.
 func (e Entry) Merge(path string, always bool) (switched bool, err error) {
 	unlock, err := lock(path)
 	if err != nil {
@@ -54,7 +53,8 @@ func (e Entry) Merge(path string, always bool) (switched bool, err error) {
 	return switched, replace(target, content)
 }
 
-// resolve returns the file that a path leads to. The last link may lead to a file that does not exist.
+// resolve returns the file that a path leads to. The last link may lead to a file that does not
+// exist.
 func resolve(path string) (string, error) {
 	for range maxLinks {
 		link, err := os.Readlink(path)
@@ -72,7 +72,8 @@ func resolve(path string) (string, error) {
 
 const maxLinks = 40
 
-// replace writes a file in one step: a reader sees the old content or the new. Until then nobody else can read it.
+// replace writes a file in one step: a reader sees the old content or the new. Until then nobody
+// else can read it.
 func replace(path string, content []byte) (err error) {
 	file, err := privatefile.New(path)
 	if err != nil {
@@ -103,8 +104,8 @@ const (
 )
 
 // lock takes the lock that kubectl and client-go take: a file beside the kubeconfig that only one
-// process can create. A lock older than lockWait was left behind by a process that was killed; it is
-// taken over.
+// process can create. A lock older than lockWait was left behind by a process that was killed; it
+// is taken over.
 func lock(path string) (unlock func() error, err error) {
 	name := path + ".lock"
 	for begin := time.Now(); ; {

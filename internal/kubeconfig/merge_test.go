@@ -15,7 +15,8 @@ import (
 
 var ark = Entry{Name: "ark", User: "ark-admin", Server: "https://127.0.0.1:6443", CA: []byte("authority of ark"), Token: "secret"}
 
-// prod is a kubeconfig as people have it: with comments, fields that no Go type knows, and a current context.
+// prod is a kubeconfig as people have it: with comments, fields that no Go type knows, and a
+// current context.
 const prod = `# mine
 apiVersion: v1
 clusters:
@@ -113,7 +114,8 @@ func TestTheRestIsKept(t *testing.T) {
 	}
 }
 
-// A restart updates the server's own entries: not what users set in them, and not the current context that a user has chosen since.
+// A restart updates the server's own entries: not what users set in them, and not the current
+// context that a user has chosen since.
 func TestUpdate(t *testing.T) {
 	path := write(t, prod)
 	merge(t, ark, path, false)

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// DefaultPath returns the file that kubectl reads: of the files in $KUBECONFIG the first that exists, else
-// the last; without the variable ~/.kube/config.
+// DefaultPath returns the file that kubectl reads: of the files in $KUBECONFIG the first that
+// exists, else the last; without the variable ~/.kube/config.
 func DefaultPath() (string, error) {
 	var listed string
 	for _, path := range filepath.SplitList(os.Getenv("KUBECONFIG")) {

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Where control groups are mounted, by convention of every container runtime, without the leading slash.
+// Where control groups are mounted, by convention of every container runtime, without the leading
+// slash.
 const (
 	mountV2 = "sys/fs/cgroup"
 	mountV1 = "sys/fs/cgroup/memory"
@@ -19,7 +20,8 @@ const (
 // in; 0 where there is none. root is the file system's root (os.DirFS("/")).
 //
 // A group is limited by those that it is in, so all up to the mount count. A process in a namespace
-// of its own sees the group of its container as the mount; a path that leads elsewhere does no harm.
+// of its own sees the group of its container as the mount; a path that leads elsewhere does no
+// harm.
 func Container(root fs.FS) uint64 {
 	groups, err := fs.ReadFile(root, "proc/self/cgroup")
 	if err != nil {
@@ -57,7 +59,8 @@ func least(root fs.FS, mount, group, name string) uint64 {
 	}
 }
 
-// unlimited is what version 1 says in place of "no limit", or less: the greatest multiple of a page.
+// unlimited is what version 1 says in place of "no limit", or less: the greatest multiple of a
+// page.
 const unlimited = math.MaxInt64 &^ (1<<20 - 1)
 
 func parse(text []byte) uint64 {

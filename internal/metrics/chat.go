@@ -17,7 +17,8 @@ type Chat struct {
 	tokens   [len(chatTargets)][2]atomic.Int64
 }
 
-// chatTargets are the values of the label target: what a request asks. none is for requests whose target is not known.
+// chatTargets are the values of the label target: what a request asks. none is for requests whose
+// target is not known.
 var chatTargets = [...]string{"agent", "team", "model", "tool", "none"}
 
 // chatOutcomes are the values of the label outcome.
@@ -68,7 +69,8 @@ func (c *Chat) Opened(target string) { c.open[chatTarget(target)].Add(1) }
 // Closed ends what Opened has begun.
 func (c *Chat) Closed(target string) { c.open[chatTarget(target)].Add(-1) }
 
-// Ended counts a request by its outcome: answered, refused, failed or left. target is "" where it was not found out.
+// Ended counts a request by its outcome: answered, refused, failed or left. target is "" where it
+// was not found out.
 func (c *Chat) Ended(target, outcome string) {
 	if o := slices.Index(chatOutcomes[:], outcome); o >= 0 {
 		c.requests[chatTarget(target)][o].Add(1)
@@ -80,8 +82,8 @@ func (c *Chat) First(target string, took time.Duration) {
 	c.firstToken.WithLabelValues(chatTargets[chatTarget(target)]).Observe(took.Seconds())
 }
 
-// Used counts the tokens of an answer. streaming is the time from its first part to its end; 0 for an answer that did not
-// come in parts, whose speed is not known.
+// Used counts the tokens of an answer. streaming is the time from its first part to its end; 0 for
+// an answer that did not come in parts, whose speed is not known.
 func (c *Chat) Used(target string, prompt, completion int64, streaming time.Duration) {
 	i := chatTarget(target)
 	c.tokens[i][0].Add(prompt)
@@ -106,8 +108,8 @@ func (m *Metrics) Streams(stats func() StreamStats) {
 	})
 }
 
-// StreamStats are the numbers of a broker of streams: Streams, Bytes, Readers and Writers are what there is now, the others
-// count since the start.
+// StreamStats are the numbers of a broker of streams: Streams, Bytes, Readers and Writers are what
+// there is now, the others count since the start.
 type StreamStats struct {
 	Streams, Bytes, Readers, Writers int
 	Chunks, Dropped, Overrun         int64

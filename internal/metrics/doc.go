@@ -10,7 +10,8 @@
 // The table of families in families.go is all there is; docs/operations/metrics.md is
 // written from it, and a test holds the two together.
 //
-// The package may import internal/connections, internal/etcdserver, internal/heap, internal/history, internal/mvcc,
-// internal/peer, internal/readmodel, github.com/prometheus/client_golang, github.com/prometheus/client_model and
+// The package may import internal/connections, internal/etcdserver, internal/heap,
+// internal/history, internal/mvcc, internal/peer, internal/readmodel,
+// github.com/prometheus/client_golang, github.com/prometheus/client_model and
 // k8s.io/component-base.
 package metrics

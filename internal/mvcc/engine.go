@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Size is in bytes: Total is what the database takes on disk, Side about how much of that are rows of side tables.
+// Size is in bytes: Total is what the database takes on disk, Side about how much of that are rows
+// of side tables.
 type Size struct{ Total, Side int64 }
 
 // Engine keeps a Store's data durable. One Store owns it: Commit, Prune and

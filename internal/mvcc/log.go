@@ -82,7 +82,8 @@ func (s *Store) authors(ctx context.Context, commits []*Commit) error {
 	})
 }
 
-// Released says that the revision that Options.Held returns has grown: there may be something to prune.
+// Released says that the revision that Options.Held returns has grown: there may be something to
+// prune.
 func (s *Store) Released() { s.queue.rouse() }
 
 // Maintains reports whether this store is the one, of those that share a database, that

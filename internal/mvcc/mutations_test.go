@@ -18,7 +18,8 @@ var runMutations = flag.Bool("mutations", false, "run the simulation on every mu
 
 // TestMutations: each patch in testdata/mutations breaks an invariant of the store, and the
 // simulation notices it with the seed that the patch names. Without -mutations the test sees only
-// that all patches still apply, and that there is one for each invariant that the simulation covers.
+// that all patches still apply, and that there is one for each invariant that the simulation
+// covers.
 func TestMutations(t *testing.T) {
 	patches, err := filepath.Glob("testdata/mutations/*.patch")
 	if err != nil || len(patches) == 0 {

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// SideTables hold rows that must be durable, paged and deleted by the thousand, but belong neither in
-// the key tree in memory nor in the revisioned log: messages, events, sessions, archived revisions.
-// Side rows have no revision, no watch and no lease.
+// SideTables hold rows that must be durable, paged and deleted by the thousand, but belong neither
+// in the key tree in memory nor in the revisioned log: messages, events, sessions, archived
+// revisions. Side rows have no revision, no watch and no lease.
 //
 // The methods may be called from any goroutine. What is passed in, bytes too, must not change any
-// more. Errors: SideInputError, before anything is queued; ErrUnavailable, ErrNoSpace and ErrClosed,
-// with which nothing was written; ErrUnknownOutcome; the context's.
+// more. Errors: SideInputError, before anything is queued; ErrUnavailable, ErrNoSpace and
+// ErrClosed, with which nothing was written; ErrUnknownOutcome; the context's.
 type SideTables interface {
-	// Append adds rows, all or none, and returns their ids, which it assigns. Of two rows with the same
-	// table and key, the one that was committed later has the greater id, whichever replica wrote
+	// Append adds rows, all or none, and returns their ids, which it assigns. Of two rows with the
+	// same table and key, the one that was committed later has the greater id, whichever replica wrote
 	// it, and no id is assigned twice, even after its row has been deleted. So a reader that pages
 	// forward after the greatest id that it has seen misses no row.
 	Append(ctx context.Context, rows ...SideRow) ([]int64, error)
@@ -33,9 +33,9 @@ type SideTables interface {
 	// Count returns the number of rows in a span.
 	Count(ctx context.Context, s SideSpan) (int64, error)
 
-	// Delete deletes at most `most` rows of a span in one transaction, only those with a time
-	// before `before` unless that is zero. The rows of a key go oldest first; those of a whole table go
-	// in the order of their time where `before` is given. It may delete fewer than there are: call it
+	// Delete deletes at most `most` rows of a span in one transaction, only those with a time before
+	// `before` unless that is zero. The rows of a key go oldest first; those of a whole table go in
+	// the order of their time where `before` is given. It may delete fewer than there are: call it
 	// again while more is true.
 	Delete(ctx context.Context, s SideSpan, before time.Time, most int) (deleted int, more bool, err error)
 
@@ -43,9 +43,9 @@ type SideTables interface {
 	DeleteIf(ctx context.Context, c SideNewest, s SideSpan, before time.Time, most int) (deleted int, more bool, err error)
 }
 
-// SideNewest is the condition that the newest row of a key has an id; 0 says that the key has no row. Writers on
-// any replica that each append a row to one key, on this condition, do so one after the other: what one of them
-// has read is still so when it writes.
+// SideNewest is the condition that the newest row of a key has an id; 0 says that the key has no
+// row. Writers on any replica that each append a row to one key, on this condition, do so one after
+// the other: what one of them has read is still so when it writes.
 type SideNewest struct {
 	Table string
 	Key   []byte
@@ -95,7 +95,8 @@ func SideKey(table string, key []byte) SideSpan {
 	return SideSpan{table, key, append(key[:len(key):len(key)], 0)}
 }
 
-// SidePrefix is the span of the keys that begin with a prefix: of the whole table where it is empty.
+// SidePrefix is the span of the keys that begin with a prefix: of the whole table where it is
+// empty.
 func SidePrefix(table string, prefix []byte) SideSpan {
 	s := SideSpan{Table: table, From: prefix}
 	for i := len(prefix) - 1; i >= 0; i-- {
@@ -110,8 +111,8 @@ func SidePrefix(table string, prefix []byte) SideSpan {
 // Whole reports whether the span is the whole table.
 func (s SideSpan) Whole() bool { return len(s.From) == 0 && len(s.To) == 0 }
 
-// SideCursor is a place in a table: before it lie the rows with a smaller key, and those of the same
-// key with a smaller id.
+// SideCursor is a place in a table: before it lie the rows with a smaller key, and those of the
+// same key with a smaller id.
 type SideCursor struct {
 	Key []byte
 	ID  int64
@@ -123,8 +124,8 @@ type SideQuery struct {
 	// After is where the page begins: with the first row beyond it, in the direction of the page. nil
 	// begins at the end of the span.
 	After *SideCursor
-	// Tail leaves out the rows whose key ends with more: the last bytes of the key, as many as Tail has, are greater. A
-	// row that is left out costs a look at its key. nil leaves out none.
+	// Tail leaves out the rows whose key ends with more: the last bytes of the key, as many as Tail
+	// has, are greater. A row that is left out costs a look at its key. nil leaves out none.
 	Tail []byte
 	// Backward pages from the greatest key and id to the smallest.
 	Backward bool

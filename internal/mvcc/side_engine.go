@@ -10,17 +10,18 @@ import (
 	"time"
 )
 
-// SideEngine is the part of an Engine that keeps side tables. SideCommit and SideSettle come from one
-// goroutine, one at a time; they may run beside all other methods, as may the rest.
+// SideEngine is the part of an Engine that keeps side tables. SideCommit and SideSettle come from
+// one goroutine, one at a time; they may run beside all other methods, as may the rest.
 type SideEngine interface {
 	// SideCommit carries out the first of the ops of a batch, at least one, in one transaction, and
-	// cuts b.Ops to those. It sets the ids of rows, the results of deletes, and b.Newest. An
-	// error that wraps ErrUnknownOutcome means that the batch, as it is then, may have taken effect; any
+	// cuts b.Ops to those. It sets the ids of rows, the results of deletes, and b.Newest. An error
+	// that wraps ErrUnknownOutcome means that the batch, as it is then, may have taken effect; any
 	// other that nothing has been written.
 	SideCommit(ctx context.Context, b *SideBatch) error
 
-	// SideSettle finds out what became of the batch whose SideCommit ended with ErrUnknownOutcome: true
-	// says that it has taken effect, and its results are set. If it has not by then, it never will.
+	// SideSettle finds out what became of the batch whose SideCommit ended with ErrUnknownOutcome:
+	// true says that it has taken effect, and its results are set. If it has not by then, it never
+	// will.
 	SideSettle(ctx context.Context, b *SideBatch) (bool, error)
 
 	// SidePage reads what a complete query asks for.
@@ -52,8 +53,9 @@ type SideBatch struct {
 
 // SideOp is what one call changes: it appends rows or, where there are none, deletes some.
 type SideOp struct {
-	// If is the condition on which it does; nil for none. Ops that append on a condition are carried out one after
-	// the other, each after its condition was looked at: an op sees what those before it in the batch have appended.
+	// If is the condition on which it does; nil for none. Ops that append on a condition are carried
+	// out one after the other, each after its condition was looked at: an op sees what those before it
+	// in the batch have appended.
 	If *SideNewest
 	// Refused is the result of an op with a condition: it did not hold, and the op has done nothing.
 	Refused bool
@@ -76,8 +78,8 @@ func (o *SideOp) AppendsIf() bool { return o.If != nil && !o.Deletes() }
 // sideRefused is the result of an op whose condition did not hold.
 const sideRefused = -1
 
-// SetResult sets the results of an op: the number of rows that it has deleted, 0 for one that appends, and -1 for
-// one that was refused.
+// SetResult sets the results of an op: the number of rows that it has deleted, 0 for one that
+// appends, and -1 for one that was refused.
 func (o *SideOp) SetResult(n int) {
 	o.Refused = n == sideRefused
 	if o.Deletes() {
@@ -136,8 +138,9 @@ func (b *SideBatch) Number(newest int64) {
 	b.Newest = newest
 }
 
-// SetResults sets the results of the ops that delete and then of those that append on a condition from a list of numbers,
-// in their order, each with a space behind it: how engines record them for SideSettle.
+// SetResults sets the results of the ops that delete and then of those that append on a condition
+// from a list of numbers, in their order, each with a space behind it: how engines record them for
+// SideSettle.
 func (b *SideBatch) SetResults(list string) error {
 	results := strings.Fields(list)
 	for _, has := range []func(*SideOp) bool{(*SideOp).Deletes, (*SideOp).AppendsIf} {
@@ -159,19 +162,19 @@ func (b *SideBatch) SetResults(list string) error {
 	return nil
 }
 
-// SideID is the least id that a row may have: above the newest, and at a time not below the microsecond of the
-// clock. So ids go on where a database has lost the newest ones, too.
+// SideID is the least id that a row may have: above the newest, and at a time not below the
+// microsecond of the clock. So ids go on where a database has lost the newest ones, too.
 func SideID(newest int64, now time.Time) int64 { return max(newest+1, now.UnixMicro()) }
 
-// SideBump is by how many ids the side tables move on when the revision is moved on by hand: a burst of
-// rows takes ids ahead of the clock.
+// SideBump is by how many ids the side tables move on when the revision is moved on by hand: a
+// burst of rows takes ids ahead of the clock.
 const SideBump = 60_000_000
 
 // sideEnd is above every key.
 var sideEnd = bytes.Repeat([]byte{0xff}, MaxSideKey+1)
 
-// Bounds are the keys from which on and below which a span lies; for SQL, which so needs no statement of
-// its own where there is no bound.
+// Bounds are the keys from which on and below which a span lies; for SQL, which so needs no
+// statement of its own where there is no bound.
 func (s SideSpan) Bounds() (from, end []byte) {
 	from, end = s.From, s.To
 	if from == nil {
@@ -210,8 +213,8 @@ func (q *SideQuery) Takes(key []byte) bool {
 	return len(q.Tail) == 0 || bytes.Compare(key[max(0, len(key)-len(q.Tail)):], q.Tail) <= 0
 }
 
-// Begin is the place beyond which the rows of a complete query lie: those with a greater key and id or, of a
-// query that goes backward, with a smaller one.
+// Begin is the place beyond which the rows of a complete query lie: those with a greater key and id
+// or, of a query that goes backward, with a smaller one.
 func (q *SideQuery) Begin() SideCursor {
 	from, end := q.Bounds()
 	switch {

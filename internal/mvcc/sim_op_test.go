@@ -205,8 +205,8 @@ func (w *simulation) returned(o *op, revision int64, current bool) {
 	w.acked = max(w.acked, revision)
 }
 
-// alone reports whether no other operation on a lease and the same replica was under way at the same
-// time: what several do in one batch shows in the database as one change.
+// alone reports whether no other operation on a lease and the same replica was under way at the
+// same time: what several do in one batch shows in the database as one change.
 func (w *simulation) alone(o *op, lease mvcc.LeaseID) bool {
 	for _, p := range w.leaseOps {
 		if p != o && p.lease == lease && p.r == o.r && (p.until == 0 || p.until >= o.invoked) {

@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// sideJournal is what the side tables have held after each batch, and what each operation did to them.
+// sideJournal is what the side tables have held after each batch, and what each operation did to
+// them.
 type sideJournal struct {
 	versions [][]mvcc.SideRow
 	newest   int64 // the greatest id that was ever assigned
@@ -32,7 +33,8 @@ func (j *sideJournal) rows() []mvcc.SideRow {
 	return j.versions[len(j.versions)-1]
 }
 
-// sideOf tells which operation has asked for an op: it stands in the data, or in the end of the span.
+// sideOf tells which operation has asked for an op: it stands in the data, or in the end of the
+// span.
 func sideOf(o *mvcc.SideOp) (id int) {
 	text := o.Span.To
 	if !o.Deletes() {
@@ -150,7 +152,8 @@ func (w *simulation) sides(r *replica) {
 	}
 }
 
-// sideEnded notes an operation's outcome, and returns what it did; nil where there is nothing to check.
+// sideEnded notes an operation's outcome, and returns what it did; nil where there is nothing to
+// check.
 func (w *simulation) sideEnded(o *op, id int) *mvcc.SideOp {
 	done := w.journal.side.done[id]
 	if !w.succeeded(o, 0) {
@@ -230,7 +233,8 @@ func (w *simulation) sideDelete(r *replica) {
 	})
 }
 
-// sideReads checks an answer against what the tables held at any time while the operation was under way.
+// sideReads checks an answer against what the tables held at any time while the operation was under
+// way.
 func (w *simulation) sideReads(r *replica, what string, read func(context.Context) (string, error), answer func(rows []mvcc.SideRow) string) {
 	first := max(len(w.journal.side.versions)-1, 0)
 	var got string

@@ -40,7 +40,8 @@ var (
 //  6. What is acknowledged is in the database, and in every store opened later.
 //  7. Without the database requests fail with retryable errors, in time, and never with less.
 //  8. A database that has gone back is noticed; after a restore revisions go on.
-//  10. What is acknowledged of side rows is in their tables, once; ids grow in the order of commits; pages and
+//  10. What is acknowledged of side rows is in their tables, once; ids grow in the order of
+//     commits; pages and
 //     counts cover what was acknowledged before, deletes too.
 //
 // That a list takes no more memory than it returns (9) is for TestMemoryIsBounded.

@@ -81,7 +81,8 @@ type Replica struct {
 	Peers *Peers `json:"peers,omitempty"`
 }
 
-// Peers are the replicas that can call each other. Self is missing while the others cannot call this one.
+// Peers are the replicas that can call each other. Self is missing while the others cannot call
+// this one.
 type Peers struct {
 	Self   *Peer  `json:"self,omitempty"`
 	Others []Peer `json:"others"`

@@ -41,8 +41,8 @@ func (l *line) close() {
 	l.transport.CloseIdleConnections()
 }
 
-// Call has a member handle a request, and returns its answer. Whether the member has handled it is not known
-// where the error is none of this package's. Errors are *Error, or the context's own.
+// Call has a member handle a request, and returns its answer. Whether the member has handled it is
+// not known where the error is none of this package's. Errors are *Error, or the context's own.
 func (g *Group) Call(ctx context.Context, to Member, method string, request []byte) (_ []byte, err error) {
 	defer func() { g.count(kindCall, err) }()
 	answer, end, err := g.send(ctx, to, callPath+url.PathEscape(method), request)
@@ -79,8 +79,8 @@ func (g *Group) Open(ctx context.Context, to Member, method string, request []by
 	return &Stream{frames: frames{r: answer}, group: g, ctx: ctx, to: to, end: end}, nil
 }
 
-// Recv waits for the next chunk. After the last one it returns io.EOF; any other error says that the
-// stream is not complete, and is *Error or the context's own.
+// Recv waits for the next chunk. After the last one it returns io.EOF; any other error says that
+// the stream is not complete, and is *Error or the context's own.
 func (s *Stream) Recv() ([]byte, error) {
 	again := s.ended != nil
 	chunk, err := s.next()

@@ -106,7 +106,8 @@ func startChild(t *testing.T, cfg database.Config) (process *os.Process, id stri
 	return cmd.Process, lines.Text()
 }
 
-// noticed returns how long it takes until everybody who waits for a member has an error, and it is none any more.
+// noticed returns how long it takes until everybody who waits for a member has an error, and it is
+// none any more.
 func noticed(t *testing.T, g *Group, to Member, fail func()) time.Duration {
 	t.Helper()
 	var waiting sync.WaitGroup

@@ -25,14 +25,15 @@ const (
 	renewEvery = 2 * time.Second
 	// refreshEvery is how often the members are looked up in memory.
 	refreshEvery = 200 * time.Millisecond
-	// connectTime bounds dialing and the TLS handshake, each; a connection without a word for pingAfter is pinged, and
-	// closed where the answer takes longer than pingTime.
+	// connectTime bounds dialing and the TLS handshake, each; a connection without a word for
+	// pingAfter is pinged, and closed where the answer takes longer than pingTime.
 	connectTime = 3 * time.Second
 	pingAfter   = 2 * time.Second
 	pingTime    = 4 * time.Second
 	// stopTime is how long handlers have to end when a replica leaves.
 	stopTime = 2 * time.Second
-	// streamBuffer is how much of a stream is received before it is read, and maxStreams how many a connection takes.
+	// streamBuffer is how much of a stream is received before it is read, and maxStreams how many a
+	// connection takes.
 	streamBuffer = 64 << 10
 	maxStreams   = 1 << 16
 )
@@ -59,7 +60,8 @@ type Store interface {
 // Options of a Group.
 type Options struct {
 	Store Store
-	// Listener is where the others call; the Group closes it. Nil for a replica that is alone: it joins nothing.
+	// Listener is where the others call; the Group closes it. Nil for a replica that is alone: it
+	// joins nothing.
 	Listener net.Listener
 	// Address is where the others reach the listener; by default its own address.
 	Address string

@@ -46,8 +46,8 @@ func (m Member) put(lease mvcc.LeaseID) (*mvcc.Put, error) {
 	return &mvcc.Put{Key: []byte(prefix + m.ID), Value: value, Lease: lease}, nil
 }
 
-// membersOf reads what the store holds, by ID. It leaves out what it cannot read: a later release may write
-// other members.
+// membersOf reads what the store holds, by ID. It leaves out what it cannot read: a later release
+// may write other members.
 func membersOf(kvs []*mvcc.KeyValue) []Member {
 	var all []Member
 	for _, kv := range kvs {

@@ -15,8 +15,9 @@ import (
 // Handler answers a Call. The context ends with the caller's, and when this replica leaves.
 type Handler func(ctx context.Context, from Member, request []byte) ([]byte, error)
 
-// StreamHandler sends the chunks of a Stream. send waits while the caller does not read, and returns an
-// error once nobody reads any more; chunks may be reused after it has returned. The context is as for Handler.
+// StreamHandler sends the chunks of a Stream. send waits while the caller does not read, and
+// returns an error once nobody reads any more; chunks may be reused after it has returned. The
+// context is as for Handler.
 type StreamHandler func(ctx context.Context, from Member, request []byte, send func(chunk []byte) error) error
 
 const (

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// same are functions that are the same in SQLite, with the type of what they return; "1" stands for that of their first argument.
+// same are functions that SQLite has under the same name, with their result type; "1" stands for
+// the type of the first argument.
 var same = map[string]string{
 	"count": typeInt, "sum": "1", "avg": typeReal, "min": "1", "max": "1", "coalesce": "1", "nullif": "1", "abs": "1", "round": "", "ceil": "", "ceiling": "", "floor": "", "trunc": "",
 	"lower": typeText, "upper": typeText, "length": typeInt, "replace": typeText, "ltrim": typeText, "rtrim": typeText, "btrim": typeText, "substr": typeText,
@@ -15,7 +16,7 @@ var same = map[string]string{
 	"lag": "1", "lead": "1", "first_value": "1", "last_value": "1", "nth_value": "1", "string_agg": typeText, "octet_length": typeInt,
 }
 
-// renamed are functions that have another name in SQLite.
+// renamed are functions that have a different name in SQLite.
 var renamed = map[string]string{"btrim": "trim", "pow": "power", "char_length": "length", "character_length": "length", "json_agg": "json_group_array", "jsonb_agg": "json_group_array", "json_array_elements_text": "json_each", "jsonb_array_elements_text": "json_each", "json_array_length": "json_array_length", "jsonb_array_length": "json_array_length"}
 
 func translatedFunctions() map[string]string {
@@ -35,7 +36,7 @@ func translatedFunctions() map[string]string {
 
 var functions = translatedFunctions()
 
-// niladic are functions that are called without parentheses.
+// niladic translates functions that are called without parentheses.
 func (t *translator) niladic(name string) (piece, bool) {
 	switch name {
 	case "current_timestamp", "localtimestamp":
@@ -50,7 +51,7 @@ func (t *translator) niladic(name string) (piece, bool) {
 	return piece{}, false
 }
 
-// split cuts the arguments of a call.
+// split splits the arguments of a call.
 func split(nodes []node) [][]node {
 	if len(nodes) == 0 {
 		return nil
@@ -64,7 +65,7 @@ func split(nodes []node) [][]node {
 	return append(all, nodes[from:])
 }
 
-// call translates a call whose arguments are nodes[i], and returns how many nodes from there on belong to it.
+// call translates a call with the arguments nodes[i], and returns how many nodes it consumed.
 func (t *translator) call(name string, nodes []node, i int, out *[]piece) (int, error) {
 	in := nodes[i].in
 	arguments := split(in)
@@ -200,7 +201,7 @@ func (t *translator) call(name string, nodes []node, i int, out *[]piece) (int, 
 	typ, ok := functions[name]
 	if !ok {
 		if last := len(*out) - 1; last >= 0 && (*out)[last].operand || last >= 0 && (*out)[last].key == "," && t.selects == 0 || t.isTable(*out) {
-			// A name with a list of columns, such as that of a common table expression.
+			// This is a name with a list of columns, such as that of a common table expression.
 			list, err := t.sequence(in)
 			*out = append(*out, piece{sql: name + "(" + join(list) + ")", operand: true})
 			return 1, err
@@ -226,12 +227,12 @@ func (t *translator) call(name string, nodes []node, i int, out *[]piece) (int, 
 	return put(name+"("+args+")", typ)
 }
 
-// isTable reports whether a name is that of a common table expression.
+// isTable reports whether a name is the name of a common table expression.
 func (t *translator) isTable(out []piece) bool {
 	return len(out) > 0 && (out[len(out)-1].key == "with" || out[len(out)-1].key == "recursive")
 }
 
-// arguments are those of a call, with the type of the first.
+// arguments translates the arguments of a call, and returns the type of the first one.
 func (t *translator) arguments(in []node) (sql, first string, err error) {
 	pieces, err := t.sequence(in)
 	if err != nil {
@@ -330,7 +331,7 @@ func (t *translator) series(arguments [][]node, nodes []node, i int, out *[]piec
 	return taken, nil
 }
 
-// sequenceOfStep is what follows a value of a series.
+// sequenceOfStep returns the expression of the value after a value of a series.
 func (t *translator) sequenceOfStep(nodes []node) (string, error) {
 	var pieces []piece
 	for i := 0; i < len(nodes); {

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// typeName reads the name of a type, and returns it and how many nodes it takes.
+// typeName parses the name of a type, and returns it with the number of nodes.
 func typeName(nodes []node) (name string, taken int, err error) {
 	i := 0
 	for i+1 < len(nodes) && nodes[i].name() && nodes[i+1].is(".") {
@@ -50,7 +50,7 @@ func typeName(nodes []node) (name string, taken int, err error) {
 	return name, min(i, len(nodes)), nil
 }
 
-// cast is an operand as another type.
+// cast converts an operand to another type.
 func (t *translator) cast(p piece, typ string) (piece, error) {
 	name, digits, _ := strings.Cut(typ, ":")
 	if p.interval != nil && name != "interval" {

@@ -18,11 +18,11 @@ import (
 const (
 	serverVersion = "15.0"
 	firstView     = 16384
-	// catalogTime bounds a question about tables.
+	// catalogTime bounds a query of the catalog.
 	catalogTime = 3 * time.Second
 )
 
-// constants are functions and names about the session, in a question about tables.
+// constants are functions and names about the session in catalog queries.
 var constants = map[string]string{
 	"current_user": "'ark'", "session_user": "'ark'", "user": "'ark'", "current_role": "'ark'", "current_catalog": "'ark'", "current_schema": "'public'",
 	"current_database": "'ark'", "version": "'PostgreSQL " + serverVersion + " (ark-server)'", "pg_backend_pid": "1", "pg_is_in_recovery": "1",
@@ -33,7 +33,7 @@ var constants = map[string]string{
 	"pg_size_pretty": "'0 bytes'", "pg_table_size": "0", "pg_relation_size": "0", "pg_total_relation_size": "0", "pg_database_size": "0", "current_schemas": "'public'",
 }
 
-// settings are those that clients ask for.
+// settings are the settings that clients read.
 var settings = map[string]string{
 	"server_version": serverVersion, "server_version_num": "150000", "search_path": "public", "transaction_isolation": "read committed", "default_transaction_isolation": "read committed",
 	"standard_conforming_strings": "on", "client_encoding": "UTF8", "server_encoding": "UTF8", "timezone": "UTC", "time zone": "UTC", "datestyle": "ISO, MDY", "intervalstyle": "postgres",
@@ -41,7 +41,7 @@ var settings = map[string]string{
 	"application_name": "", "statement_timeout": "30000", "lc_collate": "C", "lc_ctype": "C", "max_index_keys": "32",
 }
 
-// emptyTables are tables of the catalog without rows, with the columns that clients ask for.
+// emptyTables are catalog tables without rows, with the columns that clients read.
 var emptyTables = map[string]string{
 	"pg_am": "oid amname amtype amhandler", "pg_attrdef": "oid adrelid adnum adbin", "pg_collation": "oid collname collnamespace", "pg_index": "indexrelid indrelid indisprimary indisunique indisclustered indisvalid indkey indisreplident indnatts indnkeyatts",
 	"pg_constraint": "oid conname connamespace contype conrelid conindid confrelid conkey confkey condeferrable condeferred conparentid conislocal", "pg_inherits": "inhrelid inhparent inhseqno inhdetachpending",
@@ -53,7 +53,8 @@ var emptyTables = map[string]string{
 	"information_schema_table_constraints": "table_name table_schema constraint_name constraint_type", "information_schema_key_column_usage": "table_name table_schema constraint_name column_name ordinal_position", "information_schema_routines": "routine_name routine_schema",
 }
 
-// catalog answers what clients ask about tables, from a database in memory. It is safe for concurrent use.
+// catalog answers clients' queries about tables, from an in-memory database. It is safe for
+// concurrent use.
 type catalog struct{ db *sql.DB }
 
 // registerRegexp adds x REGEXP y to the driver, which has one set of functions for the process.
@@ -82,7 +83,7 @@ func newCatalog(views []View) (*catalog, error) {
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(1) // each connection would have a database of its own
+	db.SetMaxOpenConns(1) // each connection would have a separate database
 	c := &catalog{db}
 	if err := c.fill(views); err != nil {
 		return nil, errors.Join(fmt.Errorf("make the catalog: %w", err), db.Close())
@@ -132,14 +133,14 @@ func (c *catalog) fill(views []View) error {
 	return err
 }
 
-// protect lets statements only read, and bounds their values.
+// protect makes statements read-only, and bounds their values.
 func (c *catalog) protect() error {
 	ctx := context.Background()
 	conn, err := c.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // it goes back to the pool
+	defer func() { _ = conn.Close() }() // returns it to the pool
 	if _, err := sqlite.Limit(conn, sqlite3.SQLITE_LIMIT_LENGTH, 1<<20); err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (c *catalog) protect() error {
 		}
 		return r.RegisterAuthorizer(func(action sqlite.AuthorizerActionCode, _, _, _, _ string) sqlite.AuthorizerReturnCode {
 			switch int(action) {
-			case sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION: // the translator knows which functions
+			case sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION: // the translator permits only known functions
 				return sqlite.AuthorizerOK
 			}
 			return sqlite.AuthorizerDeny
@@ -169,7 +170,7 @@ func (c *catalog) run(ctx context.Context, statement string, parameters map[stri
 	if err != nil {
 		return nil, catalogFault(ctx, err)
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	types, err := rows.ColumnTypes()
 	if err != nil {
 		return nil, err
@@ -209,12 +210,12 @@ func catalogFault(ctx context.Context, err error) error {
 	return &Fault{codeUnsupported, "this question about tables is not answered: " + message}
 }
 
-// catalogCall translates a function about tables.
+// catalogCall translates a catalog function.
 func (t *translator) catalogCall(name string, arguments [][]node) (sql string, ok bool, err error) {
 	if value, known := constants[name]; known {
 		return value, true, nil
 	}
-	if strings.HasPrefix(name, "pg_get_") { // definitions, of which there are none
+	if strings.HasPrefix(name, "pg_get_") { // definitions, which do not exist here
 		return "NULL", true, nil
 	}
 	first := ""
@@ -236,7 +237,7 @@ func (t *translator) catalogCall(name string, arguments [][]node) (sql string, o
 	return "", false, nil
 }
 
-// ofCatalog reports whether a statement asks about tables or the session.
+// ofCatalog reports whether a statement reads the catalog or the session's settings.
 func ofCatalog(nodes []node) bool {
 	for _, n := range nodes {
 		if n.kind == group && ofCatalog(n.in) {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// The model has times as text in RFC 3339, UTC, by the second: this is SQLite's format of it.
+// The model stores times as RFC 3339 strings, UTC, with a resolution of seconds: this is the
+// corresponding format of SQLite.
 const stamp = `'%Y-%m-%dT%H:%M:%SZ'`
 
 func at(expression string, modifiers ...string) string {
@@ -17,7 +18,7 @@ func at(expression string, modifiers ...string) string {
 
 var moment = regexp.MustCompile(`^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)? ?(Z|[+-]\d\d(?::?\d\d)?)?)?$`)
 
-// timeOf is a literal as the model has times; ok is false where it is none.
+// timeOf converts a literal to the model's time format; ok is false if it is not a time.
 func timeOf(literal string) (value string, ok bool) {
 	m := moment.FindStringSubmatch(strings.TrimSpace(literal))
 	if m == nil {
@@ -104,7 +105,8 @@ func parseInterval(literal string) (interval, error) {
 	return all, nil
 }
 
-// modifiers are those for strftime. A day that a month does not have becomes its last one, as PostgreSQL has it.
+// modifiers returns the modifiers for strftime. A day that a month does not have becomes its last
+// day, as in PostgreSQL.
 func (i interval) modifiers(sign float64) []string {
 	var all []string
 	for _, part := range i {
@@ -116,7 +118,7 @@ func (i interval) modifiers(sign float64) []string {
 	return all
 }
 
-// truncated is date_trunc.
+// truncated translates date_trunc.
 func truncated(unit, x string) (string, error) {
 	formats := map[string]string{"second": "%Y-%m-%dT%H:%M:%SZ", "minute": "%Y-%m-%dT%H:%M:00Z", "hour": "%Y-%m-%dT%H:00:00Z", "day": "%Y-%m-%dT00:00:00Z", "month": "%Y-%m-01T00:00:00Z", "year": "%Y-01-01T00:00:00Z"}
 	unit = strings.ToLower(unit)
@@ -131,7 +133,7 @@ func truncated(unit, x string) (string, error) {
 	return "", unsupported("date_trunc('%s', ...)", unit)
 }
 
-// extracted is extract(field from x).
+// extracted translates extract(field from x).
 func extracted(field, x string) (string, error) {
 	formats := map[string]string{"year": "%Y", "month": "%m", "day": "%d", "hour": "%H", "minute": "%M", "second": "%S", "dow": "%w", "isodow": "%u", "doy": "%j", "week": "%V", "isoyear": "%G"}
 	field = strings.ToLower(field)
@@ -146,12 +148,12 @@ func extracted(field, x string) (string, error) {
 	return "", unsupported("extract(%s from ...)", field)
 }
 
-// patterns of to_char, longest first.
+// patterns are the patterns of to_char, longest first.
 var patterns = [][2]string{
 	{"HH24", "%H"}, {"HH12", "%I"}, {"YYYY", "%Y"}, {"IYYY", "%G"}, {"DDD", "%j"}, {"MM", "%m"}, {"DD", "%d"}, {"HH", "%I"}, {"MI", "%M"}, {"SS", "%S"}, {"IW", "%V"}, {"AM", "%p"}, {"PM", "%p"},
 }
 
-// format is a format of to_char as strftime has it.
+// format converts a format of to_char to one of strftime.
 func format(of string) (string, error) {
 	var b strings.Builder
 next:

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// command answers a statement about the session; nil for another one. Settings that clients make have no effect: times are in
-// UTC, and nothing is written.
+// command answers a statement about the session; it returns nil for any other. Settings of clients
+// have no effect: times are in UTC, and nothing is written.
 func (c *session) command(nodes []node) *prepared {
 	words := make([]string, 0, 4)
 	for _, n := range nodes {
@@ -43,7 +43,8 @@ func (c *session) command(nodes []node) *prepared {
 	return nil
 }
 
-// recognized replaces the questions of Grafana's editor about tables, which use arrays, by simpler ones with the same answer.
+// recognized replaces the catalog queries of Grafana's editor, which use arrays, by simpler ones
+// with the same result.
 func recognized(nodes []node) []node {
 	if !mentions(nodes, "information_schema") || !mentions(nodes, "search_path") {
 		return nodes
@@ -74,7 +75,7 @@ func mentions(nodes []node, what string) bool {
 	})
 }
 
-// lastTable is the table that quote_ident(table_name) is compared with.
+// lastTable returns the table with which quote_ident(table_name) is compared.
 func lastTable(nodes []node) (name string) {
 	for i, n := range nodes {
 		if n.kind == group {

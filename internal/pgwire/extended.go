@@ -9,12 +9,12 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// maxStatements bounds what a connection prepares.
+// maxStatements bounds the prepared statements of a connection.
 const maxStatements = 200
 
-// prepared is a statement of a connection.
+// prepared is a prepared statement of a connection.
 type prepared struct {
-	// translated is nil for a statement about the session, which has a tag and perhaps an answer.
+	// translated is nil for a statement about the session, which has a tag and possibly an answer.
 	translated *translated
 	tag        string
 	answer     *Answer
@@ -120,7 +120,7 @@ func (c *session) describe(ctx context.Context, m *pgproto3.Describe) error {
 			described.ParameterOIDs = append(described.ParameterOIDs, oids[typ])
 			values[fmt.Sprintf("p%d", i+1)], values[fmt.Sprintf("g%d", i+1)] = nil, nil
 			if typ == typeInt {
-				values[fmt.Sprintf("p%d", i+1)] = int64(0) // LIMIT takes no NULL
+				values[fmt.Sprintf("p%d", i+1)] = int64(0) // LIMIT does not accept NULL
 			}
 		}
 		c.wire.Send(described)
@@ -136,7 +136,8 @@ func (c *session) describe(ctx context.Context, m *pgproto3.Describe) error {
 		c.wire.Send(&pgproto3.NoData{})
 		return nil
 	}
-	// The types of a statement are those of its answer; without parameters it is the one that Execute sends.
+	// The types of a statement are those of its answer; without parameters, Execute sends the same
+	// answer.
 	if err := c.run(ctx, p, values); err != nil {
 		return err
 	}
@@ -192,7 +193,7 @@ func (c *session) sendRow(p *prepared, row []any, formats []int16) error {
 	return nil
 }
 
-// run fills in the answer. Types that were described stay.
+// run fills in the answer. It does not change types that were described before.
 func (c *session) run(ctx context.Context, p *prepared, values map[string]any) error {
 	if p.command != nil {
 		p.command()

@@ -2,7 +2,7 @@ package pgwire
 
 import "fmt"
 
-// Codes of PostgreSQL's errors.
+// PostgreSQL's error codes.
 const (
 	codeUnsupported   = "0A000"
 	codeNoPassword    = "28P01"
@@ -22,7 +22,7 @@ const (
 	codeStatementTime = "57014"
 )
 
-// Fault is an error with a code, as clients get it.
+// Fault is an error with a code, which is sent to the client.
 type Fault struct {
 	Code, Message string
 }

@@ -7,11 +7,11 @@ import (
 
 var comparisons = []string{"=", "<", ">", "<=", ">=", "<>", "!=", "between", "and"}
 
-// calculates are operators that take no difference of times.
+// calculates are operators that do not accept a difference of times.
 var calculates = words("+ - * / % || = < > <= >= <> != between and or in like ilike")
 
-// fold brings together what belongs together across operators: times with intervals, patterns, and literals and parameters
-// with what they are compared with.
+// fold combines operands across operators: times with intervals, strings with patterns, and
+// literals and parameters with the operands that they are compared with.
 func (t *translator) fold(in []piece) ([]piece, error) {
 	var out []piece
 	for i := 0; i < len(in); i++ {
@@ -45,7 +45,8 @@ func (t *translator) fold(in []piece) ([]piece, error) {
 	return out, nil
 }
 
-// arithmetic is a time and an interval, two times, or a date and days.
+// arithmetic translates the sum or difference of a time and an interval, of two times, or of a date
+// and days.
 func arithmetic(left piece, sign string, right piece) (piece, bool) {
 	factor := map[string]float64{"+": 1, "-": -1}[sign]
 	switch {
@@ -61,7 +62,7 @@ func arithmetic(left piece, sign string, right piece) (piece, bool) {
 	return piece{}, false
 }
 
-// pattern is that of LIKE, which minds capitals as GLOB does, or of ILIKE.
+// pattern translates the pattern of LIKE, which is case-sensitive as GLOB is, or of ILIKE.
 func (t *translator) pattern(p piece, like string) (piece, error) {
 	switch {
 	case like == "ilike":
@@ -82,7 +83,7 @@ func (t *translator) pattern(p piece, like string) (piece, error) {
 	return p, nil
 }
 
-// glob is a pattern of LIKE as GLOB has it.
+// glob converts a LIKE pattern to a GLOB pattern.
 func glob(pattern string) string {
 	var b strings.Builder
 	escaped := false
@@ -105,7 +106,7 @@ func glob(pattern string) string {
 	return b.String()
 }
 
-// compare gives literals and parameters the types of what they are compared with.
+// compare gives literals and parameters the types of the operands that they are compared with.
 func (t *translator) compare(pieces []piece) {
 	subject := t.hint // the type of the last operand that is neither
 	for i := range pieces {
@@ -132,7 +133,7 @@ func (t *translator) compare(pieces []piece) {
 	}
 }
 
-// as makes an operand comparable with a type.
+// as converts an operand so that it can be compared with a type.
 func (t *translator) as(p *piece, typ string) {
 	switch {
 	case p.parameter > 0:
@@ -151,7 +152,7 @@ func (t *translator) as(p *piece, typ string) {
 	}
 }
 
-// typeOf is the type of an expression.
+// typeOf returns the type of an expression.
 func (t *translator) typeOf(pieces []piece) string {
 	typ, operands := "", 0
 	for _, p := range pieces {
@@ -180,7 +181,7 @@ func (t *translator) typeOf(pieces []piece) string {
 	return typ
 }
 
-// selected are the types of the columns of a SELECT, nil where their number is not known.
+// selected returns the types of the columns of a SELECT, nil if their number is not known.
 func (t *translator) selected(pieces []piece) []string {
 	from := slices.IndexFunc(pieces, func(p piece) bool { return p.key == "select" })
 	if from < 0 {

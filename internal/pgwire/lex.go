@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// kind is what a node is.
+// kind is the kind of a node.
 type kind int
 
 const (
@@ -18,7 +18,7 @@ const (
 	group                 // ( ... )
 )
 
-// node is a token, or what is between parentheses.
+// node is a token, or a group in parentheses.
 type node struct {
 	kind kind
 	text string
@@ -36,7 +36,7 @@ func (n node) is(words ...string) bool {
 
 func (n node) name() bool { return n.kind == word || n.kind == quoted }
 
-// operators of more than one character, longest first.
+// operators are those of more than one character, longest first.
 var operators = []string{"->>", "#>>", "!~*", "::", "<=", ">=", "<>", "!=", "||", "->", "#>", "~*", "!~", "@>", "<@", "&&", ":="}
 
 type lexer struct {
@@ -44,10 +44,10 @@ type lexer struct {
 	depth int
 }
 
-// maxDepth bounds parentheses within each other.
+// maxDepth bounds the nesting of parentheses.
 const maxDepth = 50
 
-// lex reads statements, separated by semicolons.
+// lex splits a text into statements, which are separated by semicolons.
 func lex(statement string) ([][]node, error) {
 	l := &lexer{rest: statement}
 	var all [][]node
@@ -65,7 +65,7 @@ func lex(statement string) ([][]node, error) {
 	}
 }
 
-// until reads nodes up to a closing parenthesis, a semicolon or the end, which it returns.
+// until reads nodes up to a closing parenthesis, a semicolon or the end, and returns that.
 func (l *lexer) until(closing byte) (nodes []node, end byte, err error) {
 	for {
 		if err := l.blank(); err != nil {
@@ -188,7 +188,7 @@ func (l *lexer) take(k kind, n, skip int) node {
 	return one
 }
 
-// delimited reads a text in which a doubled delimiter stands for one.
+// delimited reads a text in which a doubled delimiter stands for a single one.
 func (l *lexer) delimited(k kind, delimiter string, from int) (node, error) {
 	var b strings.Builder
 	rest := l.rest[from:]
@@ -208,7 +208,8 @@ func (l *lexer) delimited(k kind, delimiter string, from int) (node, error) {
 	}
 }
 
-// escapes are those of strings E'...' that are read; a doubled backslash stays for now.
+// escapes are the escapes of strings E'...' that are replaced first; a doubled backslash is
+// replaced later.
 var escapes = strings.NewReplacer(`\\`, `\\`, `\n`, "\n", `\t`, "\t", `\r`, "\r")
 
 func digits(s string) (n int) {
@@ -235,7 +236,7 @@ func numberLength(s string) int {
 	return n
 }
 
-// identifier is the length of a name that s begins with.
+// identifier returns the length of the name at the beginning of s.
 func identifier(s string) (n int) {
 	for i, r := range s {
 		if r != '_' && !unicode.IsLetter(r) && (i == 0 || r != '$' && !unicode.IsDigit(r)) {

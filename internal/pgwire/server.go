@@ -16,26 +16,27 @@ import (
 )
 
 const (
-	// maxConnections bounds the clients at once, and startTime how long one may take to say who it is.
+	// maxConnections bounds the concurrent clients, and startTime how long authentication may take.
 	maxConnections = 64
 	startTime      = 15 * time.Second
-	// maxRows bounds an answer.
+	// maxRows bounds the rows of an answer.
 	maxRows = 10_000
-	// maxMessage bounds what a client sends at a time.
+	// maxMessage bounds a message of a client.
 	maxMessage = 1 << 20
 )
 
-// Backend runs statements of SQLite for who has a token.
+// Backend runs SQLite statements for the holder of a token.
 type Backend interface {
-	// Run runs one statement. The database is a namespace, or "all". Its error is a *Fault where the client is to know more.
+	// Run runs one statement. The database is a namespace, or "all". The error is a *Fault if the
+	// client should receive details.
 	Run(ctx context.Context, token, database, statement string, parameters map[string]any) (*Answer, error)
 }
 
-// Options are those of a server.
+// Options configure a server.
 type Options struct {
 	Backend Backend
 	Views   []View
-	// Certificate is for TLS; nil for none.
+	// Certificate returns the TLS certificate; nil for no TLS.
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Log         *slog.Logger
 }
@@ -63,7 +64,7 @@ func New(o Options) (*Server, error) {
 	for _, v := range o.Views {
 		for _, column := range v.Columns {
 			if typ, ok := s.columns[column.Name]; ok && typ != column.Type {
-				s.columns[column.Name] = "" // it depends on the view
+				s.columns[column.Name] = "" // the type depends on the view
 				continue
 			}
 			s.columns[column.Name] = column.Type
@@ -77,7 +78,7 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	s.listener = l
 	if s.closed {
-		_ = l.Close() // nobody was served
+		_ = l.Close() // there were no clients
 	}
 	s.mu.Unlock()
 	for {
@@ -87,7 +88,7 @@ func (s *Server) Serve(l net.Listener) error {
 		}
 		if err != nil {
 			s.o.Log.Warn("cannot accept a client of the PostgreSQL endpoint", "err", err)
-			time.Sleep(50 * time.Millisecond) // such as too many open files
+			time.Sleep(50 * time.Millisecond) // for errors such as too many open files
 			continue
 		}
 		s.accept(conn)
@@ -105,7 +106,7 @@ func (s *Server) accept(conn net.Conn) {
 	if s.closed {
 		s.mu.Unlock()
 		cancel()
-		_ = conn.Close() // nobody was served
+		_ = conn.Close() // the client was not served
 		return
 	}
 	s.open[c] = struct{}{}
@@ -124,7 +125,7 @@ func (s *Server) accept(conn net.Conn) {
 	}()
 }
 
-// Close ends all connections.
+// Close closes all connections.
 func (s *Server) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -140,7 +141,7 @@ func (s *Server) Close() error {
 	return s.catalog.db.Close()
 }
 
-// cancelRequest ends the statement that runs on the connection with a key.
+// cancelRequest cancels the statement that runs on the connection with a key.
 func (s *Server) cancelRequest(r *pgproto3.CancelRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,7 +64,7 @@ func (r runner) Run(ctx context.Context, password, database, statement string, p
 	return answer, nil
 }
 
-// serve starts a server on 24 Queries, one an hour of 2026-01-01, and returns its address.
+// serve starts a server with 24 Queries, one for each hour of 2026-01-01, and returns its address.
 func serve(t testing.TB) string {
 	t.Helper()
 	var objects fixed
@@ -126,7 +126,8 @@ func connect(t testing.TB, address, database string) *pgx.Conn {
 	return conn
 }
 
-// What is translated means the same as in PostgreSQL. Each statement runs by both protocols.
+// A translated statement has the same result as in PostgreSQL. Each statement runs by both
+// protocols.
 func TestTranslated(t *testing.T) {
 	conn := connect(t, serve(t), all)
 	for statement, want := range map[string]string{
@@ -200,7 +201,7 @@ func texts(rows pgx.Rows, err error) (string, error) {
 	return strings.Join(lines, "\n"), rows.Err()
 }
 
-// What is not translated is refused with its name.
+// A statement that cannot be translated is refused with the name of the unsupported part.
 func TestRefused(t *testing.T) {
 	conn := connect(t, serve(t), all)
 	for statement, want := range map[string][2]string{
@@ -285,7 +286,7 @@ func TestWhoConnects(t *testing.T) {
 	}
 }
 
-// A statement can be canceled, and the connection goes on.
+// A statement can be canceled, and the connection remains usable.
 func TestCancel(t *testing.T) {
 	conn := connect(t, serve(t), all)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
@@ -338,7 +339,8 @@ func TestPsql(t *testing.T) {
 	}
 }
 
-// The files are what Grafana's PostgreSQL plugin sends: its macros, and the questions of its editor.
+// The files contain the queries that Grafana's PostgreSQL plugin sends: its macros, and the catalog
+// queries of its editor.
 func TestGrafana(t *testing.T) {
 	conn := connect(t, serve(t), all)
 	for file, want := range map[string]string{
@@ -356,7 +358,7 @@ func TestGrafana(t *testing.T) {
 	}
 }
 
-// Nothing that a client sends is an error of ours, and what is translated is one statement.
+// No input of a client causes an internal error, and a translation is a single statement.
 func FuzzTranslate(f *testing.F) {
 	for _, seed := range []string{`select count(*) from queries where created_at > now() - interval '1 day'`, `select $1::int[1]`, `with x(a) as (select 1) select a::date from x`,
 		`select percentile_cont(0.5) within group (order by 1)`, `select * from generate_series(1,2) g(x)`, `select case when 1 then 2 end`, `select extract(epoch from`, `((`, `select a.b.c::x(1,2)`, `case`, `select 'a' like`} {

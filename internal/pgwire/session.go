@@ -29,13 +29,13 @@ type session struct {
 	statements map[string]*prepared
 	portals    map[string]*portal
 	inBlock    bool // between BEGIN and COMMIT, which have no effect
-	failed     bool // what comes before Sync is not done
+	failed     bool // messages before Sync are skipped
 
 	mu      sync.Mutex
-	running context.CancelFunc // of the statement
+	running context.CancelFunc // cancels the current statement
 }
 
-// interrupt ends the statement that runs.
+// interrupt cancels the current statement.
 func (c *session) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -46,7 +46,7 @@ func (c *session) interrupt() {
 
 func (c *session) serve(ctx context.Context, tooMany bool) {
 	defer func() {
-		// A fault of ours in what a client sends ends its connection, and not the server.
+		// A panic caused by a client's message ends its connection, not the server.
 		if fault := recover(); fault != nil {
 			c.server.o.Log.Error("a connection of the PostgreSQL endpoint failed", "fault", fmt.Sprint(fault), "stack", string(debug.Stack()))
 		}
@@ -65,7 +65,7 @@ func (c *session) serve(ctx context.Context, tooMany bool) {
 		var long *pgproto3.ExceededMaxBodyLenErr
 		if errors.As(err, &long) {
 			c.fail(&Fault{codeProtocol, "the message is too long"})
-			_ = c.wire.Flush() // the connection ends here
+			_ = c.wire.Flush() // the connection is closed after this
 		}
 		if err != nil {
 			return
@@ -79,7 +79,7 @@ func (c *session) serve(ctx context.Context, tooMany bool) {
 	}
 }
 
-// handle answers a message, and reports whether the connection goes on.
+// handle answers a message, and reports whether the connection stays open.
 func (c *session) handle(ctx context.Context, message pgproto3.FrontendMessage) bool {
 	var err error
 	switch m := message.(type) {
@@ -144,7 +144,7 @@ func (c *session) fail(err error) {
 	c.wire.Send(&pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: fault.Code, Message: fault.Message})
 }
 
-// simple runs the statements of a text.
+// simple runs the statements of a simple query.
 func (c *session) simple(ctx context.Context, text string) error {
 	statements, err := lex(text)
 	if err != nil {
@@ -177,7 +177,7 @@ func (c *session) simple(ctx context.Context, text string) error {
 	return nil
 }
 
-// rows sends what a statement returned, and that it is done.
+// rows sends the rows of a statement, and its completion.
 func (c *session) rows(p *prepared, formats []int16) error {
 	if p.answer == nil {
 		c.wire.Send(&pgproto3.CommandComplete{CommandTag: []byte(p.tag)})

@@ -13,7 +13,8 @@ import (
 // all is the database that has the rows of all namespaces.
 const all = "all"
 
-// start agrees on TLS and finds out who connects. It returns false where there is nothing to serve.
+// start negotiates TLS and authenticates the client. It returns false if the connection is not to
+// be served.
 func (c *session) start(ctx context.Context, tooMany bool) (bool, error) {
 	if err := c.conn.SetDeadline(time.Now().Add(startTime)); err != nil {
 		return false, err
@@ -70,7 +71,7 @@ func (c *session) start(ctx context.Context, tooMany bool) (bool, error) {
 	}
 }
 
-// authenticate reads the token, and tries it.
+// authenticate reads the token, and validates it.
 func (c *session) authenticate(ctx context.Context) error {
 	c.wire.Send(&pgproto3.AuthenticationCleartextPassword{})
 	if err := c.wire.Flush(); err != nil {

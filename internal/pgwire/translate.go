@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Types of expressions, as far as they are known; "" for what is not.
+// Types of expressions; "" if the type is not known.
 const (
 	typeText     = "text"
 	typeInt      = "integer"
@@ -15,16 +15,18 @@ const (
 	typeTime     = "time"
 	typeDate     = "date"
 	typeBool     = "boolean"
-	typeSeconds  = "seconds" // a difference of times, which only extract(epoch from ...) takes
+	typeSeconds  = "seconds" // a difference of times, which only extract(epoch from ...) accepts
 	typeInterval = "interval"
 )
 
-// piece is a part of a translated statement: an operand such as a call or a name, or a keyword or operator.
+// piece is a part of a translated statement: an operand such as a call or a name, or a keyword or
+// operator.
 type piece struct {
 	sql     string
 	operand bool
 	typ     string
-	// key is a keyword or an operator in lower case; plain is a literal's text, and parameter its number.
+	// key is a keyword or an operator in lower case; plain is a literal's text, and parameter is a
+	// parameter's number.
 	key       string
 	plain     *string
 	parameter int
@@ -34,20 +36,21 @@ type piece struct {
 
 // translator translates one statement.
 type translator struct {
-	// columns are the types of names.
+	// columns are the types of columns by name.
 	columns map[string]string
-	// parameters are the types of $1 and so on; patterns are those that are patterns of LIKE.
+	// parameters are the types of $1 and so on; patterns are the parameters that are patterns of LIKE.
 	parameters []string
 	patterns   map[int]bool
 	catalog    bool
-	hint       string // the type of what a list is compared with
+	hint       string // the type of the operand that a list is compared with
 	selects    int
 }
 
 // translated is a statement for SQLite.
 type translated struct {
 	sql string
-	// types are those of the columns, as far as they are known; nil where their number is not.
+	// types are the types of the columns, as far as they are known; nil if the number of columns is
+	// not known.
 	types      []string
 	parameters []string
 	patterns   map[int]bool
@@ -63,20 +66,20 @@ func words(list string) map[string]bool {
 }
 
 var (
-	// known are keywords that mean the same in SQLite.
+	// known are keywords that have the same meaning in SQLite.
 	known = words(`select distinct all from where group by having order limit offset as on using join inner left right full outer cross natural
 		and or not in is exists between like ilike escape union intersect except with recursive values asc desc nulls first last
 		over partition rows range preceding following unbounded current row filter collate materialized window`)
-	// refused are keywords of what is not translated.
+	// refused are keywords of unsupported features.
 	refused = words(`lateral tablesample similar fetch for grouping rollup cube array any some ordinality isnull notnull overlaps returning into groups exclude only symmetric xmlparse treat`)
-	// writes begin statements that change something.
+	// writes are the first keywords of statements that change something.
 	writes = words(`insert update delete merge create alter drop truncate grant revoke comment vacuum analyze reindex cluster lock copy call do refresh import security`)
 )
 
-// maxParameter is the greatest number of a parameter.
+// maxParameter is the highest parameter number.
 const maxParameter = 100
 
-// translate makes a statement of SQLite from one of PostgreSQL. columns are the types of the views' columns.
+// translate converts a PostgreSQL statement to SQLite. columns are the types of the views' columns.
 func translate(nodes []node, columns map[string]string, given []string) (*translated, error) {
 	first := nodes[0]
 	switch {
@@ -123,7 +126,7 @@ func (t *translator) sequence(nodes []node) ([]piece, error) {
 	return t.fold(out)
 }
 
-// expression translates what has one value, and returns its type.
+// expression translates an expression with one value, and returns its type.
 func (t *translator) expression(nodes []node) (sql, typ string, err error) {
 	pieces, err := t.sequence(nodes)
 	if err != nil {
@@ -132,7 +135,7 @@ func (t *translator) expression(nodes []node) (sql, typ string, err error) {
 	return join(pieces), t.typeOf(pieces), nil
 }
 
-// one translates what begins at a node, and returns how many nodes that were.
+// one translates the construct that begins at a node, and returns how many nodes it consumed.
 func (t *translator) one(nodes []node, i int, out *[]piece) (int, error) {
 	n := nodes[i]
 	put := func(p piece) { *out = append(*out, p) }
@@ -178,7 +181,7 @@ func (t *translator) one(nodes []node, i int, out *[]piece) (int, error) {
 	return 1, nil
 }
 
-// comparedWith is the type of the operand that a list after IN is compared with.
+// comparedWith returns the type of the operand that a list after IN is compared with.
 func (t *translator) comparedWith(out []piece) string {
 	n := len(out)
 	if n == 0 || out[n-1].key != "in" {
@@ -258,7 +261,7 @@ func (t *translator) word(nodes []node, i int, out *[]piece) (int, error) {
 			for next(skip).is(".") {
 				skip += 2
 			}
-			return skip, nil // names are compared by their bytes
+			return skip, nil // names are compared bytewise
 		case n.is("over", "filter") && next(1).kind == group && len(*out) > 0:
 			inside, err := t.sequence(next(1).in)
 			(*out)[len(*out)-1].sql += " " + strings.ToUpper(n.text) + " (" + join(inside) + ")"
@@ -320,10 +323,10 @@ func (t *translator) named(nodes []node, i int, out *[]piece) (int, error) {
 	return end - i, nil
 }
 
-// aliased reports whether a name that follows is one that is given.
+// aliased reports whether a name that follows is an alias.
 func (t *translator) aliased(out []piece) bool { return len(out) > 0 && out[len(out)-1].key == "as" }
 
-// plainName reports whether SQLite reads a name as it is.
+// plainName reports whether SQLite accepts a name without quotes.
 func plainName(s string) bool {
 	for _, r := range s {
 		if r >= 0x80 || r == '$' {
@@ -333,7 +336,7 @@ func plainName(s string) bool {
 	return !reserved[s]
 }
 
-// reserved are words that are names in PostgreSQL and not in SQLite.
+// reserved are words that are valid names in PostgreSQL but not in SQLite.
 var reserved = words(`index table check default primary foreign references unique constraint commit transaction add set to if isnull notnull nothing when then else`)
 
 // choice translates CASE ... END.

@@ -11,29 +11,30 @@ import (
 	"time"
 )
 
-// View is a table as clients see it; the types of its columns are text, integer, real, time, boolean and json.
+// View is a table of the catalog; the types of its columns are text, integer, real, time, boolean
+// and json.
 type View struct {
 	Name    string
 	Columns []Column
 }
 
-// Column is one of a view or of an answer.
+// Column is a column of a view or of an answer.
 type Column struct{ Name, Type string }
 
-// Answer is what a statement returns. Values are nil, string, bool, int64, float64 or json.Number.
+// Answer is the result of a statement. Values are nil, string, bool, int64, float64 or json.Number.
 type Answer struct {
 	Columns   []Column
 	Rows      [][]any
 	Truncated bool
 }
 
-// oids are the types as PostgreSQL has them, and sizes the bytes of their values.
+// oids are PostgreSQL's identifiers of the types, and sizes the number of bytes of their values.
 var (
 	oids  = map[string]uint32{typeText: 25, typeInt: 20, typeReal: 701, typeTime: 1184, typeDate: 1082, typeBool: 16, "json": 114}
 	sizes = map[string]int16{typeText: -1, typeInt: 8, typeReal: 8, typeTime: 8, typeDate: 4, typeBool: 1, "json": -1}
 )
 
-// ofOID is the type of a parameter that a client declares.
+// ofOID returns the type of a parameter that a client declares.
 func ofOID(oid uint32) string {
 	switch oid {
 	case 0:
@@ -54,8 +55,8 @@ func ofOID(oid uint32) string {
 
 var stamped = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 
-// complete are the types of an answer's columns: those that are known, and otherwise those of its values. uncertain says that
-// other parameters may lead to other values.
+// complete returns the types of an answer's columns: those that are known, and otherwise those of
+// its values. uncertain is true if other parameters may lead to values of other types.
 func complete(a *Answer, known []string, uncertain bool) []string {
 	types := make([]string, len(a.Columns))
 	for i, c := range a.Columns {
@@ -114,10 +115,10 @@ func ofValues(rows [][]any, i int) string {
 	return typ
 }
 
-// epoch is where PostgreSQL's clock begins.
+// epoch is the zero point of PostgreSQL's timestamps.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// encode is a value as a client reads it; nil is NULL.
+// encode encodes a value for the client; nil is NULL.
 func encode(value any, typ string, binaryFormat bool) ([]byte, error) {
 	if value == nil {
 		return nil, nil
@@ -209,7 +210,7 @@ func plainText(value any) string {
 	return fmt.Sprint(value)
 }
 
-// decode is a parameter as a statement takes it.
+// decode decodes a client's parameter for a statement.
 func decode(raw []byte, typ string, binaryFormat bool) (any, error) {
 	if raw == nil {
 		return nil, nil

@@ -178,8 +178,8 @@ func withoutName(err error) error {
 // Write replaces a file in one step with a private one.
 func Write(path string, content []byte) error { return WriteMode(path, content, fileMode) }
 
-// Create writes a private file where there is none: the error is fs.ErrExist if there is one, of another process that was
-// faster too. A reader sees all of it or nothing.
+// Create writes a private file where there is none: the error is fs.ErrExist if there is one, of
+// another process that was faster too. A reader sees all of it or nothing.
 func Create(path string, content []byte) (err error) {
 	f, err := New(path)
 	if err != nil {

@@ -21,9 +21,9 @@ func insertOf(k Kind) string {
 type batch struct {
 	m  *Model
 	tx *sql.Tx
-	// rows is by how many objects the batch changes the model.
+	// rows is the change of the number of objects in the model.
 	rows int64
-	// prepared are statements by their text. They end with the transaction.
+	// prepared are prepared statements by their text. They are closed with the transaction.
 	prepared map[string]*sql.Stmt
 }
 
@@ -35,7 +35,7 @@ func (m *Model) begin(ctx context.Context) (*batch, error) {
 	return &batch{m: m, tx: tx, prepared: map[string]*sql.Stmt{}}, nil
 }
 
-// statement prepares a statement that a batch carries out many times.
+// statement prepares a statement that a batch runs many times.
 func (b *batch) statement(ctx context.Context, text string) (*sql.Stmt, error) {
 	if s := b.prepared[text]; s != nil {
 		return s, nil
@@ -55,7 +55,7 @@ func (b *batch) exec(ctx context.Context, text string, args ...any) (sql.Result,
 	return s.ExecContext(ctx, args...)
 }
 
-// commit writes the checkpoint and commits; revision 0 says that more is to come before the model is whole.
+// commit writes the checkpoint and commits; revision 0 means that the model is not complete yet.
 func (b *batch) commit(ctx context.Context, revision int64) error {
 	_, err := b.tx.ExecContext(ctx, `INSERT INTO meta VALUES ('revision', ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value`, revision)
 	if err != nil {
@@ -68,7 +68,7 @@ func (b *batch) commit(ctx context.Context, revision int64) error {
 	return nil
 }
 
-func (b *batch) rollback() { _ = b.tx.Rollback() } // without effect after a commit
+func (b *batch) rollback() { _ = b.tx.Rollback() } // no effect after a commit
 
 // clear removes all rows.
 func (b *batch) clear(ctx context.Context) error {
@@ -85,7 +85,7 @@ func (b *batch) clear(ctx context.Context) error {
 	return err
 }
 
-// apply makes one change.
+// apply applies one change.
 func (b *batch) apply(ctx context.Context, c Change) error {
 	resource, namespace, name, err := parseKey(c.Key)
 	if err != nil {
@@ -150,7 +150,7 @@ func (b *batch) put(ctx context.Context, k Kind, namespace, name string, revisio
 	for _, c := range k.Columns {
 		switch c.Name {
 		case "namespace":
-			byName[c.Name] = namespace // rights are decided by it: never what the object says itself
+			byName[c.Name] = namespace // authorization uses the key's namespace, never the object's own field
 		case "name":
 			byName[c.Name] = name
 		case bytesColumn:

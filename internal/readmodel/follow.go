@@ -10,44 +10,47 @@ import (
 	"time"
 )
 
-// Change is what became of one key.
+// Change is the new state of one key.
 type Change struct {
 	Key string
-	// Value is the object as it is stored, nil where it was deleted.
+	// Value is the object as it is stored, nil if it was deleted.
 	Value []byte
-	// Revision is that of the change.
+	// Revision is the revision of the change.
 	Revision int64
 }
 
-// ErrGone says that the storage does not reach back so far.
+// ErrGone reports that the storage no longer has the requested changes.
 var ErrGone = errors.New("the storage does not hold these changes any more")
 
-// Source is the storage as the model needs it.
+// Source is the storage that the model copies.
 type Source interface {
-	// ID tells one storage from another: it changes where revisions do not go on from what they were.
+	// ID identifies the storage: it changes if revisions do not continue from the earlier ones.
 	ID() string
-	// Revision is the newest revision.
+	// Revision returns the newest revision.
 	Revision() int64
-	// Snapshot returns all objects and the revision at which they are these.
+	// Snapshot returns all objects, and the revision of that state.
 	Snapshot(ctx context.Context) ([]Change, int64, error)
-	// Next waits for changes after a revision and returns them in order, with the revision up to which they are all. ErrGone
-	// says that changes are missing.
+	// Next waits for changes after a revision, and returns them in order, with the revision up to
+	// which they are complete. ErrGone reports that changes are missing.
 	Next(ctx context.Context, after int64) ([]Change, int64, error)
 }
 
 const (
-	// step is how many objects are written at once.
+	// step is how many objects are written in one transaction.
 	step = 500
-	// gather is how long changes are collected, so that an object that changes often is written once: writers have the processors
-	// meanwhile. Whoever waits for a revision does not wait that long.
+	// gather is how long changes are collected, so that an object that changes often is written once,
+	// and the storage's writers get the processors. A caller that waits for a revision does not wait
+	// that long.
 	gather = 500 * time.Millisecond
 	// pause is how long the model waits after a failure.
 	pause = time.Second
-	// keepEvery is how often the checkpoint is written while other keys than the model's change.
+	// keepEvery is the interval at which the checkpoint is written while only keys outside the model
+	// change.
 	keepEvery = 30 * time.Second
 )
 
-// Run builds the model or catches up, and follows the storage until the context ends. What fails is logged and tried again.
+// Run builds the model or catches up, and follows the storage until the context ends. Errors are
+// logged, and the operation is retried.
 func (m *Model) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := m.follow(ctx)
@@ -98,7 +101,7 @@ func (m *Model) follow(ctx context.Context) error {
 		idle := at == m.source.Revision()
 		changes, revision, err := m.source.Next(ctx, at)
 		if idle {
-			since = time.Now() // whatever has come is new
+			since = time.Now() // all changes from now on are new
 		}
 		if errors.Is(err, ErrGone) {
 			if at, err = m.rebuild(ctx); err != nil {
@@ -127,7 +130,7 @@ func (m *Model) follow(ctx context.Context) error {
 	}
 }
 
-// collect lets changes gather, until somebody waits for them.
+// collect waits for further changes, until a caller waits for the model.
 func (m *Model) collect(ctx context.Context) {
 	enough := time.NewTimer(gather)
 	defer enough.Stop()
@@ -138,7 +141,7 @@ func (m *Model) collect(ctx context.Context) {
 	}
 }
 
-// checkpoint is the revision that the file shows, 0 where it shows none of this storage.
+// checkpoint returns the revision of the file, 0 if it has no state of this storage.
 func (m *Model) checkpoint(ctx context.Context) (revision int64, err error) {
 	var id string
 	for key, to := range map[string]any{"revision": &revision, "source": &id} {
@@ -156,7 +159,7 @@ func (m *Model) checkpoint(ctx context.Context) (revision int64, err error) {
 	return revision, nil
 }
 
-// write makes changes in one transaction.
+// write applies changes in one transaction.
 func (m *Model) write(ctx context.Context, changes []Change, revision int64) error {
 	if err := m.awaitRoom(ctx); err != nil {
 		return err
@@ -176,7 +179,7 @@ func (m *Model) write(ctx context.Context, changes []Change, revision int64) err
 	return b.commit(ctx, revision)
 }
 
-// last leaves out changes that others of the same batch replace.
+// last drops changes that later ones in the same batch replace.
 func last(changes []Change) []Change {
 	newest := make(map[string]int, len(changes))
 	for i, c := range changes {
@@ -191,8 +194,8 @@ func last(changes []Change) []Change {
 	return kept
 }
 
-// rebuild builds the model from the storage's state. It is not ready until the last step is committed: a process that dies
-// before begins again.
+// rebuild builds the model from the storage's state. It is not ready until the last step is
+// committed: if the process ends before, the build starts again.
 func (m *Model) rebuild(ctx context.Context) (int64, error) {
 	if err := m.awaitRoom(ctx); err != nil {
 		return 0, err

@@ -1,9 +1,9 @@
 package readmodel
 
-// Type is what the values of a column are.
+// Type is the type of a column's values.
 type Type string
 
-// The types of columns. Times are text in RFC 3339, UTC; JSON is text.
+// The types of columns. Times are RFC 3339 strings, UTC; JSON is stored as text.
 const (
 	Text    Type = "text"
 	Integer Type = "integer"
@@ -21,12 +21,13 @@ type Column struct {
 
 // Kind is a kind that has a view.
 type Kind struct {
-	// Group, Version and Resource are those of its URL; Resource is the view, too. Name is the kind.
+	// Group, Version and Resource are those of its URL; Resource is also the name of the view. Name is
+	// the kind.
 	Group, Version, Resource, Name string
 	Columns                        []Column
 }
 
-// Table is where the kind's rows are.
+// Table returns the table with the kind's rows.
 func (k Kind) Table() string { return "k_" + k.Resource }
 
 const (
@@ -35,7 +36,7 @@ const (
 	preStable = "v1prealpha1"
 )
 
-// common begin every view.
+// common returns the first columns of every view.
 func common() []Column {
 	return []Column{
 		{"namespace", Text, text("metadata", "namespace")},
@@ -50,7 +51,7 @@ func common() []Column {
 	}
 }
 
-// bytesColumn is what an object takes as it is stored, which the object does not say.
+// bytesColumn is the size of an object as it is stored, which is not a field of the object.
 const bytesColumn = "bytes"
 
 func kind(version, resource, name string, columns ...Column) Kind {
@@ -66,8 +67,8 @@ var (
 	message     = Column{"message", Text, text("status", "message")}
 )
 
-// Kinds are the kinds that have views, with their columns in order. They are the contract with who writes SQL: columns are
-// added, and not removed.
+// Kinds returns the kinds that have views, with their columns in order. They are a stable interface
+// for authors of SQL: columns are added, and not removed.
 func Kinds() []Kind {
 	return []Kind{
 		kind(stable, "agents", "Agent", description,
@@ -132,19 +133,19 @@ const Revisions = "revisions"
 
 func side(name string, t Type) Column { return Column{Name: name, Type: t} }
 
-// SideColumns are those of the views of what objects have several of.
+// SideColumns returns the columns of the views with several rows per object.
 func SideColumns() map[string][]Column {
 	key := []Column{side("kind", Text), side("namespace", Text), side("name", Text)}
 	return map[string][]Column{
 		"labels": append(key[:3:3], side("key", Text), side("value", Text)),
 		"conditions": append(key[:3:3], side("type", Text), side("status", Text), side("reason", Text),
 			side("message", Text), side("changed_at", Time)),
-		// Of Queries, whose names they have.
+		// Of Queries, whose names are in the rows.
 		"messages": append(key[:3:3], side("position", Integer), side("role", Text), side("sender", Text), side("content", Text),
 			side("conversation_id", Text), side("session_id", Text), side("created_at", Time)),
 		"tool_calls": append(key[:3:3], side("position", Integer), side("call_id", Text), side("tool", Text), side("arguments", Text),
 			side("agent", Text), side("conversation_id", Text), side("created_at", Time)),
-		// What the history has.
+		// From the history.
 		Revisions: append(key[:3:3], side("uid", Text), side("revision", Integer), side("generation", Integer), side("verb", Text),
 			side("user_name", Text), side("user_groups", JSON), side("impersonator", Text), side("user_agent", Text), side("field_manager", Text),
 			side("audit_id", Text), side("cause", Text), side("status_only", Boolean), side("deleted", Boolean), side("at", Time)),

@@ -19,7 +19,7 @@ type rawMessage struct {
 	} `json:"tool_calls"`
 }
 
-// messagesOf reads status.response.raw: a list of messages, or something else, which is none.
+// messagesOf decodes status.response.raw: a list of messages; anything else is an empty list.
 func messagesOf(o object) []rawMessage {
 	raw, _ := o.at("status", "response", "raw").(string)
 	var messages []rawMessage
@@ -29,7 +29,7 @@ func messagesOf(o object) []rawMessage {
 	return messages
 }
 
-// said is the text of a message, whose content may be a list of parts.
+// said returns the text of a message, whose content may be a list of parts.
 func said(content any) any {
 	if s, ok := content.(string); ok {
 		return asText(s)
@@ -48,7 +48,7 @@ func said(content any) any {
 	return asText(text)
 }
 
-// putMessages writes what a Query's target said, and which tools it called.
+// putMessages writes the messages of a Query's target, and its tool calls.
 func (b *batch) putMessages(ctx context.Context, k Kind, id int64, row map[string]any, o object) error {
 	if k.Resource != "queries" {
 		return nil

@@ -15,44 +15,46 @@ import (
 	_ "modernc.org/sqlite" // the driver
 )
 
-// Model is the file. Run is its only writer; everything else is safe for concurrent use.
+// Model is the file of the read model. Run is its only writer; all other methods are safe for
+// concurrent use.
 type Model struct {
 	path   string
 	source Source
 	most   int64 // bytes, 0 for no bound
 	db     *sql.DB
-	reader *sql.DB // does not wait for the writer
+	reader *sql.DB // not blocked by the writer
 	kinds  map[string]Kind
-	// writing guards the file against a scrub.
+	// writing prevents writes to the file during a scrub.
 	writing sync.Mutex
 	insert  map[string]string
 	status  atomic.Pointer[Status]
-	// past is the history, nil for none. hurryPast says that somebody waits for it, and forget that versions were removed.
+	// past is the history, nil for none. hurryPast signals that a caller waits for it, and forget that
+	// versions were removed.
 	past      Past
 	hurryPast chan struct{}
 	forget    chan struct{}
-	setting   sync.Mutex // one change of the status at a time
-	// hurry tells Run that somebody waits for what it has not written yet.
+	setting   sync.Mutex // serializes changes of the status
+	// hurry signals Run that a caller waits for changes that are not written yet.
 	hurry chan struct{}
 	// moved is closed and replaced at each change of the status.
 	moved atomic.Pointer[chan struct{}]
 }
 
-// Status says how far the model is.
+// Status is the progress of the model.
 type Status struct {
-	// Ready: the model has been built, and can be asked.
+	// Ready: the model has been built, and can be queried.
 	Ready bool
-	// Revision is the storage's that the model shows, and Newest the storage's own.
+	// Revision is the storage revision of the model, and Newest the storage's newest revision.
 	Revision, Newest int64
-	// Built of Objects are there, while it is built.
+	// Built and Objects are the progress of a build: Built of Objects have been written.
 	Built, Objects int
-	// Behind is since when there have been changes that the model does not show; zero where it shows all.
+	// Behind is since when the model has lacked changes; zero if it has all.
 	Behind time.Time
-	// Rebuilds counts how often it was built from the storage's state.
+	// Rebuilds counts how often the model was built from the storage's state.
 	Rebuilds int
 	// Rows is the number of objects in the model.
 	Rows int64
-	// Changed is the revision of the newest change that the model has written.
+	// Changed is the revision of the newest change in the model.
 	Changed int64
 	// Past is the revision up to which the model has the history's versions.
 	Past int64
@@ -60,14 +62,14 @@ type Status struct {
 	Compared int
 }
 
-// Stats are what is known of the model for its operators.
+// Stats are metrics of the model.
 type Stats struct {
 	Status
-	// Bytes is what its files take.
+	// Bytes is the size of its files.
 	Bytes int64
 }
 
-// Stats returns what is known of the model, without a question to its file.
+// Stats returns the metrics of the model, without querying its file.
 func (m *Model) Stats() Stats {
 	s := Stats{Status: m.Status()}
 	for _, suffix := range []string{"", "-wal"} {
@@ -78,18 +80,20 @@ func (m *Model) Stats() Stats {
 	return s
 }
 
-// Options say how a model is kept.
+// Options configure a model.
 type Options struct {
-	// MaxBytes bounds its file, 0 for no bound. A model that would be larger is not written any further: it falls behind.
+	// MaxBytes bounds the file, 0 for no bound. A model that would exceed it is not written any
+	// further: it falls behind.
 	MaxBytes int64
 	// Past is the history of the same storage; nil for none.
 	Past Past
 }
 
-// ErrBuilding is the answer while the model is built.
+// ErrBuilding is the error while the model is built.
 var ErrBuilding = errors.New("the read model is being built")
 
-// Open opens the file, or makes it. What is no read model of this release is replaced, unless it is another program's.
+// Open opens the file, or creates it. A file that is not a read model of this release is replaced,
+// unless it belongs to another program.
 func Open(ctx context.Context, path string, source Source, o Options) (*Model, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -108,14 +112,14 @@ func Open(ctx context.Context, path string, source Source, o Options) (*Model, e
 	m.reader.SetMaxIdleConns(0) // the file may be replaced
 	moved := make(chan struct{})
 	m.moved.Store(&moved)
-	if !isOurs(path) { // opening would change it
+	if !isOurs(path) { // opening it would change it
 		return nil, fmt.Errorf("open the read model %s: it is the file of something else: choose another one with --read-model-path", path)
 	}
 	known, err := m.open(ctx)
 	if err == nil && known {
 		return m, nil
 	}
-	if ctx.Err() != nil { // a stopped start says nothing about the file, which is kept
+	if ctx.Err() != nil { // a canceled start is no error of the file, which is kept
 		err = context.Cause(ctx)
 	} else {
 		err = m.recreate(ctx)
@@ -171,7 +175,7 @@ func (m *Model) open(ctx context.Context) (known bool, err error) {
 	return found == version(), err
 }
 
-// recreate replaces the file by an empty model.
+// recreate replaces the file with an empty model.
 func (m *Model) recreate(ctx context.Context) error {
 	m.Close()
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -196,7 +200,7 @@ func (m *Model) recreate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }() // without effect after a commit
+	defer func() { _ = tx.Rollback() }() // no effect after a commit
 	for _, statement := range schema() {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
@@ -208,7 +212,7 @@ func (m *Model) recreate(ctx context.Context) error {
 	return tx.Commit()
 }
 
-// mark writes the mark, before the file has a log that would hold it.
+// mark writes the mark before the file has a write-ahead log, which would contain it instead.
 func (m *Model) mark(ctx context.Context) error {
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: m.path}).EscapedPath()}).String())
 	if err != nil {
@@ -221,35 +225,37 @@ func (m *Model) mark(ctx context.Context) error {
 // Close closes the file. Run must have ended.
 func (m *Model) Close() {
 	if m.db != nil {
-		_ = m.db.Close() // there is nothing to lose that is not built again
+		_ = m.db.Close() // nothing is lost that cannot be rebuilt
 	}
 }
 
-// Path is where the file is.
+// Path returns the path of the file.
 func (m *Model) Path() string { return m.path }
 
-// Status says how far the model is.
+// Status returns the progress of the model.
 func (m *Model) Status() Status {
 	s := *m.status.Load()
 	s.Newest = max(s.Revision, m.source.Revision())
 	return s
 }
 
-// namespaces steps through the index of objects from one kind and namespace to the next. SELECT DISTINCT would read all objects: each
-// request would take longer the more there are, also of those that its user may not list.
+// namespaces uses the index of objects to skip from one kind and namespace to the next. SELECT
+// DISTINCT would read all objects, so each request would take longer with the number of objects,
+// including those that its user may not list.
 const namespaces = `WITH RECURSIVE
 	k(kind) AS (SELECT min(kind) FROM objects UNION ALL SELECT (SELECT min(o.kind) FROM objects o WHERE o.kind > k.kind) FROM k WHERE k.kind IS NOT NULL),
 	n(kind, namespace) AS (SELECT k.kind, (SELECT min(o.namespace) FROM objects o WHERE o.kind = k.kind) FROM k WHERE k.kind IS NOT NULL
 		UNION ALL SELECT n.kind, (SELECT min(o.namespace) FROM objects o WHERE o.kind = n.kind AND o.namespace > n.namespace) FROM n WHERE n.namespace IS NOT NULL)
 	SELECT DISTINCT namespace FROM n WHERE namespace IS NOT NULL ORDER BY 1`
 
-// Namespaces returns those that have objects; "" is one of them where objects are in none.
+// Namespaces returns the namespaces that have objects; "" is included if there are cluster-scoped
+// objects.
 func (m *Model) Namespaces(ctx context.Context) ([]string, error) {
 	rows, err := m.reader.QueryContext(ctx, namespaces)
 	if err != nil {
 		return nil, fmt.Errorf("read the namespaces: %w", err)
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	var all []string
 	for rows.Next() {
 		var one string
@@ -261,7 +267,7 @@ func (m *Model) Namespaces(ctx context.Context) ([]string, error) {
 	return all, rows.Err()
 }
 
-// setStatus changes the status, and wakes those who wait for it.
+// setStatus changes the status, and wakes its waiters.
 func (m *Model) setStatus(change func(*Status)) {
 	m.setting.Lock()
 	defer m.setting.Unlock()
@@ -272,8 +278,8 @@ func (m *Model) setStatus(change func(*Status)) {
 	close(*m.moved.Swap(&next))
 }
 
-// WaitFor waits until the model shows a revision, or for at most some time, and reports whether it does. ErrBuilding says
-// that it cannot be asked yet.
+// WaitFor waits until the model has a revision, but at most for some time, and reports whether it
+// has. ErrBuilding reports that it cannot be queried yet.
 func (m *Model) WaitFor(ctx context.Context, revision int64, most time.Duration) (bool, error) {
 	timeout := time.NewTimer(most)
 	defer timeout.Stop()
@@ -284,7 +290,7 @@ func (m *Model) WaitFor(ctx context.Context, revision int64, most time.Duration)
 		}
 		select {
 		case m.hurry <- struct{}{}:
-		default: // it knows
+		default: // already signaled
 		}
 		select {
 		case <-moved:

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// memory is a Source that holds a log of changes, of which it forgets the beginning when it is compacted.
+// memory is a Source with an in-memory log of changes. Compaction drops the beginning of the log.
 type memory struct {
 	mu        sync.Mutex
 	id        string
@@ -23,7 +23,7 @@ type memory struct {
 	compacted int64
 	log       []Change
 	live      map[string]Change
-	// versions are the history's, oldest first.
+	// versions are those of the history, oldest first.
 	versions []Version
 }
 
@@ -119,7 +119,7 @@ func (m *memory) retain(r *rand.Rand) {
 
 // change makes a random change.
 func (m *memory) change(r *rand.Rand) {
-	kind := Kinds()[r.IntN(3)].Resource // few, so that keys repeat
+	kind := Kinds()[r.IntN(3)].Resource // few kinds, so that keys repeat
 	key := fmt.Sprintf("%s%s/ns%d/o%d", Prefix, kind, r.IntN(3), r.IntN(6))
 	switch r.IntN(12) {
 	case 0, 1, 2:
@@ -136,7 +136,7 @@ func (m *memory) change(r *rand.Rand) {
 	}
 }
 
-// contents are all rows, without ids, which depend on the history.
+// contentsOf returns all rows, without ids, which depend on earlier rows.
 func contentsOf(t *testing.T, path string) []string {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
@@ -177,7 +177,7 @@ func contentsOf(t *testing.T, path string) []string {
 	return all
 }
 
-// run opens a model, lets it catch up and stops it.
+// run opens a model, lets it catch up and closes it.
 func run(t *testing.T, path string, source *memory) Status {
 	t.Helper()
 	m, err := Open(t.Context(), path, source, Options{Past: source})
@@ -296,7 +296,7 @@ func TestForeignFileIsLeftAlone(t *testing.T) {
 	}
 }
 
-// No column can hold a credential, wherever it is in an object.
+// No column can contain a credential, wherever it is in an object.
 func TestCredentialsStayOut(t *testing.T) {
 	const secret = "s3cr3t"
 	source, path := newMemory(), filepath.Join(t.TempDir(), "model.db")
@@ -317,7 +317,7 @@ func TestCredentialsStayOut(t *testing.T) {
 	}
 }
 
-// A process that is killed at any moment leaves a file that catches up.
+// If a process is killed at any moment, its file can catch up.
 func TestKilled(t *testing.T) {
 	const variable = "READMODEL_KILLED"
 	if path := os.Getenv(variable); path != "" {
@@ -352,7 +352,7 @@ func TestKilled(t *testing.T) {
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		_ = child.Wait() // it was killed
+		_ = child.Wait() // an error is expected: it was killed
 		source, r := newMemory(), rand.New(rand.NewPCG(7, 7))
 		for range 3200 {
 			source.change(r)
@@ -366,7 +366,7 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// A model that has no room stays behind, keeps what it has, and goes on once it has room.
+// A model without room falls behind, keeps its rows, and continues once it has room.
 func TestBoundedSize(t *testing.T) {
 	source, path := newMemory(), filepath.Join(t.TempDir(), "model.db")
 	put := func(from, to int) {
@@ -402,7 +402,8 @@ func TestBoundedSize(t *testing.T) {
 	}
 }
 
-// An object that changes often is written once in a while, and whoever waits for it does not wait that long.
+// An object that changes often is written only from time to time, and a caller that waits for it
+// does not wait that long.
 func TestChangesGather(t *testing.T) {
 	source := newMemory()
 	m, err := Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), source, Options{})
@@ -445,7 +446,7 @@ func TestChangesGather(t *testing.T) {
 	}
 }
 
-// Versions do not take the room of objects: the oldest go.
+// Versions do not displace objects: the oldest versions are removed.
 func TestBoundedPast(t *testing.T) {
 	source, path := newMemory(), filepath.Join(t.TempDir(), "model.db")
 	for i := range 9000 {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestNamespaces: all of them are found, and the plan reads no object of each.
+// TestNamespaces checks that all namespaces are found, and that the query plan does not read each
+// object.
 func TestNamespaces(t *testing.T) {
 	m, err := Open(t.Context(), filepath.Join(t.TempDir(), "model.db"), newMemory(), Options{})
 	if err != nil {
@@ -19,7 +20,7 @@ func TestNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = writer.Close() }() // what it wrote is committed
+	defer func() { _ = writer.Close() }() // its writes are committed
 	if got, err := m.Namespaces(t.Context()); err != nil || got != nil {
 		t.Errorf("without objects: %v, %v", got, err)
 	}
@@ -39,7 +40,7 @@ func TestNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	for rows.Next() {
 		var id, parent, unused int
 		var step string

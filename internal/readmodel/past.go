@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Version is what the history says of one version of an object.
+// Version is the record of one version of an object in the history.
 type Version struct {
 	Resource, Namespace, Name, UID string
 	Revision, Generation           int64
@@ -20,14 +20,15 @@ type Version struct {
 	FieldManager, AuditID, Cause   string
 	StatusOnly, Deleted            bool
 	Time                           time.Time
-	// Object is a deleted object as it was; nil for others, and where it cannot be read.
+	// Object is the last state of a deleted object; nil for other versions, and if it cannot be
+	// decoded.
 	Object []byte
 }
 
-// Past is the history as the model needs it.
+// Past is the history that the model copies.
 type Past interface {
-	// Versions returns versions after a revision, oldest first, and the revision up to which they are all that the history
-	// has. Of the versions of one revision it returns all or none.
+	// Versions returns versions after a revision, oldest first, and the revision up to which they are
+	// complete. It returns all versions of a revision or none.
 	Versions(ctx context.Context, after int64, limit int) (versions []Version, through int64, err error)
 }
 
@@ -36,11 +37,11 @@ const (
 	pastPage = 500
 	// pastGather is how long versions are collected.
 	pastGather = 5 * time.Second
-	// compareEvery is how often what the model has is compared with what the history still has: retention and purges of other
-	// servers remove versions.
+	// compareEvery is the interval at which the versions in the model are compared with those in the
+	// history, because retention and purges of other servers remove versions.
 	compareEvery = time.Hour
-	// mostOfFile is the part of the bound of the file that versions may take together with the objects, in percent. The
-	// oldest versions go first.
+	// mostOfFile is the percentage of the file's bound that versions may use together with the
+	// objects. The oldest versions are removed first.
 	mostOfFile = 80
 )
 
@@ -63,7 +64,7 @@ func (m *Model) followPast(ctx context.Context) error {
 	every := time.NewTicker(compareEvery)
 	defer every.Stop()
 	changed, builds := int64(-1), -1
-	var last time.Time // the end of the last catching up
+	var last time.Time // when catchUp last ended
 	hurry := false
 	for {
 		moved := *m.moved.Load()
@@ -79,7 +80,7 @@ func (m *Model) followPast(ctx context.Context) error {
 			continue
 		}
 		var gathered <-chan time.Time
-		if behind { // what comes is collected for a while
+		if behind { // new versions are collected for a while
 			moved, gathered = nil, time.After(gather)
 		}
 		select {
@@ -101,7 +102,7 @@ func (m *Model) followPast(ctx context.Context) error {
 	}
 }
 
-// pastCheckpoint is the revision up to which versions are in the model.
+// pastCheckpoint returns the revision up to which versions are in the model.
 func pastCheckpoint(ctx context.Context, q interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }) (at int64, err error) {
@@ -112,7 +113,7 @@ func pastCheckpoint(ctx context.Context, q interface {
 	return at, err
 }
 
-// catchUp takes over what the history has beyond the checkpoint.
+// catchUp copies the versions after the checkpoint.
 func (m *Model) catchUp(ctx context.Context) error {
 	builds := m.status.Load().Rebuilds
 	for {
@@ -130,11 +131,11 @@ func (m *Model) catchUp(ctx context.Context) error {
 			return err
 		}
 		if !written {
-			continue // it was built again, and lacks all versions
+			continue // the model was rebuilt, and lacks all versions
 		}
 		if none || through >= m.status.Load().Revision {
 			m.setStatus(func(s *Status) {
-				if s.Rebuilds == builds { // else it lacks them again, and followPast comes back
+				if s.Rebuilds == builds { // otherwise it lacks them again, and runPast repeats
 					s.Past = max(s.Past, through)
 				}
 			})
@@ -143,8 +144,8 @@ func (m *Model) catchUp(ctx context.Context) error {
 	}
 }
 
-// writePast writes versions and the checkpoint in one transaction, and reports whether it did: not if the model was built again
-// since they were read.
+// writePast writes versions and the checkpoint in one transaction, and reports whether it did. It
+// does not if the model was rebuilt since they were read.
 func (m *Model) writePast(ctx context.Context, at int64, versions []Version, through int64) (bool, error) {
 	if err := m.awaitRoom(ctx); err != nil {
 		return false, err
@@ -178,7 +179,7 @@ func (m *Model) writePast(ctx context.Context, at int64, versions []Version, thr
 	return true, b.tx.Commit()
 }
 
-// versionRows is how many versions are written by one statement, where there are as many.
+// versionRows is how many versions one statement writes, if there are that many.
 const versionRows = 20
 
 var (
@@ -216,8 +217,8 @@ func asInt(b bool) int64 {
 	return 0
 }
 
-// putDeleted makes a deleted object one that search finds, if its name is not there again. Its life is the revision that
-// deleted it.
+// putDeleted makes a deleted object searchable, if it was not recreated. Its life is the revision
+// that deleted it.
 func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) error {
 	byName := map[string]any{}
 	for _, c := range k.Columns {
@@ -247,7 +248,7 @@ func (b *batch) putDeleted(ctx context.Context, k Kind, v Version, o object) err
 	return err
 }
 
-// removeOrphans removes deleted objects whose deletion is no version of the model's.
+// removeOrphans removes deleted objects whose deletion is not a version in the model.
 func (b *batch) removeOrphans(ctx context.Context) error {
 	const orphans = `(SELECT d.id FROM deleted d WHERE NOT EXISTS (SELECT 1 FROM c_revisions r WHERE r.revision = d.revision AND r.deleted = 1))`
 	for _, statement := range []string{`DELETE FROM fts WHERE rowid IN `, `DELETE FROM objects WHERE id IN `, `DELETE FROM deleted WHERE id IN `} {
@@ -258,7 +259,7 @@ func (b *batch) removeOrphans(ctx context.Context) error {
 	return nil
 }
 
-// boundPast removes the oldest versions where the file is nearly as large as it may be.
+// boundPast removes the oldest versions if the file is close to its bound.
 func (b *batch) boundPast(ctx context.Context) error {
 	if b.m.most <= 0 {
 		return nil
@@ -278,16 +279,16 @@ func (b *batch) boundPast(ctx context.Context) error {
 	return b.removeOrphans(ctx)
 }
 
-// Forget compares the model with the history at once: it removes the versions that the history has no more, and the deleted objects
-// that go with them.
+// Forget starts a comparison of the model with the history at once. It removes versions that are no
+// longer in the history, and the deleted objects that belong to them.
 func (m *Model) Forget() {
 	select {
 	case m.forget <- struct{}{}:
-	default: // it is about to
+	default: // already signaled
 	}
 }
 
-// compare removes versions that the history has no more.
+// compare removes versions that are no longer in the history.
 func (m *Model) compare(ctx context.Context) error {
 	end, err := pastCheckpoint(ctx, m.db)
 	if err != nil {
@@ -310,7 +311,7 @@ func (m *Model) compare(ctx context.Context) error {
 	return nil
 }
 
-// removeMissing removes the versions after a revision and up to another that are not among some.
+// removeMissing removes the versions in a range of revisions that are not in the given list.
 func (m *Model) removeMissing(ctx context.Context, after, through int64, there []Version) error {
 	kept := map[int64]bool{}
 	for _, v := range there {
@@ -325,7 +326,7 @@ func (m *Model) removeMissing(ctx context.Context, after, through int64, there [
 	if err != nil {
 		return err
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	var gone []int64
 	for rows.Next() {
 		var revision int64
@@ -353,7 +354,8 @@ func (m *Model) removeMissing(ctx context.Context, after, through int64, there [
 	return b.tx.Commit()
 }
 
-// WaitForPast waits until the model shows the history up to a revision, or for at most some time, and reports whether it does.
+// WaitForPast waits until the model has the history up to a revision, but at most for some time,
+// and reports whether it has.
 func (m *Model) WaitForPast(ctx context.Context, revision int64, most time.Duration) bool {
 	if m.past == nil {
 		return true
@@ -367,7 +369,7 @@ func (m *Model) WaitForPast(ctx context.Context, revision int64, most time.Durat
 		}
 		select {
 		case m.hurryPast <- struct{}{}:
-		default: // it knows
+		default: // already signaled
 		}
 		select {
 		case <-moved:

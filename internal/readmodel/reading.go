@@ -1,15 +1,16 @@
 package readmodel
 
-// How says how the value of a column is made from an object. It lets the same columns be read by SQL where objects are stored.
+// How is the way in which the value of a column is derived from an object. With it, the same
+// columns can be read by SQL where the objects are stored.
 type How int
 
-// The ways. Paths lead to a field; those of what is no field are said beside it.
+// The ways. Paths lead to a field, except where stated otherwise.
 const (
-	// OfNone is the column of a side view.
+	// OfNone is for the columns of side views.
 	OfNone How = iota
-	// OfText is a text that is not empty, the first of the paths that has one.
+	// OfText is a string that is not empty, the first one among the paths.
 	OfText
-	// OfTextOrJSON is a text, or JSON for what is none.
+	// OfTextOrJSON is a string, or the JSON of another value.
 	OfTextOrJSON
 	OfJSON
 	OfInteger
@@ -18,21 +19,21 @@ const (
 	OfDuration
 	// OfCount is the length of a list.
 	OfCount
-	// OfNames are those of a list of references, as JSON; the second path is the fields that have the name, of which the first that
-	// is there counts.
+	// OfNames are the names in a list of references, as JSON. The second path lists the possible
+	// fields of the name; the first that exists is used.
 	OfNames
-	// OfAddress is a URL without user information, parameters and fragment, which may hold credentials.
+	// OfAddress is a URL without user information, query and fragment, which may contain credentials.
 	OfAddress
-	// OfReady is the status of the first condition that there is of those types, which are the path.
+	// OfReady is the status of the first condition whose type is in the path.
 	OfReady
-	// OfSize is the bytes of the object as it is stored.
+	// OfSize is the size of the stored object in bytes.
 	OfSize
 )
 
-// Reading is how the value of a column is made.
+// Reading describes how the value of a column is derived.
 type Reading struct {
 	How   How
 	Paths [][]string
-	// read is nil where an object does not say it.
+	// read is nil if the value is not in the object.
 	read func(object) any
 }

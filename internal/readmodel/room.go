@@ -8,26 +8,28 @@ import (
 	"github.com/mckinsey/ark-server/internal/diskspace"
 )
 
-// The model leaves a 16th of its disk to others, within these bounds: it can be built again, and the
-// database that it is a copy of, which mostly lies beside it, cannot.
+// The model leaves a 16th of its disk free, within these bounds. The model can be rebuilt; the
+// database that it is a copy of, which is mostly on the same disk, cannot.
 const (
 	leastRoom = 16 << 20
 	mostRoom  = 256 << 20
 	roomEvery = 2 * time.Second
 )
 
-// hasRoom reports whether a disk of a size has so much free that the model may write; also where neither is known.
+// hasRoom reports whether a disk of a given size has enough free space for writes to the model; it
+// returns true if neither is known.
 func hasRoom(total, free int64) bool {
 	room := min(max(total/16, leastRoom), mostRoom, total/3)
 	return total < 0 || free >= room
 }
 
-// awaitRoom waits until there is space on the disk again. Meanwhile the model falls behind, which its answers say.
+// awaitRoom waits until there is space on the disk again. Until then the model falls behind, which
+// its answers report.
 func (m *Model) awaitRoom(ctx context.Context) error {
 	if hasRoom(diskspace.Of(m.path)) {
 		return nil
 	}
-	// The model's own log keeps the size that it once had.
+	// The model's write-ahead log does not shrink by itself.
 	if _, err := m.emptyLog(ctx); err != nil {
 		return err
 	}

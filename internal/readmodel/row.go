@@ -11,14 +11,15 @@ import (
 // object is a decoded object. Numbers are json.Number.
 type object map[string]any
 
-// decode reads what the storage holds; ok is false for what is no JSON, such as what is encrypted at rest, which stays out.
+// decode decodes a stored value; ok is false for a value that is not JSON, such as one that is
+// encrypted at rest, which is not in the model.
 func decode(value []byte) (o object, ok bool) {
 	d := json.NewDecoder(strings.NewReader(string(value)))
 	d.UseNumber()
 	return o, d.Decode(&o) == nil && o != nil
 }
 
-// at follows a path of fields; nil where there is none.
+// at returns the value at a path of fields; nil if there is none.
 func (o object) at(path ...string) any {
 	var v any = map[string]any(o)
 	for _, field := range path {
@@ -33,7 +34,7 @@ func (o object) at(path ...string) any {
 
 func asText(v any) any {
 	if s, ok := v.(string); ok && s != "" {
-		return strings.ReplaceAll(s, "\x00", "�") // SQLite's functions end at it
+		return strings.ReplaceAll(s, "\x00", "�") // SQLite's functions stop at a NUL character
 	}
 	return nil
 }
@@ -42,7 +43,8 @@ func text(path ...string) Reading {
 	return Reading{OfText, [][]string{path}, func(o object) any { return asText(o.at(path...)) }}
 }
 
-// host is an address without what may be a credential in it: user information and parameters.
+// host returns a reading of an address without parts that may be credentials: user information and
+// query.
 func host(path ...string) Reading {
 	return Reading{OfAddress, [][]string{path}, func(o object) any {
 		s, _ := o.at(path...).(string)
@@ -55,7 +57,7 @@ func host(path ...string) Reading {
 	}}
 }
 
-// firstText is the first text that there is.
+// firstText returns a reading of the first string that exists.
 func firstText(paths ...[]string) Reading {
 	return Reading{OfText, paths, func(o object) any {
 		for _, path := range paths {
@@ -87,7 +89,7 @@ func boolean(path ...string) Reading {
 	}}
 }
 
-// milliseconds reads a Go duration.
+// milliseconds returns a reading of a Go duration.
 func milliseconds(path ...string) Reading {
 	return Reading{OfDuration, [][]string{path}, func(o object) any {
 		s, _ := o.at(path...).(string)
@@ -98,7 +100,7 @@ func milliseconds(path ...string) Reading {
 	}}
 }
 
-// raw is a part of the object as JSON.
+// raw returns a reading of a part of the object as JSON.
 func raw(path ...string) Reading {
 	return Reading{OfJSON, [][]string{path}, func(o object) any { return asJSON(o.at(path...)) }}
 }
@@ -114,7 +116,7 @@ func asJSON(v any) any {
 	return string(encoded)
 }
 
-// plain is a text, or JSON for what is none.
+// plain returns a reading of a string, or of the JSON of another value.
 func plain(path ...string) Reading {
 	return Reading{OfTextOrJSON, [][]string{path}, func(o object) any {
 		v := o.at(path...)
@@ -131,10 +133,10 @@ func count(path ...string) Reading {
 	return Reading{OfCount, [][]string{path}, func(o object) any { return int64(len(list(o, path...))) }}
 }
 
-// nameFields are where a reference has its name, the first that is there.
+// nameFields are the fields that may have the name of a reference; the first that exists is used.
 var nameFields = []string{"name", "agent", "type"}
 
-// names are those of a list of references, as JSON.
+// names returns a reading of the names in a list of references, as JSON.
 func names(path ...string) Reading {
 	return Reading{OfNames, [][]string{path, nameFields}, func(o object) any {
 		all := []string{}
@@ -151,7 +153,7 @@ func names(path ...string) Reading {
 	}}
 }
 
-// owner is a field of the first owner.
+// owner returns a reading of a field of the first owner.
 func owner(field string) Reading {
 	return Reading{OfText, [][]string{{"metadata", "ownerReferences", "0", field}}, func(o object) any {
 		for _, one := range list(o, "metadata", "ownerReferences") {
@@ -163,7 +165,8 @@ func owner(field string) Reading {
 	}}
 }
 
-// ready0 is the status of the condition that says whether the object can be used.
+// ready0 returns a reading of the status of the condition that tells whether the object can be
+// used.
 func ready0() Reading { return Reading{OfReady, [][]string{readyTypes}, readiness} }
 
 var readyTypes = []string{"Ready", "Available", "ModelAvailable"}
@@ -179,7 +182,8 @@ func readiness(o object) any {
 	return nil
 }
 
-// key takes a storage key apart: /registry/ark.mckinsey.com/agents/NAMESPACE/NAME, without NAMESPACE for kinds that have none.
+// parseKey splits a storage key: /registry/ark.mckinsey.com/agents/NAMESPACE/NAME, without
+// NAMESPACE for cluster-scoped kinds.
 func parseKey(key string) (resource, namespace, name string, err error) {
 	rest, ok := strings.CutPrefix(key, Prefix)
 	parts := strings.Split(rest, "/")
@@ -192,5 +196,5 @@ func parseKey(key string) (resource, namespace, name string, err error) {
 	return "", "", "", fmt.Errorf("%q is no key of an Ark object", key)
 }
 
-// Prefix is what the keys of all Ark objects begin with.
+// Prefix is the key prefix of all Ark objects.
 const Prefix = "/registry/ark.mckinsey.com/"

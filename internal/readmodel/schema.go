@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// TimeDeclared and JSONDeclared are how columns with times and JSON are declared, by which readers tell them from other text.
+// TimeDeclared and JSONDeclared are the declared types of columns with times and JSON, by which
+// readers distinguish them from other text.
 const (
 	TimeDeclared = "TIMETEXT"
 	JSONDeclared = "JSONTEXT"
 )
 
-// sqlType is how SQLite compares a column's values.
+// sqlType returns the declared type, which determines how SQLite compares a column's values.
 func (t Type) sqlType() string {
 	switch t {
 	case Integer, Boolean:
 		return "INTEGER"
 	case Time:
-		return TimeDeclared // with the affinity of TEXT, as JSON
+		return TimeDeclared // it has TEXT affinity, as JSON has
 	case JSON:
 		return JSONDeclared
 	case Text:
@@ -26,8 +27,9 @@ func (t Type) sqlType() string {
 	return "TEXT"
 }
 
-// schema makes the tables. Objects of all kinds have ids of one sequence; the life of those that are there is 0, and of
-// deleted ones the revision that deleted them. These have their texts in the table deleted.
+// schema returns the statements that create the tables. Objects of all kinds get ids from one
+// sequence. The life of live objects is 0, and of deleted ones the revision that deleted them. The
+// texts of deleted objects are in the table deleted.
 func schema() []string {
 	statements := []string{
 		`CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID`,
@@ -58,11 +60,11 @@ func schema() []string {
 	return statements
 }
 
-// version changes whenever the tables do, or what is in them.
+// version changes whenever the tables or their contents do.
 func version() string {
 	sum := sha256.Sum256([]byte(contents + strings.Join(schema(), ";")))
 	return hex.EncodeToString(sum[:8])
 }
 
-// contents is to be changed when rows are made in another way for the same columns.
+// contents has to be changed when the same columns are filled in another way.
 const contents = "2"

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// scrubPatience is how long a scrub waits until the model shows what has been deleted.
+// scrubPatience is how long a scrub waits until the model has all deletions.
 const scrubPatience = time.Minute
 
-// Scrub writes the file anew, once it shows all that the storage has and nothing that the history has no more: of objects and
-// versions that are gone nothing is left in free pages, in the index of search or in the write-ahead log.
+// Scrub rewrites the file, once the model has all changes of the storage and no versions that were
+// removed from the history. After that, free pages, the search index and the write-ahead log have
+// nothing of deleted objects and versions.
 func (m *Model) Scrub(ctx context.Context) error {
 	shows, err := m.WaitFor(ctx, m.source.Revision(), scrubPatience)
 	if err == nil && !shows {
@@ -40,15 +41,17 @@ func (m *Model) Scrub(ctx context.Context) error {
 	return nil
 }
 
-// emptyLog gives the space of the write-ahead log back, and reports whether it could: not while somebody reads what is in it.
+// emptyLog truncates the write-ahead log, and reports whether it did: it cannot while a reader uses
+// the log.
 func (m *Model) emptyLog(ctx context.Context) (bool, error) {
 	var busy, log, done int
 	err := m.db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &log, &done)
 	return busy == 0, err
 }
 
-// forgetNow returns after a comparison with the history that began after the call. Whoever follows the history compares, so a page
-// of versions that was read before is not written afterwards.
+// forgetNow returns after a comparison with the history that began after the call. The goroutine
+// that follows the history also compares, so a page of versions that was read before is not written
+// afterwards.
 func (m *Model) forgetNow(ctx context.Context) error {
 	if m.past == nil {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// TestScrub: after a scrub nothing of an object that is gone is in the model's files; before, there is.
+// TestScrub checks that the model's files have something of a deleted object before a scrub, and
+// nothing after it.
 func TestScrub(t *testing.T) {
 	source := newMemory()
 	path := filepath.Join(t.TempDir(), "read.db")

@@ -6,11 +6,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/search/token"
 )
 
-// words is a text as the index has it.
+// words returns a text as the index stores it.
 func words(text string) string { return strings.Join(token.Index(text), " ") }
 
-// Texts are the columns that search looks into, beside the name: a description, what is asked or prompted, and what came of
-// it. "”" stands for none.
+// Texts returns the columns that search uses in addition to the name: a description, the input or
+// prompt, and the output. "" stands for none.
 func (k Kind) Texts() [3]string {
 	texts := [3]string{"''", "''", "''"}
 	for _, c := range k.Columns {
@@ -26,7 +26,7 @@ func (k Kind) Texts() [3]string {
 	return texts
 }
 
-// agent is the agent that a row is about, nil for none.
+// agent returns the agent of a row, nil for none.
 func (k Kind) agent(row map[string]any) any {
 	switch {
 	case k.Resource == "agents":

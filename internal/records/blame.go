@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// blamed is a field of an object, and the version that gave it its value.
+// blamed is a field of an object, and the version that set its current value.
 type blamed struct {
 	Path     string    `json:"path"`
 	Value    any       `json:"value"`
@@ -20,7 +20,7 @@ type blamed struct {
 	Cause    string    `json:"cause,omitempty"`
 }
 
-// blame says of each field of an object which version gave it its value: of those versions that are kept.
+// blame returns for each field of an object which of the kept versions set its value.
 func (g *Group) blame(w http.ResponseWriter, r *http.Request, a about) error {
 	ctx, below := r.Context(), r.URL.Query().Get("path")
 	q := history.Query{Resource: a.ref.Resource, Namespace: a.ref.Namespace, Name: a.ref.Name, OldestFirst: true, Objects: true, Limit: pageSize}

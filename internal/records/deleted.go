@@ -51,7 +51,8 @@ func (k kinds) deleted(v *history.Version) v1alpha1.DeletedObject {
 	}
 }
 
-// gone returns the version of a name if it is the deletion of an object that is not there again.
+// gone returns the version of a name if it is the deletion of an object that has not been
+// recreated.
 func (g *Group) gone(ctx context.Context, name string) (*history.Version, error) {
 	v, err := g.find(ctx, v1alpha1Deleted.Resource, name)
 	if err != nil {
@@ -80,7 +81,7 @@ func (d *deletedObjects) Get(ctx context.Context, name string, _ *metav1.GetOpti
 	return &one, nil
 }
 
-// List implements rest.Lister: kind by kind.
+// List implements rest.Lister, one kind after the other.
 func (d *deletedObjects) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
 	if options == nil {
 		options = &metainternalversion.ListOptions{}
@@ -90,7 +91,7 @@ func (d *deletedObjects) List(ctx context.Context, options *metainternalversion.
 		return nil, err
 	}
 	wanted, shown := q.Resource, q.Namespace
-	q.From, q.To = 0, 0 // match sees to the name
+	q.From, q.To = 0, 0 // match checks the name
 	list := &v1alpha1.DeletedObjectList{Items: []v1alpha1.DeletedObject{}}
 	limit := int(options.Limit)
 	if limit <= 0 || limit > pageLimit {
@@ -142,7 +143,7 @@ func (g *Group) resourceNamed(name string) history.Resource {
 	return resourceOf(kind)
 }
 
-// inOrder are the kinds by the name of their resource.
+// inOrder returns the kinds sorted by their resource names.
 func (k kinds) inOrder() []install.Kind {
 	all := make([]install.Kind, 0, len(k))
 	for _, kind := range k {
@@ -181,14 +182,15 @@ func (d *deletedObjects) ConvertToTable(_ context.Context, obj, options runtime.
 	return table, nil
 }
 
-// undelete serves the subresource that makes a deleted object again.
+// undelete serves the subresource that recreates a deleted object.
 type undelete struct{ *Group }
 
 func (*undelete) New() runtime.Object { return &v1alpha1.Undelete{} }
 func (*undelete) Destroy()            {}
 
-// Create implements rest.NamedCreater. The object is created as the sender of the request, with what is checked of any
-// creation. Its owners and finalizers are not taken over: they may be gone.
+// Create implements rest.NamedCreater. The object is created with the identity of the request's
+// sender, with all checks of a creation. Its owners and finalizers are dropped, because they may no
+// longer exist.
 func (u *undelete) Create(ctx context.Context, name string, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	asked, ok := obj.(*v1alpha1.Undelete)
 	if !ok {

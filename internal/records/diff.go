@@ -12,15 +12,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// changeList is the answer in the format paths.
+// changeList is the response in the format paths.
 type changeList struct {
 	From  int64    `json:"from,omitempty"`
 	To    int64    `json:"to"`
 	Items []change `json:"items"`
 }
 
-// diff compares two versions of an object: by default the newest with the one before it. What the server sets with every
-// write is left out.
+// diff compares two versions of an object: by default the newest with the previous one. Fields that
+// the server sets with every write are excluded.
 func (g *Group) diff(w http.ResponseWriter, r *http.Request, a about) error {
 	ctx, asked := r.Context(), r.URL.Query()
 	format := asked.Get("format")
@@ -83,11 +83,11 @@ func (g *Group) diff(w http.ResponseWriter, r *http.Request, a about) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(text)) // a client that is gone cannot be told
+	_, _ = w.Write([]byte(text)) // the client may be gone
 	return nil
 }
 
-// withoutBookkeeping takes from an object what the server sets with every write.
+// withoutBookkeeping removes from an object the fields that the server sets with every write.
 func withoutBookkeeping(object map[string]any) map[string]any {
 	if metadata, ok := object["metadata"].(map[string]any); ok {
 		for _, name := range []string{"managedFields", "generation", "resourceVersion"} {
@@ -116,10 +116,10 @@ func unifiedYAML(fromName, toName string, from, to map[string]any) (string, erro
 	return unified(fromName, toName, a, b), nil
 }
 
-// notFound says that there is no such object.
+// notFound returns the error for an object that does not exist.
 func notFound(ref history.Ref) error {
 	return apierrors.NewNotFound(schema.GroupResource{Group: ref.Group, Resource: ref.Resource.Resource}, ref.Name)
 }
 
-// formatRevision is the one spelling of a revision.
+// formatRevision returns the canonical form of a revision.
 func formatRevision(n int64) string { return strconv.FormatInt(n, 10) }

@@ -19,26 +19,27 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// followPause is how long a list that is followed rests between two looks.
+// followPause is the polling interval of a followed list.
 const followPause = 500 * time.Millisecond
 
-// follows reports whether a request is for revisions as they come.
+// follows reports whether a request follows new revisions.
 func follows(r *http.Request) bool { return r.URL.Query().Get("follow") == "true" }
 
-// LongRunning reports whether a request may take as long as its sender wants.
+// LongRunning reports whether a request may run as long as its sender wants.
 func LongRunning(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/apis/"+records.GroupName+"/") && strings.HasSuffix(r.URL.Path, "/revisions") && follows(r)
 }
 
-// follow sends the revisions of a list as they come, a JSON object a line, the oldest first: with since those from then on, otherwise
-// those that are made from now on. It is for people: nothing resumes it, and discovery has no watch.
+// follow sends the revisions of a list as they are made, one JSON object per line, the oldest
+// first: with since those from that time on, otherwise only new ones. It is for people: it cannot
+// be resumed, and discovery has no watch.
 func (g *Group) follow(w http.ResponseWriter, r *http.Request, namespace string) {
 	if err := g.sendFollowed(request.WithNamespace(r.Context(), namespace), w, r); err != nil {
 		responsewriters.ErrorNegotiated(g.asStatus(err), g.codecs, v1alpha1.SchemeGroupVersion, w, r)
 	}
 }
 
-// sendFollowed returns an error only before it has sent anything.
+// sendFollowed returns an error only if it has not sent anything.
 func (g *Group) sendFollowed(ctx context.Context, w http.ResponseWriter, r *http.Request) error {
 	asked := r.URL.Query()
 	for _, name := range []string{"limit", "continue", "watch", "until", "asOf"} {
@@ -96,7 +97,7 @@ func (g *Group) sendFollowed(ctx context.Context, w http.ResponseWriter, r *http
 		if q.Continue = found.next; q.Continue != "" {
 			continue
 		}
-		// What comes is beyond the revision that the list covers.
+		// New revisions are after the revision that the list covers.
 		q.From, q.Since = max(q.From, found.revision+1), time.Time{}
 		select {
 		case <-ctx.Done():
@@ -106,7 +107,7 @@ func (g *Group) sendFollowed(ctx context.Context, w http.ResponseWriter, r *http
 	}
 }
 
-// statusOf is an error as the last line of a stream.
+// statusOf returns an error as the last line of a stream.
 func (g *Group) statusOf(err error) any {
 	if status, ok := g.asStatus(err).(apierrors.APIStatus); ok {
 		return status.Status()
@@ -114,7 +115,7 @@ func (g *Group) statusOf(err error) any {
 	return apierrors.NewInternalError(err).Status()
 }
 
-// followed is the answer to a request that follows.
+// followed is the response to a request that follows.
 type followed struct {
 	w     http.ResponseWriter
 	begun bool
@@ -129,9 +130,9 @@ func (f *followed) begin() {
 	}
 }
 
-// send sends a line, and reports false where the client is gone.
+// send sends a line, and returns false if the client is gone.
 func (f *followed) send(value any) bool { return json.NewEncoder(f.w).Encode(value) == nil }
 
 func (f *followed) flush() {
-	_ = http.NewResponseController(f.w).Flush() // a client that is gone is noticed by its context
+	_ = http.NewResponseController(f.w).Flush() // a disconnected client ends the context
 }

@@ -30,21 +30,23 @@ type Group struct {
 	kinds     kinds
 	rights    *rights
 	transport *inprocess.Transport
-	// policies has the retention policies, nil until the group is installed. upkeep is nil without a history.
+	// policies serves the retention policies, nil until the group is installed. upkeep is nil without
+	// a history.
 	policies atomic.Pointer[policies]
 	upkeep   Upkeep
-	// eraser is nil where there is nothing beside the history.
+	// eraser is nil if there are no data outside the history to erase.
 	eraser atomic.Pointer[Eraser]
-	// statements are what reports run; reports has those that are stored, nil until the group is installed.
+	// statements checks and lists the statements of reports; reports serves the stored reports, nil
+	// until the group is installed.
 	statements Statements
 	reports    atomic.Pointer[reports]
 }
 
-// Erases sets what purges remove beside the history.
+// Erases sets the function with which purges remove data outside the history.
 func (g *Group) Erases(e Eraser) { g.eraser.Store(&e) }
 
-// New returns the group on a history. Without one reader is nil, and why says so to users, and what to do about it. others are
-// kinds with a history that are not Ark's.
+// New returns the group for a history. Without a history reader is nil, and why is the error for
+// users, with the remedy. others are kinds with a history that are not Ark's.
 func New(reader history.Reader, upkeep Upkeep, why string, statements Statements, others ...install.Kind) (*Group, error) {
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
@@ -57,13 +59,14 @@ func New(reader history.Reader, upkeep Upkeep, why string, statements Statements
 	return &Group{scheme: scheme, codecs: serializer.NewCodecFactory(scheme), reader: reader, upkeep: upkeep, statements: statements, kinds: newKinds(others)}, nil
 }
 
-// OpenAPI describes the kinds.
+// OpenAPI returns the descriptions of the kinds.
 func (g *Group) OpenAPI() assembly.OpenAPISource {
 	return assembly.OpenAPISource{Scheme: install.External(g.scheme), Definitions: openapi.GetOpenAPIDefinitions}
 }
 
-// Install serves the group. Rows says which objects users may see; what users have done on their behalf goes through transport;
-// stored says where retention policies and reports are, in the layout that Layout returns.
+// Install serves the group. rows decides which objects users may read; transport sends the writes
+// that are made on behalf of users; stored has the storage options of retention policies and
+// reports, in the layout that Layout returns.
 func (g *Group) Install(server *genericapiserver.GenericAPIServer, rows *access.Resolver, transport *inprocess.Transport, stored generic.RESTOptionsGetter) error {
 	kept, err := g.newPolicies(stored)
 	if err != nil {

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// operation is one of a JSON patch, RFC 6902.
+// operation is an operation of a JSON patch, RFC 6902.
 type operation struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
 	Value *any   `json:"value,omitempty"`
 }
 
-// jsonPatch returns the operations that make one object of another.
+// jsonPatch returns the operations that change one object into another.
 func jsonPatch(from, to map[string]any) []operation {
 	ops := []operation{}
 	add := func(op, path string, value any) {
@@ -67,7 +67,7 @@ func jsonPatch(from, to map[string]any) []operation {
 	return ops
 }
 
-// escape writes a name as part of a JSON pointer, RFC 6901.
+// escape escapes a name for a JSON pointer, RFC 6901.
 func escape(name string) string {
 	return strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
 }

@@ -11,10 +11,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// clusterNamespace is where the revisions of objects without a namespace are, as are their Events.
+// clusterNamespace is the namespace of the revisions of cluster-scoped objects, as it is for their
+// Events.
 const clusterNamespace = "default"
 
-// kinds are those that have a history, by their resource: Ark's, retention policies, and what else a server keeps itself.
+// kinds are the kinds with a history, by their resource: Ark's, retention policies, and the others
+// that the server stores.
 type kinds map[history.Resource]install.Kind
 
 func newKinds(others []install.Kind) kinds {
@@ -28,10 +30,10 @@ func newKinds(others []install.Kind) kinds {
 	return all
 }
 
-// tokenKind is what revisions of tokens are about. It is served nowhere else.
+// tokenKind is the kind of revisions of tokens. No other group serves it.
 const tokenKind = "Token"
 
-// AccessKinds are those that say who may do what, which a standalone server keeps itself.
+// AccessKinds returns the RBAC kinds, which a standalone server stores itself.
 func AccessKinds() []install.Kind {
 	version := schema.GroupVersion{Group: "rbac.authorization.k8s.io", Version: "v1"}
 	return []install.Kind{
@@ -47,7 +49,7 @@ func resourceOf(kind install.Kind) history.Resource {
 	return history.Resource{Group: kind.GroupVersion.Group, Resource: kind.Plural}
 }
 
-// named returns the kind of a name, whatever its case.
+// named returns the kind with a name, ignoring case.
 func (k kinds) named(name string) (install.Kind, bool) {
 	for _, kind := range k {
 		if strings.EqualFold(kind.Name, name) {
@@ -57,7 +59,7 @@ func (k kinds) named(name string) (install.Kind, bool) {
 	return install.Kind{}, false
 }
 
-// namespaceOf is where the revisions of an object are shown.
+// namespaceOf returns the namespace in which the revisions of an object are shown.
 func (k kinds) namespaceOf(ref history.Ref) string {
 	if k[ref.Resource].ClusterScoped {
 		return clusterNamespace
@@ -65,7 +67,8 @@ func (k kinds) namespaceOf(ref history.Ref) string {
 	return ref.Namespace
 }
 
-// objectNamespace is that of an object of a kind whose revisions are shown in a namespace, and false if there is none.
+// objectNamespace returns the namespace of an object of a kind whose revisions are shown in a
+// namespace, and false if there can be none.
 func objectNamespace(kind install.Kind, shown string) (string, bool) {
 	if !kind.ClusterScoped {
 		return shown, shown != ""

@@ -7,21 +7,22 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// pageSize is how many versions are read at a time, and pageLimit how many an answer has at most.
+// pageSize is how many versions are read at a time, and pageLimit the most versions of a response.
 const (
 	pageSize  = 500
 	pageLimit = history.MaxLimit
 )
 
-// part is a page of what the sender of a request may see.
+// part is a page of the versions that the sender of a request may read.
 type part struct {
 	versions []*history.Version
-	// next asks for the rest, "" for none. It names the last version of the page.
+	// next is the token for the next page, "" for none. It names the last version of the page.
 	next     string
 	revision int64
 }
 
-// list returns the versions of a query that the sender may see and that match; nil matches all.
+// list returns the versions of a query that the sender may read and for which match returns true; a
+// nil match accepts all.
 func (g *Group) list(ctx context.Context, q history.Query, limit int, match func(*history.Version) bool) (part, error) {
 	if limit <= 0 || limit > pageLimit {
 		limit = pageLimit
@@ -41,7 +42,7 @@ func (g *Group) list(ctx context.Context, q history.Query, limit int, match func
 			if match != nil && !match(v) {
 				continue
 			}
-			// All versions of a revision are on one page: the token names a revision.
+			// All versions of a revision are on one page, because the token names a revision.
 			if n := len(p.versions); n >= limit && p.versions[n-1].Revision != v.Revision {
 				p.next = history.After(p.versions[n-1])
 				return p, nil
@@ -54,7 +55,7 @@ func (g *Group) list(ctx context.Context, q history.Query, limit int, match func
 	}
 }
 
-// period bounds a query by the time that a request names.
+// period limits a query to the period in a request's parameters.
 func period(ctx context.Context, q *history.Query) (err error) {
 	asked := parametersFrom(ctx)
 	if q.Since, err = timeOf("since", asked.Get("since")); err != nil {
@@ -64,7 +65,7 @@ func period(ctx context.Context, q *history.Query) (err error) {
 	return err
 }
 
-// timeOf reads a time, or how long ago that is; "" is the zero time.
+// timeOf parses a time, or a duration before now; "" is the zero time.
 func timeOf(name, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

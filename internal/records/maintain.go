@@ -17,7 +17,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// runs serves the kind RetentionRun, and purges the kind Purge. Both can only be created.
+// runs serves the kind RetentionRun, and purges the kind Purge. Both support only create.
 type (
 	runs   struct{ *Group }
 	purges struct{ *Group }
@@ -69,7 +69,8 @@ func (r *runs) Create(ctx context.Context, obj runtime.Object, validate rest.Val
 	return done, nil
 }
 
-// Create implements rest.Creater. A dry run is refused: nothing is looked at before it goes.
+// Create implements rest.Creater. A dry run is refused, because a purge does not determine in
+// advance what it removes.
 func (p *purges) Create(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	asked, ok := obj.(*v1alpha1.Purge)
 	if !ok {
@@ -99,7 +100,7 @@ func (p *purges) Create(ctx context.Context, obj runtime.Object, validate rest.V
 	return done, nil
 }
 
-// admit runs the admission of a creation, where there is a history to change.
+// admit runs the admission of a creation, if there is a history to change.
 func (g *Group) admit(ctx context.Context, obj runtime.Object, validate rest.ValidateObjectFunc) error {
 	if none, ok := g.reader.(off); ok {
 		return g.asStatus(none.err())

@@ -7,12 +7,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// nameOf is KIND.NAME.REVISION, the name of a version.
+// nameOf returns KIND.NAME.REVISION, the name of a version.
 func (k kinds) nameOf(v *history.Version) string {
 	return k[v.Resource].Singular + "." + v.Name + "." + strconv.FormatInt(v.Revision, 10)
 }
 
-// parse takes a version's name apart. The name of the object may have dots.
+// parse splits a version's name. The name of the object may contain dots.
 func (k kinds) parse(namespace, name string) (history.Ref, int64, bool) {
 	singular, rest, _ := strings.Cut(name, ".")
 	at := strings.LastIndexByte(rest, '.')
@@ -25,7 +25,7 @@ func (k kinds) parse(namespace, name string) (history.Ref, int64, bool) {
 	return history.Ref{Resource: resourceOf(kind), Namespace: namespace, Name: rest[:at]}, revision, ok && there
 }
 
-// parseRevision reads a revision in its one spelling.
+// parseRevision parses a revision in canonical form.
 func parseRevision(text string) (int64, bool) {
 	revision, err := strconv.ParseInt(text, 10, 64)
 	return revision, err == nil && revision > 0 && strconv.FormatInt(revision, 10) == text

@@ -13,10 +13,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// off is a history that there is not.
+// off is the reader for a server without a history.
 type off struct{ why string }
 
-// offError says why there is no history.
+// offError is the error with the reason why there is no history.
 type offError struct{ why string }
 
 func (e *offError) Error() string { return e.why }
@@ -41,13 +41,13 @@ func (o off) Deleted(context.Context, history.Query) (history.Page, error) {
 	return history.Page{}, o.err()
 }
 
-// isNotFound reports whether the history has no such version.
+// isNotFound reports whether an error means that the history has no such version.
 func isNotFound(err error) bool {
 	var missing *history.NotFoundError
 	return errors.As(err, &missing)
 }
 
-// asStatus makes an error of the API from one of the history.
+// asStatus converts an error of the history to an error of the API.
 func (g *Group) asStatus(err error) error {
 	var known apierrors.APIStatus
 	var gone *history.GoneError

@@ -20,7 +20,8 @@ type (
 	metadataKey   struct{}
 )
 
-// parametersFrom are those of the request's URL that the stock handlers do not pass on.
+// parametersFrom returns the URL parameters of the request that the standard handlers do not pass
+// on.
 func parametersFrom(ctx context.Context) url.Values {
 	values, _ := ctx.Value(parametersKey{}).(url.Values)
 	return values
@@ -30,7 +31,7 @@ func badParameter(name, value, fix string) error {
 	return apierrors.NewBadRequest(fmt.Sprintf("%s=%q is not valid: %s", name, value, fix))
 }
 
-// filter is in front of the stock handlers of all groups.
+// filter runs before the standard handlers of all groups.
 func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.FilterChain) {
 	ctx := r.Request.Context()
 	info, ok := request.RequestInfoFrom(ctx)
@@ -51,8 +52,9 @@ func (g *Group) filter(r *restful.Request, w *restful.Response, next *restful.Fi
 	next.ProcessFilter(r, w)
 }
 
-// kept reports whether a request is about an object of a kind that has a history: any of Ark's, which are refused by name if they
-// have none, retention policies, and what else the server keeps itself.
+// kept reports whether a request is about an object of a kind with a history: any of Ark's kinds,
+// which are refused by name if they have none, retention policies, and the others that the server
+// stores.
 func (g *Group) kept(info *request.RequestInfo) bool {
 	_, known := g.kinds[history.Resource{Group: info.APIGroup, Resource: info.Resource}]
 	return known || info.APIGroup == ark.GroupName

@@ -15,12 +15,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
-// past is the history as the registry of Ark's kinds asks for it.
+// past adapts the history to the registry of Ark's kinds.
 type past struct{ *Group }
 
 var _ registry.Past = past{}
 
-// Past answers lists and gets as of a time. Its first request may come once the group is installed.
+// Past returns the reader for lists and gets as of a time. It must not be used before the group is
+// installed.
 func (g *Group) Past() registry.Past { return past{g} }
 
 // RevisionAt implements registry.Past.
@@ -32,7 +33,8 @@ func (p past) RevisionAt(ctx context.Context, t time.Time) (int64, error) {
 	return revision, nil
 }
 
-// List implements registry.Past. Its continue tokens hold the revision, so that all pages are of one.
+// List implements registry.Past. Its continue tokens contain the revision, so that all pages are of
+// the same one.
 func (p past) List(ctx context.Context, kind install.Kind, namespace string, revision int64, limit int, cont string) ([]registry.PastObject, int64, string, error) {
 	if err := p.allow(ctx, kind, namespace); err != nil {
 		return nil, 0, "", err
@@ -92,14 +94,14 @@ func (p past) Get(ctx context.Context, kind install.Kind, namespace, name string
 	if err != nil {
 		return registry.PastObject{}, p.asStatus(err)
 	}
-	text, err := objectText(v, true) // the request itself is a get
+	text, err := objectText(v, true) // the request itself has the right to get
 	if err != nil {
 		return registry.PastObject{}, p.asStatus(err)
 	}
 	return registry.PastObject{JSON: text, Revision: v.Revision}, nil
 }
 
-// allow refuses who may not list revisions where the objects are.
+// allow refuses a user that may not list revisions in the namespace of the objects.
 func (p past) allow(ctx context.Context, kind install.Kind, namespace string) error {
 	if kind.ClusterScoped {
 		namespace = clusterNamespace
@@ -114,7 +116,7 @@ func (p past) allow(ctx context.Context, kind install.Kind, namespace string) er
 	return nil
 }
 
-// objectText is the object of a version as it was stored, or without its secrets.
+// objectText returns the object of a version as it was stored, or without its secrets.
 func objectText(v *history.Version, open bool) ([]byte, error) {
 	if open {
 		return v.Object, nil

@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// change is one field that two objects differ in. What is not there is nil.
+// change is a field in which two objects differ. A missing value is nil.
 type change struct {
 	Path string `json:"path"`
 	Old  any    `json:"old,omitempty"`
@@ -19,7 +19,7 @@ type change struct {
 // bookkeeping are fields that the server sets with every write.
 var bookkeeping = []string{"metadata.managedFields", "metadata.generation", "metadata.resourceVersion"}
 
-// changedPaths are the fields that the objects of two versions differ in.
+// changedPaths returns the fields in which the objects of two versions differ.
 func changedPaths(before, after *history.Version) ([]string, error) {
 	old, err := decode(before.Object)
 	if err != nil {
@@ -36,7 +36,8 @@ func changedPaths(before, after *history.Version) ([]string, error) {
 	return paths, nil
 }
 
-// changes are the fields that differ, by their paths: of maps each field, of lists the whole. Bookkeeping is none.
+// changes returns the fields that differ, by their paths: maps are compared field by field, and
+// lists as a whole. Bookkeeping is excluded.
 func changes(before, after map[string]any) []change {
 	found := []change{}
 	var walk func(path string, a, b any)
@@ -46,7 +47,7 @@ func changes(before, after map[string]any) []change {
 		}
 		x, mapped := a.(map[string]any)
 		y, too := b.(map[string]any)
-		// A map that came or went is its fields, unless it is empty.
+		// A map that was added or removed is reported by its fields, unless it is empty.
 		if mapped && (too || b == nil && len(x) > 0) || too && a == nil && len(y) > 0 {
 			for name := range x {
 				walk(join(path, name), x[name], y[name])
@@ -67,10 +68,10 @@ func changes(before, after map[string]any) []change {
 	return found
 }
 
-// join appends a field to a path. A name that could be mistaken for more than one is quoted.
+// join appends a field to a path. A name that could be parsed as several is quoted.
 func join(path, name string) string {
 	if name == "" || strings.ContainsAny(name, `.[]"/`) {
-		quoted, _ := json.Marshal(name) // a string always can be
+		quoted, _ := json.Marshal(name) // a string can always be encoded
 		return path + "[" + string(quoted) + "]"
 	}
 	if path == "" {

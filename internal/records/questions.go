@@ -11,8 +11,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
 )
 
-// question is a resource that can only be created, as discovery and OpenAPI describe it. Requests do not come here: a filter
-// gives them to internal/reporting, whose answers are CSV, NDJSON and tables, too, which the stock handler cannot write.
+// question is a resource that supports only create, for discovery and OpenAPI. Requests do not
+// reach it: a filter passes them to internal/reporting, which also answers as CSV, NDJSON and
+// tables, which the standard handler cannot write.
 type question struct {
 	singular string
 	make     func() runtime.Object

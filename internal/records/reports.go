@@ -25,11 +25,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/records/v1alpha1"
 )
 
-// reports serves the kind Report: those that are stored, and the ready ones in every namespace, which cannot be changed.
+// reports serves the kind Report: the stored reports, and in every namespace the ready ones, which
+// cannot be changed.
 //
-// Ready reports are in lists of one namespace, and neither in lists of all namespaces, nor in watches, nor in lists of
-// metadata alone: controllers that follow every kind must not find objects that they cannot delete, or a namespace would never
-// be gone. A stored report hides a ready one that a later release brings along under its name.
+// Ready reports are only in lists of one namespace. They are not in lists of all namespaces, in
+// watches, or in metadata-only lists: if controllers that process every kind found objects that
+// they cannot delete, the deletion of a namespace would never finish. A stored report hides a ready
+// one that a later release adds under the same name.
 type reports struct {
 	*genericregistry.Store
 	ready []v1alpha1.Report // by name
@@ -37,7 +39,7 @@ type reports struct {
 
 var _ rest.StandardStorage = &reports{}
 
-// named returns the ready report of a name, as it is in a namespace.
+// named returns the ready report with a name, as an object in a namespace.
 func (r *reports) named(namespace, name string) (*v1alpha1.Report, bool) {
 	at, found := slices.BinarySearchFunc(r.ready, name, func(one v1alpha1.Report, name string) int { return strings.Compare(one.Name, name) })
 	if !found || namespace == "" {
@@ -83,7 +85,7 @@ func (r *reports) Delete(ctx context.Context, name string, validate rest.Validat
 	return r.Store.Delete(ctx, name, validate, options)
 }
 
-// changeable refuses a name that only a ready report has.
+// changeable refuses a name that belongs only to a ready report.
 func (r *reports) changeable(ctx context.Context, name string) error {
 	if _, ready := r.named(request.NamespaceValue(ctx), name); !ready {
 		return nil
@@ -116,19 +118,19 @@ func (r *reports) List(ctx context.Context, options *metainternalversion.ListOpt
 	if namespace == "" || list.Continue != "" || ctx.Value(metadataKey{}) != nil {
 		return list, nil
 	}
-	// The watch cache shares its lists.
+	// The watch cache shares its lists between callers.
 	list = &v1alpha1.ReportList{TypeMeta: list.TypeMeta, ListMeta: list.ListMeta, Items: slices.Clone(list.Items)}
 	return list, r.fill(ctx, list, namespace, options)
 }
 
-// fill adds ready reports to the last page of the stored ones, but those that stored ones hide.
+// fill adds ready reports to the last page of the stored ones, except those that stored ones hide.
 func (r *reports) fill(ctx context.Context, list *v1alpha1.ReportList, namespace string, options *metainternalversion.ListOptions) error {
 	hidden := map[string]bool{}
 	for i := range list.Items {
 		hidden[list.Items[i].Name] = true
 	}
 	if options.Continue != "" || options.Limit > 0 || options.LabelSelector != nil || options.FieldSelector != nil {
-		// The list does not have all stored ones.
+		// The list does not have all stored reports.
 		for _, one := range r.ready {
 			_, err := r.Store.Get(ctx, one.Name, &metav1.GetOptions{ResourceVersion: "0"})
 			if err == nil {
@@ -142,7 +144,7 @@ func (r *reports) fill(ctx context.Context, list *v1alpha1.ReportList, namespace
 	return nil
 }
 
-// add puts the ready reports from one on into a list that has room.
+// add appends the ready reports, starting at one, to a list that has room.
 func (r *reports) add(list *v1alpha1.ReportList, namespace string, options *metainternalversion.ListOptions, from int, hidden map[string]bool) {
 	for i := from; i < len(r.ready); i++ {
 		one, _ := r.named(namespace, r.ready[i].Name)
@@ -162,7 +164,7 @@ func selects(options *metainternalversion.ListOptions, one *v1alpha1.Report) boo
 		(options.FieldSelector == nil || options.FieldSelector.Matches(fields.Set{"metadata.name": one.Name, "metadata.namespace": one.Namespace}))
 }
 
-// readyToken begins the continue tokens of pages that have ready reports only.
+// readyToken is the prefix of continue tokens of pages that have only ready reports.
 const readyToken = "ready:"
 
 func readyContinue(text string) (from int, revision string, is bool) {
@@ -173,7 +175,7 @@ func readyContinue(text string) (from int, revision string, is bool) {
 	return from, revision, err == nil && is && found && wrong == nil && from >= 0
 }
 
-// Report returns a report to run it, for a user who may get it. Everybody may run ready ones.
+// Report returns a report to run, for a user that may get it. Every user may run ready ones.
 func (g *Group) Report(ctx context.Context, who user.Info, namespace, name string) (*v1alpha1.Report, error) {
 	stored := g.reports.Load()
 	if stored == nil {
@@ -193,7 +195,7 @@ func (g *Group) Report(ctx context.Context, who user.Info, namespace, name strin
 		return nil, apierrors.NewNotFound(v1alpha1.Resource("reports"), name)
 	}
 	found, err := stored.Get(request.WithNamespace(ctx, namespace), name, &metav1.GetOptions{})
-	if apierrors.IsNotFound(err) { // it names the resource of the request
+	if apierrors.IsNotFound(err) { // the error would name the resource of the request
 		err = apierrors.NewNotFound(v1alpha1.Resource("reports"), name)
 	}
 	if err != nil {
@@ -206,7 +208,7 @@ func (g *Group) Report(ctx context.Context, who user.Info, namespace, name strin
 	return one, nil
 }
 
-// reportTable shows reports as tables.
+// reportTable converts reports to tables.
 type reportTable struct{}
 
 // ConvertToTable implements rest.TableConvertor.
@@ -219,7 +221,7 @@ func (reportTable) ConvertToTable(_ context.Context, obj, options runtime.Object
 		metav1.TableColumnDefinition{Name: "Query", Type: "string", Priority: 1, Description: "The statement."},
 	)
 	add := func(one *v1alpha1.Report) {
-		parameters, _ := one.Spec.Values() // stored ones have been checked
+		parameters, _ := one.Spec.Values() // stored ones have been validated
 		names := make([]string, 0, len(parameters))
 		for name := range parameters {
 			names = append(names, name)

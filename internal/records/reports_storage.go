@@ -22,12 +22,12 @@ const (
 	maxColumns     = 200
 )
 
-// Statements is what reports consist of.
+// Statements checks statements, and has the ready reports.
 type Statements interface {
-	// Ready returns the reports that the server brings along, by their names, without namespaces.
+	// Ready returns the reports that are part of the server, by name, without namespaces.
 	Ready() []v1alpha1.Report
-	// Check returns the columns of a statement's answer, or the statement's fault. Columns are nil where they cannot be found
-	// out at the time.
+	// Check returns the columns of a statement's answer, or the statement's error. Columns are nil if
+	// they cannot be determined now.
 	Check(ctx context.Context, query string, parameters map[string]any) (columns []string, fault error)
 }
 
@@ -51,7 +51,7 @@ func (g *Group) newReports(options generic.RESTOptionsGetter) (*reports, error) 
 	return r, nil
 }
 
-// reportStrategy says what a report may be.
+// reportStrategy validates reports.
 type reportStrategy struct {
 	runtime.ObjectTyper
 	names.NameGenerator
@@ -122,7 +122,8 @@ func namesOf(columns []v1alpha1.ReportColumn) []string {
 	return all
 }
 
-// ValidateUpdate leaves a statement alone that does not change: what was valid may name a view that this release lacks.
+// ValidateUpdate does not validate an unchanged statement: a statement that was valid may use a
+// view that this release lacks.
 func (s reportStrategy) ValidateUpdate(ctx context.Context, obj, old runtime.Object) field.ErrorList {
 	now, ok := obj.(*v1alpha1.Report)
 	was, too := old.(*v1alpha1.Report)

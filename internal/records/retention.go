@@ -16,7 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// Policy returns what is kept: the rules of all retention policies, by the policies' names, and then the server's own.
+// Policy returns the effective policy: the rules of all retention policies, sorted by the policies'
+// names, and then the server's own.
 func (g *Group) Policy(ctx context.Context) (history.Policy, error) {
 	p := history.DefaultPolicy()
 	stored := g.policies.Load()
@@ -49,7 +50,7 @@ func (g *Group) Policy(ctx context.Context) (history.Policy, error) {
 	return p, nil
 }
 
-// rules translates a policy, and returns all its faults.
+// rules converts a policy, and returns all its errors.
 func (k kinds) rules(spec *v1alpha1.RetentionPolicySpec) (rules []history.Rule, exact time.Duration, faults field.ErrorList) {
 	at := field.NewPath("spec")
 	period := func(at *field.Path, text string) time.Duration {
@@ -96,7 +97,7 @@ func (k kinds) names() (names []string) {
 	return names
 }
 
-// parseAge reads 365d, or a duration as Go writes it; "" is 0.
+// parseAge parses 365d, or a Go duration; "" is 0.
 func parseAge(text string) (time.Duration, error) {
 	if text == "" {
 		return 0, nil
@@ -113,11 +114,11 @@ func parseAge(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// Eraser removes what there is beside the history of objects that are purged: messages and answers, what is left of them in
-// the files of search. It returns how many rows went.
+// Eraser removes data of purged objects outside the history: messages and answers, and their
+// remains in the files of search. It returns how many rows it removed.
 type Eraser func(ctx context.Context, purged []history.Purged) (rows int64, err error)
 
-// Upkeep is what changes the history itself.
+// Upkeep changes the history itself.
 type Upkeep interface {
 	Retain(ctx context.Context, p history.Policy, now time.Time, dry bool) (history.Report, error)
 	Purge(ctx context.Context, t history.Target) (history.Report, error)

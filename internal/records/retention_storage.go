@@ -18,7 +18,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
-// Layout says how what the group stores lies in a backend: as JSON, beside Ark's objects.
+// Layout returns the storage layout of the objects that the group stores: JSON, next to Ark's
+// objects.
 func (g *Group) Layout(base storagebackend.Config) storage.Layout {
 	return layout{base, g.codecs.LegacyCodec(v1alpha1.SchemeGroupVersion)}
 }
@@ -61,7 +62,7 @@ func (g *Group) newPolicies(options generic.RESTOptionsGetter) (*policies, error
 	return &policies{store}, nil
 }
 
-// policyStrategy says what a retention policy may be.
+// policyStrategy validates retention policies.
 type policyStrategy struct {
 	runtime.ObjectTyper
 	names.NameGenerator

@@ -18,7 +18,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/redact"
 )
 
-// metadata is that of a version, as the API shows it.
+// metadata returns the metadata of a version, as the API shows it.
 func (k kinds) metadata(v *history.Version) metav1.ObjectMeta {
 	revision := strconv.FormatInt(v.Revision, 10)
 	return metav1.ObjectMeta{
@@ -31,7 +31,7 @@ func (k kinds) object(v *history.Version) v1alpha1.RevisedObject {
 	return v1alpha1.RevisedObject{Kind: k[v.Resource].Name, Namespace: v.Namespace, Name: v.Name, UID: v.UID}
 }
 
-// revision returns a version as the API shows it, without what needs its object.
+// revision returns a version as the API shows it, without the fields that need its object.
 func (k kinds) revision(v *history.Version) v1alpha1.Revision {
 	return v1alpha1.Revision{
 		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "Revision"},
@@ -42,7 +42,8 @@ func (k kinds) revision(v *history.Version) v1alpha1.Revision {
 	}
 }
 
-// before returns the version that one has replaced, with its object; nil where there is none, or it is not kept.
+// before returns the version that a version replaced, with its object; nil if there is none, or it
+// is not kept.
 func (g *Group) before(ctx context.Context, v *history.Version) (*history.Version, error) {
 	page, err := g.reader.List(ctx, history.Query{
 		Resource: v.Resource, Namespace: v.Namespace, Name: v.Name, To: v.Revision - 1, Limit: 1, Objects: true,
@@ -53,7 +54,8 @@ func (g *Group) before(ctx context.Context, v *history.Version) (*history.Versio
 	return page.Items[0], nil
 }
 
-// changed are the fields that a version differs in from the one before it, nil where that is not kept.
+// changed returns the fields in which a version differs from the previous one, nil if that is not
+// kept.
 func (g *Group) changed(ctx context.Context, v *history.Version) ([]string, error) {
 	if v.Deleted || v.Object == nil {
 		return nil, nil
@@ -65,7 +67,8 @@ func (g *Group) changed(ctx context.Context, v *history.Version) ([]string, erro
 	return changedPaths(before, v)
 }
 
-// whole returns a version with its object, whose secrets are hidden from users who may not get it.
+// whole returns a version with its object. Secrets are hidden from users that may not get the
+// object.
 func (g *Group) whole(ctx context.Context, v *history.Version) (*v1alpha1.Revision, error) {
 	one := g.kinds.revision(v)
 	var err error
@@ -89,7 +92,8 @@ func (g *Group) snapshot(ctx context.Context, v *history.Version) (*runtime.RawE
 	return &runtime.RawExtension{Raw: raw}, nil
 }
 
-// shown is the object of a version, as the sender of a request may see it; nil for none.
+// shown returns the object of a version with the parts that the sender of a request may read; nil
+// for none.
 func (g *Group) shown(ctx context.Context, v *history.Version) (map[string]any, error) {
 	object, err := decode(v.Object)
 	if err != nil || object == nil {
@@ -108,7 +112,7 @@ func (g *Group) shown(ctx context.Context, v *history.Version) (map[string]any, 
 	return object, nil
 }
 
-// decode reads a stored object, whose numbers stay as they are; of none it returns nil.
+// decode decodes a stored object with unconverted numbers; it returns nil for no object.
 func decode(text []byte) (map[string]any, error) {
 	if len(text) == 0 {
 		return nil, nil

@@ -75,7 +75,7 @@ func (r *revisions) List(ctx context.Context, options *metainternalversion.ListO
 	return list, nil
 }
 
-// find returns the version of a name, with its object, if the sender may see it.
+// find returns the version with a name, with its object, if the sender may read it.
 func (g *Group) find(ctx context.Context, resource, name string) (*history.Version, error) {
 	missing := apierrors.NewNotFound(v1alpha1.Resource(resource), name)
 	ref, revision, ok := g.kinds.parse(request.NamespaceValue(ctx), name)
@@ -99,7 +99,8 @@ func (g *Group) find(ctx context.Context, resource, name string) (*history.Versi
 	return found, nil
 }
 
-// selected returns the query for the namespace of a request and its selectors, and what must match besides.
+// selected returns the query for the namespace of a request and its selectors, and the remaining
+// condition.
 func (g *Group) selected(ctx context.Context, byField fields.Selector, byLabel labels.Selector) (q history.Query, match func(*history.Version) bool, err error) {
 	namespace := request.NamespaceValue(ctx)
 	q.Namespace = namespace
@@ -108,7 +109,7 @@ func (g *Group) selected(ctx context.Context, byField fields.Selector, byLabel l
 	}
 	for _, term := range byField.Requirements() {
 		if term.Operator != selection.Equals && term.Operator != selection.DoubleEquals {
-			continue // match sees to it
+			continue // match checks it
 		}
 		switch term.Field {
 		case "object.kind":
@@ -131,7 +132,7 @@ func (g *Group) selected(ctx context.Context, byField fields.Selector, byLabel l
 		case "metadata.name":
 			ref, revision, ok := g.kinds.parse(namespace, term.Value)
 			if !ok {
-				q.To = -1 // there is none
+				q.To = -1 // there are no results
 				continue
 			}
 			q.Resource, q.Namespace, q.Name, q.From, q.To = ref.Resource, ref.Namespace, ref.Name, revision, revision

@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// rights says what the sender of a request may see of the history.
+// rights determines what the sender of a request may read of the history.
 type rights struct {
 	access *access.Resolver
 	kinds  kinds
@@ -22,8 +22,8 @@ type rights struct {
 
 var errNoUser = errors.New("the request has no user")
 
-// visible returns the versions that may be seen: the sender may list revisions where they are shown, and do something with
-// the objects that they are of.
+// visible returns the versions that the sender may read: it may list revisions where they are
+// shown, and has the right verb for their objects.
 func (r *rights) visible(ctx context.Context, verb string, versions []*history.Version) ([]*history.Version, error) {
 	who, ok := request.UserFrom(ctx)
 	if !ok {
@@ -87,7 +87,7 @@ func (r *rights) mayList(ctx context.Context, namespace string) (bool, error) {
 	return answer.All() || namespace != "" && answer.Allows(namespace, ""), nil
 }
 
-// sees reports whether the sender may do something with an object, and list revisions of it.
+// sees reports whether the sender has the right verb for an object, and may list its revisions.
 func (r *rights) sees(ctx context.Context, verb string, ref history.Ref) (bool, error) {
 	seen, err := r.visible(ctx, verb, []*history.Version{{Resource: ref.Resource, Namespace: ref.Namespace, Name: ref.Name}})
 	return len(seen) > 0, err

@@ -14,16 +14,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// rollbackTries is how often a rollback begins again because somebody else has written.
+// rollbackTries is how often a rollback is tried when another client has written.
 const rollbackTries = 5
 
 // maxRollback is the most bytes of a request.
 const maxRollback = 64 << 10
 
-// notSpec are the fields of an object that a rollback leaves as they are.
+// notSpec are the fields of an object that a rollback does not change.
 var notSpec = []string{"apiVersion", "kind", "metadata", "status"}
 
-// rollbackRequest says where to go back to.
+// rollbackRequest selects the version to roll back to.
 type rollbackRequest struct {
 	APIVersion string         `json:"apiVersion,omitempty"`
 	Kind       string         `json:"kind,omitempty"`
@@ -31,13 +31,13 @@ type rollbackRequest struct {
 	Spec       struct {
 		// Revision is the version whose spec, labels and annotations the object gets.
 		Revision int64 `json:"revision"`
-		// Cause is put into the annotation of that name.
+		// Cause is stored in the annotation of that name.
 		Cause string `json:"cause,omitempty"`
 	} `json:"spec"`
 }
 
-// rollback writes the spec, labels and annotations of an old version as a new one, and answers with the object. What else the
-// object has stays: its uid, status, finalizers and owners.
+// rollback writes the spec, labels and annotations of an old version as a new one, and answers with
+// the object. The object keeps its uid, status, finalizers and owners.
 func (g *Group) rollback(w http.ResponseWriter, r *http.Request, a about) error {
 	ctx := r.Context()
 	asked, err := readRollback(r.Body)
@@ -100,8 +100,9 @@ func readRollback(body io.Reader) (asked rollbackRequest, err error) {
 	return asked, nil
 }
 
-// takeOver gives an object the spec, labels and annotations of another, and says why. A pin is of one version, and not taken. Kinds
-// without a spec, such as roles, have fields of their own in its place.
+// takeOver sets the spec, labels and annotations of an object to those of another, and records the
+// cause. A pin applies to one version, and is not copied. Kinds without a spec, such as roles, have
+// other fields in its place.
 func takeOver(object, from map[string]any, cause string) {
 	own := func(name string, _ any) bool { return !slices.Contains(notSpec, name) }
 	maps.DeleteFunc(object, own)

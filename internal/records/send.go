@@ -17,7 +17,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/filters"
 )
 
-// objectPath is the path of an object, or of its collection where the name is "".
+// objectPath returns the path of an object, or of its collection if the name is "".
 func objectPath(kind install.Kind, namespace, name string) string {
 	path := "/apis/" + kind.GroupVersion.String()
 	if !kind.ClusterScoped {
@@ -30,8 +30,8 @@ func objectPath(kind install.Kind, namespace, name string) string {
 	return path
 }
 
-// send writes an object as the sender of a request, with all that is checked of a request from outside, and under the same
-// audit id. It returns the object as it became.
+// send writes an object with the identity of the request's sender, with all checks of an external
+// request, and under the same audit id. It returns the resulting object.
 func (g *Group) send(ctx context.Context, method, path string, asked url.Values, object map[string]any) (map[string]any, error) {
 	who, ok := request.UserFrom(ctx)
 	if !ok {
@@ -77,7 +77,7 @@ func (g *Group) send(ctx context.Context, method, path string, asked url.Values,
 	return made, json.Unmarshal(text, &made)
 }
 
-// writeOptions are those of a request that concern its write.
+// writeOptions returns the options of a request that apply to its write.
 func writeOptions(asked url.Values, manager string) url.Values {
 	options := url.Values{"fieldManager": {manager}}
 	for _, name := range []string{"dryRun", "fieldManager", "fieldValidation"} {

@@ -18,22 +18,23 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// errPast says which right a user lacks.
+// errPast names the right that a user lacks.
 var errPast = errors.New("what was needs the right to list revisions of records.ark.mckinsey.com, and to list the kind")
 
-// methods are those of each subresource of Ark's kinds.
+// methods are the HTTP methods of the subresources of Ark's kinds.
 var methods = map[string]string{"history": http.MethodGet, "diff": http.MethodGet, "blame": http.MethodGet, "rollback": http.MethodPost}
 
 // about is a request for a subresource of an object.
 type about struct {
 	ref history.Ref
-	// path is the object's own.
+	// path is the path of the object.
 	path string
-	// rest is what follows the subresource in the URL, "" for nothing.
+	// rest is the part of the URL after the subresource, "" for nothing.
 	rest string
 }
 
-// serve answers a request for a subresource. The right to it has been checked: here are those to revisions and to the object.
+// serve answers a request for a subresource. The right to the subresource has been checked; serve
+// checks the rights to revisions and to the object.
 func (g *Group) serve(w http.ResponseWriter, r *http.Request, info *request.RequestInfo) {
 	if err := g.answer(w, r, info); err != nil {
 		responsewriters.ErrorNegotiated(g.asStatus(err), g.codecs, v1alpha1.SchemeGroupVersion, w, r)
@@ -94,11 +95,11 @@ func (g *Group) write(w http.ResponseWriter, r *http.Request, obj runtime.Object
 
 func writeJSON(w http.ResponseWriter, media string, value any) error {
 	w.Header().Set("Content-Type", media)
-	_ = json.NewEncoder(w).Encode(value) // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(value) // the client may be gone
 	return nil
 }
 
-// history lists the versions of one object, the newest first, with what each has changed.
+// history lists the versions of one object, the newest first, with the changes of each.
 func (g *Group) history(w http.ResponseWriter, r *http.Request, a about) error {
 	asked := r.URL.Query()
 	q := history.Query{Resource: a.ref.Resource, Namespace: a.ref.Namespace, Name: a.ref.Name, Continue: asked.Get("continue"), Objects: true}

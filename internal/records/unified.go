@@ -6,10 +6,10 @@ import (
 )
 
 const (
-	// contextLines surround what has changed.
+	// contextLines is the number of unchanged lines around a change.
 	contextLines = 3
-	// maxCells bounds the table in which two texts are compared; of larger ones, all between what they begin and end with in common
-	// counts as changed.
+	// maxCells bounds the table for the comparison of two texts; for larger ones, everything between
+	// the common prefix and suffix is reported as changed.
 	maxCells = 4 << 20
 )
 
@@ -31,7 +31,7 @@ func unified(fromName, toName, from, to string) string {
 		if first == len(edits) {
 			break
 		}
-		// A hunk ends where more than twice the context is unchanged.
+		// A hunk ends if more than twice the context is unchanged.
 		last, end := first, first
 		for end < len(edits) && end-last <= 2*contextLines {
 			if edits[end].op != ' ' {
@@ -80,7 +80,7 @@ func lines(text string) []string {
 	return strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 }
 
-// compareLines returns the shortest edits that make b of a.
+// compareLines returns the shortest edits that change a into b.
 func compareLines(a, b []string) []edit {
 	var edits, tail []edit
 	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {

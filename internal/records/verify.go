@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// verifications serves the kind HistoryVerification, which can only be created.
+// verifications serves the kind HistoryVerification, which supports only create.
 type verifications struct{ *Group }
 
 var _ rest.Creater = &verifications{}

@@ -5,14 +5,15 @@ import "strings"
 // Hidden stands where a secret was.
 const Hidden = "REDACTED"
 
-// secrets are the fields of a spec, at any depth, that hold a secret: as text, or as an object's value.
+// secrets are the fields of a spec, at any depth, that hold a secret: as text, or as an object's
+// value.
 var secrets = map[string]bool{
 	"apikey": true, "accesskeyid": true, "secretaccesskey": true, "sessiontoken": true,
 	"clientsecret": true, "password": true, "token": true,
 }
 
-// sources are the fields of a spec, at any depth, whose items each have a value that may be a secret: a
-// list of names with values, or a map.
+// sources are the fields of a spec, at any depth, whose items each have a value that may be a
+// secret: a list of names with values, or a map.
 var sources = map[string]bool{"headers": true, "properties": true}
 
 // applied is the annotation in which kubectl apply keeps a copy of the object as text.

@@ -19,9 +19,9 @@ type Environment struct {
 	Authorizer authorizer.Authorizer
 	// ModelURLs is the policy for the base URLs of models.
 	ModelURLs rules.URLPolicy
-	// Executor is the user who executes queries in the process; "" for none. Queries are then pending from their
-	// creation, and a write of the status by this user may also change the executor's annotations and put the finalizer:
-	// a query is claimed by one write.
+	// Executor is the user who executes queries in the process; "" for none. Queries are then pending
+	// from their creation, and a write of the status by this user may also change the executor's
+	// annotations and put the finalizer: a query is claimed by one write.
 	Executor string
 	// Past has what objects were; nil for none.
 	Past Past

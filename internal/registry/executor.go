@@ -18,7 +18,8 @@ const (
 	claimFinalizer = "ark.mckinsey.com/finalizer"
 )
 
-// claim is what the executor may change beside the status. The zero value is that of everybody else.
+// claim is what the executor may change beside the status. The zero value is that of everybody
+// else.
 type claim struct {
 	mayClaim    bool
 	annotations map[string]string
@@ -49,7 +50,8 @@ func (r *ruleset) claimOf(ctx context.Context, m metav1.Object) claim {
 	return c
 }
 
-// apply puts the claim on an object that has everything else as it is stored. It takes no finalizer away.
+// apply puts the claim on an object that has everything else as it is stored. It takes no finalizer
+// away.
 func (c claim) apply(m metav1.Object) {
 	if !c.mayClaim {
 		return

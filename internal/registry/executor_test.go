@@ -14,7 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// The executor's status write may also claim the query. Nobody else's may, and not even the executor changes anything else.
+// The executor's status write may also claim the query. Nobody else's may, and not even the
+// executor changes anything else.
 func TestClaim(t *testing.T) {
 	stored := func() *v1alpha1.Query {
 		return &v1alpha1.Query{ObjectMeta: metav1.ObjectMeta{

@@ -25,7 +25,8 @@ type hooks[O any] struct {
 	check func(ctx context.Context, env rules.Env, obj O) field.ErrorList
 	// warn returns texts for the client.
 	warn func(ctx context.Context, env rules.Env, obj O) []string
-	// begin gives an object that is created the status that it begins with, where such objects are executed in the process.
+	// begin gives an object that is created the status that it begins with, where such objects are
+	// executed in the process.
 	begin func(obj O, now time.Time)
 	// goDurations kinds store durations as Go writes them, such as 5m0s for 5m:
 	// those for which Ark has a mutating webhook, which decodes the whole object.

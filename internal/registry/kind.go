@@ -52,8 +52,8 @@ type parts struct {
 	durations, statusDurations places
 }
 
-// Kinds returns all kinds of the API, in the order of install.Kinds. Each kind's definition is the function
-// define<Kind> in its own file; make generate lists them.
+// Kinds returns all kinds of the API, in the order of install.Kinds. Each kind's definition is the
+// function define<Kind> in its own file; make generate lists them.
 func Kinds() []Kind { return definitions() }
 
 // definition is what a kind's own file says about it.

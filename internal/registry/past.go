@@ -17,12 +17,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/install"
 )
 
-// Past has what objects were. Its errors are those of the API. It sees to it that the sender of the request may see the past.
+// Past has what objects were. Its errors are those of the API. It sees to it that the sender of the
+// request may see the past.
 type Past interface {
 	// RevisionAt returns the newest revision at a time.
 	RevisionAt(ctx context.Context, t time.Time) (int64, error)
-	// List returns objects of a kind as they were at a revision, at most limit, by namespace and name; in all namespaces
-	// with "". next continues the list, and is "" at its end.
+	// List returns objects of a kind as they were at a revision, at most limit, by namespace and name;
+	// in all namespaces with "". next continues the list, and is "" at its end.
 	List(ctx context.Context, kind install.Kind, namespace string, revision int64, limit int, cont string) (objects []PastObject, at int64, next string, err error)
 	// Get returns an object as it was at a revision.
 	Get(ctx context.Context, kind install.Kind, namespace, name string, revision int64) (PastObject, error)
@@ -36,7 +37,8 @@ type PastObject struct {
 
 type asOfKey struct{}
 
-// WithAsOf has the list or get in this context answered as of a time or a resourceVersion, as the parameter asOf of a request gives it.
+// WithAsOf has the list or get in this context answered as of a time or a resourceVersion, as the
+// parameter asOf of a request gives it.
 func WithAsOf(ctx context.Context, t string) context.Context {
 	return context.WithValue(ctx, asOfKey{}, t)
 }

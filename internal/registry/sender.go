@@ -15,10 +15,10 @@ import (
 // Secrets and ConfigMaps: in a cluster each is a remote call.
 const maxReferencesAsked = 256
 
-// forSender returns the objects as the sender of a request may see them: Secrets and ConfigMaps that
-// the sender may not get are answered with rules.ErrNotForUser. They are not read then, so that
-// neither the answer nor the time that it takes depends on them. Requests without a sender come from
-// the server itself. The result serves one request, in one goroutine.
+// forSender returns the objects as the sender of a request may see them: Secrets and ConfigMaps
+// that the sender may not get are answered with rules.ErrNotForUser. They are not read then, so
+// that neither the answer nor the time that it takes depends on them. Requests without a sender
+// come from the server itself. The result serves one request, in one goroutine.
 func forSender(ctx context.Context, authorizer authorizer.Authorizer, objects rules.Objects) rules.Objects {
 	sender, ok := request.UserFrom(ctx)
 	if !ok || authorizer == nil {

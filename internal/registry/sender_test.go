@@ -192,7 +192,8 @@ func TestReferencesAreAllInTheFacts(t *testing.T) {
 	}
 }
 
-// secretKeyRefs returns the paths of the fields in a type whose values have a secretKeyRef with a key.
+// secretKeyRefs returns the paths of the fields in a type whose values have a secretKeyRef with a
+// key.
 func secretKeyRefs(t reflect.Type, path string, above []reflect.Type) []string {
 	switch t.Kind() {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
@@ -224,8 +225,8 @@ func secretKeyRefs(t reflect.Type, path string, above []reflect.Type) []string {
 	return out
 }
 
-// What somebody else has put into an object stays there when a user without the right edits it, also
-// if it moves; the user cannot add another key of it.
+// What somebody else has put into an object stays there when a user without the right edits it,
+// also if it moves; the user cannot add another key of it.
 func TestReferencesOfOthersStay(t *testing.T) {
 	rules := rulesWith(defineQuery(), &keyed{data: map[string]string{"token": "x"}}, rights{})
 	const spec = `{"input":"x","selector":{},"parameters":[%s]}`
@@ -280,8 +281,8 @@ func (a *asking) Authorize(ctx context.Context, attributes authorizer.Attributes
 	return a.rights.Authorize(ctx, attributes)
 }
 
-// However many references an object has, the authorizer is asked a bounded number of times, once for
-// each Secret, and not again once it has failed.
+// However many references an object has, the authorizer is asked a bounded number of times, once
+// for each Secret, and not again once it has failed.
 func TestReferencesAskBoundedly(t *testing.T) {
 	many := func(name func(i int) string) string {
 		var parameters []string

@@ -26,9 +26,9 @@ func (s statusStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set
 	return s.resetFields("metadata", "spec")
 }
 
-// PrepareForUpdate restores everything but the status, the record of who
-// owns which field, and the claim of the executor. The resourceVersion may come from the old object: the store
-// has compared the two before.
+// PrepareForUpdate restores everything but the status, the record of who owns which field, and the
+// claim of the executor. The resourceVersion may come from the old object: the store has compared
+// the two before.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, obj, old runtime.Object) {
 	newMeta, err := meta.Accessor(obj)
 	if err != nil {

@@ -25,22 +25,22 @@ import (
 //go:embed reports.yaml
 var readyReports []byte
 
-// checkTime bounds how long a statement of a report is tried.
+// checkTime bounds the trial run of a report's statement.
 const checkTime = time.Second
 
-// Reports are those that can be run by name.
+// Reports finds reports that can be run by name.
 type Reports interface {
 	// Report returns a report that a user may run in a namespace.
 	Report(ctx context.Context, who user.Info, namespace, name string) (*v1alpha1.Report, error)
 }
 
-// Statements are the ready reports, and the check of others. It is safe for concurrent use.
+// Statements has the ready reports, and checks other ones. It is safe for concurrent use.
 type Statements struct {
 	ready  []v1alpha1.Report
 	runner *sqlquery.Runner // nil without a model
 }
 
-// NewStatements checks statements on a model, which may be nil.
+// NewStatements returns Statements that check on a model, which may be nil.
 func NewStatements(model *readmodel.Model) (*Statements, error) {
 	ready, err := readReports()
 	if err != nil {
@@ -53,7 +53,7 @@ func NewStatements(model *readmodel.Model) (*Statements, error) {
 	return s, nil
 }
 
-// Ready returns the ready reports, by their names.
+// Ready returns the ready reports, sorted by name.
 func (s *Statements) Ready() []v1alpha1.Report {
 	all := make([]v1alpha1.Report, len(s.ready))
 	for i := range s.ready {
@@ -62,8 +62,8 @@ func (s *Statements) Ready() []v1alpha1.Report {
 	return all
 }
 
-// Check runs a statement on views without rows, and returns the columns of its answer, or its fault. Columns are nil where
-// they cannot be found out at the time.
+// Check runs a statement on views without rows, and returns the columns of its answer, or its
+// error. Columns are nil if they cannot be determined now.
 func (s *Statements) Check(ctx context.Context, query string, parameters map[string]any) ([]string, error) {
 	if s.runner == nil {
 		return nil, nil
@@ -83,7 +83,7 @@ func (s *Statements) Check(ctx context.Context, query string, parameters map[str
 	return columns, nil
 }
 
-// readReports reads the ready reports, by their names.
+// readReports parses the ready reports, sorted by name.
 func readReports() ([]v1alpha1.Report, error) {
 	text, err := yaml.ToJSON(readyReports)
 	if err != nil {
@@ -111,7 +111,8 @@ func readReports() ([]v1alpha1.Report, error) {
 	return all, nil
 }
 
-// fromReport fills in the statement of a request that names a report, and the parameters that it leaves out.
+// fromReport fills in the statement of a request that names a report, and the parameters that it
+// omits.
 func (s *Server) fromReport(ctx context.Context, who user.Info, namespace string, asked *spec) error {
 	if asked.Report == "" {
 		return nil
@@ -139,7 +140,7 @@ func (s *Server) fromReport(ctx context.Context, who user.Info, namespace string
 	return nil
 }
 
-// storageOfKinds is a statement about the views of all kinds.
+// storageOfKinds returns a statement over the views of all kinds.
 func storageOfKinds() string {
 	kinds := readmodel.Kinds()
 	slices.SortFunc(kinds, func(a, b readmodel.Kind) int { return strings.Compare(a.Name, b.Name) })

@@ -18,7 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the answers of the reports")
 
-// reported is what the reports are asked about: two agents on two models, a team, tools, and Queries of two days.
+// reported returns the objects on which the reports run: two agents on two models, a team, tools,
+// and Queries of two days.
 func reported() fixed {
 	var all fixed
 	add := func(resource, name, object string) {
@@ -59,7 +60,8 @@ func reported() fixed {
 	return all
 }
 
-// promptChanges are a history: two users change an agent, one of them twice, a controller its status and somebody a Query.
+// promptChanges are a history: two users change an agent, one of them twice, a controller changes
+// its status, and a user a Query.
 var promptChanges = versions{
 	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 2, Generation: 1, Verb: "create", User: "eve", Time: time.Date(2026, 1, 1, 8, 0, 0, 0, time.UTC)},
 	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 3, Generation: 1, Verb: "update", User: "controller", StatusOnly: true, Time: time.Date(2026, 1, 1, 8, 0, 1, 0, time.UTC)},
@@ -68,9 +70,9 @@ var promptChanges = versions{
 	{Resource: "agents", Namespace: "a", Name: "weather", UID: "w", Revision: 6, Generation: 3, Verb: "patch", User: "anna", Time: time.Date(2026, 1, 2, 10, 0, 0, 0, time.UTC)},
 }
 
-// Every report returns what it should of known objects; testdata/reports.txt has the answers.
+// Every report returns the expected rows for known objects; testdata/reports.txt has the answers.
 func TestReports(t *testing.T) {
-	// Reports that look back from now are asked about the time of these objects.
+	// Reports that are relative to now use the time of these objects instead.
 	since := map[string]string{"prompts-changed": `,"parameters":{"since":"2026-01-01"}`}
 	s := servingPast(t, &rights{"* list * *"}, reported(), promptChanges)
 	ready, err := readReports()
@@ -114,7 +116,7 @@ func TestReportsByName(t *testing.T) {
 		code int
 		want string
 	}{
-		{`{"spec":{"report":"tokens-by-agent"}}`, 201, `"rows":[]`}, // with the rights of who asks
+		{`{"spec":{"report":"tokens-by-agent"}}`, 201, `"rows":[]`}, // with the caller's rights
 		{`{"spec":{"report":"cost-by-day","parameters":{"inputPrice":1}}}`, 201, `"report":"cost-by-day"`},
 		{`{"spec":{"report":"cost-by-day","parameters":{"price":1}}}`, 400, "it has inputPrice, outputPrice, since"},
 		{`{"spec":{"report":"nothing"}}`, 404, "nothing"},
@@ -126,7 +128,7 @@ func TestReportsByName(t *testing.T) {
 	}
 }
 
-// A statement is tried before it is kept: its columns are known, or its fault is.
+// A statement is tried before it is stored, which returns its columns or its error.
 func TestCheck(t *testing.T) {
 	s := serving(t, &rights{}, reported())
 	check := s.reports.(onlyReady).Check

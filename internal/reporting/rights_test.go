@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// mixed are objects of which users may list some: those of namespaces a and b have the same words, so that what is hidden
-// would change counts, scores and snippets.
+// mixed returns objects of which users may list some. Those in namespaces a and b have the same
+// words, so that hidden objects would change counts, scores and snippets.
 func mixed() (all fixed) {
 	for i := range 40 {
 		namespace := []string{"a", "b"}[i%2]
@@ -33,10 +33,10 @@ func mixed() (all fixed) {
 	return all
 }
 
-// changing is what differs between two answers to the same question.
+// changing matches the fields that differ between two answers to the same request.
 var changing = regexp.MustCompile(`"(elapsedMilliseconds|lagMilliseconds)":\d+`)
 
-// requests are questions of every kind.
+// requests returns requests of every kind.
 func requests(t *testing.T, reports []string) (all []*http.Request) {
 	t.Helper()
 	post := func(resource, accept string, spec map[string]any) {
@@ -87,8 +87,9 @@ func requests(t *testing.T, reports []string) (all []*http.Request) {
 	return all
 }
 
-// TestWhatIsHiddenChangesNothing: to users who may list some objects, every answer is the one of a server that has these objects
-// only, byte by byte: search, its facets, totals, scores, snippets and pages, SQL, summaries, reports and errors.
+// TestWhatIsHiddenChangesNothing checks, for users that may list some objects, that every answer is
+// byte for byte that of a server that has only these objects: search with its facets, totals,
+// scores, snippets and pages, SQL, summaries, reports and errors.
 func TestWhatIsHiddenChangesNothing(t *testing.T) {
 	statements, err := NewStatements(nil)
 	if err != nil {
@@ -134,7 +135,8 @@ func TestWhatIsHiddenChangesNothing(t *testing.T) {
 			}
 			for i := range asked {
 				got, want := recorded(whole, asked[i]), recorded(alone, again[i])
-				// Continue tokens name the row where a page ends by its id, which tells nothing of others but how many there were before it.
+				// Continue tokens identify the last row of a page by its id, which reveals only how many rows
+				// there were before it.
 				if g, w := comparable(got.Body.String()), comparable(want.Body.String()); got.Code != want.Code || g != w {
 					t.Errorf("question %d, %s: got %d %.600s\nwant %d %.600s", i, asked[i].URL, got.Code, g, want.Code, w)
 				}
@@ -149,8 +151,9 @@ func comparable(body string) string {
 	return token.ReplaceAllString(changing.ReplaceAllString(body, ""), `"continue":""`)
 }
 
-// BenchmarkTimeOfWhatIsHidden asks one question of two servers in turn, of which one has a thousand objects more that match and that
-// the caller may not list. It prints the difference of the times in standard deviations of one answer.
+// BenchmarkTimeOfWhatIsHidden sends the same request alternately to two servers. One of them has a
+// thousand more objects that match and that the caller may not list. It prints the difference of
+// the times in standard deviations of one answer.
 func BenchmarkTimeOfWhatIsHidden(b *testing.B) {
 	var seen, all fixed
 	for i := range 2000 {

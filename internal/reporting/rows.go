@@ -12,8 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// rows finds out which rows a user may list, of the kinds that a statement may be about; of all kinds if it is "". With past
-// it finds out where the user may list the history, too.
+// rows returns the rows that a user may list, of the kinds that a statement may use; of all kinds
+// if the statement is "". With past it also determines where the user may list the history.
 func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, namespace, statement string, past bool) (map[string]sqlquery.Rows, error) {
 	namespaces := []string{namespace}
 	var within *string
@@ -31,7 +31,7 @@ func (s *Server) rows(ctx context.Context, who user.Info, allNamespaces bool, na
 	for _, k := range readmodel.Kinds() {
 		spoken := k.Resource == "queries" && (strings.Contains(text, "messages") || strings.Contains(text, "tool_calls"))
 		if !all && !spoken && !strings.Contains(text, k.Resource) {
-			continue // its view is empty, and not read
+			continue // its view is empty, and the statement does not use it
 		}
 		answer, err := s.access.Ask(ctx, who, access.Question{Verb: "list", Group: k.Group, Version: k.Version, Resource: k.Resource, Namespaces: namespaces})
 		if err != nil {

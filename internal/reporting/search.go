@@ -19,7 +19,7 @@ import (
 
 const searchKind = "Search"
 
-// searchSpec is what a client looks for.
+// searchSpec is the spec of a search.
 type searchSpec struct {
 	Query         string   `json:"query"`
 	AllNamespaces bool     `json:"allNamespaces,omitempty"`
@@ -91,11 +91,11 @@ func (s *Server) serveSearch(w http.ResponseWriter, r *http.Request, who user.In
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(answer) // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(answer) // the client may be gone
 	return nil
 }
 
-// searchOf reads a request: the object of a POST, or the parameters of a GET.
+// searchOf decodes a request: the object of a POST, or the parameters of a GET.
 func searchOf(r *http.Request) (*searchObject, error) {
 	asked := &searchObject{}
 	if r.Method == http.MethodPost {

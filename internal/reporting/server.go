@@ -25,23 +25,23 @@ import (
 )
 
 const (
-	// GroupVersion is that of the resource.
+	// GroupVersion is the group and version of the resources.
 	GroupVersion = "records.ark.mckinsey.com/v1alpha1"
-	// Prefix begins the paths that are served here.
+	// Prefix is the prefix of the paths that this package serves.
 	Prefix   = "/apis/" + GroupVersion + "/namespaces/"
 	group    = "records.ark.mckinsey.com"
 	queries  = "sqlqueries"
 	searches = "searches"
-	// summaries count rows without SQL: to create them takes no more trust than to list.
+	// summaries count rows without SQL: creating them needs no more permissions than a list.
 	summaries = "summaries"
 	kind      = "SQLQuery"
 	// maxBody is the most bytes of a request.
 	maxBody = 256 << 10
-	// patience is how long a request waits for the model to show what was written before it.
+	// patience is how long a request waits until the model has the writes before it.
 	patience = 2 * time.Second
 )
 
-// Owns reports whether a path is served here.
+// Owns reports whether this package serves a path.
 func Owns(path string) bool { _, _, ok := placeOf(path); return ok }
 
 func placeOf(path string) (namespace, resource string, ok bool) {
@@ -53,17 +53,17 @@ func placeOf(path string) (namespace, resource string, ok bool) {
 	return namespace, resource, namespace != "" && (resource == queries || resource == searches || resource == summaries)
 }
 
-// Server is the handler. It is safe for concurrent use.
+// Server is the HTTP handler. It is safe for concurrent use.
 type Server struct {
-	model  *readmodel.Model // nil where there is none
+	model  *readmodel.Model // nil if there is none
 	runner *sqlquery.Runner
 	search *search.Searcher
 	access *access.Resolver
-	// reports are those that requests name.
+	// reports finds the reports that requests name.
 	reports Reports
 }
 
-// New returns a server on a model, which may be nil: then it says so to who asks.
+// New returns a server on a model. If the model is nil, requests get an error that says so.
 func New(model *readmodel.Model, rights *access.Resolver, reports Reports) *Server {
 	s := &Server{model: model, access: rights, reports: reports}
 	if model != nil {
@@ -72,10 +72,10 @@ func New(model *readmodel.Model, rights *access.Resolver, reports Reports) *Serv
 	return s
 }
 
-// spec is what a client asks for.
+// spec is the spec of a request.
 type spec struct {
 	Query string `json:"query,omitempty"`
-	// Report is the name of a report whose statement is run, instead of one of the client's.
+	// Report is the name of a report whose statement is run, instead of the client's own.
 	Report         string         `json:"report,omitempty"`
 	Parameters     map[string]any `json:"parameters,omitempty"`
 	AllNamespaces  bool           `json:"allNamespaces,omitempty"`
@@ -98,7 +98,8 @@ type status struct {
 	ElapsedMillis int64 `json:"elapsedMilliseconds"`
 }
 
-// freshness says what an answer shows: the storage at a revision, and since when it has changed.
+// freshness is the state that an answer shows: the storage at a revision, and since when there have
+// been newer changes.
 type freshness struct {
 	ResourceVersion string `json:"resourceVersion"`
 	LagMilliseconds int64  `json:"lagMilliseconds"`
@@ -131,7 +132,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	return apierrors.NewMethodNotSupported(schema.GroupResource{Group: group, Resource: resource}, strings.ToLower(r.Method))
 }
 
-// shown waits until the model shows what was written before, and returns how far it is. With past it waits for the history's versions, too.
+// shown waits until the model has the writes before the request, and returns its state. With past
+// it also waits for the history's versions.
 func (s *Server) shown(w http.ResponseWriter, r *http.Request, past bool) (freshness, error) {
 	if s.model == nil {
 		return freshness{}, apierrors.NewServiceUnavailable("this server has no read model: start it with --read-model=on")
@@ -186,7 +188,8 @@ func inNamespace(metadata map[string]any, namespace string) map[string]any {
 	return metadata
 }
 
-// answer runs a statement over the rows that a user may list, and writes the answer, which envelope makes a whole object.
+// answer runs a statement on the rows that a user may list, and writes the answer; envelope returns
+// the whole object of it.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, who user.Info, namespace string, asked spec, in format, envelope func(*status) any) error {
 	begin := time.Now()
 	past := strings.Contains(strings.ToLower(asked.Query), readmodel.Revisions)
@@ -217,7 +220,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, who user.Info, n
 	return in.whole(w, envelope(whole), whole)
 }
 
-// decode reads a request, as JSON or YAML.
+// decode decodes a request in JSON or YAML.
 func decode(body io.Reader) (*sqlQuery, error) {
 	asked := &sqlQuery{}
 	if err := strictly(body, kind, asked); err != nil {
@@ -240,7 +243,7 @@ func decode(body io.Reader) (*sqlQuery, error) {
 	return asked, nil
 }
 
-// strictly reads a request, as JSON or YAML, without fields that there are not.
+// strictly decodes a request in JSON or YAML, and refuses unknown fields.
 func strictly(body io.Reader, kind string, into any) error {
 	text, err := io.ReadAll(io.LimitReader(body, maxBody+1))
 	if err != nil {
@@ -260,7 +263,7 @@ func strictly(body io.Reader, kind string, into any) error {
 	return nil
 }
 
-// asStatus makes an error of the API from one of a statement.
+// asStatus converts an error of a statement to an error of the API.
 func asStatus(err error) error {
 	var fault *sqlquery.Error
 	switch {

@@ -36,7 +36,8 @@ func (fixed) Next(ctx context.Context, _ int64) ([]readmodel.Change, int64, erro
 	return nil, 0, ctx.Err()
 }
 
-// rights are what a test's authorizer and roles allow: user, verb, resource, namespace, * for any, and perhaps a name.
+// rights are the permissions of a test's authorizer and roles: user, verb, resource, namespace, *
+// for any, and optionally a name.
 type rights []string
 
 // VisitRules implements access.Rules: each right is a role.
@@ -129,7 +130,7 @@ func servingPast(t testing.TB, allowed *rights, objects fixed, past versions) *S
 	return New(m, resolver, onlyReady{statements})
 }
 
-// onlyReady is a server without reports of its users'.
+// onlyReady is a server without user-defined reports.
 type onlyReady struct{ *Statements }
 
 func (s onlyReady) Report(_ context.Context, _ user.Info, namespace, name string) (*v1alpha1.Report, error) {
@@ -167,7 +168,7 @@ func body(query string, all bool) string {
 	return string(text)
 }
 
-// Who may list what sees that and nothing else, counted or not.
+// A user's answers contain exactly the rows that the user may list, in counts too.
 func TestRowsAreThoseThatTheUserMayList(t *testing.T) {
 	allowed := &rights{"admin list * *", "anna list queries a", "anna list agents b", "bob list queries *"}
 	s := open(t, allowed)
@@ -207,7 +208,7 @@ func TestRowsAreThoseThatTheUserMayList(t *testing.T) {
 			t.Errorf("%v: got %d", c, got.Status.Rows[0][0])
 		}
 	}
-	*allowed = nil // rights that are taken away
+	*allowed = nil // revokes the rights
 	if w := ask(t, s, "admin", "a", "text/csv", body(queries, true)); w.Body.String() != "count(*)\n0\n" {
 		t.Errorf("without rights: %s", w.Body)
 	}
@@ -258,7 +259,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// Search has the same rights as SQL, and refuses what it does not know.
+// Search enforces the same rights as SQL, and refuses unknown fields.
 func TestSearch(t *testing.T) {
 	s := open(t, &rights{"anna list queries a", "bob list * *"})
 	get := func(who, parameters string) (int, string) {
@@ -294,7 +295,7 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// A summary counts what its caller may list, in whatever format.
+// A summary counts the rows that its caller may list, in every format.
 func TestSummary(t *testing.T) {
 	allowed := &rights{"anna list queries a", "bob list * *"}
 	s := open(t, allowed)
@@ -324,7 +325,7 @@ func TestSummary(t *testing.T) {
 			t.Errorf("%s %s: got %d %s, want %d %s", c.who, c.body, code, body, c.code, c.want)
 		}
 	}
-	*allowed = nil // rights that are taken away
+	*allowed = nil // revokes the rights
 	if _, body := post("bob", "text/csv", byNamespace); body != "namespace,count,distinct(name)\n" {
 		t.Errorf("without rights: %s", body)
 	}

@@ -16,24 +16,27 @@ import (
 )
 
 const (
-	// flushBytes and flushAfter are how much of an answer, and for how long, waits for more of it. An answer that ends before has
-	// headers that say all; otherwise what is known at the end is in trailers.
+	// flushBytes and flushAfter bound the bytes of an answer that are buffered, and for how long. A
+	// shorter answer has all its metadata in headers; otherwise the metadata that is known at the end
+	// is in trailers.
 	flushBytes = 64 << 10
 	flushAfter = 50 * time.Millisecond
 )
 
 const truncatedHeader = "X-Ark-Truncated"
 
-// lines writes rows in a format that has one after the other.
+// lines writes rows in a line-based format.
 type lines interface {
 	media() string
 	begin(to *bytes.Buffer, columns []sqlquery.Column) error
 	row(to *bytes.Buffer, columns []sqlquery.Column, row []any) error
-	// fault is the last line of an answer that has failed, nil where the format has none: then the connection is broken off.
+	// fault returns the last line of an answer that has failed, nil if the format has none: then the
+	// connection is closed.
 	fault(err error) []byte
 }
 
-// stream writes the rows of a statement while it runs. An error that is returned came before anything was written.
+// stream writes the rows of a statement while it runs. If it returns an error, it has not written
+// anything.
 func stream(w http.ResponseWriter, of lines, s *sqlquery.Stream, fresh freshness) error {
 	var pending bytes.Buffer
 	if err := of.begin(&pending, s.Columns); err != nil {
@@ -70,7 +73,7 @@ func stream(w http.ResponseWriter, of lines, s *sqlquery.Stream, fresh freshness
 				}
 				headers(w, of.media(), fresh)
 			}
-			_, _ = pending.WriteTo(w) // a client that is gone cannot be told
+			_, _ = pending.WriteTo(w) // the client may be gone
 			return nil
 		case err != nil && !begun:
 			return asStatus(err)
@@ -94,14 +97,14 @@ func stream(w http.ResponseWriter, of lines, s *sqlquery.Stream, fresh freshness
 	}
 }
 
-// headers say of an answer without an envelope what its envelope would.
+// headers sets the metadata of an answer without an envelope as headers.
 func headers(w http.ResponseWriter, media string, fresh freshness) {
 	w.Header().Set("Content-Type", media)
 	w.Header().Set("X-Ark-Resource-Version", fresh.ResourceVersion)
 	w.WriteHeader(http.StatusCreated)
 }
 
-// ndjson has an object for each row.
+// ndjson writes a JSON object for each row.
 type ndjson struct{}
 
 func (ndjson) media() string { return "application/x-ndjson" }
@@ -129,7 +132,7 @@ func (ndjson) fault(err error) []byte {
 	return append(line, '\n')
 }
 
-// commas is CSV, which has no place for an error.
+// commas writes CSV, which cannot represent an error.
 type commas struct{}
 
 func (commas) media() string { return "text/csv; charset=utf-8; header=present" }
@@ -154,7 +157,7 @@ func (commas) row(to *bytes.Buffer, _ []sqlquery.Column, row []any) error {
 
 func record(to *bytes.Buffer, cells []string) error {
 	out := csv.NewWriter(to)
-	_ = out.Write(cells) // Flush keeps the error
+	_ = out.Write(cells) // Flush returns the error
 	out.Flush()
 	return out.Error()
 }

@@ -13,7 +13,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 )
 
-// listening serves a server by HTTP, to a user who may list everything.
+// listening serves a server over HTTP, to a user that may list everything.
 func listening(t *testing.T) *httptest.Server {
 	t.Helper()
 	s := open(t, &rights{"* list * *"})
@@ -39,11 +39,11 @@ func posted(t *testing.T, web *httptest.Server, accept, body string) *http.Respo
 	return answer
 }
 
-// slow has a row at once, and a next one only beyond any deadline.
+// slow returns a row at once, and the next one only after any deadline.
 const slow = `with recursive n(i) as (select 1 union all select i+1 from n) select i from n where i = 1 or i = -1`
 
-// Rows are there while their statement runs. One that fails then says so: NDJSON in its last line, and CSV by an answer that breaks
-// off.
+// Rows are sent while their statement runs. If it fails then, NDJSON has the error in its last
+// line, and CSV closes the connection.
 func TestRowsAreStreamed(t *testing.T) {
 	web := listening(t)
 	for accept, want := range map[string][]string{
@@ -75,7 +75,8 @@ func TestRowsAreStreamed(t *testing.T) {
 	}
 }
 
-// What an answer lacks is said in its headers where all of it is there at once, and otherwise in a trailer.
+// An answer that was truncated has that in its headers if it is complete at once, and otherwise in
+// a trailer.
 func TestTruncatedAnswersSaySo(t *testing.T) {
 	web := listening(t)
 	for _, c := range []struct {
@@ -101,7 +102,7 @@ func TestTruncatedAnswersSaySo(t *testing.T) {
 			t.Errorf("%s %s: Warning %q", c.accept, c.body, answer.Header.Get("Warning"))
 		}
 	}
-	// A statement at fault has a Status, whatever the format.
+	// An error in a statement is returned as a Status, in every format.
 	answer := posted(t, web, "text/csv", `{"spec":{"query":"select absent from queries"}}`)
 	if body, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusBadRequest || !strings.Contains(string(body), "no such column: absent (line 1, column 8)") {
 		t.Errorf("%d %s %v", answer.StatusCode, body, err)

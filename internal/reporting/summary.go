@@ -12,7 +12,7 @@ import (
 
 const summaryKind = "Summary"
 
-// summarySpec is what a client wants to have counted.
+// summarySpec is the spec of a summary.
 type summarySpec struct {
 	sqlquery.Summary
 	AllNamespaces bool `json:"allNamespaces,omitempty"`

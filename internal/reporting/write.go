@@ -18,7 +18,7 @@ type format struct {
 	lines lines
 }
 
-// formatOf chooses the first format of an Accept header that there is.
+// formatOf returns the first format of an Accept header that is supported.
 func formatOf(accept string) (format, error) {
 	if strings.TrimSpace(accept) == "" {
 		return format{whole: writeJSON}, nil
@@ -48,7 +48,7 @@ func formatOf(accept string) (format, error) {
 func writeJSON(w http.ResponseWriter, whole any, _ *status) error {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(whole) // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(whole) // the client may be gone
 	return nil
 }
 
@@ -67,7 +67,7 @@ func writeTable(w http.ResponseWriter, _ any, answer *status) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(table) // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(table) // the client may be gone
 	return nil
 }
 
@@ -84,5 +84,5 @@ func refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(int(s.Code))
-	_ = json.NewEncoder(w).Encode(s) // a client that is gone cannot be told
+	_ = json.NewEncoder(w).Encode(s) // the client may be gone
 }

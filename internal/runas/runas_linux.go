@@ -11,11 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Drop replaces a root process of the image by the same program run by the user that UserVariable names, and
-// does not return then. It returns nil if there is nothing to do, and an error if root's rights cannot be dropped.
+// Drop replaces a root process of the image by the same program run by the user that UserVariable
+// names, and does not return then. It returns nil if there is nothing to do, and an error if root's
+// rights cannot be dropped.
 //
-// With give it first gives that user the folder of FolderVariable, with all that is in it. warn is called if that
-// does not succeed; the program goes on, for it may not have to write there.
+// With give it first gives that user the folder of FolderVariable, with all that is in it. warn is
+// called if that does not succeed; the program goes on, for it may not have to write there.
 func Drop(give bool, warn func(error)) error {
 	u, ok, err := wanted()
 	if err != nil || !ok {
@@ -32,8 +33,9 @@ func Drop(give bool, warn func(error)) error {
 	return nil
 }
 
-// own gives a folder and all in it to the user. It follows no symbolic link, so that nobody who can write to the
-// folder can have other files given away. Write permission of others ends with that for the folder itself.
+// own gives a folder and all in it to the user. It follows no symbolic link, so that nobody who can
+// write to the folder can have other files given away. Write permission of others ends with that
+// for the folder itself.
 func (u user) own(folder string) error {
 	root, err := os.OpenRoot(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -76,8 +78,8 @@ func (u user) own(folder string) error {
 	return nil
 }
 
-// exec becomes the user for good and starts the program again. A new program is clean of what the old one did as
-// root, such as open files and what /proc shows of it.
+// exec becomes the user for good and starts the program again. A new program is clean of what the
+// old one did as root, such as open files and what /proc shows of it.
 func (u user) exec() error {
 	program, err := os.Executable()
 	if err != nil {

@@ -1,16 +1,18 @@
 // Package search finds objects by the words in their texts, in the read model.
 //
 //   - parse.go: the language, as a grammar
-//   - run.go: what is found, counted and returned
-//   - scope.go: where a caller's rights let the index look
+//   - run.go: finding, counting and returning objects
+//   - scope.go: restriction of the match to a caller's rights
 //   - rank.go: the order by relevance
-//   - snippet.go: the parts of texts that are shown
+//   - snippet.go: excerpts of texts
 //
 // Invariants:
 //
-//   - Rights limit the match in the index, before anything is read of what matches; where nothing may be found, no statement runs.
-//   - Only rows that the caller may list are matched, counted and ranked: the statistics of words are those of what was found.
-//   - Whatever a user types is answered or refused with *Error.
+//   - Rights restrict the match in the index, before any matching object is read; if nothing may be
+//     found, no statement runs.
+//   - Only rows that the caller may list are matched, counted and ranked: the word statistics cover
+//     only the objects that were found.
+//   - Every input of a user is answered, or refused with *Error.
 //
 // The package may import internal/readmodel, internal/search/token and internal/sqlquery.
 package search

@@ -15,7 +15,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// judgement is a query with the subject of the objects that it is to find.
+// judgement is a query with the subject of the objects that it should find.
 type judgement struct{ group, query, subject string }
 
 func judgements(t *testing.T) (all []judgement) {
@@ -36,7 +36,7 @@ func judgements(t *testing.T) (all []judgement) {
 	return all
 }
 
-// near are texts that are about something else, and look like subjects.
+// near are texts about something else that resemble the subjects.
 var near = []string{
 	"C", "c", "cc", "gpt-4.1", "gpt-35", "4o", "user", "id of a user", "idx", "7f3a", "7f3b91c2-0000-4bde-9c01-2f6d8e7a1b30", "https://api.example.com/v1/orders",
 	"https://api.example.org/v2", "text embedding", "embedding-3-large", "claude-2", "tokens at max", "js", "node", "request", "v1.28.4", "10.20.30.4", "adam@example.com", "HTTP",
@@ -46,8 +46,8 @@ var near = []string{
 
 const filler = "please answer briefly and politely with the facts that the tools return and say which source they come from when nothing is known then ask back"
 
-// corpus are 10,000 objects. Those about a subject have it in a prompt, an input or an answer between other words; each subject has
-// nine. It returns their names by subject.
+// corpus returns 10,000 objects. Those about a subject have it in a prompt, an input or an answer
+// between other words; each subject has nine. It also returns their names by subject.
 func corpus(all []judgement) (objects fixed, about map[string]map[string]bool) {
 	const size = 10_000
 	r := rand.New(rand.NewPCG(4, 2))
@@ -89,7 +89,8 @@ func corpus(all []judgement) (objects fixed, about map[string]map[string]bool) {
 	return objects, about
 }
 
-// TestJudged measures what search finds by queries that were judged before: precision at 5, and recall, by group.
+// TestJudged measures the results of queries with known relevant objects: precision at 5, and
+// recall, by group.
 func TestJudged(t *testing.T) {
 	all := judgements(t)
 	if len(all) < 60 {
@@ -147,7 +148,7 @@ func TestJudged(t *testing.T) {
 func change(resource, name string, object map[string]any) readmodel.Change {
 	value, err := json.Marshal(object)
 	if err != nil {
-		panic(err) // it is made of texts
+		panic(err) // it consists of strings
 	}
 	return readmodel.Change{Key: readmodel.Prefix + resource + "/a/" + name, Value: value, Revision: 5}
 }

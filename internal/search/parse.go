@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/search/token"
 )
 
-// Error is a fault of a query.
+// Error is an error in a query.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }
@@ -33,11 +33,11 @@ type term struct {
 	negative bool
 }
 
-// query is what was asked for.
+// query is a parsed query.
 type query struct {
 	groups  [][]term
 	filters []filter
-	// deleted asks for objects that are gone, instead of those that are there.
+	// deleted selects deleted objects instead of live ones.
 	deleted bool
 }
 
@@ -48,7 +48,7 @@ type filter struct {
 	negative         bool
 }
 
-// Fields are those that a query may name.
+// fieldColumns are the fields that a query may use.
 var fieldColumns = map[string]string{
 	"kind": "kind", "ns": "namespace", "namespace": "namespace", "name": "name", "phase": "phase", "agent": "agent", "after": "created_at", "before": "created_at",
 	"user": "user", "deleted": "deleted",
@@ -112,13 +112,14 @@ func parse(text string) (*query, error) {
 	return q, nil
 }
 
-// UsesHistory reports whether a query asks what only the history tells: who has written an object, or what was deleted.
+// UsesHistory reports whether a query needs the history: it asks for the writer of an object, or
+// for deleted objects.
 func UsesHistory(text string) bool {
 	q, err := parse(text)
 	return err == nil && (q.deleted || slices.ContainsFunc(q.filters, func(f filter) bool { return f.column == "user" }))
 }
 
-// parts splits a query at white space outside of quotes.
+// parts splits a query at white space outside quotes.
 func parts(text string) []string {
 	var all []string
 	var part strings.Builder
@@ -139,7 +140,8 @@ func parts(text string) []string {
 	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
-// fieldOf reads name:value. A word with another colon, such as a URL or a time, is a word.
+// fieldOf parses name:value. A part that is not of this form although it has a colon, such as a URL
+// or a time, is a word.
 func fieldOf(part string, negative bool) (f filter, is bool, err error) {
 	name, value, found := strings.Cut(part, ":")
 	if !found || name == "" || strings.IndexFunc(name, func(r rune) bool { return r < 'a' || r > 'z' }) >= 0 || strings.HasPrefix(value, "//") {
@@ -169,7 +171,7 @@ func fieldOf(part string, negative bool) (f filter, is bool, err error) {
 	return f, true, nil
 }
 
-// match is the query as FTS5 has it. All its words are quoted.
+// match returns the query in FTS5's syntax. All its words are quoted.
 func (q *query) match() string {
 	var groups []string
 	for _, g := range q.groups {
@@ -206,18 +208,19 @@ func (t term) match() string {
 		}
 		forms = append(forms, form)
 	}
-	if t.exact() { // c++ is not c
+	if t.exact() { // c++ is different from c
 		forms = forms[1:]
 	}
 	return "(" + strings.Join(forms, " OR ") + ")"
 }
 
-// exact reports that the separators matter: the words alone are one letter.
+// exact reports whether the separators matter, because the word without them is a single letter.
 func (t term) exact() bool {
 	return t.whole != "" && len(t.sequence) == 1 && len([]rune(t.sequence[0])) == 1
 }
 
-// short reports that the last word may be the beginning of one: of an id, or one character of a script without spaces.
+// short reports whether the last word may be a prefix: of an id, or one character of a script
+// without spaces.
 func (t term) short() bool {
 	last := t.sequence[len(t.sequence)-1]
 	return len([]rune(last)) == 1 && last[0] >= 0x80 || len(last) >= 4 && strings.ContainsAny(last, "0123456789")

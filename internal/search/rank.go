@@ -7,13 +7,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/search/token"
 )
 
-// weights are those of words in names, descriptions, prompts and inputs, and answers.
+// weights are the weights of words in names, descriptions, prompts and inputs, and answers.
 var weights = [4]float64{8, 4, 2, 1}
 
-// wholeWeight is how often an identifier counts that is there as a whole: gpt-4 is more than the beginning of gpt-4.1.
+// wholeWeight is the weight of a complete identifier: gpt-4 ranks higher than the prefix of
+// gpt-4.1.
 const wholeWeight = 8
 
-// k and b are BM25's.
+// k and b are the parameters of BM25.
 const (
 	k = 1.2
 	b = 0.75
@@ -27,9 +28,10 @@ type candidate struct {
 	score float64
 }
 
-// rank sets the scores: BM25 with weights for fields, over the words of what was found, which the caller may see.
+// rank sets the scores: BM25 with field weights. Its statistics cover only the objects that were
+// found, which the caller may read.
 func rank(found []candidate, terms []term) {
-	counts := make([][]float64, len(found)) // of each term in each candidate
+	counts := make([][]float64, len(found)) // for each candidate and term
 	lengths, total := make([]float64, len(found)), 0.0
 	with := make([]float64, len(terms))
 	for i, c := range found {
@@ -68,7 +70,7 @@ func rank(found []candidate, terms []term) {
 	})
 }
 
-// count is how often a term is in a text.
+// count returns how often a term occurs in a text.
 func (t term) count(words []string) (n int) {
 	for i, word := range words {
 		if t.whole != "" && word == t.whole {

@@ -19,24 +19,24 @@ import (
 )
 
 const (
-	// MaxLimit is the most items of a page, and DefaultLimit how many there are unless said otherwise.
+	// MaxLimit is the most items of a page, and DefaultLimit the default.
 	MaxLimit     = 200
 	DefaultLimit = 20
-	// most is how many of the newest objects found are put in order by relevance.
+	// most is how many of the newest matches are sorted by relevance.
 	most = 1000
 	// maxTime is how long a search may take.
 	maxTime = 10 * time.Second
-	// parallel is how many searches run at once.
+	// parallel is how many searches run concurrently.
 	parallel = 4
 )
 
-// Sorts are the orders of items.
+// sorts are the orders of items.
 var sorts = map[string]string{"": "", "relevance": "", "-creationTimestamp": "desc", "creationTimestamp": "asc"}
 
-// Request is what to look for.
+// Request is a search request.
 type Request struct {
 	Query string
-	// Rows are those allowed, by resource. Objects of kinds that are not there are not found.
+	// Rows are the permitted rows, by resource. Objects of other kinds are not found.
 	Rows     map[string]sqlquery.Rows
 	Limit    int
 	Continue string
@@ -50,7 +50,7 @@ type Item struct {
 	Snippets []Snippet `json:"snippets"`
 }
 
-// Reference names an object.
+// Reference identifies an object.
 type Reference struct {
 	APIVersion        string `json:"apiVersion"`
 	Kind              string `json:"kind"`
@@ -59,18 +59,18 @@ type Reference struct {
 	UID               string `json:"uid,omitempty"`
 	CreationTimestamp string `json:"creationTimestamp,omitempty"`
 	Phase             string `json:"phase,omitempty"`
-	// Deleted: the object is gone, and this is its last version.
+	// Deleted is true if the object was deleted, and this is its last version.
 	Deleted bool `json:"deleted,omitempty"`
 }
 
-// Result is a page of what was found.
+// Result is a page of the objects that were found.
 type Result struct {
 	Items    []Item `json:"items"`
 	Continue string `json:"continue,omitempty"`
-	// Total and Facets count all that was found: by kind, namespace and phase.
+	// Total and Facets count all objects that were found: in total, and by kind, namespace and phase.
 	Total  int64                       `json:"total"`
 	Facets map[string]map[string]int64 `json:"facets"`
-	// Ranked is all, or recent where only the newest were put in order by relevance.
+	// Ranked is all, or recent if only the newest were sorted by relevance.
 	Ranked string `json:"ranked"`
 }
 
@@ -90,7 +90,7 @@ func New(path string) *Searcher {
 	return s
 }
 
-// position is where a page ends.
+// position is the end of a page.
 type position struct {
 	Hash  string  `json:"h"`
 	Score float64 `json:"s"`
@@ -98,7 +98,7 @@ type position struct {
 	ID    int64   `json:"i"`
 }
 
-// Search returns a page of what there is. An *Error is a fault of the request.
+// Search returns a page of the results. An *Error is an error in the request.
 func (s *Searcher) Search(ctx context.Context, r Request) (*Result, error) {
 	q, err := parse(r.Query)
 	if err != nil {
@@ -189,7 +189,7 @@ func (s *Searcher) Search(ctx context.Context, r Request) (*Result, error) {
 	return result, nil
 }
 
-// from is the part of a statement that says which objects are found.
+// from returns the part of a statement that selects the objects that are found.
 func (s *Searcher) from(q *query, rows map[string]sqlquery.Rows) (string, []any) {
 	allowed, past := []string{"0"}, rows[readmodel.Revisions]
 	for _, name := range slices.Sorted(maps.Keys(s.kinds)) {
@@ -238,7 +238,7 @@ func count(ctx context.Context, tx *sql.Tx, column, from string, values []any) (
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	counts := map[string]int64{}
 	for rows.Next() {
 		var value string
@@ -283,7 +283,7 @@ func (s *Searcher) read(ctx context.Context, tx *sql.Tx, from string, values []a
 	if err != nil {
 		return nil, fmt.Errorf("search: %w", err)
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	var found []candidate
 	for rows.Next() {
 		var c candidate
@@ -320,7 +320,7 @@ func (s *Searcher) read(ctx context.Context, tx *sql.Tx, from string, values []a
 	return found, nil
 }
 
-// positive are the terms that are to be there.
+// positive returns the terms that must occur.
 func positive(q *query) []term {
 	var all []term
 	for _, g := range q.groups {
@@ -333,7 +333,7 @@ func positive(q *query) []term {
 	return all
 }
 
-// indexed are the words of a text.
+// indexed returns the words of a text.
 func indexed(text string) map[string]bool {
 	words := map[string]bool{}
 	for _, word := range token.Index(text) {

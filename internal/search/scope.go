@@ -9,11 +9,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// maxScopes bounds the words that limit a match. Where a caller's rights are made of more, the match is limited by its conditions alone.
+// maxScopes bounds the words that restrict a match. If a caller's rights need more, the match is
+// restricted only by its conditions on rows.
 const maxScopes = 500
 
-// narrowed are the rows that may be found: those allowed, of the kinds and namespaces that the query names. A kind of which there are
-// none is left out, so where nothing is left no statement has to run.
+// narrowed returns the rows that may be found: the permitted ones, of the kinds and namespaces that
+// the query names. Kinds without such rows are omitted, so if none is left no statement has to run.
 func (s *Searcher) narrowed(q *query, rows map[string]sqlquery.Rows) map[string]sqlquery.Rows {
 	if q.needsHistory() && !rows[readmodel.Revisions].All && len(rows[readmodel.Revisions].Namespaces) == 0 {
 		return nil
@@ -45,7 +46,7 @@ func (s *Searcher) narrowed(q *query, rows map[string]sqlquery.Rows) map[string]
 	return left
 }
 
-// needsHistory reports whether only objects are found whose history may be listed.
+// needsHistory reports whether only objects are found whose history the caller may list.
 func (q *query) needsHistory() bool {
 	return q.deleted || slices.ContainsFunc(q.filters, func(f filter) bool { return f.column == "user" })
 }
@@ -60,8 +61,9 @@ func empty(r sqlquery.Rows) bool {
 	return !slices.Contains(r.Namespaces, *r.Within) && len(r.Names[*r.Within]) == 0
 }
 
-// scope limits a match to the objects that may be found, "" where it does not: a word of the index for each kind, namespace or kind in
-// a namespace. Rights on single names are limited to their namespaces; the conditions on rows do the rest.
+// scope returns the restriction of a match to the objects that may be found, "" for none: a word of
+// the index for each kind, namespace or kind in a namespace. Rights on single names are only
+// restricted to their namespaces; the conditions on rows select the names.
 func (s *Searcher) scope(rows map[string]sqlquery.Rows) string {
 	words := map[string]bool{}
 	everywhere, inEach := 0, map[string]int{}

@@ -108,7 +108,7 @@ func sameSet(a, b []string) bool {
 	return len(a) == len(b)
 }
 
-// What may not be listed changes nothing of the answer: no count, facet, score or order.
+// Objects that the caller may not list do not change the answer: no count, facet, score or order.
 func TestHiddenObjectsChangeNothing(t *testing.T) {
 	s := open(t)
 	r, err := s.Search(t.Context(), Request{Query: "rate limit", Rows: inA()})
@@ -123,7 +123,7 @@ func TestHiddenObjectsChangeNothing(t *testing.T) {
 	}
 }
 
-// A right on single names finds these.
+// A right on single names finds the objects with these names.
 func TestNames(t *testing.T) {
 	s := open(t)
 	for name, rows := range map[string]sqlquery.Rows{

@@ -5,14 +5,14 @@ import (
 	"unicode"
 )
 
-// Snippet is a part of a text with what was found in it, as byte offsets into Text.
+// Snippet is a part of a text with the matches in it, as byte offsets into Text.
 type Snippet struct {
 	Field   string   `json:"field"`
 	Text    string   `json:"text"`
 	Matches []Offset `json:"matches,omitempty"`
 }
 
-// Offset is from Start to before End.
+// Offset is a range from Start to before End.
 type Offset struct {
 	Start int `json:"start"`
 	End   int `json:"end"`
@@ -20,7 +20,8 @@ type Offset struct {
 
 const snippetBytes = 160
 
-// snippet returns the part of a text around the first word that a term has; ok is false where there is none.
+// snippet returns the part of a text around the first word that matches a term; ok is false if
+// there is none.
 func snippet(field, text string, terms []term) (s Snippet, ok bool) {
 	matches := offsets(text, terms)
 	if len(matches) == 0 {
@@ -46,7 +47,7 @@ func snippet(field, text string, terms []term) (s Snippet, ok bool) {
 	return s, true
 }
 
-// offsets are where words of the terms are.
+// offsets returns the positions of the words that match the terms.
 func offsets(text string, terms []term) []Offset {
 	var all []Offset
 	for i := 0; i < len(text); {
@@ -65,7 +66,7 @@ func offsets(text string, terms []term) []Offset {
 	return all
 }
 
-// contains reports whether a word of a text belongs to a term.
+// contains reports whether a word of a text matches a term.
 func contains(word string, terms []term) bool {
 	words := indexed(word)
 	for _, t := range terms {

@@ -9,17 +9,17 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// deletionRoom is how much the time of a deletion and its grace period may add to an object.
+// deletionRoom is the most bytes that the deletion timestamp and its grace period add to an object.
 const deletionRoom = 1 << 10
 
-// annotate tells the endpoint who writes.
+// annotate attaches the actor of a write to the context for the endpoint.
 func annotate(ctx context.Context) context.Context {
 	a, ok := filters.ActorFrom(ctx)
 	if !ok {
 		return ctx
 	}
 	if a.Verb == "delete" || a.Verb == "deletecollection" {
-		// An object that is too large since the limit was lowered can still be marked as deleted.
+		// An object that exceeds the limit because the limit was lowered can still be marked as deleted.
 		ctx = etcdserver.WithGrowth(ctx, deletionRoom)
 	}
 	return etcdserver.WithActor(ctx, mvcc.Actor{

@@ -13,35 +13,36 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlviews"
 )
 
-// Admin opens and administers one database. Its errors say what is wrong and do not name the database.
+// Admin opens and administers one database. Its errors do not name the database.
 type Admin interface {
-	// Open opens the database, and makes or migrates its tables unless it was told not to.
+	// Open opens the database, and creates or migrates its tables unless configured not to.
 	Open(ctx context.Context) (mvcc.Engine, error)
-	// Status compares the schema of the database with the one that this program knows.
+	// Status compares the schema of the database with the one that this program supports.
 	Status(ctx context.Context) (database.SchemaStatus, error)
-	// Look returns what there is to know about the database, also while servers run on it, and changes nothing. Its
-	// error is what would keep a start from using it; a migration that is due does not.
+	// Look returns facts about the database without changing it, even while servers run on it. It
+	// returns an error if a server could not start on the database; a due migration is not an error.
 	Look(ctx context.Context) (database.Facts, error)
-	// Migrate carries out the migrations that are due, and returns what Status was before.
+	// Migrate runs the due migrations, and returns the status before them.
 	Migrate(ctx context.Context) (database.SchemaStatus, error)
-	// InstallViews makes the read model's views in the database and lets a role read them, which it makes if it is missing. Without a
-	// role it makes the views again where there are any, and reports whether it did.
+	// InstallViews creates the read model's views in the database and lets a role read them, which it
+	// creates if it is missing. Without a role it recreates existing views, and reports whether there
+	// were any.
 	InstallViews(ctx context.Context, role string) (installed bool, err error)
-	// Bump moves the counter on by some revisions, at least 1: everything before is compacted, and no
-	// revision is handed out twice. No server may run on the database.
+	// Bump advances the counter by some revisions, at least 1: everything before is compacted, and no
+	// revision is assigned twice. No server may run on the database.
 	Bump(ctx context.Context, by int64) (mvcc.State, error)
-	// Begin is Bump for a database that has never been written; any other is left as it is.
+	// Begin is Bump for a database that has never been written; any other is left unchanged.
 	Begin(ctx context.Context, by int64) (mvcc.State, error)
 }
 
-// DefaultBump is more than a server hands out in a year at 30 writes a second.
+// DefaultBump is more revisions than a server assigns in a year at 30 writes a second.
 const DefaultBump = 1_000_000_000
 
-// ErrMigratesItself is the answer of Status and Migrate for a database whose tables are made and
-// migrated whenever it is opened, and never otherwise.
+// ErrMigratesItself is the error of Status and Migrate for a database whose tables are created and
+// migrated whenever it is opened, and only then.
 var ErrMigratesItself = errors.New("the database is migrated when it is opened")
 
-// Admin returns what administers the database; ok is false for an external etcd.
+// Admin returns the administrator of the database; ok is false for an external etcd.
 func (o StorageOptions) Admin() (_ Admin, ok bool) {
 	switch o.Kind {
 	case SQLite:

@@ -27,16 +27,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/tracing"
 )
 
-// ChatOptions say where OpenAI's API and the broker are served beside the HTTPS port.
+// ChatOptions configure where OpenAI's API and the broker are served in addition to the HTTPS port.
 type ChatOptions struct {
-	// Listen is where OpenAI's API is served without TLS, and BrokerListen where the broker is, without authentication; "" for
-	// nowhere.
+	// Listen is the address of OpenAI's API without TLS, and BrokerListen that of the broker without
+	// authentication; "" for none.
 	Listen, BrokerListen string
-	// BrokerURL is where engines reach BrokerListen; "" for its own address.
+	// BrokerURL is the URL at which engines reach BrokerListen; "" for its own address.
 	BrokerURL string
-	// Origins are those of web pages that may use OpenAI's API.
+	// Origins are the origins of web pages that may use OpenAI's API.
 	Origins []string
-	// Off serves neither OpenAI's API nor proxy and log of objects. The broker is not meant.
+	// Off disables OpenAI's API and the subresources proxy and log. It does not disable the broker.
 	Off bool
 }
 
@@ -67,33 +67,34 @@ func chatLongRunning(r *http.Request) bool {
 	return chat.LongRunning(r) || stream.LongRunning(r) || a2a.LongRunning(r) || records.LongRunning(r)
 }
 
-// talk is what answers clients of OpenAI's API and of the broker.
+// talk serves clients of OpenAI's API and of the broker.
 type talk struct {
 	chat     *chat.Server
 	agents   *a2a.Server
 	broker   *stream.Broker
 	system   *objects.Client
-	requests *conversation.Requests  // nil where there are no side tables
-	memory   *conversation.Store     // the same
-	answers  *conversation.Responses // the same
-	events   *conversation.Events    // the same
-	limits   *keylimit.Ledger        // the same
-	outside  *outside                // nil where an engine in the process answers, or the broker has no port
-	// pointer points engines at the broker; nil in a cluster, where the chart does, and without a broker for them.
+	requests *conversation.Requests  // nil without side tables
+	memory   *conversation.Store     // nil without side tables
+	answers  *conversation.Responses // nil without side tables
+	events   *conversation.Events    // nil without side tables
+	limits   *keylimit.Ledger        // nil without side tables
+	outside  *outside                // nil if the engine is in this process, or the broker has no port
+	// pointer configures engines to use the broker; nil in a cluster, where the chart does that, and
+	// if there is no broker for them.
 	pointer *pointer
-	// engine is the one in this process, once it runs.
+	// engine is the engine in this process, once it runs.
 	engine atomic.Pointer[engine.Engine]
-	// whole is the handler of the server with all its filters.
+	// whole is the server's handler with all filters.
 	whole   http.Handler
 	options ChatOptions
 }
 
-// base is an API server that answers chats, in either mode.
+// base is an API server to which chat is added, in either mode.
 type base struct {
 	generic   *genericapiserver.GenericAPIServer
 	inProcess *inprocess.Transport
 	access    *access.Resolver
-	// alone says that there is no cluster around the server.
+	// alone is true if the server runs without a cluster.
 	alone bool
 }
 
@@ -192,12 +193,12 @@ func (t *talk) serveBroker(w http.ResponseWriter, r *http.Request, at stream.Pla
 	}
 }
 
-// offer gives a new Query to the engine.
+// offer passes a new Query to the engine.
 func (t *talk) offer(ctx context.Context, q *v1alpha1.Query) {
 	if e := t.engine.Load(); e != nil {
 		e.Offer(ctx, q)
 	}
 }
 
-// requestLimit is that of bodies of the API server: see assembly.
+// requestLimit returns the API server's limit of request bodies: see assembly.
 func requestLimit(object int) int64 { return max(2*int64(object), 3<<20) }

@@ -15,10 +15,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// memoryName is the Memory by which an engine outside finds the conversations of chats.
+// memoryName is the name of the Memory with which an engine outside finds the conversations of
+// chats.
 const memoryName = "ark-server"
 
-// outside keeps earlier messages where an engine outside reads them: by the HTTP API of memories, on the broker's port.
+// outside stores earlier messages where an engine outside can read them: in the HTTP API of
+// memories, on the broker's port.
 type outside struct {
 	store  *conversation.Store
 	system *objects.Client
@@ -41,8 +43,8 @@ func (o *outside) Begin(ctx context.Context, namespace, query string, messages [
 	return id, memoryName, o.store.Add(ctx, namespace, id, query, list, 0)
 }
 
-// ensureMemory makes the Memory of a namespace, or brings its address up to date. The status says at once what a controller
-// would find out, so that the first query need not wait for one.
+// ensureMemory creates the Memory of a namespace, or updates its address. It also writes the status
+// that a controller would write, so that the first query need not wait for one.
 func (o *outside) ensureMemory(ctx context.Context, namespace string) error {
 	url := o.url(namespace)
 	m := &v1alpha1.Memory{}
@@ -66,18 +68,18 @@ func (o *outside) ensureMemory(ctx context.Context, namespace string) error {
 	}
 	ready := v1alpha1.MemoryReady
 	m.Status = &v1alpha1.MemoryStatus{LastResolvedAddress: &url, Phase: &ready}
-	if err := o.system.UpdateStatus(ctx, "memories", m); err != nil && !apierrors.IsConflict(err) { // somebody else has written it
+	if err := o.system.UpdateStatus(ctx, "memories", m); err != nil && !apierrors.IsConflict(err) { // another client has written it
 		return fmt.Errorf("write the address of the memory %s in the namespace %s: %w", memoryName, namespace, err)
 	}
 	return nil
 }
 
-// url is where an engine finds the conversations of a namespace.
+// url returns the URL at which an engine finds the conversations of a namespace.
 func (o *outside) url(namespace string) string {
 	return strings.TrimSuffix(o.broker, "/") + "/namespaces/" + namespace
 }
 
-// reachable is an address at which this machine reaches a listener.
+// reachable returns an address at which this machine can reach a listener.
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {

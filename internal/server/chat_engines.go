@@ -22,21 +22,24 @@ import (
 )
 
 const (
-	// brokerUser is the user who points engines at the broker.
+	// brokerUser is the user that configures engines to use the broker.
 	brokerUser = "system:ark-broker"
-	// brokerService is the Service by whose name the broker knows a namespace, as the chart calls it.
+	// brokerService is the name of the broker's Service in each namespace. The chart uses the same
+	// name.
 	brokerService = "ark-broker"
-	// configStreaming and configBroker are the ConfigMaps by which Ark's engines find where to write streams, and events.
+	// configStreaming and configBroker are the ConfigMaps from which Ark's engines read where to write
+	// streams, and events.
 	configStreaming = "ark-config-streaming"
 	configBroker    = "ark-config-broker"
-	// managedLabel and managedBy tell what was made here from what users have made, which stays as it is.
+	// managedLabel and managedBy mark objects that this server created. Objects of users are not
+	// changed.
 	managedLabel = "app.kubernetes.io/managed-by"
 	managedBy    = "ark-server"
 	// pointEvery is how often new namespaces are looked for.
 	pointEvery = 10 * time.Second
 )
 
-// brokerGrant are the rights of brokerUser.
+// brokerGrant returns the permissions of brokerUser.
 func brokerGrant() parts.Grant {
 	change := []string{"get", "update"}
 	return parts.Grant{User: brokerUser, Rules: []rbacv1.PolicyRule{
@@ -47,13 +50,14 @@ func brokerGrant() parts.Grant {
 	}}
 }
 
-// pointer points engines outside at the broker: it makes the Service and the ConfigMaps of each namespace that the chart makes
-// in a cluster. One goroutine uses it.
+// pointer configures engines outside to use the broker. It creates in each namespace the Service
+// and the ConfigMaps that the chart creates in a cluster. It must be used by one goroutine.
 type pointer struct {
 	client kubernetes.Interface
 	// broker is the URL at which engines reach the broker.
 	broker string
-	// pointed are the namespaces that have been done. What somebody deletes there stays away until the next start.
+	// pointed are the namespaces that have been configured. Objects that a user deletes there are not
+	// recreated until the next start.
 	pointed map[types.UID]bool
 }
 
@@ -69,7 +73,7 @@ func newPointer(to base, broker string) (*pointer, error) {
 	return &pointer{client: client, broker: broker, pointed: map[types.UID]bool{}}, nil
 }
 
-// run points the engines of all namespaces, and of new ones, until the context ends.
+// run configures the engines of all namespaces, including new ones, until the context ends.
 func (p *pointer) run(ctx context.Context) {
 	ticker := time.NewTicker(pointEvery)
 	defer ticker.Stop()
@@ -102,7 +106,7 @@ func (p *pointer) all(ctx context.Context) error {
 	return nil
 }
 
-// namespace makes what one namespace needs.
+// namespace creates the objects of one namespace.
 func (p *pointer) namespace(ctx context.Context, name string) error {
 	host, port, err := hostAndPort(p.broker)
 	if err != nil {
@@ -114,7 +118,7 @@ func (p *pointer) namespace(ctx context.Context, name string) error {
 	service := &corev1.Service{ObjectMeta: meta(brokerService, name), Spec: corev1.ServiceSpec{
 		Type: corev1.ServiceTypeExternalName, ExternalName: host, Ports: []corev1.ServicePort{{Name: "http", Port: port}},
 	}}
-	if net.ParseIP(host) != nil { // which is no name: the Service has none, and the port is what engines read of it
+	if net.ParseIP(host) != nil { // not a name: the Service has no externalName, and engines only read its port
 		service.Spec.Type, service.Spec.ExternalName, service.Spec.ClusterIP = corev1.ServiceTypeClusterIP, "", corev1.ClusterIPNone
 	}
 	services := p.client.CoreV1().Services(name)
@@ -125,7 +129,7 @@ func (p *pointer) namespace(ctx context.Context, name string) error {
 	}); err != nil {
 		return fmt.Errorf("make the service %s in the namespace %s: %w", brokerService, name, err)
 	}
-	// The one is read with the name of a port, and the other with its number.
+	// Engines read configStreaming with the name of a port, and configBroker with its number.
 	for config, at := range map[string]string{configStreaming: "http", configBroker: strconv.Itoa(int(port))} {
 		ref := fmt.Sprintf("name: %s\nport: %s\nnamespace: %s\n", brokerService, at, name)
 		made := &corev1.ConfigMap{ObjectMeta: meta(config, name), Data: map[string]string{"enabled": "true", "serviceRef": ref}}
@@ -135,7 +139,7 @@ func (p *pointer) namespace(ctx context.Context, name string) error {
 			if there.Data == nil {
 				there.Data = map[string]string{}
 			}
-			there.Data["serviceRef"] = ref // who has set enabled to false keeps that
+			there.Data["serviceRef"] = ref // an enabled: false of a user is kept
 			return same
 		}); err != nil {
 			return fmt.Errorf("make the config map %s in the namespace %s: %w", config, name, err)
@@ -144,7 +148,7 @@ func (p *pointer) namespace(ctx context.Context, name string) error {
 	return nil
 }
 
-// keep makes an object, or changes one that was made here if it is not the same any more.
+// keep creates an object, or updates one that this server created if it has changed.
 func keep[T metav1.Object](ctx context.Context, object T,
 	get func(context.Context, string, metav1.GetOptions) (T, error),
 	create func(context.Context, T, metav1.CreateOptions) (T, error),
@@ -154,7 +158,7 @@ func keep[T metav1.Object](ctx context.Context, object T,
 	switch {
 	case apierrors.IsNotFound(err):
 		if _, err = create(ctx, object, metav1.CreateOptions{}); apierrors.IsAlreadyExists(err) {
-			return nil // another replica has
+			return nil // another replica has created it
 		}
 	case err == nil && there.GetLabels()[managedLabel] == managedBy && !same(there):
 		_, err = update(ctx, there, metav1.UpdateOptions{})
@@ -162,7 +166,7 @@ func keep[T metav1.Object](ctx context.Context, object T,
 	return err
 }
 
-// hostAndPort are those of a URL of http.
+// hostAndPort returns the host and port of an http URL.
 func hostAndPort(address string) (host string, port int32, err error) {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine"
 )
 
-// keptRequests is the store of requests as chat sees it.
+// keptRequests adapts the store of requests to chat.Requests and engine.Requests.
 type keptRequests struct{ store *conversation.Requests }
 
 // Keep implements chat.Requests.
@@ -31,7 +31,7 @@ func (k keptRequests) Request(ctx context.Context, namespace, query, id string) 
 	return r.Messages, r.Tools, r.Parameters, nil
 }
 
-// engineRequests is the store as the engine sees it.
+// engineRequests returns the store for the engine.
 func (t *talk) engineRequests() engine.Requests {
 	if t.requests == nil {
 		return nil

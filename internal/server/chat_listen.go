@@ -15,14 +15,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// chatting is an API server with what answers chats.
+// chatting is an API server with the listeners of chat.
 type chatting struct {
 	api
 	talk      *talk
 	listeners map[net.Listener]http.Handler
 }
 
-// withChat adds listeners to an API server, and closes them if it cannot.
+// withChat adds listeners to an API server, and closes them if it fails.
 func withChat(to api, t *talk, s *Server) (_ api, err error) {
 	c := &chatting{api: to, talk: t, listeners: map[net.Listener]http.Handler{}}
 	defer func() {
@@ -67,7 +67,8 @@ func (c *chatting) close() error {
 	return errors.Join(errs...)
 }
 
-// plain serves OpenAI's API, MCP and the A2A protocol without TLS, through all filters of the server.
+// plain serves OpenAI's API, MCP and the A2A protocol without TLS, through all filters of the
+// server.
 func (t *talk) plain() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !chat.Owns(r.URL.Path) && !chat.OwnsMCP(r.URL.Path) && !a2a.Owns(r.URL.Path) {
@@ -78,7 +79,7 @@ func (t *talk) plain() http.Handler {
 	})
 }
 
-// open serves the broker to whoever reaches it, as Ark's engines use it.
+// open serves the broker without authentication, as Ark's engines use it.
 func (t *talk) open() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/health" || r.URL.Path == "/readyz" {
@@ -97,8 +98,9 @@ func (t *talk) open() http.Handler {
 }
 
 const (
-	// headerTime is how long a client without TLS may take for the header of a request, and idleTime how long it may keep a
-	// connection without one. stopTime is how long requests may take to end when the server stops.
+	// headerTime is how long a client without TLS may take for the header of a request, and idleTime
+	// how long it may keep an idle connection. stopTime is how long requests may take to end when the
+	// server stops.
 	headerTime = 20 * time.Second
 	idleTime   = 2 * time.Minute
 	stopTime   = 5 * time.Second

@@ -8,13 +8,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// The methods by which replicas reach each other's streams.
+// The methods with which replicas read each other's streams.
 const (
 	methodStream   = "stream"
 	methodComplete = "stream-complete"
 )
 
-// streams are what other replicas call of this one's broker. The replica joins them before it has one: they wait.
+// streams are the methods of this replica's broker that other replicas call. The replica joins the
+// group before it has a broker: calls wait until then.
 type streams struct {
 	broker *stream.Broker
 	ready  chan struct{} // closed once there is a broker
@@ -58,12 +59,12 @@ func (s *streams) streams() map[string]peer.StreamHandler {
 	}}
 }
 
-// replicas are the others as the broker sees them.
+// replicas adapts the group of replicas to the broker.
 type replicas struct{ group *peer.Group }
 
 // Others implements stream.Replicas.
 func (r replicas) Others() (ids []string, changed <-chan struct{}) {
-	changed = r.group.Changed() // before the list: a change in between is one more look
+	changed = r.group.Changed() // before the list: a change in between causes another read
 	for _, m := range r.group.Others() {
 		ids = append(ids, m.ID)
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// queries are the Queries of streams, for whoever reaches the broker.
+// queries implements stream.Queries without authorization.
 type queries struct{ system *objects.Client }
 
 // Find implements stream.Queries.
@@ -37,8 +37,9 @@ func (queries) MayRead(http.ResponseWriter, *http.Request, string, string) bool 
 // MayWrite implements stream.Queries.
 func (queries) MayWrite(http.ResponseWriter, *http.Request, string, string) bool { return true }
 
-// guarded are the Queries of streams for those who have rights: to read a stream is to get its Query, and to write one is to
-// update its status, where the answer goes. All streams of a namespace are for who may list its Queries.
+// guarded implements stream.Queries with authorization: reading a stream requires the right to get
+// its Query, and writing one the right to update its status, which has the answer. Reading all
+// streams of a namespace requires the right to list its Queries.
 type guarded struct {
 	queries
 	authorizer authorizer.UnconditionalAuthorizer

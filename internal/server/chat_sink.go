@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// sink writes what the engine's Queries say into the broker.
+// sink writes the output of the engine's Queries into the broker.
 type sink struct{ broker *stream.Broker }
 
 // Open implements engine.Sink.
@@ -16,7 +16,7 @@ func (s sink) Open(q *v1alpha1.Query) engine.Stream {
 	key := stream.Key{Namespace: q.Namespace, Query: q.Name}
 	to, err := s.broker.Write(key, string(q.UID))
 	if err != nil {
-		return nil // there is no place: the answer is in the Query all the same
+		return nil // there are too many streams: the answer is still in the Query
 	}
 	return &sinkStream{s.broker, key, to}
 }
@@ -27,7 +27,8 @@ type sinkStream struct {
 	to     *stream.Writer
 }
 
-// Chunk implements engine.Stream. A stream that was removed has no readers.
+// Chunk implements engine.Stream. A stream that was removed has no readers, so the error is
+// ignored.
 func (s *sinkStream) Chunk(c engine.Chunk) { _ = s.to.Append(stream.Compact(c.Data)) }
 
 // End implements engine.Stream.

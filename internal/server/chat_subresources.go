@@ -13,8 +13,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/chat"
 )
 
-// serveSubresources adds proxy and log to Ark's kinds. The chain of filters has authorized them as subresources. The stock server
-// sends all paths of the group to its own routes: a filter before them takes these.
+// serveSubresources adds proxy and log to Ark's kinds. The filter chain has authorized them as
+// subresources. The standard server sends all paths of the group to its own routes, so a filter
+// before them serves these.
 func (t *talk) serveSubresources(to *genericapiserver.GenericAPIServer) {
 	to.Handler.GoRestfulContainer.Filter(func(request *restful.Request, response *restful.Response, next *restful.FilterChain) {
 		at, ok := chat.SubresourceOf(request.Request.URL.Path)

@@ -8,14 +8,15 @@ import (
 )
 
 const (
-	// sweepEvery is how often streams of Queries that are gone or have ended are looked for, and sweepMost how many at a time.
+	// sweepEvery is the interval at which streams of Queries that were deleted or have ended are
+	// looked for, and sweepMost how many are checked at a time.
 	sweepEvery = 15 * time.Second
 	sweepMost  = 1000
 	// forgetEvery is how often old requests are deleted.
 	forgetEvery = 6 * time.Hour
 )
 
-// sweep removes what nobody needs any more until the context ends.
+// sweep removes unneeded streams and requests until the context ends.
 func (t *talk) sweep(ctx context.Context) {
 	streams, requests := time.NewTicker(sweepEvery), time.NewTicker(forgetEvery)
 	defer streams.Stop()
@@ -42,7 +43,7 @@ func (t *talk) sweepStreams(ctx context.Context) {
 	for _, s := range idle[:min(len(idle), sweepMost)] {
 		uid, ended, err := (queries{t.system}).Find(ctx, s.Namespace, s.Query)
 		switch {
-		case err != nil: // next time
+		case err != nil: // it is tried again at the next sweep
 		case s.UID != "" && uid != s.UID:
 			t.broker.Remove(s.Key)
 		case ended && !s.Ended && !s.Writing:

@@ -12,13 +12,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// Client reads and writes a storage without serving it, beside the replicas that may run on it.
+// Client reads and writes a storage without serving it, concurrently with replicas that may run on
+// it.
 type Client struct {
-	// KV reads and writes the keys. Writes are noted as an import's.
+	// KV reads and writes the keys. Writes have the actor of an import.
 	KV clientv3.KV
 	// Side are the side tables; nil for an external etcd, which has none.
 	Side mvcc.SideTables
-	// New says that nothing had been written to the storage. It is known of one that takes over.
+	// New is true if nothing had been written to the storage. It is only set for a storage that takes
+	// over.
 	New bool
 
 	close func() error
@@ -60,10 +62,10 @@ func OpenClient(ctx context.Context, o StorageOptions) (*Client, error) {
 	}}, nil
 }
 
-// prunesNothing leaves old revisions to servers, which keep their history.
+// prunesNothing leaves the pruning of old revisions to servers, which keep their history.
 func prunesNothing() int64 { return 0 }
 
-// ignoreCanceled leaves out the error of a client whose calls were cut short by its end.
+// ignoreCanceled drops the error of a client whose calls were canceled by its end.
 func ignoreCanceled(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -87,10 +89,10 @@ func isNew(ctx context.Context, admin Admin) (bool, error) {
 	return state.Revision <= 1, nil
 }
 
-// recordRoom is for the record that goes with each object.
+// recordRoom is the space for the record that is written with each object.
 const recordRoom = 64 << 10
 
-// asImporter notes with each write who made it.
+// asImporter adds the importer as the actor of each write.
 type asImporter struct{ clientv3.KV }
 
 func (a asImporter) Txn(ctx context.Context) clientv3.Txn {

@@ -20,19 +20,19 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// ConsoleOptions say how the web console is served.
+// ConsoleOptions configure the web console.
 type ConsoleOptions struct {
-	// Off serves none.
+	// Off disables the console.
 	Off bool
-	// Hosts are names at which browsers reach it, beside those of the certificate.
+	// Hosts are names at which browsers reach it, in addition to those of the certificate.
 	Hosts []string
-	// Issuer is one at which users sign in to it, too; without a URL there is none.
+	// Issuer is an issuer at which users can also sign in; without a URL there is none.
 	Issuer ConsoleIssuer
-	// Direct says that the server answers for the host cluster's API, too.
+	// Direct is true if the server also serves the host cluster's API.
 	Direct bool
 }
 
-// ConsoleIssuer is an OpenID Connect issuer whose ID tokens the server knows.
+// ConsoleIssuer is an OpenID Connect issuer whose ID tokens the server accepts.
 type ConsoleIssuer struct {
 	URL, ClientID string
 	// SecretFile has the client's secret, and is read for each sign-in; "" for a public client.
@@ -41,7 +41,7 @@ type ConsoleIssuer struct {
 	CAFile string
 }
 
-// console returns the issuer as the console takes it; nil where there is none.
+// console returns the issuer for the console; nil if there is none.
 func (i ConsoleIssuer) console() (*console.Issuer, error) {
 	if i.URL == "" {
 		return nil, nil
@@ -56,7 +56,7 @@ func (i ConsoleIssuer) console() (*console.Issuer, error) {
 	}
 	issuer := &console.Issuer{URL: i.URL, ClientID: i.ClientID, Client: &http.Client{
 		Transport: transport,
-		// A code and a secret go to where the issuer says, and not from there to somewhere else.
+		// The code and the secret are only sent to the issuer's own endpoint: redirects are not followed.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	if i.SecretFile != "" {
@@ -68,15 +68,15 @@ func (i ConsoleIssuer) console() (*console.Issuer, error) {
 	return issuer, nil
 }
 
-// consoleFrom is what the console of a mode works with.
+// consoleFrom is the configuration of the console that depends on the mode.
 type consoleFrom struct {
-	// secrets is the file that replicas have in common, and certificate the serving certificate.
+	// secrets is the file that all replicas share, and certificate the serving certificate.
 	secrets, certificate string
 	names                []string
 	mode                 string
 }
 
-// consoleFrom is that of a standalone server.
+// consoleFrom returns the configuration for a standalone server.
 func (m Standalone) consoleFrom() consoleFrom {
 	certificate := m.CertFile
 	if certificate == "" {
@@ -85,12 +85,12 @@ func (m Standalone) consoleFrom() consoleFrom {
 	return consoleFrom{filepath.Join(m.KeysDir, "ca.key"), certificate, m.Names, "standalone"}
 }
 
-// consoleFrom is that of a server in a cluster.
+// consoleFrom returns the configuration for a server in a cluster.
 func (m Aggregated) consoleFrom() consoleFrom {
 	return consoleFrom{m.Server.KeyFile, m.Server.CertFile, nil, "aggregated"}
 }
 
-// newConsole returns the console; nil where there is none.
+// newConsole returns the console; nil if it is disabled.
 func (o Options) newConsole(from consoleFrom, data *data) (*console.Console, error) {
 	if o.Console.Off {
 		return nil, nil
@@ -115,7 +115,7 @@ func (o Options) newConsole(from consoleFrom, data *data) (*console.Console, err
 	})
 }
 
-// outer is what goes around the whole handler of the server.
+// outer returns the wrapper of the server's whole handler.
 func (o Options) outer(c *console.Console) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		next = o.Chat.outer(next)
@@ -126,7 +126,7 @@ func (o Options) outer(c *console.Console) func(http.Handler) http.Handler {
 	}
 }
 
-// paths are those of the process's parts beside the API.
+// paths returns the paths of the parts of this process other than the API.
 func (o Options) paths() []parts.Paths {
 	all := o.Chat.paths()
 	if !o.Console.Off {
@@ -135,7 +135,7 @@ func (o Options) paths() []parts.Paths {
 	return all
 }
 
-// whoami is the answer of console.SessionPath: who asks, and what the server has.
+// whoami is the response of console.SessionPath: the user, and the features of the server.
 type whoami struct {
 	User     string              `json:"user"`
 	UID      string              `json:"uid,omitempty"`
@@ -147,7 +147,7 @@ type whoami struct {
 	Features map[string]bool     `json:"features"`
 }
 
-// serveSession tells the console's pages who their user is.
+// serveSession serves the console's pages the user's identity.
 func (o Options) serveSession(to *genericapiserver.GenericAPIServer, from consoleFrom) {
 	if o.Console.Off {
 		return
@@ -160,7 +160,7 @@ func (o Options) serveSession(to *genericapiserver.GenericAPIServer, from consol
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
-		_ = json.NewEncoder(w).Encode(whoami{ // a client that has gone does not matter
+		_ = json.NewEncoder(w).Encode(whoami{ // the client may be gone
 			User: who.GetName(), UID: who.GetUID(), Groups: who.GetGroups(), Extra: who.GetExtra(),
 			Server: from.mode, Version: version.Ark(), Storage: string(o.Storage.Kind),
 			Features: map[string]bool{

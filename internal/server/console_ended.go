@@ -10,28 +10,31 @@ import (
 )
 
 const (
-	// endedTable has a row for each session that was signed out, with the session as its key.
+	// endedTable has one row for each session that was signed out, with the session as its key.
 	endedTable = "console_ended"
-	// endedAge is how long they are kept: as long as a session lasts, and what clocks differ by.
+	// endedAge is how long rows are kept: the lifetime of a session, plus the difference between
+	// clocks.
 	endedAge = 13 * time.Hour
-	// notEnded is how long a replica takes a session for one that no other replica has signed out.
+	// notEnded is how long a replica caches that no other replica has signed a session out.
 	notEnded = 10 * time.Second
-	// endedStep is how many old rows a sign-out deletes at most, and maxAsked bounds the sessions that are remembered.
+	// endedStep is how many old rows a sign-out deletes at most, and maxAsked bounds the cached
+	// sessions.
 	endedStep = 100
 	maxAsked  = 10_000
 )
 
-// endedSessions are the sessions that were signed out, on all replicas. It implements console.Ended.
+// endedSessions are the sessions that were signed out on any replica. It implements console.Ended.
 type endedSessions struct {
 	here *console.EndedHere
 	side mvcc.SideTables
 	now  func() time.Time
 
 	mu    sync.Mutex
-	asked map[string]time.Time // when a session had not ended
+	asked map[string]time.Time // when a session was last found not to have ended
 }
 
-// newEndedSessions returns those of a database; without side tables each process has its own.
+// newEndedSessions returns the ended sessions of a database; without side tables each process has
+// its own.
 func newEndedSessions(side mvcc.SideTables, now func() time.Time) console.Ended {
 	here := console.NewEndedHere(now)
 	if side == nil {

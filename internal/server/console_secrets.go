@@ -11,11 +11,12 @@ import (
 	"time"
 )
 
-// keptSecrets is how long a secret that was replaced opens the sessions that it has sealed: as long as they last.
+// keptSecrets is how long a replaced secret still opens the sessions that it sealed: their
+// lifetime.
 const keptSecrets = 12 * time.Hour
 
-// fileSecrets are the contents of a file, the present one first, then those that this process has seen there before. It is safe
-// for concurrent use.
+// fileSecrets are the contents of a file: the current one first, then those that this process has
+// read before. It is safe for concurrent use.
 type fileSecrets struct {
 	path string
 	now  func() time.Time
@@ -56,7 +57,7 @@ func (f *fileSecrets) read() ([][]byte, error) {
 	return slices.Clone(f.all), nil
 }
 
-// certificateNames reports whether a name is one of the certificate in a file.
+// certificateNames reports whether a name is in the certificate in a file.
 func certificateNames(file, name string) bool {
 	content, err := os.ReadFile(file)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sharedkeys"
 )
 
-// openEncryption makes the storage ready for a server that encrypts. It ends with the storage.
+// openEncryption prepares the storage for a server that encrypts. Its lifetime is that of the
+// storage.
 func (m Standalone) openEncryption(ctx context.Context, data *data, shared bool, keys *sharedkeys.Keys) (*encryption.Provider, error) {
 	file := m.EncryptionFile
 	if file == "" {
@@ -43,10 +44,11 @@ func (m Standalone) openEncryption(ctx context.Context, data *data, shared bool,
 	return provider, about(SettingEncryption, err)
 }
 
-// vacuumer is an engine that can remove what is left of deleted rows. On a database server that is the server's own to do.
+// vacuumer is an engine that can erase the remains of deleted rows. A database server does that
+// itself.
 type vacuumer interface{ Vacuum(context.Context) error }
 
-// scrub gives up everything that was replaced until now.
+// scrub erases all values that have been replaced so far.
 func scrub(ctx context.Context, store *mvcc.Store, engine mvcc.Engine) error {
 	v, alone := engine.(vacuumer)
 	if err := store.Compact(ctx, store.Revision(), alone); err != nil && !errors.Is(err, mvcc.ErrCompacted) {
@@ -58,7 +60,8 @@ func scrub(ctx context.Context, store *mvcc.Store, engine mvcc.Engine) error {
 	return v.Vacuum(ctx)
 }
 
-// asEncrypter notes with each write who made it, and leaves room for what encryption adds to an object of the greatest size.
+// asEncrypter adds the encrypter as the actor of each write, and permits the bytes that encryption
+// adds to an object of the maximum size.
 type asEncrypter struct{ clientv3.KV }
 
 const encryptionRoom = 4 << 10

@@ -11,23 +11,24 @@ import (
 	"github.com/mckinsey/ark-server/internal/etcdserver"
 )
 
-// requestBytes is what the endpoint takes as one write. Clients count the frame of an event to the 16 MiB that they read.
+// requestBytes returns the most bytes of one write at the endpoint. Clients count the frame of an
+// event towards the 16 MiB that they read.
 func requestBytes(maxObject int) int { return min(maxObject, storage.MaxMaxObjectBytes-watchFrame) }
 
 const watchFrame = 4 << 10
 
-// unprotected reports whether every user and program of this machine gets in at a listener: the
-// protocol has no authentication of its own.
+// unprotected reports whether every user and program of this machine can use a listener, because
+// the protocol has no authentication of its own.
 func unprotected(l net.Listener, config *tls.Config) bool {
 	return l.Addr().Network() != "unix" && !etcdserver.DemandsClientCertificate(config)
 }
 
 func etcdAddress(l net.Listener) string { return l.Addr().Network() + "://" + l.Addr().String() }
 
-// errNoCertificate is for a file of certificates without one.
+// errNoCertificate is the error for a certificate file without a certificate.
 var errNoCertificate = errors.New("it holds no PEM certificate")
 
-// tls returns what to serve with, or nil for plain text.
+// tls returns the TLS configuration, or nil for plain text.
 func (o EndpointOptions) tls() (*tls.Config, error) {
 	if o.CertFile == "" {
 		return nil, nil

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// A port is for every user of the machine unless it demands client certificates; a socket is not.
+// Every user of the machine can use a port unless it requires client certificates; a socket is
+// protected by its permissions.
 func TestUnprotected(t *testing.T) {
 	demanding := &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: x509.NewCertPool()}
 	for _, c := range []struct {

@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// openEngine opens the database of an administrator. takesOver is as in StorageOptions.
+// openEngine opens the database of an administrator. takesOver is StorageOptions.TakesOver.
 func openEngine(ctx context.Context, admin Admin, takesOver bool) (mvcc.Engine, error) {
 	open := admin.Open
 	if takesOver {
@@ -21,9 +21,10 @@ func openEngine(ctx context.Context, admin Admin, takesOver bool) (mvcc.Engine, 
 	return engine, nil
 }
 
-// openAbove is Open for a database that takes over from a cluster's etcd: a new one begins far above the
-// revisions that etcd has handed out. Clients that come over with one of those are then told that it is gone, and list
-// again; below it, a watch would leave out all that happens until the revision is reached.
+// openAbove is Open for a database that takes over from a cluster's etcd: a new one begins far
+// above the revisions that etcd has assigned. A client that resumes with one of those gets an error
+// that it is compacted, and lists again. With a lower counter, a watch would miss all changes until
+// the revision is reached.
 func openAbove(ctx context.Context, admin Admin) (mvcc.Engine, error) {
 	for try := 0; ; try++ {
 		engine, err := admin.Open(ctx)
@@ -40,7 +41,7 @@ func openAbove(ctx context.Context, admin Admin) (mvcc.Engine, error) {
 		if err == nil {
 			continue
 		}
-		// Another replica that starts just now may be doing the same.
+		// Another replica that starts now may be doing the same.
 		if try == beginTries {
 			return nil, err
 		}

@@ -25,24 +25,26 @@ import (
 )
 
 const (
-	// processQPS and processBurst bound the requests of an engine process.
+	// processQPS and processBurst bound the request rate of an engine process.
 	processQPS   = 2000
 	processBurst = 4000
-	// apiRetry is the pause before an API that does not answer is asked again.
+	// apiRetry is the pause before a request to an API that does not answer is repeated.
 	apiRetry = 2 * time.Second
-	// sendTime is how long streams may take to be sent when the process ends.
+	// sendTime is how long the process waits at its end until streams have been sent.
 	sendTime = 5 * time.Second
 )
 
-// ErrEngineRefused is the error of an API that knows the user of an engine process not, or not with the rights.
+// ErrEngineRefused is the error of an API that does not accept the user of an engine process, or
+// has not granted it the permissions.
 var ErrEngineRefused = errors.New("the API refuses the engine")
 
-// EngineProcess executes Queries in a process of its own: a client of the API as every other is.
+// EngineProcess executes Queries in a separate process, as an ordinary client of the API.
 type EngineProcess struct {
-	// Config is the way to the API server of Ark's kinds and Kubernetes' own: an ark-server alone, its direct endpoint, or
-	// the kube-apiserver before it. Its user needs the rights of engine.Rules.
+	// Config is the configuration for the API server of Ark's kinds and Kubernetes' own: a standalone
+	// ark-server, its direct endpoint, or the kube-apiserver in front of it. Its user needs the
+	// permissions of engine.Rules.
 	Config *rest.Config
-	// Namespace is where the engines that share the Queries have their Leases.
+	// Namespace is the namespace of the Leases of the engines that share the Queries.
 	Namespace string
 	Engine    EngineOptions
 	URLs      rules.URLPolicy
@@ -50,8 +52,8 @@ type EngineProcess struct {
 	Listener net.Listener
 }
 
-// Run executes Queries until the context ends, and says when it begins. An API that does not answer is waited for; one
-// that refuses the engine is an error.
+// Run executes Queries until the context ends, and calls ready when it begins. It waits for an API
+// that does not answer; if the API refuses the engine, it returns an error.
 func (p EngineProcess) Run(ctx context.Context, ready func()) error {
 	config := rest.CopyConfig(p.Config)
 	config.QPS, config.Burst, config.UserAgent = processQPS, processBurst, "ark-engine/"+version.Ark()
@@ -71,8 +73,8 @@ func (p EngineProcess) Run(ctx context.Context, ready func()) error {
 	var runs atomic.Bool
 	if p.Listener != nil {
 		health := &http.Server{Handler: healthOf(observer, &runs), ReadHeaderTimeout: 10 * time.Second}
-		go func() { _ = health.Serve(p.Listener) }() // it ends with Close
-		defer func() { _ = health.Close() }()        // probes have no answers to wait for
+		go func() { _ = health.Serve(p.Listener) }() // it returns after Close
+		defer func() { _ = health.Close() }()        // no probe has to be answered any more
 	}
 	if err := p.await(ctx, client); err != nil {
 		return err
@@ -101,8 +103,8 @@ func (p EngineProcess) Run(ctx context.Context, ready func()) error {
 	return sink.Wait(sending)
 }
 
-// await returns when the API lists Queries, or with an error that waiting does not mend. One that has no Queries yet, as a
-// cluster before its ark-server is there, is waited for, too.
+// await returns when the API lists Queries, or with an error that waiting cannot fix. It also waits
+// for an API without Queries, such as a cluster whose ark-server is not installed yet.
 func (p EngineProcess) await(ctx context.Context, client *objects.Client) error {
 	for said := ""; ; {
 		err := client.Ark(v1alpha1.SchemeGroupVersion).Get().Resource("queries").VersionedParams(&metav1.ListOptions{Limit: 1}, metav1.ParameterCodec).Do(ctx).Error()
@@ -136,7 +138,7 @@ func healthOf(observer *metrics.OfEngine, runs *atomic.Bool) http.Handler {
 				http.Error(w, err.Error(), http.StatusServiceUnavailable)
 				return
 			}
-			_, _ = w.Write([]byte("ok\n")) // a probe that has gone does not matter
+			_, _ = w.Write([]byte("ok\n")) // the client may be gone
 		})
 	}
 	answer("/healthz", func() error { return nil })

@@ -1,6 +1,6 @@
 package server
 
-// Setting is a part of Options that an error is about.
+// Setting identifies the part of Options that causes an error.
 type Setting int
 
 const (
@@ -8,9 +8,10 @@ const (
 	SettingAddress Setting = iota
 	// SettingTracing is Options.TracingFile.
 	SettingTracing
-	// SettingDatabase is what StorageOptions say of a database, where it cannot be opened.
+	// SettingDatabase is the part of StorageOptions that describes a database, if the database cannot
+	// be opened.
 	SettingDatabase
-	// SettingStorage is that where the database was opened, and cannot be used.
+	// SettingStorage is the same part, if the database was opened but cannot be used.
 	SettingStorage
 	// SettingMark is StorageOptions.MarkFolder.
 	SettingMark
@@ -30,15 +31,15 @@ const (
 	SettingBrokerAddress
 	// SettingCluster is Aggregated.Kubeconfig.
 	SettingCluster
-	// SettingSharedKeys is Standalone.PassphraseFile, also where it is missing.
+	// SettingSharedKeys is Standalone.PassphraseFile, including a missing one.
 	SettingSharedKeys
 	// SettingEncryption is Standalone.EncryptionFile, or the file in Standalone.KeysDir.
 	SettingEncryption
-	// SettingMode is Options.Mode as a whole: the error is one of package standalone or aggregated.
+	// SettingMode is Options.Mode as a whole: the error comes from package standalone or aggregated.
 	SettingMode
 )
 
-// Error is what goes wrong with a setting. Start and OpenClient return it as it is or joined with
+// Error is an error that a setting causes. Start and OpenClient return it directly or joined with
 // others, never wrapped.
 type Error struct {
 	Setting Setting
@@ -48,10 +49,10 @@ type Error struct {
 // Error implements error.
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap returns what went wrong.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// about returns an error of a setting, or nil for none.
+// about returns err as an Error of a setting, or nil if err is nil.
 func about(s Setting, err error) error {
 	if err == nil {
 		return nil

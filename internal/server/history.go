@@ -9,11 +9,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// arkPrefix is what the keys of Ark's objects begin with.
+// arkPrefix is the key prefix of Ark's objects.
 var arkPrefix = []byte(layout.KeyPrefix + "/" + v1alpha1.SchemeGroupVersion.Group + "/")
 
-// arkObject selects the objects whose history is kept: those of Ark's group, at /registry/GROUP/RESOURCE/NAMESPACE/NAME, or without a namespace.
-// It is called for each change of the log.
+// arkObject selects the Ark objects whose history is kept: those of Ark's group, at
+// /registry/GROUP/RESOURCE/NAMESPACE/NAME, or without a namespace. It is called for each change of
+// the log.
 func arkObject(key []byte) (history.Ref, bool) {
 	rest, ours := bytes.CutPrefix(key, arkPrefix)
 	if !ours {

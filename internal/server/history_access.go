@@ -16,16 +16,17 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// recordedKind is a kind whose changes are history though it is not of Ark's group.
+// recordedKind is a kind outside Ark's group whose changes are kept in the history.
 type recordedKind struct {
 	history.Resource
 	prefix     []byte
 	namespaced bool
-	// new returns an object of a kind that is stored as protobuf; nil for JSON.
+	// new returns an object of a kind that is stored as protobuf; it is nil for JSON.
 	new func() runtime.Object
 }
 
-// recordedKinds are retention policies, descriptions of tokens, and what says who may do what, which a standalone server stores.
+// recordedKinds are retention policies, descriptions of tokens, and the RBAC objects that a
+// standalone server stores.
 var recordedKinds = []recordedKind{
 	recordedAs(records.GroupName, "retentionpolicies", records.GroupName+"/retentionpolicies", false, nil),
 	recordedAs(records.GroupName, "tokens", tokenPath, false, nil),
@@ -39,7 +40,8 @@ func recordedAs(group, resource, path string, namespaced bool, object func() run
 	return recordedKind{history.Resource{Group: group, Resource: resource}, []byte(layout.KeyPrefix + "/" + path + "/"), namespaced, object}
 }
 
-// recorded selects the objects whose history is kept. Of what else there is, Secrets, Events and Leases among it, nothing is.
+// recorded selects the objects whose history is kept. It excludes all other objects, such as
+// Secrets, Events and Leases.
 func recorded(key []byte) (history.Ref, bool) {
 	if ref, ok := arkObject(key); ok {
 		return ref, true
@@ -59,7 +61,8 @@ func recorded(key []byte) (history.Ref, bool) {
 	return history.Ref{}, false
 }
 
-// accessJSON is the JSON of an object that is stored as protobuf, nil where it cannot be read, as when it is encrypted.
+// accessJSON returns the JSON of an object that is stored as protobuf, or nil if it cannot be
+// decoded, for example because it is encrypted.
 func accessJSON(ref history.Ref, value []byte) []byte {
 	at := slices.IndexFunc(recordedKinds, func(k recordedKind) bool { return k.Resource == ref.Resource && k.new != nil })
 	if at < 0 {

@@ -15,11 +15,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// headAnnotation is the annotation of an audit event that has the head of the history's hash chain.
+// headAnnotation is the audit event annotation with the head of the history's hash chain.
 const headAnnotation = records.GroupName + "/history-chain-head"
 
-// headTeller tells the head of the history's hash chain to the log, and to the audit log where there is one. No request
-// asks for it, so no audit policy leaves it out.
+// headTeller returns a function that writes the head of the history's hash chain to the log, and to
+// the audit log if there is one. The event belongs to no request, so no audit policy omits it.
 func headTeller(backend audit.Backend) func(history.Head) {
 	return func(h history.Head) {
 		slog.Info("the head of the history's hash chain: keep it elsewhere, and compare it with: ark-server history verify --head=HEAD",
@@ -37,5 +37,5 @@ func headTeller(backend audit.Backend) func(history.Head) {
 	}
 }
 
-// auditUser is the server itself.
+// auditUser is the user of the server itself.
 var auditUser = authenticationv1.UserInfo{Username: user.APIServerUser, Groups: []string{user.SystemPrivilegedGroup}}

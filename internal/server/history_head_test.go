@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/history"
 )
 
-// The head of the history's hash chain is an event of the audit log, as it is compared later.
+// The head of the history's hash chain is an event of the audit log, in the form in which it is
+// compared later.
 func TestHeadInAuditLog(t *testing.T) {
 	var log bytes.Buffer
 	head := history.Head{Links: 7, Hash: strings.Repeat("ab", 32), Revision: 42}

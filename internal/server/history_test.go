@@ -2,8 +2,8 @@ package server
 
 import "testing"
 
-// TestRecorded: the history is of Ark's objects, of retention policies and of roles, with a namespace or without, and of nothing else:
-// not of Secrets, Events, Leases.
+// TestRecorded checks that the history includes Ark's objects, retention policies and roles, with a
+// namespace or without, and nothing else: no Secrets, Events or Leases.
 func TestRecorded(t *testing.T) {
 	for key, want := range map[string]string{
 		"/registry/ark.mckinsey.com/agents/default/weather":      "agents default/weather",

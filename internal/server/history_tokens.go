@@ -16,16 +16,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// tokenPath is where descriptions of tokens are in the log, so that their changes are history. Tokens themselves are in a side
-// table, whose rows have their hashes.
+// tokenPath is the path of token descriptions in the log, which makes their changes part of the
+// history. The tokens themselves are in a side table, whose rows contain their hashes.
 const tokenPath = records.GroupName + "/tokens"
 
-// tokenJournal writes what happens to tokens into the log.
+// tokenJournal writes changes of tokens to the log.
 type tokenJournal struct{ kv clientv3.KV }
 
 var _ token.Journal = tokenJournal{}
 
-// describedToken is a token as the log has it: what a list of tokens says.
+// describedToken is a token in the log. It has the fields that a list of tokens shows.
 type describedToken struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -62,7 +62,7 @@ func (j tokenJournal) Removed(ctx context.Context, t *token.Token, expired bool)
 	return err
 }
 
-// asSender says who writes: the sender of the request.
+// asSender sets the sender of the request as the actor of a write.
 func asSender(ctx context.Context, verb string) context.Context {
 	if _, ok := filters.ActorFrom(ctx); !ok {
 		return asServer(ctx, verb)

@@ -11,8 +11,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/servermark"
 )
 
-// openStore opens a store on an engine, and, on a database server, refuses one that is an older copy
-// of what its mark remembers. It returns what has to be closed after it, in reverse order.
+// openStore opens a store on an engine. On a database server, it refuses a store that is older than
+// its mark. It returns the functions that close what has to be closed after the store, in reverse
+// order.
 func openStore(ctx context.Context, o StorageOptions, admin Admin, engine mvcc.Engine, opts mvcc.Options) (*mvcc.Store, []func() error, error) {
 	shared, onServer := engine.(mvcc.Shared)
 	if !onServer || o.MarkFolder == "" {
@@ -34,7 +35,7 @@ func openStore(ctx context.Context, o StorageOptions, admin Admin, engine mvcc.E
 		if engine, err = acceptLoss(ctx, admin, loss); err != nil {
 			return nil, nil, errors.Join(about(SettingDatabase, err), keeper.Close())
 		}
-		shared, _ = engine.(mvcc.Shared) // as before
+		shared, _ = engine.(mvcc.Shared) // the same assertion as for the first engine
 		store, err = mvcc.Open(ctx, engine, opts)
 	}
 	if err != nil {
@@ -52,8 +53,8 @@ func openMark(o StorageOptions) (*servermark.Keeper, error) {
 	return servermark.Open(o.MarkFolder, slog.Default())
 }
 
-// acceptLoss moves the counter past every revision that may have been handed out, which gives the store
-// a new id too, and opens the engine again.
+// acceptLoss advances the counter past every revision that may have been assigned, which also gives
+// the store a new id, and reopens the engine.
 func acceptLoss(ctx context.Context, admin Admin, loss *servermark.LossError) (mvcc.Engine, error) {
 	st, err := admin.Bump(ctx, max(loss.Revision-loss.Present, 0)+DefaultBump)
 	if err != nil {

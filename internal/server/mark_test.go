@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/servermark"
 )
 
-// marked is a store on a database server with a mark.
+// marked is a store on a database server, with its mark.
 type marked struct {
 	StorageOptions
 	t       *testing.T
@@ -33,7 +33,7 @@ func (m *marked) mark() mark.Mark {
 	return have
 }
 
-// change makes the mark another one, as if it had been written on another copy of the database.
+// change modifies the mark, as if it had been written on another copy of the database.
 func (m *marked) change(change func(*mark.Mark)) {
 	m.t.Helper()
 	have := m.mark()
@@ -84,7 +84,7 @@ func (m *marked) write(key string) {
 	}
 }
 
-// append opens the store, appends a side row, and closes it again. The mark knows it.
+// append opens the store, appends a side row, and closes it again. The mark includes the row.
 func (m *marked) append(key string) {
 	m.t.Helper()
 	if err := m.open(); err != nil {
@@ -102,7 +102,7 @@ func (m *marked) append(key string) {
 
 func (m *marked) accept(store mark.StoreID) { m.AcceptDataLoss = &store }
 
-// bump moves the counter on by hand.
+// bump advances the counter manually.
 func (m *marked) bump() {
 	m.t.Helper()
 	admin, _ := m.Admin()
@@ -128,8 +128,8 @@ func (m *marked) refused(want ...string) {
 	}
 }
 
-// TestServerMark: a start on an older copy of a database server's store is refused, and goes on past all that the mark knows once
-// the loss has been accepted in either way.
+// TestServerMark checks that a start on an older copy of a database server's store is refused, and
+// continues above all revisions of the mark once the loss has been accepted in either way.
 func TestServerMark(t *testing.T) {
 	for kind, fresh := range map[Kind]func(testing.TB) database.Config{
 		PostgreSQL: postgresServer.Database, MySQL: mariadbServer.Database,
@@ -150,28 +150,28 @@ func TestServerMark(t *testing.T) {
 			if have := m.mark(); have.Revision < written.Revision+DefaultBump || have.Store != written.Store+1 {
 				t.Errorf("after the loss was accepted the mark is %+v", have)
 			}
-			// One acceptance is good for one loss.
+			// One acceptance is valid for one loss.
 			m.change(func(have *mark.Mark) { have.Revision += 5 })
 			m.refused("acknowledged writes are missing")
 			m.AcceptDataLoss = nil
 
-			// The other way.
+			// The other way to accept a loss.
 			m.bump()
 			m.write("d")
 
-			// Others have written to a copy that had lost commits, up to the very revision.
+			// Other servers have written to a copy that had lost commits, up to the same revision.
 			m.change(func(have *mark.Mark) { have.Digest++ })
 			m.refused("it has another revision")
 			m.bump()
 			m.write("e")
 
-			// A copy from before the counter was moved on, that has been led past the mark since.
+			// A copy from before the counter was advanced, whose revisions have passed the mark since.
 			m.change(func(have *mark.Mark) { have.Store++ })
 			m.refused("from before its counter was moved on")
 			m.change(func(have *mark.Mark) { have.Store-- })
 			m.write("f")
 
-			// Side rows have been lost, though no revision.
+			// Side rows have been lost, but no revision.
 			m.append("g")
 			m.change(func(have *mark.Mark) { have.Side++ })
 			m.refused("its side tables lack what had been acknowledged")
@@ -179,11 +179,11 @@ func TestServerMark(t *testing.T) {
 			m.refused("its side tables lack what had been acknowledged")
 			m.bump()
 			m.append("h")
-			// A release before knows nothing of them.
+			// An earlier release does not record side rows in the mark.
 			m.change(func(have *mark.Mark) { have.Side, have.Writer = 0, 0 })
 			m.write("i")
 
-			// Another database is no loss that can be accepted.
+			// A different database is not a loss that can be accepted.
 			m.accept(written.Store + 1<<20)
 			m.change(func(have *mark.Mark) { have.Store += 1 << 20 })
 			m.refused("name the database that was here", "move that file away")
@@ -193,7 +193,7 @@ func TestServerMark(t *testing.T) {
 			m.AcceptDataLoss = nil
 			m.write("g")
 
-			// A mark that cannot be read says nothing.
+			// A mark that cannot be read is ignored.
 			if err := os.WriteFile(m.path(), []byte("nothing"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -202,7 +202,8 @@ func TestServerMark(t *testing.T) {
 	}
 }
 
-// TestNoMarkFolder: a folder that is missing is waited for where somebody else makes it, and named where nobody does.
+// TestNoMarkFolder checks that a start without the folder succeeds if another program creates it
+// later, and that the error names the folder otherwise.
 func TestNoMarkFolder(t *testing.T) {
 	later := filepath.Join(t.TempDir(), "later")
 	m := &marked{StorageOptions: StorageOptions{Kind: PostgreSQL, Database: postgresServer.Database(t), MarkFolder: later}, t: t}

@@ -16,9 +16,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// Mode is a way to run.
+// Mode is an operating mode of the server.
 type Mode interface {
-	// assemble makes the server of the mode on a listener and a storage, and says in s where it is.
+	// assemble builds the server of the mode on a listener and a storage, and sets its addresses in s.
 	assemble(ctx context.Context, o Options, listener net.Listener, data *data, s *Server) (api, error)
 }
 
@@ -28,7 +28,7 @@ type api interface {
 	Run(ctx context.Context) error
 	// WaitReady returns nil once the server is ready, or the context's error.
 	WaitReady(ctx context.Context) error
-	// generic is the API server underneath.
+	// generic returns the underlying API server.
 	generic() *genericapiserver.GenericAPIServer
 }
 
@@ -41,7 +41,8 @@ type Standalone struct {
 	CertFile, KeyFile   string
 	Authentication      standalone.Authentication
 	Audit               *genericoptions.AuditOptions
-	// PassphraseFile holds the passphrase with which the keys are shared through the storage; "" where they are not.
+	// PassphraseFile has the passphrase with which the keys are shared through the storage; "" if they
+	// are not shared.
 	PassphraseFile string
 	// EncryptionFile is an EncryptionConfiguration, or "" for the server's own in KeysDir.
 	EncryptionFile string
@@ -119,10 +120,10 @@ func (m Standalone) assemble(ctx context.Context, o Options, listener net.Listen
 
 // Aggregated runs in a cluster, behind its kube-apiserver.
 type Aggregated struct {
-	// Kubeconfig is the file that tells the way to the cluster; "" for a pod's service account.
+	// Kubeconfig is the kubeconfig file of the cluster; "" for a pod's service account.
 	Kubeconfig string
-	// Server has the settings of the mode's own. The listener, the cluster and what Options say are
-	// filled in.
+	// Server has the settings that are specific to this mode. The listener, the cluster and the values
+	// of Options are filled in.
 	Server aggregated.Options
 }
 

@@ -18,7 +18,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// operate adds to a server what its operators look at.
+// operate adds the diagnostic endpoints and metrics to a server.
 func operate(server *genericapiserver.GenericAPIServer, listener *connections.Listener, data *data, o Options) {
 	data.metrics.Connections(listener.Stats)
 	data.metrics.ServingCertificate(server.SecureServingInfo.Cert.CurrentCertKeyContent)
@@ -39,7 +39,7 @@ func newMetrics(kind Kind) *metrics.Metrics {
 	return metrics.New(metrics.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Storage: string(kind)})
 }
 
-// newTracer returns what makes spans below the API server's, or nil where it makes none.
+// newTracer returns the tracer for spans below the API server, or nil without tracing.
 func newTracer(file string) mvcc.Tracer {
 	if file == "" {
 		return nil
@@ -47,13 +47,13 @@ func newTracer(file string) mvcc.Tracer {
 	return tracing.Tracer{}
 }
 
-// reporter describes a storage on demand.
+// reporter returns a function that describes a storage.
 func reporter(summary string, store *mvcc.Store, endpoint *etcdserver.Server) func() operation.Report {
 	build := operation.Build{Version: version.Ark(), Kubernetes: version.Kubernetes(), Commit: version.Commit(), Started: time.Now(), PID: os.Getpid()}
 	return func() operation.Report { return operation.NewReport(build, summary, store, endpoint) }
 }
 
-// checkTracing reads the file, so that what is wrong with it shows at once.
+// checkTracing reads the file, so that errors in it are reported at the start.
 func checkTracing(file string) error {
 	if file == "" {
 		return nil

@@ -15,7 +15,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
 
-// Options say what server to start.
+// Options configure a server.
 type Options struct {
 	// Address is the IP address and port to listen on with TLS; port 0 picks a free one.
 	Address string
@@ -24,51 +24,54 @@ type Options struct {
 	// Mode is Standalone or Aggregated, with the settings of that mode.
 	Mode    Mode
 	Storage StorageOptions
-	// Peers say how the replicas of one database reach each other.
+	// Peers configure how the replicas of one database reach each other.
 	Peers PeerOptions
-	// MaxObjectAdvice is how a user can have an object larger than Storage.MaxObjectBytes, as a
-	// clause with a verb.
+	// MaxObjectAdvice describes how a user can store an object larger than Storage.MaxObjectBytes, as
+	// a clause with a verb.
 	MaxObjectAdvice string
 	// ModelURLs is the policy for the base URLs of models.
 	ModelURLs rules.URLPolicy
-	// TracingFile is a TracingConfiguration: where OpenTelemetry spans go, and of how
-	// many requests; "" for none.
+	// TracingFile is a TracingConfiguration, which sets where OpenTelemetry spans are sent, and for
+	// how many requests; "" for none.
 	TracingFile string
-	// Off are the hooks into the stock server to do without.
+	// Off selects the hooks into the standard API server to disable.
 	Off hooks.Off
-	// Engine executes Queries in the process; nil leaves them to others.
+	// Engine configures the engine in this process; nil leaves Queries to other engines.
 	Engine *EngineOptions
-	// EngineUser is the user of engines in processes of their own, whose claims of Queries are stored; "" for none.
+	// EngineUser is the user of engines in separate processes, whose claims of Queries are stored; ""
+	// for none.
 	EngineUser string
-	// Chat serves OpenAI's API and the broker of streams.
+	// Chat configures OpenAI's API and the broker of streams.
 	Chat ChatOptions
-	// Console serves the web console.
+	// Console configures the web console.
 	Console ConsoleOptions
-	// History keeps old versions of objects; for a database.
+	// History keeps old versions of objects; it requires a database.
 	History bool
-	// HistoryChain makes the history's versions links of a hash chain, whose head is told every minute.
+	// HistoryChain makes the history's versions links of a hash chain, whose head is published every
+	// minute.
 	HistoryChain bool
-	// ReadModel is the copy of the objects for SQL; there is none with Etcd.
+	// ReadModel is the copy of the objects for SQL; it is not available with Etcd.
 	ReadModel ReadModelOptions
-	// PGListen is where PostgreSQL's protocol is served over the read model; "" for nowhere.
+	// PGListen is the address at which the read model is served with PostgreSQL's protocol; "" for
+	// none.
 	PGListen string
-	// Explain returns an error with what to do about it, for clients to read; nil for the error as it is.
+	// Explain adds the remedy to an error, for clients to read; nil leaves errors unchanged.
 	Explain func(error) error
-	// NoReport is what who asks for a report of the storage is told where it is an external etcd.
+	// NoReport is the answer to a request for a report of the storage if it is an external etcd.
 	NoReport string
-	// Verbosity tells the detail of the log, and SetVerbosity changes it.
+	// Verbosity returns the verbosity of the log, and SetVerbosity changes it.
 	Verbosity    func() int
 	SetVerbosity func(string) error
 }
 
-// PeerOptions say where a replica listens for the others, as host:port, and at which address they reach
-// it, "" for the same; without a Listen there are no others.
+// PeerOptions configure the address at which a replica listens for the others, as host:port, and
+// the address at which they reach it, "" for the same; without Listen there are no other replicas.
 type PeerOptions struct{ Listen, Address string }
 
-// Kind is what keeps the data.
+// Kind is the kind of the storage.
 type Kind string
 
-// The kinds of storage. All but Etcd have our own endpoint on a database.
+// The kinds of storage. All except Etcd run our own endpoint on a database.
 const (
 	SQLite     Kind = "sqlite"
 	PostgreSQL Kind = "postgresql"
@@ -79,62 +82,63 @@ const (
 // OnServer reports whether the storage is a database server's.
 func (k Kind) OnServer() bool { return k == PostgreSQL || k == MySQL }
 
-// StorageOptions say where the data is, and how it is kept.
+// StorageOptions configure the storage.
 type StorageOptions struct {
 	Kind Kind
 
-	// Path is the file of an SQLite database; made if missing.
+	// Path is the file of an SQLite database, which is created if it is missing.
 	Path string
 	// Relaxed and SecondMark are those of sqlite.Options.
 	Relaxed    bool
 	SecondMark string
 
-	// Database is the one on a database server.
+	// Database configures the database on a database server.
 	Database database.Config
-	// NoMigrate leaves its tables as they are, and Wait is how long it may take to answer.
+	// NoMigrate leaves its tables unchanged, and Wait is how long it may take to answer.
 	NoMigrate bool
 	Wait      time.Duration
-	// MarkFolder is where the mark of a database server is, "" for none. MarkFolderMade says that it must be
-	// there; otherwise somebody else makes it.
+	// MarkFolder is the folder of a database server's mark, "" for none. MarkFolderMade requires that
+	// it exists; otherwise another program creates it.
 	MarkFolder     string
 	MarkFolderMade bool
 
-	// AcceptDataLoss, if not nil, is the store that may lack data and is opened nevertheless.
+	// AcceptDataLoss, if not nil, is the id of the store that is opened although it may lack data.
 	AcceptDataLoss *mark.StoreID
 
 	// Etcd is the external etcd of kind Etcd.
 	Etcd EtcdOptions
-	// Endpoint serves the etcd protocol to others, too.
+	// Endpoint also serves the etcd protocol to other clients.
 	Endpoint EndpointOptions
 
-	// TakesOver says that clients of a cluster's etcd come over to a database: a new one then begins
-	// far above their revisions.
+	// TakesOver is true if clients of a cluster's etcd move to a database: a new one then begins far
+	// above their revisions.
 	TakesOver bool
-	// CompactionInterval is how long old revisions stay readable, at least; 0 for always.
+	// CompactionInterval is how long old revisions stay readable at least; 0 means that they always
+	// do.
 	CompactionInterval time.Duration
-	// MaxObjectBytes is about the largest object that is taken.
+	// MaxObjectBytes is the approximate size of the largest object that is accepted.
 	MaxObjectBytes int
 }
 
-// EtcdOptions say where an external etcd is: URLs, and PEM files, which may be "".
+// EtcdOptions configure the connection to an external etcd: URLs, and PEM files, which may be "".
 type EtcdOptions struct {
 	Servers                   []string
 	CAFile, CertFile, KeyFile string
 }
 
-// EndpointOptions say where the etcd protocol is served.
+// EndpointOptions configure the endpoint of the etcd protocol.
 type EndpointOptions struct {
-	// Address is unix:///path or tcp://host:port; "" for nowhere.
+	// Address is unix:///path or tcp://host:port; "" for none.
 	Address string
-	// CertFile and KeyFile hold the certificate to serve with as PEM, and ClientCAFile the authority
-	// whose client certificates are demanded; "" for none.
+	// CertFile and KeyFile are the serving certificate as PEM, and ClientCAFile the authority of the
+	// client certificates that are required; "" for none.
 	CertFile, KeyFile, ClientCAFile string
 }
 
 // Shared reports whether other servers may use the same storage.
 func (o StorageOptions) Shared() bool { return o.Kind != SQLite }
 
-// Summary names the storage in words, for people.
+// Summary describes the storage for people.
 func (o StorageOptions) Summary() string {
 	switch {
 	case o.Kind == Etcd:

@@ -18,7 +18,7 @@ func joinPeers(ctx context.Context, o PeerOptions, store *mvcc.Store, served *st
 	if err != nil {
 		return nil, err
 	}
-	name, _ := os.Hostname() // a pod's is its name; without one the address has to do
+	name, _ := os.Hostname() // in a pod it is the pod's name; if it is unknown, the address is used
 	return peer.Join(ctx, peer.Options{Store: store, Listener: listener, Address: o.Address, Name: name, Calls: served.calls(), Streams: served.streams()})
 }
 

@@ -24,14 +24,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// withPG is an API server with PostgreSQL's protocol beside it.
+// withPG is an API server that also serves PostgreSQL's protocol.
 type withPG struct {
 	api
 	wire     *pgwire.Server
 	listener net.Listener
 }
 
-// withPostgres adds a listener to an API server, and destroys it if it cannot.
+// withPostgres adds a listener to an API server, and destroys the server if that fails.
 func withPostgres(to api, address string, s *Server) (_ api, err error) {
 	p := &withPG{api: to}
 	defer func() {
@@ -59,7 +59,7 @@ func withPostgres(to api, address string, s *Server) (_ api, err error) {
 	return p, nil
 }
 
-// certificateOf returns the certificate that the HTTPS port has at the time.
+// certificateOf returns a function that returns the HTTPS port's current certificate.
 func certificateOf(to *genericapiserver.GenericAPIServer) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	serving := to.SecureServingInfo
 	if serving == nil || serving.Cert == nil {
@@ -96,7 +96,8 @@ func (p *withPG) close() error {
 	return errors.Join(errs...)
 }
 
-// sqlBackend runs statements as requests for sqlqueries, so that authentication, rights, audit and limits are those of the API.
+// sqlBackend runs statements as requests for sqlqueries, so that the API's authentication,
+// authorization, audit and limits apply.
 type sqlBackend struct{ handler http.Handler }
 
 // Run implements pgwire.Backend.
@@ -152,7 +153,7 @@ func (b sqlBackend) Run(ctx context.Context, token, database, statement string, 
 	return answer, nil
 }
 
-// faultOf is what a client of PostgreSQL reads of a request that was refused.
+// faultOf returns the error for a PostgreSQL client from a refused request.
 func faultOf(w *recorder) error {
 	var status metav1.Status
 	if json.Unmarshal(w.body.Bytes(), &status) != nil || status.Message == "" {
@@ -177,7 +178,7 @@ func faultOf(w *recorder) error {
 	return &pgwire.Fault{Code: code, Message: status.Message}
 }
 
-// recorder keeps an answer.
+// recorder is an http.ResponseWriter that buffers the response.
 type recorder struct {
 	header http.Header
 	status int

@@ -6,15 +6,13 @@ import (
 	"sync"
 )
 
-// spareProcessor lets Go run goroutines on one thread more than it would. The writer
-// of an SQLite file spends much of its time in fsync, and a thread in a system call
-// keeps its place among those that run goroutines until Go's monitor has found it
-// there twice: without a spare one, a core idles meanwhile although requests
-// wait. A single core gets none: there the switching between the threads costs more
-// than that. It happens once in a process, however many files it opens. GOMAXPROCS in
-// the environment has the last word.
+// spareProcessor raises GOMAXPROCS by one. The writer of an SQLite file spends much of its time in
+// fsync. A thread in a system call keeps its processor until Go's monitor has observed it there
+// twice, so without a spare one, a core is idle during that time although requests wait. A single
+// core gets none, because switching between the threads costs more than it saves. It runs once per
+// process, regardless of the number of files. GOMAXPROCS in the environment has precedence.
 //
-// Go no longer follows a container's changes of its CPU limit then, only the limit at
+// After that, Go no longer adapts to changes of a container's CPU limit, and uses only the limit at
 // the start.
 var spareProcessor = sync.OnceFunc(func() {
 	if n := runtime.GOMAXPROCS(0); n > 1 && os.Getenv("GOMAXPROCS") == "" {

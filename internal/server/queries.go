@@ -24,16 +24,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/inprocess"
 )
 
-// EngineOptions say how Queries are executed.
+// EngineOptions configure the execution of Queries.
 type EngineOptions struct {
 	Limits engine.Limits
-	// Allowed are addresses that models and tools may be at, whatever kind they are of.
+	// Allowed are address ranges that models and tools may use, regardless of the kind of address.
 	Allowed []netip.Prefix
-	// LoopbackModels lets models be on this machine.
+	// LoopbackModels permits models on this machine.
 	LoopbackModels bool
 }
 
-// services are what executions use.
+// services returns the services that executions use.
 func (o *EngineOptions) services(urls rules.URLPolicy) execution.Services {
 	return execution.Services{
 		Models: outbound.NewClient(outbound.Policy{
@@ -45,7 +45,7 @@ func (o *EngineOptions) services(urls rules.URLPolicy) execution.Services {
 	}
 }
 
-// user is the engine's; "" without one.
+// user returns the engine's user; "" without an engine.
 func (o *EngineOptions) user() string {
 	if o == nil {
 		return ""
@@ -53,7 +53,7 @@ func (o *EngineOptions) user() string {
 	return engine.User
 }
 
-// executor is the user whose claims of Queries are stored; "" for nobody.
+// executor returns the user whose claims of Queries are stored; "" for none.
 func (o Options) executor() string {
 	if o.Engine != nil {
 		return o.Engine.user()
@@ -61,7 +61,7 @@ func (o Options) executor() string {
 	return o.EngineUser
 }
 
-// grants are the rights of the engine's user.
+// grants returns the permissions of the engine's user.
 func (o *EngineOptions) grants() []parts.Grant {
 	if o == nil {
 		return nil
@@ -77,30 +77,31 @@ type executing struct {
 	close   func()
 }
 
-// host is the cluster that a server runs in, for its engine.
+// host is the cluster that a server runs in, as the engine uses it.
 type host struct {
 	config *rest.Config
-	// namespace is the server's own.
+	// namespace is the server's own namespace.
 	namespace string
 }
 
 const (
-	// hostQPS and hostBurst bound the engine's requests to the host: values of Secrets, ConfigMaps and Services, read for
-	// each call of a model or a tool.
+	// hostQPS and hostBurst bound the rate of the engine's requests to the host: it reads Secrets,
+	// ConfigMaps and Services for each call of a model or a tool.
 	hostQPS   = 500
 	hostBurst = 1000
-	// hostEventRate is of how many queries a second Events are written there: they are writes to the cluster's etcd.
+	// hostEventRate is for how many queries per second Events are written there, because they are
+	// writes to the cluster's etcd.
 	hostEventRate = 1
 )
 
-// executes says where an engine runs.
+// executes configures where an engine runs.
 type executes struct {
 	transport *inprocess.Transport
 	options   EngineOptions
 	urls      rules.URLPolicy
 	shared    bool
 	tracer    trace.TracerProvider
-	// host is nil for a server that is its own.
+	// host is nil for a standalone server.
 	host *host
 }
 
@@ -175,7 +176,7 @@ func (x *executing) execute(ctx context.Context) error {
 	return nil
 }
 
-// hasEvents asks whether an API has core Events.
+// hasEvents reports whether an API has core Events.
 func hasEvents(ctx context.Context, client *objects.Client, namespace string) (bool, error) {
 	_, err := client.Core.CoreV1().Events(namespace).List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil && !apierrors.IsNotFound(err) {

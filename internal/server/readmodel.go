@@ -11,21 +11,21 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// ReadModelOptions say whether there is a copy of the objects for SQL, and where.
+// ReadModelOptions configure the copy of the objects for SQL.
 type ReadModelOptions struct {
-	// Path is its file, made if missing; "" for none.
+	// Path is its file, which is created if it is missing; "" for none.
 	Path string
-	// MaxBytes bounds it, 0 for no bound.
+	// MaxBytes bounds the file, 0 for no bound.
 	MaxBytes int64
 }
 
-// feed is a store as the read model sees it.
+// feed adapts a store to the read model.
 type feed struct {
 	store *mvcc.Store
 	id    string
 }
 
-// feedBytes is about how much is taken from the store at a time.
+// feedBytes is approximately how many bytes are read from the store at a time.
 const feedBytes = 4 << 20
 
 var feedSpan = mvcc.Span{Key: []byte(readmodel.Prefix), End: []byte(readmodel.Prefix[:len(readmodel.Prefix)-1] + "0")} // 0 follows /
@@ -36,7 +36,7 @@ func (f feed) ID() string { return f.id }
 // Revision implements readmodel.Source.
 func (f feed) Revision() int64 { return f.store.Revision() }
 
-// Snapshot implements readmodel.Source. The values are the store's own, and not copied.
+// Snapshot implements readmodel.Source. The values belong to the store, and are not copied.
 func (f feed) Snapshot(ctx context.Context) ([]readmodel.Change, int64, error) {
 	found, err := f.store.Range(ctx, &mvcc.Range{Span: feedSpan})
 	if err != nil {
@@ -78,7 +78,8 @@ func (f feed) Next(ctx context.Context, after int64) ([]readmodel.Change, int64,
 	}
 }
 
-// storeID tells a database from others, also from one that was put in its place.
+// storeID returns an identifier that distinguishes a database from all others, including one that
+// replaces it.
 func storeID(ctx context.Context, summary string, engine mvcc.Engine) (string, error) {
 	if named, ok := engine.(interface{ StoreID() string }); ok {
 		return summary + " " + named.StoreID(), nil
@@ -87,15 +88,15 @@ func storeID(ctx context.Context, summary string, engine mvcc.Engine) (string, e
 	return fmt.Sprintf("%s %x", summary, uint64(st.Store)), err
 }
 
-// openReadModel opens the model of a store and lets it follow until the storage is closed. A model that cannot be opened
-// does not keep the server from serving: it is logged, and there is none.
+// openReadModel opens the read model of a store, which follows the store until the storage is
+// closed. If the model cannot be opened, the server runs without it, and the error is logged.
 func openReadModel(ctx context.Context, o Options, store *mvcc.Store, id string, reader history.Reader) (*readmodel.Model, func() error) {
 	none := func() error { return nil }
 	if o.ReadModel.Path == "" {
 		return nil, none
 	}
 	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, id}, readmodel.Options{MaxBytes: o.ReadModel.MaxBytes, Past: pastOf(reader)})
-	if ctx.Err() != nil { // the server is stopped while it starts, which says nothing about the file
+	if ctx.Err() != nil { // the server was stopped during its start, which is no error of the file
 		if err == nil {
 			model.Close()
 		}

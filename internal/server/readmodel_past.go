@@ -10,7 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/records"
 )
 
-// past is a history as the read model sees it.
+// past adapts a history to the read model.
 type past struct{ reader history.Reader }
 
 // pastOf returns nil without a history.
@@ -50,7 +50,7 @@ func (p past) Versions(ctx context.Context, after int64, limit int) ([]readmodel
 	return versions, through, nil
 }
 
-// forgetting takes out of the read model what is removed from the history.
+// forgetting also removes from the read model what is removed from the history.
 type forgetting struct {
 	records.Upkeep
 	model *readmodel.Model

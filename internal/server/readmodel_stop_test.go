@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestReadModelOfAStoppedStart: a start that is stopped while it opens the read model blames no file.
+// TestReadModelOfAStoppedStart checks that a start that is stopped while it opens the read model
+// reports no error of the file.
 func TestReadModelOfAStoppedStart(t *testing.T) {
 	var logged bytes.Buffer
 	before := slog.Default()

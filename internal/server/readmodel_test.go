@@ -20,8 +20,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// TestReadModelOnDatabases: after a random history with retention, purges, compactions and restarts, the model that followed
-// equals one that is built anew, on every database.
+// TestReadModelOnDatabases checks, on every database, that after a random history with retention,
+// purges, compactions and restarts, the model that followed the store equals one that is built from
+// scratch.
 func TestReadModelOnDatabases(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		engine, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), sqlite.Options{})
@@ -137,7 +138,7 @@ func followTo(t *testing.T, path string, store *mvcc.Store, reader history.Reade
 	}
 }
 
-// rowsOf are all rows of a model but their ids, which depend on what was before.
+// rowsOf returns all rows of a model except their ids, which depend on earlier rows.
 func rowsOf(t *testing.T, path string) (all []string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+path+"?mode=ro")
@@ -161,7 +162,7 @@ func column(t *testing.T, db *sql.DB, statement string) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	for rows.Next() {
 		var one string
 		if err := rows.Scan(&one); err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/reporting"
 )
 
-// records returns the group of what is recorded about Ark objects, which is there without a history, too. others are kinds that the
-// server stores besides, and whose changes are history.
+// records returns the API group of the records about Ark objects, which also exists without a
+// history. others are further kinds that the server stores and whose changes are in the history.
 func (s *data) records(o Options, others ...install.Kind) (*records.Group, error) {
 	why := "this server keeps no history: start it with --history=on"
 	if o.Storage.Kind == Etcd {
@@ -32,7 +32,7 @@ func (s *data) records(o Options, others ...install.Kind) (*records.Group, error
 	return group, err
 }
 
-// erase removes what there is beside the history of objects that are purged.
+// erase removes the data of purged objects outside the history.
 func (s *data) erase(ctx context.Context, purged []history.Purged) (rows int64, err error) {
 	for _, one := range purged {
 		if one.Resource != (history.Resource{Group: v1alpha1.SchemeGroupVersion.Group, Resource: "queries"}) {
@@ -49,7 +49,8 @@ func (s *data) erase(ctx context.Context, purged []history.Purged) (rows int64, 
 	return rows, nil
 }
 
-// retention is what the archive asks which versions to keep. Until there is a server that has the policies, nothing goes.
+// retention returns the policy of the versions to keep to the archive. Until there is a server that
+// has the policies, no version is removed.
 type retention struct{ group atomic.Pointer[records.Group] }
 
 var errNoPolicies = errors.New("the retention policies cannot be read before the server serves")

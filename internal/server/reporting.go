@@ -9,8 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/reporting"
 )
 
-// serveReporting adds the path of SQL to a server. Where the records group has routes of its own, the stock server sends all its
-// paths to these: a filter before them takes what is served here.
+// serveReporting adds the path of SQL to a server. If the records group has its own routes, the
+// standard server sends all its paths to them, so a filter before them serves this path.
 func serveReporting(to *genericapiserver.GenericAPIServer, rights *access.Resolver, data *data, group *records.Group) {
 	handler := reporting.New(data.model, rights, group)
 	to.Handler.NonGoRestfulMux.UnlistedHandlePrefix(reporting.Prefix, handler)

@@ -32,7 +32,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// reported returns objects about which every ready report without history has something to say.
+// reported returns objects for which every ready report without history has rows.
 func reported() map[string]string {
 	all := map[string]string{
 		"agents/a/weather": `{"metadata":{"labels":{"owner":"x"}},"spec":{"modelRef":{"name":"gpt"},"tools":[{"name":"forecast"},{"type":"built-in"}]},"status":{"conditions":[{"type":"Available","status":"True"}]}}`,
@@ -72,12 +72,12 @@ func reported() map[string]string {
 	return all
 }
 
-// everybody may list everything.
+// everybody permits every list request.
 func everybody(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
 	return authorizer.DecisionAllow, "", nil
 }
 
-// readyOnly is a server without reports of its users'.
+// readyOnly is a server without user-defined reports.
 type readyOnly struct{ *reporting.Statements }
 
 func (s readyOnly) Report(_ context.Context, _ user.Info, _, name string) (*v1alpha1.Report, error) {
@@ -105,8 +105,9 @@ func statementsOf(t *testing.T, dialect string) map[string]string {
 	return all
 }
 
-// TestReportsAreEqual: each ready report that needs no history has the same rows over HTTP, by PostgreSQL's protocol from the read
-// model, and from the views in PostgreSQL and MariaDB.
+// TestReportsAreEqual checks that each ready report that needs no history returns the same rows
+// over HTTP, by PostgreSQL's protocol from the read model, and from the views in PostgreSQL and
+// MariaDB.
 func TestReportsAreEqual(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)
@@ -213,7 +214,7 @@ func serveModel(t *testing.T, store *mvcc.Store) (http.Handler, []v1alpha1.Repor
 	}), statements.Ready()
 }
 
-// serveWire serves PostgreSQL's protocol by a handler, and returns where.
+// serveWire serves PostgreSQL's protocol through a handler, and returns the address.
 func serveWire(t *testing.T, handler http.Handler) string {
 	t.Helper()
 	options := pgwire.Options{Backend: sqlBackend{handler}, Log: slog.Default()}
@@ -259,7 +260,7 @@ func overHTTP(t *testing.T, handler http.Handler, report string) (lines []string
 	for _, row := range got.Status.Rows {
 		lines = append(lines, lineOf(row))
 	}
-	slices.Sort(lines) // databases order texts by other rules
+	slices.Sort(lines) // databases use different collations
 	return lines
 }
 
@@ -270,7 +271,7 @@ func queried(t *testing.T, db *sql.DB, report, statement string) (lines []string
 		t.Errorf("%s: %v\n%s", report, err, statement)
 		return nil
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	columns, err := rows.Columns()
 	if err != nil {
 		t.Fatal(err)
@@ -292,7 +293,8 @@ func queried(t *testing.T, db *sql.DB, report, statement string) (lines []string
 	return lines
 }
 
-// lineOf is a row as text: numbers without trailing zeros, and times in RFC 3339, whatever a driver has for them.
+// lineOf returns a row as text: numbers without trailing zeros, and times in RFC 3339, regardless
+// of the driver's types.
 func lineOf(row []any) string {
 	cells := make([]string, len(row))
 	for i, value := range row {

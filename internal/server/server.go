@@ -12,27 +12,27 @@ import (
 	"github.com/mckinsey/ark-server/internal/connections"
 )
 
-// Server is a server that has opened everything that it needs. Either Run or Close ends it.
+// Server is a server that has opened all its resources. Either Run or Close releases them.
 type Server struct {
-	// Summary names the storage in words.
+	// Summary describes the storage for people.
 	Summary string
-	// Address is what the server listens on.
+	// Address is the address on which the server listens.
 	Address string
 	// URL is the address at which this machine reaches a standalone server.
 	URL string
-	// Users counts the users who have tokens; nil where no tokens are kept.
+	// Users counts the users that have tokens; nil if no tokens are stored.
 	Users func(context.Context) (int, error)
-	// ChatAddress is where OpenAI's API is served without TLS, and BrokerAddress where the broker is without authentication; ""
-	// for nowhere.
+	// ChatAddress is the address of OpenAI's API without TLS, and BrokerAddress that of the broker
+	// without authentication; "" for none.
 	ChatAddress, BrokerAddress string
-	// PGAddress is where PostgreSQL's protocol is served; "" for nowhere.
+	// PGAddress is the address of PostgreSQL's protocol; "" for none.
 	PGAddress string
-	// Console says that the web console is served below URL.
+	// Console is true if the web console is served below URL.
 	Console bool
-	// Cluster is the URL of the kube-apiserver that an aggregated server is behind.
+	// Cluster is the URL of the kube-apiserver in front of an aggregated server.
 	Cluster string
 	// Unprotected is the address at which every user and program of this machine can read and change
-	// everything; "" where there is none.
+	// everything; "" if there is none.
 	Unprotected string
 
 	listener *connections.Listener
@@ -40,7 +40,7 @@ type Server struct {
 	api      api
 }
 
-// Start opens everything that serving needs, or closes again what it has opened.
+// Start opens everything that serving needs. If it fails, it closes what it has opened.
 func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	s := &Server{}
 	defer func() {
@@ -83,7 +83,7 @@ func Start(ctx context.Context, o Options) (_ *Server, err error) {
 	return s, nil
 }
 
-// Close closes what does not run yet.
+// Close closes a server that has not been run.
 func (s *Server) Close() error {
 	var errs []error
 	if s.api != nil {
@@ -113,7 +113,7 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 	running.Go(func() error {
 		if s.api.WaitReady(ctx) == nil {
 			ready()
-			debug.FreeOSMemory() // what the start leaves behind: an idle server would hold it for minutes
+			debug.FreeOSMemory() // frees the memory of the start, which an idle server would otherwise hold for minutes
 		}
 		return nil
 	})
@@ -122,7 +122,7 @@ func (s *Server) Run(ctx context.Context, ready func()) error {
 
 // listen opens the HTTPS port.
 func listen(address string, limits connections.Limits) (*connections.Listener, error) {
-	network := "tcp4" // Go would listen on IPv6, too, for 0.0.0.0
+	network := "tcp4" // for 0.0.0.0, Go would also listen on IPv6
 	if host, _, err := net.SplitHostPort(address); err == nil && strings.Contains(host, ":") {
 		network = "tcp"
 	}

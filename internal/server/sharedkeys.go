@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
-// SharedKeys are the keys of a standalone server as they are shared through a storage.
+// SharedKeys returns the keys of a standalone server in their form shared through a storage.
 func (m Standalone) SharedKeys(kv clientv3.KV) *sharedkeys.Keys {
 	return &sharedkeys.Keys{
 		Dir: m.KeysDir, Names: append(append([]string{}, standalone.SharedKeyNames...), encryption.FileName), Passphrase: m.PassphraseFile, KV: kv,
@@ -31,7 +31,7 @@ func (m Standalone) SharedKeys(kv clientv3.KV) *sharedkeys.Keys {
 	}
 }
 
-// checkMade returns an error if a file lacks the key of what is stored: it must not be shared.
+// checkMade returns an error if a file lacks the key of stored objects: it must not be shared.
 func (m Standalone) checkMade(ctx context.Context, file string, kv clientv3.KV) error {
 	answer, err := kv.Get(ctx, encryption.CheckKey)
 	if err != nil {
@@ -48,7 +48,8 @@ func (m Standalone) checkMade(ctx context.Context, file string, kv clientv3.KV) 
 	return err
 }
 
-// shareKeys brings the server's folder and its storage to the same keys, and returns these; nil where they are not shared through it.
+// shareKeys synchronizes the keys of the server's folder and its storage, and returns them; nil if
+// keys are not shared through it.
 func (m Standalone) shareKeys(ctx context.Context, kv clientv3.KV) (*sharedkeys.Keys, error) {
 	if m.PassphraseFile == "" {
 		return nil, sharedkeys.Refuse(ctx, kv)

@@ -27,13 +27,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/records"
 )
 
-// storageTimeout bounds how long the start waits for the storage to answer.
+// storageTimeout bounds how long the start waits for the storage.
 const storageTimeout = 10 * time.Second
 
-// ringBytes is what the newest commits may take that are kept for watches, where there is room.
+// ringBytes bounds the newest commits that are kept in memory for watches, if there is enough
+// memory.
 const ringBytes = 64 << 20
 
-// data is an open backend with what has to be closed after it.
+// data is an open backend with everything that has to be closed after it.
 type data struct {
 	storage.Backend
 	// summary and unprotected are those of Server.
@@ -42,28 +43,30 @@ type data struct {
 	metrics     *metrics.Metrics
 	// side are the side tables; nil for an external etcd.
 	side mvcc.SideTables
-	// history has old versions of objects; nil without one.
+	// history reads old versions of objects; nil without a history.
 	history history.Reader
-	// upkeep changes the history, by what policy says is kept; both are nil without one.
+	// upkeep removes versions from the history, and policy determines which; both are nil without a
+	// history.
 	upkeep records.Upkeep
 	policy *retention
-	// announce tells the head of the history's hash chain every minute; nil without a history.
+	// announce publishes the head of the history's hash chain every minute; nil without a history.
 	announce func(func(history.Head))
-	// kv reads and writes what is stored, before a server is made on it. scrub removes what was replaced, as far as that is
-	// this process's to do.
+	// kv reads and writes the stored keys before a server runs on them. scrub erases replaced values,
+	// as far as this process has to.
 	kv    clientv3.KV
 	scrub func(context.Context) error
-	// model is the read model; nil where there is none.
+	// model is the read model; nil if there is none.
 	model *readmodel.Model
-	// findings are those of the API server on it.
+	// findings are the findings of the API server on it.
 	findings *findings.Findings
-	// peers are the other replicas, and served what they may call; both are nil for a process that is alone.
+	// peers are the other replicas, and served are the methods that they may call; both are nil for a
+	// process without replicas.
 	peers  *peer.Group
 	served *streams
-	// report describes it to operators; nil for an external etcd.
+	// report describes the storage for operators; nil for an external etcd.
 	report func() operation.Report
-	// etcd serves the etcd protocol, if asked to, until it is stopped. It
-	// returns nil at once otherwise.
+	// etcd serves the etcd protocol, if enabled, until it is stopped. It returns nil at once
+	// otherwise.
 	etcd func() error
 	// closers run in reverse order, after the backend is closed.
 	closers []func() error
@@ -80,7 +83,7 @@ func (s *data) Close() error {
 	return errors.Join(errs...)
 }
 
-// open opens the storage that a server needs.
+// open opens the storage of a server.
 func open(ctx context.Context, o Options) (*data, error) {
 	admin, ok := o.Storage.Admin()
 	if !ok {
@@ -114,7 +117,7 @@ func openEtcd(ctx context.Context, o StorageOptions, off hooks.Off) (*data, erro
 	}, nil
 }
 
-// etcd returns how the external etcd is reached.
+// etcd returns the configuration of the connection to the external etcd.
 func (o StorageOptions) etcd() storage.EtcdOptions {
 	return storage.EtcdOptions{
 		Servers: o.Etcd.Servers, CAFile: o.Etcd.CAFile, CertFile: o.Etcd.CertFile, KeyFile: o.Etcd.KeyFile,
@@ -122,7 +125,7 @@ func (o StorageOptions) etcd() storage.EtcdOptions {
 	}
 }
 
-// openEmbedded puts our own endpoint on an engine, which it closes if it fails.
+// openEmbedded builds our own endpoint on an engine, which it closes if it fails.
 func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engine) (_ *data, err error) {
 	summary := o.Storage.Summary()
 	observer, tracer := newMetrics(o.Storage.Kind), newTracer(o.TracingFile)
@@ -227,7 +230,7 @@ func openEmbedded(ctx context.Context, o Options, admin Admin, engine mvcc.Engin
 	return s, nil
 }
 
-// arkSpans are the keys of each Ark kind, by the name of its resource.
+// arkSpans returns the key range of each Ark kind, by the name of its resource.
 func arkSpans() map[string]mvcc.Span {
 	spans := map[string]mvcc.Span{}
 	for _, kind := range install.Kinds() {

@@ -10,7 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/tracing"
 )
 
-// traceQueries makes the spans of Queries; nil without a tracer.
+// traceQueries creates the spans of Queries; nil without a tracer.
 func traceQueries(tracer trace.TracerProvider) func(context.Context, *v1alpha1.Query) (context.Context, func(error)) {
 	if tracer == nil {
 		return nil
@@ -27,7 +27,7 @@ func traceQueries(tracer trace.TracerProvider) func(context.Context, *v1alpha1.Q
 	}
 }
 
-// traceModels makes the spans of calls of models; nil without a tracer.
+// traceModels creates the spans of calls of models; nil without a tracer.
 func traceModels(tracer trace.TracerProvider) func(context.Context, string, string) (context.Context, func(string, int64, int64, error)) {
 	if tracer == nil {
 		return nil

@@ -12,15 +12,16 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib" // a driver of database/sql
+	_ "github.com/jackc/pgx/v5/stdlib" // driver for database/sql
 
 	"github.com/mckinsey/ark-server/internal/mvcc"
 	"github.com/mckinsey/ark-server/internal/readmodel"
 	"github.com/mckinsey/ark-server/internal/sqlquery"
 )
 
-// viewed are objects with what views could get wrong: NUL characters, quotes and backslashes in texts, empty ones, missing fields, fields of
-// other types, credentials in addresses, and values that are no JSON.
+// viewed are objects with values that views could convert incorrectly: NUL characters, quotes and
+// backslashes in strings, empty strings, missing fields, fields of other types, credentials in
+// addresses, and values that are not JSON.
 var viewed = map[string]string{
 	"agents/a/plain": `{"metadata":{"namespace":"forged","uid":"u1","creationTimestamp":"2026-01-02T03:04:05Z","generation":3,"labels":{"team":"x","example.com/a-b":""},"ownerReferences":[{"kind":"Team","name":"t"}]},
 		"spec":{"description":"it's \\ \"quoted\"","prompt":"a\u0000b\u0000\u0000c \\u0000 \\\u0000","modelRef":{"name":"gpt"},"tools":[{"name":"one","type":"x"},{"type":"built-in"},{}]},
@@ -40,8 +41,8 @@ var viewed = map[string]string{
 	"memories/a/":        `{}`,
 }
 
-// TestViewsOnDatabases: a role that may do nothing else reads, of views in the database itself, the rows that the read model has; and
-// reads them after they were made again.
+// TestViewsOnDatabases checks that a role without other permissions reads the same rows from views
+// in the database itself as the read model has, also after the views were recreated.
 func TestViewsOnDatabases(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		cfg := postgresServer.Database(t)
@@ -186,7 +187,7 @@ func same(t *testing.T, db *sql.DB, runner *sqlquery.Runner, schema, name string
 		t.Errorf("%s: %v", name, err)
 		return
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	names, err := rows.Columns()
 	if err != nil || len(names) != len(columns) {
 		t.Fatalf("%s has columns %v, want %d (%v)", name, names, len(columns), err)
@@ -222,7 +223,7 @@ func lines(all map[string]int) string {
 	return b.String()
 }
 
-// line is a row as text, whatever types a driver has for its values.
+// line returns a row as text, regardless of the driver's types.
 func line(columns []readmodel.Column, row []any) string {
 	cells := make([]string, len(row))
 	for i, c := range columns {

@@ -17,7 +17,8 @@ import (
 // noteName is the file in a folder that says which of its files were shared, by their SHA-256.
 const noteName = "shared.json"
 
-// note is its content: hashes by names. Several of a name are there only while files are being replaced.
+// note is its content: hashes by names. Several of a name are there only while files are being
+// replaced.
 type note map[string][]string
 
 func (n note) has(name string, content []byte) bool { return slices.Contains(n[name], hashOf(content)) }
@@ -52,7 +53,8 @@ func read(dir string, names []string) (bundle, error) {
 	return files, nil
 }
 
-// install writes the files of the names to a folder, in their order. A file there that was never shared is a ConflictError.
+// install writes the files of the names to a folder, in their order. A file there that was never
+// shared is a ConflictError.
 func install(dir string, names []string, files bundle) error {
 	if err := privatefile.MakeFolder(dir); err != nil {
 		return fmt.Errorf("make the folder for the server's keys: %w", err)

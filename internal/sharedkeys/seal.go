@@ -16,7 +16,8 @@ import (
 
 const (
 	version = 1
-	// iterations of PBKDF2, as is recommended for SHA-256: a third of a second. maxIterations bounds what a value asks for.
+	// iterations of PBKDF2, as is recommended for SHA-256: a third of a second. maxIterations bounds
+	// what a value asks for.
 	iterations    = 600_000
 	maxIterations = 10 * iterations
 	saltBytes     = 16

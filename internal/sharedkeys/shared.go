@@ -16,7 +16,8 @@ const storageKey = "/ark-server/keys"
 
 // Keys are those of a server, and those in its database.
 type Keys struct {
-	// Dir is the server's folder, Names the files in it that are shared, in the order in which they are written.
+	// Dir is the server's folder, Names the files in it that are shared, in the order in which they
+	// are written.
 	Dir   string
 	Names []string
 	// Passphrase is the file with the passphrase.
@@ -40,8 +41,8 @@ func Refuse(ctx context.Context, kv clientv3.KV) error {
 	return err
 }
 
-// Share brings folder and database to the same keys. Those in the database count; where there are none, they are those in the
-// folder, and new ones for what is missing.
+// Share brings folder and database to the same keys. Those in the database count; where there are
+// none, they are those in the folder, and new ones for what is missing.
 func (k *Keys) Share(ctx context.Context) error {
 	passphrase, err := readPassphrase(k.Passphrase)
 	if err != nil {
@@ -69,7 +70,8 @@ func (k *Keys) Share(ctx context.Context) error {
 	return install(k.Dir, k.Names, files)
 }
 
-// Refresh writes those of the files named that the database has others of. The rest needs a restart.
+// Refresh writes those of the files named that the database has others of. The rest needs a
+// restart.
 func (k *Keys) Refresh(ctx context.Context, names ...string) error {
 	stored, err := get(ctx, k.KV)
 	if err != nil || stored.value == nil || stored.revision == k.seen {
@@ -96,7 +98,8 @@ var ErrChanged = errors.New("another process has changed the shared keys meanwhi
 // ErrNone says that a database has no shared keys.
 var ErrNone = errors.New("the servers on this database do not share their keys through it")
 
-// Change calls do with a folder that holds the shared keys. Do may change them, and share them as often as it likes.
+// Change calls do with a folder that holds the shared keys. Do may change them, and share them as
+// often as it likes.
 func (k *Keys) Change(ctx context.Context, do func(dir string, share func() error) error) error {
 	passphrase, err := readPassphrase(k.Passphrase)
 	if err != nil {
@@ -121,8 +124,8 @@ func (k *Keys) Change(ctx context.Context, do func(dir string, share func() erro
 	return do(dir, k.sharer(ctx, dir, passphrase, stored))
 }
 
-// Replace shares the keys in the server's folder, and new ones for what is missing there, in the place of all others. The passphrase
-// may be a new one.
+// Replace shares the keys in the server's folder, and new ones for what is missing there, in the
+// place of all others. The passphrase may be a new one.
 func (k *Keys) Replace(ctx context.Context) error {
 	passphrase, err := readPassphrase(k.Passphrase)
 	if err != nil {

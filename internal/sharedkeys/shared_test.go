@@ -151,7 +151,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Shared keys are changed in the database, and follow in the folders: those named at once, all at the next start.
+// Shared keys are changed in the database, and follow in the folders: those named at once, all at
+// the next start.
 func TestChange(t *testing.T) {
 	kv := storetest.OpenKV(t)
 	a, b := on(t, kv, "a", passphrase), on(t, kv, "b", passphrase)

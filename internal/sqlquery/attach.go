@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// attach opens the file of the read model as a schema of a connection, read-only. A name without a schema is looked for in temp,
-// in main, and then in what is attached: so main has an empty table for each of the file's.
+// attach attaches the file of the read model as a schema of a connection, read-only. SQLite looks
+// for a name without a schema in temp, in main, and then in attached files. Therefore main has an
+// empty table for each of the file's tables.
 func attach(ctx context.Context, conn *sql.Conn, path, schema string) error {
 	file := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=ro"}
 	if _, err := conn.ExecContext(ctx, "ATTACH "+literal(file.String())+" AS "+schema); err != nil {
@@ -23,7 +24,7 @@ func attach(ctx context.Context, conn *sql.Conn, path, schema string) error {
 	if err != nil {
 		return err
 	}
-	statements := []string{"BEGIN", "CREATE TABLE main.numbered(numbered INTEGER PRIMARY KEY AUTOINCREMENT)"} // makes main.sqlite_sequence
+	statements := []string{"BEGIN", "CREATE TABLE main.numbered(numbered INTEGER PRIMARY KEY AUTOINCREMENT)"} // creates main.sqlite_sequence
 	for _, name := range names {
 		statements = append(statements, "CREATE TABLE main."+quoted(name)+"(shadow)")
 	}
@@ -31,14 +32,15 @@ func attach(ctx context.Context, conn *sql.Conn, path, schema string) error {
 	return err
 }
 
-// tables are the names of a schema's tables, but SQLite's own, which cannot be made. A table comes before those that its name begins:
-// once there is a table fts in main, fts_data is no part of a virtual table there, and may be made.
+// tables returns the names of a schema's tables, except SQLite's own, which cannot be created. A
+// table comes before those whose names it is a prefix of: once main has a table fts, fts_data is
+// not part of a virtual table there, and can be created.
 func tables(ctx context.Context, conn *sql.Conn, schema string) ([]string, error) {
 	rows, err := conn.QueryContext(ctx, "SELECT name FROM "+schema+".sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	var names []string
 	for rows.Next() {
 		var name string

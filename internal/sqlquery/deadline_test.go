@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// endless are statements that go on for longer than anybody waits, in ways that SQLite does not interrupt alike: between
-// instructions, in sorts, in one function, in JSON, in joins, before the first row and after it.
+// endless are statements that run practically without end, in ways that differ in how SQLite
+// interrupts them: between instructions, in sorts, in one function, in JSON, in joins, before the
+// first row and after it.
 var endless = []string{
 	`with recursive n(i) as (select 1 union all select i+1 from n) select count(*) from n`,
 	`with recursive n(i) as (select 1 union all select i+1 from n) select i from n where i < 0`,
@@ -26,7 +27,8 @@ var endless = []string{
 	`with recursive n(i) as (select 1 union all select i+1 from n limit 2000), t as (select group_concat(i) g from n) select count(*) from n a, n b, t where instr(t.g, a.i || ',' || b.i || 'x') > 0`,
 }
 
-// TestDeadline: the answer comes at the deadline, whatever a statement does, and its work ends soon after.
+// TestDeadline checks that the answer arrives at the deadline, regardless of the statement, and
+// that the statement stops soon after.
 func TestDeadline(t *testing.T) {
 	const timeout = 200 * time.Millisecond
 	r := open(t)
@@ -56,7 +58,8 @@ func TestDeadline(t *testing.T) {
 	t.Logf("after the deadline: answers at most %s, work at most %s", lateAnswer, lateWork)
 }
 
-// TestParallel: however many ask, four statements run at once, and those that do not get a turn are told so by the deadline.
+// TestParallel checks that at most four statements run concurrently, and that the others get an
+// error by the deadline if they do not get a slot.
 func TestParallel(t *testing.T) {
 	r := open(t)
 	var mu sync.Mutex

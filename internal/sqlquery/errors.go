@@ -9,7 +9,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// single refuses more than one statement: what follows the first ; must be white space or comments.
+// single refuses more than one statement: only white space or comments may follow the first ;.
 func single(statement string) error {
 	for i := 0; i < len(statement); {
 		switch rest := statement[i:]; {
@@ -18,7 +18,7 @@ func single(statement string) error {
 		case strings.HasPrefix(rest, "/*"):
 			i += through(rest, "*/", 2)
 		case rest[0] == '\'' || rest[0] == '"' || rest[0] == '`':
-			i += through(rest, rest[:1], 1) // a doubled one begins the next
+			i += through(rest, rest[:1], 1) // a doubled delimiter begins the next part
 		case rest[0] == '[':
 			i += through(rest, "]", 1)
 		case rest[0] == ';':
@@ -34,7 +34,8 @@ func single(statement string) error {
 	return nil
 }
 
-// through is how long a part of the text is that ends with end, which is looked for from some byte on.
+// through returns the length of the prefix of a text that ends with end, which is searched for from
+// a byte on.
 func through(text, end string, from int) int {
 	if i := strings.Index(text[from:], end); i >= 0 {
 		return from + i + len(end)
@@ -56,7 +57,7 @@ func blank(text string) bool {
 	return true
 }
 
-// place is the line and column of an offset.
+// place returns the line and column of an offset.
 func place(statement string, offset int) (line, column int) {
 	before := statement[:min(offset, len(statement))]
 	line = strings.Count(before, "\n") + 1
@@ -69,9 +70,9 @@ var (
 	notFound = regexp.MustCompile(`prohibited|not authorized|authorization`)
 )
 
-// explain makes an error of the statement from one of SQLite's. Its texts name base tables where something is denied:
-// those do not get out. A prepare that is not nil compiles a part of the statement: it finds out where a word is wrong that is there
-// more than once.
+// explain converts an error of SQLite to an error of the statement. It drops texts of SQLite that
+// name base tables, which occur if something is denied. prepare, if it is not nil, compiles a part
+// of the statement: with it, explain finds which of several occurrences of a word is wrong.
 func explain(err error, statement string, box *sandbox, prepare func(string) error) error {
 	var own *Error
 	if errors.As(err, &own) {
@@ -120,7 +121,8 @@ func explain(err error, statement string, box *sandbox, prepare func(string) err
 	return fault
 }
 
-// placeOfToken is where the token is at which the statement is none: the first one up to which SQLite says the same.
+// placeOfToken returns the position of the token at which the syntax error is: the first occurrence
+// up to which the statement gives the same error.
 func placeOfToken(statement, token string, prepare func(string) error) (line, column int) {
 	at := occurrences(statement, token)
 	for _, i := range at[:min(len(at), maxTries)] {
@@ -135,10 +137,10 @@ func placeOfToken(statement, token string, prepare func(string) error) (line, co
 	return 0, 0
 }
 
-// maxTries bounds how many parts of a statement are compiled to find out where it is at fault.
+// maxTries bounds how many parts of a statement are compiled to find the position of an error.
 const maxTries = 50
 
-// occurrences are the bytes at which a word begins that is no part of a longer one.
+// occurrences returns the byte offsets at which a word begins that is not part of a longer one.
 func occurrences(text, word string) (all []int) {
 	if word == "" {
 		return nil

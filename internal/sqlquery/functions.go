@@ -2,8 +2,9 @@ package sqlquery
 
 import "strings"
 
-// allowedFunctions are SQLite's, and those of percentile.go, that read nothing but their arguments, and make nothing much larger than these. Not among
-// them: printf and format (widths), zeroblob and randomblob, replace and group_concat are bounded by SQLITE_LIMIT_LENGTH.
+// allowedFunctions are functions of SQLite and of percentile.go that read only their arguments, and
+// return nothing much larger than these. printf and format (widths), zeroblob and randomblob are
+// excluded; replace and group_concat are bounded by SQLITE_LIMIT_LENGTH.
 var allowedFunctions = func() map[string]bool {
 	all := map[string]bool{}
 	for _, name := range strings.Fields(`

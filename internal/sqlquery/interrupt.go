@@ -10,8 +10,8 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// handleOf returns SQLite's handle of a connection. The driver has no function to interrupt a connection, so it is read from the
-// driver's own structure.
+// handleOf returns SQLite's handle of a connection. The driver has no function to interrupt a
+// connection, so it is read from the driver's own structure.
 func handleOf(conn *sql.Conn) (handle uintptr, err error) {
 	err = conn.Raw(func(c any) error {
 		field := reflect.Indirect(reflect.ValueOf(c)).FieldByName("db")
@@ -24,15 +24,17 @@ func handleOf(conn *sql.Conn) (handle uintptr, err error) {
 	return handle, err
 }
 
-// interruptAt interrupts what a connection runs when a context ends, until the function that it returns is called, which waits.
-// The driver does so only until there is the first row: a statement without a second one would run for ever.
+// interruptAt interrupts the statement of a connection when a context ends, until the returned
+// function is called, which waits. The driver itself interrupts only until the first row: a
+// statement without a second row would run forever.
 func interruptAt(ctx context.Context, handle uintptr) (stop func()) {
 	finished, watched := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(watched)
 		select {
 		case <-ctx.Done():
-			// A thread of its own: the connection's is in use. The interrupt holds until the statement ends.
+			// The interrupt needs its own thread, because the connection's is in use. It applies until the
+			// statement ends.
 			thread := libc.NewTLS()
 			sqlite3.Xsqlite3_interrupt(thread, handle)
 			thread.Close()

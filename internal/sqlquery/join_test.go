@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// SQLite does not ask the authorizer about columns that NATURAL and USING compare: base tables must not have names that a
-// statement can write. Each table of the file is tried by each such join.
+// SQLite does not ask the authorizer about columns that NATURAL and USING compare, so base tables
+// must not have names that a statement can write. The test tries each table of the file with each
+// such join.
 func TestJoinsReachNoBaseTable(t *testing.T) {
 	r := open(t)
 	db, err := sql.Open("sqlite", "file:"+r.path+"?mode=ro")
@@ -22,7 +23,7 @@ func TestJoinsReachNoBaseTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	tried := 0
 	for rows.Next() {
 		var table, column string
@@ -53,7 +54,8 @@ func TestJoinsReachNoBaseTable(t *testing.T) {
 	}
 }
 
-// BenchmarkRequest is what a request costs beside its statement: a connection, the views and the sandbox.
+// BenchmarkRequest measures the cost of a request without its statement: a connection, the views
+// and the sandbox.
 func BenchmarkRequest(b *testing.B) {
 	r := open(b)
 	for b.Loop() {
@@ -63,7 +65,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 }
 
-// TestAfterVacuum asks after the file has been written anew, which puts its tables into another order.
+// TestAfterVacuum queries the file after it has been rewritten, which changes the order of its
+// tables.
 func TestAfterVacuum(t *testing.T) {
 	r := open(t)
 	db, err := sql.Open("sqlite", "file:"+r.path)

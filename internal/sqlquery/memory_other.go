@@ -2,5 +2,5 @@
 
 package sqlquery
 
-// resident is the memory that the process takes, in bytes; 0 where that is not known.
+// resident returns the resident memory of the process in bytes; 0 if it is not known.
 func resident() int64 { return 0 }

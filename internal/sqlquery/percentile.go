@@ -12,14 +12,14 @@ import (
 	"modernc.org/sqlite"
 )
 
-// maxHeld is how many numbers all statements together may hold for percentiles: 32 MiB.
+// maxHeld is how many numbers all statements together may store for percentiles: 32 MiB.
 const maxHeld = 4 << 20
 
 var (
 	errTooMany = errors.New("too many numbers for percentiles: narrow the statement by WHERE")
 	held       atomic.Int64
-	// register adds the functions to the driver, which has one set of them for the process; only the sandbox lets statements
-	// call them, and nothing else does.
+	// register adds the functions to the driver, which has one set of them for the process. Only the
+	// sandbox permits them in statements, and no other code calls them.
 	register = sync.OnceValue(func() error {
 		for name, arguments := range map[string]int32{"median": 1, "percentile": 2, "percentile_cont": 2, "percentile_disc": 2} {
 			err := sqlite.RegisterFunction(name, &sqlite.FunctionImpl{NArgs: arguments, Deterministic: true,
@@ -34,8 +34,9 @@ var (
 	})
 )
 
-// percentile holds the numbers of a group, as SQLite's own extension does: percentile(x, 95) and percentile_cont(x, 0.95)
-// interpolate, percentile_disc(x, 0.95) is one of the numbers. What is no number does not count.
+// percentile has the numbers of a group. As in SQLite's own extension, percentile(x, 95) and
+// percentile_cont(x, 0.95) interpolate, and percentile_disc(x, 0.95) is one of the numbers. Values
+// that are not numbers are ignored.
 type percentile struct {
 	name   string
 	at     float64

@@ -33,7 +33,7 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
-// What a statement holds for percentiles is bounded, and let go at its end however it ends.
+// The memory of a statement for percentiles is bounded, and released when it ends, in whatever way.
 func TestPercentilesAreBounded(t *testing.T) {
 	r := open(t)
 	endless := "with recursive n(i) as (select 1 union all select i+1 from n) select percentile(i, 50) from n"

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Limits of a request. What is asked for may be less, and not more.
+// Limits of a request. A request may set lower ones, not higher ones.
 const (
 	MaxRows      = 10_000
 	MaxBytes     = 16 << 20
@@ -17,14 +17,15 @@ const (
 	maxValue     = 1 << 20
 )
 
-// Rows says which rows of a kind a request may see.
+// Rows are the rows of a kind that a request may read.
 type Rows struct {
-	// All: every row. Otherwise those of whole namespaces, those of single names by namespace, and those of names in any namespace.
+	// All permits every row. Otherwise the fields permit the rows of whole namespaces, of single names
+	// by namespace, and of names in any namespace.
 	All        bool
 	Namespaces []string
 	Names      map[string][]string
 	Everywhere []string
-	// Within bounds it to one namespace; nil for no bound.
+	// Within restricts the rows to one namespace; nil for no restriction.
 	Within *string
 }
 
@@ -33,30 +34,30 @@ type Request struct {
 	Query string
 	// Parameters are the values of :name, @name and $name: strings, numbers, booleans or nil.
 	Parameters map[string]any
-	// Rows are those allowed, by resource. A kind that is not there has an empty view.
+	// Rows are the permitted rows, by resource. The views of other kinds are empty.
 	Rows    map[string]Rows
 	MaxRows int
 	Timeout time.Duration
 }
 
-// Column is one of an answer.
+// Column is a column of an answer.
 type Column struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
 }
 
-// Answer is what a statement returns.
+// Answer is the result of a statement.
 type Answer struct {
 	Columns []Column `json:"columns"`
 	Rows    [][]any  `json:"rows"`
-	// Truncated: there were more rows, or they were too large.
+	// Truncated is true if there were more rows, or they were too large.
 	Truncated bool `json:"truncated"`
 }
 
-// Error is a fault of the statement.
+// Error is an error in the statement.
 type Error struct {
 	Message string
-	// Line and Column say where, from 1; 0 where that is not known.
+	// Line and Column are its position, from 1; 0 if it is not known.
 	Line, Column int
 }
 
@@ -68,10 +69,11 @@ func (e *Error) Error() string {
 }
 
 var (
-	// ErrTimeout says that the statement took too long.
+	// ErrTimeout reports that the statement took too long.
 	ErrTimeout = errors.New("the statement took too long: narrow it by WHERE, or raise timeoutSeconds, to 30 at most")
-	// ErrMemory says that the statement took too much memory, or that the server was short of it at the time.
+	// ErrMemory reports that the statement took too much memory, or that the server had too little at
+	// that time.
 	ErrMemory = errors.New("the statement took too much memory: sort or collect fewer or smaller rows")
-	// ErrBusy says that too many statements run.
+	// ErrBusy reports that too many statements are running.
 	ErrBusy = errors.New("too many statements run at once: try again in a moment")
 )

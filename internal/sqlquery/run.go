@@ -19,7 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// parallel is how many statements run at once.
+// parallel is how many statements run concurrently.
 const parallel = 4
 
 // Runner runs statements on a model. It is safe for concurrent use.
@@ -48,7 +48,7 @@ func (r *Runner) try(ctx context.Context, q Request, begun chan<- []Column, out 
 	if err := register(); err != nil {
 		return false, err
 	}
-	// The file is attached under a name that cannot be guessed; main is an empty database in memory.
+	// The file is attached under an unguessable name; main is an empty in-memory database.
 	dsn := url.URL{Scheme: "file", Opaque: ":memory:", RawQuery: url.Values{
 		"_defensive": {"1"}, "_dqs": {"0"}, "_pragma": {"trusted_schema(0)", "temp_store(2)", "busy_timeout(1000)"},
 	}.Encode()}
@@ -62,7 +62,7 @@ func (r *Runner) try(ctx context.Context, q Request, begun chan<- []Column, out 
 		return false, err
 	}
 	defer func() {
-		// It carries the views and the rights of this request.
+		// The connection has the views and the rights of this request, so it is not reused.
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		_ = conn.Close()
 	}()
@@ -113,7 +113,7 @@ func (r *Runner) try(ctx context.Context, q Request, begun chan<- []Column, out 
 	if err != nil {
 		return false, explain(err, q.Query, box, func(part string) error { return prepare(ctx, conn, part) })
 	}
-	defer func() { _ = rows.Close() }() // its error is that of Err
+	defer func() { _ = rows.Close() }() // rows.Err returns the same error
 	defer interruptAt(ctx, handle)()
 	truncated, err = send(ctx, rows, q.MaxRows, begun, out)
 	if err != nil {
@@ -144,7 +144,7 @@ func parameters(named map[string]any) ([]any, error) {
 	return all, nil
 }
 
-// prepare compiles a part of a statement in its sandbox, and does not run it.
+// prepare compiles a part of a statement in its sandbox, without running it.
 func prepare(ctx context.Context, conn *sql.Conn, part string) error {
 	statement, err := conn.PrepareContext(ctx, part)
 	if err != nil {
@@ -153,7 +153,7 @@ func prepare(ctx context.Context, conn *sql.Conn, part string) error {
 	return statement.Close()
 }
 
-// send takes the rows up to the limits.
+// send sends the rows up to the limits.
 func send(ctx context.Context, rows *sql.Rows, most int, begun chan<- []Column, out chan<- []any) (truncated bool, err error) {
 	types, err := rows.ColumnTypes()
 	if err != nil {
@@ -198,7 +198,7 @@ func send(ctx context.Context, rows *sql.Rows, most int, begun chan<- []Column, 
 	return false, rows.Err()
 }
 
-// plain is a value as JSON has it.
+// plain converts a value to a JSON type.
 func plain(value any) any {
 	switch v := value.(type) {
 	case []byte:

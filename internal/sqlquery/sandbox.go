@@ -9,10 +9,11 @@ import (
 
 // sandbox decides what a statement may do.
 type sandbox struct {
-	// secret is the name of the common table expression that every view reads its base table through.
+	// secret is the name of the common table expression through which every view reads its base table.
 	secret string
-	// schema is the name that the file of the read model has in the connection. SQLite does not ask about columns that USING and
-	// NATURAL compare: no base table may have a name that a statement can write.
+	// schema is the name of the read model's file in the connection. SQLite does not ask the
+	// authorizer about columns that USING and NATURAL compare, so no base table may have a name that a
+	// statement can write.
 	schema string
 	views  map[string]bool
 }
@@ -41,7 +42,7 @@ func (s *sandbox) allow(action sqlite.AuthorizerActionCode, arg1, arg2, database
 	return sqlite.AuthorizerDeny
 }
 
-// limits are those of SQLite for a connection, by SQLITE_LIMIT_ number.
+// limits are SQLite's limits for a connection, by SQLITE_LIMIT_ number.
 var limits = map[int]int{
 	sqlite3.SQLITE_LIMIT_LENGTH:              maxValue,
 	sqlite3.SQLITE_LIMIT_SQL_LENGTH:          maxStatement,

@@ -27,7 +27,8 @@ func (fixed) Next(ctx context.Context, _ int64) ([]readmodel.Change, int64, erro
 
 const hidden = "hiddentext"
 
-// open returns a runner on a model with two namespaces: a, whose texts may be seen, and b, whose texts contain hidden.
+// open returns a runner on a model with two namespaces: a, whose texts may be read, and b, whose
+// texts contain the word hidden.
 func open(t testing.TB) *Runner {
 	t.Helper()
 	var objects fixed
@@ -102,7 +103,7 @@ func parametersOf(query string) map[string]any {
 	return nil
 }
 
-// Rights are decided by row, and by nothing else.
+// Authorization is by row only.
 func TestRows(t *testing.T) {
 	r := open(t)
 	a, none := "a", "none"
@@ -134,7 +135,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// hostile are attempts to see or change what may not be. Each is to be refused.
+// hostile are attempts to read or change something without permission. Each has to be refused.
 var hostile = strings.Split(strings.TrimSpace(`
 select * from main.k_queries
 select * from k_queries
@@ -321,7 +322,7 @@ func TestEscapes(t *testing.T) {
 			t.Errorf("%s: the error shows %v", query, err)
 		}
 	}
-	for view := range Views() { // the name of each view as that of a common table expression
+	for view := range Views() { // uses the name of each view as that of a common table expression
 		for _, table := range []string{"objects", "k_queries", "c_labels"} {
 			query := fmt.Sprintf("with %s as (select * from main.%s) select * from %[1]s", view, table)
 			if answer, err := r.Run(t.Context(), Request{Query: query, Rows: inA()}); err == nil {
@@ -335,7 +336,7 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
-// A statement cannot take the memory of the server.
+// A statement cannot exhaust the memory of the server.
 func TestMemory(t *testing.T) {
 	if resident() == 0 {
 		t.Skip("the memory of a process is known on Linux only")
@@ -360,7 +361,7 @@ func TestMemory(t *testing.T) {
 		if !errors.Is(err, ErrMemory) && !errors.As(err, &fault) {
 			t.Errorf("%s: got %v, %v, want a refusal", query, answer != nil, err)
 		}
-		// Its place is free when it has ended, with its memory.
+		// Its slot and its memory are free when it has ended.
 		for range parallel {
 			r.places <- struct{}{}
 		}

@@ -9,12 +9,13 @@ import (
 	"time"
 )
 
-// buffered is how many rows may wait for who reads a stream.
+// buffered is how many rows are buffered for the reader of a stream.
 const buffered = 128
 
-// Stream is an answer whose rows are read while the statement runs. It is for one goroutine, which must close it.
+// Stream is an answer whose rows are read while the statement runs. It must be used by one
+// goroutine, which must close it.
 type Stream struct {
-	// Columns are those of the rows. A type is empty where only the values say it.
+	// Columns are the columns of the rows. A type is empty if only the values determine it.
 	Columns []Column
 	// Truncated is set at the end: there were more rows, or they were too large.
 	Truncated bool
@@ -26,14 +27,15 @@ type Stream struct {
 	end    result // may be read when rows is closed
 }
 
-// result is how a statement ended.
+// result is the outcome of a statement.
 type result struct {
 	truncated bool
 	err       error
 }
 
-// Open runs a statement until there is its first row, or its end. An *Error is a fault of the statement. By the deadline, Open
-// and Next have returned, whatever SQLite is doing; its place is free when it has stopped.
+// Open runs a statement until its first row or its end. An *Error is an error in the statement.
+// Open and Next return by the deadline, whatever SQLite is doing; the slot is free when SQLite has
+// stopped.
 func (r *Runner) Open(ctx context.Context, q Request) (*Stream, error) {
 	if strings.TrimSpace(q.Query) == "" {
 		return nil, &Error{Message: "there is no statement"}
@@ -73,15 +75,15 @@ func (r *Runner) Open(ctx context.Context, q Request) (*Stream, error) {
 		s.cancel()
 		return nil, err
 	}
-	// The columns were sent before the first row, and before an end without an error.
+	// The columns are sent before the first row, and before an end without an error.
 	s.first, s.Columns = first, <-begun
 	return s, nil
 }
 
-// ErrNotYet says that there was no row in time, and that there may be one later.
+// ErrNotYet reports that there was no row within the time, but there may be one later.
 var ErrNotYet = errors.New("there is no row yet")
 
-// NextWithin returns the next row, io.EOF, or ErrNotYet where there is neither for some time.
+// NextWithin returns the next row, io.EOF, or ErrNotYet if there is neither within d.
 func (s *Stream) NextWithin(d time.Duration) ([]any, error) {
 	if s.first == nil && len(s.rows) == 0 {
 		wait := time.NewTimer(d)
@@ -104,7 +106,7 @@ func (s *Stream) Next() ([]any, error) {
 		return row, nil
 	}
 	select {
-	case row, more := <-s.rows: // what is there counts, though the deadline has passed
+	case row, more := <-s.rows: // a row that is available is returned even after the deadline
 		return s.next(row, more)
 	default:
 	}
@@ -134,7 +136,7 @@ func (s *Stream) next(row []any, more bool) ([]any, error) {
 // Close ends the statement.
 func (s *Stream) Close() { s.cancel() }
 
-// Run returns a whole answer by the deadline. An *Error is a fault of the statement.
+// Run returns a whole answer by the deadline. An *Error is an error in the statement.
 func (r *Runner) Run(ctx context.Context, q Request) (*Answer, error) {
 	s, err := r.Open(ctx, q)
 	if err != nil {

@@ -11,32 +11,35 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// Summary counts and adds up the rows of one view, without SQL: it needs no more trust than a list.
+// Summary counts and aggregates the rows of one view, without SQL: it needs no more permissions
+// than a list.
 type Summary struct {
-	// Kind is the kind of the objects, and its view that of the rows.
+	// Kind is the kind of the objects, whose view has the rows.
 	Kind string `json:"kind"`
 	// GroupBy are columns, or minute, hour, day, week and month of the time of creation.
 	GroupBy []string `json:"groupBy,omitempty"`
-	// Metrics are count, count(column), distinct(column), sum, avg, min, max and p1 to p99 of a column; count unless said otherwise.
+	// Metrics are count, count(column), distinct(column), sum, avg, min, max and p1 to p99 of a
+	// column; the default is count.
 	Metrics []string `json:"metrics,omitempty"`
-	// Where are columns and what they must be; null for no value.
+	// Where maps columns to the values that they must have; null for no value.
 	Where map[string]any `json:"where,omitempty"`
 	// Since and Until bound the time of creation: dates, or times in RFC 3339.
 	Since string `json:"since,omitempty"`
 	Until string `json:"until,omitempty"`
-	// OrderBy is one of the groups or metrics, with - before it for the greatest first.
+	// OrderBy is one of the groups or metrics, with the prefix - for descending order.
 	OrderBy string `json:"orderBy,omitempty"`
 }
 
 var metric = regexp.MustCompile(`^(count|distinct|sum|avg|min|max|p([1-9][0-9]?))\(([a-z_]+)\)$`)
 
-// buckets are parts of the time of creation.
+// buckets are the groups by creation time.
 var buckets = map[string]string{
 	"minute": "strftime('%Y-%m-%dT%H:%M:00Z', created_at)", "hour": "strftime('%Y-%m-%dT%H:00:00Z', created_at)", "day": "strftime('%Y-%m-%d', created_at)",
 	"week": "strftime('%Y-%m-%d', created_at, '-6 days', 'weekday 1')", "month": "strftime('%Y-%m', created_at)",
 }
 
-// Statement is the SELECT of a summary with its parameters. An *Error is a fault of the summary.
+// Statement returns the SELECT of a summary with its parameters. An *Error is an error in the
+// summary.
 func (s Summary) Statement() (string, map[string]any, error) {
 	kinds := readmodel.Kinds()
 	at := slices.IndexFunc(kinds, func(k readmodel.Kind) bool { return k.Name == s.Kind })
@@ -100,7 +103,7 @@ func (s Summary) Statement() (string, map[string]any, error) {
 		}
 		key := fmt.Sprintf("where%d", i)
 		conditions, parameters[key] = append(conditions, name+" IS :"+key), s.Where[name]
-		if yes, ok := s.Where[name].(bool); ok { // SQLite has numbers for them
+		if yes, ok := s.Where[name].(bool); ok { // SQLite stores booleans as numbers
 			parameters[key] = map[bool]int64{true: 1}[yes]
 		}
 	}

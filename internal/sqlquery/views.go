@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// literal is a text in SQL.
+// literal returns a string as an SQL literal.
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 func literals(all []string) string {
@@ -19,14 +19,14 @@ func literals(all []string) string {
 	return "(" + strings.Join(quoted, ", ") + ")"
 }
 
-// A condition names a column always: SQLite tells the authorizer of a table without any read column not within which
-// common table expression it is.
+// A condition always names a column: for a table without any read column, SQLite does not pass the
+// name of the enclosing common table expression to the authorizer.
 const (
 	everything = "namespace IS NOT NULL"
 	nothing    = "namespace IS NULL"
 )
 
-// Condition is the rows allowed as an expression on namespace and name.
+// Condition returns the permitted rows as an expression on namespace and name.
 func (r Rows) Condition() string {
 	allowed := everything
 	if !r.All {
@@ -48,11 +48,11 @@ func (r Rows) Condition() string {
 	return allowed
 }
 
-// clusterNamespace is where the history of objects without a namespace is shown.
+// clusterNamespace is the namespace in which the history of cluster-scoped objects is shown.
 const clusterNamespace = "default"
 
-// History is the namespaces whose history may be listed, as a condition on the namespace of an object. Rights on single names do
-// not count: they are those of versions.
+// History returns a condition on the namespace of an object: the namespaces whose history may be
+// listed. Rights on single names do not count, because there they are names of versions.
 func (r Rows) History(column string) string {
 	if r.All {
 		return column + " IS NOT NULL"
@@ -63,7 +63,7 @@ func (r Rows) History(column string) string {
 	return "(CASE " + column + " WHEN '' THEN " + literal(clusterNamespace) + " ELSE " + column + " END) IN " + literals(r.Namespaces)
 }
 
-// Views are the names of what can be read, with their columns.
+// Views returns the names of the views that can be read, with their columns.
 func Views() map[string][]readmodel.Column {
 	all := readmodel.SideColumns()
 	for _, k := range readmodel.Kinds() {
@@ -72,7 +72,7 @@ func Views() map[string][]readmodel.Column {
 	return all
 }
 
-// create returns the statements that make the views of a request.
+// create returns the statements that create the views of a request.
 func create(schema, secret string, rows map[string]Rows) []string {
 	var statements []string
 	var ofKinds []string

@@ -9,8 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// TestLeaveOut: a test whose server is to be left out is skipped and recorded; without the request a server that is missing
-// fails the test.
+// TestLeaveOut: a test whose server is to be left out is skipped and recorded; without the request
+// a server that is missing fails the test.
 func TestLeaveOut(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "left-out")
 	t.Setenv(LeaveOut, "PostgreSQL,MariaDB,PgBouncer")

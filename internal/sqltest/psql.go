@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Psql is the path of PostgreSQL's own client. Where PostgreSQL is to be left out and there is none, the test is left out.
+// Psql is the path of PostgreSQL's own client. Where PostgreSQL is to be left out and there is
+// none, the test is left out.
 func Psql(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("psql")

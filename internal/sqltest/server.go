@@ -19,8 +19,8 @@ import (
 type Options struct {
 	// NoFsync lets the server acknowledge commits that are not on disk.
 	NoFsync bool
-	// NoChecksums makes PostgreSQL's pages without checksums, as versions before 18 do by themselves; 18 has
-	// them even so.
+	// NoChecksums makes PostgreSQL's pages without checksums, as versions before 18 do by themselves;
+	// 18 has them even so.
 	NoChecksums bool
 	// Own starts a server even where the environment names one: for tests that stop or
 	// configure it.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// StartReplicated starts a primary server of MariaDB, or of the MySQL that MySQLProgram names, with its
-// binary log on. StartReplica starts a replica of it.
+// StartReplicated starts a primary server of MariaDB, or of the MySQL that MySQLProgram names, with
+// its binary log on. StartReplica starts a replica of it.
 func StartReplicated(ctx context.Context, opts Options) (*Server, error) {
 	opts.Settings = append(replicated("1"), opts.Settings...)
 	return StartMySQL(ctx, opts)
@@ -47,7 +47,8 @@ func replicated(id string) []string {
 	return append(settings, "--gtid-mode=ON", "--enforce-gtid-consistency=ON")
 }
 
-// SemiSynchronous makes a primary of StartReplicated acknowledge no write that its replica has not got.
+// SemiSynchronous makes a primary of StartReplicated acknowledge no write that its replica has not
+// got.
 func SemiSynchronous(ctx context.Context, primary, replica *Server) error {
 	if IsMariaDB() {
 		return primary.Exec(ctx, "SET GLOBAL rpl_semi_sync_master_enabled=ON")

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// UpgradeMariaDB shuts the server down and starts the one in another folder of programs on its data, as
-// MariaDB's manual says for an upgrade in place.
+// UpgradeMariaDB shuts the server down and starts the one in another folder of programs on its
+// data, as MariaDB's manual says for an upgrade in place.
 func (s *Server) UpgradeMariaDB(ctx context.Context, programs string) error {
 	if err := s.Halt(); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// MySQL are the views, for MySQL and MariaDB. They have no backslash, which means something or not as the session that reads them
-// has it.
+// MySQL returns the views for MySQL and MariaDB. They contain no backslash, whose meaning depends
+// on the SQL mode of the session.
 func MySQL() []database.View { return views(mysql{}) }
 
 type mysql struct{}
@@ -34,7 +34,8 @@ func (d mysql) text(json string, path ...string) string {
 	return d.string(d.extract(json, path...))
 }
 
-// string is the text that a JSON expression is, NULL for an empty one and what is none. Texts end at a NUL character for many clients.
+// string returns the string value of a JSON expression, NULL for an empty string and for other
+// types. It replaces NUL characters, at which many clients end a string.
 func (mysql) string(json string) string {
 	return "CASE JSON_TYPE(" + json + ") WHEN 'STRING' THEN NULLIF(REPLACE(JSON_UNQUOTE(" + json + "), CHAR(0 USING utf8mb4), CONVERT(X'EFBFBD' USING utf8mb4)), '') END"
 }
@@ -91,7 +92,7 @@ func (d mysql) value(c readmodel.Column) string {
 	return "NULL"
 }
 
-// milliseconds reads a Go duration: the number before each unit.
+// milliseconds parses a Go duration: the number before each unit.
 func (mysql) milliseconds(text string) string {
 	var parts []string
 	for _, unit := range []struct{ after, times string }{{"h", "3600000"}, {"m(?!s)", "60000"}, {"s", "1000"}, {"ms", "1"}, {"(us|µs)", "0.001"}, {"ns", "0.000001"}} {
@@ -119,7 +120,8 @@ func (d mysql) fields(path ...string) (join, key, value string) {
 		"COALESCE(JSON_UNQUOTE(JSON_EXTRACT(o, CONCAT(" + strings.TrimSuffix(d.path(path), "'") + `."', f.label, '"'))), '')`
 }
 
-// elements counts the elements only: what a column of JSON_TABLE has of an object differs between MySQL and MariaDB.
+// elements counts only the elements, because the value of a JSON_TABLE column for an object differs
+// between MySQL and MariaDB.
 func (mysql) elements(alias, list string) (join, value, index string) {
 	return " CROSS JOIN JSON_TABLE(" + list + ", '$[*]' COLUMNS (n FOR ORDINALITY)) " + alias, "JSON_EXTRACT(" + list + ", CONCAT('$[', " + alias + ".n - 1, ']'))", alias + ".n - 1"
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// Postgres are the views, for a schema "ark" that has the functions of PostgresFunctions.
+// Postgres returns the views for a schema "ark" that has the functions of PostgresFunctions.
 func Postgres() []database.View { return views(postgres{}) }
 
-// PostgresFunctions make the functions that the views call: ark.object reads JSON, of which jsonb refuses \u0000, and
-// ark.milliseconds a Go duration.
+// PostgresFunctions creates the functions that the views call: ark.object parses JSON and replaces
+// \u0000, which jsonb rejects; ark.milliseconds parses a Go duration.
 const PostgresFunctions = `
 CREATE OR REPLACE FUNCTION ark.object(stored bytea) RETURNS jsonb LANGUAGE plpgsql IMMUTABLE STRICT AS $f$
 DECLARE t text;
@@ -102,13 +102,14 @@ func (postgres) instant(text string) string {
 
 func (postgres) part(n int) string { return "split_part(k, '/', " + string(rune('0'+n)) + ")" }
 
-// objects reads the JSON of an object once: OFFSET keeps it from being put into each expression.
+// objects parses the JSON of an object once: OFFSET prevents the planner from inlining it into each
+// expression.
 func (postgres) objects(prefix string) string {
 	return "(SELECT * FROM (SELECT convert_from(l.key, 'UTF8') AS k, ark.object(l.value) AS o, octet_length(l.value)::bigint AS size FROM ark_state s JOIN ark_log l ON l.id = s.id WHERE l.key >= " +
 		quote(prefix) + "::bytea AND l.key < " + quote(after(prefix)) + "::bytea OFFSET 0) every WHERE o IS NOT NULL) stored"
 }
 
-// after is the first key beyond those with a prefix that ends with a slash.
+// after returns the first key after those with a prefix that ends with a slash.
 func after(prefix string) string { return strings.TrimSuffix(prefix, "/") + "0" }
 
 func (d postgres) fields(path ...string) (join, key, value string) {

@@ -7,29 +7,33 @@ import (
 	"github.com/mckinsey/ark-server/internal/readmodel"
 )
 
-// dialect is the SQL of a database. Expressions of objects are named o, and those of their keys k.
+// dialect is the SQL dialect of a database. Expressions refer to an object as o, and to its key as
+// k.
 type dialect interface {
-	// value is the expression of a column of an object.
+	// value returns the expression of a column of an object.
 	value(c readmodel.Column) string
-	// text is the text at a path of a JSON expression, NULL for none.
+	// text returns the string at a path of a JSON expression, NULL for none.
 	text(json string, path ...string) string
-	// instant is a text in RFC 3339 as a time.
+	// instant converts an RFC 3339 string to a time.
 	instant(text string) string
-	// part is the n-th part of a key, counted from 1.
+	// part returns the n-th part of a key, counted from 1.
 	part(n int) string
-	// objects is a table of k, o and size: the objects whose keys begin so.
+	// objects returns a table of k, o and size: the objects whose keys begin with a prefix.
 	objects(prefix string) string
-	// fields is what joins, to objects, a row for each field of the object at a path, and the field's name and value.
+	// fields returns a join that adds to objects a row for each field of the object at a path, and the
+	// expressions of the field's name and value.
 	fields(path ...string) (join, key, value string)
-	// elements is what joins, to a table, a row for each element of a list given as a JSON expression, and the element and its index.
+	// elements returns a join that adds to a table a row for each element of a list given as a JSON
+	// expression, and the expressions of the element and its index.
 	elements(alias, list string) (join, value, index string)
 	// name quotes the name of a column.
 	name(column string) string
-	// parsed is the JSON in a text, NULL for what is none.
+	// parsed returns the JSON in a string, NULL if it is not JSON.
 	parsed(text string) string
-	// extract is the JSON at a path of a JSON expression.
+	// extract returns the JSON at a path of a JSON expression.
 	extract(json string, path ...string) string
-	// said is the text of a message, given as JSON: its content, or the texts of the content's parts.
+	// said returns the text of a message, given as JSON: its content, or the texts of the content's
+	// parts.
 	said(message string) string
 }
 
@@ -69,7 +73,7 @@ func column(d dialect, c readmodel.Column) string {
 	return d.value(c)
 }
 
-// ofMessages are the views of what Queries' targets answered.
+// ofMessages returns the views of the messages with which Queries' targets answered.
 func ofMessages(d dialect) []database.View {
 	conversation := "coalesce(" + d.text("o", "status", "conversationId") + ", " + d.text("o", "spec", "conversationId") + ")"
 	created := d.instant(d.text("o", "metadata", "creationTimestamp"))

@@ -9,12 +9,12 @@ import (
 const (
 	// WriteTimeout is how long a client may take for one write.
 	WriteTimeout = 30 * time.Second
-	// KeepAlive is how often something is sent on a stream without events. Some clients give up after hundreds of
-	// lines without data, so it is not more often.
+	// KeepAlive is the interval at which a comment is sent on a stream without events. It is not
+	// shorter, because some clients give up after hundreds of lines without data.
 	KeepAlive = 15 * time.Second
 )
 
-// Writer writes events. One goroutine uses it.
+// Writer writes events. It must be used by one goroutine.
 type Writer struct {
 	to      http.ResponseWriter
 	control *http.ResponseController
@@ -32,13 +32,13 @@ func Start(w http.ResponseWriter) (*Writer, error) {
 	return s, s.flush()
 }
 
-// Data sends an event. The data is one line, as JSON without indents is.
+// Data sends an event. The data must be one line, such as JSON without indentation.
 func (s *Writer) Data(data []byte) error {
 	s.buffer = append(append(append(s.buffer[:0], "data: "...), data...), "\n\n"...)
 	return s.send()
 }
 
-// Event sends an event with a name, for clients of an API that has names.
+// Event sends an event with a name, for APIs that use event names.
 func (s *Writer) Event(name string, data []byte) error {
 	s.buffer = append(append(append(s.buffer[:0], "event: "...), name...), "\ndata: "...)
 	s.buffer = append(append(s.buffer, data...), "\n\n"...)
@@ -55,7 +55,7 @@ func (s *Writer) Ping() error {
 }
 
 func (s *Writer) send() error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(WriteTimeout)) // a writer without deadlines is in memory
+	_ = s.control.SetWriteDeadline(time.Now().Add(WriteTimeout)) // an in-memory writer has no deadlines
 	if _, err := s.to.Write(s.buffer); err != nil {
 		return fmt.Errorf("write an event: %w", err)
 	}

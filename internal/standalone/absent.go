@@ -26,8 +26,9 @@ var absentCore = []string{
 	"bindings", "componentstatuses", "nodes", "persistentvolumeclaims", "persistentvolumes", "pods", "podtemplates", "replicationcontrollers",
 }
 
-// explainAbsent says of the kinds of a cluster that a standalone server does not have that it has none, where the stock answer to
-// requests that no route takes would be a bare 404. The code and the reason are the same, and discovery does not list them.
+// explainAbsent says of the kinds of a cluster that a standalone server does not have that it has
+// none, where the stock answer to requests that no route takes would be a bare 404. The code and
+// the reason are the same, and discovery does not list them.
 func explainAbsent(server *genericapiserver.GenericAPIServer) {
 	handler, serializer := server.Handler, legacyscheme.Codecs
 	handler.NonGoRestfulMux.NotFoundHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

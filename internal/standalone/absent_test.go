@@ -12,8 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// TestAbsentKinds: what only a cluster has is not found, with a sentence why; other paths and methods are answered as they were, and
-// nobody learns more than they may.
+// TestAbsentKinds: what only a cluster has is not found, with a sentence why; other paths and
+// methods are answered as they were, and nobody learns more than they may.
 func TestAbsentKinds(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := t.Context()

@@ -19,8 +19,8 @@ import (
 
 // Admission are the settings of the admission plugins.
 type Admission struct {
-	// ConfigFile is an AdmissionConfiguration, as kube-apiserver takes it; "" for none. It is where policies and webhooks come
-	// from files (staticManifestsDir), and credentials for webhooks.
+	// ConfigFile is an AdmissionConfiguration, as kube-apiserver takes it; "" for none. It is where
+	// policies and webhooks come from files (staticManifestsDir), and credentials for webhooks.
 	ConfigFile string
 	// Disabled are the names of plugins to leave out.
 	Disabled []string
@@ -31,9 +31,10 @@ func PluginNames() []string {
 	return append(genericoptions.NewAdmissionOptions().RecommendedPluginOrder, resourcequota.PluginName)
 }
 
-// applyAdmission sets up what admits writes, in kube-apiserver's order: namespaces must exist (404) and not be on their way out (403),
-// then what the policies and webhooks say that this server stores, and quotas last, so that what another plugin refuses uses nothing. The
-// plugins read by informers on the server itself.
+// applyAdmission sets up what admits writes, in kube-apiserver's order: namespaces must exist (404)
+// and not be on their way out (403), then what the policies and webhooks say that this server
+// stores, and quotas last, so that what another plugin refuses uses nothing. The plugins read by
+// informers on the server itself.
 func applyAdmission(o Admission, config *genericapiserver.Config, client kubernetes.Interface, informers informers.SharedInformerFactory) error {
 	params, err := dynamic.NewForConfig(config.LoopbackClientConfig)
 	if err != nil {

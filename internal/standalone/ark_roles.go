@@ -15,11 +15,12 @@ const (
 	arkEditor = "ark-editor"
 )
 
-// withoutKeys are the kinds that hold no keys. The others may, in a value or a header in plain text, and who may only view does not see
-// them, as with Secrets.
+// withoutKeys are the kinds that hold no keys. The others may, in a value or a header in plain
+// text, and who may only view does not see them, as with Secrets.
 var withoutKeys = map[string]bool{"a2atasks": true, "agents": true, "arkconfigs": true, "queries": true, "teams": true, "tools": true}
 
-// arkRoles returns the roles for Ark's kinds. An editor cannot write what is not in a namespace, as with upstream's edit.
+// arkRoles returns the roles for Ark's kinds. An editor cannot write what is not in a namespace, as
+// with upstream's edit.
 func arkRoles() []rbacv1.ClusterRole {
 	var viewed, edited, read []string
 	for _, kind := range registry.Kinds() {
@@ -49,7 +50,8 @@ func arkRoles() []rbacv1.ClusterRole {
 	}
 	return []rbacv1.ClusterRole{
 		role(arkViewer, "view", rule(viewed, "get", "list", "watch"),
-			// Of the history and of answers to questions, users see what is about objects that they may list.
+			// Of the history and of answers to questions, users see what is about objects that they may
+			// list.
 			rule([]string{"*/history", "*/diff", "*/blame"}, "get"),
 			about([]string{"revisions", "deletedobjects"}, "get", "list"),
 			about([]string{"searches", "sqlqueries"}, "create"), about([]string{"searches"}, "list"), about([]string{"reports"}, "get", "list", "watch")),

@@ -19,20 +19,22 @@ import (
 	kubeauthenticator "k8s.io/kubernetes/pkg/kubeapiserver/authenticator"
 )
 
-// tokenCacheTTL is how long the answer about a token of a service account, or of an issuer outside, is good: as in
-// kube-apiserver.
+// tokenCacheTTL is how long the answer about a token of a service account, or of an issuer outside,
+// is good: as in kube-apiserver.
 const tokenCacheTTL = 10 * time.Second
 
 // applyAuthentication says who a request comes from:
 //
 //   - the holder of the admin token or of one that `token create` has made; tokens may be nil;
-//   - the subject of a client certificate that the authority has signed (CN is the user, O the groups);
+//   - the subject of a client certificate that the authority has signed (CN is the user, O the
+//     groups);
 //   - a service account, by a token that this server has signed;
 //   - a user of an issuer outside, as o says;
 //   - or else nobody.
 //
-// A token that is wrong is 401 rather than nobody. What asks issuers for their keys ends with the context. The
-// function that is returned follows changes of the configuration while the server runs.
+// A token that is wrong is 401 rather than nobody. What asks issuers for their keys ends with the
+// context. The function that is returned follows changes of the configuration while the server
+// runs.
 func applyAuthentication(ctx context.Context, config *genericapiserver.Config, client kubernetes.Interface, keys *Keys, accounts *serviceAccountTokens, tokens authenticator.Token, o Authentication) (func(context.Context), error) {
 	ca, err := dynamiccertificates.NewStaticCAContent("client-ca", keys.CA())
 	if err != nil {

@@ -20,10 +20,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Authentication says which users of issuers outside a server knows, as kube-apiserver's flags do. The zero value
-// knows none.
+// Authentication says which users of issuers outside a server knows, as kube-apiserver's flags do.
+// The zero value knows none.
 type Authentication struct {
-	// ConfigFile is an AuthenticationConfiguration, followed as it changes; "" for none. OIDC must be empty then.
+	// ConfigFile is an AuthenticationConfiguration, followed as it changes; "" for none. OIDC must be
+	// empty then.
 	ConfigFile string
 	OIDC       OIDC
 }
@@ -33,8 +34,8 @@ type OIDC struct {
 	IssuerURL, ClientID string
 	// CAFile holds the authorities of the issuer's certificate as PEM; "" for the system's.
 	CAFile string
-	// UsernameClaim is "sub" by default. Without a UsernamePrefix, "IssuerURL#" stands before every claim but email;
-	// "-" leaves it out.
+	// UsernameClaim is "sub" by default. Without a UsernamePrefix, "IssuerURL#" stands before every
+	// claim but email; "-" leaves it out.
 	UsernameClaim, UsernamePrefix string
 	GroupsClaim, GroupsPrefix     string
 	// SigningAlgs are RS256 by default.
@@ -67,7 +68,8 @@ func (o Authentication) signingAlgorithms() []string {
 	return []string{"RS256"}
 }
 
-// load returns the checked configuration, and the text of the file. own are issuers that it must not name.
+// load returns the checked configuration, and the text of the file. own are issuers that it must
+// not name.
 func (o Authentication) load(own []string) (*apiserver.AuthenticationConfiguration, []byte, error) {
 	if o.ConfigFile != "" {
 		text, err := os.ReadFile(o.ConfigFile)
@@ -151,14 +153,14 @@ func validateAuthentication(config *apiserver.AuthenticationConfiguration, own [
 }
 
 const (
-	// authenticationPoll is how often the file is looked at, and authenticationUpdate how long the issuers of
-	// a new one may take to answer before the old one stays.
+	// authenticationPoll is how often the file is looked at, and authenticationUpdate how long the
+	// issuers of a new one may take to answer before the old one stays.
 	authenticationPoll   = 10 * time.Second
 	authenticationUpdate = time.Minute
 )
 
-// follow has update take over the file whenever its text changes from the one that load returned, until the context
-// ends. A file that cannot be used is logged, and the one before stays.
+// follow has update take over the file whenever its text changes from the one that load returned,
+// until the context ends. A file that cannot be used is logged, and the one before stays.
 func (o Authentication) follow(ctx context.Context, used []byte, own []string, update func(context.Context, *apiserver.AuthenticationConfiguration) error) {
 	var refused []byte // cannot ever be used
 	wait.UntilWithContext(ctx, func(ctx context.Context) {

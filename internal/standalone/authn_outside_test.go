@@ -70,7 +70,8 @@ func (i *issuer) sign(t *testing.T, claims map[string]any) string {
 	return text + "." + encode(signature)
 }
 
-// answers waits for an answer: the issuer's keys are fetched, and files are read again, in the background.
+// answers waits for an answer: the issuer's keys are fetched, and files are read again, in the
+// background.
 func answers(t *testing.T, r *running, text, path string, want int) {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {

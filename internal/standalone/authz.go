@@ -24,7 +24,8 @@ var publicPaths = []string{
 	"/healthz", "/healthz/*", "/livez", "/livez/*", "/readyz", "/readyz/*", "/version", "/version/",
 }
 
-// rights are what roles and bindings grant, as the informers have them: a change counts as soon as they have seen it.
+// rights are what roles and bindings grant, as the informers have them: a change counts as soon as
+// they have seen it.
 type rights struct {
 	roles *rbac.RBACAuthorizer
 	rules RoleRules
@@ -50,7 +51,8 @@ func (r rights) authorizer(allowed []string) (authorizer.Authorizer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("allow the public paths: %w", err)
 	}
-	// Only to be read: acting as somebody else on these paths (impersonate-on:user-info:get) is for roles to grant.
+	// Only to be read: acting as somebody else on these paths (impersonate-on:user-info:get) is for
+	// roles to grant.
 	reading := authorizer.AuthorizerFunc(func(ctx context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
 		if a.GetVerb() != "get" && a.GetVerb() != "head" {
 			return authorizer.DecisionNoOpinion, "", nil
@@ -77,7 +79,8 @@ func (r rights) authorizer(allowed []string) (authorizer.Authorizer, error) {
 	return all, nil
 }
 
-// newRoles is the group rbac.authorization.k8s.io: nobody can grant more than they have, unless they may escalate or bind.
+// newRoles is the group rbac.authorization.k8s.io: nobody can grant more than they have, unless
+// they may escalate or bind.
 func newRoles(authorizer authorizer.Authorizer, options generic.RESTOptionsGetter) (apiGroup, error) {
 	return newGroup(rbacrest.RESTStorageProvider{Authorizer: authorizer}, rbacv1.SchemeGroupVersion, options)
 }

@@ -50,7 +50,8 @@ func openAuthority(certPath, keyPath string, now time.Time) (authority, error) {
 		return authority{}, fmt.Errorf("read the certificate authority's key: %w", err)
 	}
 	if certPEM == nil {
-		// The key is written first, so one alone is from a start cut short, or of a server that is starting, too.
+		// The key is written first, so one alone is from a start cut short, or of a server that is
+		// starting, too.
 		if keyPEM, err = readOrMake(keyPath, keyutil.MakeEllipticPrivateKeyPEM); err != nil {
 			return authority{}, fmt.Errorf("make the certificate authority's key: %w", err)
 		}
@@ -101,9 +102,10 @@ func parseKey(keyPEM []byte) (crypto.Signer, error) {
 	return key, nil
 }
 
-// ensureServing makes a serving certificate unless the one at hand is good: from this authority, for these names, and not
-// about to expire. The new one has the names of one that is good but for its names: it is another server's, that shares the
-// folder. The key stays, so that whoever reads both files meanwhile has a pair.
+// ensureServing makes a serving certificate unless the one at hand is good: from this authority,
+// for these names, and not about to expire. The new one has the names of one that is good but for
+// its names: it is another server's, that shares the folder. The key stays, so that whoever reads
+// both files meanwhile has a pair.
 func (a authority) ensureServing(certPath, keyPath string, names []string, now time.Time) error {
 	keyPEM, err := readOrMake(keyPath, keyutil.MakeEllipticPrivateKeyPEM)
 	if err != nil {
@@ -157,8 +159,8 @@ func (a authority) ensureServing(certPath, keyPath string, names []string, now t
 	return privatefile.Write(certPath, certPEM)
 }
 
-// readServing returns a certificate that can be served, for whatever names; nil for none. Its error is about a file that somebody else
-// may have put there.
+// readServing returns a certificate that can be served, for whatever names; nil for none. Its error
+// is about a file that somebody else may have put there.
 func (a authority) readServing(certPath string, keyPEM []byte, now time.Time) (*x509.Certificate, error) {
 	certPEM, err := privatefile.Read(certPath)
 	if err != nil {

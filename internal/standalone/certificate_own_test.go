@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// The owner's certificate is shown for its names, and a new one without a restart; loopback keeps the server's own.
+// The owner's certificate is shown for its names, and a new one without a restart; loopback keeps
+// the server's own.
 func TestOwnCertificate(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")

@@ -34,18 +34,20 @@ const (
 	discoveryPoll = 200 * time.Millisecond
 )
 
-// controllers are upstream's, which carry out what the API promises beyond single objects: the end of namespaces, cascades of
-// deletions, default service accounts, aggregated roles, the counts of quotas, the types of admission policies' expressions.
+// controllers are upstream's, which carry out what the API promises beyond single objects: the end
+// of namespaces, cascades of deletions, default service accounts, aggregated roles, the counts of
+// quotas, the types of admission policies' expressions.
 type controllers struct {
 	config *rest.Config
 	client kubernetes.Interface
 	stored storages
-	// identity is what this server is called among those that share its storage; "" for a server that is alone.
+	// identity is what this server is called among those that share its storage; "" for a server that
+	// is alone.
 	identity string
 }
 
-// serverIdentity names this process, by its host and the address that it listens on for people to read. Other servers may
-// have the same of both, in containers of one name.
+// serverIdentity names this process, by its host and the address that it listens on for people to
+// read. Other servers may have the same of both, in containers of one name.
 func serverIdentity(listen *net.TCPAddr) string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -54,7 +56,8 @@ func serverIdentity(listen *net.TCPAddr) string {
 	return host + "_" + listen.String() + "_" + string(uuid.NewUUID())
 }
 
-// keep runs all until the context ends, where servers share a storage whenever this one holds the lease. The server must be ready.
+// keep runs all until the context ends, where servers share a storage whenever this one holds the
+// lease. The server must be ready.
 func (c controllers) keep(ctx context.Context) {
 	run := func(ctx context.Context) {
 		if err := c.run(ctx); ignoreCanceled(err) != nil {
@@ -70,7 +73,8 @@ func (c controllers) keep(ctx context.Context) {
 	}
 }
 
-// run runs all until the context ends, and returns when everything that it has started has ended. The server must be ready.
+// run runs all until the context ends, and returns when everything that it has started has ended.
+// The server must be ready.
 func (c controllers) run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()

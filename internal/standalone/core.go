@@ -32,8 +32,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
-// coreLayout stores upstream's objects as kube-apiserver does: protobuf, in the preferred version, under
-// /registry/<resource>, and where it has them elsewhere, there.
+// coreLayout stores upstream's objects as kube-apiserver does: protobuf, in the preferred version,
+// under /registry/<resource>, and where it has them elsewhere, there.
 func coreLayout(base storagebackend.Config) storage.Layout {
 	return serverstorage.NewDefaultStorageFactory(base, runtime.ContentTypeProtobuf, legacyscheme.Codecs,
 		serverstorage.NewDefaultResourceEncodingConfig(legacyscheme.Scheme), serverstorage.NewResourceConfig(),

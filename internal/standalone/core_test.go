@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// TestServices: a service has the address that it came with or none, and what would need a network is refused with what to do.
+// TestServices: a service has the address that it came with or none, and what would need a network
+// is refused with what to do.
 func TestServices(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx, services := t.Context(), r.core.CoreV1().Services("default")
@@ -63,7 +64,8 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// TestEvents: an event is the same in both of its groups, goes after an hour by a lease, and controllers' warnings are among them.
+// TestEvents: an event is the same in both of its groups, goes after an hour by a lease, and
+// controllers' warnings are among them.
 func TestEvents(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := t.Context()
@@ -116,7 +118,8 @@ func TestServiceAccounts(t *testing.T) {
 	soon(t, "the account is back", there)
 }
 
-// TestQuota: a quota of objects holds for Ark's kinds and by the old names, and what is deleted is free again.
+// TestQuota: a quota of objects holds for Ark's kinds and by the old names, and what is deleted is
+// free again.
 func TestQuota(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := t.Context()

@@ -19,16 +19,18 @@ import (
 
 const (
 	defaultRolesRetry = 200 * time.Millisecond
-	// defaultRolesAtOnce are made side by side, so that their writes share commits: there are about 150.
+	// defaultRolesAtOnce are made side by side, so that their writes share commits: there are about
+	// 150.
 	defaultRolesAtOnce = 32
 )
 
-// ensureDefaultRoles makes upstream's default roles and bindings, and Ark's. What somebody has added to them stays, what somebody
-// has taken away comes back, unless the object says that it wants neither (rbac.authorization.kubernetes.io/autoupdate). It returns once
-// they are there, or the context ends.
+// ensureDefaultRoles makes upstream's default roles and bindings, and Ark's. What somebody has
+// added to them stays, what somebody has taken away comes back, unless the object says that it
+// wants neither (rbac.authorization.kubernetes.io/autoupdate). It returns once they are there, or
+// the context ends.
 //
-// Upstream's own hook does the same after a second of waiting, one object after the other, and asks for each; this one reads what the
-// informers have.
+// Upstream's own hook does the same after a second of waiting, one object after the other, and asks
+// for each; this one reads what the informers have.
 func ensureDefaultRoles(ctx context.Context, client kubernetes.Interface, informers informers.SharedInformerFactory) error {
 	known := informers.Rbac().V1()
 	if !cache.WaitForCacheSync(ctx.Done(), known.Roles().Informer().HasSynced, known.RoleBindings().Informer().HasSynced,

@@ -25,10 +25,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
-// In a cluster Ark's kinds are CustomResourceDefinitions or served by an APIService, and tools look for either to find
-// out whether Ark is there. Here they are parts of the server, and views say so.
+// In a cluster Ark's kinds are CustomResourceDefinitions or served by an APIService, and tools look
+// for either to find out whether Ark is there. Here they are parts of the server, and views say so.
 
-// newDefinitions is the view of the CustomResourceDefinitions, with the schemas that `ark-server crds` prints.
+// newDefinitions is the view of the CustomResourceDefinitions, with the schemas that `ark-server
+// crds` prints.
 func newDefinitions() (*view, error) {
 	kinds := registry.Kinds()
 	slices.SortFunc(kinds, func(a, b registry.Kind) int { return strings.Compare(a.Plural, b.Plural) })
@@ -89,14 +90,16 @@ func newAPIServices() (*view, error) {
 		func() runtime.Object { return &apiregistrationv1.APIServiceList{} }, objects)
 }
 
-// viewUID is the same on every server and after every start: a UUID of version 8, whose content is anybody's own.
+// viewUID is the same on every server and after every start: a UUID of version 8, whose content is
+// anybody's own.
 func viewUID(kind, name string) types.UID {
 	sum := sha256.Sum256([]byte(kind + "/" + name))
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80
 	return types.UID(fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16]))
 }
 
-// views are the two groups, each with a scheme that knows the external version only: nothing is decoded or stored.
+// views are the two groups, each with a scheme that knows the external version only: nothing is
+// decoded or stored.
 type views struct {
 	scheme *runtime.Scheme
 	of     map[schema.GroupVersion]map[string]rest.Storage

@@ -64,7 +64,8 @@ func TestViews(t *testing.T) {
 				t.Errorf("delete: %v", err)
 			}
 
-			// A watch from nothing begins with the objects, one from the list with nothing, and one from elsewhere lists again.
+			// A watch from nothing begins with the objects, one from the list with nothing, and one from
+			// elsewhere lists again.
 			w, err := client.Watch(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + c.name})
 			if err != nil {
 				t.Fatal(err)
@@ -113,8 +114,8 @@ func isTrue(o *unstructured.Unstructured, condition string) bool {
 	return false
 }
 
-// TestControllersOfAStoppedServer: a server that stops before its controllers have asked which kinds there are does
-// without them. Upstream's controller would end the process.
+// TestControllersOfAStoppedServer: a server that stops before its controllers have asked which
+// kinds there are does without them. Upstream's controller would end the process.
 func TestControllersOfAStoppedServer(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx, stop := context.WithCancel(t.Context())

@@ -18,9 +18,9 @@
 //     the database encrypted, with keys of internal/encryption.
 //   - Admission (admission.go, policies.go): upstream's plugins, and the webhooks and
 //     policies that they go by, which are objects of this server or files.
-//   - Controllers (controllers.go, namespaces.go, garbage.go, monitors.go, quotas.go, policy_types.go, lead.go):
-//     upstream's, which carry out what the API promises beyond single objects. Where servers
-//     share a database they run on one of them.
+//   - Controllers (controllers.go, namespaces.go, garbage.go, monitors.go, quotas.go,
+//     policy_types.go, lead.go): upstream's, which carry out what the API promises beyond single
+//     objects. Where servers share a database they run on one of them.
 //   - Fairness (fairness.go): upstream's Priority and Fairness with its API, by which every
 //     user has queues of their own.
 //   - Views (views.go, definitions.go): the CustomResourceDefinitions and APIServices of Ark's
@@ -58,10 +58,12 @@
 //
 // Everything else is k8s.io/apiserver and k8s.io/client-go.
 //
-// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules, internal/apis/records,
-// internal/apiserver/asked, internal/apiserver/assembly, internal/apiserver/parts, internal/apiserver/quota, internal/apiserver/storage, internal/crds,
-// internal/encryption, internal/inprocess, internal/kubeconfig, internal/privatefile, internal/records, internal/registry,
-// internal/token, github.com/emicklei/go-restful/v3, go.opentelemetry.io/otel/trace, golang.org/x/sync,
-// k8s.io/api, k8s.io/apiextensions-apiserver, k8s.io/apimachinery, k8s.io/apiserver,
-// k8s.io/client-go, k8s.io/component-helpers, k8s.io/klog/v2, k8s.io/kube-aggregator and k8s.io/kubernetes.
+// The package may import internal/access, internal/apis/ark, internal/apis/ark/rules,
+// internal/apis/records, internal/apiserver/asked, internal/apiserver/assembly,
+// internal/apiserver/parts, internal/apiserver/quota, internal/apiserver/storage, internal/crds,
+// internal/encryption, internal/inprocess, internal/kubeconfig, internal/privatefile,
+// internal/records, internal/registry, internal/token, github.com/emicklei/go-restful/v3,
+// go.opentelemetry.io/otel/trace, golang.org/x/sync, k8s.io/api, k8s.io/apiextensions-apiserver,
+// k8s.io/apimachinery, k8s.io/apiserver, k8s.io/client-go, k8s.io/component-helpers,
+// k8s.io/klog/v2, k8s.io/kube-aggregator and k8s.io/kubernetes.
 package standalone

@@ -25,8 +25,9 @@ import (
 
 // Seats bound how many requests are served at a time; those of users queue for them. A queue is
 // fair only if there is one: with more seats than the processors and the storage can use, requests
-// wait in the run queue instead, where whoever sends most gets most. Fewer would keep a commit from being
-// shared by many writers. BenchmarkFairness and the decision on fairness have the measurements.
+// wait in the run queue instead, where whoever sends most gets most. Fewer would keep a commit from
+// being shared by many writers. BenchmarkFairness and the decision on fairness have the
+// measurements.
 const (
 	seatsPerProcessor = 16
 	leastSeats        = 32
@@ -34,8 +35,8 @@ const (
 
 func seats() int { return max(leastSeats, seatsPerProcessor*runtime.GOMAXPROCS(0)) }
 
-// The objects that say whose requests queue where. The mandatory ones let system:masters, and so the
-// server itself, pass without a queue; the others are those of kube-apiserver's set that mean
+// The objects that say whose requests queue where. The mandatory ones let system:masters, and so
+// the server itself, pass without a queue; the others are those of kube-apiserver's set that mean
 // something without a cluster: probes pass, and every user has queues of their own.
 var (
 	mandatoryLevels  = bootstrap.MandatoryPriorityLevelConfigurations
@@ -44,8 +45,8 @@ var (
 	suggestedSchemas = []*flowcontrolv1.FlowSchema{bootstrap.SuggestedFlowSchemaProbes, bootstrap.SuggestedFlowSchemaGlobalDefault}
 )
 
-// applyFairness replaces the bounds on all requests in flight by Priority and Fairness (KEP-1040): nobody
-// does that before a standalone server.
+// applyFairness replaces the bounds on all requests in flight by Priority and Fairness (KEP-1040):
+// nobody does that before a standalone server.
 func applyFairness(config *genericapiserver.Config, client kubernetes.Interface, informers informers.SharedInformerFactory, seats int) {
 	config.FlowControl = flowcontrol.New(informers, client.FlowcontrolV1(), seats)
 }
@@ -74,8 +75,9 @@ const (
 	fairnessRetry = time.Second
 )
 
-// keepFairness makes the objects that are missing, and returns once they are there; then it looks after them
-// until the context ends. Objects that somebody has changed stay as they are, but for the mandatory ones.
+// keepFairness makes the objects that are missing, and returns once they are there; then it looks
+// after them until the context ends. Objects that somebody has changed stay as they are, but for
+// the mandatory ones.
 func (s *Server) keepFairness(ctx context.Context, client kubernetes.Interface, informers informers.SharedInformerFactory) error {
 	flows := informers.Flowcontrol().V1()
 	if !cache.WaitForCacheSync(ctx.Done(), flows.FlowSchemas().Informer().HasSynced, flows.PriorityLevelConfigurations().Informer().HasSynced) {

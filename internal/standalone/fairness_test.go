@@ -176,8 +176,9 @@ func TestBodiesAhead(t *testing.T) {
 	}
 }
 
-// BenchmarkFairness prints how long one user's requests take beside another user's load, in multiples
-// of what they take alone: with the seats that there are, with others, and with so many that nobody queues.
+// BenchmarkFairness prints how long one user's requests take beside another user's load, in
+// multiples of what they take alone: with the seats that there are, with others, and with so many
+// that nobody queues.
 func BenchmarkFairness(b *testing.B) {
 	for _, n := range []int{16, seats(), 64, 256, 1 << 20} {
 		b.Run(fmt.Sprintf("seats-%d", n), func(b *testing.B) {
@@ -224,8 +225,8 @@ func (r *running) quiet(b *testing.B, length time.Duration) []time.Duration {
 	return took
 }
 
-// load is another user, who sends as many requests at a time as clients are given. rate is what has been
-// served of them a second so far.
+// load is another user, who sends as many requests at a time as clients are given. rate is what has
+// been served of them a second so far.
 func (r *running) load(b *testing.B, clients int) (stop func(), rate func() float64) {
 	b.Helper()
 	ctx, cancel := context.WithCancel(b.Context())

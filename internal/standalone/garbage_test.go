@@ -18,8 +18,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/etcdserver/direct"
 )
 
-// TestGarbage has owners and dependents of Ark's and the core group, one and the other way round. What a deletion's policy does to
-// dependents of every kind is in e2e/contract, C12.
+// TestGarbage has owners and dependents of Ark's and the core group, one and the other way round.
+// What a deletion's policy does to dependents of every kind is in e2e/contract, C12.
 func TestGarbage(t *testing.T) {
 	r := start(t, t.TempDir())
 	ark := func(resource string) dynamic.NamespaceableResourceInterface {

@@ -11,7 +11,8 @@ import (
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
 )
 
-// apiGroup is one of upstream's API groups, in the one version in which it is served, with its resources by paths.
+// apiGroup is one of upstream's API groups, in the one version in which it is served, with its
+// resources by paths.
 type apiGroup struct {
 	version   schema.GroupVersion
 	resources map[string]rest.Storage

@@ -13,7 +13,8 @@ import (
 	coordinationrest "k8s.io/kubernetes/pkg/registry/coordination/rest"
 )
 
-// newGroups makes all of upstream's groups. The configuration must have its authenticator and its authorizer.
+// newGroups makes all of upstream's groups. The configuration must have its authenticator and its
+// authorizer.
 func newGroups(config *genericapiserver.Config, core *core, rights rights, client kubernetes.Interface, options generic.RESTOptionsGetter) ([]apiGroup, error) {
 	fairness, err := fairnessStorage(options)
 	if err != nil {

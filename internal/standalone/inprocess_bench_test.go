@@ -14,8 +14,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// BenchmarkInProcess compares the processor time of a request, of both sides, through the port (TLS, HTTP/2, a token) and in the
-// process, in turns. For events of watches it is what each adds to the write that makes them.
+// BenchmarkInProcess compares the processor time of a request, of both sides, through the port
+// (TLS, HTTP/2, a token) and in the process, in turns. For events of watches it is what each adds
+// to the write that makes them.
 func BenchmarkInProcess(b *testing.B) {
 	r := start(b, b.TempDir())
 	ctx := b.Context()
@@ -91,7 +92,8 @@ func BenchmarkInProcess(b *testing.B) {
 	})
 }
 
-// inTurns calls two functions, so many times in each turn, and reports what they took of the processors.
+// inTurns calls two functions, so many times in each turn, and reports what they took of the
+// processors.
 func inTurns(b *testing.B, each int, calls ...func() error) {
 	b.Helper()
 	spent, n := make([]time.Duration, len(calls)), 0

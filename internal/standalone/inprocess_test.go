@@ -66,7 +66,8 @@ func newAgent(name string) *unstructured.Unstructured {
 	return &unstructured.Unstructured{Object: registrytest.Of("Agent").Object("default", name)}
 }
 
-// Requests from the process are held to the same rules as others, count as the user who was given, and are counted.
+// Requests from the process are held to the same rules as others, count as the user who was given,
+// and are counted.
 func TestInProcess(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := t.Context()
@@ -283,8 +284,8 @@ func settled() int {
 	return n
 }
 
-// A client that is made before the server runs waits for it. When the server stops, watches end, what is under way is answered, and what
-// comes later is refused.
+// A client that is made before the server runs waits for it. When the server stops, watches end,
+// what is under way is answered, and what comes later is refused.
 func TestInProcessFromBeginningToEnd(t *testing.T) {
 	dir := t.TempDir()
 	store := openStore(t, dir)

@@ -36,11 +36,13 @@ const (
 	serviceAccountKeyName = "service-accounts.key"
 )
 
-// SharedKeyNames are the files that servers on one database must have in common, keys before their certificates. The
-// serving certificate is each server's own, or that of all which share the folder.
+// SharedKeyNames are the files that servers on one database must have in common, keys before their
+// certificates. The serving certificate is each server's own, or that of all which share the
+// folder.
 var SharedKeyNames = []string{caKeyName, caCertName, tokenName, serviceAccountKeyName}
 
-// MakeKeys makes those of SharedKeyNames that a folder lacks. Of several processes that do so at once, one makes each file.
+// MakeKeys makes those of SharedKeyNames that a folder lacks. Of several processes that do so at
+// once, one makes each file.
 func MakeKeys(dir string, now time.Time) error {
 	_, err := openShared(dir, nil, func() time.Time { return now })
 	return err
@@ -79,8 +81,9 @@ func openShared(dir string, names []string, now func() time.Time) (*Keys, error)
 	return k, nil
 }
 
-// Renew replaces the serving certificate if it is about to expire, or if another server with this folder has
-// replaced it by one that lacks names of this server. The server notices the new file by itself.
+// Renew replaces the serving certificate if it is about to expire, or if another server with this
+// folder has replaced it by one that lacks names of this server. The server notices the new file by
+// itself.
 func (k *Keys) Renew() error {
 	return k.ca.ensureServing(k.ServingCert(), k.ServingKey(), k.names, k.now())
 }
@@ -114,8 +117,8 @@ func openToken(path string) (string, error) {
 	return strings.TrimSpace(string(content)), nil
 }
 
-// readOrMake returns the content of a file, which it makes if there is none or an empty one. All servers that share
-// the folder and start at once return what the first of them has made.
+// readOrMake returns the content of a file, which it makes if there is none or an empty one. All
+// servers that share the folder and start at once return what the first of them has made.
 func readOrMake(path string, newContent func() ([]byte, error)) ([]byte, error) {
 	content, err := privatefile.Read(path)
 	if err != nil || len(bytes.TrimSpace(content)) > 0 {

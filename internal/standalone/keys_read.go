@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// ReadKeys returns what clients need of the keys that a server keeps in a folder: CA and Token. It makes and
-// changes nothing. The error is fs.ErrNotExist if no server has been started with this folder.
+// ReadKeys returns what clients need of the keys that a server keeps in a folder: CA and Token. It
+// makes and changes nothing. The error is fs.ErrNotExist if no server has been started with this
+// folder.
 func ReadKeys(dir string) (*Keys, error) {
 	k := &Keys{dir: dir}
 	var err error

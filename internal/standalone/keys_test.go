@@ -85,7 +85,8 @@ func TestKeysAreKept(t *testing.T) {
 	}
 }
 
-// Servers that share a folder and start at once have the same keys, and a serving certificate that is good for all of them.
+// Servers that share a folder and start at once have the same keys, and a serving certificate that
+// is good for all of them.
 func TestServersShareAFolder(t *testing.T) {
 	dir, now := filepath.Join(t.TempDir(), "keys"), time.Now()
 	names := []string{"a.example.com", "b.example.com", "192.0.2.7"}

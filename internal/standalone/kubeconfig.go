@@ -42,8 +42,9 @@ func servingNames(listen *net.TCPAddr, more []string) []string {
 	return append(names, more...)
 }
 
-// localNames are those at which the server shows a certificate of its own authority although its owner gave it another
-// one: so the admin's kubeconfig and the commands on this machine need not know that one.
+// localNames are those at which the server shows a certificate of its own authority although its
+// owner gave it another one: so the admin's kubeconfig and the commands on this machine need not
+// know that one.
 func localNames(listen *net.TCPAddr, certFile, keyFile string) ([]string, error) {
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {

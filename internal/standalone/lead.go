@@ -13,8 +13,9 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// The controllers run on the holder of one Lease where servers share a database. The longest time without a holder is leadFor and two
-// retries with their jitter, one to see the last renewal and one to see its end: 12 s, which leaves room for a busy machine within 15.
+// The controllers run on the holder of one Lease where servers share a database. The longest time
+// without a holder is leadFor and two retries with their jitter, one to see the last renewal and
+// one to see its end: 12 s, which leaves room for a busy machine within 15.
 const (
 	leaseName   = "ark-controllers"
 	leadFor     = 8 * time.Second
@@ -22,8 +23,9 @@ const (
 	retryEvery  = 1500 * time.Millisecond
 )
 
-// lead runs something on one server at a time, again and again until the context ends, and returns when it has ended. Identity tells the
-// processes apart. The end of the context gives the lease back, so that another server need not wait.
+// lead runs something on one server at a time, again and again until the context ends, and returns
+// when it has ended. Identity tells the processes apart. The end of the context gives the lease
+// back, so that another server need not wait.
 func lead(ctx context.Context, client kubernetes.Interface, identity string, run func(context.Context)) error {
 	var leading sync.Mutex // one term after the other
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{

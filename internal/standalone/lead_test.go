@@ -32,7 +32,8 @@ func (r *running) leads(t *testing.T, name string, terms chan<- string) (stop fu
 	return stop
 }
 
-// TestLeaseMoves: the controllers run on one server at a time, and on another when the first one is gone.
+// TestLeaseMoves: the controllers run on one server at a time, and on another when the first one is
+// gone.
 func TestLeaseMoves(t *testing.T) {
 	r := start(t, t.TempDir())
 	terms := make(chan string)

@@ -33,10 +33,10 @@ func (s storages) add(version schema.GroupVersion, paths map[string]rest.Storage
 	}
 }
 
-// monitors are the informers that the garbage collector and the quota controller see objects with. They
-// keep what those need of an object's metadata and nothing else, and read the
-// server's own resources without HTTP from the watch caches, with which they share
-// what changes with the object: each write of an Ark object passes through them.
+// monitors are the informers that the garbage collector and the quota controller see objects with.
+// They keep what those need of an object's metadata and nothing else, and read the server's own
+// resources without HTTP from the watch caches, with which they share what changes with the object:
+// each write of an Ark object passes through them.
 type monitors struct {
 	stored storages
 	// others are of what the server serves beside that, if anything.

@@ -32,7 +32,8 @@ func TestTrimLetsTheTextGo(t *testing.T) {
 	}
 }
 
-// What is kept of an object answers the collector as the object does, also when it is trimmed again.
+// What is kept of an object answers the collector as the object does, also when it is trimmed
+// again.
 func TestTrimKeepsWhatTheCollectorAsks(t *testing.T) {
 	now := metav1.Now()
 	for _, whole := range []*v1alpha1.Query{

@@ -9,8 +9,8 @@ import (
 	admissionregistrationrest "k8s.io/kubernetes/pkg/registry/admissionregistration/rest"
 )
 
-// newPolicies is the group admissionregistration.k8s.io: webhooks and admission policies with their bindings. Who makes a policy with
-// parameters must be allowed to read those.
+// newPolicies is the group admissionregistration.k8s.io: webhooks and admission policies with their
+// bindings. Who makes a policy with parameters must be allowed to read those.
 func newPolicies(authorizer authorizer.Authorizer, client kubernetes.Interface, options generic.RESTOptionsGetter) (apiGroup, error) {
 	return newGroup(admissionregistrationrest.RESTStorageProvider{
 		Authorizer:      authorizer,

@@ -103,7 +103,8 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// TestWebhooks: a validating and a mutating webhook by URL act on queries and on their status. Without their server failurePolicy decides.
+// TestWebhooks: a validating and a mutating webhook by URL act on queries and on their status.
+// Without their server failurePolicy decides.
 func TestWebhooks(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx, admission := t.Context(), r.core.AdmissionregistrationV1()
@@ -161,7 +162,8 @@ func TestWebhooks(t *testing.T) {
 	})
 }
 
-// reviewQuery answers at /mutate with a label, and at /validate with a refusal of the label "refuse" and of a running query.
+// reviewQuery answers at /mutate with a label, and at /validate with a refusal of the label
+// "refuse" and of a running query.
 func reviewQuery(w http.ResponseWriter, request *http.Request) {
 	review := admissionv1.AdmissionReview{}
 	if err := json.NewDecoder(request.Body).Decode(&review); err != nil {
@@ -202,7 +204,8 @@ func reviewQuery(w http.ResponseWriter, request *http.Request) {
 	_ = json.NewEncoder(w).Encode(&review) // The caller has gone.
 }
 
-// TestPoliciesFromFiles: policies come from a folder that the file of --admission-control-config-file names.
+// TestPoliciesFromFiles: policies come from a folder that the file of
+// --admission-control-config-file names.
 func TestPoliciesFromFiles(t *testing.T) {
 	dir := t.TempDir()
 	manifests := filepath.Join(dir, "policies")

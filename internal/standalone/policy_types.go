@@ -15,11 +15,13 @@ import (
 // policyTypeWorkers is as many as kube-controller-manager has.
 const policyTypeWorkers = 5
 
-// newPolicyTypes returns the controller that checks the types of the expressions of ValidatingAdmissionPolicies
-// against the schemas of the objects that they match, and writes what it finds in status.typeChecking.
+// newPolicyTypes returns the controller that checks the types of the expressions of
+// ValidatingAdmissionPolicies against the schemas of the objects that they match, and writes what
+// it finds in status.typeChecking.
 //
-// It reads schemas from the OpenAPI document of a group when a policy for the group is written. Upstream's takes native types from
-// their generated definitions, which would stay in memory. The same definitions are in the documents.
+// It reads schemas from the OpenAPI document of a group when a policy for the group is written.
+// Upstream's takes native types from their generated definitions, which would stay in memory. The
+// same definitions are in the documents.
 func newPolicyTypes(client kubernetes.Interface, policies admissioninformers.ValidatingAdmissionPolicyInformer) (*validatingadmissionpolicystatus.Controller, error) {
 	controller, err := validatingadmissionpolicystatus.NewController(policies, client.AdmissionregistrationV1().ValidatingAdmissionPolicies(),
 		&validatingpolicy.TypeChecker{

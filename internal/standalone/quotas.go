@@ -19,9 +19,10 @@ import (
 
 const (
 	quotaWorkers = 5
-	// quotaResync is how often everything is counted again, and quotaSync how often discovery is asked for new kinds.
-	// An object that is deleted before the controller's cache has the write of the quota that counted it stays counted until
-	// then: upstream compares with the cache, and only a change of the spec has a quota counted at once.
+	// quotaResync is how often everything is counted again, and quotaSync how often discovery is asked
+	// for new kinds. An object that is deleted before the controller's cache has the write of the
+	// quota that counted it stays counted until then: upstream compares with the cache, and only a
+	// change of the spec has a quota counted at once.
 	quotaResync = 30 * time.Second
 	quotaSync   = 30 * time.Second
 	// objectResync is how often the controller is told of every object again.
@@ -36,8 +37,9 @@ var oldQuotaNames = map[string]corev1.ResourceName{
 	"services":       corev1.ResourceServices,
 }
 
-// quotaEvaluators count the objects that have an old name. Those of every other resource are counted by count/<resource>.<group>, for
-// which nobody needs to be told. Of is where the objects are read; nil for an evaluator that does not count those that are there.
+// quotaEvaluators count the objects that have an old name. Those of every other resource are
+// counted by count/<resource>.<group>, for which nobody needs to be told. Of is where the objects
+// are read; nil for an evaluator that does not count those that are there.
 func quotaEvaluators(of generic.InformerForResourceFunc) []quota.Evaluator {
 	var all []quota.Evaluator
 	for resource, name := range oldQuotaNames {
@@ -50,7 +52,8 @@ func quotaEvaluators(of generic.InformerForResourceFunc) []quota.Evaluator {
 	return all
 }
 
-// runQuotas counts what ResourceQuotas limit, from the first quota on: the counts need an informer for every kind.
+// runQuotas counts what ResourceQuotas limit, from the first quota on: the counts need an informer
+// for every kind.
 func (c controllers) runQuotas(ctx context.Context, quotas coreinformers.ResourceQuotaInformer) error {
 	some := make(chan struct{}, 1)
 	handle, err := quotas.Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(any) {

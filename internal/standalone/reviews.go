@@ -12,9 +12,10 @@ import (
 	authorizationrest "k8s.io/kubernetes/pkg/registry/authorization/rest"
 )
 
-// newReviews are the groups that answer who somebody is and what somebody may do: authentication.k8s.io and
-// authorization.k8s.io. They store nothing. The configuration's authenticator must not be completed yet: what the
-// completed one adds is about the connection of the request that asks.
+// newReviews are the groups that answer who somebody is and what somebody may do:
+// authentication.k8s.io and authorization.k8s.io. They store nothing. The configuration's
+// authenticator must not be completed yet: what the completed one adds is about the connection of
+// the request that asks.
 func newReviews(config *genericapiserver.Config, rules authorizer.RuleResolver, options generic.RESTOptionsGetter) ([]apiGroup, error) {
 	identities, err := newGroup(authenticationrest.RESTStorageProvider{
 		Authenticator: config.Authentication.Authenticator,

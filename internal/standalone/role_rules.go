@@ -13,9 +13,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/access"
 )
 
-// RoleRules finds what roles grant, by the same resolver as the stock RBAC authorizer, for answers about many namespaces at once:
-// cluster-wide bindings are looked through once, not once for each namespace. It reads what its getters and listers have at that moment,
-// so a change counts as soon as they have it.
+// RoleRules finds what roles grant, by the same resolver as the stock RBAC authorizer, for answers
+// about many namespaces at once: cluster-wide bindings are looked through once, not once for each
+// namespace. It reads what its getters and listers have at that moment, so a change counts as soon
+// as they have it.
 type RoleRules struct {
 	clusterWide, inNamespace validation.AuthorizationRuleResolver
 }

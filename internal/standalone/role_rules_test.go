@@ -24,7 +24,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/access"
 )
 
-// world is a set of roles and bindings, as informers keep them, with the stock authorizer and a resolver on it.
+// world is a set of roles and bindings, as informers keep them, with the stock authorizer and a
+// resolver on it.
 type world struct {
 	*rand.Rand
 	roles, bindings, clusterRoles, clusterBindings cache.Indexer
@@ -182,7 +183,8 @@ func (w *world) question() access.Question {
 	)
 }
 
-// compare asks the resolver once and the authorizer for every row, and returns how many rows are allowed.
+// compare asks the resolver once and the authorizer for every row, and returns how many rows are
+// allowed.
 func (w *world) compare(t testing.TB, who user.Info, q access.Question) int {
 	t.Helper()
 	q.Namespaces = w.namespaces
@@ -235,8 +237,8 @@ func (w *world) compare(t testing.TB, who user.Info, q access.Question) int {
 	return allowed
 }
 
-// A thousand users of many kinds, with random roles: the answer for every row is the authorizer's. Then the rights change, again and
-// again, and each change counts at once.
+// A thousand users of many kinds, with random roles: the answer for every row is the authorizer's.
+// Then the rights change, again and again, and each change counts at once.
 func TestAnswersAreTheAuthorizers(t *testing.T) {
 	w := newWorld(t, 2026, 8)
 	for range 5000 {
@@ -287,8 +289,8 @@ func TestRulesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// BenchmarkAccess measures one answer about a thousand namespaces, for a user with rights in some of them, beside asking the
-// authorizer about each namespace.
+// BenchmarkAccess measures one answer about a thousand namespaces, for a user with rights in some
+// of them, beside asking the authorizer about each namespace.
 func BenchmarkAccess(b *testing.B) {
 	w := newWorld(b, 2026, 1000)
 	for range 20_000 {

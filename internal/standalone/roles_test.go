@@ -73,8 +73,8 @@ func may(t *testing.T, who clientset.Interface, attributes authorizationv1.Resou
 	return review.Status.Allowed
 }
 
-// TestDefaultRoles: upstream's default roles are there with Ark's, view, edit and admin have Ark's kinds in them, and what somebody takes
-// away from a default role comes back with the next start.
+// TestDefaultRoles: upstream's default roles are there with Ark's, view, edit and admin have Ark's
+// kinds in them, and what somebody takes away from a default role comes back with the next start.
 func TestDefaultRoles(t *testing.T) {
 	dir := t.TempDir()
 	t.Run("first", func(t *testing.T) {
@@ -147,7 +147,8 @@ func TestDefaultRoles(t *testing.T) {
 	})
 }
 
-// TestEscalation: nobody grants what they do not have, or binds a role with more, unless they may escalate or bind.
+// TestEscalation: nobody grants what they do not have, or binds a role with more, unless they may
+// escalate or bind.
 func TestEscalation(t *testing.T) {
 	r := start(t, t.TempDir())
 	ctx := t.Context()
@@ -265,7 +266,8 @@ func TestRightsCountForRows(t *testing.T) {
 	soon(t, "the right is gone", func() bool { return !ask("one") })
 }
 
-// TestCertificateUsersAreBound: a user of a client certificate has the rights of the name in it, and of its groups.
+// TestCertificateUsersAreBound: a user of a client certificate has the rights of the name in it,
+// and of its groups.
 func TestCertificateUsersAreBound(t *testing.T) {
 	r := start(t, t.TempDir())
 	bob, err := clientset.NewForConfig(withCertificate(t, r, rest.AnonymousClientConfig(r.config), pkix.Name{CommonName: "bob"}))

@@ -46,15 +46,17 @@ type Options struct {
 	Name string
 	// Admission are the settings of the admission plugins.
 	Admission Admission
-	// Shared says that other servers may use the same storage: the controllers then run on one of them.
-	Shared bool
-	// Tokens knows the users to whom tokens were given, and makes and revokes these; nil where there is no place for
+	// Shared says that other servers may use the same storage: the controllers then run on one of
 	// them.
+	Shared bool
+	// Tokens knows the users to whom tokens were given, and makes and revokes these; nil where there
+	// is no place for them.
 	Tokens *token.Store
 	// Authentication says which users of issuers outside are known.
 	Authentication Authentication
-	// CertFile and KeyFile hold the serving certificate as PEM, and are read again when they change. At its own machine's
-	// addresses the server shows one that the authority in KeysDir has signed, and everywhere where these are "".
+	// CertFile and KeyFile hold the serving certificate as PEM, and are read again when they change.
+	// At its own machine's addresses the server shows one that the authority in KeysDir has signed,
+	// and everywhere where these are "".
 	CertFile, KeyFile string
 	// Encryption encrypts what is stored; nil leaves it as it is.
 	Encryption *encryption.Provider
@@ -66,8 +68,9 @@ type Options struct {
 	seats   int
 	// Grants are the rights of users that are parts of the process.
 	Grants []parts.Grant
-	// Paths are those of parts of the process that are not of the API; LongRunning reports, beside the stock answer, whether
-	// a request may take as long as it likes, and Outer goes around the whole handler. Both may be nil.
+	// Paths are those of parts of the process that are not of the API; LongRunning reports, beside the
+	// stock answer, whether a request may take as long as it likes, and Outer goes around the whole
+	// handler. Both may be nil.
 	Paths       []parts.Paths
 	LongRunning func(*http.Request) bool
 	Outer       func(http.Handler) http.Handler
@@ -267,7 +270,8 @@ func (s *Server) addHooks(client kubernetes.Interface, informers informers.Share
 			s.background.Go(func() {
 				hook, ended := s.upkeep.begin(hook)
 				defer ended()
-				// Earlier the garbage collector would find watch caches that are still being filled, and try again only after seconds.
+				// Earlier the garbage collector would find watch caches that are still being filled, and try
+				// again only after seconds.
 				if s.WaitReady(hook) == nil {
 					upkeep.keep(hook)
 				}

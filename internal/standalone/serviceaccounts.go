@@ -18,8 +18,8 @@ type accountTokens struct {
 	client     kubernetes.Interface
 }
 
-// newServiceAccounts makes the storage of serviceaccounts and their tokens, by paths. A token may be bound to a secret or a
-// webhook configuration; pods and nodes there are none.
+// newServiceAccounts makes the storage of serviceaccounts and their tokens, by paths. A token may
+// be bound to a secret or a webhook configuration; pods and nodes there are none.
 func newServiceAccounts(options generic.RESTOptionsGetter, of accountTokens, secrets rest.Getter) (map[string]rest.Storage, error) {
 	webhooks := of.client.AdmissionregistrationV1()
 	accounts, err := serviceaccountstorage.NewREST(options, of.tokens.Generator, of.tokens.Audiences, of.authorizer, 0,

@@ -14,8 +14,8 @@ import (
 	"k8s.io/kubernetes/pkg/serviceaccount"
 )
 
-// tokenObjects finds what a service account's token is bound to, by the server's own client: a token ends with
-// its account or its object.
+// tokenObjects finds what a service account's token is bound to, by the server's own client: a
+// token ends with its account or its object.
 type tokenObjects struct{ client kubernetes.Interface }
 
 var _ serviceaccount.ServiceAccountTokenGetter = tokenObjects{}
@@ -50,8 +50,8 @@ func (tokenObjects) GetNode(_ context.Context, name string) (*corev1.Node, error
 	return nil, apierrors.NewNotFound(corev1.Resource("nodes"), name)
 }
 
-// cachedOrLive reads an object from the watch cache, and from the storage where that does not have it: it may
-// have been made a moment ago.
+// cachedOrLive reads an object from the watch cache, and from the storage where that does not have
+// it: it may have been made a moment ago.
 func cachedOrLive[T any](ctx context.Context, name string, get func(context.Context, string, metav1.GetOptions) (T, error)) (T, error) {
 	object, err := get(ctx, name, metav1.GetOptions{ResourceVersion: "0"})
 	if apierrors.IsNotFound(err) {

@@ -8,8 +8,8 @@ import (
 	"k8s.io/kubernetes/pkg/serviceaccount"
 )
 
-// installMetadata serves the issuer's OpenID metadata and its public keys, by which others verify service accounts'
-// tokens. url is where clients reach the server.
+// installMetadata serves the issuer's OpenID metadata and its public keys, by which others verify
+// service accounts' tokens. url is where clients reach the server.
 func (t *serviceAccountTokens) installMetadata(server *genericapiserver.GenericAPIServer, url string) error {
 	provider, err := serviceaccount.NewOpenIDMetadataProvider(t.Issuer, url+serviceaccount.JWKSPath, "", t.Keys)
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"k8s.io/kubernetes/pkg/serviceaccount"
 )
 
-// serviceAccountIssuer is the issuer and the audience of service accounts' tokens. It is the same for all servers: a
-// token is bound to one of them by its key.
+// serviceAccountIssuer is the issuer and the audience of service accounts' tokens. It is the same
+// for all servers: a token is bound to one of them by its key.
 const serviceAccountIssuer = "https://kubernetes.default.svc"
 
-// serviceAccountTokens signs and verifies the tokens of service accounts with the key that Keys keeps. It is
-// immutable.
+// serviceAccountTokens signs and verifies the tokens of service accounts with the key that Keys
+// keeps. It is immutable.
 type serviceAccountTokens struct {
 	// Issuer is the claim iss, Audiences the claim aud where a request for a token names none.
 	Issuer    string
@@ -43,8 +43,8 @@ func newServiceAccountTokens(keys *Keys) (*serviceAccountTokens, error) {
 	return t, nil
 }
 
-// openServiceAccountKey reads the PEM file of the key that signs the tokens of service accounts, and makes it where
-// there is none. Further keys after the first one only verify.
+// openServiceAccountKey reads the PEM file of the key that signs the tokens of service accounts,
+// and makes it where there is none. Further keys after the first one only verify.
 func openServiceAccountKey(path string) ([]byte, error) {
 	content, err := readOrMake(path, keyutil.MakeEllipticPrivateKeyPEM)
 	if err != nil {

@@ -32,8 +32,8 @@ func signed(t *testing.T, keys *Keys, account api.ServiceAccount) string {
 	return text
 }
 
-// The key of service accounts' tokens outlives the server, others can verify with it, and a token of an account that
-// does not exist, or of another server, is refused.
+// The key of service accounts' tokens outlives the server, others can verify with it, and a token
+// of an account that does not exist, or of another server, is refused.
 func TestServiceAccountKey(t *testing.T) {
 	dir := t.TempDir()
 	first, again := openKeys(t, dir, nil, time.Now()), openKeys(t, dir, nil, time.Now())
@@ -68,7 +68,8 @@ func TestServiceAccountKey(t *testing.T) {
 	}
 }
 
-// A token that the API has made is its service account's, until the account goes or the Secret that it is bound to.
+// A token that the API has made is its service account's, until the account goes or the Secret that
+// it is bound to.
 func TestServiceAccountTokens(t *testing.T) {
 	r := start(t, t.TempDir())
 	client, err := clientset.NewForConfig(r.config)

@@ -19,9 +19,10 @@ import (
 	servicestorage "k8s.io/kubernetes/pkg/registry/core/service/storage"
 )
 
-// newServices makes the storage of services, by paths. There is no network behind them, and so no address that could be given out:
-// a service of the type ClusterIP is headless unless it comes with an address of its own, ExternalName works as anywhere, and the types
-// that promise ports on nodes or a load balancer are refused.
+// newServices makes the storage of services, by paths. There is no network behind them, and so no
+// address that could be given out: a service of the type ClusterIP is headless unless it comes with
+// an address of its own, ExternalName works as anywhere, and the types that promise ports on nodes
+// or a load balancer are refused.
 func newServices(options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
 	addresses := map[api.IPFamily]ipallocator.Interface{api.IPv4Protocol: noAddresses{}}
 	services, status, _, err := servicestorage.NewREST(options, api.IPv4Protocol, addresses, noPorts{}, nil, nil, nil)
@@ -44,7 +45,8 @@ func newServices(options generic.RESTOptionsGetter) (map[string]rest.Storage, er
 	return map[string]rest.Storage{"services": services, "services/status": status}, nil
 }
 
-// withoutNetwork refuses a service that needs one, and makes one headless that would get an address.
+// withoutNetwork refuses a service that needs one, and makes one headless that would get an
+// address.
 func withoutNetwork(service, old *api.Service) error {
 	switch service.Spec.Type {
 	case api.ServiceTypeExternalName: // a name needs no network of ours

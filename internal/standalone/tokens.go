@@ -21,8 +21,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// TokensPath is where tokens are made (POST), listed (GET) and, with the ID behind it, revoked (DELETE). It is no
-// resource: tokens are no objects, and controllers that follow every resource must not see them.
+// TokensPath is where tokens are made (POST), listed (GET) and, with the ID behind it, revoked
+// (DELETE). It is no resource: tokens are no objects, and controllers that follow every resource
+// must not see them.
 const TokensPath = "/ark/tokens"
 
 // maxTokenRequest bounds the body of a request.
@@ -39,7 +40,8 @@ type TokenList struct {
 	Items []token.Token `json:"items"`
 }
 
-// tokenHandler answers requests below TokensPath. The chain of filters has authorized the path and the method.
+// tokenHandler answers requests below TokensPath. The chain of filters has authorized the path and
+// the method.
 type tokenHandler struct {
 	tokens     *token.Store
 	authorizer authorizer.UnconditionalAuthorizer
@@ -81,7 +83,8 @@ func (h tokenHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // tokensResource stands for tokens in errors.
 var tokensResource = schema.GroupResource{Resource: "tokens"}
 
-// create makes a token for somebody whom the caller may impersonate: whoever holds it acts as that user.
+// create makes a token for somebody whom the caller may impersonate: whoever holds it acts as that
+// user.
 func (h tokenHandler) create(r *http.Request) (*NewToken, error) {
 	var asked token.Request
 	decoder := json.NewDecoder(io.LimitReader(r.Body, maxTokenRequest))

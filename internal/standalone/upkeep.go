@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// giveBackWithin bounds how long a server that stops waits for its controllers to end and to give their lease back. Once it stops
-// it refuses its own clients.
+// giveBackWithin bounds how long a server that stops waits for its controllers to end and to give
+// their lease back. Once it stops it refuses its own clients.
 const giveBackWithin = 2 * time.Second
 
 // upkeepEnd ends the controllers ahead of their server. Its zero value does not wait for them.

@@ -20,8 +20,8 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 )
 
-// view is a resource of objects that are parts of the server: they can be read and watched, and never change while it runs. Nothing
-// is stored, and nobody can make, change or delete one.
+// view is a resource of objects that are parts of the server: they can be read and watched, and
+// never change while it runs. Nothing is stored, and nobody can make, change or delete one.
 type view struct {
 	resource   schema.GroupResource
 	singular   string
@@ -44,8 +44,8 @@ var (
 	_ rest.ShortNamesProvider   = &view{}
 )
 
-// newView returns a view of objects, which get the resourceVersion of the whole: it follows from their content, so that a
-// client that comes back after an upgrade lists them again.
+// newView returns a view of objects, which get the resourceVersion of the whole: it follows from
+// their content, so that a client that comes back after an upgrade lists them again.
 func newView(resource schema.GroupResource, singular string, shortNames []string, condition string, newObject, newList func() runtime.Object, objects []runtime.Object) (*view, error) {
 	content, err := json.Marshal(objects)
 	if err != nil {
@@ -98,7 +98,8 @@ func (v *view) List(_ context.Context, options *metainternalversion.ListOptions)
 	return list, nil
 }
 
-// Watch implements rest.Watcher: the objects, if the client has not listed them, and then nothing until it ends.
+// Watch implements rest.Watcher: the objects, if the client has not listed them, and then nothing
+// until it ends.
 func (v *view) Watch(_ context.Context, options *metainternalversion.ListOptions) (watch.Interface, error) {
 	initial := options.SendInitialEvents != nil && *options.SendInitialEvents
 	switch options.ResourceVersion {
@@ -131,7 +132,8 @@ func (v *view) Watch(_ context.Context, options *metainternalversion.ListOptions
 	return watch.NewProxyWatcher(sent), nil
 }
 
-// ConvertToTable implements rest.TableConvertor. No object has an age: they are as old as the release.
+// ConvertToTable implements rest.TableConvertor. No object has an age: they are as old as the
+// release.
 func (v *view) ConvertToTable(_ context.Context, obj runtime.Object, options runtime.Object) (*metav1.Table, error) {
 	table := &metav1.Table{}
 	if o, ok := options.(*metav1.TableOptions); !ok || !o.NoHeaders {

@@ -13,44 +13,44 @@ type Key struct{ Namespace, Query string }
 
 // Limits bound what is kept.
 type Limits struct {
-	// PerStream and Total are bytes of chunks.
+	// PerStream and Total bound the bytes of chunks.
 	PerStream, Total int
-	// Streams is how many there may be.
+	// Streams bounds the number of streams.
 	Streams int
 	// Keep is how long a stream is kept after its end.
 	Keep time.Duration
 }
 
-// DefaultLimits are those of a server.
+// DefaultLimits are the limits of a server.
 var DefaultLimits = Limits{PerStream: 8 << 20, Total: 64 << 20, Streams: 20_000, Keep: time.Minute}
 
-// chunkOverhead is about what a chunk takes beside its bytes.
+// chunkOverhead is approximately the memory of a chunk in addition to its bytes.
 const chunkOverhead = 48
 
 // Errors that end a stream for a reader.
 var (
-	// ErrOverrun: chunks that the reader has not taken were dropped.
+	// ErrOverrun: chunks that the reader had not read were dropped.
 	ErrOverrun = errors.New("the stream is longer than what is kept of it, and its beginning is gone: read the answer from the query")
 	// ErrWriterGone: the writer's connection broke.
 	ErrWriterGone = errors.New("whoever answers the query has lost the connection to the stream: read the answer from the query")
-	// ErrDeleted: the Query was deleted, or made again.
+	// ErrDeleted: the Query was deleted, or recreated.
 	ErrDeleted = errors.New("the query was deleted")
 	// ErrClosed: the server stops.
 	ErrClosed = errors.New("the server is shutting down: read the answer from the query")
 )
 
-// ErrTooMany is the answer to a writer or a reader for whom there is no place.
+// ErrTooMany is the error for a writer or a reader if the number of streams is at its limit.
 var ErrTooMany = errors.New("there are too many streams: try again later")
 
 // Broker keeps streams. It is safe for concurrent use.
 type Broker struct {
 	limits   Limits
 	now      func() time.Time
-	replicas Replicas // nil for a process that is alone
+	replicas Replicas // nil for a process without other replicas
 
 	mu      sync.Mutex
 	streams map[Key]*state
-	over    list.List // of *state: those that have ended, in that order
+	over    list.List // of *state: streams that have ended, in that order
 	bytes   int       // of all streams
 	closed  bool
 	counts  Stats
@@ -58,9 +58,10 @@ type Broker struct {
 
 // Stats are numbers of a broker.
 type Stats struct {
-	// Streams, Bytes, Readers and Writers are what there is now.
+	// Streams, Bytes, Readers and Writers are the current numbers.
 	Streams, Bytes, Readers, Writers int
-	// Chunks, Dropped and Overrun count chunks that were written, those dropped at a bound, and readers that missed some.
+	// Chunks, Dropped and Overrun count the chunks that were written, the chunks that were dropped
+	// because of a bound, and the readers that missed some.
 	Chunks, Dropped, Overrun int64
 }
 
@@ -69,24 +70,25 @@ type state struct {
 	key    Key
 	uid    string
 	chunks [][]byte
-	// base is how many chunks were dropped before the first.
+	// base is the number of chunks that were dropped before the first one.
 	base  int64
 	bytes int
-	// ended says that no more chunks come, for the reason err if it is not nil.
+	// ended is true if no more chunks follow; err is the reason, or nil.
 	ended            bool
 	err              error
-	touched          time.Time // by a writer, or the end
+	touched          time.Time // by a writer, or by the end
 	readers, writers int
 	changed          chan struct{} // closed at the next change
 	place            *list.Element // in Broker.over; nil while it has not ended
 }
 
-// New returns a broker. now is the clock.
+// New returns a broker. now returns the current time.
 func New(limits Limits, now func() time.Time) *Broker {
 	return &Broker{limits: limits, now: now, streams: map[Key]*state{}}
 }
 
-// get returns the stream of a Query, made if missing. The caller holds mu. An unknown UID is "".
+// get returns the stream of a Query, and creates it if it is missing. The caller holds mu. uid is
+// "" if it is not known.
 func (b *Broker) get(key Key, uid string) (*state, error) {
 	if b.closed {
 		return nil, ErrClosed
@@ -109,7 +111,7 @@ func (b *Broker) get(key Key, uid string) (*state, error) {
 	return s, nil
 }
 
-// wake tells the readers of a stream that it has changed.
+// wake notifies the readers of a stream that it has changed.
 func (s *state) wake() {
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -118,7 +120,7 @@ func (s *state) wake() {
 // add appends a chunk, within the bounds. The caller holds mu.
 func (b *Broker) add(s *state, chunk []byte) {
 	size := len(chunk) + chunkOverhead
-	counted := s.key.Query != "" // the chunks of a namespace are those of its streams
+	counted := s.key.Query != "" // the chunks of a namespace's stream are counted in its Queries' streams
 	for s.bytes+size > b.limits.PerStream && len(s.chunks) > 0 {
 		b.trim(s)
 	}
@@ -128,7 +130,7 @@ func (b *Broker) add(s *state, chunk []byte) {
 		b.trim(s)
 	}
 	if counted && b.bytes+size > b.limits.Total || size > b.limits.PerStream {
-		// There is no place for it at all: whoever is up to here misses it.
+		// There is no room for the chunk: every reader up to here misses it.
 		s.base += int64(len(s.chunks)) + 1
 		b.release(s)
 		b.counts.Dropped++
@@ -156,7 +158,7 @@ func (b *Broker) trim(s *state) {
 	}
 }
 
-// release gives back all chunks of a stream.
+// release frees all chunks of a stream.
 func (b *Broker) release(s *state) {
 	if s.key.Query != "" {
 		b.bytes -= s.bytes
@@ -164,7 +166,8 @@ func (b *Broker) release(s *state) {
 	s.chunks, s.bytes = nil, 0
 }
 
-// dropOldest removes the stream that ended first and that nobody reads, and reports whether there was one.
+// dropOldest removes the stream without readers that ended first, and reports whether there was
+// one.
 func (b *Broker) dropOldest() bool {
 	for e := b.over.Front(); e != nil; e = e.Next() {
 		if s := e.Value.(*state); s.readers == 0 && s.writers == 0 {
@@ -175,7 +178,8 @@ func (b *Broker) dropOldest() bool {
 	return false
 }
 
-// drop removes a stream; its readers get what is left of it if it had ended, and the error otherwise.
+// drop removes a stream. If it had ended, its readers get the remaining chunks, otherwise the
+// error.
 func (b *Broker) drop(s *state, why error) {
 	if b.streams[s.key] == s {
 		delete(b.streams, s.key)
@@ -187,7 +191,7 @@ func (b *Broker) drop(s *state, why error) {
 	if !s.ended {
 		s.ended, s.err = true, why
 	}
-	// Readers that are there go on with the chunks that they hold in s; the bytes do not count any more.
+	// Existing readers continue with the chunks that they reference in s; the bytes no longer count.
 	if s.key.Query != "" {
 		b.bytes -= s.bytes
 	}
@@ -207,7 +211,7 @@ func (b *Broker) end(s *state, err error) {
 	s.wake()
 }
 
-// resume has a stream that has ended go on. The caller holds mu.
+// resume reopens a stream that has ended. The caller holds mu.
 func (b *Broker) resume(s *state) {
 	s.ended, s.err = false, nil
 	if s.place != nil {
@@ -216,7 +220,7 @@ func (b *Broker) resume(s *state) {
 	}
 }
 
-// End ends the stream of a Query that has ended, if nobody has.
+// End ends the stream of a Query that has ended, if it is still open.
 func (b *Broker) End(key Key) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -234,7 +238,7 @@ func (b *Broker) Remove(key Key) {
 	}
 }
 
-// Close ends all streams for their readers. Nothing can be written or read any more.
+// Close ends all streams for their readers. After that, reads and writes fail.
 func (b *Broker) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -244,16 +248,16 @@ func (b *Broker) Close() {
 	}
 }
 
-// Kept is a stream that may have to be removed.
+// Kept is a stream that may need to be removed.
 type Kept struct {
 	Key
 	UID string
-	// Ended says that it was ended, and Writing that somebody writes to it now.
+	// Ended is true if it has ended, and Writing if it has a writer.
 	Ended, Writing bool
 }
 
-// Sweep removes the streams that have been kept for long enough, and returns those of the others that nobody has written
-// to for a time.
+// Sweep removes the streams whose retention has passed, and returns those of the others that no
+// writer has used for the time idle.
 func (b *Broker) Sweep(idle time.Duration) []Kept {
 	b.mu.Lock()
 	defer b.mu.Unlock()

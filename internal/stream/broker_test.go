@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// clock is a time that a test sets.
+// clock is a time that tests control.
 type clock struct{ at time.Time }
 
 func (c *clock) now() time.Time { return c.at }
@@ -85,14 +85,14 @@ func TestReaders(t *testing.T) {
 			t.Errorf("got %q, %v, want the end", got, end)
 		}
 	}
-	// A query that goes on continues its stream.
+	// A query that continues also continues its stream.
 	write(t, b, key, "u", "4")
 	if got, end := take(read(t, b, key, "u", true)); got != "1 2 3 4" || end != nil {
 		t.Errorf("got %q, %v", got, end)
 	}
 }
 
-// A reader is woken by what it waits for.
+// A reader is woken when what it waits for happens.
 func TestWake(t *testing.T) {
 	b, _ := newBroker(generous)
 	key := Key{"a", "q"}
@@ -111,7 +111,7 @@ func TestWake(t *testing.T) {
 	}
 }
 
-// The stream of a query that was made again is another one.
+// The stream of a recreated query is a new one.
 func TestMadeAgain(t *testing.T) {
 	b, _ := newBroker(generous)
 	key := Key{"a", "q"}
@@ -128,7 +128,7 @@ func TestMadeAgain(t *testing.T) {
 	}
 }
 
-// The bounds hold, and whoever misses something is told.
+// The bounds hold, and readers that miss chunks get an error.
 func TestBounds(t *testing.T) {
 	chunk := strings.Repeat("x", 1000-chunkOverhead)
 	b, _ := newBroker(Limits{PerStream: 10_000, Total: 25_000, Streams: 100, Keep: time.Minute})
@@ -178,7 +178,7 @@ func TestTooMany(t *testing.T) {
 	write(t, b, Key{"a", "1"}, "u", "x").Close(nil)
 	b.Complete(Key{"a", "1"})
 	write(t, b, Key{"a", "2"}, "u", "x")
-	write(t, b, Key{"a", "3"}, "u", "x") // in the place of the one that has ended
+	write(t, b, Key{"a", "3"}, "u", "x") // replaces the stream that has ended
 	if _, err := b.Write(Key{"a", "4"}, "u"); !errors.Is(err, ErrTooMany) {
 		t.Errorf("got %v", err)
 	}

@@ -8,31 +8,34 @@ import (
 	"time"
 )
 
-// followRoom is how many bytes of chunks from other replicas wait for a reader. The replicas wait beyond that, and keep what is
-// bounded there.
+// followRoom is the most bytes of chunks from other replicas that are buffered for a reader. Beyond
+// that the other replicas wait, and keep the chunks within their own bounds.
 const followRoom = 256 << 10
 
-// followWait bounds how long a reader who begins with what comes next waits for the other replicas to know it.
+// followWait bounds how long a reader that starts with the next chunk waits until the other
+// replicas have registered it.
 const followWait = 3 * time.Second
 
-// followAgain is when a replica without the stream is asked again after its connection broke.
+// followAgain is the delay before a replica without the stream is asked again after its connection
+// broke.
 const followAgain = time.Second
 
-// following is what a reader gets from other replicas. The broker's mutex guards what is not said to be otherwise.
+// following has the chunks that a reader receives from other replicas. The broker's mutex guards it
+// except where stated otherwise.
 type following struct {
 	broker  *Broker
 	stream  *state
 	stop    context.CancelFunc // safe for concurrent use
-	running sync.WaitGroup     // the same
+	running sync.WaitGroup     // safe for concurrent use
 
 	chunks [][]byte
 	bytes  int
 	begun  bool
 	end    *End
-	room   chan struct{} // closed when chunks have been taken
+	room   chan struct{} // closed when chunks have been read
 }
 
-// follow begins to get what other replicas have for a reader. The caller does not hold mu.
+// follow starts to fetch a reader's chunks from other replicas. The caller does not hold mu.
 func (b *Broker) follow(r *Reader, asked elsewhere) {
 	ctx, stop := context.WithCancel(context.Background())
 	f := &following{broker: b, stream: r.stream, stop: stop, room: make(chan struct{})}
@@ -60,7 +63,7 @@ func (b *Broker) follow(r *Reader, asked elsewhere) {
 		}
 	})
 	if asked.FromBeginning {
-		return // nothing can be missed
+		return // no chunk can be missed
 	}
 	late := time.After(followWait)
 	for range ids {
@@ -72,8 +75,8 @@ func (b *Broker) follow(r *Reader, asked elsewhere) {
 	}
 }
 
-// receive takes what one replica sends, for as long as it is one. It calls reached once the replica knows of the reader, or
-// cannot be asked at the moment.
+// receive reads what one replica sends, as long as it is a replica. It calls reached once the
+// replica has registered the reader, or if it cannot be reached now.
 func (f *following) receive(ctx context.Context, id string, asked elsewhere, reached func()) {
 	reached = sync.OnceFunc(reached)
 	for {
@@ -82,7 +85,7 @@ func (f *following) receive(ctx context.Context, id string, asked elsewhere, rea
 		if ended {
 			return
 		}
-		// There was nothing of the stream: what there is next is new from its beginning.
+		// The replica had no chunks of the stream, so the next ones are new from the beginning.
 		asked.FromBeginning = asked.FromBeginning || connected
 		select {
 		case <-time.After(followAgain):
@@ -95,14 +98,14 @@ func (f *following) receive(ctx context.Context, id string, asked elsewhere, rea
 	}
 }
 
-// receiveOnce is receive for one connection. ended says that there is no need for another one.
+// receiveOnce is receive for one connection. ended is true if no further connection is needed.
 func (f *following) receiveOnce(ctx context.Context, id string, asked elsewhere, reached func()) (ended, connected bool) {
 	in, err := f.broker.replicas.Open(ctx, id, asked.encoded())
 	if err != nil {
 		return false, false
 	}
 	defer in.Close()
-	held := false // connected says that the replica has known of the reader
+	held := false // connected is true if the replica has registered the reader
 	for {
 		message, err := in.Recv()
 		switch {
@@ -131,7 +134,7 @@ func (f *following) receiveOnce(ctx context.Context, id string, asked elsewhere,
 	}
 }
 
-// put adds a chunk once there is room, and reports whether the reader is still there.
+// put adds a chunk once there is room, and reports whether the reader is still open.
 func (f *following) put(ctx context.Context, chunk []byte) bool {
 	b := f.broker
 	for {
@@ -153,7 +156,7 @@ func (f *following) put(ctx context.Context, chunk []byte) bool {
 	}
 }
 
-// finish says that the stream has ended at another replica.
+// finish records that the stream has ended at another replica.
 func (f *following) finish(why error) {
 	f.broker.mu.Lock()
 	defer f.broker.mu.Unlock()
@@ -163,7 +166,7 @@ func (f *following) finish(why error) {
 	}
 }
 
-// take returns what has come. The caller holds mu.
+// take returns the received chunks. The caller holds mu.
 func (f *following) take() ([][]byte, *End) {
 	chunks := f.chunks
 	if len(chunks) > 0 {
@@ -174,7 +177,7 @@ func (f *following) take() ([][]byte, *End) {
 	return chunks, f.end
 }
 
-// close ends it. The caller does not hold mu.
+// close stops the receivers. The caller does not hold mu.
 func (f *following) close() {
 	f.stop()
 	f.running.Wait()

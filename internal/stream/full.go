@@ -2,18 +2,20 @@ package stream
 
 import "encoding/json"
 
-// compactMark begins a chunk that has only the fields that say something. It is white space of JSON, so that whoever decodes a
-// chunk need not know of it. Chunks that come by HTTP do not have it: they are stored without the space around them.
+// compactMark begins a chunk that has only the fields with a value. It is JSON white space, so
+// decoders ignore it. Chunks that arrive by HTTP do not have it: they are stored without
+// surrounding white space.
 const compactMark = ' '
 
-// Compact returns a chunk as it is kept, for writers in the process: readers of the HTTP API get it with all the fields that
-// Ark's engine writes, which would be most of what the broker keeps.
+// Compact returns the stored form of a chunk, for writers in this process. Readers of the HTTP API
+// get it with all the fields that Ark's engine writes, which would otherwise be most of the
+// broker's memory.
 func Compact(chunk []byte) []byte {
 	return append(append(make([]byte, 0, len(chunk)+1), compactMark), chunk...)
 }
 
-// fullChunk is a chat.completion.chunk with every field, as Ark's engine encodes it: what a provider has left out is there with
-// its zero value.
+// fullChunk is a chat.completion.chunk with every field, as Ark's engine encodes it: fields that a
+// provider has omitted have their zero value.
 type fullChunk struct {
 	ID                string          `json:"id"`
 	Choices           []fullChoice    `json:"choices"`
@@ -70,8 +72,8 @@ type fullUsage struct {
 	} `json:"prompt_tokens_details"`
 }
 
-// full returns a chunk as readers of the HTTP API get it. Errors, events of other types and chunks that do not have OpenAI's
-// types are as they were written.
+// full returns a chunk in the form of the HTTP API. Errors, events of other types and chunks that
+// do not have OpenAI's types are returned unchanged.
 func full(chunk []byte) []byte {
 	if len(chunk) == 0 || chunk[0] != compactMark {
 		return chunk

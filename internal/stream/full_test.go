@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// rest is what the SDK of Ark's engine (openai-go 1.5.0) adds to every chunk that has no such fields.
+// rest has the fields that the SDK of Ark's engine (openai-go 1.5.0) adds to every chunk without
+// them.
 const rest = `"service_tier":"","system_fingerprint":"","object":"chat.completion.chunk","usage":{"completion_tokens":0,"prompt_tokens":0,"total_tokens":0,` +
 	`"completion_tokens_details":{"accepted_prediction_tokens":0,"audio_tokens":0,"reasoning_tokens":0,"rejected_prediction_tokens":0},"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":0}}`
 
-// Readers get a compact chunk with every field of Ark's engine, and any other one as it was written.
+// Readers get a compact chunk with every field of Ark's engine, and other chunks unchanged.
 func TestFull(t *testing.T) {
 	const noLogprobs = `"logprobs":{"content":null,"refusal":null}`
 	for name, c := range map[string]struct{ chunk, want string }{
@@ -53,7 +54,7 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// A compact chunk that another replica passes on is still one.
+// A compact chunk stays compact when another replica forwards it.
 func TestFullElsewhere(t *testing.T) {
 	b := New(DefaultLimits, time.Now)
 	defer b.Close()
@@ -80,7 +81,7 @@ func TestFullElsewhere(t *testing.T) {
 	}
 }
 
-// A client that asks to wait for longer than it may waits for as long as it may.
+// A wait that exceeds the maximum is reduced to the maximum.
 func TestWaits(t *testing.T) {
 	for text, want := range map[string]time.Duration{"30": 30 * time.Second, "45s": 45 * time.Second, "0": time.Second, "30m": 300 * time.Second, "3600": 300 * time.Second} {
 		r, err := readingOf(url.Values{"wait-for-query": {text}})

@@ -8,12 +8,12 @@ import (
 	"strings"
 )
 
-// Queries is what the HTTP API has to know of Queries.
+// Queries is the HTTP API's access to Queries.
 type Queries interface {
 	// Find returns the UID of a Query and whether it has ended; "" if there is none.
 	Find(ctx context.Context, namespace, name string) (uid string, ended bool, err error)
-	// MayRead and MayWrite answer requests that may not, and return false for these. A name of "" stands for all
-	// Queries of the namespace.
+	// MayRead and MayWrite check a request's rights. They answer requests that are not permitted, and
+	// return false for them. A name of "" stands for all Queries of the namespace.
 	MayRead(w http.ResponseWriter, r *http.Request, namespace, name string) bool
 	MayWrite(w http.ResponseWriter, r *http.Request, namespace, name string) bool
 }
@@ -24,10 +24,11 @@ type Handler struct {
 	Queries Queries
 }
 
-// Prefix begins the paths that name a namespace.
+// Prefix is the prefix of the paths that name a namespace.
 const Prefix = "/namespaces/"
 
-// Place is what a path of a broker names: a namespace and the rest of the path, without slashes around it.
+// Place is the target of a broker's path: a namespace and the rest of the path, without surrounding
+// slashes.
 type Place struct{ Namespace, Rest string }
 
 // PlaceOf splits a path /namespaces/NS/REST.
@@ -40,7 +41,8 @@ func PlaceOf(path string) (Place, bool) {
 	return Place{namespace, strings.Trim(rest, "/")}, namespace != ""
 }
 
-// PlaceOfHost takes the namespace from the name of a Service: SERVICE.NAMESPACE or SERVICE.NAMESPACE.svc and so on.
+// PlaceOfHost takes the namespace from the name of a Service: SERVICE.NAMESPACE or
+// SERVICE.NAMESPACE.svc and so on.
 func PlaceOfHost(host, path string) (Place, bool) {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
@@ -52,10 +54,10 @@ func PlaceOfHost(host, path string) (Place, bool) {
 	return Place{labels[1], strings.Trim(path, "/")}, labels[1] != ""
 }
 
-// Owns reports whether the rest of a path is of streams.
+// Owns reports whether the rest of a path belongs to streams.
 func Owns(rest string) bool { return rest == "stream" || strings.HasPrefix(rest, "stream/") }
 
-// Serve answers a request for a place that Owns has accepted.
+// Serve answers a request for a path that Owns has accepted.
 func (h Handler) Serve(w http.ResponseWriter, r *http.Request, at Place) {
 	name := strings.TrimPrefix(strings.TrimPrefix(at.Rest, "stream"), "/")
 	name, action, _ := strings.Cut(name, "/")
@@ -89,7 +91,7 @@ func LongRunning(r *http.Request) bool {
 	return ok && (Owns(at.Rest) || r.URL.Query().Get("watch") == "true")
 }
 
-// Fault is an error in the form that clients of brokers know.
+// Fault is an error in the form of Ark's brokers.
 type Fault struct {
 	Message string `json:"message"`
 	Type    string `json:"type,omitempty"`
@@ -106,5 +108,5 @@ func Answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // a client that has gone does not matter
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone
 }

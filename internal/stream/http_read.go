@@ -12,20 +12,21 @@ import (
 	"github.com/mckinsey/ark-server/internal/sse"
 )
 
-// reading is what a reader asks for.
+// reading has the parameters of a reader's request.
 type reading struct {
 	fromBeginning bool
-	wait          time.Duration // for the first chunk; 0 for as long as it takes
+	wait          time.Duration // for the first chunk; 0 for no limit
 	maxContent    int           // characters of one chunk's text; 0 for no bound
 }
 
 const (
-	// minWait and maxWait bound wait-for-query: what is outside is taken as the bound, as clients send a Query's timeout.
+	// minWait and maxWait bound wait-for-query. A value outside is replaced by the bound, because
+	// clients send a Query's timeout.
 	minWait = time.Second
 	maxWait = 300 * time.Second
 )
 
-// readingOf reads the parameters of a request.
+// readingOf parses the parameters of a request.
 func readingOf(query url.Values) (reading, string) {
 	out := reading{fromBeginning: query.Get("from-beginning") == "true"}
 	if text := query.Get("wait-for-query"); text != "" {
@@ -71,12 +72,12 @@ func (h Handler) read(w http.ResponseWriter, r *http.Request, key Key) {
 	defer from.Close()
 	to, err := sse.Start(w)
 	if err != nil {
-		return // the client has gone
+		return // the client is gone
 	}
-	_ = h.send(to, r, from, asked) // it fails when the client has gone
+	_ = h.send(to, r, from, asked) // it fails if the client is gone
 }
 
-// send writes what is read.
+// send writes the chunks of a reader.
 func (h Handler) send(to *sse.Writer, r *http.Request, from *Reader, asked reading) error {
 	alive := time.NewTicker(sse.KeepAlive)
 	defer alive.Stop()
@@ -113,7 +114,7 @@ func (h Handler) send(to *sse.Writer, r *http.Request, from *Reader, asked readi
 	}
 }
 
-// finish ends a stream, with an error first if it has not come to its end.
+// finish ends a stream; if it is incomplete, an error precedes the end.
 func finish(to *sse.Writer, err error) error {
 	if err != nil {
 		return fail(to, Fault{err.Error(), "server_error", "stream_broken"})
@@ -132,7 +133,7 @@ func fail(to *sse.Writer, f Fault) error {
 	return to.Done()
 }
 
-// split cuts the text of a chunk into several chunks of at most so many characters.
+// split splits the text of a chunk into several chunks of at most the given number of characters.
 func split(chunk []byte, most int) [][]byte {
 	if most == 0 || len(chunk) <= most {
 		return [][]byte{chunk}
@@ -160,7 +161,7 @@ func split(chunk []byte, most int) [][]byte {
 		delta["content"] = encode(part.String())
 		choices[0]["delta"] = encode(delta)
 		if choices[0]["finish_reason"] = finish; rest != "" || finish == nil {
-			choices[0]["finish_reason"] = json.RawMessage("null") // it is of the last part
+			choices[0]["finish_reason"] = json.RawMessage("null") // only the last part has it
 		}
 		whole["choices"] = encode(choices)
 		out = append(out, encode(whole))
@@ -168,7 +169,7 @@ func split(chunk []byte, most int) [][]byte {
 	return out
 }
 
-// encode is for values that always have an encoding.
+// encode encodes values that can always be encoded.
 func encode(value any) json.RawMessage {
 	text, err := json.Marshal(value)
 	if err != nil {

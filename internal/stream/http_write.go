@@ -18,10 +18,10 @@ type written struct {
 	Chunks *int   `json:"chunks_received,omitempty"`
 }
 
-// write takes chunks, one a line, for as long as the client sends them.
+// write reads chunks, one per line, for as long as the client sends them.
 func (h Handler) write(w http.ResponseWriter, r *http.Request, key Key) {
 	// The body may take as long as the query.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a writer without deadlines is in memory
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // an in-memory writer has no deadlines
 	uid, _, err := h.Queries.Find(r.Context(), key.Namespace, key.Query)
 	if err != nil {
 		Refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE", "the query cannot be read: "+err.Error())
@@ -50,12 +50,12 @@ func (h Handler) write(w http.ResponseWriter, r *http.Request, key Key) {
 	}
 }
 
-// lineError says what is wrong with a line.
+// lineError reports what is wrong with a line.
 type lineError struct{ what string }
 
 func (e *lineError) Error() string { return "a line " + e.what }
 
-// copyLines appends the lines of a body, and returns how many.
+// copyLines appends the lines of a body, and returns the number of lines.
 func copyLines(to *Writer, body io.Reader, most int) (n int, err error) {
 	lines := bufio.NewReaderSize(body, 32<<10)
 	var line []byte

@@ -1,17 +1,19 @@
 package stream
 
-// Reader reads the chunks of one Query, or of all of a namespace. One goroutine uses it.
+// Reader reads the chunks of one Query, or of all Queries of a namespace. It must be used by one
+// goroutine.
 type Reader struct {
 	broker *Broker
 	stream *state
 	next   int64
 	closed bool
-	// elsewhere is what other replicas have of the stream; nil without those.
+	// elsewhere has the chunks of the stream from other replicas; nil without replicas.
 	elsewhere *following
 }
 
-// Read returns a reader of a stream, which may begin later. fromBeginning starts with the first chunk; a stream whose
-// first chunks have been dropped is then ErrOverrun. uid is "" where it is not known.
+// Read returns a reader of a stream, which may begin later. fromBeginning starts with the first
+// chunk; a stream whose first chunks have been dropped is then ErrOverrun. uid is "" if it is not
+// known.
 func (b *Broker) Read(key Key, uid string, fromBeginning bool) (*Reader, error) {
 	r, err := b.readHere(key, uid, fromBeginning)
 	if err == nil && b.replicas != nil {
@@ -20,7 +22,7 @@ func (b *Broker) Read(key Key, uid string, fromBeginning bool) (*Reader, error) 
 	return r, err
 }
 
-// readHere is Read without other replicas.
+// readHere is Read for this process only.
 func (b *Broker) readHere(key Key, uid string, fromBeginning bool) (*Reader, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -36,11 +38,11 @@ func (b *Broker) readHere(key Key, uid string, fromBeginning bool) (*Reader, err
 	return r, nil
 }
 
-// End is how a stream has ended; Err is nil if it is complete.
+// End is the end of a stream; Err is nil if the stream is complete.
 type End struct{ Err error }
 
-// Take returns the chunks since the last call, which must not be changed. end is not nil when nothing follows them;
-// otherwise changed is closed when something does.
+// Take returns the chunks since the last call, which must not be changed. end is not nil if no
+// chunks follow; otherwise changed is closed when there are new chunks.
 func (r *Reader) Take() (chunks [][]byte, end *End, changed <-chan struct{}) {
 	b := r.broker
 	b.mu.Lock()
@@ -75,7 +77,7 @@ func (r *Reader) Begun() bool {
 	return r.stream.begun() || r.elsewhere != nil && r.elsewhere.begun
 }
 
-// held reports whether this process has something of the stream, or somebody writes it here.
+// held reports whether this process has chunks of the stream, or a writer of it.
 func (r *Reader) held() bool {
 	b := r.broker
 	b.mu.Lock()
@@ -85,7 +87,7 @@ func (r *Reader) held() bool {
 
 func (s *state) begun() bool { return s.base > 0 || len(s.chunks) > 0 || s.ended }
 
-// Close ends the reader. A stream that nobody has written to goes with its last one.
+// Close closes the reader. A stream that has never had a writer is removed with its last reader.
 func (r *Reader) Close() {
 	if r.elsewhere != nil {
 		r.elsewhere.close()

@@ -11,47 +11,49 @@ import (
 type Replicas interface {
 	// Others returns their IDs, and a channel that is closed when they change.
 	Others() (ids []string, changed <-chan struct{})
-	// Open has one of them send what Broker.Serve sends. The context bounds all of it.
+	// Open makes one of them send what Broker.Serve sends. The context bounds the whole stream.
 	Open(ctx context.Context, id string, request []byte) (Incoming, error)
-	// Call has one of them answer as Broker.Answer does.
+	// Call makes one of them answer as Broker.Answer does.
 	Call(ctx context.Context, id string, request []byte) ([]byte, error)
 }
 
-// Incoming is what a replica sends. It belongs to one goroutine.
+// Incoming receives messages from a replica. It must be used by one goroutine.
 type Incoming interface {
-	// Recv waits for the next message. Any error says that no more come.
+	// Recv waits for the next message. After an error there are no more.
 	Recv() ([]byte, error)
 	Close()
 }
 
-// ErrReplicaGone: the replica that the stream came from is gone.
+// ErrReplicaGone: the replica that has the stream is gone.
 var ErrReplicaGone = errors.New("the replica that this stream came from is gone: read the answer from the query")
 
-// The messages of Serve: the first byte says what the rest is.
+// The messages of Serve: the first byte is the type of the rest.
 const (
-	// messageReading comes first: what is written from now on is sent.
+	// messageReading comes first: chunks that are written from now on are sent.
 	messageReading = 'r'
 	messageChunk   = 'c'
-	// messageHeld says that the stream is here, so that its readers miss something if the replica goes. It comes once.
+	// messageHeld reports that this replica has the stream, so that its readers miss chunks if the
+	// replica disappears. It is sent once.
 	messageHeld = 'h'
 	// messageEnd is the last; the rest is the error, "" for a stream that is complete.
 	messageEnd = 'e'
 )
 
-// elsewhere is what a replica asks another one: for a stream, or to complete it.
+// elsewhere is a request to another replica: for a stream, or to complete it.
 type elsewhere struct {
 	Key
 	UID           string
 	FromBeginning bool
 }
 
-// encoded never fails: everything in it is text.
+// encoded returns the encoded request. It never fails, because all fields are strings.
 func (e elsewhere) encoded() []byte { return encode(e) }
 
-// Connect has readers get what other replicas hold, too. It is called before the broker is used.
+// Connect makes readers also receive the chunks of other replicas. Call it before the broker is
+// used.
 func (b *Broker) Connect(r Replicas) { b.replicas = r }
 
-// Serve sends another replica what this one has of a stream, until its end.
+// Serve sends another replica the chunks of a stream that this one has, until its end.
 func (b *Broker) Serve(ctx context.Context, request []byte, send func(message []byte) error) error {
 	var asked elsewhere
 	if err := json.Unmarshal(request, &asked); err != nil {
@@ -96,7 +98,7 @@ func (b *Broker) Serve(ctx context.Context, request []byte, send func(message []
 	}
 }
 
-// completion is the answer to a replica that asks to complete a stream.
+// completion is the answer to a replica's request to complete a stream.
 type completion struct{ Known, Already bool }
 
 // Answer completes a stream for another replica.
@@ -109,8 +111,8 @@ func (b *Broker) Answer(request []byte) ([]byte, error) {
 	return encode(completion{known, already}), nil
 }
 
-// CompleteAnywhere is Complete for a stream that may be at another replica: an engine's second request need not come to the one
-// that has had its first.
+// CompleteAnywhere is Complete for a stream that may be at another replica, because an engine's
+// second request may reach a different replica than its first.
 func (b *Broker) CompleteAnywhere(ctx context.Context, key Key) (known, already bool) {
 	if known, already = b.Complete(key); known || b.replicas == nil {
 		return known, already
@@ -126,7 +128,7 @@ func (b *Broker) CompleteAnywhere(ctx context.Context, key Key) (known, already 
 	return false, false
 }
 
-// errorOf returns the error that another replica has named.
+// errorOf returns the error with a text from another replica.
 func errorOf(text string) error {
 	if text == "" {
 		return nil
@@ -136,5 +138,5 @@ func errorOf(text string) error {
 			return known
 		}
 	}
-	return errors.New(text) // of another release
+	return errors.New(text) // an error of another release
 }

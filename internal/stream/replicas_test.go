@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// errCut is what breaks a connection.
+// errCut is the error of a connection that a test breaks.
 var errCut = errors.New("the connection broke")
 
-// hall is a place where brokers reach each other without a network.
+// hall connects brokers without a network.
 type hall struct {
 	mu      sync.Mutex
 	brokers map[string]*Broker
-	// gone ends the connections to a broker.
+	// gone cancels the connections to a broker.
 	gone    map[string]context.CancelCauseFunc
 	context map[string]context.Context
 	changed chan struct{}
-	// held counts how often somebody has got to know where a stream is.
+	// held counts how often a replica has learned where a stream is.
 	held atomic.Int32
 }
 
@@ -49,7 +49,7 @@ func (h *hall) join(id string) *Broker {
 	return b
 }
 
-// kill removes one, as if its process had been killed.
+// kill removes a broker, as if its process had been killed.
 func (h *hall) kill(id string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -58,7 +58,7 @@ func (h *hall) kill(id string) {
 	h.change()
 }
 
-// door is the hall as one broker sees it.
+// door is one broker's connection to the hall.
 type door struct {
 	*hall
 	self string
@@ -174,7 +174,8 @@ func await(t *testing.T, r *Reader, want string) *End {
 	}
 }
 
-// TestElsewhere: a stream is read at another replica than the one that writes it, from the beginning and live, whoever comes first.
+// TestElsewhere reads a stream at a replica other than the writer's, from the beginning and live,
+// whether the reader or the writer starts first.
 func TestElsewhere(t *testing.T) {
 	h := newHall()
 	a, b := h.join("a"), h.join("b")
@@ -190,7 +191,7 @@ func TestElsewhere(t *testing.T) {
 	here := read(t, a, key, "u", true)
 	defer here.Close()
 	await(t, late, "1 2")
-	// A replica that joins later reads and writes, too.
+	// A replica that joins later can read and write, too.
 	c := h.join("c")
 	third := read(t, c, key, "u", true)
 	defer third.Close()
@@ -202,7 +203,7 @@ func TestElsewhere(t *testing.T) {
 	}
 	await(t, all, "3")
 	w.Close(nil)
-	// The engine's second request comes to another replica.
+	// The engine's second request reaches another replica.
 	if known, already := b.CompleteAnywhere(t.Context(), key); !known || already {
 		t.Errorf("complete elsewhere: %t, %t", known, already)
 	}
@@ -226,7 +227,8 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
-// TestReplicaGone: readers of a stream whose replica is killed get an error, whether they have had chunks or not; others read on.
+// TestReplicaGone checks that readers of a stream whose replica is killed get an error, whether
+// they have received chunks or not; the other readers continue.
 func TestReplicaGone(t *testing.T) {
 	h := newHall()
 	a, b := h.join("a"), h.join("b")
@@ -244,14 +246,14 @@ func TestReplicaGone(t *testing.T) {
 			t.Errorf("%s: ended with %v", name, end.Err)
 		}
 	}
-	// Nobody had written the other one: it may yet begin, here or at a replica that comes.
+	// The other stream had no writer: it may still begin, here or at a replica that joins.
 	c := h.join("c")
 	write(t, c, other, "u", "x")
 	await(t, elsewhere, "x")
 }
 
-// TestSlowElsewhere: a reader who does not read holds followRoom here, and gets an error once the writer's replica has dropped
-// what it has not taken; the writer waits for nobody.
+// TestSlowElsewhere checks that a reader that does not read buffers followRoom here, and gets an
+// error once the writer's replica has dropped chunks that it has not read. The writer never waits.
 func TestSlowElsewhere(t *testing.T) {
 	h := newHall()
 	a, b := h.join("a"), h.join("b")

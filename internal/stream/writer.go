@@ -1,13 +1,14 @@
 package stream
 
-// Writer writes the chunks of one Query. One goroutine uses it.
+// Writer writes the chunks of one Query. It must be used by one goroutine.
 type Writer struct {
 	broker *Broker
 	stream *state
 	closed bool
 }
 
-// Write returns a writer of the stream of a Query, which goes on where others have left it. uid is "" where it is not known.
+// Write returns a writer of the stream of a Query, which continues after the chunks of earlier
+// writers. uid is "" if it is not known.
 func (b *Broker) Write(key Key, uid string) (*Writer, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -15,15 +16,15 @@ func (b *Broker) Write(key Key, uid string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Who lost the connection is back, or a query goes on after it has waited for somebody.
+	// The writer has reconnected after a lost connection, or the query continues after an approval.
 	b.resume(s)
 	s.writers++
-	s.wake() // readers elsewhere are to know where it is
+	s.wake() // readers at other replicas have to learn where the stream is
 	return &Writer{broker: b, stream: s}, nil
 }
 
-// Append adds a chunk, which must not change any more. It waits for nobody. The error says that the stream has been
-// removed.
+// Append adds a chunk, which must not be changed afterwards. It does not wait for readers. It
+// returns an error if the stream has been removed.
 func (w *Writer) Append(chunk []byte) error {
 	b := w.broker
 	b.mu.Lock()
@@ -45,8 +46,8 @@ func (w *Writer) Append(chunk []byte) error {
 	return nil
 }
 
-// Close says that the writer goes: with nil another one may follow; an error ends the stream for its readers if
-// nobody else writes.
+// Close closes the writer. With nil another writer may follow; an error ends the stream for its
+// readers if there is no other writer.
 func (w *Writer) Close(err error) {
 	b := w.broker
 	b.mu.Lock()
@@ -62,7 +63,8 @@ func (w *Writer) Close(err error) {
 	}
 }
 
-// Complete ends the stream of a Query. known is false if there is none, and already true if it had been completed.
+// Complete ends the stream of a Query. known is false if there is none, and already is true if it
+// was complete before.
 func (b *Broker) Complete(key Key) (known, already bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// cacheTTL is how long an answer of the database is good: another replica may revoke the token meanwhile.
+// cacheTTL is how long an answer of the database is good: another replica may revoke the token
+// meanwhile.
 const cacheTTL = 500 * time.Millisecond
 
 // answer is a token that the database had when it was asked.
@@ -23,8 +24,8 @@ type answer struct {
 
 var _ authenticator.Token = &Store{}
 
-// AuthenticateToken implements authenticator.Token. While the database does not answer, a token that was good stays
-// good: nobody can revoke it either.
+// AuthenticateToken implements authenticator.Token. While the database does not answer, a token
+// that was good stays good: nobody can revoke it either.
 func (s *Store) AuthenticateToken(ctx context.Context, text string) (*authenticator.Response, bool, error) {
 	h, ok := hashOf(text)
 	if !ok {

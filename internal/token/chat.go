@@ -12,7 +12,8 @@ import (
 type Chat struct {
 	// Namespace is the one that the key is for.
 	Namespace string `json:"namespace"`
-	// Targets are the models' ids, such as agent/NAME, that the key may ask; empty for all that its user may ask.
+	// Targets are the models' ids, such as agent/NAME, that the key may ask; empty for all that its
+	// user may ask.
 	Targets []string `json:"targets,omitempty"`
 	// Limits bound what is asked with the key.
 	Limits Limits `json:"limits,omitzero"`

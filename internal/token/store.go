@@ -34,7 +34,8 @@ type Store struct {
 
 // Journal keeps what happens to tokens.
 type Journal interface {
-	// Created and Removed are called once it has happened; expired says that nobody has revoked the token.
+	// Created and Removed are called once it has happened; expired says that nobody has revoked the
+	// token.
 	Created(ctx context.Context, t *Token) error
 	Removed(ctx context.Context, t *Token, expired bool) error
 }
@@ -50,7 +51,8 @@ func New(side mvcc.SideTables, now func() time.Time) *Store {
 // ErrNotFound is Revoke's answer for an ID that no token has.
 var ErrNotFound = errors.New("there is no such token")
 
-// Create makes a token and returns its text, which is kept nowhere. Tokens that have expired are deleted.
+// Create makes a token and returns its text, which is kept nowhere. Tokens that have expired are
+// deleted.
 func (s *Store) Create(ctx context.Context, r Request) (*Token, string, error) {
 	if err := r.Validate(); err != nil {
 		return nil, "", err
@@ -114,7 +116,8 @@ func Users(all []Token) int {
 	return len(users)
 }
 
-// Revoke deletes a token, which this replica refuses once it returns. The error is ErrNotFound for an ID that none has.
+// Revoke deletes a token, which this replica refuses once it returns. The error is ErrNotFound for
+// an ID that none has.
 func (s *Store) Revoke(ctx context.Context, id string) (*Token, error) {
 	prefix, err := hex.DecodeString(id)
 	if err != nil || len(prefix) != idBytes {

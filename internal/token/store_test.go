@@ -112,7 +112,8 @@ func (down) Page(context.Context, mvcc.SideQuery) (mvcc.SidePage, error) {
 	return mvcc.SidePage{}, mvcc.ErrUnavailable
 }
 
-// While the database does not answer, tokens that were good are, and others are not known to be wrong.
+// While the database does not answer, tokens that were good are, and others are not known to be
+// wrong.
 func TestOutage(t *testing.T) {
 	c := &clock{time.Now()}
 	s := New(storetest.Open(t).Side(), c.now)

@@ -22,7 +22,8 @@ type Token struct {
 	ID     string   `json:"id"`
 	User   string   `json:"user"`
 	Groups []string `json:"groups,omitempty"`
-	// Created and Expires are in whole seconds, UTC. A token without Expires is good until it is revoked.
+	// Created and Expires are in whole seconds, UTC. A token without Expires is good until it is
+	// revoked.
 	Created time.Time  `json:"created"`
 	Expires *time.Time `json:"expires,omitempty"`
 	// Chat is nil for a token that opens all that its user may do.
@@ -33,8 +34,8 @@ type Token struct {
 func (t *Token) Expired(now time.Time) bool { return t.Expires != nil && !now.Before(*t.Expires) }
 
 const (
-	// Prefix begins the text of every token, by which scanners of source code and logs find it; but that of a key for chat
-	// begins with ChatPrefix, as keys of OpenAI do.
+	// Prefix begins the text of every token, by which scanners of source code and logs find it; but
+	// that of a key for chat begins with ChatPrefix, as keys of OpenAI do.
 	Prefix     = "ark_"
 	ChatPrefix = "sk-ark-"
 	// randomBytes of randomness make a token.
@@ -51,8 +52,8 @@ type hash [sha256.Size]byte
 
 func (h hash) id() string { return hex.EncodeToString(h[:idBytes]) }
 
-// hashText is the hash of random bytes below a prefix. A key for chat is hashed with its prefix: with another one, and by
-// replicas of a release that knows no such keys, it is no token.
+// hashText is the hash of random bytes below a prefix. A key for chat is hashed with its prefix:
+// with another one, and by replicas of a release that knows no such keys, it is no token.
 func hashText(prefix string, random []byte) hash {
 	if prefix == ChatPrefix {
 		return sha256.Sum256(append([]byte(prefix), random...))

@@ -13,7 +13,8 @@ import (
 // traceparent is the name of W3C's header, which is what a Query carries.
 const traceparent = "traceparent"
 
-// Parent returns the span of a context in the form of W3C's header traceparent; "" where there is none that is recorded.
+// Parent returns the span of a context in the form of W3C's header traceparent; "" where there is
+// none that is recorded.
 func Parent(ctx context.Context) string {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return ""
@@ -23,8 +24,8 @@ func Parent(ctx context.Context) string {
 	return carrier[traceparent]
 }
 
-// Executions makes spans of what executes Queries, by the semantic conventions of OpenTelemetry for generative AI. They hold
-// names and numbers, and no texts of questions or answers.
+// Executions makes spans of what executes Queries, by the semantic conventions of OpenTelemetry for
+// generative AI. They hold names and numbers, and no texts of questions or answers.
 type Executions struct{ Provider trace.TracerProvider }
 
 // QueryID says which Query is executed.
@@ -36,7 +37,8 @@ type QueryID struct {
 	Conversation string
 }
 
-// Query begins the span of a Query, below the one that parent names by the header traceparent; "" for none. The function ends it.
+// Query begins the span of a Query, below the one that parent names by the header traceparent; ""
+// for none. The function ends it.
 func (e Executions) Query(ctx context.Context, parent string, q QueryID) (context.Context, func(error)) {
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{traceparent: parent})
 	attributes := []attribute.KeyValue{
@@ -61,8 +63,8 @@ func (e Executions) Query(ctx context.Context, parent string, q QueryID) (contex
 // providers are the conventions' names of those that Ark has.
 var providers = map[string]string{"azure": "azure.ai.openai", "bedrock": "aws.bedrock"}
 
-// Model begins the span of a call of a model. model is the provider's name for it. The function ends it with what the provider
-// has counted.
+// Model begins the span of a call of a model. model is the provider's name for it. The function
+// ends it with what the provider has counted.
 func (e Executions) Model(ctx context.Context, provider, model string) (context.Context, func(finish string, prompt, completion int64, err error)) {
 	if known, ok := providers[provider]; ok {
 		provider = known

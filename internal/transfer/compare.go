@@ -36,7 +36,8 @@ func encodeJSON(value any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// differences lists the paths at which b differs from a. With onlyLost, what b has beyond a is no difference.
+// differences lists the paths at which b differs from a. With onlyLost, what b has beyond a is no
+// difference.
 func differences(a, b any, onlyLost bool) []string {
 	var paths []string
 	compare(&paths, "", a, b, onlyLost)

@@ -47,7 +47,8 @@ func coreKinds() []*kind {
 // ownNamespaces are those that every standalone server makes itself.
 var ownNamespaces = []string{metav1.NamespaceDefault, "kube-node-lease", metav1.NamespacePublic, metav1.NamespaceSystem}
 
-// ownNamespace says that a server makes the object itself. Its uid is the server's identity, and is never moved.
+// ownNamespace says that a server makes the object itself. Its uid is the server's identity, and is
+// never moved.
 func (o *object) ownNamespace() bool {
 	return o.kind.Plural == namespaces && slices.Contains(ownNamespaces, o.name)
 }

@@ -13,14 +13,16 @@ import (
 // rootCA is a ConfigMap that every cluster publishes in each of its namespaces.
 const rootCA = "kube-root-ca.crt"
 
-// exportCore brings one kind of the core group to the target. The storages of servers in a cluster hold none.
+// exportCore brings one kind of the core group to the target. The storages of servers in a cluster
+// hold none.
 func (e *exporter) exportCore(ctx context.Context, plural string) error {
 	k := e.kinds.core(plural)
 	_, err := e.store.scan(ctx, objectPrefix, k.place, newest, func(page []kept) error { return e.page(ctx, k, page) })
 	return err
 }
 
-// read takes an object from what is stored. Its error quotes nothing of an object of the core group.
+// read takes an object from what is stored. Its error quotes nothing of an object of the core
+// group.
 func (e *exporter) read(k *kind, one kept) (o *object, take bool, err error) {
 	if !k.core {
 		o, err = e.kinds.read(one.value)
@@ -34,7 +36,8 @@ func (e *exporter) read(k *kind, one kept) (o *object, take bool, err error) {
 	return o, true, err
 }
 
-// passes counts an object of the core group that is not to be brought, and reports whether it is one.
+// passes counts an object of the core group that is not to be brought, and reports whether it is
+// one.
 func (e *exporter) passes(o *object) bool {
 	name := o.namespace + "/" + o.name
 	switch {
@@ -79,8 +82,8 @@ func (e *exporter) isDropped(path string) bool {
 	return e.dropped[path]
 }
 
-// tryCore creates an object of the core group, or updates one that an earlier export made and nobody has
-// changed since. Every other object is the target's own, and stays as it is.
+// tryCore creates an object of the core group, or updates one that an earlier export made and
+// nobody has changed since. Every other object is the target's own, and stays as it is.
 func (e *exporter) tryCore(ctx context.Context, o *object, want halves) (Outcome, string, error) {
 	there, err := e.to.get(ctx, o.kind, o.namespace, o.name)
 	if err != nil && !apierrors.IsNotFound(err) {
@@ -136,7 +139,8 @@ func (e *exporter) tryCore(ctx context.Context, o *object, want halves) (Outcome
 	return Updated, e.deleting(o, want), e.settleCore(ctx, o, want, there)
 }
 
-// settleCore begins the deletion of an object that is being deleted, and notes what the target has of it.
+// settleCore begins the deletion of an object that is being deleted, and notes what the target has
+// of it.
 func (e *exporter) settleCore(ctx context.Context, o *object, want halves, there map[string]any) error {
 	has := split(there)
 	if want.deleting && !has.deleting && o.kind.Plural != namespaces {
@@ -145,7 +149,8 @@ func (e *exporter) settleCore(ctx context.Context, o *object, want halves, there
 	return e.remember(ctx, o, has.version)
 }
 
-// recorded is the uid of what an earlier export made of an object that is not brought now, or "" if that is not there.
+// recorded is the uid of what an earlier export made of an object that is not brought now, or "" if
+// that is not there.
 func (e *exporter) recorded(ctx context.Context, o *object) (string, error) {
 	found, err := e.store.look(ctx, o.path())
 	if err != nil || found.record == nil || found.record.Source != e.to.ID() {
@@ -173,7 +178,8 @@ func (e *exporter) deleting(o *object, want halves) string {
 	return ""
 }
 
-// made reports whether an earlier transfer brought the target's object, and nobody has written it since.
+// made reports whether an earlier transfer brought the target's object, and nobody has written it
+// since.
 func (e *exporter) made(ctx context.Context, o *object, has halves) (bool, error) {
 	found, err := e.store.look(ctx, o.path())
 	if err != nil {
@@ -182,8 +188,8 @@ func (e *exporter) made(ctx context.Context, o *object, has halves) (bool, error
 	return found.record.knows(e.to.ID(), has), nil
 }
 
-// coreDifferences compares an object with the target's. Of a Namespace it compares what users gave it: each
-// server adds labels and annotations of its own.
+// coreDifferences compares an object with the target's. Of a Namespace it compares what users gave
+// it: each server adds labels and annotations of its own.
 func coreDifferences(o *object, want, has halves) []string {
 	if o.kind.Plural != namespaces {
 		paths := differences(want.main, has.main, false)
@@ -227,8 +233,8 @@ func withLabels(want, there map[string]any) map[string]any {
 	return main
 }
 
-// coreRest deletes in the target what an earlier export made there and is gone here. Namespaces stay, for what may
-// be in them.
+// coreRest deletes in the target what an earlier export made there and is gone here. Namespaces
+// stay, for what may be in them.
 func (e *exporter) coreRest(ctx context.Context) error {
 	for _, plural := range coreResources {
 		if plural == secrets && !e.options.Secrets {
@@ -291,7 +297,8 @@ func (e *exporter) absent(name string) {
 	e.namespaces[name] = true
 }
 
-// missingNamespaces names the namespaces that are missing, with the command that creates them; "" if there are none.
+// missingNamespaces names the namespaces that are missing, with the command that creates them; ""
+// if there are none.
 func (e *exporter) missingNamespaces() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

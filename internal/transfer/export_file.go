@@ -41,8 +41,8 @@ func FormatOf(path string) Format {
 // ErrExists refuses to write over a file.
 var ErrExists = errors.New("it exists already: choose another name, or remove it")
 
-// WriteFile writes every object of the store, as of one moment, into a new file that only its owner can read, or with
-// "-" to out. The file is there only when it is complete.
+// WriteFile writes every object of the store, as of one moment, into a new file that only its owner
+// can read, or with "-" to out. The file is there only when it is complete.
 func WriteFile(ctx context.Context, from *Store, path string, format Format, out io.Writer, o WriteOptions) (*Summary, error) {
 	if path == "-" {
 		return Write(ctx, from, format, out, o)
@@ -75,7 +75,8 @@ type WriteOptions struct {
 	Reports Reports
 }
 
-// Write writes every object of the store, as of one moment, without their resourceVersions: those are the storage's.
+// Write writes every object of the store, as of one moment, without their resourceVersions: those
+// are the storage's.
 func Write(ctx context.Context, from *Store, format Format, to io.Writer, o WriteOptions) (*Summary, error) {
 	all, err := newKinds()
 	if err != nil {
@@ -144,7 +145,8 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, o Writ
 	return summary, err
 }
 
-// pass writes the objects of one kind, of the core group either those that Ark's objects own or the others.
+// pass writes the objects of one kind, of the core group either those that Ark's objects own or the
+// others.
 type pass struct {
 	kind  *kind
 	owned bool
@@ -158,8 +160,8 @@ func passes(of []*kind, owned bool) []pass {
 	return all
 }
 
-// writable reads an object of the core group, and says whether it is one to be moved and whether Ark's objects own it.
-// Of a server's own namespace it leaves what users gave it.
+// writable reads an object of the core group, and says whether it is one to be moved and whether
+// Ark's objects own it. Of a server's own namespace it leaves what users gave it.
 func writable(all *kinds, k *kind, one *kept) (take, owned bool, err error) {
 	read, err := all.read(one.value)
 	if err != nil || read.path() != one.path || read.kind != k {

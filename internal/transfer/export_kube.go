@@ -27,16 +27,18 @@ type ExportOptions struct {
 // ErrServedByService refuses a target whose API is this one or another aggregated server.
 var ErrServedByService = errors.New("the cluster does not serve " + ark.GroupName + " from its CRDs now: delete the APIServices first")
 
-// Export brings a cluster's objects to the state of the store, through the cluster's API: the way back to CRDs. The
-// objects that an import took from there are still in the cluster's etcd, with the same uids; they are updated. Those
-// made since are created. Those that the import brought and that are gone since are deleted.
+// Export brings a cluster's objects to the state of the store, through the cluster's API: the way
+// back to CRDs. The objects that an import took from there are still in the cluster's etcd, with
+// the same uids; they are updated. Those made since are created. Those that the import brought and
+// that are gone since are deleted.
 //
-// Of a standalone server's storage, Namespaces, ConfigMaps and, if asked for, Secrets are brought too, before the
-// objects that refer to them. They are created, and updated or deleted only where an earlier export made them.
+// Of a standalone server's storage, Namespaces, ConfigMaps and, if asked for, Secrets are brought
+// too, before the objects that refer to them. They are created, and updated or deleted only where
+// an earlier export made them.
 //
-// The API sets uid, creationTimestamp and generation itself: an object that is created there has new ones. Owner
-// references among the objects brought are changed to the new uids, and others of a standalone server are dropped. See
-// docs/operations/migration.md for the whole list.
+// The API sets uid, creationTimestamp and generation itself: an object that is created there has
+// new ones. Owner references among the objects brought are changed to the new uids, and others of a
+// standalone server are dropped. See docs/operations/migration.md for the whole list.
 func Export(ctx context.Context, from *Store, to *Kube, o ExportOptions) (*Summary, error) {
 	if to.backend != "" {
 		return nil, fmt.Errorf("%s: the Service %s answers: %w", to, to.backend, ErrServedByService)
@@ -134,8 +136,9 @@ func (e *exporter) page(ctx context.Context, k *kind, page []kept) error {
 	return group.Wait()
 }
 
-// done counts an object, and reports whether it had not been counted before. Two workers may bring one object, as an owner and
-// in its turn: whichever comes second finds it unchanged, and what the other did counts.
+// done counts an object, and reports whether it had not been counted before. Two workers may bring
+// one object, as an owner and in its turn: whichever comes second finds it unchanged, and what the
+// other did counts.
 func (e *exporter) done(k *kind, path string, outcome Outcome) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -159,7 +162,8 @@ func (e *exporter) isDone(path string) bool {
 	return done
 }
 
-// one brings one object to the target, its owners first. owned has the objects on whose behalf it is brought.
+// one brings one object to the target, its owners first. owned has the objects on whose behalf it
+// is brought.
 func (e *exporter) one(ctx context.Context, o *object, owned []string) error {
 	if e.isDone(o.path()) || e.passes(o) {
 		return nil
@@ -205,8 +209,8 @@ func (e *exporter) one(ctx context.Context, o *object, owned []string) error {
 	return e.remember(ctx, o, "")
 }
 
-// remember notes what an object is in the target, so that the next import from there knows it again, and deletes it here if it
-// goes there. It keeps a record that says so already.
+// remember notes what an object is in the target, so that the next import from there knows it
+// again, and deletes it here if it goes there. It keeps a record that says so already.
 func (e *exporter) remember(ctx context.Context, o *object, written string) error {
 	uid, _ := e.uidThere(o.uid)
 	found, err := e.store.look(ctx, o.path())
@@ -354,8 +358,8 @@ func (e *exporter) rest(ctx context.Context, items []Item) error {
 	return nil
 }
 
-// leftOver deletes an object of the target if it is the one that an import took from there: then it was deleted here,
-// finalizers and all. Any other is somebody else's.
+// leftOver deletes an object of the target if it is the one that an import took from there: then it
+// was deleted here, finalizers and all. Any other is somebody else's.
 func (e *exporter) leftOver(ctx context.Context, o *object, found entry) (Outcome, string, error) {
 	if e.options.Verify {
 		return Surplus, "only in the target", nil

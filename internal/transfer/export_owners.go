@@ -6,8 +6,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// owners changes the uids of owners to those that they have in the target. The target's garbage collector deletes what
-// names an owner that is not there, so references to what was not brought are dropped.
+// owners changes the uids of owners to those that they have in the target. The target's garbage
+// collector deletes what names an owner that is not there, so references to what was not brought
+// are dropped.
 func (e *exporter) owners(ctx context.Context, o *object, owned []string) error {
 	references, _ := metadata(o.content)["ownerReferences"].([]any)
 	keep := make([]any, 0, len(references))
@@ -52,8 +53,8 @@ func (e *exporter) ownerless(o *object, kind, owner string) {
 	e.options.Reports.line("%s: its owner %s %s is not brought to the target, so the reference to it is dropped", o.title(), kind, owner)
 }
 
-// target is the uid that an owner has in the target, or "" if it has none there. One that does not exist here keeps its
-// uid, and is as missing there.
+// target is the uid that an owner has in the target, or "" if it has none there. One that does not
+// exist here keeps its uid, and is as missing there.
 func (e *exporter) target(ctx context.Context, k *kind, namespace, name, uid string, owned []string) (string, error) {
 	if k.ClusterScoped {
 		namespace = ""

@@ -15,7 +15,8 @@ import (
 	"strings"
 )
 
-// Files are a Source of YAML and JSON documents: manifests, what kubectl get -o yaml prints, what an export wrote.
+// Files are a Source of YAML and JSON documents: manifests, what kubectl get -o yaml prints, what
+// an export wrote.
 type Files struct {
 	name  string
 	paths []string
@@ -27,8 +28,8 @@ var _ Source = &Files{}
 // extensions are those of the files that are taken from a folder.
 var extensions = []string{".yaml", ".yml", ".json", ".ndjson", ".jsonl"}
 
-// OpenFiles returns the source that a path names: a file, all files of a folder and the folders in it, or with "-" what
-// comes from stdin.
+// OpenFiles returns the source that a path names: a file, all files of a folder and the folders in
+// it, or with "-" what comes from stdin.
 func OpenFiles(path string, stdin io.Reader) (*Files, error) {
 	if path == "-" {
 		return &Files{name: "standard input", stdin: stdin}, nil
@@ -56,7 +57,8 @@ func OpenFiles(path string, stdin io.Reader) (*Files, error) {
 	return f, nil
 }
 
-// ID implements Source. Files have no identity: what one brought another may change, as with kubectl apply.
+// ID implements Source. Files have no identity: what one brought another may change, as with
+// kubectl apply.
 func (f *Files) ID() string { return "files" }
 
 // String names the source in messages.

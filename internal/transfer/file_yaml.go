@@ -80,7 +80,8 @@ func blankLines(text []byte) int {
 
 var yamlLine = regexp.MustCompile(`(?s)^(?:error converting YAML to JSON: )?(?:yaml: )?(?:unmarshal errors:\n\s*)?(?:line (\d+): )?(.*)$`)
 
-// yamlFault takes the line out of the parser's message, which counts from the start of the document.
+// yamlFault takes the line out of the parser's message, which counts from the start of the
+// document.
 func yamlFault(err error, first int) (int, error) {
 	found := yamlLine.FindStringSubmatch(err.Error())
 	if found == nil || found[1] == "" {

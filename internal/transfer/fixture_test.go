@@ -68,7 +68,8 @@ func (f *fixture) write(t *testing.T, path, value string) {
 	}
 }
 
-// world is a source whose objects tests change. It stands for a cluster: each change has a resourceVersion of its own.
+// world is a source whose objects tests change. It stands for a cluster: each change has a
+// resourceVersion of its own.
 type world struct {
 	id string
 	// stop, if set, ends the list with an error after so many batches of one.

@@ -100,8 +100,8 @@ func (all *kinds) read(text []byte) (*object, error) {
 	return o, nil
 }
 
-// complete gives an object that comes without an identity, such as a manifest, the one that it has here already or
-// else a new one, as creating it through the API would.
+// complete gives an object that comes without an identity, such as a manifest, the one that it has
+// here already or else a new one, as creating it through the API would.
 func (o *object) complete(here []byte, now time.Time) error {
 	meta := o.content["metadata"].(map[string]any)
 	known := map[string]any{}
@@ -186,8 +186,8 @@ func (o *object) form() (form, error) {
 	return f, nil
 }
 
-// faults lists the fields for which the object would be refused if it were created today. Objects that are there
-// already may keep such faults.
+// faults lists the fields for which the object would be refused if it were created today. Objects
+// that are there already may keep such faults.
 func (all *kinds) faults(ctx context.Context, f form) []string {
 	var paths []string
 	if f.core {

@@ -1,6 +1,7 @@
 package transfer
 
-// halves are the parts of an object that are written by different requests, without what a server sets itself.
+// halves are the parts of an object that are written by different requests, without what a server
+// sets itself.
 type halves struct {
 	main, status map[string]any
 	uid, version string

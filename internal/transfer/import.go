@@ -30,9 +30,10 @@ type ImportOptions struct {
 	Reports Reports
 }
 
-// Import brings a source's objects into the store. It may be ended at any time and run again: what is there already is
-// left alone. Objects that cannot be taken (Refused), or were changed here (Conflict), do not stop it; the caller finds
-// them in the summary, which is returned with an error too.
+// Import brings a source's objects into the store. It may be ended at any time and run again: what
+// is there already is left alone. Objects that cannot be taken (Refused), or were changed here
+// (Conflict), do not stop it; the caller finds them in the summary, which is returned with an error
+// too.
 func Import(ctx context.Context, from Source, into *Store, o ImportOptions) (*Summary, error) {
 	all, err := newKinds()
 	if err != nil {
@@ -65,8 +66,8 @@ func Import(ctx context.Context, from Source, into *Store, o ImportOptions) (*Su
 	return i.summary, i.warn(ctx)
 }
 
-// warn tells of a storage whose revisions are below the source's. A client that comes over from there and watches on
-// would not hear of anything until they have caught up.
+// warn tells of a storage whose revisions are below the source's. A client that comes over from
+// there and watches on would not hear of anything until they have caught up.
 func (i *importer) warn(ctx context.Context) error {
 	source, ok := i.from.(interface{ Revision() int64 })
 	if !ok {
@@ -143,7 +144,8 @@ func (i *importer) batch(ctx context.Context, items []Item) error {
 	return group.Wait()
 }
 
-// one imports an object. Its error ends the import: the storage or the source failed, not the object.
+// one imports an object. Its error ends the import: the storage or the source failed, not the
+// object.
 func (i *importer) one(ctx context.Context, item Item) error {
 	o, err := i.kinds.readItem(item)
 	if err != nil {
@@ -192,8 +194,8 @@ func (i *importer) one(ctx context.Context, item Item) error {
 	}
 }
 
-// settle compares a source's object with what is here, and writes it where that is due. It returns what it did, and why
-// for the outcomes that a user should hear about.
+// settle compares a source's object with what is here, and writes it where that is due. It returns
+// what it did, and why for the outcomes that a user should hear about.
 func (i *importer) settle(ctx context.Context, o *object, found entry) (Outcome, string, error) {
 	own := found.record != nil && found.record.Source == i.from.ID()
 	if own && found.untouched() && o.resourceVersion != "" && found.record.ResourceVersion == o.resourceVersion && found.record.UID == o.uid {
@@ -226,8 +228,8 @@ func (i *importer) settle(ctx context.Context, o *object, found entry) (Outcome,
 	return outcome, i.remarks(ctx, f), nil
 }
 
-// replace writes the object. One that has been made anew in the source under the same name takes the place of the
-// other in two steps, so that watchers see the one go and the other come.
+// replace writes the object. One that has been made anew in the source under the same name takes
+// the place of the other in two steps, so that watchers see the one go and the other come.
 func (i *importer) replace(ctx context.Context, o *object, found entry, value []byte, origin record) error {
 	if found.value != nil && uidOf(found.value) != o.uid {
 		if err := i.store.remove(ctx, o.path(), found); err != nil {

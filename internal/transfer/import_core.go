@@ -53,8 +53,8 @@ func (i *importer) reportLeftOut() {
 	i.left.report(i.options.Reports, why)
 }
 
-// makeNamespaces creates the namespaces that objects are in and the source has not. A standalone server
-// makes its own.
+// makeNamespaces creates the namespaces that objects are in and the source has not. A standalone
+// server makes its own.
 func (i *importer) makeNamespaces(ctx context.Context) error {
 	if !i.serves.keepsCore() || i.fromCluster && i.serves == unknown {
 		return nil

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// holds keeps an object back until its owners of the Ark API have come: a garbage collector that watches deletes an
-// object whose owner is not there. Those of the core group come before, or are not moved at all.
+// holds keeps an object back until its owners of the Ark API have come: a garbage collector that
+// watches deletes an object whose owner is not there. Those of the core group come before, or are
+// not moved at all.
 func (i *importer) holds(o *object, item Item) bool {
 	owners := i.kinds.ownersOf(o)
 	i.mu.Lock()
@@ -28,8 +29,8 @@ func (i *importer) settled(o *object) {
 	i.done[o.path()] = true
 }
 
-// release imports what was held, owners before what they own. In the end come those whose owners do not come, and those that own
-// each other.
+// release imports what was held, owners before what they own. In the end come those whose owners do
+// not come, and those that own each other.
 func (i *importer) release(ctx context.Context) error {
 	for len(i.held) > 0 {
 		held := i.held
@@ -57,8 +58,8 @@ func (i *importer) owned(o *object) {
 	}
 }
 
-// missingOwners names the written objects whose owner has not come, such as one that was left out, refused, or left
-// alone for another of its name.
+// missingOwners names the written objects whose owner has not come, such as one that was left out,
+// refused, or left alone for another of its name.
 func (i *importer) missingOwners(ctx context.Context) error {
 	if i.options.DryRun {
 		return nil

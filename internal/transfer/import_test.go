@@ -87,7 +87,8 @@ func TestImportTakesTheDelta(t *testing.T) {
 	wantCounts(t, verified, map[Outcome]int{Unchanged: n})
 }
 
-// An import that ends anywhere goes on where it was, and deletes nothing before it has seen the whole source.
+// An import that ends anywhere goes on where it was, and deletes nothing before it has seen the
+// whole source.
 func TestImportResumes(t *testing.T) {
 	t.Parallel()
 	f, w := newFixture(t), newWorld()

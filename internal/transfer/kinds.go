@@ -16,7 +16,8 @@ import (
 type kind struct {
 	install.Kind
 	codec runtime.Codec
-	// place is the group and resource, such as "ark.mckinsey.com/agents/", or of the core group "secrets/".
+	// place is the group and resource, such as "ark.mckinsey.com/agents/", or of the core group
+	// "secrets/".
 	place string
 	// core kinds are of the core group, and have no codec (core.go).
 	core bool
@@ -39,7 +40,8 @@ func newKinds() (*kinds, error) {
 	if all.scheme, err = install.NewScheme(); err != nil {
 		return nil, err
 	}
-	// A garbage collector that watches must never see a dependent whose owner is yet to come: Kinds has them in that order.
+	// A garbage collector that watches must never see a dependent whose owner is yet to come: Kinds
+	// has them in that order.
 	for _, k := range install.Kinds() {
 		codec, _, err := offline.Codec(k.Resource())
 		if err != nil {
@@ -62,7 +64,8 @@ func (all *kinds) byGVK(gvk schema.GroupVersionKind) *kind {
 	return nil
 }
 
-// ownedByArk reports whether an object of the core group has an owner of the Ark API, and comes after it therefore.
+// ownedByArk reports whether an object of the core group has an owner of the Ark API, and comes
+// after it therefore.
 func (all *kinds) ownedByArk(o *object) bool {
 	return o.kind.core && slices.ContainsFunc(all.ownersOf(o), func(by owner) bool { return !by.kind.core })
 }
@@ -97,7 +100,8 @@ func (all *kinds) ownersOf(o *object) []owner {
 // path is the part of the key that names an object, in the storage and among the records.
 func (k *kind) path(namespace, name string) string { return k.place + path.Join(namespace, name) }
 
-// parse is the reverse of path without the place; ok is false for a key that is none of an object's.
+// parse is the reverse of path without the place; ok is false for a key that is none of an
+// object's.
 func (k *kind) parse(rest string) (namespace, name string, ok bool) {
 	namespace, name, found := strings.Cut(rest, "/")
 	if k.ClusterScoped {

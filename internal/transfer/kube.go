@@ -24,8 +24,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// Kube is a server of the Ark API, a cluster's or another ark-server, reached over HTTPS. As a Source it must not be
-// used by two at once.
+// Kube is a server of the Ark API, a cluster's or another ark-server, reached over HTTPS. As a
+// Source it must not be used by two at once.
 type Kube struct {
 	client *rest.RESTClient
 	kinds  *kinds
@@ -34,7 +34,8 @@ type Kube struct {
 	served map[string]bool
 	// standalone says that it is an ark-server without a cluster, whose core kinds are served too.
 	standalone bool
-	// backend is the Service that serves the group in a cluster, or empty where the cluster does so itself.
+	// backend is the Service that serves the group in a cluster, or empty where the cluster does so
+	// itself.
 	backend string
 	// newest is the greatest resourceVersion that a list had.
 	newest int64
@@ -42,8 +43,8 @@ type Kube struct {
 
 var _ Source = &Kube{}
 
-// OpenKube connects to the server that a kubeconfig's context names, the current one if context is empty, and looks
-// which Ark kinds it serves.
+// OpenKube connects to the server that a kubeconfig's context names, the current one if context is
+// empty, and looks which Ark kinds it serves.
 func OpenKube(ctx context.Context, file, context string) (*Kube, error) {
 	config, err := loadConfig(file, context)
 	if err != nil {
@@ -76,7 +77,8 @@ func loadConfig(file, context string) (*rest.Config, error) {
 	return config, nil
 }
 
-// NoContextError is OpenKube's answer where neither its argument nor the kubeconfig chooses a context.
+// NoContextError is OpenKube's answer where neither its argument nor the kubeconfig chooses a
+// context.
 type NoContextError struct {
 	// Known are the contexts that there are.
 	Known []string
@@ -120,7 +122,8 @@ func NewKube(ctx context.Context, config *rest.Config) (*Kube, error) {
 	return k, k.discoverCore(ctx)
 }
 
-// discoverCore finds out whether it is a standalone ark-server: that has the core group, but no pods, and no APIServices.
+// discoverCore finds out whether it is a standalone ark-server: that has the core group, but no
+// pods, and no APIServices.
 func (k *Kube) discoverCore(ctx context.Context) error {
 	text, err := raw(ctx, k.client.Get().AbsPath("/api/v1"))
 	if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
@@ -151,7 +154,8 @@ func (k *Kube) discoverCore(ctx context.Context) error {
 	return nil
 }
 
-// Standalone says that it is an ark-server that runs without a cluster, whose Namespaces, ConfigMaps and Secrets are moved too.
+// Standalone says that it is an ark-server that runs without a cluster, whose Namespaces,
+// ConfigMaps and Secrets are moved too.
 func (k *Kube) Standalone() bool { return k.standalone }
 
 // statusScheme knows what a server refuses requests with; everything else is text here.
@@ -205,8 +209,8 @@ func (k *Kube) discover(ctx context.Context) error {
 	return nil
 }
 
-// identify finds out which cluster it is, and who serves the group there. A user who may not ask gets a name that
-// depends on the address.
+// identify finds out which cluster it is, and who serves the group there. A user who may not ask
+// gets a name that depends on the address.
 func (k *Kube) identify(ctx context.Context) {
 	k.id = "server " + k.host
 	var namespace struct {
@@ -233,8 +237,8 @@ func (k *Kube) ID() string { return k.id }
 // String names the server in messages.
 func (k *Kube) String() string { return k.host }
 
-// Backend is the Service, as namespace/name, that serves the Ark API in the cluster instead of its CRDs; empty if it
-// is not known to be one.
+// Backend is the Service, as namespace/name, that serves the Ark API in the cluster instead of its
+// CRDs; empty if it is not known to be one.
 func (k *Kube) Backend() string { return k.backend }
 
 // Revision is the greatest resourceVersion that its lists had so far; 0 where they are no numbers.
@@ -253,7 +257,8 @@ func (k *Kube) objects(ctx context.Context, kinds []*kind, batch func([]Item) er
 		if !k.served[kind.Plural] {
 			continue
 		}
-		// A list takes longer than the server keeps its moment: begin again. What came already is looked at again.
+		// A list takes longer than the server keeps its moment: begin again. What came already is looked
+		// at again.
 		for try := 0; ; try++ {
 			err := k.list(ctx, kind, batch)
 			if apierrors.IsResourceExpired(err) && try < 10 {
@@ -308,7 +313,8 @@ func (k *Kube) list(ctx context.Context, kind *kind, batch func([]Item) error) e
 	}
 }
 
-// listPage reads one page of a list. A server sends large ones piece by piece, so what is too much is not read.
+// listPage reads one page of a list. A server sends large ones piece by piece, so what is too much
+// is not read.
 func (k *Kube) listPage(ctx context.Context, kind *kind, pages *pages, next string) ([]byte, error) {
 	body, err := k.client.Get().AbsPath(collection(kind)).Param("limit", fmt.Sprint(pages.limit)).Param("continue", next).Stream(ctx)
 	if err != nil {
@@ -338,7 +344,8 @@ func withKind(item []byte, apiVersion, kind string) []byte {
 	return fmt.Appendf(nil, `{"apiVersion":%q,"kind":%q,%s`, apiVersion, kind, item[1:])
 }
 
-// raw sends a request, and returns the answer's text or what the server says it refuses the request for.
+// raw sends a request, and returns the answer's text or what the server says it refuses the request
+// for.
 func raw(ctx context.Context, request *rest.Request) ([]byte, error) {
 	result := request.Do(ctx)
 	if err := result.Error(); err != nil {

@@ -12,11 +12,12 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// api answers as an API server does where a test has no say in what a real one does: refusals, expired lists, other releases.
-// What real servers do is tested in cmd/ark-server and e2e/cluster.
+// api answers as an API server does where a test has no say in what a real one does: refusals,
+// expired lists, other releases. What real servers do is tested in cmd/ark-server and e2e/cluster.
 type api struct {
 	mu sync.Mutex
-	// answers are by method and path, with the query where there are more of one path; a function may count.
+	// answers are by method and path, with the query where there are more of one path; a function may
+	// count.
 	answers map[string]func() (int, string)
 	asked   []string
 }
@@ -209,7 +210,8 @@ func TestExportRefusals(t *testing.T) {
 	}
 }
 
-// Objects that only the target has go only if an import took them from there; their finalizers go first.
+// Objects that only the target has go only if an import took them from there; their finalizers go
+// first.
 func TestExportDeletesWhatTheImportBrought(t *testing.T) {
 	t.Parallel()
 	a, config := newAPI(t)

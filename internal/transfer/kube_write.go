@@ -67,8 +67,8 @@ func decodeObject(text []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// write sends an object with the managed fields that it has here, if the target's is still of the version, and returns
-// what has become of it.
+// write sends an object with the managed fields that it has here, if the target's is still of the
+// version, and returns what has become of it.
 func (k *Kube) write(ctx context.Context, o *object, as verb, body map[string]any, version string) (map[string]any, error) {
 	meta := maps.Clone(metadata(body))
 	if version != "" {
@@ -131,7 +131,8 @@ func (k *Kube) dropFinalizers(ctx context.Context, o *object) error {
 	return err
 }
 
-// denial is how the API tells that an admission webhook did not like an object, which is a 403 like a right that is missing.
+// denial is how the API tells that an admission webhook did not like an object, which is a 403 like
+// a right that is missing.
 var denial = regexp.MustCompile(`admission webhook "([^"]*)" denied`)
 
 // isRefusal tells an object's fault from a server's or a right that is missing.

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// leftOut collects what is not moved, so that nobody takes what was for all that there is. It names objects,
-// never values.
+// leftOut collects what is not moved, so that nobody takes what was for all that there is. It names
+// objects, never values.
 type leftOut struct {
 	mu    sync.Mutex
 	names map[string][]string // by plural

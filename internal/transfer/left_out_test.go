@@ -49,7 +49,8 @@ func standaloneFixture(t *testing.T) *fixture {
 	return f
 }
 
-// What a standalone server keeps besides Ark's objects is written too; Secrets if asked for, else they are named.
+// What a standalone server keeps besides Ark's objects is written too; Secrets if asked for, else
+// they are named.
 func TestExportNamesWhatItLeavesOut(t *testing.T) {
 	f := standaloneFixture(t)
 	var s said
@@ -164,7 +165,8 @@ func TestCoreObjectsThroughAFile(t *testing.T) {
 	}
 }
 
-// Manifests become what the API would make of them, missing namespaces are made, and faults quote nothing.
+// Manifests become what the API would make of them, missing namespaces are made, and faults quote
+// nothing.
 func TestCoreManifests(t *testing.T) {
 	f := newFixture(t)
 	path := filepath.Join(t.TempDir(), "x.ndjson")

@@ -12,8 +12,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// What owns others comes before those, whatever the order of the source, and an owner that has not come is named: a server that
-// collects garbage would delete what it owns.
+// What owns others comes before those, whatever the order of the source, and an owner that has not
+// come is named: a server that collects garbage would delete what it owns.
 func TestOwnersComeFirst(t *testing.T) {
 	f := standaloneFixture(t)
 	owned := func(kind, apiVersion, name, uid string) map[string]any {
@@ -65,7 +65,8 @@ func TestOwnersComeFirst(t *testing.T) {
 	}
 }
 
-// A cluster keeps what it has beside Ark's objects, and that is said; a token of a service account does not go to another server.
+// A cluster keeps what it has beside Ark's objects, and that is said; a token of a service account
+// does not go to another server.
 func TestWhatIsNotMovedIsSaid(t *testing.T) {
 	a, config := newAPI(t)
 	k, err := NewKube(t.Context(), config)

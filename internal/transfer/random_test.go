@@ -24,8 +24,9 @@ import (
 
 const randomPerKind = 60
 
-// Random objects of every kind, whatever their metadata, spec and status hold, and with fields that no release knows,
-// come out of an export as they went into the import: through NDJSON and through YAML.
+// Random objects of every kind, whatever their metadata, spec and status hold, and with fields that
+// no release knows, come out of an export as they went into the import: through NDJSON and through
+// YAML.
 func TestRandomObjectsSurvive(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -157,7 +158,8 @@ func importText(t *testing.T, into *fixture, name string, text []byte) *Summary 
 	return summary
 }
 
-// scatter puts unknown fields into random places of an object. Some places are maps of texts, and one is of structures.
+// scatter puts unknown fields into random places of an object. Some places are maps of texts, and
+// one is of structures.
 func scatter(random *rand.Rand, into map[string]any) {
 	for key, value := range into {
 		if inner, ok := value.(map[string]any); ok && key != "properties" {

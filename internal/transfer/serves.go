@@ -13,7 +13,8 @@ type service int
 const (
 	// standalone servers keep Namespaces, ConfigMaps and Secrets too, beside what is not moved.
 	standalone service = iota
-	// unknown is a new storage, or one that has Ark's objects only. It takes what a standalone server's does.
+	// unknown is a new storage, or one that has Ark's objects only. It takes what a standalone
+	// server's does.
 	unknown
 	// aggregated servers leave those to the cluster.
 	aggregated
@@ -24,7 +25,8 @@ const (
 // takesOver is where the revisions of a new storage in a cluster begin.
 const takesOver = 1_000_000_000
 
-// clusterOnly are places where kube-apiserver has keys from its start on, and a standalone server never.
+// clusterOnly are places where kube-apiserver has keys from its start on, and a standalone server
+// never.
 var clusterOnly = []string{"ranges/", "masterleases/", "servicecidrs/", "ipaddresses/", "pods/"}
 
 func (s *Store) serves(ctx context.Context) (service, error) {
@@ -47,7 +49,8 @@ func (s *Store) serves(ctx context.Context) (service, error) {
 	return unknown, nil
 }
 
-// keepsCore says that a server on the storage keeps, or may be meant to keep, objects of the core group itself.
+// keepsCore says that a server on the storage keeps, or may be meant to keep, objects of the core
+// group itself.
 func (s service) keepsCore() bool { return s == standalone || s == unknown }
 
 // some says whether there is a key under a place.

@@ -11,14 +11,16 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// defaultMark is in every object that a server makes by itself as a default, such as upstream's roles.
+// defaultMark is in every object that a server makes by itself as a default, such as upstream's
+// roles.
 var defaultMark = []byte("kubernetes.io/bootstrapping")
 
 // passing are objects that servers make while they run, and delete or make again.
 var passing = []string{"events/", "leases/", "flowschemas/", "prioritylevelconfigurations/"}
 
-// staysBehind counts what a standalone server has beside what is moved, such as accounts, roles, quotas and policies, by the resource's
-// name in the storage. What every server makes itself does not count.
+// staysBehind counts what a standalone server has beside what is moved, such as accounts, roles,
+// quotas and policies, by the resource's name in the storage. What every server makes itself does
+// not count.
 func (s *Store) staysBehind(ctx context.Context, moved []*kind) (map[string]int, error) {
 	places := slices.Clone(passing)
 	for _, k := range moved {
@@ -53,7 +55,8 @@ func (s *Store) staysBehind(ctx context.Context, moved []*kind) (map[string]int,
 	}
 }
 
-// placeOf returns the first part of a path, or the first two where the first is a group or has several resources below it.
+// placeOf returns the first part of a path, or the first two where the first is a group or has
+// several resources below it.
 func placeOf(path string) string {
 	first, rest, _ := strings.Cut(path, "/")
 	if second, _, more := strings.Cut(rest, "/"); more && (strings.Contains(first, ".") || first == "services") {

@@ -23,7 +23,8 @@ const (
 // Store is a server's storage. It is safe for concurrent use.
 type Store struct {
 	kv clientv3.KV
-	// Fresh says that the storage was made just now, so that its revision tells nothing of who serves it.
+	// Fresh says that the storage was made just now, so that its revision tells nothing of who serves
+	// it.
 	Fresh bool
 	// Sealer is how Secrets are stored; nil for as they are.
 	Sealer Sealer
@@ -57,7 +58,8 @@ func (s *Store) toStored(ctx context.Context, path string, value []byte) ([]byte
 	return stored, nil
 }
 
-// NewStore returns the storage that a client of the etcd protocol reaches. The client stays the caller's.
+// NewStore returns the storage that a client of the etcd protocol reaches. The client stays the
+// caller's.
 func NewStore(kv clientv3.KV) *Store { return &Store{kv: kv} }
 
 // entry is what the storage has for one object.
@@ -70,7 +72,8 @@ type entry struct {
 	recordRevision int64
 }
 
-// untouched says that nobody wrote the object since the record: an import writes both at once, an export the record later.
+// untouched says that nobody wrote the object since the record: an import writes both at once, an
+// export the record later.
 func (e entry) untouched() bool {
 	return e.record != nil && 0 < e.revision && e.revision <= e.recordRevision
 }
@@ -167,12 +170,12 @@ type kept struct {
 	value []byte
 }
 
-// newest has scan read each page as it is when its turn comes, however long the scan takes: an old revision may be compacted
-// meanwhile.
+// newest has scan read each page as it is when its turn comes, however long the scan takes: an old
+// revision may be compacted meanwhile.
 const newest = -1
 
-// scan reads the keys under a prefix page by page, all as of one revision: that given, or else the present one. It
-// returns the revision.
+// scan reads the keys under a prefix page by page, all as of one revision: that given, or else the
+// present one. It returns the revision.
 func (s *Store) scan(ctx context.Context, prefix, place string, revision int64, page func([]kept) error) (int64, error) {
 	first := prefix + place
 	end := clientv3.GetPrefixRangeEnd(first)

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Verify compares every object of the source with the store's, and counts as Different, Missing (here) and Surplus
-// (only here) what is not equal in everything but the resourceVersion, and the statuses that the server's own engine has
-// written since. It writes nothing. With surplus, objects that
-// only the store has are differences too. Of the options it heeds Secrets and Reports.
+// Verify compares every object of the source with the store's, and counts as Different, Missing
+// (here) and Surplus (only here) what is not equal in everything but the resourceVersion, and the
+// statuses that the server's own engine has written since. It writes nothing. With surplus, objects
+// that only the store has are differences too. Of the options it heeds Secrets and Reports.
 func Verify(ctx context.Context, from Source, with *Store, surplus bool, o ImportOptions) (*Summary, error) {
 	all, err := newKinds()
 	if err != nil {
@@ -106,8 +106,8 @@ const engineManager = "ark-server"
 // queriesPlural is the plural of Queries.
 const queriesPlural = "queries"
 
-// engineWrote reports whether the engine of this server has written an object's status, as it does here and in the
-// source alike. That of a Query is its answer, which is compared.
+// engineWrote reports whether the engine of this server has written an object's status, as it does
+// here and in the source alike. That of a Query is its answer, which is compared.
 func engineWrote(k *kind, ours any) bool {
 	content, ok := ours.(map[string]any)
 	if !ok || k.core || k.Plural == queriesPlural {

@@ -4,8 +4,8 @@ import (
 	"testing"
 )
 
-// What the server's own engine has written to a status since the import is no difference; what anybody else has is one, and
-// so is a change of the rest.
+// What the server's own engine has written to a status since the import is no difference; what
+// anybody else has is one, and so is a change of the rest.
 func TestVerifyLeavesTheEnginesStatusesOut(t *testing.T) {
 	t.Parallel()
 	written := func(kind, manager string) map[string]any {

@@ -22,8 +22,8 @@ func (w CoreNotHere) String() string {
 	return fmt.Sprintf("%s left out: the target's storage is of a server in a cluster, which keeps them itself: create them there with kubectl (or, if it is to be a standalone server's, start that once on it and run this again)", plural(w.Left))
 }
 
-// RevisionsBelow says that the source's resourceVersions reach There, and the storage's only Here. A client that comes
-// over and watches on would not hear of anything until they have caught up.
+// RevisionsBelow says that the source's resourceVersions reach There, and the storage's only Here.
+// A client that comes over and watches on would not hear of anything until they have caught up.
 type RevisionsBelow struct{ There, Here int64 }
 
 // String says so, without how to move the storage on.

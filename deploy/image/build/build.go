@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// Server compiles ark-server for Linux on an architecture, from the sources of the repository in root, and
-// returns the binary. Only the sources decide what is in it: paths and the clock do not.
+// Server compiles ark-server for Linux on an architecture, from the sources of the repository in
+// root, and returns the binary. Only the sources decide what is in it: paths and the clock do not.
 func Server(root, arch, version string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "ark-image-")
 	if err != nil {

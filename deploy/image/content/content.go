@@ -1,5 +1,5 @@
-// Package content says what the image of ark-server contains and how it is started. The archive, the
-// Dockerfile and the tests take it from here.
+// Package content says what the image of ark-server contains and how it is started. The archive,
+// the Dockerfile and the tests take it from here.
 package content
 
 import (
@@ -27,7 +27,8 @@ const Data = "/data"
 // Port is what the server listens on.
 const Port = "6443/tcp"
 
-// Env is the environment. Arguments of "docker run" replace a CMD, so there is none: defaults are set here.
+// Env is the environment. Arguments of "docker run" replace a CMD, so there is none: defaults are
+// set here.
 func Env() []string {
 	return []string{
 		"PATH=/usr/local/bin",
@@ -38,8 +39,8 @@ func Env() []string {
 	}
 }
 
-// Health asks the server whether it is ready. A start on a large database, or while a database server
-// starts too, may take minutes.
+// Health asks the server whether it is ready. A start on a large database, or while a database
+// server starts too, may take minutes.
 var Health = struct {
 	Command                  []string
 	Interval, Timeout, Start time.Duration
@@ -61,8 +62,8 @@ func (f File) IsFolder() bool { return strings.HasSuffix(f.Path, "/") }
 // Base is everything but the binary.
 func Base() []File {
 	return []File{
-		// Anybody may use a new volume, which is made from this folder: the server of --user=1000. A server that is
-		// started as root takes it for its own user.
+		// Anybody may use a new volume, which is made from this folder: the server of --user=1000. A
+		// server that is started as root takes it for its own user.
 		{Path: "data/", Mode: 0o1777},
 		{Path: "etc/", Mode: 0o755},
 		{Path: "etc/group", Mode: 0o644, Content: fmt.Appendf(nil, "root:x:0:\nark:x:%d:\n", User)},
@@ -77,7 +78,8 @@ func Base() []File {
 	}
 }
 
-// authorities are the certificates of the public authorities that Mozilla trusts, such as those of cloud databases.
+// authorities are the certificates of the public authorities that Mozilla trusts, such as those of
+// cloud databases.
 func authorities() []byte {
 	var text []byte
 	for root := range bundle.Roots() {
@@ -91,7 +93,8 @@ func Server(binary []byte) []File {
 	return []File{{Path: strings.TrimPrefix(Program, "/"), Mode: 0o755, Content: binary}}
 }
 
-// WriteFolder lays files out in a folder that does not exist, for an image that something else makes of it.
+// WriteFolder lays files out in a folder that does not exist, for an image that something else
+// makes of it.
 func WriteFolder(dir string, files []File) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err

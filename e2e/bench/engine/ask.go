@@ -45,8 +45,8 @@ type waiter struct {
 
 func newAnswers() *answers { return &answers{waiting: map[string]*waiter{}} }
 
-// follow watches until the context ends. The server ends watches that it cannot deliver to fast enough: the next one goes
-// on where it has ended.
+// follow watches until the context ends. The server ends watches that it cannot deliver to fast
+// enough: the next one goes on where it has ended.
 func (a *answers) follow(ctx context.Context, watch func(revision string) (io.ReadCloser, error), revision string, acts *controller) {
 	for ctx.Err() == nil {
 		stream, err := watch(revision)

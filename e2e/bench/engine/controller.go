@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/h2client"
 )
 
-// controller executes queries from outside, by the writes that Ark's controller makes: the finalizer, pending, running, the end.
+// controller executes queries from outside, by the writes that Ark's controller makes: the
+// finalizer, pending, running, the end.
 type controller struct {
 	conns   []*h2client.Conn
 	model   string // its URL

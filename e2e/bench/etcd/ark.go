@@ -20,8 +20,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/sqlite"
 )
 
-// serveCommand makes this program serve ark-server's endpoint on the database in the folder that follows, so that the socket
-// variant is a process of its own like etcd and kine.
+// serveCommand makes this program serve ark-server's endpoint on the database in the folder that
+// follows, so that the socket variant is a process of its own like etcd and kine.
 const serveCommand = "serve-ark-endpoint"
 
 var serving = regexp.MustCompile(`serving on (http://\S+)`)

@@ -27,7 +27,8 @@ func (r results) median(p planned, system string) measure.Sample {
 	return r[resultKey{p.name, p.clients, system}].Median()
 }
 
-// print writes one row for each case and system, with the ratios to etcd and kine, and then the failures.
+// print writes one row for each case and system, with the ratios to etcd and kine, and then the
+// failures.
 func (r results) print(out io.Writer, plan []planned, systems []string) error {
 	t := measure.NewTable(out, "case", "clients", "system", "op/s", "p50 ms", "p99 ms", "op/s : etcd", "op/s : kine", "p50 : etcd", "p99 : etcd")
 	var failures []string

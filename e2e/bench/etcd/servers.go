@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// openReplicas opens endpoints in this process, on one database of a server of its own; clients are spread over them.
+// openReplicas opens endpoints in this process, on one database of a server of its own; clients are
+// spread over them.
 func openReplicas(storage string, replicas int) func(context.Context, string) ([]*kubernetes.Client, func(), error) {
 	return func(ctx context.Context, _ string) ([]*kubernetes.Client, func(), error) {
 		place, stop, err := engine.Serve(ctx, storage, "")

@@ -105,7 +105,8 @@ func external(start func(context.Context, string) (*component.Endpoint, error)) 
 	}
 }
 
-// openAll starts the chosen systems and loads them. The stores opened are returned with an error too, to be closed.
+// openAll starts the chosen systems and loads them. The stores opened are returned with an error
+// too, to be closed.
 func openAll(ctx context.Context, o options, dir string) ([]*store, error) {
 	var stores []*store
 	for _, name := range o.systems {

@@ -22,9 +22,10 @@ const (
 	watchDrain = 30 * time.Second
 )
 
-// watch counts a measurement's clients as watchers of one prefix, as the apiserver's cacher opens them, while writers create
-// keys in it. Rate is events delivered to all watchers together per second, until the last one has seen the last event;
-// latency is from the start of a write to the arrival of its event. An event missing at the end is a failure.
+// watch counts a measurement's clients as watchers of one prefix, as the apiserver's cacher opens
+// them, while writers create keys in it. Rate is events delivered to all watchers together per
+// second, until the last one has seen the last event; latency is from the start of a write to the
+// arrival of its event. An event missing at the end is a failure.
 func watch(ctx context.Context, s *store, m measurement) measure.Sample {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()

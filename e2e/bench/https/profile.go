@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// profile drives the life of queries once more while the server profiles itself, and prints where its time went.
+// profile drives the life of queries once more while the server profiles itself, and prints where
+// its time went.
 func (t *target) profile(ctx context.Context, o options) error {
 	most := 1
 	for _, n := range o.clients {

@@ -21,7 +21,8 @@ func (r results) add(p planned, target string, s measure.Sample) {
 	r[k] = append(r[k], s)
 }
 
-// print writes a row for each case and server; ratios are to the real kube-apiserver of the same run.
+// print writes a row for each case and server; ratios are to the real kube-apiserver of the same
+// run.
 func (r results) print(out io.Writer, plan []planned, targets []*target) error {
 	t := measure.NewTable(out, "case", "clients", "server", "requests/s", "p50 ms", "p99 ms",
 		"server CPU ms", "etcd CPU ms", "client CPU ms", "requests/s : kube", "p99 : kube")

@@ -40,7 +40,8 @@ type target struct {
 	stop    func() error
 }
 
-// openAll starts the servers, ark-server first, and loads the objects to list. Those opened are returned with an error too.
+// openAll starts the servers, ark-server first, and loads the objects to list. Those opened are
+// returned with an error too.
 func openAll(ctx context.Context, o options, dir string) ([]*target, error) {
 	var targets []*target
 	open := func(name string, start func(context.Context, string) (*target, *rest.Config, error)) error {
@@ -119,8 +120,8 @@ func (t *target) connect(ctx context.Context, config *rest.Config) error {
 	return s.FirstError
 }
 
-// dial opens connections that cost the client little. They are for one measurement: a server hangs up on one that has
-// been idle for long.
+// dial opens connections that cost the client little. They are for one measurement: a server hangs
+// up on one that has been idle for long.
 func (t *target) dial(ctx context.Context) (conns []*h2client.Conn, closeAll func(), err error) {
 	closeAll = func() {
 		for _, c := range conns {

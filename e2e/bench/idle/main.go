@@ -1,6 +1,6 @@
-// Command idle prints what a standalone ark-server takes that nobody uses: how soon it is ready, its resident memory, its
-// processor time an hour, the size of its binary; beside etcd, kube-apiserver and kube-controller-manager in the same run, which
-// are left out with -peer=none.
+// Command idle prints what a standalone ark-server takes that nobody uses: how soon it is ready,
+// its resident memory, its processor time an hour, the size of its binary; beside etcd,
+// kube-apiserver and kube-controller-manager in the same run, which are left out with -peer=none.
 package main
 
 import (
@@ -77,7 +77,8 @@ func run(ctx context.Context, settle, length time.Duration, withPeer bool) (err 
 	return compare(ctx, systems, length)
 }
 
-// startArk starts a server for the second time, with its database and keys there, and also says how long the first start took.
+// startArk starts a server for the second time, with its database and keys there, and also says how
+// long the first start took.
 func startArk(ctx context.Context, dir string) (system, time.Duration, error) {
 	var first time.Duration
 	for {

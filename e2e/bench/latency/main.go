@@ -1,5 +1,5 @@
-// Command latency measures how long a change takes to reach watchers, of the replica that wrote it and of another one on the same
-// database, while 1,000 writes a second come in at one of them:
+// Command latency measures how long a change takes to reach watchers, of the replica that wrote it
+// and of another one on the same database, while 1,000 writes a second come in at one of them:
 //
 //	go run ./bench/latency
 //

@@ -11,8 +11,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
 
-// churn makes and deletes queries, twice, and prints what stays resident: right after, and once the server has been
-// idle for a while. Nothing is left then but what the server keeps for watches, and what it has not given back.
+// churn makes and deletes queries, twice, and prints what stays resident: right after, and once the
+// server has been idle for a while. Nothing is left then but what the server keeps for watches, and
+// what it has not given back.
 func churn(ctx context.Context, server *component.ArkServer, storage string, objects int, idle time.Duration) error {
 	fmt.Printf("%s; %d queries made and deleted, twice\n", storage, objects)
 	if err := report(server, "after the start"); err != nil {

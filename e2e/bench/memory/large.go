@@ -20,8 +20,8 @@ const (
 	writersOfLarge = 4
 )
 
-// large makes objects of each size, on a server of its own that takes them, and prints what it holds in memory after it has
-// written and after it has listed them.
+// large makes objects of each size, on a server of its own that takes them, and prints what it
+// holds in memory after it has written and after it has listed them.
 func large(ctx context.Context, storage string, objects int) error {
 	if err := os.Setenv("ARK_MAX_OBJECT_SIZE", "16Mi"); err != nil {
 		return fmt.Errorf("raise the limit of objects: %w", err)

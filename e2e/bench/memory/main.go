@@ -1,6 +1,6 @@
-// Command memory loads many Query objects into an ark-server, restarts it, and prints how long the start took and what memory
-// the server holds after it and during a full list. With -churn it makes and deletes them, and prints what stays; with
-// -large it makes some of 1.5, 8 and 15 MiB.
+// Command memory loads many Query objects into an ark-server, restarts it, and prints how long the
+// start took and what memory the server holds after it and during a full list. With -churn it makes
+// and deletes them, and prints what stays; with -large it makes some of 1.5, 8 and 15 MiB.
 package main
 
 import (
@@ -182,7 +182,8 @@ func settle(ctx context.Context, server *component.ArkServer) error {
 	}
 }
 
-// heapParts says what Go's heap is made of: objects, live or garbage; room in pages beside them; pages that are free, but held.
+// heapParts says what Go's heap is made of: objects, live or garbage; room in pages beside them;
+// pages that are free, but held.
 func heapParts(server *component.ArkServer) (string, error) {
 	client, err := component.RawClient(server.Config)
 	if err != nil {

@@ -86,7 +86,8 @@ func watchEtcd(url string) (*etcdWatch, error) {
 	return w, nil
 }
 
-// resource is the part of a key that names what it belongs to: /registry/ark.mckinsey.com/queries/... or /registry/pods/...
+// resource is the part of a key that names what it belongs to:
+// /registry/ark.mckinsey.com/queries/... or /registry/pods/...
 func resource(key string) string {
 	parts := strings.Split(strings.TrimPrefix(key, "/registry/"), "/")
 	if len(parts) > 1 && strings.Contains(parts[0], ".") {

@@ -27,7 +27,8 @@ func (t *target) median() median {
 	return m
 }
 
-// perLife is a process's time for a life in all rounds: a single round is short beside the clock's steps of 10 ms.
+// perLife is a process's time for a life in all rounds: a single round is short beside the clock's
+// steps of 10 ms.
 func (t *target) perLife(process string) time.Duration {
 	var spent time.Duration
 	lives := 0

@@ -30,7 +30,8 @@ const (
 // target is one way to the Ark kinds.
 type target struct {
 	name, dir string
-	// other is the way whose cluster and ark-server this one goes to, too; nil for a cluster of its own.
+	// other is the way whose cluster and ark-server this one goes to, too; nil for a cluster of its
+	// own.
 	other   *target
 	cluster *component.Cluster
 	hosting *component.Hosting
@@ -94,8 +95,9 @@ func (t *target) dial(ctx context.Context) error {
 	return nil
 }
 
-// openDirect goes to the other's ark-server past its kube-apiserver, with a service account's token: a certificate would need no
-// question about rights, for the account of system:masters that the others use.
+// openDirect goes to the other's ark-server past its kube-apiserver, with a service account's
+// token: a certificate would need no question about rights, for the account of system:masters that
+// the others use.
 func (t *target) openDirect(ctx context.Context) error {
 	t.cluster, t.ark, t.etcd = t.other.cluster, t.other.ark, t.other.etcd
 	token, err := t.other.hosting.AdminToken(ctx)

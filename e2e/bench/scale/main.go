@@ -1,8 +1,10 @@
-// Command scale measures the store with a long log: a million revisions of 200,000 live keys of 1 KiB, on each database.
+// Command scale measures the store with a long log: a million revisions of 200,000 live keys of 1
+// KiB, on each database.
 //
 //	go run ./bench/scale -storage sqlite,postgresql,mysql
 //
-// It prints how long the store takes to open, to list, and to prune what a compaction gave up, and what that does to writers.
+// It prints how long the store takes to open, to list, and to prune what a compaction gave up, and
+// what that does to writers.
 package main
 
 import (
@@ -124,8 +126,8 @@ func put(ctx context.Context, store *mvcc.Store, key int) error {
 	return err
 }
 
-// paced writes at a steady rate until ended says so or the time is up, and measures each write from when it begins. ended is called by one
-// writer only.
+// paced writes at a steady rate until ended says so or the time is up, and measures each write from
+// when it begins. ended is called by one writer only.
 func paced(ctx context.Context, store *mvcc.Store, o options, ended func() bool, length time.Duration) measure.Sample {
 	ctx, stop := context.WithTimeout(ctx, length)
 	defer stop()

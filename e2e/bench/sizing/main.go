@@ -1,5 +1,6 @@
-// Command sizing has a real ark-server take Query objects through their lives at a given rate, on each database, and prints what that
-// takes: processor time of the server and of its database, memory, and disk. docs/operations/sizing.md has its figures.
+// Command sizing has a real ark-server take Query objects through their lives at a given rate, on
+// each database, and prints what that takes: processor time of the server and of its database,
+// memory, and disk. docs/operations/sizing.md has its figures.
 package main
 
 import (

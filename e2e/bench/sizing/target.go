@@ -62,8 +62,8 @@ func start(ctx context.Context, dir string, place engine.Place) (*target, error)
 	return t, query.EnsureNamespace(ctx, t.client, namespace)
 }
 
-// live takes queries through their lives, so many a second, for a time. The database is asked for its size only at the end, because the
-// server remembers the answer for a while.
+// live takes queries through their lives, so many a second, for a time. The database is asked for
+// its size only at the end, because the server remembers the answer for a while.
 func (t *target) live(ctx context.Context, rate int, length time.Duration) (usage, error) {
 	server, database, err := t.cpu()
 	if err != nil {
@@ -145,7 +145,8 @@ func (t *target) metric(ctx context.Context, name string) (int64, error) {
 	return int64(v), nil
 }
 
-// cpu is the processor time of the server, and of the database server's processes: all others that descend from this one.
+// cpu is the processor time of the server, and of the database server's processes: all others that
+// descend from this one.
 func (t *target) cpu() (server, database time.Duration, err error) {
 	if server, err = t.server.CPU(); err != nil {
 		return 0, 0, err

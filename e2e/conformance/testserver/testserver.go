@@ -31,8 +31,9 @@ const TransportVariable = "ARK_CONFORMANCE_TRANSPORT"
 // progress that nobody asked for.
 const EagerVariable = "ARK_CONFORMANCE_EAGER_PROGRESS"
 
-// StorageVariable names the database that the endpoint runs on, as --storage does; SQLite by default. Servers must be running
-// already, named as package sqltest wants it: nothing here lives long enough to stop one.
+// StorageVariable names the database that the endpoint runs on, as --storage does; SQLite by
+// default. Servers must be running already, named as package sqltest wants it: nothing here lives
+// long enough to stop one.
 const StorageVariable = "ARK_CONFORMANCE_STORAGE"
 
 // servers hold the databases of all tests of a binary.

@@ -31,7 +31,8 @@ type ArkOptions struct {
 	Dir string
 	// Database, when set, is the database file instead; the rest stays in Dir.
 	Database string
-	// Keys, when set, is the folder of keys, which replicas share; without it, each has a folder of its own in Dir.
+	// Keys, when set, is the folder of keys, which replicas share; without it, each has a folder of
+	// its own in Dir.
 	Keys string
 	// EtcdServers, when set, is the URL of an endpoint to keep the data in, instead of SQLite.
 	EtcdServers string
@@ -41,7 +42,8 @@ type ArkOptions struct {
 	Wrap func(Command) Command
 	// Port is --secure-port; 0 lets the server choose.
 	Port int
-	// Args are added to the command line. Without --engine among them Queries are left to who plays Ark's controller.
+	// Args are added to the command line. Without --engine among them Queries are left to who plays
+	// Ark's controller.
 	Args []string
 	// Env is added to the environment.
 	Env []string
@@ -94,7 +96,8 @@ func StartArk(ctx context.Context, o ArkOptions) (*ArkServer, error) {
 		return nil, err
 	}
 	s := &ArkServer{Process: p, Kubeconfig: kubeconfig}
-	// After a restart the file may still tell of the run before until the server has written it anew: read it on each try.
+	// After a restart the file may still tell of the run before until the server has written it anew:
+	// read it on each try.
 	err = p.waitReady(ctx, func(ctx context.Context) error {
 		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 		if err != nil {

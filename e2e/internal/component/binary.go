@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Root is the folder of the repository: the nearest one above the working directory that holds the server's command.
+// Root is the folder of the repository: the nearest one above the working directory that holds the
+// server's command.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -42,8 +43,8 @@ func ServerBinary() (string, error) {
 	return path, nil
 }
 
-// Binary is the path of a real component (see tools/build.sh for the names). It does not build: a missing one is an error that
-// says how to get it.
+// Binary is the path of a real component (see tools/build.sh for the names). It does not build: a
+// missing one is an error that says how to get it.
 func Binary(name string) (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -60,7 +61,8 @@ func Binary(name string) (string, error) {
 	return path, nil
 }
 
-// BuildBinaries builds the named components where they are missing. The script's output goes to the caller's standard error.
+// BuildBinaries builds the named components where they are missing. The script's output goes to the
+// caller's standard error.
 func BuildBinaries(names ...string) error {
 	root, err := Root()
 	if err != nil {

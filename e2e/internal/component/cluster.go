@@ -13,8 +13,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Cluster is a real control plane on loopback: etcd, kube-apiserver with its aggregation layer on, kube-controller-manager. It has
-// no nodes, so nothing that needs a pod to run can be tried on it.
+// Cluster is a real control plane on loopback: etcd, kube-apiserver with its aggregation layer on,
+// kube-controller-manager. It has no nodes, so nothing that needs a pod to run can be tried on it.
 type Cluster struct {
 	Etcd        *Endpoint
 	API         *Process
@@ -35,11 +35,11 @@ type Cluster struct {
 type ClusterOptions struct {
 	// Dir holds all its files.
 	Dir string
-	// EndpointRouting has the aggregator send requests to the endpoints of a Service (--enable-aggregator-routing) instead of to
-	// the Service.
+	// EndpointRouting has the aggregator send requests to the endpoints of a Service
+	// (--enable-aggregator-routing) instead of to the Service.
 	EndpointRouting bool
-	// Kubernetes is an older release than the current one, such as 1.30; its binaries are built as kube-apiserver-1.30 and
-	// kube-controller-manager-1.30.
+	// Kubernetes is an older release than the current one, such as 1.30; its binaries are built as
+	// kube-apiserver-1.30 and kube-controller-manager-1.30.
 	Kubernetes string
 	// Args are added to the command line of kube-apiserver.
 	Args []string

@@ -42,7 +42,8 @@ func CRDs(ctx context.Context) ([][]byte, error) {
 	}
 }
 
-// InstallCRDs creates the CustomResourceDefinitions of the Ark kinds and waits until each resource can be listed.
+// InstallCRDs creates the CustomResourceDefinitions of the Ark kinds and waits until each resource
+// can be listed.
 func InstallCRDs(ctx context.Context, config *rest.Config) error {
 	client, err := RawClient(config)
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"syscall"
 )
 
-// Disk is a small file system that only processes started on it see: a tmpfs in a mount namespace of its own. It needs Linux
-// with unshare and nsenter (util-linux), and either root or unprivileged user namespaces.
+// Disk is a small file system that only processes started on it see: a tmpfs in a mount namespace
+// of its own. It needs Linux with unshare and nsenter (util-linux), and either root or unprivileged
+// user namespaces.
 type Disk struct {
 	// Dir is where it is mounted, for processes on it.
 	Dir    string
@@ -56,8 +57,8 @@ func (d *Disk) On(c Command) Command {
 	return c
 }
 
-// AsOwner makes a command run on the disk as a user who is not root, yet owns what the caller owns: for database servers, which
-// refuse root.
+// AsOwner makes a command run on the disk as a user who is not root, yet owns what the caller owns:
+// for database servers, which refuse root.
 func (d *Disk) AsOwner(path string, args []string) (string, []string) {
 	const id = "1000" // whatever is not root's
 	enter := append(append([]string{"nsenter"}, d.enter...), "unshare", "--user", "--map-user="+id, "--map-group="+id,

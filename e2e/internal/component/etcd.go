@@ -16,8 +16,8 @@ type Endpoint struct {
 
 var etcdServing = regexp.MustCompile(`"serving client traffic[^}]*"address":"([^"]+)"`)
 
-// StartEtcd starts a one-member etcd over TCP with its data in dir. Every write is synced to disk before it is acknowledged,
-// which is etcd's default.
+// StartEtcd starts a one-member etcd over TCP with its data in dir. Every write is synced to disk
+// before it is acknowledged, which is etcd's default.
 func StartEtcd(ctx context.Context, dir string) (*Endpoint, error) { return StartEtcdAt(ctx, dir, 0) }
 
 // StartEtcdAt is StartEtcd on a port that stays the same over restarts; 0 lets etcd choose.
@@ -26,8 +26,8 @@ func StartEtcdAt(ctx context.Context, dir string, port int) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Port 0: etcd logs the port it got, so no other process can be mistaken for it. Nobody dials the peer address of a
-	// single member; it only has to agree with the initial cluster.
+	// Port 0: etcd logs the port it got, so no other process can be mistaken for it. Nobody dials the
+	// peer address of a single member; it only has to agree with the initial cluster.
 	const any = "http://127.0.0.1:0"
 	client := fmt.Sprintf("http://127.0.0.1:%d", port)
 	p, err := Start(Command{Path: path, Name: "etcd", Args: []string{
@@ -48,12 +48,14 @@ func StartEtcdAt(ctx context.Context, dir string, port int) (*Endpoint, error) {
 	return &Endpoint{Process: p, URL: "http://" + found[1]}, nil
 }
 
-// kineDurable is kine's own default DSN but for synchronous, which its default sets to NORMAL: a write in the WAL is then not
-// synced before it is acknowledged. FULL is what etcd and ark-server promise.
+// kineDurable is kine's own default DSN but for synchronous, which its default sets to NORMAL: a
+// write in the WAL is then not synced before it is acknowledged. FULL is what etcd and ark-server
+// promise.
 const kineDurable = "?_journal_mode=WAL&_busy_timeout=30000&_synchronous=FULL&_txlock=immediate&_stmt_cache_size=20&cache=shared"
 
-// How kine deals with connections. As it comes it opens any number and keeps two. The first argument limits the number, which may
-// be more than a database server takes; the second lets kine keep them all, which makes the best of it.
+// How kine deals with connections. As it comes it opens any number and keeps two. The first
+// argument limits the number, which may be more than a database server takes; the second lets kine
+// keep them all, which makes the best of it.
 const (
 	LimitConnections = "--datastore-max-open-connections=64"
 	KeepConnections  = "--datastore-max-idle-connections=64"

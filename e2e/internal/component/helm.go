@@ -14,7 +14,8 @@ type Helm struct {
 	path, kubeconfig, home string
 }
 
-// NewHelm prepares helm; without a kubeconfig it can render and lint. home is a folder for its caches.
+// NewHelm prepares helm; without a kubeconfig it can render and lint. home is a folder for its
+// caches.
 func NewHelm(kubeconfig, home string) (*Helm, error) {
 	path, err := Binary("helm")
 	if err != nil {

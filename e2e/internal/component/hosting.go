@@ -20,7 +20,8 @@ const (
 	ArkAccount   = "ark-server"
 )
 
-// arkGroup is the API group, and arkVersions its versions, each with an APIService; so has recordsGroup, with recordsVersion.
+// arkGroup is the API group, and arkVersions its versions, each with an APIService; so has
+// recordsGroup, with recordsVersion.
 const (
 	arkGroup       = "ark.mckinsey.com"
 	recordsGroup   = "records.ark.mckinsey.com"
@@ -29,11 +30,12 @@ const (
 
 var arkVersions = []string{"v1alpha1", "v1prealpha1"}
 
-// Hosting is what a cluster with endpoint routing holds for ark-server: its namespace, an account with the rights that the chart
-// grants and no others, a serving certificate, and, once registered, the Service and the APIServices that lead to its replicas.
+// Hosting is what a cluster with endpoint routing holds for ark-server: its namespace, an account
+// with the rights that the chart grants and no others, a serving certificate, and, once registered,
+// the Service and the APIServices that lead to its replicas.
 //
-// Without nodes there is no kubelet to watch the replicas' readiness: whoever starts and stops them says with SetReady which of
-// them take requests.
+// Without nodes there is no kubelet to watch the replicas' readiness: whoever starts and stops them
+// says with SetReady which of them take requests.
 type Hosting struct {
 	Cluster *Cluster
 	// CA signed Serving.
@@ -121,7 +123,8 @@ func apiServices() []string {
 	return names
 }
 
-// Register has the aggregator send Ark's requests to the ready replicas, of which there is none yet.
+// Register has the aggregator send Ark's requests to the ready replicas, of which there is none
+// yet.
 func (h *Hosting) Register(ctx context.Context) error {
 	manifest := fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {name: %s, namespace: %s}, spec: {ports: [{name: https, port: 443}]}}\n", ArkService, ArkNamespace)
 	for _, name := range apiServices() {
@@ -143,8 +146,9 @@ spec:
 	return err
 }
 
-// SetReady says whether the replica at a port takes requests. Each has an EndpointSlice of its own, because replicas on one
-// address differ in their ports; a slice of IP addresses may not hold loopback, one of names may.
+// SetReady says whether the replica at a port takes requests. Each has an EndpointSlice of its own,
+// because replicas on one address differ in their ports; a slice of IP addresses may not hold
+// loopback, one of names may.
 func (h *Hosting) SetReady(ctx context.Context, port int, ready bool) error {
 	name := fmt.Sprintf("%s-%d", ArkService, port)
 	slice := fmt.Sprintf(`{"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
@@ -158,7 +162,8 @@ func (h *Hosting) SetReady(ctx context.Context, port int, ready bool) error {
 	return nil
 }
 
-// WaitServed waits until the cluster serves the Ark kinds: they answer, and are in its discovery and OpenAPI.
+// WaitServed waits until the cluster serves the Ark kinds: they answer, and are in its discovery
+// and OpenAPI.
 func (h *Hosting) WaitServed(ctx context.Context) error {
 	for {
 		err := h.served(ctx)

@@ -25,7 +25,9 @@ type KubeAPIServer struct {
 	Config *rest.Config
 }
 
-// StartKubeAPIServer starts both on loopback with their files in dir and returns when the Ark kinds are served. No controllers run: namespaces are not collected, which writes of objects do not need.
+// StartKubeAPIServer starts both on loopback with their files in dir and returns when the Ark kinds
+// are served. No controllers run: namespaces are not collected, which writes of objects do not
+// need.
 func StartKubeAPIServer(ctx context.Context, dir string) (_ *KubeAPIServer, err error) {
 	path, err := Binary("kube-apiserver")
 	if err != nil {

@@ -24,7 +24,8 @@ func (k *Kubectl) With(env ...string) *Kubectl {
 	return &with
 }
 
-// NewKubectl prepares kubectl; home is a folder for its discovery cache, so that nothing outlives the run.
+// NewKubectl prepares kubectl; home is a folder for its discovery cache, so that nothing outlives
+// the run.
 func NewKubectl(kubeconfig, home string) (*Kubectl, error) {
 	path, err := Binary("kubectl")
 	if err != nil {

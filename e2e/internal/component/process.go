@@ -57,8 +57,8 @@ func Start(c Command) (*Process, error) {
 	return p, nil
 }
 
-// RunToEnd runs a command that ends by itself and returns it with its whole output. One that still runs when the context ends
-// is killed, which is an error.
+// RunToEnd runs a command that ends by itself and returns it with its whole output. One that still
+// runs when the context ends is killed, which is an error.
 func RunToEnd(ctx context.Context, c Command) (*Process, error) {
 	p, err := Start(c)
 	if err != nil {
@@ -89,7 +89,8 @@ func (p *Process) ExitCode() int {
 func (p *Process) Stdout() string { return p.stdout.String() }
 func (p *Process) Stderr() string { return p.stderr.String() }
 
-// Stop ends the child with SIGTERM and waits for it. A child that does not end in time is killed, which is an error.
+// Stop ends the child with SIGTERM and waits for it. A child that does not end in time is killed,
+// which is an error.
 func (p *Process) Stop() error {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // Fails only when the child has ended.
 	select {
@@ -110,8 +111,9 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// WaitStdout and WaitStderr wait until the pattern matches what the child wrote and return the submatches. A child that ends
-// without a match, or the end of the context, is an error that shows the child's last output.
+// WaitStdout and WaitStderr wait until the pattern matches what the child wrote and return the
+// submatches. A child that ends without a match, or the end of the context, is an error that shows
+// the child's last output.
 func (p *Process) WaitStdout(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
 	return p.wait(ctx, p.stdout, pattern)
 }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Proxy forwards TCP connections to a target, and can cut, stall and refuse them: the network between a server and its
-// database.
+// Proxy forwards TCP connections to a target, and can cut, stall and refuse them: the network
+// between a server and its database.
 type Proxy struct {
 	listener net.Listener
 	target   string
@@ -52,7 +52,8 @@ func (p *Proxy) Cut() {
 // Refuse closes new connections at once while it is on.
 func (p *Proxy) Refuse(on bool) { p.refuse.Store(on) }
 
-// Stall forwards nothing while it is on; connections stay open, as on a network that swallows packets.
+// Stall forwards nothing while it is on; connections stay open, as on a network that swallows
+// packets.
 func (p *Proxy) Stall(on bool) { p.stalled.Store(on) }
 
 // Close ends the proxy and its connections.

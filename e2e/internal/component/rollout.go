@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Rollout keeps replicas of ark-server in service and replaces them, as a Deployment, the kubelet and the endpoint controller
-// would: a new one is ready before an old one is told to go, and one that says it is no longer ready gets no further requests.
-// Its methods are for one goroutine.
+// Rollout keeps replicas of ark-server in service and replaces them, as a Deployment, the kubelet
+// and the endpoint controller would: a new one is ready before an old one is told to go, and one
+// that says it is no longer ready gets no further requests. Its methods are for one goroutine.
 type Rollout struct {
 	hosting  *Hosting
 	options  ArkOptions
@@ -59,8 +59,8 @@ func (r *Rollout) add(ctx context.Context) error {
 	return r.hosting.SetReady(ctx, port, true)
 }
 
-// Replace starts a replica, and ends the oldest one when the new one is in service. An old one that does not end by itself with
-// exit code 0 is an error.
+// Replace starts a replica, and ends the oldest one when the new one is in service. An old one that
+// does not end by itself with exit code 0 is an error.
 func (r *Rollout) Replace(ctx context.Context) error {
 	if err := r.add(ctx); err != nil {
 		return err
@@ -108,7 +108,8 @@ func (r *Rollout) Stop() error {
 	return errors.Join(errs...)
 }
 
-// shutdownDelay bounds what a replica waits by default before it begins to stop, and for its watchers.
+// shutdownDelay bounds what a replica waits by default before it begins to stop, and for its
+// watchers.
 const shutdownDelay = 20 * time.Second
 
 func pause(ctx context.Context, d time.Duration) error {

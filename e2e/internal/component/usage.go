@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// clockTick is the unit of the CPU times in /proc/PID/stat: USER_HZ, 100 on every Linux that Go runs on.
+// clockTick is the unit of the CPU times in /proc/PID/stat: USER_HZ, 100 on every Linux that Go
+// runs on.
 const clockTick = time.Second / 100
 
 // CPU is the processor time, user and system, that the child has used so far, in steps of 10 ms.

@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
-// Dump has the database server's own program write the database to a file, as docs/operations/backup.md says.
+// Dump has the database server's own program write the database to a file, as
+// docs/operations/backup.md says.
 func (p Place) Dump(ctx context.Context, file string) error {
 	switch p.Storage {
 	case PostgreSQL:
@@ -75,8 +76,8 @@ func (p Place) run(ctx context.Context, stdin, name string, args ...string) erro
 	return nil
 }
 
-// program finds a program of the server that the tests run on: beside the one that a variable names, on the path, or where
-// Debian keeps PostgreSQL's.
+// program finds a program of the server that the tests run on: beside the one that a variable
+// names, on the path, or where Debian keeps PostgreSQL's.
 func program(name string) (string, error) {
 	beside := filepath.Join(filepath.Dir(os.Getenv(sqltest.MySQLProgram)), name)
 	if _, err := os.Stat(beside); err == nil && !sqltest.IsMariaDB() {

@@ -1,4 +1,5 @@
-// Package engine gives tests each database that the store runs on, by the name that --storage has for it.
+// Package engine gives tests each database that the store runs on, by the name that --storage has
+// for it.
 package engine
 
 import (
@@ -92,7 +93,8 @@ func start(ctx context.Context, storage string, opts sqltest.Options) (*sqltest.
 	return nil, fmt.Errorf("there is no server for storage %q: use %v", storage, Servers)
 }
 
-// Shared gives the tests of one binary databases on servers that they share. The zero value is ready; TestMain calls Stop.
+// Shared gives the tests of one binary databases on servers that they share. The zero value is
+// ready; TestMain calls Stop.
 type Shared struct {
 	postgres sqltest.Postgres
 	mariadb  sqltest.MySQL

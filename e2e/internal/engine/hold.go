@@ -52,7 +52,8 @@ func (p Place) Hold(ctx context.Context, what Holding, d time.Duration) error {
 	case <-time.After(d):
 	case <-ctx.Done():
 	}
-	// By now the session may have been ended, by its database's end or by a replica that waited for it.
+	// By now the session may have been ended, by its database's end or by a replica that waited for
+	// it.
 	_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	return nil
 }

@@ -24,7 +24,8 @@ const (
 	patience = 2 * time.Minute
 )
 
-// Fleet is some replicas of ark-server. The test that starts it stops it; writers may call Any while a replica is replaced.
+// Fleet is some replicas of ark-server. The test that starts it stops it; writers may call Any
+// while a replica is replaced.
 type Fleet struct {
 	options []component.ArkOptions
 	servers []*component.ArkServer
@@ -38,7 +39,8 @@ func New(options ...component.ArkOptions) *Fleet {
 	return &Fleet{options: options, servers: make([]*component.ArkServer, len(options)), clients: make([]*rest.RESTClient, len(options))}
 }
 
-// On describes n replicas with a folder each and the same keys, which keep their data in the storage that the flags name.
+// On describes n replicas with a folder each and the same keys, which keep their data in the
+// storage that the flags name.
 func On(t testing.TB, n int, flags []string) *Fleet {
 	t.Helper()
 	options, keys := make([]component.ArkOptions, n), t.TempDir()
@@ -98,7 +100,8 @@ func (f *Fleet) stop(t testing.TB, i int) {
 	f.servers[i] = nil
 }
 
-// Replace stops a replica, if it runs, and starts it again, as the command that wrap makes of its own.
+// Replace stops a replica, if it runs, and starts it again, as the command that wrap makes of its
+// own.
 func (f *Fleet) Replace(t testing.TB, i int, wrap func(component.Command) component.Command) {
 	t.Helper()
 	if s := f.servers[i]; s != nil {
@@ -151,7 +154,8 @@ func (f *Fleet) Clients() []*rest.RESTClient {
 	return append([]*rest.RESTClient(nil), f.clients...)
 }
 
-// use makes a client the one of a replica. None stands for a replica that is away, as a Service does with a pod that stops.
+// use makes a client the one of a replica. None stands for a replica that is away, as a Service
+// does with a pod that stops.
 func (f *Fleet) use(i int, client *rest.RESTClient) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -168,7 +172,8 @@ func (f *Fleet) Any() *rest.RESTClient {
 	}
 }
 
-// Write has writers at work, whose objects begin with name, until stop is called. stop waits for them.
+// Write has writers at work, whose objects begin with name, until stop is called. stop waits for
+// them.
 func (f *Fleet) Write(t testing.TB, j *journal.Journal, name string) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -17,13 +17,15 @@ import (
 )
 
 const (
-	// room is what the server may send ahead, in bytes: more than any answer takes, and topped up on the way.
+	// room is what the server may send ahead, in bytes: more than any answer takes, and topped up on
+	// the way.
 	room = 1 << 30
 	// defaultWindow is what a peer accepts at first, by the RFC.
 	defaultWindow = 65535
 )
 
-// Conn is one connection. It is safe for concurrent use, with as many requests in flight as the server allows (100 and more).
+// Conn is one connection. It is safe for concurrent use, with as many requests in flight as the
+// server allows (100 and more).
 type Conn struct {
 	raw    *tls.Conn
 	framer *http2.Framer // writes to out, reads from raw
@@ -109,8 +111,9 @@ func (c *Conn) Close() error {
 	return c.raw.Close()
 }
 
-// Send sends one request and returns what was answered, and an error unless the status is one of success. It returns when
-// the answer is complete, or the context ends: the server is not told then.
+// Send sends one request and returns what was answered, and an error unless the status is one of
+// success. It returns when the answer is complete, or the context ends: the server is not told
+// then.
 func (c *Conn) Send(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	s, err := c.begin(method, path, contentType, body)
 	if err != nil {
@@ -179,8 +182,8 @@ func (c *Conn) begin(method, path, contentType string, body []byte) (*stream, er
 	return s, c.err
 }
 
-// flush writes what is in out, unless somebody is writing already, who will write this too. The caller holds mu, which is
-// released meanwhile.
+// flush writes what is in out, unless somebody is writing already, who will write this too. The
+// caller holds mu, which is released meanwhile.
 func (c *Conn) flush() {
 	if c.writing {
 		return

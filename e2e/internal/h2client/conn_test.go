@@ -32,8 +32,9 @@ func serve(t *testing.T, handler http.HandlerFunc) (*httptest.Server, *Conn) {
 	return server, conn
 }
 
-// Each of many concurrent requests gets the answer to itself, whatever the sizes: bodies larger than the server's window for a
-// stream wait for room, and together they exceed the connection's many times over.
+// Each of many concurrent requests gets the answer to itself, whatever the sizes: bodies larger
+// than the server's window for a stream wait for room, and together they exceed the connection's
+// many times over.
 func TestConcurrentRequests(t *testing.T) {
 	_, conn := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Proto != "HTTP/2.0" || r.Header.Get("Authorization") != "Bearer secret" {

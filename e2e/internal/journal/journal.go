@@ -1,5 +1,5 @@
-// Package journal writes Query objects through an ark-server, keeps a journal of what was acknowledged, and compares it with what
-// is there.
+// Package journal writes Query objects through an ark-server, keeps a journal of what was
+// acknowledged, and compares it with what is there.
 package journal
 
 import (
@@ -32,14 +32,16 @@ type Journal struct {
 	mu sync.Mutex
 	// there has the input of each acknowledged object.
 	there map[string]string
-	// Writes counts what was acknowledged; Refused what was answered with an error and sent again. Read them while nobody writes.
+	// Writes counts what was acknowledged; Refused what was answered with an error and sent again.
+	// Read them while nobody writes.
 	Writes, Refused int
 }
 
 // New is an empty journal.
 func New() *Journal { return &Journal{there: map[string]string{}} }
 
-// Write makes, changes and deletes objects until ctx ends. target is asked for a client before each attempt.
+// Write makes, changes and deletes objects until ctx ends. target is asked for a client before each
+// attempt.
 func (j *Journal) Write(ctx context.Context, worker string, target func() *rest.RESTClient) error {
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	var mine []string
@@ -85,8 +87,8 @@ func (j *Journal) Write(ctx context.Context, worker string, target func() *rest.
 	return nil
 }
 
-// until tries until the write is acknowledged. A replica that goes away cuts connections and answers 503: what is tried again may
-// have been done, and every write here may be done twice.
+// until tries until the write is acknowledged. A replica that goes away cuts connections and
+// answers 503: what is tried again may have been done, and every write here may be done twice.
 func (j *Journal) until(ctx context.Context, target func() *rest.RESTClient, try func(context.Context, *rest.RESTClient) error) error {
 	limit := time.Now().Add(2 * time.Minute)
 	for {
@@ -119,8 +121,9 @@ func (j *Journal) set(name, input string) {
 	j.there[name] = input
 }
 
-// Missing compares the journal with what a server has, while nobody writes: the objects that were acknowledged and are not there,
-// or older, and how many objects are there that the journal does not know.
+// Missing compares the journal with what a server has, while nobody writes: the objects that were
+// acknowledged and are not there, or older, and how many objects are there that the journal does
+// not know.
 func (j *Journal) Missing(ctx context.Context, client *rest.RESTClient) (missing []string, unknown int, err error) {
 	raw, err := client.Get().AbsPath(queries).Do(ctx).Raw()
 	if err != nil {

@@ -14,7 +14,8 @@ type Sample struct {
 	Rate float64
 	// P50 and P99 are the latencies of one operation.
 	P50, P99 time.Duration
-	// Count is the completed operations, Failed those that returned an error (not in the other figures).
+	// Count is the completed operations, Failed those that returned an error (not in the other
+	// figures).
 	Count, Failed int
 	// FirstError is one of the errors, for the reader.
 	FirstError error
@@ -25,7 +26,8 @@ type Sample struct {
 // Op is one operation: the i-th of client c. It runs on the client's own goroutine.
 type Op func(ctx context.Context, c, i int) error
 
-// Run lets clients goroutines repeat op for the given time and then lets the operations under way finish.
+// Run lets clients goroutines repeat op for the given time and then lets the operations under way
+// finish.
 func Run(ctx context.Context, clients int, length time.Duration, op Op) Sample {
 	return RunGroups(ctx, clients, length, 1, op)
 }

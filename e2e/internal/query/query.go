@@ -1,5 +1,5 @@
-// Package query drives Query objects over HTTP with bodies prepared ahead, so that the client costs little beside the server it
-// shares the machine with.
+// Package query drives Query objects over HTTP with bodies prepared ahead, so that the client costs
+// little beside the server it shares the machine with.
 package query
 
 import (
@@ -29,9 +29,9 @@ const (
 // Steps is the number of writes in the life of a Query.
 const Steps = 7
 
-// Life is the one Query at a time that a client takes through its life: create, the controller's finalizer, three status writes
-// (waiting, running, done with the answer), delete, and the patch that takes the finalizer off and so ends it. Not for
-// concurrent use.
+// Life is the one Query at a time that a client takes through its life: create, the controller's
+// finalizer, three status writes (waiting, running, done with the answer), delete, and the patch
+// that takes the finalizer off and so ends it. Not for concurrent use.
 type Life struct {
 	conn      *h2client.Conn
 	namespace string
@@ -76,7 +76,8 @@ func NewLife(conn *h2client.Conn, namespace string, inputSize, answerSize int) *
 	}}
 }
 
-// Step does one write: step 0 begins a new life under the given name. After a failure the rest of the life fails too.
+// Step does one write: step 0 begins a new life under the given name. After a failure the rest of
+// the life fails too.
 func (l *Life) Step(ctx context.Context, step int, name string) error {
 	if step == 0 {
 		l.name, l.revision, l.failed = name, "", nil
@@ -146,8 +147,9 @@ func Spec(inputSize int) string {
 	return `{"input":"` + text(inputSize) + `","type":"user","target":{"type":"agent","name":"researcher"},"timeout":"5m","ttl":"720h"}`
 }
 
-// List reads all queries of a namespace in one answer and returns how many there are and how many bytes they took. limit 0 is
-// no limit. It neither keeps nor parses the answer: that would cost the client more than the server spends.
+// List reads all queries of a namespace in one answer and returns how many there are and how many
+// bytes they took. limit 0 is no limit. It neither keeps nor parses the answer: that would cost the
+// client more than the server spends.
 func List(ctx context.Context, client *rest.RESTClient, namespace string, limit int) (count, size int, err error) {
 	r := client.Get().AbsPath(path(namespace))
 	if limit > 0 {

@@ -10,8 +10,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// WhileConfigured has the plugins of webhooks and policies handle nothing while nothing is configured for them. Plugins get their
-// informers here as they would themselves: those of plugins that are off are not started.
+// WhileConfigured has the plugins of webhooks and policies handle nothing while nothing is
+// configured for them. Plugins get their informers here as they would themselves: those of plugins
+// that are off are not started.
 func WhileConfigured(factory informers.SharedInformerFactory) admission.Decorator {
 	return admission.DecoratorFunc(func(plugin admission.Interface, name string) admission.Interface {
 		configured := factory.Admissionregistration().V1()

@@ -16,8 +16,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 )
 
-// TestPluginsAreAskedWhileConfigured: every plugin is asked before its informer has synced and while there is something for it,
-// at once; otherwise it is not. The others are left as they are.
+// TestPluginsAreAskedWhileConfigured: every plugin is asked before its informer has synced and
+// while there is something for it, at once; otherwise it is not. The others are left as they are.
 func TestPluginsAreAskedWhileConfigured(t *testing.T) {
 	client := fake.NewClientset()
 	factory := informers.NewSharedInformerFactory(client, 0)

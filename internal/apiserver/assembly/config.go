@@ -39,7 +39,8 @@ type Config struct {
 	// Informers feed admission plugins and the like; they are started with the
 	// server, which is not ready before they have synced.
 	Informers informers.SharedInformerFactory
-	// InProcess makes clients of the server for other parts of the process. Their calls wait until it serves.
+	// InProcess makes clients of the server for other parts of the process. Their calls wait until it
+	// serves.
 	InProcess *inprocess.Transport
 	tracer    trace.TracerProvider // nil for none
 	// OpenAPI describes the types that the mode serves beyond Ark's.
@@ -112,7 +113,8 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 		return nil, fmt.Errorf("set up TLS serving: %w", err)
 	}
 	generic.PublicAddress = serving.BindAddress
-	// The stock loopback client is one with TLS and a token that may do anything. This one has neither.
+	// The stock loopback client is one with TLS and a token that may do anything. This one has
+	// neither.
 	local := inprocess.New(version.UserAgent())
 	generic.LoopbackClientConfig, err = local.Config(&user.DefaultInfo{Name: user.APIServerUser, Groups: []string{user.SystemPrivilegedGroup}})
 	if err != nil {
@@ -132,7 +134,8 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	generic.AddReadyzChecks(healthz.NamedCheck("storage", func(r *http.Request) error {
 		return backend.Ready(r.Context())
 	}))
-	// A prober that is to leave such a server in service excludes this one: it answers all that needs no more memory.
+	// A prober that is to leave such a server in service excludes this one: it answers all that needs
+	// no more memory.
 	generic.AddReadyzChecks(healthz.NamedCheck("memory", func(*http.Request) error {
 		if use := heap.Current(); use.Pressure != heap.Low {
 			return fmt.Errorf("%d of %d MiB are in use and cannot be freed: watches and lists without a limit get 429, and once it is full new objects too. Delete objects, or give the server more memory", use.Used>>20, use.Limit>>20)
@@ -142,7 +145,8 @@ func NewConfig(o Options, backend storage.Backend) (*Config, error) {
 	return &Config{Generic: generic, modelURLs: o.ModelURLs, executor: o.Executor, maxObject: storage.ObjectLimit{Bytes: o.MaxObjectBytes, Advice: o.MaxObjectAdvice}, backend: backend, scheme: scheme, codecs: codecs, json: json, InProcess: local, tracer: tracer, findings: o.Findings, off: o.Off}, nil
 }
 
-// logFailure logs a request that failed, unless it is one of the server's own that its end cut short.
+// logFailure logs a request that failed, unless it is one of the server's own that its end cut
+// short.
 func (c *Config) logFailure(message string, keysAndValues ...any) {
 	own := func(value any) bool {
 		text, ok := value.(string)

@@ -81,8 +81,8 @@ func stockChain(transport *inprocess.Transport, log *lines, api http.Handler) ht
 	return genericapiserver.DefaultBuildHandlerChain(api, config)
 }
 
-// The audit log has a call as it has any other request: who, from this machine, with which program, and for whom a call was made that
-// is made while another is served.
+// The audit log has a call as it has any other request: who, from this machine, with which program,
+// and for whom a call was made that is made while another is served.
 func TestAudit(t *testing.T) {
 	transport, log := inprocess.New("ark-server/1"), &lines{}
 	defer transport.Close()

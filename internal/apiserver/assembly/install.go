@@ -65,8 +65,8 @@ func (c CompletedConfig) installArk(server *genericapiserver.GenericAPIServer, s
 	return nil
 }
 
-// installStock serves the group as any stock server serves its own. Only the check of unknown fields before admission is left to the
-// registry, which makes it anyway.
+// installStock serves the group as any stock server serves its own. Only the check of unknown
+// fields before admission is left to the registry, which makes it anyway.
 func (c CompletedConfig) installStock(server *genericapiserver.GenericAPIServer, storage map[string]map[string]rest.Storage) error {
 	group := genericapiserver.NewDefaultAPIGroupInfo(ark.GroupName, c.scheme, runtime.NewParameterCodec(c.scheme), c.codecs)
 	group.NegotiatedSerializer = c.json.Negotiated(group.NegotiatedSerializer)

@@ -19,8 +19,8 @@ type Options struct {
 	// CertFile and KeyFile hold the serving certificate as PEM. They are read
 	// again when they change.
 	CertFile, KeyFile string
-	// LocalCertFile and LocalKeyFile hold another one, for LocalNames: host names, and IP addresses of this machine; ""
-	// for none.
+	// LocalCertFile and LocalKeyFile hold another one, for LocalNames: host names, and IP addresses of
+	// this machine; "" for none.
 	LocalCertFile, LocalKeyFile string
 	LocalNames                  []string
 	// RequestTimeout bounds every request but watches.
@@ -33,8 +33,8 @@ type Options struct {
 	// MaxInFlight and MaxMutatingInFlight bound the requests, and the writes
 	// among them, that are served at once; further ones get 429.
 	MaxInFlight, MaxMutatingInFlight int
-	// FrontProxy says that a proxy in front of the server sends many requests over few connections. Its
-	// configuration for authentication tells which.
+	// FrontProxy says that a proxy in front of the server sends many requests over few connections.
+	// Its configuration for authentication tells which.
 	FrontProxy bool
 	// WatchGrace is how long watches may take to end at shutdown.
 	WatchGrace time.Duration
@@ -73,8 +73,8 @@ func NewOptions() Options {
 // minRequestBytes is the stock limit of a request's body.
 const minRequestBytes = 3 << 20
 
-// maxRequestBytes is the largest request body. A patch or an object in YAML or with indents takes more
-// than what is stored.
+// maxRequestBytes is the largest request body. A patch or an object in YAML or with indents takes
+// more than what is stored.
 func (o Options) maxRequestBytes() int64 { return max(2*int64(o.MaxObjectBytes), minRequestBytes) }
 
 // Validate returns all faults at once.

@@ -80,7 +80,8 @@ func (s *Server) Run(ctx context.Context) error {
 			// The stock server reads these only after it was stopped.
 			s.Generic.ShutdownDelayDuration, s.Generic.ShutdownWatchTerminationGracePeriod = 0, 0
 		}
-		// A client whose call takes no context would try again for ten seconds after a 503, and the end wait for it.
+		// A client whose call takes no context would try again for ten seconds after a 503, and the end
+		// wait for it.
 		s.InProcess.Refuse()
 		stop(context.Cause(ctx))
 	})

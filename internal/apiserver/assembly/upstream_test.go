@@ -19,8 +19,9 @@ import (
 	"k8s.io/apiserver/pkg/storage/value"
 )
 
-// What we fill in, wrap or mirror of the Kubernetes libraries has the members that it had when we did: a new one may be left empty, or
-// not be passed on, without any other test that fails. docs/upstream.md says what to look at; then write it down here.
+// What we fill in, wrap or mirror of the Kubernetes libraries has the members that it had when we
+// did: a new one may be left empty, or not be passed on, without any other test that fails.
+// docs/upstream.md says what to look at; then write it down here.
 func TestUpstreamTypes(t *testing.T) {
 	for _, c := range []struct {
 		of   reflect.Type

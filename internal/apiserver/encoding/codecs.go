@@ -33,7 +33,8 @@ type listCodec struct {
 	list, item *objectjson.Codec
 }
 
-// NewCodecs returns the codecs of the kinds given. Without the hook Codecs there are none, and the stock serializers do it all.
+// NewCodecs returns the codecs of the kinds given. Without the hook Codecs there are none, and the
+// stock serializers do it all.
 func NewCodecs(kinds []install.Kind, off hooks.Off) (*Codecs, error) {
 	all := &Codecs{objects: map[reflect.Type]objectCodec{}, lists: map[reflect.Type]listCodec{}, off: off}
 	if off.Has(hooks.Codecs) {

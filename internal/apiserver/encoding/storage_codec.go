@@ -36,8 +36,8 @@ type storageCodec struct {
 	grow          bool               // the stack
 }
 
-// ForStorage returns the codec of what is stored of a kind. It decodes any release's objects, fills in
-// defaults, and encodes as the server does. found counts unknown fields; nil for not at all.
+// ForStorage returns the codec of what is stored of a kind. It decodes any release's objects, fills
+// in defaults, and encodes as the server does. found counts unknown fields; nil for not at all.
 //
 // What it decodes must never be written to again: the objects' strings are parts of it.
 func (c *Codecs) ForStorage(kind install.Kind, stock serializer.CodecFactory, defaulter runtime.ObjectDefaulter, found *findings.Findings) runtime.Codec {

@@ -112,7 +112,8 @@ func rememberSender(next authenticator.Request, off hooks.Off) authenticator.Req
 	})
 }
 
-// verbOf is the verb of the API. Of paths that are no resources, such as that of tokens, the info has the method.
+// verbOf is the verb of the API. Of paths that are no resources, such as that of tokens, the info
+// has the method.
 func verbOf(info *request.RequestInfo) string {
 	if !info.IsResourceRequest && info.Verb == "post" {
 		return "create"

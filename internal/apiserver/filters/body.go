@@ -58,8 +58,8 @@ func hasBody(r *http.Request, limit int64) bool {
 	return false
 }
 
-// needsSeat reports whether a request may hold a seat while its body is read. One of nobody does not: it is refused
-// before.
+// needsSeat reports whether a request may hold a seat while its body is read. One of nobody does
+// not: it is refused before.
 func needsSeat(r *http.Request, sender user.Info) bool {
 	if sender.GetName() == user.Anonymous {
 		return false
@@ -67,8 +67,8 @@ func needsSeat(r *http.Request, sender user.Info) bool {
 	return !slices.Contains(sender.GetGroups(), user.SystemPrivilegedGroup) || r.Header.Get(authenticationv1.ImpersonateUserHeader) != ""
 }
 
-// read returns the body in memory, followed by the error that ended it. What it takes counts for the
-// user until the request is over.
+// read returns the body in memory, followed by the error that ended it. What it takes counts for
+// the user until the request is over.
 func (b *bodiesAhead) read(ctx context.Context, body io.ReadCloser, name string) io.ReadCloser {
 	var buffer bytes.Buffer
 	taken := &share{user: name}

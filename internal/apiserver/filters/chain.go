@@ -27,8 +27,8 @@ type Options struct {
 }
 
 // Chain returns the handler of a whole server: the stock chain, with filters inside it, where a
-// request has its user and its verb, and around it. The authenticator of the configuration must be one
-// that Authenticator returned.
+// request has its user and its verb, and around it. The authenticator of the configuration must be
+// one that Authenticator returned.
 func Chain(api http.Handler, config *genericapiserver.Config, o Options) http.Handler {
 	api = withApplied(api, o.Kinds, config.MaxRequestBodyBytes)
 	if !o.Off.Has(hooks.Faults) {
@@ -45,7 +45,8 @@ func Chain(api http.Handler, config *genericapiserver.Config, o Options) http.Ha
 	return withConnections(config.RequestTimeout, frontProxy(config.Authentication.RequestHeaderConfig), chain)
 }
 
-// Authenticator returns an authenticator that tells the chain whom the one of a configuration finds.
+// Authenticator returns an authenticator that tells the chain whom the one of a configuration
+// finds.
 func Authenticator(config *genericapiserver.Config, off hooks.Off) authenticator.Request {
 	known := proveConnection(rememberSender(config.Authentication.Authenticator, off))
 	if config.FlowControl == nil {

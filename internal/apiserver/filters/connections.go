@@ -31,7 +31,8 @@ const (
 	bodyTime = 5 * time.Second
 )
 
-// StreamsPerConnection is how many requests a server lets be under way on one connection over HTTP/2.
+// StreamsPerConnection is how many requests a server lets be under way on one connection over
+// HTTP/2.
 func StreamsPerConnection(frontProxy bool) int {
 	if frontProxy {
 		return proxyStreams
@@ -69,8 +70,8 @@ func withConnections(requestTime time.Duration, isProxy func(*tls.ConnectionStat
 	})
 }
 
-// timedBody is a body that has to come in time. Of what a handler leaves of it, net/http reads a part
-// itself, to use the connection again, and would wait for as long as the client cares to send.
+// timedBody is a body that has to come in time. Of what a handler leaves of it, net/http reads a
+// part itself, to use the connection again, and would wait for as long as the client cares to send.
 // HTTP/2 does not: there a stream ends with its answer.
 type timedBody struct {
 	io.ReadCloser
@@ -118,7 +119,8 @@ func refuse(w http.ResponseWriter, message string) {
 	_, _ = w.Write(text) // whether the client still listens is its affair
 }
 
-// proveConnection notes that a user is behind a connection whose request an authenticator has accepted.
+// proveConnection notes that a user is behind a connection whose request an authenticator has
+// accepted.
 func proveConnection(next authenticator.Request) authenticator.Request {
 	return authenticator.RequestFunc(func(r *http.Request) (*authenticator.Response, bool, error) {
 		response, ok, err := next.AuthenticateRequest(r)

@@ -85,8 +85,8 @@ func isProtobuf(mediaType string) bool {
 	return err == nil && name == runtime.ContentTypeProtobuf && parameters["as"] == ""
 }
 
-// IsStrategic reports whether a media type is that of a strategic merge patch, which Ark objects do not
-// take.
+// IsStrategic reports whether a media type is that of a strategic merge patch, which Ark objects do
+// not take.
 func IsStrategic(mediaType string) bool {
 	name, _, err := mime.ParseMediaType(mediaType)
 	return err == nil && name == string(types.StrategicMergePatchType)

@@ -10,8 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry"
 )
 
-// withSort hands the parameter sortBy of lists of Ark objects to their storage, and asOf of lists and gets.
-// The stock handlers know nothing of them.
+// withSort hands the parameter sortBy of lists of Ark objects to their storage, and asOf of lists
+// and gets. The stock handlers know nothing of them.
 func withSort(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, ok := request.RequestInfoFrom(r.Context())

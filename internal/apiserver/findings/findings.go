@@ -174,7 +174,8 @@ func (f *Findings) Panics() int64 {
 	return f.panics
 }
 
-// NoteShed counts a request that was turned away because the server is near its limit of memory, by its verb.
+// NoteShed counts a request that was turned away because the server is near its limit of memory, by
+// its verb.
 func (f *Findings) NoteShed(verb string) {
 	if f == nil {
 		return

@@ -9,16 +9,18 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 )
 
-// Grant lets a user that is a part of the process do what some rules say, in all namespaces. It is no object, so that nobody
-// can take it away by accident. It is for requests that the part makes in the process: neither a token nor a certificate of a user
-// with its name has it, nor who impersonates that user.
+// Grant lets a user that is a part of the process do what some rules say, in all namespaces. It is
+// no object, so that nobody can take it away by accident. It is for requests that the part makes in
+// the process: neither a token nor a certificate of a user with its name has it, nor who
+// impersonates that user.
 type Grant struct {
 	User  string
 	Rules []rbacv1.PolicyRule
 }
 
-// Own are rights that one request of a part has beside those of its user, because the part has checked another right of theirs.
-// It is in the request's context, under OwnKey, where nothing that a client sends can put it.
+// Own are rights that one request of a part has beside those of its user, because the part has
+// checked another right of theirs. It is in the request's context, under OwnKey, where nothing that
+// a client sends can put it.
 type Own struct {
 	User, Namespace string
 	Rules           []rbacv1.PolicyRule
@@ -35,7 +37,8 @@ func (o Own) allows(a authorizer.Attributes) bool {
 		slices.ContainsFunc(o.Rules, func(r rbacv1.PolicyRule) bool { return allows(r, a) })
 }
 
-// Caller returns the part of the process that makes the request with a context, or nil: inprocess.Transport.Caller is one.
+// Caller returns the part of the process that makes the request with a context, or nil:
+// inprocess.Transport.Caller is one.
 type Caller func(context.Context) user.Info
 
 // WithGrants returns an authorizer that allows what grants say, and leaves the rest to another.

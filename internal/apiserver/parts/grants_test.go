@@ -31,7 +31,8 @@ func caller(ctx context.Context) user.Info {
 	return nil
 }
 
-// TestGrants: in each way to ask, grants count for their user and their rules, and the other authorizer decides the rest.
+// TestGrants: in each way to ask, grants count for their user and their rules, and the other
+// authorizer decides the rest.
 func TestGrants(t *testing.T) {
 	errRefused := errors.New("the other one")
 	next := evaluating{func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
@@ -97,7 +98,8 @@ func TestGrants(t *testing.T) {
 	}
 }
 
-// TestOwn: the rights of one request are for its user, its namespace and its rules, and for no other request.
+// TestOwn: the rights of one request are for its user, its namespace and its rules, and for no
+// other request.
 func TestOwn(t *testing.T) {
 	next := evaluating{func(context.Context, authorizer.Attributes) (authorizer.Decision, string, error) {
 		return authorizer.DecisionDeny, "the other one", nil

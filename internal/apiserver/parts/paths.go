@@ -11,8 +11,8 @@ import (
 
 // Paths are those of a part of the process that has an HTTP API of its own.
 type Paths struct {
-	// Prefixes begin them. Every user who is authenticated may use them: the part decides what they may do there, and makes
-	// its requests of the API as them.
+	// Prefixes begin them. Every user who is authenticated may use them: the part decides what they
+	// may do there, and makes its requests of the API as them.
 	Prefixes []string
 	// Bound reports whether a user may use these paths and nothing else; nil for nobody.
 	Bound func(user.Info) bool
@@ -55,8 +55,8 @@ func (p pathed) EvaluateConditions(ctx context.Context, decision authorizer.Cond
 	return p.next.EvaluateConditions(ctx, decision, data)
 }
 
-// pathVerbs are those of requests themselves. Acting as somebody else on a path has verbs of its own, which are for roles
-// to grant.
+// pathVerbs are those of requests themselves. Acting as somebody else on a path has verbs of its
+// own, which are for roles to grant.
 var pathVerbs = []string{"get", "head", "post", "put", "patch", "delete", "options"}
 
 // decide allows users their paths, and denies those who are bound to some paths all others.

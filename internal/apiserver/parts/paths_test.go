@@ -8,8 +8,8 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 )
 
-// TestPaths: whoever is authenticated may use the paths, who is bound to them nothing else, and the other authorizer decides
-// the rest.
+// TestPaths: whoever is authenticated may use the paths, who is bound to them nothing else, and the
+// other authorizer decides the rest.
 func TestPaths(t *testing.T) {
 	next := evaluating{func(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
 		if a.GetUser().GetName() == "admin" {

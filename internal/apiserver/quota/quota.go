@@ -37,9 +37,9 @@ var backoff = wait.Backoff{Duration: 20 * time.Millisecond, Factor: 2, Jitter: 0
 
 // plugin enforces the cluster's ResourceQuotas that count Ark objects, such as
 // count/queries.ark.mckinsey.com. The stock plugin records what a creation uses in the quota's
-// status before the object is stored, and the cluster's quota controller counts again what there is. Here
-// it is asked about creations in namespaces with a quota only, and its failures are put into terms
-// that tell whose fault they are.
+// status before the object is stored, and the cluster's quota controller counts again what there
+// is. Here it is asked about creations in namespaces with a quota only, and its failures are put
+// into terms that tell whose fault they are.
 type plugin struct {
 	*resourcequota.QuotaAdmission
 	client kubernetes.Interface
@@ -55,8 +55,8 @@ var (
 	_ initializer.WantsExternalKubeInformerFactory = &plugin{}
 )
 
-// Register registers the plugin with clients of its own on a configuration, whose requests are bounded: the stock
-// plugin waits for them without end.
+// Register registers the plugin with clients of its own on a configuration, whose requests are
+// bounded: the stock plugin waits for them without end.
 func Register(plugins *admission.Plugins, config *rest.Config) error {
 	bounded := rest.CopyConfig(config)
 	bounded.Timeout = timeout
@@ -85,7 +85,8 @@ func newPlugin(config io.Reader, client kubernetes.Interface) (*plugin, error) {
 	return &plugin{QuotaAdmission: stock, client: client, always: len(configuration.LimitedResources) > 0}, nil
 }
 
-// Configuration gives the stock plugin its evaluators. It counts objects of every resource that has none.
+// Configuration gives the stock plugin its evaluators. It counts objects of every resource that has
+// none.
 type Configuration struct{ Evaluators []quota.Evaluator }
 
 // Initialize implements admission.PluginInitializer.

@@ -38,7 +38,8 @@ func quotaOf(namespace string, hard int64) *corev1.ResourceQuota {
 		Spec: corev1.ResourceQuotaSpec{Hard: list(hard)}, Status: corev1.ResourceQuotaStatus{Hard: list(hard), Used: list(0)}}
 }
 
-// startQuota returns the plugin with informers that follow one client and updates that go to another.
+// startQuota returns the plugin with informers that follow one client and updates that go to
+// another.
 func startQuota(tb testing.TB, follow, update kubernetes.Interface, config string) *plugin {
 	tb.Helper()
 	a, err := newPlugin(nil, update)
@@ -70,7 +71,8 @@ func creation(namespace, resource string, operation admission.Operation, dryRun 
 		v1alpha1.SchemeGroupVersion.WithKind("Query"), namespace, "n", v1alpha1.SchemeGroupVersion.WithResource(resource), subresource, operation, nil, dryRun, nil)
 }
 
-// optimistic has a fake client refuse updates of another version than the newest, as an API server does.
+// optimistic has a fake client refuse updates of another version than the newest, as an API server
+// does.
 func optimistic(client *fake.Clientset, namespace string) (used func() int64, updates *atomic.Int32) {
 	updates = &atomic.Int32{}
 	var mu sync.Mutex
@@ -96,7 +98,8 @@ func optimistic(client *fake.Clientset, namespace string) (used func() int64, up
 	}, updates
 }
 
-// However many create at once, through two replicas, as many get through as the quota allows, and a dry run uses nothing.
+// However many create at once, through two replicas, as many get through as the quota allows, and a
+// dry run uses nothing.
 func TestQuotaIsNeverExceeded(t *testing.T) {
 	const hard, creators = 20, 100
 	client := fake.NewClientset(quotaOf("a", hard))
@@ -127,7 +130,8 @@ func TestQuotaIsNeverExceeded(t *testing.T) {
 	}
 }
 
-// What changes no count asks nothing: updates, statuses, other namespaces and what the quota does not count.
+// What changes no count asks nothing: updates, statuses, other namespaces and what the quota does
+// not count.
 func TestQuotaAsksNothingElsewhere(t *testing.T) {
 	client := fake.NewClientset(quotaOf("a", 0))
 	_, updates := optimistic(client, "a")
@@ -162,7 +166,8 @@ func TestQuotaThatIsDemanded(t *testing.T) {
 	}
 }
 
-// When the quota cannot be written the creation fails, within a bounded time, with the reason and what to do.
+// When the quota cannot be written the creation fails, within a bounded time, with the reason and
+// what to do.
 func TestQuotaFailures(t *testing.T) {
 	quotas := schema.GroupResource{Resource: "resourcequotas"}
 	failing := func(err error, times int) kubernetes.Interface {

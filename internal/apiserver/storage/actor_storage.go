@@ -10,8 +10,8 @@ import (
 	"k8s.io/apiserver/pkg/storage"
 )
 
-// withActor has the context of each write say who writes, for the storage's client, and the audit event of the request which
-// revision it has written.
+// withActor has the context of each write say who writes, for the storage's client, and the audit
+// event of the request which revision it has written.
 type withActor struct {
 	storage.Interface
 	annotate func(context.Context) context.Context
@@ -58,10 +58,12 @@ func (s withActor) GuaranteedUpdate(ctx context.Context, key string, destination
 	return err
 }
 
-// revisionAnnotation of an audit event is the revision that its request has written, by which the history has the change.
+// revisionAnnotation of an audit event is the revision that its request has written, by which the
+// history has the change.
 const revisionAnnotation = "records.ark.mckinsey.com/revision"
 
-// audited reports whether the request has an audit event that can name a revision. One that deletes a collection writes many.
+// audited reports whether the request has an audit event that can name a revision. One that deletes
+// a collection writes many.
 func audited(ctx context.Context) bool {
 	if !audit.AuditContextFrom(ctx).Enabled() {
 		return false

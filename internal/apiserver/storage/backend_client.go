@@ -43,8 +43,9 @@ type ClientOptions struct {
 	Annotate func(context.Context) context.Context
 	// Findings counts stored objects that cannot be decoded; nil for not at all.
 	Findings *findings.Findings
-	// Stock is where the stock storage factory finds the etcd, and has it make the storages; nil for our own. The stock ones know
-	// nothing of Annotate and Findings, and one object that they cannot decode spoils its kind's lists.
+	// Stock is where the stock storage factory finds the etcd, and has it make the storages; nil for
+	// our own. The stock ones know nothing of Annotate and Findings, and one object that they cannot
+	// decode spoils its kind's lists.
 	Stock *storagebackend.TransportConfig
 }
 
@@ -161,8 +162,8 @@ func (b *Client) Decorator() generic.StorageDecorator {
 	}
 }
 
-// uncached reports whether a resource is read from the storage, as in kube-apiserver: events are many, short-lived, and
-// read by few.
+// uncached reports whether a resource is read from the storage, as in kube-apiserver: events are
+// many, short-lived, and read by few.
 func uncached(resource schema.GroupResource) bool {
 	return resource == schema.GroupResource{Resource: "events"}
 }

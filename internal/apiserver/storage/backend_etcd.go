@@ -35,8 +35,8 @@ type EtcdOptions struct {
 	// CAFile, CertFile and KeyFile name PEM files; all empty means no TLS
 	// beyond what the URLs ask for.
 	CAFile, CertFile, KeyFile string
-	// MaxObjectBytes is how large an object is sent; 0 leaves it at what etcd's client sends, 2 MiB. The
-	// server has a limit of its own, --max-request-bytes of etcd.
+	// MaxObjectBytes is how large an object is sent; 0 leaves it at what etcd's client sends, 2 MiB.
+	// The server has a limit of its own, --max-request-bytes of etcd.
 	MaxObjectBytes int
 	// CompactionInterval is how long old revisions stay readable, at least;
 	// 0 leaves compaction to others.
@@ -130,8 +130,8 @@ func reachable(ctx context.Context, servers []string) error {
 
 const dialInterval = 250 * time.Millisecond
 
-// NewEtcdClient connects to an external etcd for one who reads or writes keys without a Backend. It fails if none of the
-// servers answers within the context.
+// NewEtcdClient connects to an external etcd for one who reads or writes keys without a Backend. It
+// fails if none of the servers answers within the context.
 func NewEtcdClient(ctx context.Context, o EtcdOptions) (*clientv3.Client, error) {
 	config, err := o.clientConfig(ctx)
 	if err != nil {
@@ -184,8 +184,8 @@ func dialUnix(ctx context.Context, address string) (net.Conn, error) {
 	return dialer.DialContext(ctx, "unix", path)
 }
 
-// A request holds more than the object, and what the server is to refuse has to get there. minSend is
-// the default of etcd's client.
+// A request holds more than the object, and what the server is to refuse has to get there. minSend
+// is the default of etcd's client.
 const (
 	sendMargin = 512 << 10
 	minSend    = 2 << 20

@@ -9,8 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 )
 
-// SetFeatureGates sets the gates of the process that this server has otherwise than upstream. Call it before the first
-// storage is made; a second call changes nothing.
+// SetFeatureGates sets the gates of the process that this server has otherwise than upstream. Call
+// it before the first storage is made; a second call changes nothing.
 //
 // The watch cache would keep a tree of all objects for each of its events, to answer
 // the later pages of a list, and lists of the past, instead of the storage. Here the

@@ -96,7 +96,8 @@ func (r restamped) RecordTime() time.Time          { return r.at }
 func (r restamped) Unwrap() runtime.Object         { return r.Object }
 func (r restamped) DeepCopyObject() runtime.Object { return restamped{r.Object.DeepCopyObject(), r.at} }
 
-// GetObjectMeta implements metav1.ObjectMetaAccessor, by which a reflector reads the resourceVersion.
+// GetObjectMeta implements metav1.ObjectMetaAccessor, by which a reflector reads the
+// resourceVersion.
 func (r restamped) GetObjectMeta() metav1.Object {
 	m, _ := meta.Accessor(r.Object) // nil where it is none, as for the object itself
 	return m

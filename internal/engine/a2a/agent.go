@@ -21,17 +21,18 @@ const (
 	maxStream = 64 << 20
 )
 
-// Agent says where an agent is. It is for one question at a time.
+// Agent is the address of an A2A agent and how to reach it. Use one Agent for one question at a
+// time.
 type Agent struct {
 	URL     string
 	Headers map[string]string
-	// Secrets are texts that no error may hold.
+	// Secrets lists strings that no error may contain.
 	Secrets []string
 	// Client makes the requests.
 	Client *http.Client
 }
 
-// home returns what makes the requests, and why one failed.
+// home returns the HTTP client for requests to the agent, and the Home that records why one failed.
 func (a Agent) home() (*outbound.Home, *http.Client, error) {
 	parsed, err := url.Parse(a.URL)
 	if err != nil || parsed.Host == "" {
@@ -43,7 +44,7 @@ func (a Agent) home() (*outbound.Home, *http.Client, error) {
 	return home, client, nil
 }
 
-// Card is how an agent describes itself.
+// Card is an agent's description of itself.
 type Card struct {
 	Name, Description string
 	Streaming         bool
@@ -53,7 +54,7 @@ type Card struct {
 	Extensions []string
 }
 
-// cardPaths are where a card may be: the second one is that of older agents.
+// cardPaths are the paths at which an agent may serve its card. Older agents use the second one.
 var cardPaths = []string{"/.well-known/agent-card.json", "/.well-known/agent.json"}
 
 // Describe reads an agent's card.
@@ -73,7 +74,7 @@ func Describe(ctx context.Context, a Agent) (Card, error) {
 		if cause := context.Cause(ctx); cause != nil {
 			return Card{}, fmt.Errorf("read the agent's card: %w", cause)
 		}
-		if fault == nil { // the newer place is the one to tell of
+		if fault == nil { // the error for the newer path is the one to return
 			fault = home.Cause(err)
 		}
 		var status *outbound.StatusError

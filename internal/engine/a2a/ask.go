@@ -11,27 +11,28 @@ import (
 	"github.com/a2aproject/a2a-go/v2/a2acompat/a2av0"
 )
 
-// Question is what an agent is asked.
+// Question is the input of one request to an agent.
 type Question struct {
 	Text string
-	// ContextID is that of the conversation; "" for a new one.
+	// ContextID is the conversation's ID; "" starts a new one.
 	ContextID string
-	// Extensions are URIs, and Metadata what they say.
+	// Extensions are URIs; Metadata holds their values.
 	Extensions []string
 	Metadata   map[string]any
-	// Said takes the answer as it comes, in parts, if the agent is asked for a stream; nil to ask for it as a whole.
+	// Said receives the answer in parts as it arrives, if the agent is asked for a stream; nil
+	// requests the whole answer.
 	Said func(text string)
 }
 
-// Answer is what an agent says.
+// Answer is an agent's reply.
 type Answer struct {
 	Text string
-	// ContextID is that of the conversation, and TaskID that of the task, if the agent has made one.
+	// ContextID is the conversation's ID, and TaskID the task's ID if the agent has created a task.
 	ContextID, TaskID string
 	Metadata          map[string]any
 }
 
-// StateError says that a task has ended otherwise than with an answer.
+// StateError reports that a task ended in a state that carries no answer.
 type StateError struct{ State, Text string }
 
 // Error implements error.
@@ -42,7 +43,8 @@ func (e *StateError) Error() string {
 	return fmt.Sprintf("the agent's task is %s", e.State)
 }
 
-// Ask asks an agent. The answer has the conversation and the task with an error, too, if they are known.
+// Ask sends a question to an agent. If there is an error, the answer still has the conversation and
+// the task if they are known.
 func Ask(ctx context.Context, a Agent, q Question) (Answer, error) {
 	home, client, err := a.home()
 	if err != nil {
@@ -50,10 +52,11 @@ func Ask(ctx context.Context, a Agent, q Question) (Answer, error) {
 	}
 	message := protocol.NewMessage(protocol.MessageRoleUser, protocol.NewTextPart(q.Text))
 	message.ContextID, message.Extensions, message.Metadata = q.ContextID, q.Extensions, q.Metadata
-	// A configuration, even an empty one, says that the answer is waited for.
+	// A configuration, even an empty one, requests a blocking call.
 	request := &protocol.SendMessageRequest{Message: message, Config: &protocol.SendMessageConfig{}}
 	var answer Answer
-	// A method that is not there has run nothing. Agents of either version, with and without streams, are asked alike.
+	// If a method does not exist, nothing has run, so the next one is safe to try. Agents of both
+	// versions, with and without streams, are tried in the same way.
 	for _, version := range []version{
 		{a2av0.NewJSONRPCTransport(a2av0.JSONRPCTransportConfig{URL: a.URL, Client: client}), nil},
 		{a2aclient.NewJSONRPCTransport(a.URL, client), a2aclient.ServiceParams{protocol.SvcParamVersion: {string(protocol.Version)}}},
@@ -79,12 +82,12 @@ func Ask(ctx context.Context, a Agent, q Question) (Answer, error) {
 	return answer, home.Cause(err)
 }
 
-// refused reports whether an agent does not have what it was asked by.
+// refused reports whether an agent lacks the method that was called.
 func refused(err error) bool {
 	return err != nil && (errors.Is(err, protocol.ErrMethodNotFound) || errors.Is(err, protocol.ErrUnsupportedOperation))
 }
 
-// version is a version of the protocol.
+// version is a version of the A2A protocol.
 type version struct {
 	transport a2aclient.Transport
 	params    a2aclient.ServiceParams // headers that belong to it
@@ -104,7 +107,8 @@ func (v version) send(ctx context.Context, request *protocol.SendMessageRequest)
 	return Answer{}, errors.New("the agent has answered with neither a message nor a task")
 }
 
-// ofTask returns what a task says: what the agent has said in it, else what it has made, else its status.
+// ofTask returns the answer in a task: the agent's messages, or else its artifacts, or else its
+// status.
 func ofTask(t *protocol.Task) (Answer, error) {
 	out := Answer{ContextID: t.ContextID, TaskID: string(t.ID), Metadata: t.Metadata}
 	status := ""
@@ -139,7 +143,7 @@ func ofTask(t *protocol.Task) (Answer, error) {
 	return out, nil
 }
 
-// stateName is a state as version 0.3 writes it, which Ark's objects have, too.
+// stateName returns a state as protocol version 0.3 writes it. Ark's objects use the same names.
 func stateName(s protocol.TaskState) string {
 	name := strings.TrimPrefix(strings.ToLower(s.String()), "task_state_")
 	if name == "" {
@@ -159,8 +163,8 @@ func text(parts protocol.ContentParts) string {
 	return out.String()
 }
 
-// stream asks for the answer in parts. Messages and artifacts are added up, a task takes the place of what was there, and
-// the status counts if there is nothing else.
+// stream requests the answer in parts. Messages and artifacts are concatenated, a task replaces
+// what came before it, and the status is used if there is nothing else.
 func (v version) stream(ctx context.Context, request *protocol.SendMessageRequest, said func(string)) (Answer, error) {
 	var out Answer
 	var all strings.Builder

@@ -18,7 +18,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/outbound"
 )
 
-// agent answers by what it is asked.
+// agent chooses its answer by the question.
 type agent struct{}
 
 func (agent) Execute(ctx context.Context, x *a2asrv.ExecutorContext) iter.Seq2[protocol.Event, error] {
@@ -116,7 +116,7 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// A question ends with its context, and is not asked again.
+// A question ends when its context ends, and is not repeated.
 func TestAskEnds(t *testing.T) {
 	place := servers(t)["1.0"]
 	late := errors.New("too late")
@@ -127,7 +127,7 @@ func TestAskEnds(t *testing.T) {
 	}
 }
 
-// A server that refuses says so, without what it was sent.
+// If a server refuses, the error says so and does not contain the request.
 func TestAskRefused(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", "Bearer error="+r.Header.Get("X-Key"))

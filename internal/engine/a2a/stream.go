@@ -12,14 +12,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/outbound"
 )
 
-// The codes of JSON-RPC errors by which an agent refuses a stream.
+// The JSON-RPC error codes with which an agent refuses a stream.
 const (
 	codeMethodNotFound = -32601
 	codeUnsupported    = -32004
 )
 
-// noStream turns the JSON answer to a request for a stream into an error: an agent that has no streams sends it, and the
-// library reads it as a stream without events.
+// noStream turns a JSON answer to a stream request into an error. Agents without streams send such
+// an answer, and the library reads it as a stream without events.
 type noStream struct{ next http.RoundTripper }
 
 // RoundTrip implements http.RoundTripper.

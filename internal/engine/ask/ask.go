@@ -15,16 +15,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// Question is what to ask whom.
+// Question is the target and the text of a Query.
 type Question struct {
 	Namespace string
 	Target    v1alpha1.QueryTarget
 	Text      string
-	// Timeout is that of the Query; 0 for the usual one.
+	// Timeout is the Query's timeout; 0 for the default.
 	Timeout time.Duration
 }
 
-// kinds are what a Query can be for.
+// kinds are the possible types of a Query's target.
 var kinds = []v1alpha1.QueryTargetType{v1alpha1.QueryTargetAgent, v1alpha1.QueryTargetTeam, v1alpha1.QueryTargetModel, v1alpha1.QueryTargetTool}
 
 // ParseTarget reads KIND/NAME.
@@ -36,7 +36,7 @@ func ParseTarget(text string) (v1alpha1.QueryTarget, error) {
 	return v1alpha1.QueryTarget{Type: v1alpha1.QueryTargetType(kind), Name: name}, nil
 }
 
-// Ask makes a Query. Wait returns it at its end.
+// Ask creates a Query. Use Wait to get its result.
 func Ask(ctx context.Context, client *objects.Client, q Question) (*v1alpha1.Query, error) {
 	text, err := json.Marshal(q.Text)
 	if err != nil {
@@ -57,8 +57,8 @@ func Ask(ctx context.Context, client *objects.Client, q Question) (*v1alpha1.Que
 	return query, nil
 }
 
-// Wait returns a Query at its end. If the context ends before, the Query goes on; it is returned as it was then, with the
-// error.
+// Wait returns a Query when it has ended. If the context ends first, Wait returns the Query's
+// latest state with the error, and the Query keeps running.
 func Wait(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*v1alpha1.Query, error) {
 	for !Ended(query) {
 		next, err := Next(ctx, client, query)
@@ -70,7 +70,7 @@ func Wait(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*
 	return query, nil
 }
 
-// Next returns a Query after something of it has changed, or what it is when the watch ends.
+// Next returns a Query after it has changed, or its current state when the watch ends.
 func Next(ctx context.Context, client *objects.Client, query *v1alpha1.Query) (*v1alpha1.Query, error) {
 	options := &metav1.ListOptions{
 		Watch: true, FieldSelector: fields.OneTermEqualSelector("metadata.name", query.Name).String(), ResourceVersion: query.ResourceVersion,
@@ -110,7 +110,7 @@ func Ended(q *v1alpha1.Query) bool {
 	}
 }
 
-// Answer returns what a Query that has ended has come to.
+// Answer returns the answer of a Query that has ended, or its error.
 func Answer(q *v1alpha1.Query) (string, error) {
 	text := ""
 	if q.Status != nil && q.Status.Response != nil && q.Status.Response.Content != nil {

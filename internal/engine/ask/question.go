@@ -9,10 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxQuestion is the most that an object may have with any --max-object-size.
+// maxQuestion is the largest object size that --max-object-size can allow.
 const maxQuestion = 16 << 20
 
-// ReadText returns a text and, after an empty line, what a file has; file is "" for none, and - for stdin.
+// ReadText returns a text followed by an empty line and the contents of a file; file is "" for
+// none, and - for stdin.
 func ReadText(text, file string, stdin io.Reader) (string, error) {
 	if file == "" {
 		return text, nil
@@ -40,7 +41,7 @@ func ReadText(text, file string, stdin io.Reader) (string, error) {
 	return text + string(more), nil
 }
 
-// withoutPath takes the path out of an error that names it already.
+// withoutPath removes the path from an error whose text already names it.
 func withoutPath(err error) error {
 	var of *fs.PathError
 	if errors.As(err, &of) {

@@ -22,9 +22,10 @@ const maxChunk = 64 << 20
 // lastWords is how long the rest of a stream may take after its Query has ended.
 const lastWords = 2 * time.Second
 
-// Listen writes what is said for a Query while it is said, and returns the Query at its end, as Wait does. At last the
-// answer is written, unless it was what was said last: that of a tool is said by nobody, and what an engine outside says
-// is not here if it does not send it to this server.
+// Listen writes the output of a Query while it runs, and returns the Query when it has ended, as
+// Wait does. At the end it writes the answer unless that was the last output: a tool's answer is
+// not streamed, and neither is the output of an outside engine that does not send it to this
+// server.
 func Listen(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (*v1alpha1.Query, error) {
 	following, stop := context.WithCancel(ctx)
 	defer stop()
@@ -50,7 +51,7 @@ func Listen(ctx context.Context, client *objects.Client, query *v1alpha1.Query, 
 	return query, err
 }
 
-// follow writes what is said to the end of the stream, and returns it.
+// follow writes the output up to the end of the stream, and returns it.
 func follow(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (said string, err error) {
 	body, err := client.Ark(v1alpha1.SchemeGroupVersion).Get().AbsPath("/namespaces", query.Namespace, "stream", query.Name).
 		Param("from-beginning", "true").Stream(ctx)
@@ -85,7 +86,8 @@ func follow(ctx context.Context, client *objects.Client, query *v1alpha1.Query, 
 	return p.said.String(), err
 }
 
-// followLog writes the log of a query to its end, and returns it. Where there is none, the answer comes at once.
+// followLog writes the log of a query to its end, and returns it. If there is no log, only the
+// answer is shown, at the end.
 func followLog(ctx context.Context, client *objects.Client, query *v1alpha1.Query, to io.Writer) (said string, err error) {
 	body, err := client.Ark(v1alpha1.SchemeGroupVersion).Get().Namespace(query.Namespace).Resource("queries").Name(query.Name).SubResource("log").
 		Param("follow", "true").Stream(ctx)
@@ -100,7 +102,7 @@ func followLog(ctx context.Context, client *objects.Client, query *v1alpha1.Quer
 	part := make([]byte, 4096)
 	for {
 		n, err := body.Read(part)
-		// Its last line may be an error, which comes by itself and which the Query has, too.
+		// The last line may be an error. It arrives as one part, and the Query has it too.
 		if text := string(part[:n]); !strings.HasPrefix(text, "error: ") {
 			all.WriteString(text)
 			if _, err := io.WriteString(to, text); err != nil {
@@ -116,7 +118,7 @@ func followLog(ctx context.Context, client *objects.Client, query *v1alpha1.Quer
 	}
 }
 
-// chunk is the part of a chunk that is shown.
+// chunk is the displayed part of a chunk.
 type chunk struct {
 	Choices []struct {
 		Delta struct {
@@ -128,7 +130,7 @@ type chunk struct {
 	} `json:"ark"`
 }
 
-// printer writes what chunks say; where somebody else begins to speak, on a new line.
+// printer writes the text of chunks, and starts a new line when the speaker changes.
 type printer struct {
 	to    io.Writer
 	agent string

@@ -14,7 +14,7 @@ import (
 //go:embed objects.yaml
 var objects string
 
-// Objects are the YAML documents of the demo, for a model and a tool at a URL.
+// Objects returns the YAML documents of the demo, for a model and a tool at a URL.
 func Objects(url string) []string {
 	return strings.Split(strings.ReplaceAll(objects, "{{url}}", url), "\n---\n")
 }
@@ -30,7 +30,7 @@ func Handler() http.Handler {
 	return mux
 }
 
-// script is what the model says: it asks the tool once, if it has it, and repeats what it heard.
+// script is the model's script: it calls the tool once, if there is one, and repeats the result.
 func script(r scripted.Request) scripted.Answer {
 	last := r.Messages[len(r.Messages)-1]
 	hasTool := slices.ContainsFunc(r.Tools, func(t json.RawMessage) bool { return strings.Contains(string(t), `"weather"`) })
@@ -52,7 +52,7 @@ func script(r scripted.Request) scripted.Answer {
 	return scripted.Answer{Text: "I am a script, and you said: " + last.Text()}
 }
 
-// city is the last word of a question that begins with a capital letter.
+// city returns the last word of a question that begins with a capital letter.
 func city(question string) string {
 	found := "Oslo"
 	for i, word := range strings.Fields(question) {
@@ -64,7 +64,7 @@ func city(question string) string {
 	return found
 }
 
-// result is the line of a tool's answer that the tool wrote, without what the engine puts around it.
+// result returns the line of a tool's answer that the tool wrote, without the engine's wrapper.
 func result(text string) string {
 	for line := range strings.Lines(text) {
 		if strings.Contains(line, "degrees") {

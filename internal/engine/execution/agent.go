@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// maxTurns is a bound on the turns of one agent: by then an agent is in a loop.
+// maxTurns bounds the turns of one agent, which by then is in a loop.
 const maxTurns = 1000
 
 // agent is an agent with its model and its tools.
@@ -31,7 +31,7 @@ func (r *Run) newAgent(ctx context.Context, namespace, name string, depth int) (
 	return a, nil
 }
 
-// findAgent makes an agent with its tools, here or elsewhere.
+// findAgent builds an agent with its tools, local or remote.
 func (r *Run) findAgent(ctx context.Context, namespace, name string, depth int) (member, error) {
 	object, err := r.readAgent(ctx, namespace, name, depth)
 	switch {
@@ -51,7 +51,7 @@ func (r *Run) readAgent(ctx context.Context, namespace, name string, depth int) 
 	return object, r.get(ctx, "agent", "agents", namespace, name, object)
 }
 
-// buildAgent makes an agent that runs here, or one without tools.
+// buildAgent builds an agent that runs here, with or without tools.
 func (r *Run) buildAgent(ctx context.Context, object *v1alpha1.Agent, depth int, withTools bool) (*agent, error) {
 	namespace := object.Namespace
 	if object.Spec.ModelRef == nil {
@@ -77,7 +77,7 @@ func (r *Run) buildAgent(ctx context.Context, object *v1alpha1.Agent, depth int,
 		if err != nil {
 			return nil, err
 		}
-		// The last one of a name wins, in the place of the first.
+		// If two tools have the same name, the last one replaces the first, in its position.
 		if i := slices.IndexFunc(a.tools, func(other *tool) bool { return other.name == t.name }); i >= 0 {
 			a.tools[i] = t
 			continue
@@ -93,7 +93,8 @@ func (a *agent) description() string { return deref(a.object.Spec.Description) }
 
 func (a *agent) kind() string { return "agent" }
 
-// ask runs the agent's loop: the model is called, and the tools that it asks for, until it asks for none.
+// ask runs the agent's loop: it calls the model, and the tools that the model requests, until it
+// requests none.
 func (a *agent) ask(ctx context.Context, history []provider.Message, input provider.Message) (_ turn, err error) {
 	full := a.object.Namespace + "/" + a.object.Name
 	ended := a.run.operation("AgentExecution", map[string]string{"agent": full})
@@ -152,15 +153,15 @@ func (a *agent) loop(ctx context.Context, messages []provider.Message) (turn, er
 	return out, fmt.Errorf("the agent has called its model %d times without an end", maxTurns)
 }
 
-// called is what a tool call has come to.
+// called is the result of a tool call.
 type called struct {
-	content    string // as it is kept
-	forModel   string // as the model is shown it
+	content    string // as it is stored
+	forModel   string // as it is sent to the model
 	images     []string
 	terminates bool
 }
 
-// tool returns the tool of a name, or nil.
+// tool returns the tool with a name, or nil.
 func (a *agent) tool(name string) *tool {
 	if i := slices.IndexFunc(a.tools, func(t *tool) bool { return t.name == name }); i >= 0 {
 		return a.tools[i]
@@ -168,7 +169,8 @@ func (a *agent) tool(name string) *tool {
 	return nil
 }
 
-// decided makes a call as it was decided about. What a person has approved and fails does not end the agent: the model is told.
+// decided makes a call according to the decision. If an approved call fails, the agent continues:
+// the model receives the error.
 func (a *agent) decided(ctx context.Context, call provider.ToolCall, decision Decision) (called, error) {
 	if text := decision.refusal(); text != "" {
 		return called{content: text, forModel: text}, nil
@@ -183,7 +185,7 @@ func (a *agent) decided(ctx context.Context, call provider.ToolCall, decision De
 	return called{content: text, forModel: text}, nil
 }
 
-// stepOf names a call in the journal.
+// stepOf returns the journal key of a call.
 func stepOf(call provider.ToolCall) string { return "tool " + call.Name + " " + call.ID }
 
 func (a *agent) call(ctx context.Context, call provider.ToolCall) (called, error) {

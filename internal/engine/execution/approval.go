@@ -12,7 +12,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// Decision is what has become of an approval.
+// Decision is the outcome of an approval.
 type Decision string
 
 // The decisions.
@@ -22,18 +22,20 @@ const (
 	TimedOut Decision = "timeout"
 )
 
-// What the model is told of calls that were not approved.
+// The texts that the model receives for calls that were not approved.
 const (
 	textRejected = "The call was rejected by the user."
 	textTimedOut = "The call was rejected, because nobody approved it in time."
 )
 
-// Pending ends a run that needs the approval of a person. The run goes on with Resume.
+// Pending ends a run that needs a person's approval. Resume continues the run.
 type Pending struct {
-	// Agent is who wants to call tools, and Calls are those that need the approval.
+	// Agent is the name of the agent that requests the calls, and Calls are those that need the
+	// approval.
 	Agent string
 	Calls []provider.ToolCall
-	// Timeout is how long to wait, "" for ever, and OnTimeout what happens then: reject or proceed.
+	// Timeout is how long to wait, "" for no limit, and OnTimeout is what happens then: reject or
+	// proceed.
 	Timeout   string
 	OnTimeout v1alpha1.ApprovalTimeoutAction
 }
@@ -47,7 +49,7 @@ func (p *Pending) Error() string {
 	return "a person has to approve the call of " + strings.Join(names, ", ")
 }
 
-// approval says which calls of a tool a person has to approve.
+// approval selects the calls of a tool that a person has to approve.
 type approval struct {
 	required bool
 	// matchers select calls by their arguments; none selects all.
@@ -56,13 +58,14 @@ type approval struct {
 	onTimeout v1alpha1.ApprovalTimeoutAction
 }
 
-// matcher matches an argument. A pattern that cannot be read matches all.
+// matcher matches an argument. A pattern that cannot be parsed matches everything.
 type matcher struct {
 	argument string
 	pattern  *regexp.Regexp
 }
 
-// newApproval joins what the agent and the tool ask for: either of them is enough. The agent's timeout comes first.
+// newApproval combines the requirements of the agent and the tool: either one is enough. The
+// agent's timeout has precedence.
 func newApproval(agent, tool *v1alpha1.ToolApproval) approval {
 	out := approval{onTimeout: v1alpha1.ApprovalReject}
 	every := false
@@ -94,7 +97,7 @@ func newApproval(agent, tool *v1alpha1.ToolApproval) approval {
 	return out
 }
 
-// holds reports whether a call needs the approval.
+// holds reports whether a call needs approval.
 func (a approval) holds(call provider.ToolCall) bool {
 	if !a.required {
 		return false
@@ -112,7 +115,7 @@ func (a approval) holds(call provider.ToolCall) bool {
 	})
 }
 
-// printed is an argument as a text.
+// printed returns an argument as a string.
 func printed(value any) string {
 	switch v := value.(type) {
 	case string:
@@ -125,13 +128,13 @@ func printed(value any) string {
 	return fmt.Sprint(value)
 }
 
-// verdict is what has become of the approval of a turn.
+// verdict is the outcome of the approval of a turn.
 type verdict struct {
 	held     []provider.ToolCall
 	decision Decision
 }
 
-// of returns what has become of one call: "" for one that needs no approval.
+// of returns the outcome for one call: "" for a call that needs no approval.
 func (v verdict) of(call provider.ToolCall) Decision {
 	if slices.Contains(v.held, call) {
 		return v.decision
@@ -139,7 +142,7 @@ func (v verdict) of(call provider.ToolCall) Decision {
 	return ""
 }
 
-// refusal is what the model is told of a call that was not approved.
+// refusal returns the text that the model receives for a call that was not approved.
 func (d Decision) refusal() string {
 	switch d {
 	case Rejected:
@@ -151,8 +154,8 @@ func (d Decision) refusal() string {
 	}
 }
 
-// approve returns the verdict on the calls of a turn, none of which has run, or a *Pending if there is none yet. The first
-// tool's timeout counts for all.
+// approve returns the verdict on the calls of a turn, none of which has run, or a *Pending if there
+// is none yet. The timeout of the first tool applies to all of them.
 func (r *Run) approve(agent string, calls []provider.ToolCall, of func(name string) *tool) (verdict, error) {
 	var v verdict
 	pending := &Pending{Agent: agent}

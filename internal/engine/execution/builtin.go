@@ -16,7 +16,7 @@ func isBuiltin(name string) bool { return name == noop || name == terminate }
 
 const terminateSchema = `{"type":"object","properties":{"response":{"type":"string","description":"The final answer"}},"required":["response"]}`
 
-// bindBuiltin makes one of the engine's own tools.
+// bindBuiltin creates one of the engine's built-in tools.
 func bindBuiltin(t *tool, name string) error {
 	t.kind = "builtin"
 	switch name {

@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// client returns what calls a model, with the values that its configuration has now.
+// client returns the client for a model, with the current values of its configuration.
 func (r *Run) client(ctx context.Context, m *v1alpha1.Model) (provider.Model, error) {
 	c := m.Spec.Config
 	if c == nil {
@@ -64,10 +64,10 @@ func (r *Run) client(ctx context.Context, m *v1alpha1.Model) (provider.Model, er
 	return nil, fmt.Errorf("unsupported provider '%s'", m.Spec.Provider)
 }
 
-// azureVersion is that of the API unless the Model says another.
+// azureVersion is the default API version, for Models that set none.
 const azureVersion = "2024-10-21"
 
-// endpointBuilder collects an endpoint's values until one fails.
+// endpointBuilder collects an endpoint's values until one of them fails.
 type endpointBuilder struct {
 	run      *Run
 	ctx      context.Context //nolint:containedctx // it lives for one call of client
@@ -91,7 +91,8 @@ func (b *endpointBuilder) text(what string, source *v1alpha1.ValueSource) string
 	return strings.TrimSpace(value.Text)
 }
 
-// azure authorizes requests: by a key, or by a token of an identity of the server's environment.
+// azure sets how requests are authorized: by a key, or by a token of an identity of the server's
+// environment.
 func (b *endpointBuilder) azure(c *v1alpha1.AzureModelConfig) {
 	key, identity := c.APIKey, provider.AzureIdentity{}
 	switch auth := c.Auth; {
@@ -125,7 +126,7 @@ func (b *endpointBuilder) azureToken(of provider.AzureIdentity) {
 	b.bearer(token)
 }
 
-// bedrock takes what AWS Bedrock has of its own.
+// bedrock returns the settings that are specific to AWS Bedrock.
 func (b *endpointBuilder) bedrock(c *v1alpha1.BedrockModelConfig) provider.Bedrock {
 	if arn := b.text("modelArn", c.ModelARN); arn != "" {
 		b.endpoint.Name = arn

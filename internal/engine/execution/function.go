@@ -14,13 +14,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// jqTimeout bounds one filter, which may loop, and with it what a filter can build up in memory.
+// jqTimeout bounds the run time of one filter, which may loop, and thereby the memory that it can
+// use.
 const jqTimeout = time.Second
 
 // function changes the text that a tool returns.
 type function func(ctx context.Context, text string) (string, error)
 
-// functions returns those that an agent puts on a tool's results, in their order. Only jq is one: Ark ignores others.
+// functions returns the functions that an agent applies to a tool's results, in order. Only jq is
+// supported: Ark ignores others.
 func (r *Run) functions(ctx context.Context, namespace string, specs []v1alpha1.ToolFunction) ([]function, error) {
 	values := objects.Values{From: r.Objects, Namespace: namespace, Parameter: r.queryParameter(true)}
 	var out []function
@@ -39,7 +41,7 @@ func (r *Run) functions(ctx context.Context, namespace string, specs []v1alpha1.
 	return out, nil
 }
 
-// jq filters a JSON text. A text that is no JSON stays as it is.
+// jq applies a filter to a JSON text. A text that is not JSON is returned unchanged.
 func jq(ctx context.Context, expression, text string) (string, error) {
 	var input any
 	if json.Unmarshal([]byte(text), &input) != nil {

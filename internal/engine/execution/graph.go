@@ -15,7 +15,7 @@ func (t *team) member(name string) member {
 	return t.members[i]
 }
 
-// edges returns those between members.
+// edges returns the edges between members.
 func (t *team) edges() []v1alpha1.TeamGraphEdge {
 	if t.object.Spec.Graph == nil {
 		return nil
@@ -25,7 +25,8 @@ func (t *team) edges() []v1alpha1.TeamGraphEdge {
 	})
 }
 
-// graph is the strategy of that name, which only older objects have: from the first member along the last edge that leaves each.
+// graph implements the strategy of that name, which only older objects use: it starts at the first
+// member and follows the last edge that leaves each.
 func (w *work) graph(ctx context.Context) error {
 	next := w.team.members[0]
 	edges := w.team.edges()

@@ -19,16 +19,16 @@ import (
 
 const (
 	httpToolTimeout = 30 * time.Second
-	// maxToolResult is the most bytes of an answer; more are an error.
+	// maxToolResult is the most bytes of an answer; a longer answer is an error.
 	maxToolResult = 10 << 20
-	// maxToolError is how much of a failed answer is in the error.
+	// maxToolError is how much of a failed answer the error quotes.
 	maxToolError = 1000
 )
 
-// urlArgument is the place of an argument in a URL.
+// urlArgument matches a placeholder for an argument in a URL.
 var urlArgument = regexp.MustCompile(`\{([^{}]+)\}`)
 
-// bindHTTP makes a tool that makes an HTTP request.
+// bindHTTP creates a tool that makes an HTTP request.
 func (r *Run) bindHTTP(t *tool, object *v1alpha1.Tool) error {
 	spec := object.Spec.HTTP
 	if spec == nil || spec.URL == "" {
@@ -43,7 +43,8 @@ func (r *Run) bindHTTP(t *tool, object *v1alpha1.Tool) error {
 	return nil
 }
 
-// repeatable reports whether a call may be made twice: the tool says that it is idempotent or only reads, or its method does.
+// repeatable reports whether a call may be repeated: the tool is marked as idempotent or read-only,
+// or its HTTP method is.
 func repeatable(object *v1alpha1.Tool) bool {
 	if a := object.Spec.Annotations; a != nil {
 		if a.IdempotentHint != nil {
@@ -121,7 +122,7 @@ func (r *Run) request(ctx context.Context, object *v1alpha1.Tool, args arguments
 	return result(ctx, answer)
 }
 
-// result reads an answer.
+// result reads an HTTP response.
 func result(ctx context.Context, answer *http.Response) (string, error) {
 	text, err := outbound.ReadAll(answer.Body, maxToolResult)
 	var large *outbound.TooLargeError
@@ -140,7 +141,7 @@ func result(ctx context.Context, answer *http.Response) (string, error) {
 	return strings.ToValidUTF8(string(text), "\uFFFD"), nil
 }
 
-// withoutURL takes the URL out of a client's error: it may hold what is secret.
+// withoutURL removes the URL from a client's error, because it may contain secrets.
 func withoutURL(err error) error {
 	var of *url.Error
 	if errors.As(err, &of) {

@@ -11,7 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/render"
 )
 
-// input returns the question: the query's input, which is a template only if there are parameters.
+// input returns the question: the query's input, which is a template only if the query has
+// parameters.
 func (r *Run) input(ctx context.Context) (string, error) {
 	var text string
 	if err := json.Unmarshal([]byte(r.Query.Spec.Input.RawJSON()), &text); err != nil {
@@ -47,8 +48,8 @@ func (r *Run) parameters(ctx context.Context, values objects.Values, parameters 
 	return out, nil
 }
 
-// queryParameter returns the value of a parameter of the query, which must not be empty. Only one that is written in the query counts
-// where direct is set.
+// queryParameter returns the value of a parameter of the query, which must not be empty. If direct
+// is set, only values that are written in the query are used.
 func (r *Run) queryParameter(direct bool) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, name string) (string, error) {
 		for _, p := range r.Query.Spec.Parameters {
@@ -74,7 +75,7 @@ func (r *Run) queryParameter(direct bool) func(context.Context, string) (string,
 	}
 }
 
-// prompt returns an agent's prompt, which is a template only if there are parameters.
+// prompt returns an agent's prompt, which is a template only if the agent has parameters.
 func (r *Run) prompt(ctx context.Context, agent *v1alpha1.Agent) (string, error) {
 	text := deref(agent.Spec.Prompt)
 	if len(agent.Spec.Parameters) == 0 {

@@ -8,22 +8,23 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// maxJournal bounds what is remembered of a run: more could not be stored with an approval.
+// maxJournal bounds the journal of a run: a larger one could not be stored with an approval.
 const maxJournal = 8 << 20
 
-// errTooLong is the end of a run that would have to remember more.
+// errTooLong ends a run whose journal would exceed the bound.
 var errTooLong = errors.New("the run has done too much to wait for the approval of a person")
 
-// step is something that a run has done: when the run goes on it is not done again. Key says what it was.
+// step is an action that a run has completed; it is not repeated when the run continues. Key
+// identifies it.
 type step struct {
 	Key string `json:"key"`
-	// Said are the messages of a model, or of an agent elsewhere, and Usage is what they took.
+	// Said are the messages of a model or of a remote agent, and Usage is the tokens that they used.
 	Said  []provider.Message `json:"said,omitempty"`
 	Usage provider.Usage     `json:"usage"`
 	// Text and Images are the result of a tool.
 	Text   string   `json:"text,omitempty"`
 	Images []string `json:"images,omitempty"`
-	// Decision is that on an approval.
+	// Decision is the decision on an approval.
 	Decision Decision `json:"decision,omitempty"`
 }
 
@@ -41,28 +42,29 @@ func (s step) size() int {
 	return n
 }
 
-// journal is what a run has done, in order. A run is one goroutine, and does the same things in the same order when it begins
-// again with the same objects: so it comes to where it has been by looking up what it has done.
+// journal lists what a run has done, in order. A run is one goroutine, and repeats the same steps
+// in the same order when it starts again with the same objects. It reaches its earlier position by
+// looking up the completed steps.
 type journal struct {
 	steps []step
-	at    int // the next to look up
+	at    int // index of the next step to look up
 	size  int
 	full  bool
 	// waits is the key of the approval that the run waits for.
 	waits string
 }
 
-// journalText is a journal as it is stored.
+// journalText is the stored form of a journal.
 type journalText struct {
 	Query string `json:"query"`
-	// History is how many messages of the conversation there were.
+	// History is the number of messages that the conversation had.
 	History int    `json:"history"`
 	Steps   []step `json:"steps"`
 	// Waits is the key of the approval.
 	Waits string `json:"waits"`
 }
 
-// Journal is what has been done until the run became Pending, for Resume.
+// Journal returns the steps that were completed until the run became Pending, as input of Resume.
 func (r *Run) Journal() ([]byte, error) {
 	if r.journal.full {
 		return nil, errTooLong
@@ -74,8 +76,9 @@ func (r *Run) Journal() ([]byte, error) {
 	return text, nil
 }
 
-// Resume has a run that is about to begin go on where it became Pending, with the decision. It returns how many messages of
-// the conversation there were then, and how many decisions before it, one after the other, have been no approval.
+// Resume makes a run that has not begun continue from where it became Pending, with the decision.
+// It returns how many messages the conversation had then, and how many decisions in a row before
+// this one were refusals.
 func (r *Run) Resume(text []byte, decision Decision) (history, denials int, err error) {
 	var in journalText
 	if err := json.Unmarshal(text, &in); err != nil {
@@ -92,7 +95,7 @@ func (r *Run) Resume(text []byte, decision Decision) (history, denials int, err 
 	return in.History, denials, nil
 }
 
-// count counts decisions that are no approval, one after the other.
+// count returns the number of refusals in a row after decision d.
 func count(d Decision, denials int) int {
 	switch d {
 	case Approved:
@@ -103,7 +106,8 @@ func count(d Decision, denials int) int {
 	return denials
 }
 
-// replay looks up a step that was done before. An error says that the run is not what it was.
+// replay looks up a step that was completed before. It returns an error if the run differs from the
+// recorded one.
 func (r *Run) replay(key string) (_ step, known bool, err error) {
 	j := &r.journal
 	if j.at >= len(j.steps) {
@@ -116,7 +120,8 @@ func (r *Run) replay(key string) (_ step, known bool, err error) {
 	return step{}, false, fmt.Errorf("what the query runs with has changed while it waited for an approval: it does not come to %q again", cut(j.steps[j.at].Key, maxToolError))
 }
 
-// replayWhole looks up a step whose parts are steps too: it may have been done as a whole, or only in part.
+// replayWhole looks up a step that consists of steps: it may have been completed as a whole, or
+// only in part.
 func (r *Run) replayWhole(key string) (step, bool) {
 	if j := &r.journal; j.at < len(j.steps) && j.steps[j.at].Key == key {
 		j.at++
@@ -125,7 +130,7 @@ func (r *Run) replayWhole(key string) (step, bool) {
 	return step{}, false
 }
 
-// note remembers a step in the place of those that were done since from.
+// note records a step, which replaces the steps recorded since from.
 func (r *Run) note(from int, s step) {
 	j := &r.journal
 	if j.full || j.at < len(j.steps) {

@@ -18,12 +18,14 @@ import (
 
 const (
 	mcpTimeout = 30 * time.Second
-	// annotationMCPSettings has, on a Query, calls and headers by namespace/name of an MCPServer.
+	// annotationMCPSettings is the annotation of a Query with calls and headers by namespace/name of
+	// an MCPServer.
 	annotationMCPSettings = "ark.mckinsey.com/mcp-server-settings"
 	accessTokenKey        = "access_token"
 )
 
-// mcpServer is an MCP server as an agent uses it. It is connected to by the first call, and stays so for the run.
+// mcpServer is an agent's connection to an MCP server. The first call connects, and the connection
+// stays open for the run.
 type mcpServer struct {
 	run     *Run
 	object  *v1alpha1.MCPServer
@@ -31,7 +33,7 @@ type mcpServer struct {
 	session *mcp.Session
 }
 
-// mcpSettings are those of one server in the annotation.
+// mcpSettings are the settings of one server in the annotation.
 type mcpSettings struct {
 	ToolCalls []struct {
 		Name      string          `json:"name"`
@@ -40,7 +42,7 @@ type mcpSettings struct {
 	Headers map[string]string `json:"headers"`
 }
 
-// bindMCP makes a tool of an MCP server.
+// bindMCP creates a tool that calls a tool of an MCP server.
 func (r *Run) bindMCP(ctx context.Context, t *tool, owner *v1alpha1.Agent, object *v1alpha1.Tool) error {
 	spec := object.Spec.MCP
 	if spec == nil || spec.MCPServerRef == nil || spec.ToolName == "" {
@@ -59,7 +61,7 @@ func (r *Run) bindMCP(ctx context.Context, t *tool, owner *v1alpha1.Agent, objec
 	return nil
 }
 
-// mcpServer returns a server as an agent uses it: its headers depend on the agent.
+// mcpServer returns an agent's connection to a server. The headers depend on the agent.
 func (r *Run) mcpServer(ctx context.Context, owner *v1alpha1.Agent, namespace, name string) (*mcpServer, error) {
 	key := namespace + "/" + name
 	if owner != nil {
@@ -101,7 +103,7 @@ func (s *mcpServer) call(ctx context.Context, tool string, args arguments) (outp
 	}
 	result, err := s.session.Call(ctx, tool, arguments)
 	if err != nil {
-		// A session that has failed once may have ended.
+		// A session may have ended if a call on it has failed.
 		s.close()
 		return output{}, fmt.Errorf("MCP server %s: %w", s.object.Name, err)
 	}
@@ -115,7 +117,7 @@ func (s *mcpServer) call(ctx context.Context, tool string, args arguments) (outp
 	return output{text: result.Text, images: result.Images, failed: result.Failed}, nil
 }
 
-// connect begins the session, if there is none, with the calls that the Query asks for first.
+// connect begins the session if there is none, and makes the initial calls that the Query asks for.
 func (s *mcpServer) connect(ctx context.Context) error {
 	if s.session != nil {
 		return nil
@@ -158,7 +160,7 @@ func (s *mcpServer) connect(ctx context.Context) error {
 	return nil
 }
 
-// settings are those that the Query has for the server.
+// settings returns the Query's settings for the server.
 func (s *mcpServer) settings() (mcpSettings, error) {
 	text := s.run.Query.Annotations[annotationMCPSettings]
 	if text == "" {
@@ -171,7 +173,7 @@ func (s *mcpServer) settings() (mcpSettings, error) {
 	return all[s.object.Namespace+"/"+s.object.Name], nil
 }
 
-// mcpAddress says how a server is reached, with the values that its spec has now.
+// mcpAddress returns how to reach a server, with the current values of its spec.
 func (r *Run) mcpAddress(ctx context.Context, object *v1alpha1.MCPServer) (mcp.Server, error) {
 	values := objects.Values{From: r.Objects, Namespace: object.Namespace}
 	address, err := values.Source(ctx, object.Spec.Address)
@@ -207,7 +209,7 @@ func (r *Run) mcpAddress(ctx context.Context, object *v1alpha1.MCPServer) (mcp.S
 	return out, nil
 }
 
-// add has requests to a server carry headers.
+// add adds headers to the requests to a server.
 func add(to *mcp.Server, headers map[string]objects.Value) {
 	for name, value := range headers {
 		to.Headers[http.CanonicalHeaderKey(name)] = value.Text
@@ -217,7 +219,7 @@ func add(to *mcp.Server, headers map[string]objects.Value) {
 	}
 }
 
-// AddressError says that the address of a server cannot be told.
+// AddressError reports that the address of a server cannot be resolved.
 type AddressError struct{ Err error }
 
 // Error implements error.
@@ -226,8 +228,9 @@ func (e *AddressError) Error() string { return "address: " + e.Err.Error() }
 // Unwrap returns the cause.
 func (e *AddressError) Unwrap() error { return e.Err }
 
-// MCPTools lists the tools of a server. The address is the one that was asked, also with an error if it is known, unless
-// it is in a Secret. connected is false if there was no session.
+// MCPTools lists the tools of a server. The address is the one that was called. If there is an
+// error it is also returned if it is known, unless it is in a Secret. connected is false if there
+// was no session.
 func MCPTools(ctx context.Context, s Services, from objects.Reader, object *v1alpha1.MCPServer) (tools []mcp.Tool, address string, connected bool, err error) {
 	r := &Run{Services: s, Query: &v1alpha1.Query{}, Objects: from}
 	server, err := r.mcpAddress(ctx, object)

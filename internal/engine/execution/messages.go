@@ -8,7 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// conversation puts the messages for a model together: the prompt, what was said before, and the question.
+// conversation assembles the messages for a model: the prompt, the earlier messages, and the
+// question.
 func conversation(prompt string, hasPrompt bool, history, earlier []provider.Message, input provider.Message) []provider.Message {
 	var out []provider.Message
 	if hasPrompt {
@@ -17,8 +18,8 @@ func conversation(prompt string, hasPrompt bool, history, earlier []provider.Mes
 	return append(slices.Concat(out, history, earlier), input)
 }
 
-// asData wraps what a tool from outside returned, so that the model takes it for data. The marker is one that the
-// text cannot contain.
+// asData wraps the result of an external tool, so that the model treats it as data. The text cannot
+// contain the marker.
 func asData(tool, content string, marker func() string) string {
 	mark := marker()
 	for strings.Contains(content, mark) {

@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// model calls a Model. Its configuration is resolved with each call.
+// model calls a Model. Its configuration is resolved for each call.
 type model struct {
 	run       *Run
 	object    *v1alpha1.Model
@@ -72,7 +72,7 @@ func (m *model) complete(ctx context.Context, agent string, request provider.Req
 	return answer, nil
 }
 
-// traced calls the model, and has the call be traced.
+// traced calls the model within a span.
 func (m *model) traced(ctx context.Context, client provider.Model, request provider.Request) (provider.Response, error) {
 	if m.run.Trace == nil {
 		return client.Complete(ctx, request)
@@ -83,8 +83,8 @@ func (m *model) traced(ctx context.Context, client provider.Model, request provi
 	return answer, err
 }
 
-// askModel asks a model that is the query's target: no prompt, no schema, and no tools but those
-// of the client, which calls them itself.
+// askModel calls a model that is the query's target: without a prompt or a schema, and with no
+// tools except those of the client, which calls them itself.
 func (r *Run) askModel(ctx context.Context, m *model, input provider.Message) (turn, error) {
 	request := provider.Request{Messages: conversation("", false, r.History, nil, input)}
 	if r.Asked != nil {
@@ -97,7 +97,7 @@ func (r *Run) askModel(ctx context.Context, m *model, input provider.Message) (t
 	return turn{messages: []provider.Message{answer.Message}}, nil
 }
 
-// schemaName is the name of an agent's output schema, of at most 64 characters.
+// schemaName returns the name of an agent's output schema, of at most 64 characters.
 func schemaName(namespace, agent string) string {
 	name := "namespace-" + namespace + "-agent-" + agent
 	return name[:min(len(name), 64)]

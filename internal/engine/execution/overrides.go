@@ -13,13 +13,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// override are headers that an agent or a query adds to requests.
+// override is a set of headers that an agent or a query adds to requests.
 type override struct {
-	namespace string // of whoever wrote it
+	namespace string // of the object that sets them
 	spec      v1alpha1.Override
 }
 
-// overridesOf returns those of an agent, if there is one, and, winning over them, the query's.
+// overridesOf returns the overrides of an agent, if there is one, followed by the query's, which
+// have precedence.
 func (r *Run) overridesOf(agent *v1alpha1.Agent) []override {
 	var out []override
 	if agent != nil {
@@ -33,7 +34,7 @@ func (r *Run) overridesOf(agent *v1alpha1.Agent) []override {
 	return out
 }
 
-// overriding returns the headers for an object with some labels.
+// overriding returns the headers for an object with the given labels.
 func (r *Run) overriding(ctx context.Context, overrides []override, kind v1alpha1.OverrideResourceType, of map[string]string) (map[string]objects.Value, error) {
 	out := map[string]objects.Value{}
 	for _, o := range overrides {
@@ -72,7 +73,7 @@ func (r *Run) headers(ctx context.Context, namespace string, headers []v1alpha1.
 	return out, nil
 }
 
-// selectorOf reads a selector. One without any rule matches everything.
+// selectorOf parses a selector. One without any rule matches everything.
 func selectorOf(s *v1alpha1.LabelSelector) (labels.Selector, error) {
 	plain := &metav1.LabelSelector{MatchLabels: s.MatchLabels}
 	for _, e := range s.MatchExpressions {

@@ -12,12 +12,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/render"
 )
 
-// partial are arguments that an agent has filled in. They win over those that the model writes.
+// partial are arguments that an agent presets. They have precedence over those of the model.
 type partial struct {
 	parameters []v1alpha1.Parameter
 }
 
-// setPartial takes the arguments that are filled in out of the schema that the model sees.
+// setPartial removes the preset arguments from the schema that the model receives.
 func (t *tool) setPartial(spec *v1alpha1.ToolPartial) error {
 	if spec == nil || len(spec.Parameters) == 0 {
 		return nil
@@ -58,7 +58,7 @@ func (t *tool) setPartial(spec *v1alpha1.ToolPartial) error {
 	return nil
 }
 
-// fill adds the arguments that are filled in.
+// fill adds the preset arguments.
 func (p *partial) fill(ctx context.Context, r *Run, args *arguments) error {
 	if p == nil {
 		return nil

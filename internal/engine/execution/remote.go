@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// engineA2A is the engine of agents that an A2AServer offers.
+	// engineA2A is the engine name of agents that an A2AServer offers.
 	engineA2A = "a2a"
 
 	annotationA2AAddress   = "ark.mckinsey.com/a2a-server-address"
@@ -27,26 +27,28 @@ const (
 	annotationA2AStreaming = "ark.mckinsey.com/a2a-streaming-supported"
 	annotationA2AContext   = "ark.mckinsey.com/a2a-context-id"
 
-	// queryExtension is the extension of messages by which Ark says which Query they belong to, and queryKey is where.
+	// queryExtension is the message extension with which Ark identifies the Query of a message, and
+	// queryKey is its metadata key.
 	queryExtension = "https://github.com/mckinsey/agents-at-scale-ark/tree/main/ark/api/extensions/query/v1"
 	queryKey       = queryExtension + "/ref"
 )
 
-// Exchange identifies what was said with an agent elsewhere.
+// Exchange identifies a conversation with a remote agent.
 type Exchange struct{ ContextID, TaskID string }
 
-// remote is an agent that is run elsewhere: by an A2A server, or by an execution engine of its own.
+// remote is an agent that runs elsewhere: on an A2A server, or on an execution engine.
 type remote struct {
 	run    *Run
 	object *v1alpha1.Agent
-	// server is the A2AServer, and engine the ExecutionEngine: one of the two.
+	// server is the A2AServer, and engine the ExecutionEngine: one of them is set.
 	server *v1prealpha1.A2AServer
 	engine *v1prealpha1.ExecutionEngine
-	// inner says that the Query's target is another, which has this agent as a member or a tool.
+	// inner is true if the Query's target is another agent or team, which has this agent as a member
+	// or a tool.
 	inner bool
 }
 
-// isRemote reports whether an agent is run elsewhere.
+// isRemote reports whether an agent runs elsewhere.
 func isRemote(a *v1alpha1.Agent) bool {
 	return a.Spec.ExecutionEngine != nil && a.Spec.ExecutionEngine.Name != ""
 }
@@ -72,7 +74,7 @@ func (a *remote) description() string { return deref(a.object.Spec.Description) 
 
 func (a *remote) kind() string { return "agent" }
 
-// ask sends the question, and returns what is said in answer.
+// ask sends the question, and returns the reply.
 func (a *remote) ask(ctx context.Context, history []provider.Message, input provider.Message) (_ turn, err error) {
 	full := a.object.Namespace + "/" + a.object.Name
 	operation, data := "ExecutionEngine", map[string]string{"agent": full}
@@ -103,7 +105,7 @@ func (a *remote) exchange(ctx context.Context, history []provider.Message, input
 	if err != nil {
 		return turn{}, err
 	}
-	// What an agent elsewhere does cannot be known, so it is asked once.
+	// The side effects of a remote agent are unknown, so it is called only once.
 	if a.run.BeforeEffect != nil {
 		if err := a.run.BeforeEffect(ctx, a.object.Name); err != nil {
 			return turn{}, err
@@ -137,8 +139,9 @@ func (a *remote) exchange(ctx context.Context, history []provider.Message, input
 	return turn{messages: a.reply(answer, said)}, nil
 }
 
-// question is what the agent is asked. One of an A2AServer gets the text alone, and one of an engine the Query's name, by
-// which it reads the rest. A member of a team gets what was said before with the text.
+// question returns the question for the agent. An agent of an A2AServer receives only the text, and
+// an agent of an engine also the Query's name, with which the engine reads the rest. A member of a
+// team receives the earlier messages with the text.
 func (a *remote) question(history []provider.Message, input provider.Message) a2a.Question {
 	query := a.run.Query
 	if a.server != nil {
@@ -159,7 +162,8 @@ func (a *remote) question(history []provider.Message, input provider.Message) a2
 	return out
 }
 
-// reply returns the messages of an answer, which an engine may send beside its text, with the tokens that they took.
+// reply returns the messages of an answer with their token usage. An engine may send them in
+// addition to its text.
 func (a *remote) reply(answer a2a.Answer, said provider.Message) []provider.Message {
 	text, err := json.Marshal(answer.Metadata[queryKey])
 	if err != nil || a.engine == nil {
@@ -183,7 +187,8 @@ func (a *remote) reply(answer a2a.Answer, said provider.Message) []provider.Mess
 	return more.Messages
 }
 
-// place says where the agent is, with the values that its server or engine has now. 0 is no limit of its own.
+// place returns the agent's address, with the current values of its server or engine, and its
+// timeout; 0 is no limit.
 func (a *remote) place(ctx context.Context) (a2a.Agent, time.Duration, error) {
 	if a.engine != nil {
 		place, err := a.run.a2aAddress(ctx, a.engine.Namespace, a.engine.Spec.Address, nil)
@@ -193,7 +198,8 @@ func (a *remote) place(ctx context.Context) (a2a.Agent, time.Duration, error) {
 	if given, err := time.ParseDuration(deref(a.server.Spec.Timeout)); err == nil && given > 0 {
 		limit = given
 	}
-	// The annotation says where the agent was found. Headers are for the server, so it is asked at its own address.
+	// The annotation has the address at which the agent was discovered. The headers are for the
+	// server, so requests go to the server's own address.
 	place, err := a.run.a2aAddress(ctx, a.server.Namespace, a.server.Spec.Address, a.server.Spec.Headers)
 	return place, limit, err
 }
@@ -223,8 +229,8 @@ func (r *Run) a2aAddress(ctx context.Context, namespace string, source *v1prealp
 	return out, nil
 }
 
-// DescribeA2A reads the card of an A2A server. The address is the one that was asked, also with an error if it is known.
-// secret says that it must not be shown.
+// DescribeA2A reads the card of an A2A server. The address is the one that was called. If there is
+// an error it is also returned if it is known. secret is true if it must not be shown.
 func DescribeA2A(ctx context.Context, s Services, from objects.Reader, object *v1prealpha1.A2AServer) (card a2a.Card, address string, secret bool, err error) {
 	r := &Run{Services: s, Query: &v1alpha1.Query{}, Objects: from}
 	place, err := r.a2aAddress(ctx, object.Namespace, object.Spec.Address, object.Spec.Headers)

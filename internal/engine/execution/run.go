@@ -17,107 +17,109 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// maxDepth bounds agents and teams within each other, as members and as tools.
+// maxDepth bounds the nesting of agents and teams, as members and as tools.
 const maxDepth = 10
 
 // Services are what executions use. They are shared and safe for concurrent use.
 type Services struct {
-	// Models and Tools make the HTTP requests to these.
+	// Models and Tools make the HTTP requests to models and to tools.
 	Models, Tools *http.Client
-	// Gate waits until a model may be called, and returns what to call afterwards; nil for no bound.
+	// Gate waits until a model may be called, and returns the function to call afterwards; nil for no
+	// bound.
 	Gate func(ctx context.Context, model string) (release func(), err error)
-	// Retry is that of calls of models.
+	// Retry is the retry policy for calls of models.
 	Retry provider.Retry
-	// Called is told of each call of a model that has ended; nil for nobody.
+	// Called is called after each call of a model has ended; nil for none.
 	Called func(firstToken time.Duration, prompt, completion int64, failed bool)
-	// AWS finds the credentials of AWS for models that have none; nil for none.
+	// AWS finds AWS credentials for models that have none; nil for none.
 	AWS *provider.AWSEnvironment
-	// Azure has the identities of Azure for models that are called with one; nil for none.
+	// Azure has the Azure identities for models that are called with one; nil for none.
 	Azure *provider.AzureEnvironment
-	// Trace is told of each call of a model that begins, with the provider's name for it; nil for nobody. What it returns is called
-	// at the end.
+	// Trace is called when a call of a model begins, with the provider's name for the model; nil for
+	// none. The function that it returns is called at the end.
 	Trace func(ctx context.Context, provider, model string) (context.Context, func(finish string, prompt, completion int64, err error))
-	// Marker returns a text that nobody can guess.
+	// Marker returns an unguessable string.
 	Marker func() string
-	// OpenURLs says that nobody has a rule for the addresses of models; nil for none. It returns what is wrong with
-	// the base URL of a model, or "".
+	// CheckModelURL returns what is wrong with the base URL of a model, or ""; nil for no rule.
 	CheckModelURL func(url string) string
 }
 
-// Run is one execution of a query. Its methods are called by one goroutine.
+// Run is one execution of a query. Only one goroutine may call its methods.
 type Run struct {
 	Services
 	Query *v1alpha1.Query
-	// Objects are read as whom the query runs as.
+	// Objects reads objects with the identity that the query runs as.
 	Objects objects.Reader
 	// History is the conversation so far.
 	History []provider.Message
-	// Asked is what a client has sent beside the query; nil for nothing.
+	// Asked is what a client sent in addition to the query; nil for nothing.
 	Asked *Asked
-	// Emit notes that an operation has begun or ended; nil for nobody who wants to know.
+	// Emit records that an operation has begun or ended; nil for none.
 	Emit func(operation, outcome string, data map[string]string)
-	// Say takes what models say, as they say it; nil for nobody.
+	// Say receives the output of models as it arrives; nil for none.
 	Say func(Chunk)
-	// BeforeEffect is called before a tool is called whose calls must not be repeated; nil for nothing to do.
+	// BeforeEffect is called before a tool whose calls must not be repeated; nil for none.
 	BeforeEffect func(ctx context.Context, tool string) error
 
 	usage   provider.Usage
 	journal journal
-	// team is the innermost that is at work, and silent counts agents and teams that are called as tools: what they say
-	// is not for the readers.
+	// team is the innermost team at work. silent counts the nested agents and teams that were called
+	// as tools: their output is not streamed.
 	team   string
 	silent int
-	// exchange is that with an agent elsewhere that is the target.
+	// exchange identifies the conversation with a remote agent that is the target.
 	exchange Exchange
-	// servers are the MCP servers that have been named, by agent and server.
+	// servers are the MCP servers that have been used, by agent and server.
 	servers map[string]*mcpServer
 }
 
-// Close ends what the run holds.
+// Close releases the run's resources.
 func (r *Run) Close() {
 	for _, s := range r.servers {
 		s.close()
 	}
 }
 
-// Asked is what a client has sent beside a query, whose input it takes the place of.
+// Asked is what a client sent in addition to a query. It replaces the query's input.
 type Asked struct {
-	// Messages are at least one. The last is what the target is asked, and the others follow the history.
+	// Messages has at least one element. The last one is the question to the target, and the others
+	// follow the history.
 	Messages []provider.Message
-	// Tools are those of the client, which calls them itself; for a model only.
+	// Tools are the client's tools, which the client calls itself; only for a target that is a model.
 	Tools []provider.Tool
-	// Parameters are those of each call of a model.
+	// Parameters are added to each call of a model.
 	Parameters map[string]json.RawMessage
 }
 
-// Result is how an execution has ended.
+// Result is the outcome of an execution.
 type Result struct {
-	// Content is the answer, and Messages are all new ones behind it.
+	// Content is the answer, and Messages are all new messages that led to it.
 	Content  string
 	Messages []provider.Message
 	Usage    provider.Usage
-	// Input is the question as it was asked; "" if there was none.
+	// Input is the question as it was sent; "" if there was none.
 	Input string
-	// Schema is what the output schema of whoever has answered says to the answer; nil if there is none.
+	// Schema is the verdict of the answering agent's output schema on the answer; nil if there is
+	// none.
 	Schema *SchemaVerdict
-	// Exchange identifies what was said, if the target is an agent elsewhere.
+	// Exchange identifies the conversation, if the target is a remote agent.
 	Exchange Exchange
 }
 
-// Target is who answers, ready to be asked.
+// Target is the target of a query, ready to execute.
 type Target struct {
 	Type, Name string
 	run        *Run
 	ask        func(ctx context.Context, input provider.Message) (turn, error)
 }
 
-// turn is what an agent, a team or a tool has said.
+// turn is the output of an agent, a team or a tool.
 type turn struct {
 	messages []provider.Message
-	// terminated says that the answer was given by the tool terminate, and last is it.
+	// terminated is true if the tool terminate gave the answer, and last is that answer.
 	terminated bool
 	last       string
-	// schema is the output schema of whoever has said the last; nil for none.
+	// schema is the output schema of the agent that wrote the last message; nil for none.
 	schema json.RawMessage
 }
 
@@ -129,8 +131,8 @@ func (t turn) content() string {
 	return provider.LastText(t.messages)
 }
 
-// NewTarget finds the query's target and builds it, so that what is missing is found before anything runs. The target
-// is returned with an error, too, as far as it is known.
+// NewTarget finds the query's target and builds it, so that missing objects are reported before
+// anything runs. If there is an error, the target is also returned as far as it is known.
 func (r *Run) NewTarget(ctx context.Context) (*Target, error) {
 	kind, name, err := r.find(ctx)
 	target := &Target{Type: kind, Name: name, run: r}
@@ -217,7 +219,8 @@ func first[T any, P interface {
 	return P(&items[0]).GetName()
 }
 
-// Execute asks the target the query's question. On an error the result has what was used until then.
+// Execute sends the query's question to the target. If there is an error, the result has the usage
+// up to then.
 func (t *Target) Execute(ctx context.Context) (Result, error) {
 	input, err := t.run.input(ctx)
 	if err != nil {
@@ -237,7 +240,7 @@ func (t *Target) Execute(ctx context.Context) (Result, error) {
 	return result, err
 }
 
-// operation notes that something begins, and returns what notes its end.
+// operation records that an operation begins, and returns the function that records its end.
 func (r *Run) operation(name string, data map[string]string) func(error) {
 	if r.Emit == nil {
 		return func(error) {}
@@ -262,7 +265,7 @@ func (r *Run) operation(name string, data map[string]string) func(error) {
 	}
 }
 
-// get reads an object; kind is for the error.
+// get reads an object; kind is used in the error.
 func (r *Run) get(ctx context.Context, kind, resource, namespace, name string, into objects.Object) error {
 	err := r.Objects.Get(ctx, resource, namespace, name, into)
 	if apierrors.IsNotFound(err) {

@@ -8,15 +8,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// Chunk is a part of what a query says.
+// Chunk is a part of a query's output.
 type Chunk struct {
-	// Data are a JSON object on one line.
+	// Data is a JSON object on one line.
 	Data []byte
-	// Repeats says that it repeats tool calls whose parts have been sent before: whoever puts parts together leaves it out.
+	// Repeats is true if the chunk repeats tool calls whose parts have been sent before. A reader that
+	// assembles the parts skips it.
 	Repeats bool
 }
 
-// origin is whom a chunk is from. The model is the provider's name of it.
+// origin identifies the sender of a chunk. The model is the provider's name for it.
 type origin struct {
 	Query   string `json:"query,omitempty"`
 	Session string `json:"session,omitempty"`
@@ -34,14 +35,15 @@ func (r *Run) origin(agent, model string) origin {
 	return origin{Query: string(r.Query.UID), Session: session, Agent: agent, Team: r.team, Model: model}
 }
 
-// listen returns what takes the chunks of one call of a model; nil if nobody is to read them.
+// listen returns the function that receives the chunks of one call of a model; nil if no reader
+// needs them.
 func (r *Run) listen(agent, model string) func(provider.Chunk) {
 	if r.Say == nil || r.silent > 0 {
 		return nil
 	}
 	from, err := json.Marshal(r.origin(agent, model))
 	if err != nil {
-		return nil // never: these are texts
+		return nil // never fails: strings always marshal
 	}
 	return func(c provider.Chunk) {
 		data := bytes.TrimSpace(c.Data)
@@ -55,17 +57,17 @@ func (r *Run) listen(agent, model string) func(provider.Chunk) {
 		}
 		out = append(out, `"ark":`...)
 		out = append(out, from...)
-		// A provider may have a line break between two fields.
+		// A provider may put a line break between two fields.
 		r.Say(Chunk{Data: bytes.ReplaceAll(append(out, '}'), []byte("\n"), []byte(" ")), Repeats: c.Repeats})
 	}
 }
 
-// saySystem tells the readers what goes on, without a word of a model.
+// saySystem sends a progress message to the readers that is not a model's output.
 func (r *Run) saySystem(text string) {
 	r.sayOf(map[string]any{"id": "chatcmpl-system", "ark": origin{System: text}})
 }
 
-// sayLast tells the readers what a selector has said at the end of its team's work.
+// sayLast sends the last message of a selector to the readers at the end of its team's work.
 func (r *Run) sayLast(text string) {
 	from := r.origin("", "")
 	from.Team = ""
@@ -74,7 +76,7 @@ func (r *Run) sayLast(text string) {
 	})
 }
 
-// sayOf tells the readers what no provider has said.
+// sayOf sends a chunk to the readers that no provider has sent.
 func (r *Run) sayOf(chunk map[string]any) {
 	if r.Say == nil || r.silent > 0 {
 		return
@@ -82,19 +84,19 @@ func (r *Run) sayOf(chunk map[string]any) {
 	chunk["object"], chunk["created"] = "chat.completion.chunk", time.Now().Unix()
 	data, err := json.Marshal(chunk)
 	if err != nil {
-		return // never: these are texts and numbers
+		return // never fails: strings and numbers always marshal
 	}
 	r.Say(Chunk{Data: data})
 }
 
-// inTeam says that a team is at work, until what it returns is called.
+// inTeam records that a team is at work, until the returned function is called.
 func (r *Run) inTeam(name string) (leave func()) {
 	outer := r.team
 	r.team = name
 	return func() { r.team = outer }
 }
 
-// quietly says that nobody is told what is said, until what it returns is called.
+// quietly stops the streaming of output until the returned function is called.
 func (r *Run) quietly() (loudly func()) {
 	r.silent++
 	return func() { r.silent-- }

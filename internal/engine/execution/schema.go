@@ -10,23 +10,25 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// maxSchema bounds the parts of a schema with all that it refers to: so many are compared with each part of an answer at most.
+// maxSchema bounds the parts of a schema including all that it refers to. Each part of an answer is
+// compared with at most this many.
 const maxSchema = 10_000
 
-// maxVerdict is the most bytes that are told of what is wrong with an answer.
+// maxVerdict is the most bytes of the explanation why an answer is invalid.
 const maxVerdict = 2000
 
-// SchemaVerdict is what a schema says to an answer.
+// SchemaVerdict is the result of validating an answer against a schema.
 type SchemaVerdict struct {
-	// Valid says that the answer is what the schema asks for.
+	// Valid is true if the answer conforms to the schema.
 	Valid bool
-	// Unknown says that the schema cannot be used to check anything.
+	// Unknown is true if the schema cannot be used for validation.
 	Unknown bool
-	// Why says what is wrong.
+	// Why is the reason why the answer is not valid.
 	Why string
 }
 
-// checkSchema holds an answer against an agent's schema; nil for an agent without one.
+// checkSchema validates an answer against an agent's schema; it returns nil for an agent without
+// one.
 func checkSchema(schema json.RawMessage, answer string) *SchemaVerdict {
 	if schema == nil {
 		return nil
@@ -45,13 +47,13 @@ func checkSchema(schema json.RawMessage, answer string) *SchemaVerdict {
 	return &SchemaVerdict{Valid: true}
 }
 
-// compile reads a schema whose use is bounded: without references to itself and to elsewhere.
+// compile parses a schema of bounded cost: one without references to itself or to other documents.
 func compile(text json.RawMessage) (*jsonschema.Resolved, error) {
 	var raw map[string]any
 	if err := json.Unmarshal(text, &raw); err != nil {
 		return nil, errors.New("it is no JSON object")
 	}
-	delete(raw, "$schema") // the drafts that differ in what is checked here are not told apart
+	delete(raw, "$schema") // what is checked here is the same in all drafts
 	delete(raw, "$id")
 	if err := (&measure{root: raw, sizes: map[string]int{}}).check(); err != nil {
 		return nil, err
@@ -67,10 +69,10 @@ func compile(text json.RawMessage) (*jsonschema.Resolved, error) {
 	return schema.Resolve(nil)
 }
 
-// measure counts the parts of a schema, with those that it refers to as often as it does.
+// measure counts the parts of a schema. A referenced part counts once for each reference.
 type measure struct {
 	root any
-	// sizes are those of what is referred to; -1 while it is being counted.
+	// sizes are the sizes of referenced parts; -1 while one is being counted.
 	sizes map[string]int
 }
 
@@ -115,7 +117,8 @@ func (m *measure) of(part any) (int, error) {
 	return size, nil
 }
 
-// reference returns the size of what a reference names, which is to be a JSON pointer within the schema.
+// reference returns the size of the target of a reference, which has to be a JSON pointer within
+// the schema.
 func (m *measure) reference(target string) (int, error) {
 	if size, known := m.sizes[target]; known {
 		if size < 0 {

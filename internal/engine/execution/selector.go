@@ -14,7 +14,7 @@ import (
 
 const selectTool = "select-next-speaker"
 
-// The texts that the selector's agent is given unless the team has its own.
+// The prompts of the selector's agent, unless the team sets its own.
 const (
 	defaultSelectorPrompt = `You direct a conversation in which several roles take turns. These are the roles:
 {{.Roles}}
@@ -29,7 +29,7 @@ Choose from {{.Participants}} the role that speaks next.`
 	selectorRequestOrEnd   = "Choose the next role now, or call terminate if the work is done."
 )
 
-// selector is the agent that chooses who is next.
+// selector is the agent that chooses the next member.
 type selector struct {
 	agent     *agent
 	prompt    string
@@ -60,7 +60,7 @@ func (r *Run) newSelector(ctx context.Context, t *team, depth int) (*selector, e
 	}, nil
 }
 
-// selected lets a selector choose who is next.
+// selected implements the selector strategy.
 func (w *work) selected(ctx context.Context) error {
 	var previous member
 	for {
@@ -75,7 +75,8 @@ func (w *work) selected(ctx context.Context) error {
 				return err
 			}
 		}
-		// The members are shown the question where the selector is, and get it as their own last message, too.
+		// Members receive the question at the position where the selector has it, and again as their last
+		// message.
 		ended, err := w.let(ctx, next, append(w.history[:len(w.history):len(w.history)], w.input))
 		if ended || err != nil {
 			return err
@@ -90,7 +91,7 @@ func (w *work) selected(ctx context.Context) error {
 	}
 }
 
-// candidates returns who may be next, and whether the selector is asked.
+// candidates returns the possible next members, and whether the selector has to choose.
 func (w *work) candidates(previous member) (_ []member, asks bool) {
 	edges := w.team.edges()
 	if previous == nil || len(edges) == 0 {
@@ -105,7 +106,7 @@ func (w *work) candidates(previous member) (_ []member, asks bool) {
 	return out, len(out) > 1
 }
 
-// choose asks the selector. It returns no member if the team's work ends with that.
+// choose calls the selector. It returns no member if that ends the team's work.
 func (w *work) choose(ctx context.Context, candidates []member) (member, error) {
 	s := w.team.selector
 	names := make([]string, len(candidates))
@@ -144,7 +145,7 @@ func (w *work) choose(ctx context.Context, candidates []member) (member, error) 
 	return w.chosen(answer.Message, candidates)
 }
 
-// chosen reads the selector's answer.
+// chosen parses the selector's answer.
 func (w *work) chosen(said provider.Message, candidates []member) (member, error) {
 	for _, call := range said.ToolCalls {
 		var args struct {
@@ -176,7 +177,7 @@ func (w *work) chosen(said provider.Message, candidates []member) (member, error
 	return nil, nil
 }
 
-// complain says what is wrong with a choice, to the readers too.
+// complain adds a message that explains why a choice is invalid, and streams it to the readers.
 func (w *work) complain(text string) {
 	w.say(text)
 	w.team.run.saySystem(text)
@@ -189,12 +190,13 @@ func speakers(names []string) provider.Tool {
 		"required":   []string{"name"},
 	})
 	if err != nil {
-		schema = []byte(emptySchema) // never: names are texts
+		schema = []byte(emptySchema) // never fails: names are strings
 	}
 	return provider.Tool{Name: selectTool, Description: "Choose the role that speaks next", Parameters: schema}
 }
 
-// transcript is a conversation as a selector reads it: without system and tool messages.
+// transcript returns a conversation in the form that a selector receives: without system and tool
+// messages.
 func transcript(messages []provider.Message) string {
 	var blocks []string
 	for _, m := range messages {

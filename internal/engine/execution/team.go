@@ -22,7 +22,7 @@ type team struct {
 	run     *Run
 	object  *v1alpha1.Team
 	members []member
-	// selector chooses the next member, for the strategy of that name.
+	// selector chooses the next member, if the strategy is selector.
 	selector *selector
 }
 
@@ -76,7 +76,8 @@ func (t *team) description() string { return deref(t.object.Spec.Description) }
 
 func (t *team) kind() string { return "team" }
 
-// ask lets the members work on a question by the team's strategy. Only the answer of the team itself counts as one given by terminate.
+// ask runs the members on a question by the team's strategy. Only the answer of the team itself
+// counts as one given by terminate.
 func (t *team) ask(ctx context.Context, history []provider.Message, input provider.Message) (_ turn, err error) {
 	full := t.object.Namespace + "/" + t.object.Name
 	ended := t.run.operation("TeamExecution", map[string]string{
@@ -107,7 +108,7 @@ func (t *team) ask(ctx context.Context, history []provider.Message, input provid
 	return w.out, nil
 }
 
-// work is one question in a team's hands.
+// work is the state of a team that works on one question.
 type work struct {
 	team    *team
 	history []provider.Message
@@ -116,7 +117,7 @@ type work struct {
 	turns   int64
 }
 
-// let gives a member its turn, and reports whether it has ended the team's work.
+// let runs a member's turn, and reports whether it has ended the team's work.
 func (w *work) let(ctx context.Context, m member, history []provider.Message) (ended bool, err error) {
 	done := w.team.run.operation("TeamMember", map[string]string{
 		"teamName": w.team.object.Namespace + "/" + w.team.object.Name, "memberType": m.kind(), "memberName": m.name(), "turn": fmt.Sprint(w.turns),
@@ -127,7 +128,7 @@ func (w *work) let(ctx context.Context, m member, history []provider.Message) (e
 		return false, err
 	}
 	if m.kind() == "team" {
-		// Members of an inner team speak for it.
+		// Members of an inner team speak in the name of that team.
 		for i := range answer.messages {
 			if answer.messages[i].Role == provider.Assistant {
 				answer.messages[i].Name = m.name()
@@ -138,14 +139,14 @@ func (w *work) let(ctx context.Context, m member, history []provider.Message) (e
 	w.out.messages = append(w.out.messages, answer.messages...)
 	w.out.terminated, w.out.last, w.out.schema = false, "", answer.schema
 	if answer.terminated {
-		// What was said by terminate is the last word of whoever said it.
+		// If the tool terminate gave the answer, it is the member's last message.
 		w.out.terminated, w.out.last = true, answer.last
 		return m.kind() == "agent", nil
 	}
 	return false, nil
 }
 
-// atLimit reports whether the team has had all its turns, and says so among the messages.
+// atLimit reports whether the team has used all its turns, and adds a message if so.
 func (w *work) atLimit() bool {
 	most := w.team.object.Spec.MaxTurns
 	if most == nil || w.turns < *most {
@@ -160,7 +161,7 @@ func (w *work) say(text string) {
 	w.out.messages = append(w.out.messages, provider.Message{Role: provider.System, Content: text})
 }
 
-// once lets the members work one after another.
+// once runs the members one after another.
 func (w *work) once(ctx context.Context) error {
 	for _, m := range w.team.members {
 		if ended, err := w.let(ctx, m, w.history); ended || err != nil {
@@ -170,7 +171,7 @@ func (w *work) once(ctx context.Context) error {
 	return nil
 }
 
-// loop lets them start over after the last one.
+// loop runs the members one after another, repeatedly.
 func (w *work) loop(ctx context.Context) error {
 	for {
 		for _, m := range w.team.members {
@@ -194,5 +195,5 @@ func (w *work) loop(ctx context.Context) error {
 	}
 }
 
-// maxTeamTurns bounds the turns of a team that has no limit of its own.
+// maxTeamTurns bounds the turns of a team that sets no limit.
 const maxTeamTurns = 1000

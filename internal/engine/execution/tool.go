@@ -12,38 +12,39 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/provider"
 )
 
-// tool is a tool as an agent has it.
+// tool is a tool of an agent.
 type tool struct {
-	name        string // that the model sees
+	name        string // the name that the model sees
 	description string
 	schema      json.RawMessage
 	kind        string // for events: builtin, custom, mcp, agent, team
-	// outside says that its results come from outside, and are shown to the model as data.
+	// outside is true if its results come from outside, and are passed to the model as data.
 	outside bool
-	// terminates says that a call ends the agent.
+	// terminates is true if a call ends the agent.
 	terminates bool
 	approval   approval
-	// once says that a call must not be repeated after a restart.
+	// once is true if a call must not be repeated after a restart.
 	once bool
 
 	runner    *Run
 	partial   *partial
 	functions []function
 	execute   func(ctx context.Context, arguments arguments) (output, error)
-	// lenient takes arguments that are no JSON object for none.
+	// lenient treats arguments that are not a JSON object as none.
 	lenient bool
 }
 
-// output is what a call returns.
+// output is the result of a call.
 type output struct {
 	text string
-	// images are data URLs, which the model is shown beside the text.
+	// images are data URLs, which the model receives in addition to the text.
 	images []string
-	// failed says that the tool reports an error, which is for the model: its text says what is wrong.
+	// failed is true if the tool reports an error. The model receives its text, which is the error
+	// message.
 	failed bool
 }
 
-// arguments are those of one call.
+// arguments are the arguments of one call.
 type arguments struct {
 	raw    string
 	values map[string]any
@@ -51,7 +52,7 @@ type arguments struct {
 
 const emptySchema = `{"type":"object","properties":{}}`
 
-// newTool makes the tool that an agent in a namespace names.
+// newTool creates the tool that an agent in a namespace names.
 //
 // owner is the agent; nil for a tool that is the target itself.
 func (r *Run) newTool(ctx context.Context, owner *v1alpha1.Agent, namespace string, spec v1alpha1.AgentTool, depth int) (*tool, error) {
@@ -100,7 +101,7 @@ func firstOf(texts ...string) string {
 	return ""
 }
 
-// bind says what a call does.
+// bind sets the function that a call runs.
 func (r *Run) bind(ctx context.Context, t *tool, owner *v1alpha1.Agent, object *v1alpha1.Tool, depth int) error {
 	switch object.Spec.Type {
 	case v1alpha1.ToolHTTP:
@@ -127,7 +128,7 @@ func (r *Run) bind(ctx context.Context, t *tool, owner *v1alpha1.Agent, object *
 	return fmt.Errorf("unsupported tool type '%s'", object.Spec.Type)
 }
 
-// runOrRecall calls the tool, or returns what it has returned before the run was interrupted.
+// runOrRecall calls the tool, or returns its result from before the run was interrupted.
 func (t *tool) runOrRecall(ctx context.Context, call provider.ToolCall) (output, error) {
 	r, key := t.runner, stepOf(call)
 	var before step
@@ -183,7 +184,7 @@ func (t *tool) run(ctx context.Context, call provider.ToolCall) (_ output, err e
 	return out, nil
 }
 
-// askTool calls a tool that is the query's target: the input is its arguments.
+// askTool calls a tool that is the query's target: the input is parsed as its arguments.
 func (r *Run) askTool(ctx context.Context, t *tool, input provider.Message) (turn, error) {
 	call := provider.ToolCall{ID: "tool-call-" + t.name, Name: t.name, Arguments: input.Content}
 	var object map[string]any
@@ -211,7 +212,7 @@ func (r *Run) askTool(ctx context.Context, t *tool, input provider.Message) (tur
 	return turn{messages: []provider.Message{{Role: provider.Assistant, Content: out.text}}}, nil
 }
 
-// asker is an agent or a team that a tool asks.
+// asker is an agent or a team that a tool calls.
 type asker interface {
 	ask(ctx context.Context, history []provider.Message, input provider.Message) (turn, error)
 }
@@ -224,7 +225,8 @@ func (r *Run) bindTeam(t *tool, namespace, name string, depth int) {
 	r.bindAsker(t, "team", name, func(ctx context.Context) (asker, error) { return r.newTeam(ctx, namespace, name, depth+1) })
 }
 
-// bindAsker makes a tool that asks somebody, who is built when it is called: somebody may have themself as a tool.
+// bindAsker creates a tool that calls an agent or a team. The agent or team is built when the tool
+// is called, because it may have itself as a tool.
 func (r *Run) bindAsker(t *tool, kind, name string, build func(context.Context) (asker, error)) {
 	t.kind = kind
 	if t.description == "" {

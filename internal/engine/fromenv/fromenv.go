@@ -19,15 +19,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// Offer is a model that the environment tells of.
+// Offer is a model that the environment configures.
 type Offer struct {
-	// Variable is the one that tells of it.
+	// Variable is the variable that configures it.
 	Variable string
 
 	provider, baseURL, model, key string
 }
 
-// Names of the objects that an offer becomes, and the key of the Secret.
+// The names of the objects that are made from an offer, and the key in the Secret.
 const (
 	modelName  = "default"
 	secretName = "default-model"
@@ -40,12 +40,12 @@ const (
 	ollamaModel    = "llama3.2"
 
 	ollamaPort = "11434"
-	// askTimeout is how long Ollama may take to say which models it has.
+	// askTimeout is how long Ollama may take to list its models.
 	askTimeout = 2 * time.Second
 	maxAnswer  = 1 << 20
 )
 
-// Find returns the first model that the environment tells of.
+// Find returns the first model that the environment configures.
 func Find(getenv func(string) string) (Offer, bool) {
 	if key := getenv("OPENAI_API_KEY"); key != "" {
 		return Offer{
@@ -69,8 +69,8 @@ func Find(getenv func(string) string) (Offer, bool) {
 	return Offer{}, false
 }
 
-// ollamaURL reads an address as Ollama does: scheme and port may be missing, and a server that listens on all addresses is
-// reached on this machine.
+// ollamaURL parses an address as Ollama does: scheme and port are optional, and a server that
+// listens on all addresses is reached on this machine.
 func ollamaURL(text string) (string, error) {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
@@ -93,7 +93,7 @@ func ollamaURL(text string) (string, error) {
 	return u.String(), nil
 }
 
-// Named returns the offer with the name of a model: Ollama has those that its user has fetched.
+// Named returns the offer with the name of a model: for Ollama, one that its user has downloaded.
 func (o Offer) Named(ctx context.Context) Offer {
 	if o.model == "" {
 		o.model = cmp.Or(firstModel(ctx, o.baseURL), ollamaModel)
@@ -101,7 +101,7 @@ func (o Offer) Named(ctx context.Context) Offer {
 	return o
 }
 
-// firstModel returns the first model that a server lists; "" if it does not say.
+// firstModel returns the first model that a server lists; "" if it lists none.
 func firstModel(ctx context.Context, baseURL string) string {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -125,7 +125,7 @@ func firstModel(ctx context.Context, baseURL string) string {
 	return list.Data[0].ID
 }
 
-// Secret is what holds the key; nil for an offer without one.
+// Secret returns the Secret with the key; nil for an offer without one.
 func (o Offer) Secret(namespace string) *corev1.Secret {
 	if o.key == "" {
 		return nil
@@ -136,12 +136,12 @@ func (o Offer) Secret(namespace string) *corev1.Secret {
 	}
 }
 
-// Model is the Model.
+// Model returns the Model object.
 func (o Offer) Model(namespace string) *v1alpha1.Model {
 	m := &v1alpha1.Model{ObjectMeta: metav1.ObjectMeta{Name: modelName, Namespace: namespace}}
 	m.Spec.Provider = v1alpha1.ModelProvider(o.provider)
 	m.Spec.Model, m.Spec.Config = direct(o.model), &v1alpha1.ModelConfig{}
-	key := direct("none") // Ollama wants none, and the kind wants one
+	key := direct("none") // Ollama needs no key, but this provider type requires one
 	if in := secretKey; o.key != "" {
 		key = &v1alpha1.ValueSource{ValueFrom: &v1alpha1.ValueFromSource{SecretKeyRef: &v1alpha1.SecretKeySelector{Name: secretName, Key: &in}}}
 	}
@@ -155,7 +155,7 @@ func (o Offer) Model(namespace string) *v1alpha1.Model {
 
 func direct(text string) *v1alpha1.ValueSource { return &v1alpha1.ValueSource{Value: &text} }
 
-// String says what is offered, without the key.
+// String describes the offer, without the key.
 func (o Offer) String() string {
 	at := o.baseURL
 	if u, err := url.Parse(o.baseURL); err == nil {

@@ -9,13 +9,14 @@ import (
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// Result is what a call of a tool returns.
+// Result is the result of a tool call.
 type Result struct {
-	// Text is that of the texts without anything between them; what is no text is JSON, and an image a placeholder.
+	// Text is the concatenation of the texts. Content that is not text is added as JSON, and an image
+	// as a placeholder.
 	Text string
 	// Images are data URLs.
 	Images []string
-	// Failed says that the tool reports an error, whose text is Text.
+	// Failed is true if the tool reports an error, whose message is Text.
 	Failed bool
 }
 

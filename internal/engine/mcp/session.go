@@ -15,12 +15,13 @@ import (
 )
 
 const (
-	// tries is how often connecting is tried, with pauses that double from firstPause.
+	// tries is the number of connection attempts; the pauses between them double from firstPause.
 	tries      = 5
 	firstPause = 2 * time.Second
-	// maxAnswer is the most bytes of one answer. A tool's result is bounded by its caller, and is smaller as text.
+	// maxAnswer is the most bytes of one answer. The caller bounds a tool's result further, by the
+	// size of its text.
 	maxAnswer = 16 << 20
-	// maxStream is the most bytes of an event stream, which an SSE session has one of.
+	// maxStream is the most bytes of an event stream. An SSE session has one such stream.
 	maxStream = 256 << 20
 	// maxTools is the most tools of a server.
 	maxTools = 1000
@@ -28,19 +29,19 @@ const (
 	endTimeout = 2 * time.Second
 )
 
-// Server says how a server is reached.
+// Server is the address of a server and how to reach it.
 type Server struct {
 	URL string
-	// SSE selects the older transport, with one event stream; else it is streamable HTTP.
+	// SSE selects the older transport, with one event stream; otherwise it is streamable HTTP.
 	SSE     bool
 	Headers map[string]string
-	// Secrets are texts that no error may hold: a server may answer with what it was sent.
+	// Secrets lists strings that no error may contain, because a server may echo the request.
 	Secrets []string
 	// Client makes the requests.
 	Client *http.Client
-	// Timeout bounds connecting, with all its tries.
+	// Timeout bounds connecting, including all attempts.
 	Timeout time.Duration
-	// Pause replaces the first pause between tries; for tests.
+	// Pause overrides firstPause; for tests.
 	Pause time.Duration
 }
 
@@ -48,7 +49,7 @@ type Server struct {
 type Tool struct {
 	Name, Title, Description string
 	Schema                   json.RawMessage // of its arguments
-	// Hints are nil if the server gives none.
+	// Hints is nil if the server gives none.
 	Hints *sdk.ToolAnnotations
 }
 
@@ -59,7 +60,8 @@ type Session struct {
 	end     context.CancelFunc
 }
 
-// Connect begins a session, which ends with its context. A server that cannot be reached is tried again, within the timeout.
+// Connect begins a session, which ends with its context. If the server cannot be reached, Connect
+// retries within the timeout.
 func Connect(ctx context.Context, s Server) (*Session, error) {
 	home, err := url.Parse(s.URL)
 	if err != nil || home.Host == "" {
@@ -93,7 +95,8 @@ func Connect(ctx context.Context, s Server) (*Session, error) {
 	}
 }
 
-// passing reports whether a server may be reached later: it has not answered, and may be asked.
+// passing reports whether a server may become reachable: it has not answered, and the policy
+// permits its address.
 func passing(err error) bool {
 	var status *outbound.StatusError
 	var refused *outbound.RefusedError
@@ -102,7 +105,7 @@ func passing(err error) bool {
 	return !errors.As(err, &status) && !errors.As(err, &refused) && !errors.As(err, &large) && errors.As(err, &network)
 }
 
-// connect tries once. The session lives as long as ctx, and is begun while trying lasts.
+// connect makes one attempt. The session lives as long as ctx; the attempt is bounded by trying.
 func connect(ctx, trying context.Context, s Server, home *url.URL) (*Session, error) {
 	living, end := context.WithCancel(ctx)
 	stopped := context.AfterFunc(trying, end)
@@ -167,6 +170,6 @@ func (s *Session) failure(ctx context.Context, err error) error {
 func (s *Session) Close() {
 	timer := time.AfterFunc(endTimeout, s.end)
 	defer timer.Stop()
-	_ = s.session.Close() // nothing is left to say to the server
+	_ = s.session.Close() // the session has no more requests
 	s.end()
 }

@@ -37,9 +37,9 @@ func echo() http.Handler {
 
 func here() *http.Client { return outbound.NewClient(outbound.Policy{Loopback: true}) }
 
-// A server that cannot be reached is tried again; one that answers, or may not be reached, is not.
+// A server that cannot be reached is retried; one that answers, or that the policy forbids, is not.
 func TestConnectTriesAgain(t *testing.T) {
-	// The port is free until the server comes.
+	// The port is free until the server starts.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestConnectTriesAgain(t *testing.T) {
 	}
 }
 
-// counting calls a function with the number of each request that could not be made.
+// counting calls a function with the number of each failed request.
 type counting struct {
 	next   http.RoundTripper
 	failed func(int64)
@@ -109,7 +109,7 @@ func (c counting) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, err
 }
 
-// Headers go to the server alone, not where it redirects to.
+// Headers go to the server only, not to the target of a redirect.
 func TestHeadersStayAtHome(t *testing.T) {
 	leaked := make(chan string, 10)
 	other := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -131,7 +131,7 @@ func TestHeadersStayAtHome(t *testing.T) {
 	}
 }
 
-// What a server says of an error may hold what it was sent.
+// A server's error message may contain parts of the request.
 func TestErrorsHoldNoSecrets(t *testing.T) {
 	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("WWW-Authenticate", "Bearer error="+r.Header.Get("X-Key"))
@@ -143,7 +143,7 @@ func TestErrorsHoldNoSecrets(t *testing.T) {
 	}
 }
 
-// A server that does not answer holds nobody up for longer than the timeout, in either transport.
+// A server that does not answer delays the caller no longer than the timeout, in either transport.
 func TestConnectTimeout(t *testing.T) {
 	over := make(chan struct{})
 	url := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
@@ -156,7 +156,7 @@ func TestConnectTimeout(t *testing.T) {
 	}
 }
 
-// A session ends with its context, and calls with theirs.
+// A session ends with its context, and calls end with theirs.
 func TestCallEnds(t *testing.T) {
 	server := sdk.NewServer(&sdk.Implementation{Name: "test", Version: "1"}, nil)
 	over := make(chan struct{})

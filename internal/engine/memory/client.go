@@ -27,13 +27,13 @@ const (
 
 // Client is a client of one memory. It is immutable.
 type Client struct {
-	// URL is the address of the memory, and Headers go with each request.
+	// URL is the address of the memory, and Headers are sent with each request.
 	URL     string
 	Headers map[string]string
 	HTTP    *http.Client
 }
 
-// statusError is an answer that says that a request failed.
+// statusError is a response with an error status.
 type statusError struct {
 	code int
 	text string
@@ -73,7 +73,7 @@ func (c Client) call(ctx context.Context, method, path string, body, into any) e
 		}
 		var of *url.Error
 		if errors.As(err, &of) {
-			err = of.Err // the URL may hold what is secret
+			err = of.Err // the URL may contain secrets
 		}
 		return fmt.Errorf("the memory cannot be reached: %w", err)
 	}
@@ -94,7 +94,7 @@ func (c Client) call(ctx context.Context, method, path string, body, into any) e
 	return nil
 }
 
-// Begin makes a conversation and returns its id.
+// Begin creates a conversation and returns its id.
 func (c Client) Begin(ctx context.Context) (string, error) {
 	var made struct {
 		ID string `json:"conversation_id"`
@@ -108,7 +108,7 @@ func (c Client) Begin(ctx context.Context) (string, error) {
 	return made.ID, nil
 }
 
-// Messages returns the messages of a conversation, of all pages.
+// Messages returns the messages of a conversation, from all pages.
 func (c Client) Messages(ctx context.Context, conversation string) ([]provider.Message, error) {
 	var out []provider.Message
 	cursor := ""
@@ -147,7 +147,7 @@ func (c Client) Messages(ctx context.Context, conversation string) ([]provider.M
 	}
 }
 
-// cursorText reads a cursor, which may be a text or a number.
+// cursorText parses a cursor, which may be a string or a number.
 func cursorText(raw json.RawMessage) string {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
@@ -160,7 +160,7 @@ func cursorText(raw json.RawMessage) string {
 	return ""
 }
 
-// Add adds messages to a conversation, which are kept for some time; 0 for as long as the memory likes.
+// Add adds messages to a conversation, which are kept for ttl; 0 leaves that to the memory.
 func (c Client) Add(ctx context.Context, conversation, query string, messages []provider.Message, ttl time.Duration) error {
 	body := map[string]any{"conversation_id": conversation, "query_id": query, "messages": messages}
 	if ttl > 0 {
@@ -169,7 +169,8 @@ func (c Client) Add(ctx context.Context, conversation, query string, messages []
 	return c.call(ctx, http.MethodPost, "/messages", body, nil)
 }
 
-// Forget deletes the messages of a query. A memory that cannot do that has nothing to do.
+// Forget deletes the messages of a query. It returns no error for a memory that does not support
+// deletion.
 func (c Client) Forget(ctx context.Context, query string) error {
 	err := c.call(ctx, http.MethodDelete, "/queries/"+url.PathEscape(query)+"/messages", nil, nil)
 	var status *statusError

@@ -17,11 +17,11 @@ import (
 
 // Reader reads objects.
 type Reader interface {
-	// Get reads an object of Ark's by the plural of its kind.
+	// Get reads an object of an Ark kind by the plural name of the kind.
 	Get(ctx context.Context, resource, namespace, name string, into Object) error
-	// List reads a list of Ark's objects that have some labels, in the API's order.
+	// List reads a list of objects of an Ark kind that match a label selector, in the API's order.
 	List(ctx context.Context, resource, namespace, selector string, into runtime.Object) error
-	// Secret, ConfigMap and Service read these.
+	// Secret, ConfigMap and Service read objects of these kinds.
 	Secret(ctx context.Context, namespace, name string) (*corev1.Secret, error)
 	ConfigMap(ctx context.Context, namespace, name string) (*corev1.ConfigMap, error)
 	Service(ctx context.Context, namespace, name string) (*corev1.Service, error)
@@ -33,10 +33,10 @@ type Object interface {
 	metav1.Object
 }
 
-// Client is a Reader that writes, too. It is safe for concurrent use.
+// Client is a Reader that can also write. It is safe for concurrent use.
 type Client struct {
 	config *rest.Config
-	// host is the way to Kubernetes' own kinds.
+	// host is the configuration for Kubernetes' own kinds.
 	host   *rest.Config
 	ark    map[schema.GroupVersion]*rest.RESTClient
 	codecs *codecs
@@ -49,7 +49,8 @@ var _ Reader = &Client{}
 // New returns a client that makes requests with a configuration.
 func New(config *rest.Config) (*Client, error) { return NewHosted(config, config) }
 
-// NewHosted returns a client of Ark's kinds on one server and of Kubernetes' own kinds on another, its host.
+// NewHosted returns a client of Ark's kinds on one server and of Kubernetes' own kinds on another,
+// its host.
 func NewHosted(config, host *rest.Config) (*Client, error) {
 	codecs, err := newCodecs()
 	if err != nil {
@@ -74,7 +75,7 @@ func newHosted(config, host *rest.Config, codecs *codecs) (_ *Client, err error)
 	return c, nil
 }
 
-// As returns a client that does everything as a service account.
+// As returns a client that makes all requests as a service account.
 func (c *Client) As(namespace, serviceAccount string) (*Client, error) {
 	who := rest.ImpersonationConfig{UserName: "system:serviceaccount:" + namespace + ":" + serviceAccount}
 	config, host := rest.CopyConfig(c.config), rest.CopyConfig(c.host)
@@ -82,7 +83,7 @@ func (c *Client) As(namespace, serviceAccount string) (*Client, error) {
 	return newHosted(config, host, c.codecs)
 }
 
-// Ark returns the client of one version of Ark's group.
+// Ark returns the client of one version of Ark's API group.
 func (c *Client) Ark(version schema.GroupVersion) *rest.RESTClient { return c.ark[version] }
 
 // VersionOf returns the version of Ark's group that has a kind.
@@ -93,7 +94,7 @@ func VersionOf(resource string) schema.GroupVersion {
 	return v1alpha1.SchemeGroupVersion
 }
 
-// prealpha has the plurals of v1prealpha1's kinds.
+// prealpha has the plural names of v1prealpha1's kinds.
 var prealpha = func() map[string]bool {
 	plurals := map[string]bool{}
 	for _, kind := range v1prealpha1.Kinds() {
@@ -113,12 +114,12 @@ func (c *Client) List(ctx context.Context, resource, namespace, selector string,
 		VersionedParams(&metav1.ListOptions{LabelSelector: selector}, metav1.ParameterCodec).Do(ctx).Into(into)
 }
 
-// Update writes an object but for its status, and takes over what is stored then.
+// Update writes an object except its status, and sets the object to what was stored.
 func (c *Client) Update(ctx context.Context, resource string, object Object) error {
 	return c.put(ctx, resource, "", object)
 }
 
-// UpdateStatus writes the status of an object, and takes over what is stored then.
+// UpdateStatus writes the status of an object, and sets the object to what was stored.
 func (c *Client) UpdateStatus(ctx context.Context, resource string, object Object) error {
 	return c.put(ctx, resource, "status", object)
 }
@@ -131,12 +132,12 @@ func (c *Client) put(ctx context.Context, resource, subresource string, object O
 	return request.Body(object).Do(ctx).Into(object)
 }
 
-// Create makes an object, and takes over what is stored then.
+// Create creates an object, and sets it to what was stored.
 func (c *Client) Create(ctx context.Context, resource string, object Object) error {
 	return c.ark[VersionOf(resource)].Post().Namespace(object.GetNamespace()).Resource(resource).Body(object).Do(ctx).Into(object)
 }
 
-// Delete deletes one version of an object.
+// Delete deletes an object if it still has the given resourceVersion.
 func (c *Client) Delete(ctx context.Context, resource string, object Object) error {
 	uid, version := object.GetUID(), object.GetResourceVersion()
 	return c.ark[VersionOf(resource)].Delete().Namespace(object.GetNamespace()).Resource(resource).Name(object.GetName()).

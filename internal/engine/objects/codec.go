@@ -14,7 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/objectjson"
 )
 
-// codecs are the serializers of Ark's kinds. They are made once for a client and all that are derived from it.
+// codecs are the serializers of Ark's kinds. They are created once for a client and shared by all
+// clients derived from it.
 type codecs struct {
 	runtime.NegotiatedSerializer
 	mediaTypes []runtime.SerializerInfo
@@ -23,7 +24,7 @@ type codecs struct {
 // SupportedMediaTypes implements runtime.NegotiatedSerializer.
 func (c *codecs) SupportedMediaTypes() []runtime.SerializerInfo { return c.mediaTypes }
 
-// newCodecs returns the stock serializers, with a fast one for JSON.
+// newCodecs returns the standard serializers, with a fast one for JSON.
 func newCodecs() (*codecs, error) {
 	scheme, err := install.NewScheme()
 	if err != nil {
@@ -52,8 +53,8 @@ func newCodecs() (*codecs, error) {
 	return c, nil
 }
 
-// jsonSerializer is the stock JSON serializer, faster for single objects of Ark's kinds. What a codec cannot do, or finds
-// wrong, the stock one does.
+// jsonSerializer is the standard JSON serializer with a faster path for single objects of Ark's
+// kinds. It uses the standard serializer for everything that a codec does not support or rejects.
 type jsonSerializer struct {
 	runtime.Serializer
 	byType map[reflect.Type]*kindCodec
@@ -77,7 +78,7 @@ func (s *jsonSerializer) Encode(object runtime.Object, to io.Writer) error {
 	return s.Serializer.Encode(object, to)
 }
 
-// Decode implements runtime.Decoder. An object that was used before is overwritten as a whole.
+// Decode implements runtime.Decoder. It overwrites the whole object, even one that was used before.
 func (s *jsonSerializer) Decode(text []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	known := s.byType[reflect.TypeOf(into)]
 	if into == nil {
@@ -98,7 +99,8 @@ func (s *jsonSerializer) Decode(text []byte, defaults *schema.GroupVersionKind, 
 	return into, &found, nil
 }
 
-// kindOf returns the kind that a text begins with, as the server writes objects; "" for a text that begins otherwise.
+// kindOf returns the kind at the beginning of a text, where the server writes it; "" for a text
+// that begins differently.
 func kindOf(text []byte) string {
 	rest, begins := bytes.CutPrefix(text, []byte(`{"kind":"`))
 	if !begins {

@@ -27,7 +27,8 @@ func serializers(t *testing.T) (fast *jsonSerializer, stock runtime.Serializer) 
 	return fast, fast.Serializer
 }
 
-// The fast serializer reads and writes as the stock one does, and leaves to it what it does not know.
+// The fast serializer reads and writes as the standard one does, and delegates what it does not
+// support to it.
 func TestSerializersAgree(t *testing.T) {
 	fast, stock := serializers(t)
 	for _, text := range []string{
@@ -72,7 +73,8 @@ func TestSerializersAgree(t *testing.T) {
 	}
 }
 
-// An object that is decoded into twice holds nothing of what it held before, as the answer to a write is to.
+// An object that is decoded into twice keeps nothing from the first time: the answer to a write
+// replaces the whole object.
 func TestDecodeOverwrites(t *testing.T) {
 	fast, _ := serializers(t)
 	q := &v1alpha1.Query{ObjectMeta: metav1.ObjectMeta{Finalizers: []string{"old"}}}

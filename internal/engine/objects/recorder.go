@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Recorder is a Reader that remembers the versions of the objects of Ark's that were read.
+// Recorder is a Reader that records the versions of the Ark objects that were read.
 type Recorder struct {
 	Reader
 

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Shared is a Reader whose callers share reads. A caller that asks for an object while it is being read waits for the next
-// read of it, which answers all who have asked by then. It is for callers who may read the same objects. It is safe for
-// concurrent use.
+// Shared is a Reader whose callers share reads. A caller that requests an object while it is being
+// read waits for the next read of it, which answers all callers up to then. It is for callers that
+// may read the same objects. It is safe for concurrent use.
 //
-// Every caller gets what a read has returned that began after the call, so it sees each change that was committed before
-// the call. Nothing is kept once nobody asks.
+// Every caller gets the result of a read that began after the call, so it sees each change that was
+// committed before the call. Nothing is kept when no caller waits.
 type Shared struct {
 	Reader
 
@@ -24,23 +24,24 @@ type Shared struct {
 
 type shared struct{ resource, namespace, name string }
 
-// reads are those of one object.
+// reads are the current and the next read of one object.
 type reads struct {
-	now  *read // under way, or the last one that was; nil before the first
-	next *read // what the callers of now wait for, nil if there are none
+	now  *read // the current read, or the last one; nil before the first
+	next *read // the read that callers wait for while now runs; nil if there are none
 }
 
-// read is one read, for all that wait for it.
+// read is one read, shared by all callers that wait for it.
 type read struct {
 	ended  chan struct{}
 	object Object
 	err    error
-	// abandoned says that the caller that was to read has left before there was an answer: the others ask again.
+	// abandoned is true if the caller that was to read left before there was an answer: the others
+	// have to call again.
 	abandoned bool
 }
 
-// NewShared returns a reader on another one. gather says how long a read waits before it begins, so that more callers share
-// it; nil is not at all.
+// NewShared returns a Reader on top of another one. gather returns how long a read waits before it
+// begins, so that more callers share it; nil is no wait.
 func NewShared(from Reader, gather func() time.Duration) *Shared {
 	if gather == nil {
 		gather = func() time.Duration { return 0 }
@@ -62,14 +63,15 @@ func (s *Shared) Get(ctx context.Context, resource, namespace, name string, into
 		if r.err != nil {
 			return r.err
 		}
-		// The object is everybody's.
+		// The object is shared by all callers.
 		own := r.object.DeepCopyObject()
 		reflect.ValueOf(into).Elem().Set(reflect.ValueOf(own).Elem())
 		return nil
 	}
 }
 
-// read makes a read that begins later than the call, or waits for one. It returns nil if the context ends first.
+// read makes a read that begins after the call, or waits for one. It returns nil if the context
+// ends first.
 func (s *Shared) read(ctx context.Context, key shared, like Object) *read {
 	s.mu.Lock()
 	of := s.reads[key]
@@ -97,7 +99,8 @@ func (s *Shared) read(ctx context.Context, key shared, like Object) *read {
 	return s.make(ctx, key, of, mine, like)
 }
 
-// turn waits until the read before has ended and callers have gathered. It reports whether that came before the context's end.
+// turn waits until the previous read has ended and callers have gathered. It reports whether that
+// happened before the context ended.
 func (s *Shared) turn(ctx context.Context, before *read) bool {
 	if before != nil {
 		select {
@@ -120,7 +123,7 @@ func (s *Shared) turn(ctx context.Context, before *read) bool {
 	}
 }
 
-// make reads. A caller that asks from here on gets a later read.
+// make reads the object. A caller that arrives from now on gets a later read.
 func (s *Shared) make(ctx context.Context, key shared, of *reads, r *read, like Object) *read {
 	s.mu.Lock()
 	of.now, of.next = r, nil
@@ -140,7 +143,7 @@ func (s *Shared) make(ctx context.Context, key shared, of *reads, r *read, like 
 	return r
 }
 
-// leave gives up a read that has not begun.
+// leave abandons a read that has not begun.
 func (s *Shared) leave(key shared, of *reads, r *read) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,7 +153,7 @@ func (s *Shared) leave(key shared, of *reads, r *read) {
 	} else {
 		select {
 		case <-of.now.ended:
-			delete(s.reads, key) // the read before has left the entry to this one
+			delete(s.reads, key) // the previous read has left the entry to this one
 		default:
 		}
 	}

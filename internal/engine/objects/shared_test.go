@@ -13,7 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// store is a Reader with one version of everything. A read returns the version at its begin, once step lets it.
+// store is a Reader that returns one version for everything. A read returns the version at its
+// beginning, once step allows it to end.
 type store struct {
 	Reader
 	version, reads atomic.Int64
@@ -37,7 +38,8 @@ func (s *store) Get(ctx context.Context, _, _, name string, into Object) error {
 	return nil
 }
 
-// Who asks during a read gets the next one, which began after all of them had asked.
+// A caller that arrives during a read gets the next one, which begins after all of them have
+// called.
 func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -49,7 +51,7 @@ func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 				if err := s.Get(t.Context(), "agents", "default", "a", got); err != nil || got.ResourceVersion != want {
 					t.Errorf("got version %q, %v, want %s", got.ResourceVersion, err, want)
 				}
-				got.Labels["of"] = "mine" // nobody else's
+				got.Labels["of"] = "mine" // the object belongs to this caller only
 			})
 			synctest.Wait()
 		}
@@ -75,7 +77,8 @@ func TestSharedReadsBeginAfterTheCall(t *testing.T) {
 	})
 }
 
-// A caller that leaves takes nobody with it, whether its read has begun or not; an error is everybody's.
+// A caller that leaves does not affect the others, whether its read has begun or not; all callers
+// get the same error.
 func TestSharedReadsOutliveCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -103,7 +106,7 @@ func TestSharedReadsOutliveCallers(t *testing.T) {
 		synctest.Wait()
 		leaveFirst(gone)
 		synctest.Wait()
-		from.step <- nil // the third caller's own
+		from.step <- nil // from the third caller's own read
 		ended.Wait()
 
 		ask(t.Context(), nil)
@@ -120,7 +123,7 @@ func TestSharedReadsOutliveCallers(t *testing.T) {
 	})
 }
 
-// Objects of different kinds, namespaces and names are read apart.
+// Objects of different kinds, namespaces and names have separate reads.
 func TestSharedReadsAreOfOneObject(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -148,7 +151,8 @@ func TestSharedReadsAreOfOneObject(t *testing.T) {
 	})
 }
 
-// A read that waits for callers answers those who ask while it waits, and nobody who asks once it has begun.
+// A read that waits for callers answers those that arrive while it waits, and none that arrive
+// after it has begun.
 func TestSharedReadsGather(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		from := &store{step: make(chan error)}
@@ -165,7 +169,7 @@ func TestSharedReadsGather(t *testing.T) {
 			synctest.Wait()
 		}
 		gone, leave := context.WithCancel(t.Context())
-		ask(gone, "", context.Canceled) // it leaves while it gathers: the others get a read all the same
+		ask(gone, "", context.Canceled) // it leaves while callers gather: the others still get a read
 		for range 9 {
 			ask(t.Context(), "1", nil)
 		}

@@ -15,22 +15,24 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1prealpha1"
 )
 
-// Values finds the values of fields of objects in one namespace.
+// Values resolves the values of fields of objects in one namespace.
 type Values struct {
 	From      Reader
 	Namespace string
-	// Parameter returns the value of a parameter of the query; nil where none can be referred to.
+	// Parameter returns the value of a parameter of the query; nil where parameters cannot be
+	// referenced.
 	Parameter func(ctx context.Context, name string) (string, error)
 }
 
 // Value is a field's value.
 type Value struct {
 	Text string
-	// Secret says that it is from a Secret, and must not be shown.
+	// Secret is true if the value comes from a Secret, and must not be shown.
 	Secret bool
 }
 
-// Source returns the value of a source; nil has none, and the value that is written in the object wins.
+// Source resolves the value of a source. A nil source has no value, and a value that is written in
+// the object has precedence.
 func (v Values) Source(ctx context.Context, source *v1alpha1.ValueSource) (Value, error) {
 	if source == nil {
 		return Value{}, nil
@@ -38,7 +40,7 @@ func (v Values) Source(ctx context.Context, source *v1alpha1.ValueSource) (Value
 	return v.Of(ctx, source.Value, source.ValueFrom)
 }
 
-// Source returns a source of v1prealpha1 as one of v1alpha1.
+// Source converts a source of v1prealpha1 to v1alpha1.
 func Source(of *v1prealpha1.ValueSource) *v1alpha1.ValueSource {
 	if of == nil {
 		return nil
@@ -66,7 +68,7 @@ func (v Values) Header(ctx context.Context, h v1alpha1.Header) (Value, error) {
 	return value, nil
 }
 
-// Of returns a value, or what it is taken from.
+// Of returns the given value, or resolves it from its source.
 func (v Values) Of(ctx context.Context, value *string, from *v1alpha1.ValueFromSource) (Value, error) {
 	switch {
 	case value != nil && *value != "":
@@ -127,7 +129,7 @@ func (v Values) configMap(ctx context.Context, ref *v1alpha1.ConfigMapKeySelecto
 	return value, nil
 }
 
-// service returns the URL of a Service: by the cluster's DNS, or of the name that stands for it.
+// service returns the URL of a Service: its cluster DNS name, or its externalName.
 func (v Values) service(ctx context.Context, ref *v1alpha1.ServiceReference) (string, error) {
 	name, namespace := text(ref.Name), text(ref.Namespace)
 	if namespace == "" {
@@ -152,7 +154,7 @@ func (v Values) service(ctx context.Context, ref *v1alpha1.ServiceReference) (st
 	return "http://" + net.JoinHostPort(host, port) + path, nil
 }
 
-// servicePort finds a port by name or number; the first one without either.
+// servicePort finds a port by name or number; "" selects the first one.
 func servicePort(service *corev1.Service, want string) (string, error) {
 	for _, p := range service.Spec.Ports {
 		number := strconv.Itoa(int(p.Port))

@@ -22,8 +22,9 @@ const (
 	maxHeaderBytes = 1 << 20
 )
 
-// NewClient returns a client that keeps to a policy. It has no timeout of its own: the context of each request
-// bounds it. It is safe for concurrent use; CloseIdleConnections releases what it holds.
+// NewClient returns a client that enforces a policy. The client sets no timeout: the context of
+// each request bounds it. It is safe for concurrent use; CloseIdleConnections releases its
+// connections.
 func NewClient(p Policy) *http.Client {
 	g := &guard{policy: p}
 	dialer := &net.Dialer{Timeout: dialTimeout, ControlContext: g.control}
@@ -45,13 +46,13 @@ func NewClient(p Policy) *http.Client {
 	return &http.Client{Transport: checked{g, transport}, CheckRedirect: checkRedirect}
 }
 
-// guard applies a policy.
+// guard enforces a policy.
 type guard struct {
 	policy  Policy
 	proxies sync.Map // the addresses of proxies that have been used
 }
 
-// control is called with the address that a name has resolved to, before the connection is made.
+// control is called with the address that a name was resolved to, before the connection is made.
 func (g *guard) control(_ context.Context, _, address string, _ syscall.RawConn) error {
 	resolved, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -60,7 +61,8 @@ func (g *guard) control(_ context.Context, _, address string, _ syscall.RawConn)
 	return g.policy.Check(resolved.Addr())
 }
 
-// proxy returns the proxy of the environment. A proxy resolves names itself, so only what the URL says can be checked.
+// proxy returns the proxy of the environment. A proxy resolves names itself, so only the URL can be
+// checked.
 func (g *guard) proxy(r *http.Request) (*url.URL, error) {
 	proxy, err := http.ProxyFromEnvironment(r)
 	if proxy == nil || err != nil {
@@ -84,7 +86,7 @@ func (g *guard) checkLiteral(host string) error {
 	return nil
 }
 
-// hostPort is what the transport dials for a proxy.
+// hostPort returns the address that the transport dials for a proxy.
 func hostPort(u *url.URL) string {
 	port := u.Port()
 	if port == "" {
@@ -93,7 +95,8 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// checked asks the policy about each URL, redirects included: the client sends every hop through it.
+// checked checks each URL against the policy, redirects included: the client sends every hop
+// through it.
 type checked struct {
 	guard *guard
 	next  *http.Transport
@@ -109,14 +112,14 @@ func (c checked) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if err != nil {
 		if r.Body != nil {
-			_ = r.Body.Close() // nothing of it was sent
+			_ = r.Body.Close() // nothing of the body was sent
 		}
 		return nil, err
 	}
 	return c.next.RoundTrip(r)
 }
 
-// CloseIdleConnections is called by the client's method of that name.
+// CloseIdleConnections implements the interface that http.Client.CloseIdleConnections looks for.
 func (c checked) CloseIdleConnections() { c.next.CloseIdleConnections() }
 
 func checkScheme(u *url.URL) error {
@@ -126,7 +129,8 @@ func checkScheme(u *url.URL) error {
 	return nil
 }
 
-// checkRedirect bounds redirects, and takes the headers away from those that lead to another host.
+// checkRedirect bounds the number of redirects, and removes the headers from redirects to another
+// host.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) >= maxRedirects {
 		return fmt.Errorf("stopped after %d redirects", maxRedirects)

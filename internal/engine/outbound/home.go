@@ -10,13 +10,15 @@ import (
 	"sync"
 )
 
-// Home is one server, for which another library makes requests: headers and bounds, and why a request failed, of which
-// such a library keeps only a text. It is safe for concurrent use.
+// Home is one server to which another library makes requests. It adds headers, enforces size
+// limits, and records why a request failed, because such a library keeps only the error text. It is
+// safe for concurrent use.
 type Home struct {
-	// URL is the server's. Headers go to its host only, whatever redirects and endpoints it names.
+	// URL is the server's. Headers go to its host only, whatever redirects and endpoints the server
+	// names.
 	URL     *url.URL
 	Headers map[string]string
-	// Secrets are texts that no error may hold: a server may answer with what it was sent.
+	// Secrets lists strings that no error may contain, because a server may echo the request.
 	Secrets []string
 	// MaxAnswer and MaxStream are the most bytes of an answer, and of an event stream.
 	MaxAnswer, MaxStream int64
@@ -26,10 +28,10 @@ type Home struct {
 	fault error
 }
 
-// StatusError says that a server has refused a request.
+// StatusError reports that a server has refused a request.
 type StatusError struct {
 	Code int
-	// Challenge is the header WWW-Authenticate.
+	// Challenge is the value of the WWW-Authenticate header.
 	Challenge string
 }
 
@@ -42,7 +44,7 @@ func (e *StatusError) Error() string {
 	return text
 }
 
-// Client returns a client that makes the requests as another would.
+// Client returns a client that makes the requests through another client.
 func (h *Home) Client(of *http.Client) *http.Client {
 	h.next = of.Transport
 	if h.next == nil {
@@ -75,7 +77,7 @@ func (h *Home) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// mayLack reports whether an answer refuses what a server need not have: a stream of its own.
+// mayLack reports whether an answer refuses an optional feature: the server's own stream.
 func mayLack(r *http.Request, answer *http.Response) bool {
 	return r.Method == http.MethodGet && answer.StatusCode == http.StatusMethodNotAllowed
 }
@@ -86,10 +88,10 @@ func (h *Home) note(err error) {
 	h.fault = err
 }
 
-// Begin forgets why earlier requests failed.
+// Begin discards the errors of earlier requests.
 func (h *Home) Begin() { h.note(nil) }
 
-// Cause returns why a request failed, in place of what a library says of it, without URLs and secrets.
+// Cause returns why a request failed, in place of the library's error, without URLs and secrets.
 func (h *Home) Cause(err error) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,10 +105,11 @@ func (h *Home) Cause(err error) error {
 	return h.hide(err)
 }
 
-// minSecret is the shortest text that is taken for a secret: shorter ones are in every sentence.
+// minSecret is the length of the shortest string that is treated as a secret: shorter ones occur in
+// any text.
 const minSecret = 4
 
-// hide returns an error with the secrets taken out, or the error itself if there are none in it.
+// hide returns an error with the secrets removed, or the error itself if it contains none.
 func (h *Home) hide(err error) error {
 	text := err.Error()
 	for _, secret := range h.Secrets {
@@ -120,7 +123,7 @@ func (h *Home) hide(err error) error {
 	return errors.New(text)
 }
 
-// bounded is a body that fails where it is too long.
+// bounded is a body that returns an error if it is too long.
 type bounded struct {
 	of          io.ReadCloser
 	left, limit int64

@@ -50,7 +50,7 @@ func serving(t *testing.T, handler http.HandlerFunc) *httptest.Server {
 	return server
 }
 
-// The name is not what counts: localhost resolves to an address that is refused.
+// The resolved address is checked, not the name: localhost resolves to an address that is refused.
 func TestResolvedAddresses(t *testing.T) {
 	server := serving(t, func(http.ResponseWriter, *http.Request) { t.Error("the server was reached") })
 	for _, url := range []string{server.URL, strings.Replace(server.URL, "127.0.0.1", "localhost", 1)} {

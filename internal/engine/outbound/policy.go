@@ -6,21 +6,21 @@ import (
 	"slices"
 )
 
-// Policy says which addresses may be reached. The zero value allows public and private addresses, and
-// refuses loopback. It is immutable.
+// Policy determines which addresses may be reached. The zero value allows public and private
+// addresses, and refuses loopback. It is immutable.
 type Policy struct {
 	// Loopback allows the addresses of this machine.
 	Loopback bool
 	// DenyPrivate refuses addresses of private networks.
 	DenyPrivate bool
-	// Allowed are reached whatever the rest says.
+	// Allowed prefixes may be reached regardless of the other fields.
 	Allowed []netip.Prefix
-	// CheckURL returns what is wrong with a URL, or ""; nil for no further rule. It is asked for the first
-	// request and for every redirect.
+	// CheckURL returns why a URL is refused, or ""; nil for no further rule. It is called for the
+	// first request and for every redirect.
 	CheckURL func(url string) string
 }
 
-// RefusedError says that an address may not be reached. It names no URL.
+// RefusedError reports that the policy refuses an address. It contains no URL.
 type RefusedError struct {
 	Address netip.Addr
 	Kind    string // of address, such as "loopback"
@@ -31,10 +31,10 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("refused to connect to the %s address %s: list it in --engine-allowed-addresses if it may be reached", e.Kind, e.Address)
 }
 
-// metadataIPv6 is where one cloud has its metadata service beside the link-local range.
+// metadataIPv6 is the address of one cloud's metadata service outside the link-local range.
 var metadataIPv6 = netip.MustParseAddr("fd00:ec2::254")
 
-// Check returns a *RefusedError for an address that may not be reached.
+// Check returns a *RefusedError for an address that the policy refuses.
 func (p Policy) Check(address netip.Addr) error {
 	address = address.Unmap().WithZone("")
 	if slices.ContainsFunc(p.Allowed, func(r netip.Prefix) bool { return r.Contains(address) }) {

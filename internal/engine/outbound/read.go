@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// TooLargeError says that an answer has more bytes than are taken.
+// TooLargeError reports that an answer exceeds the limit.
 type TooLargeError struct{ Limit int64 }
 
 // Error implements error.
@@ -13,7 +13,7 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("the answer has more than %d bytes, the most that are taken", e.Limit)
 }
 
-// ReadAll reads an answer whole, or returns a *TooLargeError.
+// ReadAll reads a whole answer, or returns a *TooLargeError.
 func ReadAll(r io.Reader, limit int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {

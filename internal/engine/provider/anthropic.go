@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// anthropicVersion is the version of the API that is asked for unless the Model says another.
+// anthropicVersion is the API version that is requested unless the Model sets another.
 const anthropicVersion = "2023-06-01"
 
 const (
@@ -22,7 +22,7 @@ type anthropic struct {
 	url string
 }
 
-// NewAnthropic returns a model at an endpoint with Anthropic's API; version is "" for the usual one.
+// NewAnthropic returns a model at an endpoint with Anthropic's API; version is "" for the default.
 func NewAnthropic(e Endpoint, version string) Model {
 	if version == "" {
 		version = anthropicVersion
@@ -120,7 +120,8 @@ func anthropicTools(tools []Tool) []anthropicTool {
 	return out
 }
 
-// anthropicMessages returns the system prompt and the rest: turns alternate there, so neighbours with one role are joined.
+// anthropicMessages returns the system prompt and the other messages. Anthropic's API requires
+// alternating turns, so adjacent messages with the same role are joined.
 func anthropicMessages(in []Message) (string, []anthropicMessage) {
 	var system []string
 	var out []anthropicMessage
@@ -168,7 +169,7 @@ func anthropicBlocks(m Message) (role string, blocks []anthropicBlock) {
 	return role, blocks
 }
 
-// imageSource reads a data URL.
+// imageSource parses a data URL.
 func imageSource(url string) *anthropicSource {
 	if rest, ok := strings.CutPrefix(url, "data:"); ok {
 		if media, data, ok := strings.Cut(rest, ";base64,"); ok {
@@ -178,7 +179,7 @@ func imageSource(url string) *anthropicSource {
 	return &anthropicSource{Type: "url", URL: url}
 }
 
-// anthropicStream puts the events of a stream together.
+// anthropicStream assembles the events of a stream.
 type anthropicStream struct {
 	started time.Time
 	request Request
@@ -260,7 +261,7 @@ func (s *anthropicStream) add(_ string, data []byte) error {
 	return nil
 }
 
-// finish sends the calls of the answer, and why it has ended.
+// finish sends the calls of the answer, and its finish reason.
 func (s *anthropicStream) finish() {
 	delta := map[string]any{}
 	if calls := s.out.Message.ToolCalls; len(calls) > 0 {

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// anthropicParameters adds what a client asks for by OpenAI's names. What Anthropic's API does not have is an error; hints
-// are left out.
+// anthropicParameters adds the client's parameters, which have OpenAI's names. One that Anthropic's
+// API does not have is an error; hints are omitted.
 func anthropicParameters(request map[string]any, parameters map[string]json.RawMessage) error {
 	for _, name := range slices.Sorted(maps.Keys(parameters)) {
 		value := parameters[name]

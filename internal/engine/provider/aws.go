@@ -9,8 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
-// AWSEnvironment finds the region and the credentials of AWS that the server's environment has: variables, files, the identity of
-// a pod or a machine. They are looked for once, when a Model needs them, and renewed before they end. It is safe for concurrent use.
+// AWSEnvironment finds the AWS region and credentials of the server's environment: variables,
+// files, the identity of a pod or a machine. They are looked up once, when a Model first needs
+// them, and renewed before they expire. It is safe for concurrent use.
 type AWSEnvironment struct {
 	mu    sync.Mutex
 	found *aws.Config

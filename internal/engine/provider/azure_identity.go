@@ -18,31 +18,36 @@ import (
 )
 
 const (
-	// azureScope is what tokens are for: Azure OpenAI and Azure's other models.
+	// azureScope is the scope of tokens: Azure OpenAI and Azure's other models.
 	azureScope = "https://cognitiveservices.azure.com/.default"
-	// azureTry bounds one request for a token, and azureAsk all of them: machines that are not Azure's do not answer.
+	// azureTry bounds one request for a token, and azureAsk all attempts together: outside Azure, the
+	// metadata address does not answer.
 	azureTry = 10 * time.Second
 	azureAsk = 30 * time.Second
 	// maxAssertion is the most bytes of a service account's token.
 	maxAssertion = 64 << 10
 )
 
-// AzureIdentity is an identity of Microsoft Entra that the server's environment has.
+// AzureIdentity is a Microsoft Entra identity of the server's environment.
 type AzureIdentity struct {
-	// Workload says that it is that of the pod's service account (a federated token) and not that of the machine.
+	// Workload selects the identity of the pod's service account (a federated token) instead of the
+	// machine's.
 	Workload bool
-	// ClientID chooses one of several identities of a machine; a workload needs it, or AZURE_CLIENT_ID.
+	// ClientID selects one of several identities of a machine; a workload needs it, or
+	// AZURE_CLIENT_ID.
 	ClientID string
-	// TenantID is that of a workload; "" for AZURE_TENANT_ID.
+	// TenantID is the tenant of a workload; "" for AZURE_TENANT_ID.
 	TenantID string
 }
 
-// AzureEnvironment gets tokens for the identities of the server's environment by Azure's SDK, which keeps them and renews
-// them before they end. Its fields are set before the first use; it is safe for concurrent use.
+// AzureEnvironment gets tokens for the identities of the server's environment from Azure's SDK,
+// which caches them and renews them before they expire. Set its fields before the first use; it is
+// safe for concurrent use.
 type AzureEnvironment struct {
-	// Client makes the requests; nil for the SDK's. The addresses are the environment's, never a user's.
+	// Client makes the requests; nil for the SDK's. The addresses come from the environment, never
+	// from a user.
 	Client *http.Client
-	// Retry is that of the requests.
+	// Retry is the retry policy of the requests.
 	Retry Retry
 
 	mu          sync.Mutex
@@ -74,7 +79,7 @@ func (a *AzureEnvironment) Token(ctx context.Context, of AzureIdentity) (string,
 	return "", fmt.Errorf("get a token of Azure for %s: %w", what, identityFault(err))
 }
 
-// credential returns the SDK's credential of an identity, which holds its tokens.
+// credential returns the SDK's credential of an identity, which caches its tokens.
 func (a *AzureEnvironment) credential(of AzureIdentity) (azcore.TokenCredential, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -118,7 +123,7 @@ func (a *AzureEnvironment) open(of AzureIdentity) (azcore.TokenCredential, error
 		}
 		return made, nil
 	}
-	// The authority is the environment's, and its address need not be known to Microsoft's public cloud.
+	// The environment sets the authority, whose address may be unknown to Microsoft's public cloud.
 	made, err := azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
 		ClientOptions: options, ClientID: of.ClientID, TenantID: of.TenantID, DisableInstanceDiscovery: true,
 	})
@@ -128,7 +133,8 @@ func (a *AzureEnvironment) open(of AzureIdentity) (azcore.TokenCredential, error
 	return made, nil
 }
 
-// identityFault is an error of the SDK in one line, without the secrets that an answer may quote.
+// identityFault returns an error of the SDK as one line, without the secrets that an answer may
+// quote.
 func identityFault(err error) error {
 	hide := Endpoint{Secrets: identitySecrets()}
 	var failed *azidentity.AuthenticationFailedError
@@ -137,7 +143,7 @@ func identityFault(err error) error {
 		return errors.New(hide.hideText(line))
 	}
 	answer := failed.RawResponse
-	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxErrorBody)) // what cannot be read is not quoted
+	body, _ := io.ReadAll(io.LimitReader(answer.Body, maxErrorBody)) // what cannot be read is omitted
 	var wire struct {
 		Description string `json:"error_description"`
 	}
@@ -147,7 +153,7 @@ func identityFault(err error) error {
 	return fmt.Errorf("the answer is %d %s: %s", answer.StatusCode, http.StatusText(answer.StatusCode), hide.hideText(errorText(body)))
 }
 
-// identitySecrets are what the environment identifies itself by.
+// identitySecrets returns the secrets with which the environment authenticates.
 func identitySecrets() []string {
 	secrets := []string{os.Getenv("IDENTITY_HEADER"), os.Getenv("MSI_SECRET")}
 	from, err := os.Open(os.Getenv("AZURE_FEDERATED_TOKEN_FILE"))

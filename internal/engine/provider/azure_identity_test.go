@@ -17,8 +17,9 @@ import (
 
 const assertion = "the-token-of-the-service-account"
 
-// identities is a server that gives tokens as the Instance Metadata Service, App Service and Entra do, and a client for which it
-// is all of the network. It counts the tokens. The SDK keeps those of machines for the whole process: tests that count have client IDs of their own.
+// identities is a server that issues tokens as the Instance Metadata Service, App Service and Entra
+// do, and a client that sends all requests to it. It counts the tokens. The SDK caches tokens of
+// machines for the whole process, so each test that counts uses its own client IDs.
 func identities(t *testing.T) (client *http.Client, given *atomic.Int32) {
 	t.Helper()
 	given = &atomic.Int32{}
@@ -105,7 +106,7 @@ func TestAzureIdentities(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, name := range []string{"AZURE_AUTHORITY_HOST", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_CLIENT_ID", "AZURE_TENANT_ID", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IMDS_ENDPOINT", "MSI_ENDPOINT"} {
 				t.Setenv(name, "")
-				if err := os.Unsetenv(name); err != nil { // Setenv brings back what was there
+				if err := os.Unsetenv(name); err != nil { // Setenv restores the previous value
 					t.Fatal(err)
 				}
 			}
@@ -124,7 +125,7 @@ func TestAzureIdentities(t *testing.T) {
 	}
 }
 
-// A token is asked for once by all who need it, and kept.
+// All callers that need a token share one request, and the token is cached.
 func TestAzureTokensAreKept(t *testing.T) {
 	client, given := identities(t)
 	a := &AzureEnvironment{Client: client, Retry: Retry{First: time.Millisecond}}
@@ -146,7 +147,7 @@ func TestAzureTokensAreKept(t *testing.T) {
 	}
 }
 
-// The metadata service is asked again while it is busy or being renewed.
+// A request to the metadata service is retried while the service is busy or being updated.
 func TestAzureIdentityIsAskedAgain(t *testing.T) {
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -17,14 +17,15 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// Bedrock says how models at AWS Bedrock are reached beside what an Endpoint says. BaseURL may be "", for the region's own.
+// Bedrock is the configuration of models at AWS Bedrock in addition to an Endpoint. BaseURL may be
+// "", for the region's own.
 type Bedrock struct {
-	// Region is that of AWS; "" for the one of the environment.
+	// Region is the AWS region; "" for the environment's.
 	Region string
-	// AccessKeyID, SecretAccessKey and SessionToken are AWS credentials, and APIKey a key of Bedrock's own in their place. Without
-	// any, those of the environment count.
+	// AccessKeyID, SecretAccessKey and SessionToken are AWS credentials, and APIKey is a Bedrock API
+	// key that replaces them. If none is set, the environment's credentials are used.
 	AccessKeyID, SecretAccessKey, SessionToken, APIKey string
-	// MaxTokens and Temperature bound and vary answers; nil and "" where the Model does not say.
+	// MaxTokens and Temperature are inference parameters; nil and "" if the Model does not set them.
 	MaxTokens   *int64
 	Temperature string
 }
@@ -35,11 +36,11 @@ type bedrock struct {
 	client  *bedrockruntime.Client
 }
 
-// NewBedrock returns a model at AWS Bedrock: e.Name is its ID or ARN. environment may be nil, for credentials of the Model's own
-// alone.
+// NewBedrock returns a model at AWS Bedrock: e.Name is its ID or ARN. environment may be nil, to
+// use only the Model's own credentials.
 func NewBedrock(ctx context.Context, e Endpoint, o Bedrock, environment *AWSEnvironment) (Model, error) {
 	options := bedrockruntime.Options{
-		Region: o.Region, HTTPClient: cappedClient{e.Client}, Retryer: aws.NopRetryer{}, // e.Retry says how often
+		Region: o.Region, HTTPClient: cappedClient{e.Client}, Retryer: aws.NopRetryer{}, // e.Retry is the retry policy
 		DefaultsMode: aws.DefaultsModeStandard,
 	}
 	if e.BaseURL != "" {
@@ -72,7 +73,8 @@ func NewBedrock(ctx context.Context, e Endpoint, o Bedrock, environment *AWSEnvi
 
 var _ Lister = bedrock{}
 
-// Has implements Lister. Nothing is asked: the API that lists models is another one, with rights of its own.
+// Has implements Lister. It makes no request: the API that lists models is a different one, and
+// needs its own permissions.
 func (bedrock) Has(context.Context) (bool, error) { return true, nil }
 
 // Complete implements Model.
@@ -116,7 +118,7 @@ func (m bedrock) read(ctx context.Context, s *bedrockStream, stream *bedrockrunt
 	return s.response(), nil
 }
 
-// failure returns what a failed request is for Retry.
+// failure converts the error of a failed request for Retry.
 func (m bedrock) failure(err error) error {
 	var answer *smithyhttp.ResponseError
 	if errors.As(err, &answer) && answer.HTTPStatusCode() != 0 {
@@ -133,7 +135,7 @@ func (m bedrock) failure(err error) error {
 	return m.hide(err)
 }
 
-// bedrockMessage returns the provider's own words.
+// bedrockMessage returns the provider's own message.
 func bedrockMessage(err error) string {
 	var api smithy.APIError
 	if errors.As(err, &api) {
@@ -149,8 +151,8 @@ func bedrockMessage(err error) string {
 	return err.Error()
 }
 
-// unsigned leaves requests without a signature, for a key in a header: the SDK's own way to send one refuses addresses without
-// TLS, such as those of a gateway in the cluster.
+// unsigned disables request signing, for a key in a header: the SDK's own way to send one refuses
+// addresses without TLS, such as those of a gateway in the cluster.
 type unsigned struct{}
 
 // ResolveAuthSchemes implements bedrockruntime.AuthSchemeResolver.
@@ -167,7 +169,7 @@ func withHeaders(headers map[string]string) func(*bedrockruntime.Options) {
 	}
 }
 
-// cappedClient bounds what is read of answers.
+// cappedClient bounds the bytes that are read of answers.
 type cappedClient struct{ *http.Client }
 
 // Do implements bedrockruntime.HTTPClient.

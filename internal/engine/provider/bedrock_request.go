@@ -16,7 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 )
 
-// input is the request for what is asked.
+// input returns the SDK's request.
 func (m bedrock) input(r Request) (*bedrockruntime.ConverseStreamInput, error) {
 	in := &bedrockruntime.ConverseStreamInput{ModelId: &m.Name, InferenceConfig: &types.InferenceConfiguration{}}
 	for _, message := range r.Messages {
@@ -33,7 +33,7 @@ func (m bedrock) input(r Request) (*bedrockruntime.ConverseStreamInput, error) {
 		if len(blocks) == 0 {
 			continue
 		}
-		// Turns alternate there: neighbours with one role are joined.
+		// Bedrock requires alternating turns: adjacent messages with the same role are joined.
 		if n := len(in.Messages); n > 0 && in.Messages[n-1].Role == role {
 			in.Messages[n-1].Content = append(in.Messages[n-1].Content, blocks...)
 			continue
@@ -66,8 +66,9 @@ func (m bedrock) input(r Request) (*bedrockruntime.ConverseStreamInput, error) {
 	return in, m.infer(in, r)
 }
 
-// infer sets what bounds and varies the answer: the Model's own fields, its properties, and what the client asks for, each of
-// which wins over the one before. A property without a field of its own is passed on to the model.
+// infer sets the inference parameters from three sources: the Model's own fields, its properties,
+// and the client's parameters. Each source overrides the one before. A property without a
+// corresponding field is passed to the model.
 func (m bedrock) infer(in *bedrockruntime.ConverseStreamInput, r Request) error {
 	in.InferenceConfig.MaxTokens = aws.Int32(anthropicMaxTokens)
 	if m.options.MaxTokens != nil {
@@ -138,7 +139,7 @@ func float(text string) (*float32, error) {
 	return aws.Float32(float32(f)), err
 }
 
-// documentOf returns a JSON object as the SDK wants it; nothing is an empty one.
+// documentOf converts a JSON object to the SDK's type; an empty text is an empty object.
 func documentOf(text json.RawMessage) (document.Interface, error) {
 	object := map[string]any{}
 	if len(text) > 0 {
@@ -178,7 +179,7 @@ func bedrockBlocks(m Message) (role types.ConversationRole, blocks []types.Conte
 	return role, blocks, nil
 }
 
-// bedrockImage reads a data URL: Bedrock fetches no images.
+// bedrockImage parses a data URL: Bedrock fetches no images.
 func bedrockImage(url string) (types.ContentBlock, error) {
 	rest, isData := strings.CutPrefix(url, "data:image/")
 	format, data, isBase64 := strings.Cut(rest, ";base64,")

@@ -8,7 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 )
 
-// bedrockStream puts the events of a stream together.
+// bedrockStream assembles the events of a stream.
 type bedrockStream struct {
 	started time.Time
 	request Request
@@ -70,7 +70,7 @@ func (s *bedrockStream) add(event types.ConverseStreamOutput) error {
 	return nil
 }
 
-// stop sends the calls of the answer, and why it has ended. The usage follows.
+// stop sends the calls of the answer, and its finish reason. The usage follows.
 func (s *bedrockStream) stop() {
 	s.whole = true
 	delta := map[string]any{}

@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// chunkID is that of chunks which no provider has sent.
+// chunkID is the id of chunks that no provider has sent.
 const chunkID = "chatcmpl-ark"
 
-// said sends a part of an answer that the provider has not sent in the form of OpenAI's API.
+// said sends a part of an answer that the provider did not send in OpenAI's form.
 func (r Request) said(model string, delta map[string]any, finish string) {
 	if r.Chunk != nil {
 		sayChunk(r.Chunk, newChunk(model), delta, finish, false)
 	}
 }
 
-// newChunk is what a chunk has that no provider has sent.
+// newChunk returns a chunk that no provider has sent.
 func newChunk(model string) chunk {
 	return chunk{ID: chunkID, Model: model, Created: strconv.AppendInt(nil, time.Now().Unix(), 10)}
 }
 
-// sayChunk says a part of an answer that has the id, the time and the model of another chunk.
+// sayChunk sends a part of an answer with the id, the time and the model of another chunk.
 func sayChunk(say func(Chunk), of chunk, delta map[string]any, finish string, repeats bool) {
 	var reason any
 	if finish != "" {
@@ -32,12 +32,12 @@ func sayChunk(say func(Chunk), of chunk, delta map[string]any, finish string, re
 		"choices": []any{map[string]any{"index": 0, "delta": delta, "finish_reason": reason}},
 	})
 	if err != nil {
-		return // never: these are texts and numbers, and JSON that was decoded
+		return // never fails: strings, numbers and JSON that was decoded always marshal
 	}
 	say(Chunk{Data: data, Repeats: repeats})
 }
 
-// Said returns a part of an answer that is no model's.
+// Said returns a part of an answer that no model has sent.
 func Said(by, text, finish string) (out Chunk) {
 	delta := map[string]any{"role": "assistant", "content": text}
 	if text == "" {
@@ -52,7 +52,7 @@ type wholeCall struct {
 	wireCall
 }
 
-// wholeCalls are calls with everything that belongs to them.
+// wholeCalls returns calls with all their fields.
 func wholeCalls(calls []ToolCall) []wholeCall {
 	out := make([]wholeCall, len(calls))
 	for i, c := range calls {

@@ -17,33 +17,34 @@ import (
 const (
 	// maxAnswer is the most bytes of one answer, chunks included.
 	maxAnswer = 64 << 20
-	// maxErrorBody is how much of a failed request's answer is read, and maxErrorText how much of it is passed on.
+	// maxErrorBody is how much of a failed request's answer is read, and maxErrorText how much of it
+	// the error quotes.
 	maxErrorBody = 64 << 10
 	maxErrorText = 1000
 )
 
-// Endpoint is where and how a model is reached.
+// Endpoint is the address of a model and how to reach it.
 type Endpoint struct {
 	// BaseURL is the URL of the API without a final slash.
 	BaseURL string
-	// Name is what the provider calls the model.
+	// Name is the provider's name for the model.
 	Name string
-	// Headers authorize requests, and whatever else the Model says.
+	// Headers authorize requests, and include the headers that the Model sets.
 	Headers map[string]string
-	// Properties are laid over each request.
+	// Properties are added to each request.
 	Properties map[string]string
-	// Secrets are texts that must not be in errors: keys, values of headers from Secrets.
+	// Secrets lists strings that no error may contain: keys, values of headers from Secrets.
 	Secrets []string
 	// Client makes the requests.
 	Client *http.Client
-	// Retry says how often a request is made.
+	// Retry is the retry policy.
 	Retry Retry
 }
 
 // ID implements Model.
 func (e Endpoint) ID() string { return e.Name }
 
-// StatusError is an answer that says that the request failed.
+// StatusError is a response with an error status.
 type StatusError struct {
 	Code    int
 	Message string // the provider's, without secrets
@@ -54,7 +55,8 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the model's server answered %d %s: %s", e.Code, http.StatusText(e.Code), e.Message)
 }
 
-// post makes a request until it succeeds or there is no point in trying again. The caller closes the answer's body.
+// post makes a request, and retries it until it succeeds or a retry is useless. The caller closes
+// the answer's body.
 func (e Endpoint) post(ctx context.Context, url string, headers map[string]string, body any) (*http.Response, error) {
 	text, err := encode(body)
 	if err != nil {
@@ -113,13 +115,13 @@ func (e Endpoint) once(ctx context.Context, url string, headers map[string]strin
 	}
 }
 
-// connectionError is a request that got no answer.
+// connectionError is the error of a request that got no answer.
 type connectionError struct{ error }
 
 func (e *connectionError) Unwrap() error { return e.error }
 func (e *connectionError) Error() string { return "the model cannot be reached: " + e.error.Error() }
 
-// errorText finds the message in what a server answers to a failed request.
+// errorText finds the message in a server's answer to a failed request.
 func errorText(body []byte) string {
 	var wire struct {
 		Error   json.RawMessage `json:"error"`
@@ -149,7 +151,7 @@ func errorText(body []byte) string {
 	return text
 }
 
-// hideText takes the endpoint's secrets out of a text.
+// hideText removes the endpoint's secrets from a text.
 func (e Endpoint) hideText(text string) string {
 	for _, secret := range e.Secrets {
 		if len(secret) >= minSecret {
@@ -159,10 +161,11 @@ func (e Endpoint) hideText(text string) string {
 	return text
 }
 
-// minSecret is the shortest text that is taken for a secret: shorter ones are in every sentence.
+// minSecret is the length of the shortest string that is treated as a secret: shorter ones occur in
+// any text.
 const minSecret = 4
 
-// hide returns an error with the secrets taken out, or the error itself if there are none in it.
+// hide returns an error with the secrets removed, or the error itself if it contains none.
 func (e Endpoint) hide(err error) error {
 	if text := err.Error(); e.hideText(text) != text {
 		return errors.New(e.hideText(text))
@@ -170,12 +173,12 @@ func (e Endpoint) hide(err error) error {
 	return err
 }
 
-// limitBody bounds what is read of an answer.
+// limitBody bounds the bytes that are read of an answer.
 func limitBody(answer *http.Response) io.Reader {
 	return &capped{answer.Body, maxAnswer}
 }
 
-// capped fails once more than a number of bytes has been read.
+// capped returns an error after more than a number of bytes has been read.
 type capped struct {
 	from io.Reader
 	left int64
@@ -191,7 +194,7 @@ func (c *capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// overlay lays properties over a request; those that the engine decides stay.
+// overlay adds properties to a request, except those that the engine sets itself.
 func (e Endpoint) overlay(request map[string]any, fixed ...string) {
 	for name, text := range e.Properties {
 		if !slices.Contains(fixed, name) {

@@ -12,7 +12,7 @@ import (
 // maxList is the most bytes of a list of models.
 const maxList = 16 << 20
 
-// Lister is a model whose provider tells which models it has.
+// Lister is a model whose provider can list its models.
 type Lister interface {
 	// Has reports whether the model is among them.
 	Has(ctx context.Context) (bool, error)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Role says who a message is from.
+// Role is the sender of a message.
 type Role string
 
 // The roles.
@@ -24,14 +24,15 @@ type Message struct {
 	Content string
 	// Images are data URLs that follow the text of a user's message.
 	Images []string
-	// Name says which agent an assistant's message is from.
+	// Name is the agent that an assistant's message is from.
 	Name string
-	// ToolCalls are what an assistant asks for; ToolCallID says which of them a tool's message answers.
+	// ToolCalls are the calls that an assistant requests; ToolCallID identifies the one that a tool's
+	// message answers.
 	ToolCalls  []ToolCall
 	ToolCallID string
 }
 
-// ToolCall is a call that the model asks for.
+// ToolCall is a call that the model requests.
 type ToolCall struct {
 	ID        string
 	Name      string
@@ -67,7 +68,8 @@ type wireMessage struct {
 	ToolCallID string          `json:"tool_call_id,omitempty"`
 }
 
-// MarshalJSON implements json.Marshaler. Only an assistant's message with calls may have no content.
+// MarshalJSON implements json.Marshaler. Only an assistant's message with calls may omit its
+// content.
 func (m Message) MarshalJSON() ([]byte, error) {
 	out := wireMessage{Role: m.Role, Name: m.Name, ToolCallID: m.ToolCallID}
 	for _, c := range m.ToolCalls {
@@ -91,7 +93,8 @@ func (m Message) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// UnmarshalJSON implements json.Unmarshaler. Content may be a text, null, or a list of parts, of which texts and images count.
+// UnmarshalJSON implements json.Unmarshaler. Content may be a string, null, or a list of parts, of
+// which only texts and images are used.
 func (m *Message) UnmarshalJSON(data []byte) error {
 	var in wireMessage
 	if err := json.Unmarshal(data, &in); err != nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// openAI speaks OpenAI's chat completions.
+// openAI calls OpenAI's chat completions API.
 type openAI struct {
 	Endpoint
 	url string
@@ -21,7 +21,7 @@ func NewOpenAI(e Endpoint) Model { return openAI{e, e.BaseURL + "/chat/completio
 
 var errNoChoices = errors.New("the model's answer has no choices")
 
-// openAIFixed are parts of the request that no property changes.
+// openAIFixed are fields of the request that properties cannot change.
 var openAIFixed = []string{"messages", "stream", "stream_options", "tools"}
 
 // Complete implements Model.
@@ -61,7 +61,7 @@ func (m openAI) Complete(ctx context.Context, r Request) (Response, error) {
 	return out, nil
 }
 
-// read takes a stream, or a whole answer from servers that do not stream.
+// read reads a stream, or a whole answer from servers that do not stream.
 func (m openAI) read(answer *http.Response, r Request, started time.Time) (Response, error) {
 	media, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type"))
 	if media != "application/json" {

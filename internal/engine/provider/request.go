@@ -13,7 +13,7 @@ type Tool struct {
 	Name        string
 	Description string
 	Parameters  json.RawMessage // a JSON schema of an object
-	// Strict has the arguments follow the schema, where the provider can do that.
+	// Strict makes the arguments follow the schema, if the provider supports that.
 	Strict *bool
 }
 
@@ -26,18 +26,19 @@ type Request struct {
 	// Schema, if not nil, is the JSON schema that the answer has to follow, and SchemaName its name.
 	Schema     json.RawMessage
 	SchemaName string
-	// Parameters are what the client asks for, by OpenAI's names. They win over the model's properties.
+	// Parameters are the client's parameters, by OpenAI's names. They override the model's properties.
 	Parameters map[string]json.RawMessage
-	// Headers are sent beside those of the model, and win over them.
+	// Headers are sent in addition to those of the model, and override them.
 	Headers map[string]string
-	// Chunk takes the answer as it comes, in parts; nil for nobody.
+	// Chunk receives the answer in parts as it arrives; nil for none.
 	Chunk func(Chunk)
 }
 
-// Chunk is a part of an answer: a chat.completion.chunk of OpenAI's API, as the provider has sent it or would have.
+// Chunk is a part of an answer: a chat.completion.chunk of OpenAI's API, either the provider's or
+// one in the same form.
 type Chunk struct {
 	Data []byte
-	// Repeats says that it repeats the calls of an answer, whose parts have been sent before.
+	// Repeats is true if the chunk repeats the calls of an answer whose parts have been sent before.
 	Repeats bool
 }
 
@@ -49,7 +50,7 @@ func (u Usage) Add(v Usage) Usage {
 	return Usage{u.Prompt + v.Prompt, u.Completion + v.Completion, u.Total + v.Total, u.Cached + v.Cached}
 }
 
-// Sub returns what has been used since an earlier sum.
+// Sub returns the usage since an earlier sum.
 func (u Usage) Sub(v Usage) Usage {
 	return Usage{u.Prompt - v.Prompt, u.Completion - v.Completion, u.Total - v.Total, u.Cached - v.Cached}
 }
@@ -59,25 +60,25 @@ type Response struct {
 	Message      Message
 	FinishReason string
 	Usage        Usage
-	// FirstToken is how long the first part of the answer took.
+	// FirstToken is the time to the first part of the answer.
 	FirstToken time.Duration
 }
 
 // Model is a model that can be called. It is safe for concurrent use.
 type Model interface {
-	// Complete calls the model, as often as Retries allow and the context's deadline permits.
+	// Complete calls the model, and retries as Retry and the context's deadline permit.
 	Complete(ctx context.Context, r Request) (Response, error)
-	// ID is what the provider calls the model.
+	// ID is the provider's name for the model.
 	ID() string
 }
 
-// textProperties are request parameters whose values are texts, even if they look like numbers.
+// textProperties are request parameters whose values are strings, even if they look like numbers.
 var textProperties = map[string]bool{
 	"user": true, "stop": true, "model": true, "service_tier": true, "reasoning_effort": true, "prompt_cache_key": true, "safety_identifier": true,
 }
 
-// property returns what a parameter that a Model's properties give as text is in a request: a number, a
-// boolean, an object or a list where the text is one.
+// property converts a parameter from a Model's properties, which are strings, to its value in a
+// request: a number, a boolean, an object or a list if the string is one.
 func property(name, text string) any {
 	if textProperties[name] {
 		return text

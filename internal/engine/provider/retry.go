@@ -12,13 +12,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/outbound"
 )
 
-// Retry says when a request is made again. The zero value is what production uses.
+// Retry is a retry policy. The zero value is the one for production.
 type Retry struct {
-	// Attempts is how often a request is made at most; 0 for 4.
+	// Attempts is the most times that a request is made; 0 for 4.
 	Attempts int
 	// First is the pause after the first attempt, which doubles; 0 for half a second.
 	First time.Duration
-	// Note is called before a request is made again; nil for nobody.
+	// Note is called before a request is retried; nil for none.
 	Note func()
 }
 
@@ -26,11 +26,11 @@ const (
 	defaultAttempts = 4
 	defaultFirst    = 500 * time.Millisecond
 	maxPause        = 8 * time.Second
-	// maxRetryAfter is how long a server may ask to wait; a longer wait is an error at once.
+	// maxRetryAfter is the longest wait that a server may request; a longer one is an error at once.
 	maxRetryAfter = time.Minute
 )
 
-// retryable is a failure that says whether trying again has a point, and when.
+// retryable is an error with whether a retry is useful, and after what time.
 type retryable struct {
 	error
 	after time.Duration
@@ -39,7 +39,7 @@ type retryable struct {
 
 func (e *retryable) Unwrap() error { return e.error }
 
-// after waits until a failed request can be made again, and returns false if it should not be.
+// after waits until a failed request can be retried, and returns false if it should not be.
 func (r Retry) after(ctx context.Context, attempt int, err error) bool {
 	attempts, pause := r.Attempts, r.First
 	if attempts == 0 {
@@ -52,7 +52,7 @@ func (r Retry) after(ctx context.Context, attempt int, err error) bool {
 		return false
 	}
 	pause = min(pause<<(attempt-1), maxPause)
-	pause = pause/2 + rand.N(pause/2+1) // so that clients do not come back together
+	pause = pause/2 + rand.N(pause/2+1) // jitter, so that clients do not retry at the same time
 	var status *retryable
 	var connection *connectionError
 	var refused *outbound.RefusedError
@@ -66,7 +66,7 @@ func (r Retry) after(ctx context.Context, attempt int, err error) bool {
 		return false
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= pause {
-		return false // the reason is worth more than a timeout
+		return false // the reason is more useful than a timeout
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -81,12 +81,12 @@ func (r Retry) after(ctx context.Context, attempt int, err error) bool {
 	}
 }
 
-// worthRetry reports whether a request with such an answer may succeed later.
+// worthRetry reports whether a request with such a status may succeed later.
 func worthRetry(status int) bool {
 	return status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError && status != http.StatusNotImplemented
 }
 
-// retryAfter returns how long a server asks to wait (RFC 9110, 10.2.3), or 0.
+// retryAfter returns how long a server asks the client to wait (RFC 9110, 10.2.3), or 0.
 func retryAfter(header http.Header) time.Duration {
 	if milliseconds, err := strconv.ParseFloat(header.Get("Retry-After-Ms"), 64); err == nil && milliseconds > 0 {
 		return time.Duration(min(milliseconds, 1e9)) * time.Millisecond

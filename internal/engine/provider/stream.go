@@ -14,7 +14,7 @@ import (
 // maxEvent is the longest event of a stream.
 const maxEvent = 16 << 20
 
-// maxCalls is how many calls one turn may have.
+// maxCalls is the most calls of one turn.
 const maxCalls = 1024
 
 var (
@@ -22,7 +22,8 @@ var (
 	errManyCalls    = fmt.Errorf("the model asks for more than %d tool calls at once", maxCalls)
 )
 
-// events calls one for the data of every server-sent event, until the stream ends or one returns an error.
+// events calls one with the data of every server-sent event, until the stream ends or one returns
+// an error.
 func events(from io.Reader, one func(name string, data []byte) error) error {
 	lines := bufio.NewReaderSize(from, 32<<10)
 	name := ""
@@ -90,7 +91,7 @@ type deltaCall struct {
 // errDone ends a stream after its last event.
 var errDone = errors.New("done")
 
-// readChunks puts the chunks of a stream together.
+// readChunks assembles the chunks of a stream.
 func readChunks(from io.Reader, started time.Time, say func(Chunk)) (Response, error) {
 	out := Response{Message: Message{Role: Assistant}}
 	var text, refusal bytes.Buffer
@@ -162,7 +163,8 @@ func readChunks(from io.Reader, started time.Time, say func(Chunk)) (Response, e
 	return out, nil
 }
 
-// addCall adds a part of a call. A part without an index belongs to the last call, unless it has an id of its own.
+// addCall adds a part of a call. A part without an index belongs to the last call, unless it has an
+// id.
 func addCall(calls []ToolCall, part deltaCall) ([]ToolCall, error) {
 	at := len(calls) - 1
 	if part.Index != nil {

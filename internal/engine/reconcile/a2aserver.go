@@ -18,26 +18,27 @@ import (
 )
 
 const (
-	// labelA2AServer is, on an Agent, the A2AServer that offers it.
+	// labelA2AServer is the label of an Agent with the A2AServer that offers it.
 	labelA2AServer = "a2a/server"
-	// cardTimeout is how long a server may take to show its card.
+	// cardTimeout is how long a server may take to return its card.
 	cardTimeout = 30 * time.Second
 	// engineA2A is the engine of the agents of A2A servers.
 	engineA2A = "a2a"
-	// secretAddress stands for an address that is in a Secret.
+	// secretAddress is shown in place of an address that is in a Secret.
 	secretAddress = "(in a Secret)"
 )
 
-// Introduction is what an A2A server has answered.
+// Introduction is the answer of an A2A server.
 type Introduction struct {
 	Card a2a.Card
-	// Address is where it was asked; "" if that is not known. Secret says that it must not be shown.
+	// Address is the address that was called; "" if it is not known. Secret is true if it must not be
+	// shown.
 	Address string
 	Secret  bool
 	Err     error
 }
 
-// a2aServer asks a server for its card, if its time has come, and makes an Agent of it.
+// a2aServer requests a server's card, if it is due, and creates an Agent from it.
 func (r *Reconciler) a2aServer(ctx context.Context, k key, s *v1prealpha1.A2AServer) error {
 	poll := pollOf(s.Spec.PollInterval)
 	if s.DeletionTimestamp != nil || r.asked(k, s.Generation, poll) {
@@ -96,7 +97,7 @@ func (r *Reconciler) judgeA2A(ctx context.Context, s *v1prealpha1.A2AServer, v v
 	return r.client.UpdateStatus(ctx, "a2aservers", s)
 }
 
-// keepAgents has the Agent that a server offers, and no other with its label.
+// keepAgents makes the server's Agent exist, and deletes all others with its label.
 func (r *Reconciler) keepAgents(ctx context.Context, s *v1prealpha1.A2AServer, wanted *v1alpha1.Agent) error {
 	beside, err := r.caches["agents"].GetIndexer().ByIndex(byNamespace, s.Namespace)
 	if err != nil {
@@ -174,7 +175,7 @@ func agentOf(s *v1prealpha1.A2AServer, card a2a.Card, address string) *v1alpha1.
 	return out
 }
 
-// agentName makes the name of an object of an agent's.
+// agentName converts an agent's name to the name of an object.
 func agentName(name string) string {
 	var out strings.Builder
 	for _, c := range strings.ToLower(name) {
@@ -188,7 +189,7 @@ func agentName(name string) string {
 	return strings.Trim(out.String()[:min(out.Len(), 63)], "-")
 }
 
-// elsewhere says whether what runs an agent elsewhere is there.
+// elsewhere returns whether the server or engine that runs a remote agent exists.
 func (r *Reconciler) elsewhere(a *v1alpha1.Agent) (status v1alpha1.ConditionStatus, reason, message string) {
 	for _, owner := range a.OwnerReferences {
 		if owner.Kind != "A2AServer" {

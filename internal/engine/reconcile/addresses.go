@@ -17,11 +17,11 @@ const (
 	phaseError   = "error"
 )
 
-// located is what the status of something with an address says.
+// located is the status of an object with an address.
 type located struct{ phase, message, address string }
 
-// locate finds out an address. One that is taken from another object is looked at again after a while: nobody says when
-// that changes.
+// locate resolves an address. One that comes from another object is resolved again after a while,
+// because changes of that object are not watched.
 func (r *Reconciler) locate(ctx context.Context, k key, source *v1alpha1.ValueSource) located {
 	value, err := objects.Values{From: r.client, Namespace: k.namespace}.Source(ctx, source)
 	if source != nil && source.ValueFrom != nil || err != nil {
@@ -39,7 +39,7 @@ func (r *Reconciler) locate(ctx context.Context, k key, source *v1alpha1.ValueSo
 	}
 }
 
-// memory says at which address a memory is.
+// memory writes the address of a Memory.
 func (r *Reconciler) memory(ctx context.Context, k key, m *v1alpha1.Memory) error {
 	write := func(l located) error {
 		before := m.Status.DeepCopy()
@@ -64,7 +64,7 @@ func (r *Reconciler) memory(ctx context.Context, k key, m *v1alpha1.Memory) erro
 	return write(r.locate(ctx, k, m.Spec.Address))
 }
 
-// executionEngine says at which address an execution engine is.
+// executionEngine writes the address of an ExecutionEngine.
 func (r *Reconciler) executionEngine(ctx context.Context, k key, e *v1prealpha1.ExecutionEngine) error {
 	write := func(l located) error {
 		before := e.Status.DeepCopy()

@@ -17,32 +17,32 @@ import (
 )
 
 const (
-	// labelMCPServer is, on a Tool, the MCPServer that it was found at.
+	// labelMCPServer is the label of a Tool with the MCPServer that offers it.
 	labelMCPServer = "mcp/server"
-	// arkPrefix is what the names of the annotations begin with that Tools have from their MCPServer.
+	// arkPrefix is the prefix of the annotations that Tools get from their MCPServer.
 	arkPrefix = "ark.mckinsey.com/"
 )
 
-// Discovery is what an MCP server has answered.
+// Discovery is the answer of an MCP server.
 type Discovery struct {
 	Tools []mcp.Tool
-	// Address is where it was asked; "" if that is not known, or in a Secret.
+	// Address is the address that was called; "" if it is not known, or in a Secret.
 	Address string
-	// Unresolved says that the address cannot be told.
+	// Unresolved is true if the address cannot be resolved.
 	Unresolved bool
-	// Connected says that there was a session.
+	// Connected is true if there was a session.
 	Connected bool
 	Err       error
 }
 
-// verdict is what the conditions of an MCPServer say.
+// verdict is the content of the conditions of an MCPServer.
 type verdict struct {
 	available, discovering             v1alpha1.ConditionStatus
 	availableReason, discoveringReason string
 	message                            string
 }
 
-// mcpServer asks a server for its tools, if its time has come, and makes Tools of them.
+// mcpServer lists a server's tools, if that is due, and creates Tools from them.
 func (r *Reconciler) mcpServer(ctx context.Context, k key, s *v1alpha1.MCPServer) error {
 	poll := pollOf(s.Spec.PollInterval)
 	if s.DeletionTimestamp != nil || r.asked(k, s.Generation, poll) {
@@ -67,7 +67,7 @@ func (r *Reconciler) mcpServer(ctx context.Context, k key, s *v1alpha1.MCPServer
 	case found.Err != nil && found.Unresolved:
 		return r.judge(ctx, s, failed("AddressResolutionFailed", found.Err), s.Status.ToolCount, "")
 	case found.Err != nil && !found.Connected:
-		// Without a session nobody can call the tools.
+		// Without a session the tools cannot be called.
 		return errors.Join(r.judge(ctx, s, failed("ClientCreationFailed", found.Err), &none, found.Address), r.keepTools(ctx, s, nil))
 	case found.Err != nil:
 		v := failed("ToolListingFailed", found.Err)
@@ -94,7 +94,8 @@ func failed(reason string, err error) verdict {
 func (r *Reconciler) judge(ctx context.Context, s *v1alpha1.MCPServer, v verdict, tools *int64, address string) error {
 	before := s.Status.DeepCopy()
 	if tools != nil && (s.Status.ToolCount == nil || *s.Status.ToolCount != *tools) {
-		// The message has the number, which alone changes no condition.
+		// The message contains the number of tools. setCondition ignores a change of only the message, so
+		// the old condition is removed first.
 		s.Status.Conditions = slices.DeleteFunc(s.Status.Conditions, func(c v1alpha1.Condition) bool {
 			return c.Type == "Available" && c.Reason == v.availableReason
 		})
@@ -111,7 +112,7 @@ func (r *Reconciler) judge(ctx context.Context, s *v1alpha1.MCPServer, v verdict
 	return r.client.UpdateStatus(ctx, "mcpservers", s)
 }
 
-// keepTools has exactly the Tools that a server offers, and no other with its label.
+// keepTools makes exactly the Tools of a server exist, and deletes all others with its label.
 func (r *Reconciler) keepTools(ctx context.Context, s *v1alpha1.MCPServer, tools []mcp.Tool) error {
 	wanted := map[string]*v1alpha1.Tool{}
 	for _, t := range tools {
@@ -143,7 +144,7 @@ func (r *Reconciler) keepTools(ctx context.Context, s *v1alpha1.MCPServer, tools
 	return errors.Join(faults...)
 }
 
-// keepTool makes one Tool, or changes it where it is different.
+// keepTool creates one Tool, or updates it if it differs.
 func (r *Reconciler) keepTool(ctx context.Context, s *v1alpha1.MCPServer, there, wanted *v1alpha1.Tool) error {
 	if there == nil {
 		err := r.client.Create(ctx, "tools", wanted.DeepCopy())
@@ -160,7 +161,7 @@ func (r *Reconciler) keepTool(ctx context.Context, s *v1alpha1.MCPServer, there,
 	}
 	next := there.DeepCopy()
 	next.Spec, next.OwnerReferences = wanted.Spec, wanted.OwnerReferences
-	// How calls are approved is not the server's to say.
+	// The server does not decide how calls are approved.
 	next.Spec.Approval = there.Spec.Approval
 	for name, value := range wanted.Annotations {
 		if next.Annotations == nil {
@@ -174,7 +175,7 @@ func (r *Reconciler) keepTool(ctx context.Context, s *v1alpha1.MCPServer, there,
 	return r.client.Update(ctx, "tools", next)
 }
 
-// toolName is that of the Tool that stands for a server's tool.
+// toolName returns the name of the Tool for a server's tool.
 func toolName(server, tool string) string {
 	return server + "-" + strings.ReplaceAll(strings.ToLower(tool), "_", "-")
 }

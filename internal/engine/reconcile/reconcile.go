@@ -21,18 +21,18 @@ import (
 
 const (
 	byNamespace = "namespace"
-	// defaultPoll is how often a model is asked that does not say.
+	// defaultPoll is the poll interval of models that set none.
 	defaultPoll = time.Minute
 	// probeTimeout is how long a model may take to answer.
 	probeTimeout = time.Minute
-	// workers are those of each queue.
+	// workers is the number of workers of each queue.
 	workers = 4
 )
 
-// key is an object to look at.
+// key identifies an object to reconcile.
 type key struct{ resource, namespace, name string }
 
-// Probes ask what is outside.
+// Probes make requests to external servers.
 type Probes struct {
 	// Model returns nil if a model answers.
 	Model func(ctx context.Context, model *v1alpha1.Model) error
@@ -46,8 +46,8 @@ type Probes struct {
 type Reconciler struct {
 	client *objects.Client
 	probes Probes
-	// queue has what depends on objects alone, and slow what is asked over the network: a server that does not answer
-	// holds up no agent.
+	// queue has the objects whose status depends on other objects only, and slow those that need
+	// network requests: a server that does not answer delays no agent.
 	queue, slow workqueue.TypedRateLimitingInterface[key]
 	caches      map[string]cache.SharedIndexInformer
 
@@ -55,7 +55,7 @@ type Reconciler struct {
 	probed map[key]probed
 }
 
-// probed is when something outside was last asked, and for which generation of its object.
+// probed is when an external server was last called, and for which generation of its object.
 type probed struct {
 	at         time.Time
 	generation int64
@@ -87,12 +87,13 @@ func (r *Reconciler) of(resource string) workqueue.TypedRateLimitingInterface[ke
 	return r.queue
 }
 
-// dependents are the kinds whose objects are looked at when one of another kind changes in their namespace.
+// dependents are the kinds whose objects are reconciled when an object of another kind changes in
+// their namespace.
 var dependents = map[string]string{
 	"models": "agents", "tools": "agents", "a2aservers": "agents", "executionengines": "agents", "agents": "teams",
 }
 
-// follow looks at each object of a kind that changes, and at what depends on it.
+// follow reconciles each object of a kind that changes, and the objects that depend on it.
 func (r *Reconciler) follow(resource string, object runtime.Object, list func() runtime.Object) {
 	of := r.client.Ark(objects.VersionOf(resource))
 	informer := cache.NewSharedIndexInformer(&cache.ListWatch{
@@ -121,7 +122,7 @@ func (r *Reconciler) follow(resource string, object runtime.Object, list func() 
 		}
 		beside, err := r.caches[kind].GetIndexer().ByIndex(byNamespace, o.GetNamespace())
 		if err != nil {
-			return // never: the index is there
+			return // never fails: the index exists
 		}
 		for _, one := range beside {
 			r.of(kind).Add(key{kind, o.GetNamespace(), one.(objects.Object).GetName()})

@@ -11,7 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// pollOf returns how often something outside is asked.
+// pollOf returns the poll interval of an external server.
 func pollOf(given *v1alpha1.Duration) time.Duration {
 	if given != nil {
 		if poll, err := given.Parse(); err == nil && poll > 0 {
@@ -21,7 +21,8 @@ func pollOf(given *v1alpha1.Duration) time.Duration {
 	return defaultPoll
 }
 
-// asked reports whether what an object describes need not be asked again yet. It will be, when its time has come.
+// asked reports whether the external server of an object need not be called yet. If so, the object
+// is queued again for when it is due.
 func (r *Reconciler) asked(k key, generation int64, poll time.Duration) bool {
 	r.mu.Lock()
 	last := r.probed[k]
@@ -34,7 +35,7 @@ func (r *Reconciler) asked(k key, generation int64, poll time.Duration) bool {
 	return true
 }
 
-// askAgain notes that it has been asked, and when to ask again: not all at once.
+// askAgain records that a server was called, and schedules the next call, with jitter.
 func (r *Reconciler) askAgain(k key, generation int64, poll time.Duration) {
 	r.mu.Lock()
 	r.probed[k] = probed{time.Now(), generation}
@@ -43,7 +44,7 @@ func (r *Reconciler) askAgain(k key, generation int64, poll time.Duration) {
 	r.of(k.resource).AddAfter(k, time.Duration(float64(poll)*jitter))
 }
 
-// model asks a model if its time has come.
+// model calls a model if that is due.
 func (r *Reconciler) model(ctx context.Context, k key, m *v1alpha1.Model) error {
 	poll := pollOf(m.Spec.PollInterval)
 	if r.asked(k, m.Generation, poll) {
@@ -72,7 +73,7 @@ func (r *Reconciler) model(ctx context.Context, k key, m *v1alpha1.Model) error 
 	return nil
 }
 
-// tool says that a tool is ready: nothing has to be made for it.
+// tool marks a tool as ready: it needs no preparation.
 func (r *Reconciler) tool(ctx context.Context, t *v1alpha1.Tool) error {
 	if t.Spec.Type == v1alpha1.ToolInline || t.Status != nil && t.Status.State != nil && *t.Status.State == "Ready" {
 		return nil
@@ -85,7 +86,7 @@ func (r *Reconciler) tool(ctx context.Context, t *v1alpha1.Tool) error {
 	return r.client.UpdateStatus(ctx, "tools", t)
 }
 
-// agent says whether what an agent needs is there.
+// agent writes whether everything that an agent needs exists.
 func (r *Reconciler) agent(ctx context.Context, a *v1alpha1.Agent) error {
 	look := r.dependencies
 	if a.Spec.ExecutionEngine != nil && a.Spec.ExecutionEngine.Name != "" {
@@ -120,7 +121,7 @@ func (r *Reconciler) dependencies(a *v1alpha1.Agent) (status v1alpha1.ConditionS
 	return r.tools(a)
 }
 
-// tools says whether the tools of an agent are there.
+// tools returns whether the tools of an agent exist.
 func (r *Reconciler) tools(a *v1alpha1.Agent) (status v1alpha1.ConditionStatus, reason, message string) {
 	for _, t := range a.Spec.Tools {
 		name := ""
@@ -148,7 +149,8 @@ func isTrue(m *v1alpha1.Model) bool {
 	return m.Status != nil && holds(m.Status.Conditions, "ModelAvailable")
 }
 
-// setCondition changes a condition, and reports whether it has: another generation or time alone is no change.
+// setCondition changes a condition, and reports whether it has changed: a different generation or
+// time alone is no change.
 func setCondition(all *[]v1alpha1.Condition, generation int64, kind string, status v1alpha1.ConditionStatus, reason, message string) bool {
 	next := v1alpha1.Condition{
 		Type: kind, Status: status, Reason: reason, Message: &message, ObservedGeneration: &generation, LastTransitionTime: metav1.Now(),

@@ -7,7 +7,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// team says whether the agents of a team are available.
+// team writes whether the agents of a team are available.
 func (r *Reconciler) team(ctx context.Context, t *v1alpha1.Team) error {
 	if t.Status == nil {
 		t.Status = &v1alpha1.TeamStatus{}

@@ -16,15 +16,16 @@ var (
 	errBacklog    = errors.New("the broker is too slow for the stream")
 )
 
-// lines are the chunks of one run, which an HTTP client reads as the body of a request. One goroutine writes, one reads.
+// lines are the chunks of one run, which an HTTP client reads as the body of a request. One
+// goroutine writes, and one reads.
 type lines struct {
 	mu   sync.Mutex
 	more *sync.Cond
-	// waiting are lines that were not read yet.
+	// waiting are lines that have not been read yet.
 	waiting []byte
-	// over is how the body ends once waiting is empty: nil for not yet.
+	// over is how the body ends once waiting is empty: nil while it has not ended.
 	over error
-	// dropped says that nobody reads any more.
+	// dropped is true once the reader has closed.
 	dropped bool
 }
 
@@ -80,7 +81,7 @@ func (l *lines) Read(p []byte) (int, error) {
 		n := copy(p, l.waiting)
 		l.waiting = l.waiting[n:]
 		if len(l.waiting) == 0 {
-			l.waiting = nil // the next ones begin at the front of a new array
+			l.waiting = nil // the next ones are stored in a new array
 		}
 		return n, nil
 	case l.over != nil:
@@ -90,8 +91,8 @@ func (l *lines) Read(p []byte) (int, error) {
 	}
 }
 
-// Close implements io.Closer: what waits, and what comes, is dropped. The HTTP client closes the body of a request that was
-// answered before its end, which ends a Read that waits.
+// Close implements io.Closer: it discards waiting and future lines. The HTTP client closes the body
+// of a request that was answered before its end, which ends a Read that waits.
 func (l *lines) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

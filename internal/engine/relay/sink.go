@@ -22,11 +22,11 @@ import (
 const (
 	// completeTimeout bounds the request that completes a stream.
 	completeTimeout = 30 * time.Second
-	// maxExplanation is how much of a refusal is logged.
+	// maxExplanation is how much of an error response is logged.
 	maxExplanation = 500
 )
 
-// Sink is an engine.Sink that sends to the broker of a server. It is safe for concurrent use.
+// Sink is an engine.Sink that sends to a broker on another server. It is safe for concurrent use.
 type Sink struct {
 	server string
 	client *http.Client
@@ -46,7 +46,7 @@ func (s *Sink) Open(q *v1alpha1.Query) engine.Stream {
 	log := klog.Background().WithValues("query", q.Namespace+"/"+q.Name)
 	path := s.server + stream.Prefix + url.PathEscape(q.Namespace) + "/stream/" + url.PathEscape(q.Name)
 	s.open.Go(func() {
-		// The requests end with the run, which has its own time-out.
+		// The requests end with the run, which has its own timeout.
 		err := s.post(context.Background(), path, to)
 		_ = to.Close() // it never fails
 		if err == nil {
@@ -61,7 +61,8 @@ func (s *Sink) Open(q *v1alpha1.Query) engine.Stream {
 	return to
 }
 
-// Wait returns when all streams have ended, or with the context's error. No stream may be opened after it was called.
+// Wait returns when all streams have ended, or with the context's error. Do not open a stream after
+// calling it.
 func (s *Sink) Wait(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() {

@@ -18,14 +18,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/stream"
 )
 
-// queries are the Queries of a broker's server: one, for everybody.
+// queries returns the same Query for every name.
 type queries struct{}
 
 func (queries) Find(context.Context, string, string) (string, bool, error)       { return "uid", false, nil }
 func (queries) MayRead(http.ResponseWriter, *http.Request, string, string) bool  { return true }
 func (queries) MayWrite(http.ResponseWriter, *http.Request, string, string) bool { return true }
 
-// world is a real broker behind HTTP, and a sink that sends there.
+// world is a real broker behind HTTP, and a sink that sends to it.
 type world struct {
 	broker *stream.Broker
 	sink   *Sink
@@ -73,7 +73,7 @@ func (w *world) reader(t *testing.T) *stream.Reader {
 	return r
 }
 
-// next waits for more of a stream.
+// next waits for the next part of a stream.
 func next(t *testing.T, r *stream.Reader) (texts []string, end *stream.End) {
 	t.Helper()
 	for {
@@ -145,7 +145,7 @@ func TestPausedIsComplete(t *testing.T) {
 	w.wait(t)
 }
 
-// A broker that takes nothing costs a bounded amount of memory, and holds up nobody.
+// A broker that does not read costs a bounded amount of memory, and delays no run.
 func TestSlowBroker(t *testing.T) {
 	release := make(chan struct{})
 	ended := make(chan error, 1)
@@ -180,7 +180,7 @@ func TestSlowBroker(t *testing.T) {
 	}
 }
 
-// A broker that refuses a stream leaves the run alone.
+// A broker that refuses a stream does not affect the run.
 func TestRefused(t *testing.T) {
 	server := serve(t, http.NotFound)
 	sink := NewSink(server.URL, server.Client())

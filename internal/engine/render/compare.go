@@ -5,7 +5,7 @@ import (
 	"reflect"
 )
 
-// class is what values have in common that can be compared.
+// class groups the kinds of values that can be compared with each other.
 type class int
 
 const (
@@ -39,7 +39,8 @@ func (v value) class() class {
 	return classOther
 }
 
-// same reports whether two values are equal. Numbers of different kinds are not compared, as text/template does not.
+// same reports whether two values are equal. Like text/template, it does not compare numbers of
+// different kinds.
 func same(a, b value) (bool, error) {
 	x, y := reflect.ValueOf(a.of), reflect.ValueOf(b.of)
 	kind, other := a.class(), b.class()
@@ -68,14 +69,14 @@ func same(a, b value) (bool, error) {
 		return x.String() == y.String(), nil
 	case classOther:
 	}
-	// A list or map is only ever equal to nil.
+	// A list or map equals only nil.
 	if isNothing(x) || isNothing(y) {
 		return isNothing(x) == isNothing(y), nil
 	}
 	return false, incompatible(a, b)
 }
 
-// isNothing reports whether a value is nil, or a list or map that is.
+// isNothing reports whether a value is nil, or a nil list or map.
 func isNothing(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Invalid:
@@ -86,7 +87,7 @@ func isNothing(v reflect.Value) bool {
 	return false
 }
 
-// less reports whether a is before b.
+// less reports whether a is less than b.
 func less(a, b value) (bool, error) {
 	x, y := reflect.ValueOf(a.of), reflect.ValueOf(b.of)
 	switch kind, other := a.class(), b.class(); {
@@ -108,7 +109,7 @@ func less(a, b value) (bool, error) {
 	return false, fmt.Errorf("%s has no order", a.kind())
 }
 
-// more reports whether a is neither before b nor equal to it.
+// more reports whether a is greater than b: neither less nor equal.
 func more(a, b value) (bool, error) {
 	if yes, err := less(a, b); err != nil || yes {
 		return false, err

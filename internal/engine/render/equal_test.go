@@ -9,7 +9,7 @@ import (
 	"text/template"
 )
 
-// library executes a text by text/template.
+// library renders a text with text/template.
 func library(text string, data any) (string, error) {
 	t, err := template.New("prompt").Parse(text)
 	if err != nil {
@@ -29,7 +29,7 @@ func testData() map[string]any {
 	}
 }
 
-// seeds are the forms that the language has.
+// seeds are the syntactic forms of the language.
 var seeds = []string{
 	"plain", "{{.}}", "{{.name}}", "{{.missing}}", "{{.missing.more}}", "{{.nil}}", "{{.nil.more}}", "{{.name.more}}", "{{$.name}}", "{{$}}",
 	"{{.map.deep.list}}", "{{(index .list 3).x}}", "{{(index .list 2).x}}", "{{.map}}", "{{.n}} {{.i}} {{.u}} {{.yes}}",
@@ -54,7 +54,7 @@ var seeds = []string{
 	"  {{- 1 -}}  ", "{{/* note */}}x", "{{- /* note */ -}} x", "{{call .name}}", "{{nothing}}", "{{.name", "{{if}}{{end}}", "{{end}}", "{{break}}", "{{$x}}", "{{.a.b.c.d}}", "{{with $y := 1}}{{end}}{{$y}}", "{{print | print}}", "{{print print}}",
 }
 
-// TestEqual renders what text/template renders, and fails where it does.
+// TestEqual checks that the package renders what text/template renders, and fails where it fails.
 func TestEqual(t *testing.T) {
 	for _, text := range seeds {
 		sameAsLibrary(t, text)
@@ -65,7 +65,7 @@ func TestEqual(t *testing.T) {
 	}
 }
 
-// FuzzText does the same with any text.
+// FuzzText does the same with arbitrary texts.
 func FuzzText(f *testing.F) {
 	for _, text := range seeds {
 		f.Add(text)
@@ -77,7 +77,7 @@ func sameAsLibrary(t *testing.T, text string) {
 	t.Helper()
 	got, err := Text("prompt", text, testData())
 	if err != nil && strings.Contains(err.Error(), "more than") {
-		return // a bound, which the library lacks
+		return // a bound, which the library does not have
 	}
 	want, fault := library(text, testData())
 	switch {
@@ -93,7 +93,7 @@ func sameAsLibrary(t *testing.T, text string) {
 	}
 }
 
-// maker makes random templates.
+// maker generates random templates.
 type maker struct{ *rand.Rand }
 
 func (m *maker) pick(of ...string) string { return of[m.IntN(len(of))] }

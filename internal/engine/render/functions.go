@@ -6,7 +6,7 @@ import (
 	"text/template"
 )
 
-// functions are those of text/template, but for call: there are no functions among data.
+// functions are those of text/template except call, because data contain no functions.
 var functions = map[string]func(args []value) (value, error){
 	"and": last,
 	"or":  last,
@@ -41,7 +41,7 @@ var functions = map[string]func(args []value) (value, error){
 	},
 }
 
-// names tells the parser which functions there are.
+// names gives the parser the names of the functions.
 var names = func() map[string]any {
 	out := map[string]any{}
 	for name := range functions {
@@ -52,7 +52,7 @@ var names = func() map[string]any {
 
 var errArguments = errors.New("the function has a wrong number of arguments")
 
-// last ends and and or, which nothing before has decided.
+// last returns the last argument of and or or, if no earlier one decided the result.
 func last(args []value) (value, error) {
 	if len(args) == 0 {
 		return missing, errArguments
@@ -100,7 +100,7 @@ func slice(args []value) (value, error) {
 	return args[0].part(args[1:])
 }
 
-// equal reports whether the first is equal to any of the others.
+// equal reports whether the first argument is equal to any of the others.
 func equal(args []value) (value, error) {
 	if len(args) < 2 {
 		return missing, errArguments

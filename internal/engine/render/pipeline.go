@@ -8,7 +8,8 @@ import (
 	"text/template/parse"
 )
 
-// pipeline evaluates commands, each with the value of the one before as its last argument, and sets variables.
+// pipeline evaluates commands, passes the result of each to the next one as its last argument, and
+// sets variables.
 func (f *frame) pipeline(dot value, pipe *parse.PipeNode) (value, error) {
 	if pipe == nil {
 		return missing, nil
@@ -54,7 +55,7 @@ func (f *frame) command(dot value, command *parse.CommandNode, piped []value) (v
 	return result, nil
 }
 
-// operand evaluates what stands alone or as an argument.
+// operand evaluates a node that stands alone or is an argument.
 func (f *frame) operand(dot value, node parse.Node) (value, error) {
 	switch n := node.(type) {
 	case *parse.DotNode:
@@ -103,7 +104,8 @@ func (f *frame) fields(node parse.Node, v value, names []string) (value, error) 
 	return v, nil
 }
 
-// function calls a function. Of and and or only as many arguments are evaluated as decide.
+// function calls a function. For and and or it evaluates only as many arguments as decide the
+// result.
 func (f *frame) function(dot value, name *parse.IdentifierNode, nodes []parse.Node, piped []value) (value, error) {
 	lazy := name.Ident == "and" || name.Ident == "or"
 	args := make([]value, 0, len(nodes)+len(piped))
@@ -125,7 +127,7 @@ func (f *frame) function(dot value, name *parse.IdentifierNode, nodes []parse.No
 	return result, f.fail(name, err)
 }
 
-// number is what a constant is where nothing says which type it should have.
+// number returns the value of a constant for which no type is given.
 func number(n *parse.NumberNode) (value, error) {
 	hex := len(n.Text) > 2 && n.Text[0] == '0' && (n.Text[1] == 'x' || n.Text[1] == 'X') && !strings.ContainsAny(n.Text, "pP")
 	switch {

@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
-// few is how many arguments or directives may each have a text of maxText, without a look at them first.
+// few is how many arguments or directives may each produce maxText bytes without a prior check of
+// their size.
 const few = 16
 
-// printing makes a function of one of the library's.
+// printing wraps a print function of the library.
 func printing(print func(args ...any) string) func(args []value) (value, error) {
 	return func(args []value) (value, error) {
 		texts := textsOf(args)
@@ -39,7 +40,8 @@ func printf(args []value) (value, error) {
 	return valueOf(text), err
 }
 
-// measure returns how many directives a format has, and how much their widths and precisions may add.
+// measure returns how many directives a format has, and how many bytes their widths and precisions
+// may add.
 func measure(format string) (directives, padding int) {
 	for {
 		_, rest, found := strings.Cut(format, "%")
@@ -61,7 +63,7 @@ func measure(format string) (directives, padding int) {
 	}
 }
 
-// fit reports whether texts are within the bound if each is printed so many times.
+// fit reports whether the texts stay within the bound if each is printed the given number of times.
 func fit(texts []any, times int) bool {
 	room := few * maxText / times
 	for _, text := range texts {
@@ -72,7 +74,7 @@ func fit(texts []any, times int) bool {
 	return true
 }
 
-// textsOf returns the values as functions that print get them.
+// textsOf converts the values to arguments of print functions.
 func textsOf(args []value) []any {
 	out := make([]any, len(args))
 	for i, arg := range args {
@@ -81,7 +83,7 @@ func textsOf(args []value) []any {
 	return out
 }
 
-// short refuses a text beyond the bound of what a function may return.
+// short returns an error for a text that exceeds the bound of a function's result.
 func short(text string) (string, error) {
 	if len(text) > maxText {
 		return "", errText

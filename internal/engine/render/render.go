@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// MaxOutput is the most bytes that a template may result in.
+	// MaxOutput is the most bytes of a template's output.
 	MaxOutput = 4 << 20
 	// maxText is the most bytes that one function may return.
 	maxText = 1 << 20
@@ -28,8 +28,8 @@ var (
 	errDepth  = fmt.Errorf("named templates call each other more than %d deep", maxDepth)
 )
 
-// Text executes a template on data: maps with texts as keys, lists, texts, numbers, booleans and nil. A missing key
-// renders as <no value>. An error names the place in the text.
+// Text executes a template on data: maps with texts as keys, lists, texts, numbers, booleans and
+// nil. A missing key renders as <no value>. An error names the place in the text.
 func Text(name, text string, data any) (string, error) {
 	if !strings.Contains(text, "{{") {
 		return text, nil
@@ -39,7 +39,7 @@ func Text(name, text string, data any) (string, error) {
 		return "", errors.New(strings.TrimPrefix(err.Error(), "template: "))
 	}
 	tree := named[name]
-	if tree == nil || tree.Root == nil { // it defines templates, and has nothing beside them
+	if tree == nil || tree.Root == nil { // the text defines templates, and has nothing else
 		return "", nil
 	}
 	r := &run{named: named, out: &strings.Builder{}}
@@ -54,10 +54,10 @@ type run struct {
 	named map[string]*parse.Tree
 	out   *strings.Builder
 	steps int
-	bytes int // that functions have returned
+	bytes int // bytes that functions have returned
 }
 
-// write adds to the output.
+// write appends to the output.
 func (r *run) write(text string) error {
 	if r.out.Len()+len(text) > MaxOutput {
 		return errOutput
@@ -74,7 +74,7 @@ func (r *run) step() error {
 	return nil
 }
 
-// made counts what a function returns.
+// made counts the bytes that a function returns.
 func (r *run) made(n int) error {
 	if r.bytes += n; r.bytes > maxMade {
 		return errMade

@@ -12,7 +12,7 @@ func TestText(t *testing.T) {
 		{text: "a { b }", want: "a { b }"},
 		{text: "Hello {{.name}}", want: "Hello Ada"},
 		{text: "{{.missing}}", want: "<no value>"},
-		{text: "{{.evil}}", want: "{{.name}}"}, // data is no template
+		{text: "{{.evil}}", want: "{{.name}}"}, // data is never executed as a template
 		{text: "{{if .name}}x{{else}}y{{end}}", want: "x"},
 		{text: "{{range $k, $v := .}}{{$k}};{{end}}", want: "evil;name;"},
 		{text: `{{printf "%s-%d" .name 3}}{{html "<"}}{{urlquery "a b"}}{{js "'"}}`, want: `Ada-3&lt;a+b\'`},

@@ -9,8 +9,8 @@ import (
 	"text/template"
 )
 
-// value is a value of the data or of a template. A key that is missing and a nil that is there render alike; only
-// the nil has no fields.
+// value is a value of the data or of a template. A missing key and a nil render in the same way;
+// only the nil has no fields.
 type value struct {
 	of    any
 	there bool
@@ -25,7 +25,7 @@ func valueOf(v any) value { return value{v, true} }
 
 func (v value) isNil() bool { return v.of == nil }
 
-// kind names the type of a value for whoever wrote the template.
+// kind names the type of a value for the template's author.
 func (v value) kind() string {
 	switch r := reflect.ValueOf(v.of); r.Kind() {
 	case reflect.Invalid:
@@ -43,13 +43,13 @@ func (v value) kind() string {
 	}
 }
 
-// truth is what if says of a value.
+// truth returns the condition that if uses for a value.
 func (v value) truth() bool {
 	truth, ok := template.IsTrue(v.of)
 	return ok && truth
 }
 
-// text is how a value is printed.
+// text returns the printed form of a value.
 func (v value) text() (string, error) {
 	if v.isNil() {
 		return "<no value>", nil
@@ -72,7 +72,8 @@ func (v value) field(name string) (value, error) {
 	return missing, nil
 }
 
-// each calls f for each element of a list or map, in the order of its keys, and for the numbers below one.
+// each calls f for each element of a list or map, in the order of its keys, and for the numbers
+// below one.
 func (v value) each(both bool, f func(key, element value) error) error {
 	r := reflect.ValueOf(v.of)
 	switch {
@@ -122,7 +123,8 @@ func (v value) length() (int, error) {
 	return 0, fmt.Errorf("%s has no length", v.kind())
 }
 
-// position returns a value as an index of something with a length; last allows the length itself.
+// position converts a value to an index of something with a length; last also allows the length
+// itself.
 func (v value) position(length int, last bool) (int, error) {
 	r := reflect.ValueOf(v.of)
 	var n int64
@@ -140,7 +142,7 @@ func (v value) position(length int, last bool) (int, error) {
 	return int(n), nil
 }
 
-// index returns an element of a list, a map, or a byte of a text.
+// index returns an element of a list or a map, or a byte of a text.
 func (v value) index(at value) (value, error) {
 	r := reflect.ValueOf(v.of)
 	switch r.Kind() {

@@ -14,7 +14,7 @@ type frame struct {
 	variables []variable
 }
 
-// variable is one that is declared; an inner one hides an outer one of the same name.
+// variable is a declared variable; an inner one hides an outer one of the same name.
 type variable struct {
 	name  string
 	value value
@@ -25,7 +25,7 @@ var (
 	errContinue = errors.New("continue")
 )
 
-// fail says where in the text something is wrong, unless that has been said.
+// fail adds the position in the text to an error, unless it has one.
 func (f *frame) fail(node parse.Node, err error) error {
 	var said *placed
 	if err == nil || errors.As(err, &said) {
@@ -40,13 +40,13 @@ func (f *frame) fail(node parse.Node, err error) error {
 	return &placed{fmt.Sprintf("%s: at <%s>: %s", place, text, err)}
 }
 
-// placed is an error with its place.
+// placed is an error with a position.
 type placed struct{ text string }
 
 // Error implements error.
 func (p *placed) Error() string { return p.text }
 
-// list executes nodes in their order.
+// list executes nodes in order.
 func (f *frame) list(dot value, list *parse.ListNode) error {
 	if list == nil {
 		return nil
@@ -91,7 +91,7 @@ func (f *frame) node(dot value, node parse.Node) error {
 	return f.fail(node, errors.New("this cannot be executed"))
 }
 
-// scoped executes f, and forgets the variables that were declared meanwhile.
+// scoped executes inner, and removes the variables that it declared.
 func (f *frame) scoped(inner func() error) error {
 	mark := len(f.variables)
 	defer func() { f.variables = f.variables[:mark] }()

@@ -38,11 +38,12 @@ func (s *Server) bedrock(w http.ResponseWriter, a Answer) {
 	frame(w, "metadata", map[string]any{"usage": map[string]int{"inputTokens": 7, "outputTokens": 3, "totalTokens": 12, "cacheReadInputTokens": 2}, "metrics": map[string]int{"latencyMs": 1}})
 }
 
-// frame writes an event: lengths, headers and the payload, with a checksum after the lengths and one at the end.
+// frame writes an event: lengths, headers and the payload, with a checksum after the lengths and
+// one at the end.
 func frame(w http.ResponseWriter, kind string, data any) {
 	payload, err := json.Marshal(data)
 	if err != nil {
-		return // never: the data are maps of texts and numbers
+		return // never fails: maps of strings and numbers always marshal
 	}
 	var headers []byte
 	for _, h := range [][2]string{{":message-type", "event"}, {":event-type", kind}, {":content-type", "application/json"}} {

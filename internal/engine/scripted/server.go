@@ -14,7 +14,7 @@ import (
 // maxRequest is the most bytes of a request that are read.
 const maxRequest = 64 << 20
 
-// Request is what a model was asked.
+// Request is a request to the model.
 type Request struct {
 	Path     string            `json:"-"`
 	Header   http.Header       `json:"-"`
@@ -41,7 +41,7 @@ type Message struct {
 	} `json:"tool_calls"`
 }
 
-// Text returns the content of a message if it is a text, or its JSON.
+// Text returns the content of a message if it is a string, or its JSON.
 func (m Message) Text() string {
 	var text string
 	if json.Unmarshal(m.Content, &text) == nil {
@@ -61,23 +61,23 @@ func (r Request) Last() string {
 // Call is a tool call of an answer.
 type Call struct{ ID, Name, Arguments string }
 
-// Answer is what the model says to one request.
+// Answer is the model's answer to one request.
 type Answer struct {
 	Text  string
 	Calls []Call
 	// Status, if not 0, fails the request with the body Text and the header RetryAfter.
 	Status     int
 	RetryAfter string
-	// Hang keeps the answer back until the client goes.
+	// Hang withholds the answer until the client disconnects.
 	Hang bool
 	// Break ends the stream in the middle.
 	Break bool
-	// Stall keeps the second half of a stream back until the client goes.
+	// Stall withholds the second half of a stream until the client disconnects.
 	Stall bool
-	// Until, if not nil, keeps the second half of a stream back until it is closed.
+	// Until, if not nil, withholds the second half of a stream until the channel is closed.
 	Until <-chan struct{}
-	// Pieces is in how many deltas a stream has the text, and the arguments of each call; 0 for two of the text and one of
-	// the arguments. Pause is how long it waits between those of the text.
+	// Pieces is the number of deltas for the text of a stream, and for the arguments of each call; 0
+	// for two of the text and one of the arguments. Pause is the time between the deltas of the text.
 	Pieces int
 	Pause  time.Duration
 }
@@ -93,20 +93,20 @@ type Server struct {
 	count    int
 }
 
-// New returns a model that answers by a script and remembers every request.
+// New returns a model that answers by a script and records every request.
 func New(script func(Request) Answer) *Server { return &Server{Script: script, keep: true} }
 
-// NewForgetful returns one that only counts requests.
+// NewForgetful returns a model that counts requests without recording them.
 func NewForgetful(script func(Request) Answer) *Server { return &Server{Script: script} }
 
-// Requests returns what the model was asked.
+// Requests returns the recorded requests.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Request(nil), s.requests...)
 }
 
-// Count returns how often the model was asked.
+// Count returns the number of requests.
 func (s *Server) Count() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +162,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// tokens is a count that depends on nothing but the text.
+// tokens returns a count that depends only on the text.
 func tokens(text string) int { return len(strings.Fields(text)) }
 
 func usage(r Request, a Answer) map[string]int {
@@ -255,7 +255,8 @@ func (s *Server) chunks(w http.ResponseWriter, from *http.Request, r Request, a 
 	_, _ = fmt.Fprint(w, "data: [DONE]\n\n") // the client may be gone
 }
 
-// pieces cuts a text into up to n parts, between its characters. The first may be empty, the others are not.
+// pieces splits a text into up to n parts, between its characters. The first may be empty, the
+// others are not.
 func pieces(text string, n int) []string {
 	out := []string{}
 	for left := n; left > 1; left-- {
@@ -271,7 +272,7 @@ func pieces(text string, n int) []string {
 	return out
 }
 
-// wait reports whether the client is still there after a time.
+// wait reports whether the client is still connected after d.
 func wait(r *http.Request, d time.Duration) bool {
 	select {
 	case <-time.After(d):
@@ -315,7 +316,7 @@ func (s *Server) anthropic(w http.ResponseWriter, a Answer) {
 func event(w http.ResponseWriter, name string, data any) {
 	text, err := json.Marshal(data)
 	if err != nil {
-		return // never: the data are maps of texts and numbers
+		return // never fails: maps of strings and numbers always marshal
 	}
 	if name != "" {
 		_, _ = fmt.Fprintf(w, "event: %s\n", name)

@@ -62,8 +62,8 @@ func testFind(t *testing.T, p *pair) {
 	}
 }
 
-// testBaseBatch: a batch that was decided on another history is refused, though the counter is where it
-// supposes.
+// testBaseBatch: a batch that was decided on another history is refused, though the counter is
+// where it supposes.
 func testBaseBatch(t *testing.T, p *pair) {
 	m := newModel()
 	for i := range 3 {
@@ -131,10 +131,10 @@ func (g *gate) Prune(ctx context.Context, from, to int64) (int64, error) {
 }
 
 // GoneBack: a replica that has published what the database has lost neither reads nor writes,
-// whether it looks while the database is behind it, or after others have led the database to the very
-// same revision or past it, or have pruned what was written meanwhile; a replica that was away while nothing was
-// lost goes on. place gives an empty database: open opens an engine on it, lose takes away
-// all revisions from one on, each of which created a key.
+// whether it looks while the database is behind it, or after others have led the database to the
+// very same revision or past it, or have pruned what was written meanwhile; a replica that was away
+// while nothing was lost goes on. place gives an empty database: open opens an engine on it, lose
+// takes away all revisions from one on, each of which created a key.
 func GoneBack(t *testing.T, place func(*testing.T) (open func() mvcc.Shared, lose func(first int64))) {
 	const written, gone = 10, 5
 	for _, tc := range []struct {

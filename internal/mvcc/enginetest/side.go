@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Side tests the side tables of an engine, through a Store. open makes a new, empty database and returns
-// what opens an engine on it: of a Shared there are two at a time, of any other one.
+// Side tests the side tables of an engine, through a Store. open makes a new, empty database and
+// returns what opens an engine on it: of a Shared there are two at a time, of any other one.
 func Side(t *testing.T, open func(*testing.T) func() mvcc.Engine) {
 	for name, test := range map[string]func(*testing.T, *sides){
 		"ExactBytes":  testSideBytes,
@@ -142,8 +142,8 @@ func sameSide(t *testing.T, what string, got, want []mvcc.SideRow) {
 	}
 }
 
-// testSideBytes: keys and data come back as they were given, and keys that a collation would take for the
-// same are different.
+// testSideBytes: keys and data come back as they were given, and keys that a collation would take
+// for the same are different.
 func testSideBytes(t *testing.T, s *sides) {
 	all := make([]byte, 256)
 	for i := range all {
@@ -176,7 +176,8 @@ func testSideBytes(t *testing.T, s *sides) {
 	}
 }
 
-// testSideIDs: ids grow with each row, whoever appends, and none is assigned again after its row has gone.
+// testSideIDs: ids grow with each row, whoever appends, and none is assigned again after its row
+// has gone.
 func testSideIDs(t *testing.T, s *sides) {
 	last := int64(0)
 	for i := range 30 {
@@ -251,8 +252,8 @@ func testSidePages(t *testing.T, s *sides) {
 	}
 }
 
-// testSideConcurrent: while writers on all replicas append to one key, readers that page forward see every row
-// once, in the order of ids.
+// testSideConcurrent: while writers on all replicas append to one key, readers that page forward
+// see every row once, in the order of ids.
 func testSideConcurrent(t *testing.T, s *sides) {
 	const writers, each = 8, 40
 	key := []byte("ns\x00conversation")

@@ -17,12 +17,13 @@ var (
 	sideBenchCall = flag.Int("side.call", 20, "how many of them a call appends")
 )
 
-// sideSlice is how long the writers are measured by themselves, and then beside side rows, in turn: so what else the
-// machine does bears on both.
+// sideSlice is how long the writers are measured by themselves, and then beside side rows, in turn:
+// so what else the machine does bears on both.
 const sideSlice = 2 * time.Second
 
-// BenchSide measures the writers of a store by themselves and while side rows are written, paged and deleted. It
-// reports how many times as long the 99th percentile of their writes becomes, and the median.
+// BenchSide measures the writers of a store by themselves and while side rows are written, paged
+// and deleted. It reports how many times as long the 99th percentile of their writes becomes, and
+// the median.
 func BenchSide(b *testing.B, e mvcc.Engine) {
 	s, err := mvcc.Open(b.Context(), e, mvcc.Options{})
 	if err != nil {
@@ -113,8 +114,8 @@ func (m *storeLoad) stop() {
 	}
 }
 
-// sideLoad appends rows, pages through them meanwhile, and deletes them, each to the end. It stops while the gate is
-// locked.
+// sideLoad appends rows, pages through them meanwhile, and deletes them, each to the end. It stops
+// while the gate is locked.
 type sideLoad struct {
 	b     *testing.B
 	s     mvcc.SideTables

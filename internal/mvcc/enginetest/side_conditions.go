@@ -11,8 +11,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// testSideConditions: of writers that append a row to a key on the condition of the one that they have read, each counts on
-// from what the one before it wrote, on whichever replica; what is refused writes and deletes nothing.
+// testSideConditions: of writers that append a row to a key on the condition of the one that they
+// have read, each counts on from what the one before it wrote, on whichever replica; what is
+// refused writes and deletes nothing.
 func testSideConditions(t *testing.T, s *sides) {
 	key := []byte("counter")
 	newest := func(side mvcc.SideTables) (mvcc.SideNewest, int) {

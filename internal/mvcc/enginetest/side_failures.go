@@ -17,8 +17,9 @@ import (
 // sideMarker is what a proxy looks for.
 const sideMarker = "marker-key"
 
-// SideCutConnection: what is lost on the way to the server or back is found out, and sent again where it was lost on
-// its way: each call succeeds, once. The engine reaches its server through the proxy.
+// SideCutConnection: what is lost on the way to the server or back is found out, and sent again
+// where it was lost on its way: each call succeeds, once. The engine reaches its server through the
+// proxy.
 func SideCutConnection(t *testing.T, p *sqltest.Proxy, e mvcc.Shared) {
 	s, err := mvcc.Open(t.Context(), e, mvcc.Options{})
 	if err != nil {
@@ -56,7 +57,8 @@ func SideCutConnection(t *testing.T, p *sqltest.Proxy, e mvcc.Shared) {
 	}
 }
 
-// SideLateBatch: a batch that reaches the server after it was given up, and was sent again, takes no effect.
+// SideLateBatch: a batch that reaches the server after it was given up, and was sent again, takes
+// no effect.
 func SideLateBatch(t *testing.T, p *sqltest.Proxy, e mvcc.Shared) {
 	s, err := mvcc.Open(t.Context(), e, mvcc.Options{})
 	if err != nil {
@@ -74,8 +76,9 @@ func SideLateBatch(t *testing.T, p *sqltest.Proxy, e mvcc.Shared) {
 	sameSide(t, "after the late batch", sideAll(t, s.Side(), mvcc.SideQuery{SideSpan: mvcc.SideKey("cut", []byte(sideMarker))}), rows)
 }
 
-// SideKilledServer: a server that is killed again and again under writers of side rows loses nothing acknowledged, keeps
-// nothing refused, and has nothing twice. The engine's database is empty.
+// SideKilledServer: a server that is killed again and again under writers of side rows loses
+// nothing acknowledged, keeps nothing refused, and has nothing twice. The engine's database is
+// empty.
 func SideKilledServer(t *testing.T, server Mortal, e mvcc.Shared) {
 	s, err := mvcc.Open(t.Context(), e, mvcc.Options{})
 	if err != nil {
@@ -154,8 +157,8 @@ func SideKilledServer(t *testing.T, server Mortal, e mvcc.Shared) {
 	t.Logf("%d rows, %d outcomes unknown, %d refused", len(have), unknown, refused)
 }
 
-// SideGoneBack: a database that has lost a writer's batch is known not to hold it, also after others have written. lose
-// makes the database lose all batches after an id.
+// SideGoneBack: a database that has lost a writer's batch is known not to hold it, also after
+// others have written. lose makes the database lose all batches after an id.
 func SideGoneBack(t *testing.T, open func() mvcc.Shared, lose func(after int64)) {
 	e := open()
 	s, err := mvcc.Open(t.Context(), e, mvcc.Options{})
@@ -199,7 +202,8 @@ func SideGoneBack(t *testing.T, open func() mvcc.Shared, lose func(after int64))
 	}
 }
 
-// SideWorks uses all that an engine does with side tables, whatever the server's settings and rights.
+// SideWorks uses all that an engine does with side tables, whatever the server's settings and
+// rights.
 func SideWorks(t *testing.T, e mvcc.Engine) {
 	t.Helper()
 	var rows []mvcc.SideRow

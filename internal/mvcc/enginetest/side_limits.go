@@ -88,7 +88,8 @@ func testSideBadInput(t *testing.T, s *sides) {
 	}
 }
 
-// testSideContexts: a call ends with its context; what was acknowledged is there, and what was withdrawn is not.
+// testSideContexts: a call ends with its context; what was acknowledged is there, and what was
+// withdrawn is not.
 func testSideContexts(t *testing.T, s *sides) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -147,7 +148,8 @@ func testSideContexts(t *testing.T, s *sides) {
 	}
 }
 
-// testSideClose: Close carries out what is queued or refuses it, and another store finds what was acknowledged.
+// testSideClose: Close carries out what is queued or refuses it, and another store finds what was
+// acknowledged.
 func testSideClose(t *testing.T, s *sides) {
 	var mu sync.Mutex
 	var acknowledged []int64

@@ -54,9 +54,9 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// Contradicts returns why a database that holds the store at the revision, and side rows up to the id
-// side, has lost something that the mark says it held; "" if it has not. store is 0 where there is no
-// database.
+// Contradicts returns why a database that holds the store at the revision, and side rows up to the
+// id side, has lost something that the mark says it held; "" if it has not. store is 0 where there
+// is no database.
 func (m Mark) Contradicts(store StoreID, revision, side int64) string {
 	switch {
 	case store == 0:

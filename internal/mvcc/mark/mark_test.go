@@ -52,8 +52,8 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestDamage: whichever byte of the file changes, and wherever it is cut, what is read is the newest mark,
-// the one before it, or an error.
+// TestDamage: whichever byte of the file changes, and wherever it is cut, what is read is the
+// newest mark, the one before it, or an error.
 func TestDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mark")
 	f, err := Open(path)
@@ -108,8 +108,8 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestReleaseBefore: a slot that a release without side tables wrote is read, and leaves open what the
-// side tables hold; also where this release wrote the slot before.
+// TestReleaseBefore: a slot that a release without side tables wrote is read, and leaves open what
+// the side tables hold; also where this release wrote the slot before.
 func TestReleaseBefore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mark")
 	f, err := Open(path)

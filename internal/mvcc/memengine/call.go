@@ -38,8 +38,8 @@ const (
 )
 
 // Call describes a request. Batch is set for OpCommit, OpTurnCommit and OpSettle. After and Last
-// bound OpEvents, OpAuthors and OpPrune; After is also that of OpLeaseChanges. Side is set for OpSideCommit and
-// OpSideSettle.
+// bound OpEvents, OpAuthors and OpPrune; After is also that of OpLeaseChanges. Side is set for
+// OpSideCommit and OpSideSettle.
 type Call struct {
 	Op          Op
 	Batch       *mvcc.Batch

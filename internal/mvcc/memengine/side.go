@@ -21,8 +21,8 @@ type side struct {
 	batches map[int64]sideRecord
 }
 
-// sideRecord is what is known of a writer: the newest id that it took, and its newest batch, which was given
-// up or has taken effect.
+// sideRecord is what is known of a writer: the newest id that it took, and its newest batch, which
+// was given up or has taken effect.
 type sideRecord struct {
 	sequence, newest int64
 	results          string

@@ -13,8 +13,8 @@ import (
 var (
 	// advanceStatement moves the counter on, which must be at the base of a batch. Where it is not,
 	// the update sets a column to NULL that cannot be, and the server carries out nothing that
-	// follows: so a batch needs no answer before its end. Releases that draw their batches from 0 on do
-	// not keep newest up to date.
+	// follows: so a batch needs no answer before its end. Releases that draw their batches from 0 on
+	// do not keep newest up to date.
 	advanceStatement = named.Questions("UPDATE ark_counter SET batch=IF(revision=:base_revision AND changes=:base_change" +
 		" AND (:base_batch=0 OR batch>=0 OR newest IN (0,:base_batch)),:batch,NULL)," +
 		"newest=:newest,revision=:revision,changes=:change,compacted=GREATEST(compacted,:compacted) WHERE one=1")

@@ -30,8 +30,8 @@ func Bump(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error
 	return skip(ctx, cfg, by, false)
 }
 
-// Begin is Bump for a store that has never been written: its first revision follows the number. Any other is left as it
-// is, so replicas that start together may all call it.
+// Begin is Bump for a store that has never been written: its first revision follows the number. Any
+// other is left as it is, so replicas that start together may all call it.
 func Begin(ctx context.Context, cfg database.Config, by int64) (mvcc.State, error) {
 	return skip(ctx, cfg, by, true)
 }

@@ -47,7 +47,8 @@ func (e *Engine) check(ctx context.Context, maxValue int) error {
 	return nil
 }
 
-// checkServer refuses servers that cannot be used or are set up in a way that cannot work, and returns the settings.
+// checkServer refuses servers that cannot be used or are set up in a way that cannot work, and
+// returns the settings.
 func (c connector) checkServer(ctx context.Context, conn *sql.Conn, maxValue, connections int) (map[string]string, error) {
 	vars, err := variables(ctx, conn)
 	if err != nil {

@@ -44,10 +44,10 @@
 //
 // # Connections
 //
-// One writes, one prunes and writes side tables, two look at the counter and the leases, the others read the
-// log. Each begins by reading the credentials anew, with binary quoting set (a
-// backslash means nothing), so values travel as they are. A server that has turned
-// read-only is left, and the next connection goes to whoever answers at the address.
+// One writes, one prunes and writes side tables, two look at the counter and the leases, the others
+// read the log. Each begins by reading the credentials anew, with binary quoting set (a backslash
+// means nothing), so values travel as they are. A server that has turned read-only is left, and the
+// next connection goes to whoever answers at the address.
 //
 // The package may import internal/database, internal/mvcc, internal/mvcc/named, internal/mvcc/rows,
 // internal/mvcc/schema and github.com/go-sql-driver/mysql.

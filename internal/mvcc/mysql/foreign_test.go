@@ -171,7 +171,8 @@ func TestDemotedServer(t *testing.T) {
 	enginetest.CommitNext(t, e, "k")
 }
 
-// TestPacketTooSmall: a server that does not take objects of the largest size is refused at the start.
+// TestPacketTooSmall: a server that does not take objects of the largest size is refused at the
+// start.
 func TestPacketTooSmall(t *testing.T) {
 	_, err := Open(t.Context(), server.Database(t), Options{Log: quiet.Log, MaxValueBytes: 600 << 20})
 	var limit *database.LimitError

@@ -13,9 +13,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
 
-// Look returns what there is to know about a database, also while servers run on it, and changes nothing.
-// Its error is what would keep a start from using the database; a migration that is due does not. maxValue is
-// that of Options.
+// Look returns what there is to know about a database, also while servers run on it, and changes
+// nothing. Its error is what would keep a start from using the database; a migration that is due
+// does not. maxValue is that of Options.
 func Look(ctx context.Context, cfg database.Config, maxValue int) (f database.Facts, err error) {
 	c := newConnector(cfg, slog.New(slog.DiscardHandler))
 	c = c.with(c.readLimit())

@@ -426,7 +426,8 @@ func killSessions(t *testing.T, s *sqltest.Server, user string) {
 	}
 }
 
-// TestBegin: only a store that has never been written begins elsewhere, however many replicas start at once.
+// TestBegin: only a store that has never been written begins elsewhere, however many replicas start
+// at once.
 func TestBegin(t *testing.T) {
 	cfg := server.Database(t)
 	if err := open(t, cfg).Close(); err != nil {

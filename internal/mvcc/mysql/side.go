@@ -13,12 +13,12 @@ import (
 )
 
 var (
-	// sideTurn moves the counter of side rows on, and so waits for other replicas. The ids of a batch follow
-	// the session's @ark_side.
+	// sideTurn moves the counter of side rows on, and so waits for other replicas. The ids of a batch
+	// follow the session's @ark_side.
 	sideTurn = named.Questions("UPDATE ark_side_counter SET newest=GREATEST(newest+1," + nowMicros + ")+:ids-1 WHERE one=1;" +
 		"SELECT newest-:ids INTO @ark_side FROM ark_side_counter WHERE one=1")
-	// sideRecord records a batch. It fails for one that was given up, by the primary key, because that number or a
-	// greater one of its writer is there.
+	// sideRecord records a batch. It fails for one that was given up, by the primary key, because that
+	// number or a greater one of its writer is there.
 	sideRecord = named.Questions("INSERT INTO ark_side_batch (writer,seq,newest,deleted) SELECT :writer," +
 		"COALESCE((SELECT MAX(b.seq) FROM ark_side_batch b FORCE INDEX (PRIMARY) WHERE b.writer=:writer AND b.seq>=:seq),:seq),@ark_side+:ids,''")
 	sideForget = named.Questions("DELETE b FROM ark_side_batch b FORCE INDEX (PRIMARY) WHERE b.writer=:writer AND b.seq>=:previous AND b.seq<:seq")
@@ -28,8 +28,9 @@ var (
 	// sideSkipStatement moves the ids on.
 	sideSkipStatement = fmt.Sprintf("UPDATE ark_side_counter SET newest=GREATEST(newest+1,%s)+%d WHERE one=1", nowMicros, mvcc.SideBump)
 
-	// sideLook sets the session's @ark_side_refused to 0 where a condition holds, and to 1 where it does not. The rows of an append
-	// that is refused are taken back by sideRefuse, whose range is empty otherwise.
+	// sideLook sets the session's @ark_side_refused to 0 where a condition holds, and to 1 where it
+	// does not. The rows of an append that is refused are taken back by sideRefuse, whose range is
+	// empty otherwise.
 	sideLook   = named.Questions("SELECT COALESCE(MAX(id),0)<>:ifid INTO @ark_side_refused FROM ark_side FORCE INDEX (side_key) WHERE tbl=:iftbl AND `key`=:ifkey")
 	sideRefuse = named.Questions("DELETE FROM ark_side WHERE id>@ark_side+:place AND id<=@ark_side+:place+:rows*@ark_side_refused;" +
 		"UPDATE ark_side_batch SET deleted=CONCAT(deleted,IF(@ark_side_refused=1,-1,0),' ') WHERE writer=:writer AND seq=:seq")
@@ -71,16 +72,16 @@ func notNil(b []byte) []byte {
 	return b
 }
 
-// sideDelete deletes the first rows of a span. They are looked for in an index by a derived table, because a
-// delete from one table takes no hint.
+// sideDelete deletes the first rows of a span. They are looked for in an index by a derived table,
+// because a delete from one table takes no hint.
 func sideDelete(index, order, condition string) named.Statement {
 	return named.Questions("DELETE s FROM (SELECT id FROM ark_side FORCE INDEX (" + index + ") WHERE tbl=:tbl AND `key`>=:first AND `key`<:end AND at<:until" + condition +
 		" ORDER BY " + order + " LIMIT :most) d STRAIGHT_JOIN ark_side s FORCE INDEX (PRIMARY) ON s.id=d.id")
 }
 
-// sidePage reads rows beyond a place up to the other end of their span. Sizes are read first, so that the
-// data is read of those rows only that fit. The rest of the place's key is a part of its own: the server looks for a
-// pair of key and id in no index.
+// sidePage reads rows beyond a place up to the other end of their span. Sizes are read first, so
+// that the data is read of those rows only that fit. The rest of the place's key is a part of its
+// own: the server looks for a pair of key and id in no index.
 func sidePage(beyond, within, direction string) named.Statement {
 	part := func(where, order string) string {
 		return "(SELECT `key`,id,size FROM ark_side FORCE INDEX (side_key) WHERE tbl=:tbl AND " + where + " AND `key`" + within + ":end AND RIGHT(`key`,LENGTH(:tail))<=:tail ORDER BY " + order + direction + " LIMIT :more)"
@@ -95,8 +96,8 @@ func sidePage(beyond, within, direction string) named.Statement {
 // holdSide is holdTurn for a session of another pool; it is given up afterwards.
 var holdSide = holdTurn + fmt.Sprintf(" /*M!100300 , SESSION idle_transaction_timeout = %d */", turnIdle)
 
-// SideCommit implements mvcc.SideEngine. It takes one round trip, unless a call exceeds what the server takes
-// in one packet.
+// SideCommit implements mvcc.SideEngine. It takes one round trip, unless a call exceeds what the
+// server takes in one packet.
 func (e *Engine) SideCommit(ctx context.Context, b *mvcc.SideBatch) error {
 	return e.pace.Run(ctx, func() (err error) {
 		for range deadlockTries { // only on a Galera cluster: see Commit
@@ -211,8 +212,8 @@ func insertRows(s *script, rows []sideRow) {
 	s.end()
 }
 
-// SideSettle implements mvcc.SideEngine. It waits for the transaction in doubt, if that still runs, for it holds the
-// counter; one that comes later is refused.
+// SideSettle implements mvcc.SideEngine. It waits for the transaction in doubt, if that still runs,
+// for it holds the counter; one that comes later is refused.
 func (e *Engine) SideSettle(ctx context.Context, b *mvcc.SideBatch) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()

@@ -40,8 +40,8 @@ func TestSideGoneBack(t *testing.T) {
 	})
 }
 
-// TestSidePackets: calls are carried out in parts where they exceed what the server takes in one packet; one that exceeds it
-// by itself is one transaction of several.
+// TestSidePackets: calls are carried out in parts where they exceed what the server takes in one
+// packet; one that exceeds it by itself is one transaction of several.
 func TestSidePackets(t *testing.T) {
 	e := open(t, server.Database(t))
 	defer e.Close()

@@ -159,8 +159,8 @@ func TestSocket(t *testing.T) {
 	}
 }
 
-// TestNoWayForThePassword: a server with neither TLS nor an RSA key cannot take MySQL's passwords over the network; the error says
-// so, and what to do.
+// TestNoWayForThePassword: a server with neither TLS nor an RSA key cannot take MySQL's passwords
+// over the network; the error says so, and what to do.
 func TestNoWayForThePassword(t *testing.T) {
 	opts := sqltest.Options{NoFsync: true, NoTLS: true}
 	if !sqltest.IsMariaDB() {

@@ -9,9 +9,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// InstallViews makes views in the database and lets a role read them and nothing else. A role that is missing is made. Without a role it
-// makes the views again where there are any, and reports whether it did. Whoever could read the views before can read them
-// afterwards. It may end in between: run it again.
+// InstallViews makes views in the database and lets a role read them and nothing else. A role that
+// is missing is made. Without a role it makes the views again where there are any, and reports
+// whether it did. Whoever could read the views before can read them afterwards. It may end in
+// between: run it again.
 func InstallViews(ctx context.Context, cfg database.Config, role string, views []database.View) (installed bool, err error) {
 	err = withSession(ctx, cfg, func(ctx context.Context, conn *sql.Conn) error {
 		for _, v := range views {

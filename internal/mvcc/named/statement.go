@@ -27,7 +27,8 @@ func Questions(text string) Statement {
 	return s
 }
 
-// Dollars is a statement for a driver whose placeholders are $1, $2 and so on; text is as for Questions.
+// Dollars is a statement for a driver whose placeholders are $1, $2 and so on; text is as for
+// Questions.
 func Dollars(text string) Statement {
 	s := parse(text)
 	var b strings.Builder
@@ -85,8 +86,8 @@ type Argument struct {
 func Arg(name string, value any) Argument { return Argument{name, value} }
 
 // Args returns what the driver takes beside Text. Each parameter needs one argument, and each
-// argument a parameter; otherwise the driver refuses what Args returns, with an error that names the
-// parameter. Arguments in the order of the parameters are the fastest.
+// argument a parameter; otherwise the driver refuses what Args returns, with an error that names
+// the parameter. Arguments in the order of the parameters are the fastest.
 func (s Statement) Args(args ...Argument) []any {
 	return s.AppendArgs(make([]any, 0, len(s.parameters)), args...)
 }

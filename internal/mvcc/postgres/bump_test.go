@@ -106,7 +106,8 @@ func TestForget(t *testing.T) {
 	expect(3, false, 0, 0)
 }
 
-// TestBegin: only a store that has never been written begins elsewhere, however many replicas start at once.
+// TestBegin: only a store that has never been written begins elsewhere, however many replicas start
+// at once.
 func TestBegin(t *testing.T) {
 	cfg := shared.Database(t)
 	if err := open(t, cfg).Close(); err != nil {

@@ -121,8 +121,8 @@ func text(s string) *string {
 	return &s
 }
 
-// liveColumns are those of the live keys that a batch leaves. A hash is that of a key which the batch
-// creates.
+// liveColumns are those of the live keys that a batch leaves. A hash is that of a key which the
+// batch creates.
 type liveColumns struct {
 	created, newest []int64
 	hash            [][]byte

@@ -39,8 +39,8 @@ func (e *Engine) Commit(ctx context.Context, b *mvcc.Batch) error {
 	return wrote.err()
 }
 
-// withLock calls take, which waits for an advisory lock first, such as the counter's, until it has not
-// waited in vain or there is no time left. A refusal of the lock means that nothing was done.
+// withLock calls take, which waits for an advisory lock first, such as the counter's, until it has
+// not waited in vain or there is no time left. A refusal of the lock means that nothing was done.
 func (e *Engine) withLock(ctx context.Context, lock int64, take func() error) error {
 	for {
 		err := take()

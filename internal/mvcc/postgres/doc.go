@@ -38,11 +38,11 @@
 //
 // # Connections
 //
-// One writes, one listens, two look after the rest (pruning, the maintainer's hold,
-// unknown commits, writes to side tables), and the others read. Credentials are read from their files for
-// each new connection. Sessions set what the engine relies on, so the
-// server's defaults do not matter; only a pooler that changes servers between
-// transactions brings them back, and a batch is refused if they are unfit.
+// One writes, one listens, two look after the rest (pruning, the maintainer's hold, unknown
+// commits, writes to side tables), and the others read. Credentials are read from their files for
+// each new connection. Sessions set what the engine relies on, so the server's defaults do not
+// matter; only a pooler that changes servers between transactions brings them back, and a batch is
+// refused if they are unfit.
 //
 // # Privileges
 //

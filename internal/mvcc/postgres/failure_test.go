@@ -51,7 +51,8 @@ func proxied(t *testing.T) (*Engine, *sqltest.Proxy) {
 	return e, p
 }
 
-// TestFrozenReplica: one that stops while it has the counter, or the lock of the side tables, does not keep it.
+// TestFrozenReplica: one that stops while it has the counter, or the lock of the side tables, does
+// not keep it.
 func TestFrozenReplica(t *testing.T) {
 	for name, tc := range map[string]struct {
 		lock  func(*Engine) int64

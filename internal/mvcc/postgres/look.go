@@ -9,8 +9,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/named"
 )
 
-// Look returns what there is to know about a database, also while servers run on it, and changes nothing.
-// Its error is what would keep a start from using the database; a migration that is due does not.
+// Look returns what there is to know about a database, also while servers run on it, and changes
+// nothing. Its error is what would keep a start from using the database; a migration that is due
+// does not.
 func Look(ctx context.Context, cfg database.Config) (f database.Facts, err error) {
 	err = withSession(ctx, cfg, func(s *migrator) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, 2*s.patience())

@@ -71,8 +71,8 @@ type planNode struct {
 	Plans    []planNode `json:"Plans"`
 }
 
-// check returns the number of tables read. first says that one row is read: the newest of an index, for
-// which PostgreSQL from 17 on needs no condition where the column cannot be NULL.
+// check returns the number of tables read. first says that one row is read: the newest of an index,
+// for which PostgreSQL from 17 on needs no condition where the column cannot be NULL.
 func (p planNode) check(t *testing.T, first bool) int {
 	n := 0
 	if strings.Contains(p.Type, "Scan") && p.Relation != "" {

@@ -18,9 +18,9 @@ const sideNewest = "coalesce((SELECT newest FROM ark_side_batch ORDER BY newest 
 const sideNext = "greatest(" + sideNewest + " + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)"
 
 var (
-	// sideRecordStatement records a batch, with the ids that it takes. It fails for a batch that was given
-	// up, because that number or a greater one of its writer is there, by the primary key; and in a session
-	// that is not as prepare left it, by a division.
+	// sideRecordStatement records a batch, with the ids that it takes. It fails for a batch that was
+	// given up, because that number or a greater one of its writer is there, by the primary key; and
+	// in a session that is not as prepare left it, by a division.
 	sideRecordStatement = named.Dollars(`
 	INSERT INTO ark_side_batch (writer, seq, newest, deleted)
 	SELECT :writer::bigint, coalesce((SELECT max(seq) FROM ark_side_batch WHERE writer = :writer::bigint AND seq >= :seq::bigint), :seq::bigint), ` + sideNext + ` + :ids::bigint - 1
@@ -38,7 +38,8 @@ var (
 	SELECT b.newest - :ids::bigint + r.place, r.tbl, r.key, r.at, r.data
 	FROM ark_side_batch b CROSS JOIN unnest(:place::bigint[], :tbl::text[], :key::bytea[], :at::bigint[], :data::bytea[]) AS r (place, tbl, key, at, data)
 	WHERE b.writer = :writer::bigint AND b.seq = :seq::bigint`)
-	// sideAppendIfStatement appends rows on a condition, and adds 0 to the batch's record, or -1 where it does not hold.
+	// sideAppendIfStatement appends rows on a condition, and adds 0 to the batch's record, or -1 where
+	// it does not hold.
 	sideAppendIfStatement = named.Dollars(`
 	WITH put AS (
 		INSERT INTO ark_side (id, tbl, key, at, data)
@@ -77,7 +78,8 @@ func sideDelete(order string) named.Statement {
 // sideHolds is an mvcc.SideNewest.
 const sideHolds = "coalesce((SELECT max(id) FROM ark_side WHERE tbl = :iftbl::text AND key = :ifkey::bytea), 0) = :ifid::bigint"
 
-// sideDeleteIf is sideDelete on a condition. It adds -1 to the batch's record where that does not hold.
+// sideDeleteIf is sideDelete on a condition. It adds -1 to the batch's record where that does not
+// hold.
 func sideDeleteIf(order string) named.Statement {
 	return named.Dollars(`
 	WITH held AS (
@@ -113,8 +115,8 @@ func sidePage(beyond, within, direction string) named.Statement {
 	) p WHERE place <= :most::bigint AND total - size < :bytes::bigint ORDER BY place`)
 }
 
-// SideCommit implements mvcc.SideEngine: one round trip. As in Commit, nothing but the last statement asks the
-// server to commit.
+// SideCommit implements mvcc.SideEngine: one round trip. As in Commit, nothing but the last
+// statement asks the server to commit.
 func (e *Engine) SideCommit(ctx context.Context, b *mvcc.SideBatch) error {
 	return e.pace.Run(ctx, func() error { return e.sideCommit(ctx, b) })
 }
@@ -197,7 +199,8 @@ func queueSide(send *pgx.Batch, b *mvcc.SideBatch) {
 	send.Queue(sideForgetStatement.Text, sideForgetStatement.Args(with(named.Arg("previous", b.Previous))...)...)
 }
 
-// sideColumns are rows that are appended together, by columns; places are those in the batch, from 1 on.
+// sideColumns are rows that are appended together, by columns; places are those in the batch, from
+// 1 on.
 type sideColumns struct {
 	places []int64
 	tables []string
@@ -232,8 +235,8 @@ func notNil(b []byte) []byte {
 	return b
 }
 
-// SideSettle implements mvcc.SideEngine. It waits for the transaction in doubt, if that still runs, for it holds the lock;
-// one that comes later is refused.
+// SideSettle implements mvcc.SideEngine. It waits for the transaction in doubt, if that still runs,
+// for it holds the lock; one that comes later is refused.
 func (e *Engine) SideSettle(ctx context.Context, b *mvcc.SideBatch) (bool, error) {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()

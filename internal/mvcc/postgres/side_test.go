@@ -37,8 +37,8 @@ func TestSideGoneBack(t *testing.T) {
 	})
 }
 
-// TestSideUpgrade: a role that could use the tables of the release before can use side tables once another role has
-// migrated, and a database that is moved on before that stays as it was.
+// TestSideUpgrade: a role that could use the tables of the release before can use side tables once
+// another role has migrated, and a database that is moved on before that stays as it was.
 func TestSideUpgrade(t *testing.T) {
 	s := ownServer(t, sqltest.Options{})
 	admin := s.Database(t)

@@ -48,8 +48,8 @@ var turn = `
 			OR :base_batch::bigint <> 0 AND coalesce(newest.batch, 0) NOT IN (0, :base_batch::bigint) AS moved ` + newest + `) t
 	)`
 
-// written are the log's rows, and what they make of the state. A key may be deleted and created anew, so
-// deleting comes first.
+// written are the log's rows, and what they make of the state. A key may be deleted and created
+// anew, so deleting comes first.
 func written() string {
 	log, live := new(logColumns).columns(), liveColumns{}.columns()
 	names := list(log[:])

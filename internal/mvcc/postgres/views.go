@@ -15,9 +15,10 @@ import (
 // viewsComment marks the schema "ark" as ours.
 const viewsComment = "views of ark-server"
 
-// InstallViews makes views in the schema "ark", after the functions that they call, all or none, and lets a role read them and nothing
-// else. A role that is missing is made, without the right to log in. Those who could read the views before can read them afterwards.
-// Without a role it makes the views again where there are any, and reports whether it did.
+// InstallViews makes views in the schema "ark", after the functions that they call, all or none,
+// and lets a role read them and nothing else. A role that is missing is made, without the right to
+// log in. Those who could read the views before can read them afterwards. Without a role it makes
+// the views again where there are any, and reports whether it did.
 func InstallViews(ctx context.Context, cfg database.Config, role, functions string, views []database.View) (installed bool, err error) {
 	err = withSession(ctx, cfg, func(s *migrator) (err error) {
 		if err := s.Begin(ctx); err != nil {

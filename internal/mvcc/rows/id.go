@@ -29,7 +29,8 @@ func Revision(id int64) int64 { return id / positions }
 // below end.
 func Span(after, last int64) (first, end int64) { return ID(after+1, 0), ID(last+1, 0) }
 
-// InRevision is the condition, in SQL, that a row is of a revision; id and revision are expressions.
+// InRevision is the condition, in SQL, that a row is of a revision; id and revision are
+// expressions.
 func InRevision(id, revision string) string {
 	return fmt.Sprintf("%s >= (%s) << %d AND %[1]s < ((%[2]s) + 1) << %[3]d", id, revision, bits)
 }

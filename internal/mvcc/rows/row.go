@@ -62,8 +62,8 @@ func (r *Row) KeyValue() *mvcc.KeyValue {
 	}
 }
 
-// Event is the change, which replaces what prev says of the same key; prev is nil, or its ID 0, where
-// there is nothing to replace.
+// Event is the change, which replaces what prev says of the same key; prev is nil, or its ID 0,
+// where there is nothing to replace.
 func (r *Row) Event(prev *Row) mvcc.Event {
 	ev := mvcc.Event{}
 	if r.Version == 0 {

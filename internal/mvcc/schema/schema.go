@@ -108,8 +108,8 @@ func (s Schema) byHand(problem string) error {
 	return &database.MigrationError{Problem: problem, As: s.Who, Grant: s.Grant}
 }
 
-// Foreign is the error of a session whose database has had no migration, but has a table with a name
-// of ours.
+// Foreign is the error of a session whose database has had no migration, but has a table with a
+// name of ours.
 func Foreign(table string) error {
 	return &database.FaultError{Fault: database.FaultForeign, Err: fmt.Errorf("the database has a table %s but no ark_schema, so it is not ours: name another database or schema", table)}
 }

@@ -25,8 +25,8 @@ const (
 	warnEvery = time.Minute
 )
 
-// Keeper writes the mark with each revision that the store publishes, before anybody is answered, so
-// that it outlives the process, and makes it durable every second. Replicas of one database may
+// Keeper writes the mark with each revision that the store publishes, before anybody is answered,
+// so that it outlives the process, and makes it durable every second. Replicas of one database may
 // share a folder: a mark is a lower bound, whoever wrote it.
 //
 // Its methods may be called from any goroutine.
@@ -46,8 +46,8 @@ type Keeper struct {
 }
 
 // Open reads the mark in a folder, before the store is loaded: another replica may write the mark
-// meanwhile. It changes nothing until Check has succeeded, and waits for the folder where it does not
-// exist yet. Close ends it.
+// meanwhile. It changes nothing until Check has succeeded, and waits for the folder where it does
+// not exist yet. Close ends it.
 func Open(folder string, log *slog.Logger) (*Keeper, error) {
 	k := &Keeper{path: filepath.Join(folder, fileName), log: log, stop: make(chan struct{})}
 	if err := errors.Join(privatefile.CheckFolder(folder), privatefile.CheckFile(k.path)); err != nil {
@@ -100,8 +100,8 @@ func (k *Keeper) Published(p mvcc.Point) {
 	k.note(markOf(k.now.Store, p, mvcc.SidePoint{Newest: k.now.Side, Writer: k.now.Writer}))
 }
 
-// SidePublished notes a batch of the side tables that the database holds: what Options.SidePublished of a store
-// is for.
+// SidePublished notes a batch of the side tables that the database holds: what
+// Options.SidePublished of a store is for.
 func (k *Keeper) SidePublished(p mvcc.SidePoint) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

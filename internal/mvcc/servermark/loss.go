@@ -28,8 +28,8 @@ func (l *LossError) Error() string {
 		"or go on with this one", l.what, l.file)
 }
 
-// generations is how many store ids a database has: one more with each time that its counter is moved on
-// by hand, which is how marks from before learn of it (see mvcc.State).
+// generations is how many store ids a database has: one more with each time that its counter is
+// moved on by hand, which is how marks from before learn of it (see mvcc.State).
 const generations = 1 << 16
 
 // compare returns a LossError where a state contradicts a mark.

@@ -17,8 +17,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// oldDatabase unpacks a database that a release with schema version 1 has written: revisions 2 to 11
-// put "early N" to /ark/k0 to k9, the next 8 "late N" to k0 to k7, then come /ark/leased with
+// oldDatabase unpacks a database that a release with schema version 1 has written: revisions 2 to
+// 11 put "early N" to /ark/k0 to k9, the next 8 "late N" to k0 to k7, then come /ark/leased with
 // lease 7, and the deletes of k0 and k9.
 func oldDatabase(t *testing.T) string {
 	t.Helper()

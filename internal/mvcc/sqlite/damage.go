@@ -34,7 +34,8 @@ func (r damagedRow) String() string {
 	return fmt.Sprintf("the row of key %q at revision %d %s", r.key, rows.Revision(r.id), r.why)
 }
 
-// DamageError says which rows are not what was written. Options.AcceptDataLoss goes on without them.
+// DamageError says which rows are not what was written. Options.AcceptDataLoss goes on without
+// them.
 type DamageError struct {
 	Store mark.StoreID
 	Rows  []damagedRow

@@ -17,14 +17,14 @@
 //
 // # Connections
 //
-// One connection writes: for the sequencer, for side tables, and now and then for upkeep. Others read, and
-// one copies the write-ahead log back into the file beside the writer, so
-// that commits seldom wait for that. With the default synchronous=FULL a commit
-// returns once it is on disk.
+// One connection writes: for the sequencer, for side tables, and now and then for upkeep. Others
+// read, and one copies the write-ahead log back into the file beside the writer, so that commits
+// seldom wait for that. With the default synchronous=FULL a commit returns once it is on disk.
 //
 // A lock file beside the database keeps a second process out: the store's
 // memory would not see what another writes.
 //
-// The package may import internal/database, internal/diskspace, internal/mvcc, internal/mvcc/mark, internal/mvcc/named,
-// internal/mvcc/rows, internal/mvcc/schema, internal/privatefile, golang.org/x/sys and modernc.org/sqlite.
+// The package may import internal/database, internal/diskspace, internal/mvcc, internal/mvcc/mark,
+// internal/mvcc/named, internal/mvcc/rows, internal/mvcc/schema, internal/privatefile,
+// golang.org/x/sys and modernc.org/sqlite.
 package sqlite

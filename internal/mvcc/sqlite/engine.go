@@ -197,8 +197,8 @@ func (e *Engine) setQuiet() error {
 	return err
 }
 
-// append writes the rows of a commit. It is called for each of them, and names nothing therefore: the
-// values have the order of logColumns.
+// append writes the rows of a commit. It is called for each of them, and names nothing therefore:
+// the values have the order of logColumns.
 func (e *Engine) append(c *mvcc.Commit) error {
 	w := writer{at: c.Time.UnixMilli(), actor: c.Actor}
 	writerSum := w.crc(&e.buffer)

@@ -8,8 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TestWatchFromTheHorizon: a watch may begin at the compacted revision itself. What happened there it gets, with
-// what was there before, also when memory has forgotten it and pruning is done.
+// TestWatchFromTheHorizon: a watch may begin at the compacted revision itself. What happened there
+// it gets, with what was there before, also when memory has forgotten it and pruning is done.
 func TestWatchFromTheHorizon(t *testing.T) {
 	remove := []mvcc.Op{&mvcc.Delete{Span: mvcc.Span{Key: []byte("k")}}}
 	for name, last := range map[string][]mvcc.Op{

@@ -137,7 +137,8 @@ func structureError(verdict string) error {
 	return &CorruptError{What: fmt.Sprintf("it is damaged (%s): %s", verdict, structureFix)}
 }
 
-// LossError is Open's answer where writes that were acknowledged are missing. Options.AcceptDataLoss goes on without them.
+// LossError is Open's answer where writes that were acknowledged are missing.
+// Options.AcceptDataLoss goes on without them.
 type LossError struct {
 	// Store is what the data was lost of, as far as it is known.
 	Store mark.StoreID

@@ -52,7 +52,8 @@ func heldError(pid int) error {
 	return &database.FaultError{Fault: database.FaultHeld, Err: fmt.Errorf("%s has it open: stop that one first, or choose another path", who)}
 }
 
-// Held returns an error that names the process which has the database open, nil if there is none. It changes nothing.
+// Held returns an error that names the process which has the database open, nil if there is none.
+// It changes nothing.
 func Held(path string) error {
 	path, err := usable(path)
 	if err != nil {
@@ -66,8 +67,8 @@ func Held(path string) error {
 		return explain(err)
 	}
 	defer f.Close()
-	// The lock is tried only where the process that the file names is alive: a server that starts at this moment, beside
-	// the file of one that was killed, would be kept out by the attempt.
+	// The lock is tried only where the process that the file names is alive: a server that starts at
+	// this moment, beside the file of one that was killed, would be kept out by the attempt.
 	pid := holderIn(f)
 	if pid <= 0 || errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
 		return nil

@@ -8,9 +8,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/mark"
 )
 
-// Look returns what there is to know about a database, also while a server runs on it, and changes nothing.
-// Its error is what would keep a start from using the database: another user's files, a structure that is damaged,
-// writes that the marks know and the database lacks (LossError). Rows are not read: Check does that.
+// Look returns what there is to know about a database, also while a server runs on it, and changes
+// nothing. Its error is what would keep a start from using the database: another user's files, a
+// structure that is damaged, writes that the marks know and the database lacks (LossError). Rows
+// are not read: Check does that.
 func Look(ctx context.Context, path, secondMark string) (f database.Facts, err error) {
 	if path, err = usable(path); err != nil {
 		return f, err

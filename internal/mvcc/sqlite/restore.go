@@ -16,7 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// ErrSameFile is Restore's answer where there is nothing to copy. Bump moves the counter on in place.
+// ErrSameFile is Restore's answer where there is nothing to copy. Bump moves the counter on in
+// place.
 var ErrSameFile = errors.New("the backup and the database are the same file")
 
 // Restore puts a copy of the backup from in the place of the database at path and
@@ -90,8 +91,8 @@ func Bump(ctx context.Context, path, secondMark string, by int64) (mvcc.State, e
 	return skip(ctx, path, secondMark, by, false)
 }
 
-// Begin is Bump for a store that has never been written: its first revision follows the number. Any other is left as it
-// is.
+// Begin is Bump for a store that has never been written: its first revision follows the number. Any
+// other is left as it is.
 func Begin(ctx context.Context, path string, by int64) (mvcc.State, error) {
 	return skip(ctx, path, "", by, true)
 }
@@ -139,8 +140,8 @@ func remember(paths []string, at mark.Mark) error {
 	return err
 }
 
-// bumpFile moves the counter on, past a mark at least, and the ids of the side tables too. The revisions left out count as compacted and pruned;
-// rows that pruning would have deleted go first.
+// bumpFile moves the counter on, past a mark at least, and the ids of the side tables too. The
+// revisions left out count as compacted and pruned; rows that pruning would have deleted go first.
 func bumpFile(ctx context.Context, path string, by int64, past mark.Mark, onlyNew bool) (mvcc.State, mark.Mark, error) {
 	e := newEngine(path, Options{})
 	if err := e.open(ctx, Options{}); err != nil {

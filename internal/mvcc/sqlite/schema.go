@@ -85,9 +85,8 @@ const (
 	sideVersion   = 3
 )
 
-// identify returns the file's schema version, 0 for a file that is new, empty or not
-// there, or says why it must not be touched. It changes nothing, but rolls back what a killed process had
-// begun.
+// identify returns the file's schema version, 0 for a file that is new, empty or not there, or says
+// why it must not be touched. It changes nothing, but rolls back what a killed process had begun.
 func identify(ctx context.Context, path string) (int, error) {
 	if fileSize(path) == 0 {
 		return 0, nil // SQLite would delete the write-ahead log of an empty file

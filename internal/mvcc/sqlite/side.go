@@ -27,8 +27,8 @@ type side struct {
 // now is the newest id.
 func (s *side) now() int64 { return s.newest }
 
-// sideTable is what is noted of a side table: how many rows it has, of how many bytes, and the sum of
-// their digests.
+// sideTable is what is noted of a side table: how many rows it has, of how many bytes, and the sum
+// of their digests.
 type sideTable struct {
 	name                string
 	rows, bytes, digest int64
@@ -93,8 +93,9 @@ func (e *Engine) SideCommit(ctx context.Context, b *mvcc.SideBatch) error {
 	return err
 }
 
-// commitWithSide is Commit in one transaction with the side batch that waits, if any. joined is false
-// where nothing has been written, because there is none or because they cannot be written together.
+// commitWithSide is Commit in one transaction with the side batch that waits, if any. joined is
+// false where nothing has been written, because there is none or because they cannot be written
+// together.
 func (e *Engine) commitWithSide(ctx context.Context, b *mvcc.Batch) (joined bool, err error) {
 	job := e.side.join.take(time.Now())
 	if job == nil {

@@ -12,8 +12,8 @@ const (
 	// joinWithin is how recently the store must have written for a side batch to wait for one of its
 	// transactions.
 	joinWithin = 10 * time.Millisecond
-	// While the store writes, side rows take a joinShare-th of the writer's time, however many wait. One
-	// transaction of the store becomes longer by no more than joinBudget, or by one call.
+	// While the store writes, side rows take a joinShare-th of the writer's time, however many wait.
+	// One transaction of the store becomes longer by no more than joinBudget, or by one call.
 	joinShare  = 12
 	joinBudget = 200 * time.Microsecond
 	// joinedStep is how many rows a delete takes in a transaction of the store.
@@ -23,13 +23,13 @@ const (
 // errAlone says that a side batch has not been written, and needs a transaction of its own.
 var errAlone = errors.New("not written together with a batch")
 
-// joining brings side batches into transactions of the store: they cost no fsync of their own then, and
-// no batch waits for one.
+// joining brings side batches into transactions of the store: they cost no fsync of their own then,
+// and no batch waits for one.
 type joining struct {
 	offered atomic.Pointer[sideJob]
 	last    atomic.Int64 // when the store wrote last, Unix nanoseconds
-	// debt is how much of the writer's time side rows have had beyond their share by the time at, usual
-	// about how long a transaction of the store takes without them. Guarded by writing.
+	// debt is how much of the writer's time side rows have had beyond their share by the time at,
+	// usual about how long a transaction of the store takes without them. Guarded by writing.
 	debt, usual time.Duration
 	at          time.Time
 }
@@ -49,8 +49,8 @@ type sideJob struct {
 // busy reports whether the store writes so often that waiting for it takes little time.
 func (j *joining) busy() bool { return time.Since(time.Unix(0, j.last.Load())) <= joinWithin }
 
-// offer waits for a transaction of the store that takes the side batch along, as long as the store writes. joined is
-// false where nothing has been written.
+// offer waits for a transaction of the store that takes the side batch along, as long as the store
+// writes. joined is false where nothing has been written.
 func (j *joining) offer(b *mvcc.SideBatch) (joined bool, err error) {
 	if !j.busy() {
 		return false, nil
@@ -80,8 +80,8 @@ func (j *joining) offer(b *mvcc.SideBatch) (joined bool, err error) {
 	return true, err
 }
 
-// take returns the side batch that waits, nil where there is none or side rows have had their share. Whoever
-// takes it answers on done.
+// take returns the side batch that waits, nil where there is none or side rows have had their
+// share. Whoever takes it answers on done.
 func (j *joining) take(now time.Time) *sideJob {
 	j.debt = max(0, j.debt-now.Sub(j.at)/joinShare)
 	j.at = now

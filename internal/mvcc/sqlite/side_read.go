@@ -93,7 +93,8 @@ func (e *Engine) SideCount(ctx context.Context, s mvcc.SideSpan) (n int64, err e
 	return n, nil
 }
 
-// SideFind implements mvcc.SideEngine. One process at a time writes, so its newest id proves all before.
+// SideFind implements mvcc.SideEngine. One process at a time writes, so its newest id proves all
+// before.
 func (e *Engine) SideFind(ctx context.Context, p mvcc.SidePoint) (newest mvcc.SidePoint, held bool, err error) {
 	newest.Newest, err = readSideNewest(ctx, e.readers)
 	return newest, newest.Newest >= p.Newest, err

@@ -40,8 +40,8 @@ func sideRows(t *testing.T, s *mvcc.Store) []mvcc.SideRow {
 	return page.Rows
 }
 
-// TestSideBackup: side rows are in a backup and in what is restored of it, or of a plain copy, and ids go on
-// past all that were assigned.
+// TestSideBackup: side rows are in a backup and in what is restored of it, or of a plain copy, and
+// ids go on past all that were assigned.
 func TestSideBackup(t *testing.T) {
 	dir := t.TempDir()
 	path, copied, plain := filepath.Join(dir, "ark.db"), filepath.Join(dir, "backup.db"), filepath.Join(dir, "plain.db")
@@ -112,8 +112,8 @@ func alter(t *testing.T, path string, statements ...string) {
 	}
 }
 
-// TestSideDamage: a damaged side row is not served, and is named by the check, the background check, and a backup;
-// one that is missing by the check. Accepting the loss removes them.
+// TestSideDamage: a damaged side row is not served, and is named by the check, the background
+// check, and a backup; one that is missing by the check. Accepting the loss removes them.
 func TestSideDamage(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
@@ -201,7 +201,8 @@ func TestSideDamage(t *testing.T) {
 	}
 }
 
-// TestSideLoss: a start on files that lack side rows which were acknowledged, but no revision, is refused, and says so.
+// TestSideLoss: a start on files that lack side rows which were acknowledged, but no revision, is
+// refused, and says so.
 func TestSideLoss(t *testing.T) {
 	for _, relaxed := range []bool{false, true} {
 		dir := t.TempDir()
@@ -283,8 +284,8 @@ func TestSideUpgrade(t *testing.T) {
 	}
 }
 
-// TestSideFullDisk: an append that finds no room is refused with ErrNoSpace as a whole, deletes go on, and their room
-// is used again.
+// TestSideFullDisk: an append that finds no room is refused with ErrNoSpace as a whole, deletes go
+// on, and their room is used again.
 func TestSideFullDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ark.db")
 	e, s := openBoth(t, path)
@@ -321,8 +322,8 @@ func batchOf(revision int64) *mvcc.Batch {
 	}}}}}
 }
 
-// TestSideJoins: a side batch takes part in the transaction of a batch of the store where that writes often; one that
-// is refused does not take the other one with it, in both ways.
+// TestSideJoins: a side batch takes part in the transaction of a batch of the store where that
+// writes often; one that is refused does not take the other one with it, in both ways.
 func TestSideJoins(t *testing.T) {
 	e, err := Open(t.Context(), filepath.Join(t.TempDir(), "ark.db"), Options{})
 	if err != nil {

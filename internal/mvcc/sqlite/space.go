@@ -165,8 +165,8 @@ func (e *Engine) withRoom(shrinks bool, write func() error) error {
 	return err
 }
 
-// tinyValue is that of bookkeeping, such as the API server's note of its last compaction, which must
-// go on for rows to be deleted at all. No object is that small.
+// tinyValue is that of bookkeeping, such as the API server's note of its last compaction, which
+// must go on for rows to be deleted at all. No object is that small.
 const tinyValue = 64
 
 // shrinks reports whether a batch only deletes, or is bookkeeping.
@@ -190,6 +190,6 @@ func fileSize(path string) int64 {
 	return info.Size()
 }
 
-// sideBytes is about what side rows add to the write-ahead log: pages at the end of their table and of
-// the index by time, and one of the index by key for each row.
+// sideBytes is about what side rows add to the write-ahead log: pages at the end of their table and
+// of the index by time, and one of the index by key for each row.
 func sideBytes(rows, bytes int64) int64 { return (4 + bytes/pageSize + rows + rows/100) * frameSize }

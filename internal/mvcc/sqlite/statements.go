@@ -61,8 +61,9 @@ func deleteSide(index, order string) string {
 		" RETURNING id, checksum, length(key) + length(data)"
 }
 
-// pageSide reads rows beyond a place up to the other end of their span, in order and as far as they are asked for: nothing
-// is sorted, counted or kept. The end of the key is compared in the index. The rest of the place's key is a part of its own: SQLite looks for a pair of key and id in an
+// pageSide reads rows beyond a place up to the other end of their span, in order and as far as they
+// are asked for: nothing is sorted, counted or kept. The end of the key is compared in the index.
+// The rest of the place's key is a part of its own: SQLite looks for a pair of key and id in an
 // index by its first half only.
 func pageSide(beyond, within, direction string) string {
 	part := func(where, order string) string {

@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// vacuumInMemory bounds the databases that are put together in memory while they are written anew; larger ones take a
-	// temporary file, as SQLite makes it.
+	// vacuumInMemory bounds the databases that are put together in memory while they are written anew;
+	// larger ones take a temporary file, as SQLite makes it.
 	vacuumInMemory = 256 << 20
 	// vacuumWait is how long readers may keep the write-ahead log from being emptied.
 	vacuumWait = 10 * time.Second
 )
 
-// Vacuum writes the database anew and empties the write-ahead log, so that the files hold nothing any more of rows that
-// were deleted or replaced. Writers wait meanwhile.
+// Vacuum writes the database anew and empties the write-ahead log, so that the files hold nothing
+// any more of rows that were deleted or replaced. Writers wait meanwhile.
 func (e *Engine) Vacuum(ctx context.Context) error {
 	e.writing.Lock()
 	defer e.writing.Unlock()

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// Value returns the newest value of a key in the database at path, which is not opened otherwise and not changed; nil where
-// it has none. It reads the whole log.
+// Value returns the newest value of a key in the database at path, which is not opened otherwise
+// and not changed; nil where it has none. It reads the whole log.
 func Value(ctx context.Context, path, key string) ([]byte, error) {
 	c, err := connectReadOnly(ctx, path)
 	if err != nil {
@@ -30,7 +30,8 @@ func Value(ctx context.Context, path, key string) ([]byte, error) {
 	return value, nil
 }
 
-// Has reports whether a database, which is not opened otherwise and not changed, has a live key with a prefix.
+// Has reports whether a database, which is not opened otherwise and not changed, has a live key
+// with a prefix.
 func Has(ctx context.Context, path, prefix string) (bool, error) {
 	c, err := connectReadOnly(ctx, path)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc/rows"
 )
 
-// verifier reads the whole log and compares it with itself and with the table of live keys, and the side
-// tables with what was noted of them.
+// verifier reads the whole log and compares it with itself and with the table of live keys, and the
+// side tables with what was noted of them.
 type verifier struct {
 	// pruned is the revision up to which rows may be missing.
 	pruned int64

@@ -28,8 +28,8 @@ const (
 	NoRemedy Remedy = iota
 	// RestoreBackup is to restore a backup.
 	RestoreBackup
-	// AcceptLoss is to put back what was removed or replaced, to restore a backup, or to go on without:
-	// Options.AcceptDataLoss.
+	// AcceptLoss is to put back what was removed or replaced, to restore a backup, or to go on
+	// without: Options.AcceptDataLoss.
 	AcceptLoss
 	// StartServer is to start a server, which writes what is missing.
 	StartServer

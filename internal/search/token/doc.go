@@ -1,6 +1,7 @@
-// Package token splits texts into the words that search indexes and looks for.
+// Package token splits texts into the words that search indexes and queries.
 //
-// Invariants: what is looked for is made of the same words as what is indexed; a word is letters and digits only.
+// Invariants: queries and indexed texts are split into the same words; a word consists only of
+// letters and digits.
 //
 // The package may import the standard library only.
 package token

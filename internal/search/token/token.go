@@ -6,14 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// maxText is how much of a text is looked at, and maxWord how much of a word.
+// maxText is how much of a text is indexed, and maxWord how much of a word.
 const (
 	maxText = 256 << 10
 	maxWord = 64
 )
 
-// Index returns the words of a text in their order, then further forms of them: identifiers without their separators (gpt4o
-// for gpt-4o), c++ as cplusplus, and umlauts written with e. Runs of Chinese, Japanese and Korean characters are pairs.
+// Index returns the words of a text in order, followed by additional forms of them: identifiers
+// without their separators (gpt4o for gpt-4o), c++ as cplusplus, and umlauts written with e. Runs
+// of Chinese, Japanese and Korean characters are split into pairs.
 func Index(text string) []string {
 	words, further := []string{}, []string{}
 	for _, field := range fields(text) {
@@ -35,8 +36,8 @@ func Index(text string) []string {
 	return append(words, further...)
 }
 
-// plain is the word of a field that is one of ASCII letters and digits, perhaps between other signs: most are, and have no
-// further form.
+// plain returns the word of a field that consists of one run of ASCII letters and digits, possibly
+// surrounded by other characters. Most fields do, and have no additional form.
 func plain(field string) (word string, ok bool) {
 	begin, end := 0, len(field)
 	for begin < end && !isPlain(field[begin]) {
@@ -60,7 +61,8 @@ func plain(field string) (word string, ok bool) {
 
 func isPlain(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 
-// Query returns the words that must follow each other for a word that a user typed, and its form as an identifier, "" for none.
+// Query returns the words that must follow each other for a word of a query, and its form as an
+// identifier, "" for none.
 func Query(word string) (sequence []string, whole string) {
 	for _, field := range fields(word) {
 		parts := split(field)
@@ -74,7 +76,7 @@ func Query(word string) (sequence []string, whole string) {
 	return sequence, whole
 }
 
-// fields are parts between white space, in lower case, with full-width letters as ASCII.
+// fields returns the parts between white space, in lower case, with full-width letters as ASCII.
 func fields(text string) []string {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "")
@@ -87,14 +89,14 @@ func fields(text string) []string {
 	}, text))
 }
 
-// marks are letters with marks and their plain ones, as far as names and texts of Europe have them.
+// marks maps letters with diacritics, as European names and texts have them, to plain ones.
 var marks = strings.NewReplacer(
 	"ä", "a", "ö", "o", "ü", "u", "ß", "ss", "à", "a", "á", "a", "â", "a", "ã", "a", "å", "a", "æ", "ae", "ç", "c", "è", "e", "é", "e",
 	"ê", "e", "ë", "e", "ì", "i", "í", "i", "î", "i", "ï", "i", "ñ", "n", "ò", "o", "ó", "o", "ô", "o", "õ", "o", "ø", "o", "œ", "oe",
 	"ù", "u", "ú", "u", "û", "u", "ý", "y", "ÿ", "y", "š", "s", "ž", "z", "č", "c", "ć", "c", "ł", "l", "ń", "n", "ś", "s", "ź", "z", "ż", "z", "ą", "a", "ę", "e",
 )
 
-// signs belong to names: c++, c#.
+// signs are characters that are part of names: c++, c#.
 var signs = strings.NewReplacer("+", "plus", "#", "sharp")
 
 var withE = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "ß", "ss")
@@ -116,7 +118,7 @@ func split(field string) []string {
 	return strings.FieldsFunc(field, func(r rune) bool { return !isWord(r) })
 }
 
-// joined is a field as one word.
+// joined returns a field as one word.
 func joined(field string) string {
 	field = strings.TrimFunc(field, func(r rune) bool { return !isWord(r) && r != '+' && r != '#' })
 	if strings.IndexFunc(field, isWord) < 0 {
@@ -144,8 +146,8 @@ func isPaired(r rune) bool {
 	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul)
 }
 
-// pairs are the words of a run: its characters two by two where it is of a script without spaces. The last character is one,
-// too, where the run is indexed.
+// pairs returns the words of a run: pairs of its characters if it is in a script without spaces.
+// For the index, the last character is also a word.
 func pairs(run string, last bool) []string {
 	var words []string
 	runes := []rune(run)

@@ -18,8 +18,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
-// serve answers for the table as kube-apiserver does that leads to ark-apiserver: lists from the newest
-// resourceVersion down, in pages whose tokens are its own, and items without what is empty but their status.
+// serve answers for the table as kube-apiserver does that leads to ark-apiserver: lists from the
+// newest resourceVersion down, in pages whose tokens are its own, and items without what is empty
+// but their status.
 func (u *upstream) serve(t *testing.T) *rest.Config {
 	t.Helper()
 	answer := func(w http.ResponseWriter, value any) {

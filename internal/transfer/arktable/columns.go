@@ -12,7 +12,8 @@ import (
 // column is one that an object is made of.
 type column struct {
 	name string
-	// cast is the type in which it is read. JSON is read as text, so that nothing decodes it on the way.
+	// cast is the type in which it is read. JSON is read as text, so that nothing decodes it on the
+	// way.
 	cast string
 	// since says that releases of Ark before some have no such column.
 	since bool
@@ -32,7 +33,8 @@ func columns() []column {
 	}
 }
 
-// columnsOf looks which columns the table has. Errors: it lacks one that every release of Ark has had.
+// columnsOf looks which columns the table has. Errors: it lacks one that every release of Ark has
+// had.
 func columnsOf(ctx context.Context, tx pgx.Tx) ([]column, error) {
 	rows, err := tx.Query(ctx, "SELECT attname::text FROM pg_attribute WHERE attrelid = to_regclass('resources') AND attnum > 0 AND NOT attisdropped")
 	if err != nil {

@@ -46,7 +46,8 @@ func exported(t *testing.T, store *transfer.Store) string {
 	return out.String()
 }
 
-// A run that is cut off, or whose connection is, deletes nothing and goes on where it was; a later one takes the delta.
+// A run that is cut off, or whose connection is, deletes nothing and goes on where it was; a later
+// one takes the delta.
 func TestImportResumes(t *testing.T) {
 	t.Parallel()
 	u, store := newUpstream(t), transfer.NewStore(storetest.OpenKV(t))

@@ -22,7 +22,8 @@ type reader struct {
 	batch func([]transfer.Item) error
 	items []transfer.Item
 	bytes int
-	// seen has the row of each object. ark-apiserver has an index that keeps them apart; a copy of the table may not.
+	// seen has the row of each object. ark-apiserver has an index that keeps them apart; a copy of the
+	// table may not.
 	seen map[string]int64
 }
 

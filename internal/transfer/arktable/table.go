@@ -19,7 +19,8 @@ const connectTimeout = 10 * time.Second
 
 // Options say where the table is.
 type Options struct {
-	// DSNFile holds one line in libpq's notation, such as postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full.
+	// DSNFile holds one line in libpq's notation, such as
+	// postgres://USER:PASSWORD@HOST:5432/NAME?sslmode=verify-full.
 	DSNFile string
 	// Note is told what a user should know of the source; nil for nobody.
 	Note func(format string, args ...any)
@@ -89,8 +90,8 @@ func (t *Table) Close() error {
 	return t.conn.Close(ctx)
 }
 
-// read runs do in a transaction that cannot write and sees one moment. Limits of time that the database has for
-// its own programs do not end it.
+// read runs do in a transaction that cannot write and sees one moment. Limits of time that the
+// database has for its own programs do not end it.
 func (t *Table) read(ctx context.Context, do func(pgx.Tx) error) error {
 	tx, err := t.conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {

@@ -96,7 +96,8 @@ func (u *upstream) exec(t *testing.T, statement string, args ...any) {
 	}
 }
 
-// create adds a row as ark-apiserver does for a new object, and then for the writes that it has seen.
+// create adds a row as ark-apiserver does for a new object, and then for the writes that it has
+// seen.
 func (u *upstream) create(t *testing.T, kind, namespace, name string, more map[string]any) {
 	t.Helper()
 	columns, places, args := "kind, namespace, name", "$1, $2, $3", []any{kind, namespace, name}
@@ -124,7 +125,8 @@ func (u *upstream) create(t *testing.T, kind, namespace, name string, more map[s
 	u.exec(t, "INSERT INTO resources ("+columns+") VALUES ("+places+")", args...)
 }
 
-// samples fills the table with objects of every kind that hold all that its columns can, and returns how many.
+// samples fills the table with objects of every kind that hold all that its columns can, and
+// returns how many.
 func (u *upstream) samples(t *testing.T, each int) int {
 	t.Helper()
 	u.exec(t, "BEGIN")
