@@ -10,9 +10,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Outer wraps the handler of the whole server. On the paths of chat it answers CORS preflight
-// requests, and converts errors of the API server to OpenAI's form, which OpenAI clients can parse.
-// Origins are those of web pages that may use it; "*" stands for all.
+// Outer wraps the handler of the whole server. On the paths of chat it handles CORS, including
+// preflight requests, and converts errors of the API server to OpenAI's form, because OpenAI
+// clients cannot parse the original ones. Origins are those of web pages that may use it; "*"
+// stands for all.
 func Outer(next http.Handler, origins []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !Owns(r.URL.Path) {

@@ -79,7 +79,7 @@ func (c caller) send(ctx context.Context, method, path, contentType string, body
 	if err != nil {
 		return fmt.Errorf("ask the API: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }() // it was only read
+	defer func() { _ = response.Body.Close() }() // read only: nothing is lost on an error
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("read the API's answer: %w", err)

@@ -297,7 +297,7 @@ func TestApprovalWithin(t *testing.T) {
 			stop := p.start(Limits{})
 			p.ask("q", c.target, "")
 			q := p.awaitPhase("q", waitsForInput)
-			stop() // another process decides and goes on
+			stop() // another process decides and continues
 			p.start(Limits{})
 			p.decide(p.task(q), `{"decision":"approved"}`)
 			end := p.awaitEnd("q")

@@ -146,7 +146,7 @@ func (a *approvals) look(ctx context.Context) {
 				continue
 			}
 		} else if err := a.engine.options.Client.Get(ctx, "a2atasks", q.Namespace, taskPrefix+taskOf(q), &v1alpha1.A2ATask{}); !apierrors.IsNotFound(err) {
-			continue // the informer has not come to it yet
+			continue // the informer has not received it yet
 		}
 		if a.engine.replicas.mine(q) {
 			a.engine.queue.add(q)

@@ -142,7 +142,7 @@ func TestEffectAfterTheClaim(t *testing.T) {
 	stop := w.start(Limits{}, tune)
 	w.ask("q", `{type: agent, name: careful}`, "")
 	w.awaitModel(1)
-	stop() // the claim is not stored, and so nothing may have been called
+	stop() // the claim is not stored, so no tool may have been called
 	if called.Load() != 0 || phaseOf(w.query("default", "q")) != v1alpha1.QueryPending {
 		t.Fatalf("the tool was called %d times; the query is %s", called.Load(), phaseOf(w.query("default", "q")))
 	}

@@ -61,8 +61,8 @@ func (e *Engine) show(ctx context.Context, q *v1alpha1.Query) {
 }
 
 // Offer starts a Query that was just stored, without waiting for the watch. It does nothing if the
-// watch has already delivered the Query, or while another state is being observed, because the
-// watch will deliver it soon. It is safe for concurrent use.
+// watch has already delivered the Query, or while another state is being observed: the watch
+// delivers the Query soon in any case. It is safe for concurrent use.
 func (e *Engine) Offer(ctx context.Context, q *v1alpha1.Query) {
 	if q.DeletionTimestamp != nil || !e.following.TryLock() {
 		return

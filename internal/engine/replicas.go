@@ -189,7 +189,7 @@ func (r *replicas) look(ctx context.Context) error {
 	r.seen, r.alive, r.joined = seen, alive, true
 	var orphans []*v1alpha1.Query
 	for uid, f := range r.theirs {
-		// A Query claimed after that may belong to an engine that has joined after that.
+		// A Query that was claimed after the list began may belong to an engine that joined after it.
 		if f.at.Before(began) && !slices.Contains(alive, f.query.Annotations[annotationEngine]) {
 			orphans = append(orphans, f.query)
 			delete(r.theirs, uid)
@@ -254,8 +254,9 @@ func (r *replicas) mine(q *v1alpha1.Query) bool {
 	return false
 }
 
-// isOld reports whether an engine that is not alive was seen before. An engine that has just
-// started may have claimed a Query before this one has read its Lease. The caller holds mu.
+// isOld reports whether an engine's Lease was seen before and has been unchanged for deadAfter. An
+// engine without a known Lease may have just started, and may have claimed a Query before this
+// engine has read its Lease. The caller holds mu.
 func (r *replicas) isOld(identity string) bool {
 	last, known := r.seen[identity]
 	return known && time.Since(last.at) >= r.deadAfter

@@ -44,10 +44,11 @@ type Archive struct {
 	turnPatience time.Duration
 }
 
-// A step starts after settle, counted from the first revision that is not archived, so that several
-// versions of an object share a row and the writers get the processors, or when there are
-// mostBehind revisions; until then readers find them in the log. A step reads readBytes of the log
-// at a time, and rests stepRest times as long as that took. It is canceled after stepPatience.
+// A step starts settle after the first revision that is not archived, or when there are mostBehind
+// such revisions. The delay lets several versions of an object share a row, and leaves the
+// processors to the writers; until then readers find the versions in the log. A step reads
+// readBytes of the log at a time, and rests stepRest times as long as that took. It is canceled
+// after stepPatience.
 const (
 	settle       = 5 * time.Second
 	mostBehind   = 8192

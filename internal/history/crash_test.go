@@ -171,7 +171,7 @@ func kill(t *testing.T, d *childDatabase, atOnce int) {
 	w.open()
 	w.archive.turnPatience = 100 * time.Millisecond
 	kept := w.holds(acknowledged)
-	// The next process completes what they have begun.
+	// The next process completes what the killed processes have begun.
 	w.archiveAll()
 	for _, remove := range []func() (Report, error){
 		func() (Report, error) { return w.archive.Purge(t.Context(), Target{User: purgedUser}) },

@@ -153,12 +153,12 @@ func (r Ref) compare(other Ref) int {
 	return bytes.Compare(r.key(), other.key())
 }
 
-// versions reads the versions of an object.
+// versionRows returns a reader of the versions of an object.
 func (a *Archive) versionRows(ref Ref) rowReader[record] {
 	return rowReader[record]{a.side, versionTable, ref.key(), func(row *mvcc.SideRow) ([]record, error) { return decodeRow(ref, row.Data) }}
 }
 
-// entries reads an index of an owner.
+// entries returns a reader of the index entries of an owner.
 func (a *Archive) entries(o owned) rowReader[entry] {
 	return rowReader[entry]{a.side, o.table, []byte(o.key), func(row *mvcc.SideRow) ([]entry, error) { return decodeIndex(row.Data) }}
 }

@@ -143,7 +143,7 @@ func isOurs(path string) bool {
 	if err != nil {
 		return errors.Is(err, os.ErrNotExist)
 	}
-	defer func() { _ = f.Close() }() // it was only read
+	defer func() { _ = f.Close() }() // read only: nothing is lost on an error
 	head := make([]byte, 72)
 	n, _ := f.Read(head)
 	return n == 0 || n == len(head) && string(head[68:72]) == "\x61\x72\x6b\x72"

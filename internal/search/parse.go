@@ -19,11 +19,12 @@ func (e *Error) Error() string { return e.Message }
 //	query  = group { "OR" group } .
 //	group  = term { term } .                 all of them
 //	term   = [ "-" ] ( word | phrase | field ) .
-//	word   = characters without white space, with a trailing "*" for words that begin so .
+//	word   = characters without white space, with a trailing "*" for a prefix .
 //	phrase = `"` characters `"` .
-//	field  = name ":" ( word | phrase ) .     kind, ns, name, phase, agent, after, before, user, deleted
+//	field  = name ":" ( word | phrase ) .
+//	name   = "kind" | "ns" | "name" | "phase" | "agent" | "after" | "before" | "user" | "deleted" .
 //
-// Fields hold for the whole query, also where it has OR.
+// Fields apply to the whole query, even if it contains OR.
 
 // term is a word or a phrase.
 type term struct {

@@ -139,12 +139,12 @@ func (s *Searcher) Search(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // read only: nothing is lost on an error
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = tx.Rollback() }() // it was only read
+	defer func() { _ = tx.Rollback() }() // a read-only transaction
 	from, values := s.from(q, r.Rows)
 	if err := tx.QueryRowContext(ctx, "SELECT count(*)"+from, values...).Scan(&result.Total); err != nil {
 		return nil, fmt.Errorf("count: %w", err)

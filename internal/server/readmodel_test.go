@@ -145,7 +145,7 @@ func rowsOf(t *testing.T, path string) (all []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // read only: nothing is lost on an error
 	statements := column(t, db, `SELECT 'SELECT ''' || m.name || ': '' || ' || group_concat('quote(' || c.name || ')', ' || ') || ' FROM ' || m.name
 		FROM sqlite_schema m JOIN pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND (m.name LIKE 'k\_%' ESCAPE '\' OR m.name LIKE 'c\_%' ESCAPE '\' OR m.name IN ('objects', 'deleted')) AND c.name NOT IN ('id', 'object') GROUP BY m.name`)

@@ -17,7 +17,7 @@ func TestJoinsReachNoBaseTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // read only: nothing is lost on an error
 	rows, err := db.QueryContext(t.Context(), `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table'
 		UNION ALL SELECT 'sqlite_schema', 'sql' UNION ALL SELECT 'sqlite_master', 'name' UNION ALL SELECT 'sqlite_dbpage', 'data' UNION ALL SELECT 'dbstat', 'name'`)
 	if err != nil {

@@ -56,7 +56,7 @@ func (r *Runner) try(ctx context.Context, q Request, begun chan<- []Column, out 
 	if err != nil {
 		return false, err
 	}
-	defer func() { _ = db.Close() }() // it was only read
+	defer func() { _ = db.Close() }() // read only: nothing is lost on an error
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return false, err

@@ -94,7 +94,7 @@ func describe(ctx context.Context, client *http.Client, address string) (Card, e
 	if err != nil {
 		return Card{}, err
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	text, err := outbound.ReadAll(answer.Body, maxCard)
 	if err != nil {
 		return Card{}, err

@@ -29,7 +29,7 @@ func (n noStream) RoundTrip(r *http.Request) (*http.Response, error) {
 		strings.HasPrefix(answer.Header.Get("Content-Type"), "text/event-stream") {
 		return answer, err
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	text, err := outbound.ReadAll(answer.Body, maxAnswer)
 	if err != nil {
 		return nil, err

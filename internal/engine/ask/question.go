@@ -24,7 +24,7 @@ func ReadText(text, file string, stdin io.Reader) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("%s: %w", file, withoutPath(err))
 		}
-		defer func() { _ = opened.Close() }() // it was only read
+		defer func() { _ = opened.Close() }() // read only: nothing is lost on an error
 		from = opened
 	}
 	more, err := io.ReadAll(io.LimitReader(from, maxQuestion+1))

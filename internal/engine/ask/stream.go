@@ -61,7 +61,7 @@ func follow(ctx context.Context, client *objects.Client, query *v1alpha1.Query, 
 	if err != nil {
 		return "", fmt.Errorf("follow the query %s: %w", query.Name, err)
 	}
-	defer func() { _ = body.Close() }() // it was only read
+	defer func() { _ = body.Close() }() // read only: nothing is lost on an error
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxChunk)
 	p := printer{to: to}
@@ -97,7 +97,7 @@ func followLog(ctx context.Context, client *objects.Client, query *v1alpha1.Quer
 	if err != nil {
 		return "", fmt.Errorf("follow the query %s: %w", query.Name, err)
 	}
-	defer func() { _ = body.Close() }() // it was only read
+	defer func() { _ = body.Close() }() // read only: nothing is lost on an error
 	var all strings.Builder
 	part := make([]byte, 4096)
 	for {

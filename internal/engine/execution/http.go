@@ -118,7 +118,7 @@ func (r *Run) request(ctx context.Context, object *v1alpha1.Tool, args arguments
 		}
 		return "", fmt.Errorf("make the request: %w", withoutURL(err))
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	return result(ctx, answer)
 }
 

@@ -113,7 +113,7 @@ func firstModel(ctx context.Context, baseURL string) string {
 	if err != nil {
 		return ""
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	var list struct {
 		Data []struct {
 			ID string `json:"id"`

@@ -77,7 +77,7 @@ func (c Client) call(ctx context.Context, method, path string, body, into any) e
 		}
 		return fmt.Errorf("the memory cannot be reached: %w", err)
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	got, err := outbound.ReadAll(answer.Body, maxAnswer)
 	if err != nil {
 		return fmt.Errorf("read the memory's answer: %w", err)

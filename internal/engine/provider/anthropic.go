@@ -96,7 +96,7 @@ func (m anthropic) Complete(ctx context.Context, r Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	s := anthropicStream{started: started, request: r, model: m.Name, out: Response{Message: Message{Role: Assistant}}}
 	if err := events(limitBody(answer), s.add); err != nil {
 		if cause := context.Cause(ctx); cause != nil {

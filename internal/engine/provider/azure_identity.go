@@ -160,7 +160,7 @@ func identitySecrets() []string {
 	if err != nil {
 		return secrets
 	}
-	defer func() { _ = from.Close() }() // it was only read
+	defer func() { _ = from.Close() }() // read only: nothing is lost on an error
 	text, err := io.ReadAll(io.LimitReader(from, maxAssertion))
 	if err != nil {
 		return secrets

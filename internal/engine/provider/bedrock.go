@@ -100,7 +100,7 @@ func (m bedrock) Complete(ctx context.Context, r Request) (Response, error) {
 
 // read reads an answer to its end.
 func (m bedrock) read(ctx context.Context, s *bedrockStream, stream *bedrockruntime.ConverseStreamEventStream) (Response, error) {
-	defer func() { _ = stream.Close() }() // it was only read
+	defer func() { _ = stream.Close() }() // read only: nothing is lost on an error
 	for event := range stream.Events() {
 		if err := s.add(event); err != nil {
 			return Response{}, err

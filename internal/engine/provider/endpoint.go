@@ -104,7 +104,7 @@ func (e Endpoint) once(ctx context.Context, url string, headers map[string]strin
 	if answer.StatusCode < http.StatusMultipleChoices {
 		return answer, nil
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxErrorBody))
 	if err != nil {
 		text = []byte("its answer broke off")

@@ -33,7 +33,7 @@ func (m openAI) Has(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("list the models: %w", m.hide(err))
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	text, err := outbound.ReadAll(answer.Body, maxList)
 	if err != nil {
 		return false, fmt.Errorf("list the models: %w", err)

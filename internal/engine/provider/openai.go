@@ -50,7 +50,7 @@ func (m openAI) Complete(ctx context.Context, r Request) (Response, error) {
 	if err != nil {
 		return Response{}, err
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	out, err := m.read(answer, r, started)
 	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {

@@ -90,7 +90,7 @@ func (s *Sink) post(ctx context.Context, to string, body io.Reader) error {
 		}
 		return fmt.Errorf("send to the broker: %w", err)
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // read only: nothing is lost on an error
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
