@@ -20,8 +20,7 @@ const schema = `
 		lease bigint NOT NULL, prev bigint NOT NULL, at bigint NOT NULL, "user" text);
 	CREATE TABLE state (created bigint PRIMARY KEY, id bigint NOT NULL)`
 
-// take and write are the engine's two statements, without columns of types that are already
-// covered.
+// take and write are the engine's two statements, without the columns that are handled like these.
 const (
 	take  = "SELECT pg_advisory_xact_lock(4711)"
 	write = `
