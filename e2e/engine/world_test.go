@@ -27,8 +27,8 @@ const (
 	hang  = "hang"
 )
 
-// outside is a scripted model and a tool server, which count their requests by question, which
-// contains the query's name.
+// outside is a scripted model and a tool server. They count their requests by question, and
+// the question is the query's name.
 type outside struct {
 	model, tools *httptest.Server
 	// hold, while it is not nil, holds back all answers until it is closed.
