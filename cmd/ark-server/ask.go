@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/operation"
 )
 
-// ask asks the server that has these options whether it runs, and what it does. The report is nil
-// where this user may not read it. A problem is why the server is not ready.
+// ask reports whether the server with these options runs, and returns its report. The report is nil
+// if this user may not read it. problem is the reason that the server is not ready.
 func (o *options) ask(ctx context.Context) (url string, running bool, report *operation.Report, problem string) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -37,13 +37,13 @@ func (o *options) ask(ctx context.Context) (url string, running bool, report *op
 		running = true
 	}
 	if running && o.mode == modeStandalone {
-		// In a cluster only kube-apiserver could say who this user is.
+		// In a cluster only kube-apiserver can authenticate this user.
 		report = o.askReport(ctx, url)
 	}
 	return url, running, report, problem
 }
 
-// askTimeout leaves time for other looks where something listens and does not answer.
+// askTimeout leaves time for the other checks when a process listens and does not answer.
 const askTimeout = 10 * time.Second
 
 func isForeignCertificate(err error) bool {
@@ -51,7 +51,7 @@ func isForeignCertificate(err error) bool {
 	return errors.As(err, &unverified)
 }
 
-// askReport returns nil where there is none, or this user has no right to it.
+// askReport returns nil if there is no report, or if this user may not read it.
 func (o *options) askReport(ctx context.Context, url string) *operation.Report {
 	keys, err := o.readKeys()
 	if err != nil {
@@ -59,7 +59,7 @@ func (o *options) askReport(ctx context.Context, url string) *operation.Report {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(keys.CA()) {
-		return nil // the token is for nobody else
+		return nil // the token is sent only to a server that the CA verifies
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, DisableKeepAlives: true}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/debug/store", nil)
@@ -72,7 +72,7 @@ func (o *options) askReport(ctx context.Context, url string) *operation.Report {
 	if err != nil {
 		return nil
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // the body was only read
 	report := &operation.Report{}
 	if answer.StatusCode != http.StatusOK || json.NewDecoder(io.LimitReader(answer.Body, maxReport)).Decode(report) != nil {
 		return nil
@@ -80,5 +80,5 @@ func (o *options) askReport(ctx context.Context, url string) *operation.Report {
 	return report
 }
 
-// maxReport is far more than a report takes.
+// maxReport is far larger than any report.
 const maxReport = 16 << 20

@@ -12,10 +12,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// keysBeside is the folder of the keys that belong to a backup.
+// keysBeside returns the folder of the keys that belong to a backup.
 func keysBeside(backup string) string { return backup + ".keys" }
 
-// checkKeysTarget says why the keys cannot be copied.
+// checkKeysTarget returns an error if the keys cannot be copied.
 func checkKeysTarget(from, to string) error {
 	if _, err := os.Stat(from); err != nil {
 		return fmt.Errorf("--include-keys: --keys-dir=%s: %w", from, err)
@@ -26,7 +26,7 @@ func checkKeysTarget(from, to string) error {
 	return nil
 }
 
-// backUpKeys copies the keys beside a backup, or says that they are needed.
+// backUpKeys copies the keys next to a backup, or prints that they are needed.
 func (o *options) backUpKeys(out io.Writer, backup string, include bool) error {
 	if include {
 		if err := copyKeys(o.keys(), keysBeside(backup)); err != nil {
@@ -42,7 +42,7 @@ func (o *options) backUpKeys(out io.Writer, backup string, include bool) error {
 	return err
 }
 
-// copyKeys copies the files of a folder of keys, but the mark of its database, into a new one.
+// copyKeys copies the files of a keys folder, except the mark of its database, into a new folder.
 func copyKeys(from, to string) error {
 	entries, err := os.ReadDir(from)
 	if err != nil {
@@ -66,7 +66,7 @@ func copyKeys(from, to string) error {
 	return nil
 }
 
-// restoreKeys puts back the keys that belong to a backup, where there are none.
+// restoreKeys copies the keys that belong to a backup into a folder that has none.
 func restoreKeys(to, from string) error {
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("--include-keys: --keys-dir=%s exists: leave --include-keys out to use the keys there, or move that folder away", to)

@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// backupNote is what is remembered of the last backup, in the folder of the server's keys.
+// backupNote is the record of the last backup. It is stored in the keys folder of the server.
 type backupNote struct {
 	At       time.Time `json:"at"`
 	File     string    `json:"file"`
@@ -24,7 +24,7 @@ func readBackupNote(keys string) (note backupNote, ok bool) {
 	return note, err == nil && json.Unmarshal(text, &note) == nil
 }
 
-// write keeps the note where there is such a folder.
+// write stores the note if that folder exists.
 func (n backupNote) write(keys string) error {
 	if info, err := os.Stat(keys); err != nil || !info.IsDir() {
 		return nil //nolint:nilerr // no server has been started here

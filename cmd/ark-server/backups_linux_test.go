@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestBackupsAtOnce: backups to one name do not touch each other's files, which have no
-// name until they are complete. The first that is wins.
+// TestBackupsAtOnce checks that concurrent backups to one name do not touch each other's files,
+// which have no name until they are complete. The first complete backup gets the name.
 func TestBackupsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	path, folder := filepath.Join(dir, "ark.db"), filepath.Join(dir, "backups")
@@ -22,7 +22,7 @@ func TestBackupsAtOnce(t *testing.T) {
 	}
 	to := filepath.Join(folder, "copy.db")
 
-	// One that is stopped in the middle. Where it was faster, the next try.
+	// Stop one backup in the middle. If it was faster than the signal, try again.
 	slow := umasked(t, "000", "backup", "--db-path="+path, "--to="+to)
 	var out output
 	for stopped := false; !stopped; {

@@ -44,13 +44,14 @@ func (c capability) has(metric string) bool {
 	return slices.ContainsFunc(c.prefixes, func(p string) bool { return strings.HasPrefix(metric, p) })
 }
 
-// hasAnyIn reports whether a query asks for a metric of the capability's own.
+// hasAnyIn reports whether a query asks for one of the capability's metrics.
 func (c capability) hasAnyIn(query string) bool {
 	return slices.ContainsFunc(selector.FindAllString(quotedAside(query), -1), c.has)
 }
 
-// Every capability can be operated: it has metrics, panels, alerts, and pages that say what it
-// takes and how it comes back; and there is nothing of these that belongs to none.
+// TestCapabilities checks that every capability can be operated: it has metrics, panels, alerts,
+// and pages that describe its cost and its recovery. Every metric, panel, alert and page belongs to
+// a capability.
 func TestCapabilities(t *testing.T) {
 	all := readCapabilities(t)
 	if len(all) < 5 {
@@ -81,7 +82,7 @@ func TestCapabilities(t *testing.T) {
 			}
 		}
 		for what, cell := range map[string]string{"how much it takes": c.sizing, "backup and restore": c.backup, "troubleshooting": c.troubleshooting} {
-			// TestDocs looks for what links lead to.
+			// TestDocs checks the targets of links.
 			if !strings.Contains(cell, "](") && !strings.HasPrefix(cell, "none: ") {
 				t.Errorf("%s: %s is %q: want a link, or \"none: \" and why", c.name, what, cell)
 			}

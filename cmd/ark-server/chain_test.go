@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// With --history-chain the command line verifies the history, against heads that were kept
-// elsewhere, too.
+// TestHistoryChain verifies the history on the command line with --history-chain, also against
+// heads that were stored elsewhere.
 func TestHistoryChain(t *testing.T) {
 	dir := t.TempDir()
 	at := []string{"--db-path=" + filepath.Join(dir, "ark.db"), "--keys-dir=" + filepath.Join(dir, "keys")}

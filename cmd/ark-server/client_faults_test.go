@@ -23,8 +23,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// TestClientFaultsAreNotLogged throws at a server what clients do wrong: its log stays empty, and
-// the metric counts.
+// TestClientFaultsAreNotLogged sends invalid requests to a server: the log stays empty, and the
+// metric counts them.
 func TestClientFaultsAreNotLogged(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "config")
@@ -72,7 +72,7 @@ func TestClientFaultsAreNotLogged(t *testing.T) {
 		{stranger, "GET", agents, "", nil},
 		{stranger, "GET", "/healthz", "", nil},
 		{certified, "GET", agents, "", nil},
-		// This one waits some seconds for that revision.
+		// This request waits some seconds for that revision.
 		{admin, "GET", agents + "?resourceVersion=999999999", "", nil},
 	}
 	for _, query := range []string{
@@ -127,7 +127,7 @@ func selfSigned(t *testing.T) (cert, key []byte) {
 	return pemBlock("CERTIFICATE", der), pemBlock("PRIVATE KEY", secret)
 }
 
-// plainText is a client that does not speak TLS, and one that speaks nothing.
+// plainText connects one client that does not use TLS, and one that sends nothing.
 func plainText(t *testing.T, address string) {
 	t.Helper()
 	for _, text := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "hello\n", ""} {
@@ -140,8 +140,8 @@ func plainText(t *testing.T, address string) {
 	}
 }
 
-// abandoned are requests whose clients go away: in the body, before the answer, in the middle of a
-// long one, during a watch.
+// abandoned sends requests whose clients disconnect: in the body, before the answer, in the middle
+// of a long answer, during a watch.
 func abandoned(t *testing.T, admin *rest.Config, address string) {
 	t.Helper()
 	const path = "/apis/ark.mckinsey.com/v1alpha1/namespaces/default/agents"
@@ -161,10 +161,10 @@ func abandoned(t *testing.T, admin *rest.Config, address string) {
 		if _, err := io.WriteString(conn, text); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(300 * time.Millisecond) // for the server to be at work
+		time.Sleep(300 * time.Millisecond) // for the server to begin the request
 		_ = conn.Close()
 	}
-	time.Sleep(time.Second) // for it to notice, and to log
+	time.Sleep(time.Second) // for the server to notice, and to log
 }
 
 func pemBlock(kind string, der []byte) []byte {

@@ -16,7 +16,7 @@ queries, teams, tools and the rest, as kubectl and every Kubernetes client know 
 
 Started without a command it serves, keeping its data in ./ark.db.`
 
-// newCommand returns the command tree. Serving is both the root and "serve".
+// newCommand returns the command tree. Both the root command and "serve" run the server.
 func newCommand() *cobra.Command {
 	o := newOptions()
 	serve := func(cmd *cobra.Command, _ []string) error {
@@ -63,8 +63,8 @@ func newCommand() *cobra.Command {
 		newCRDsCommand(),
 		newVersionCommand(),
 	)
-	// Not cobra's own flag: its template would have the linker keep text/template, and every method of
-	// every type.
+	// cobra's own version flag is not used: its template makes the linker keep text/template, and
+	// every method of every type.
 	root.Flags().Bool(versionFlag, false, "version for ark-server")
 	root.PersistentPreRunE = beforeRun
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
@@ -94,11 +94,11 @@ func versionText() string {
 	return text
 }
 
-// versionFlag is the flag that prints what the command version does.
+// versionFlag is the name of the flag that prints the same text as the command version.
 const versionFlag = "version"
 
-// beforeRun prints the version or the whole help if asked to, and looks for names in the
-// environment that were mistyped, before a command that can be set up there.
+// beforeRun prints the version or the complete help if a flag asks for it. It then looks for
+// mistyped names in the environment, for commands that read settings from there.
 func beforeRun(cmd *cobra.Command, _ []string) error {
 	if cmd.Flags().Lookup(helpAll) == nil {
 		return nil

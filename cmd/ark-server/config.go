@@ -45,7 +45,7 @@ func newConfigPrintCommand() *cobra.Command {
 			if err := checkValue("output", output, "text", "yaml", "json"); err != nil {
 				return usageError{err}
 			}
-			// What is wrong with the settings does not keep them from being shown.
+			// The settings are printed even if they are invalid.
 			fault := o.validate()
 			err := printSettings(cmd.OutOrStdout(), o.effective(groups), output)
 			if err == nil && fault != nil {
@@ -63,7 +63,7 @@ type setting struct {
 	Source string `json:"source"`
 }
 
-// effective returns the settings of the groups' flags, in their order.
+// effective returns the settings of the flags of the groups, in the order of the groups.
 func (o *options) effective(groups []flagGroup) []setting {
 	var all []setting
 	for _, g := range groups {
@@ -83,8 +83,8 @@ func (o *options) effective(groups []flagGroup) []setting {
 	return all
 }
 
-// derived returns the default of a flag that follows from other flags, and why; "" where there is
-// none.
+// derived returns the default of a flag that follows from other flags, and the reason. The value is
+// "" if the flag has no derived default.
 func (o *options) derived(flag string) (value, why string) {
 	where := "next to the database"
 	switch {
@@ -110,7 +110,7 @@ func (o *options) derived(flag string) (value, why string) {
 	return "", ""
 }
 
-// valueOf returns a flag's value as YAML and JSON have it.
+// valueOf returns the value of a flag in the type that YAML and JSON use for it.
 func valueOf(f *pflag.Flag) any {
 	text := f.Value.String()
 	if list, ok := f.Value.(pflag.SliceValue); ok {
@@ -131,8 +131,8 @@ func valueOf(f *pflag.Flag) any {
 	return text
 }
 
-// password finds that of a URL or a DSN: nothing of the sort belongs into a flag, and if it is in
-// one it must not be shown.
+// password matches the password in a URL or a DSN. A password does not belong in a flag; if a flag
+// contains one, it must not be printed.
 var password = regexp.MustCompile(`(^|//|[\s,])([^\s:/@,]*):([^\s@]+)@`)
 
 func withoutPasswords(value any) any {

@@ -17,15 +17,16 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// configEntry is a key of a configuration file with its value.
+// configEntry is one key of a configuration file with its value.
 type configEntry struct {
 	key   string
 	line  int
 	value *yaml.Node
 }
 
-// fromConfigFile sets the flags of a command that are not set yet from the configuration file.
-// Flags of other commands may be in it too. The error names every fault with its line.
+// fromConfigFile sets the flags of a command from the configuration file, except flags that are
+// already set. The file may also contain flags of other commands. The error lists every fault with
+// its line.
 func (o *options) fromConfigFile(cmd *cobra.Command) error {
 	path := o.configFile
 	if err := privatefile.CheckGiven(path, false); err != nil {
@@ -56,13 +57,13 @@ func (o *options) fromConfigFile(cmd *cobra.Command) error {
 	return errors.Join(errs...)
 }
 
-// lineError is a fault of a line; 1 where the line is not known.
+// lineError is a fault with its line; the line is 1 if it is not known.
 type lineError struct {
 	line int
 	error
 }
 
-// parseConfig returns the entries of a file that are right, and what is wrong with the others.
+// parseConfig returns the valid entries of a file, and the faults of the others.
 func parseConfig(text []byte, known []string) (entries []configEntry, faults []lineError) {
 	fault := func(line int, format string, args ...any) {
 		faults = append(faults, lineError{line, fmt.Errorf(format, args...)})
@@ -70,7 +71,7 @@ func parseConfig(text []byte, known []string) (entries []configEntry, faults []l
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, next yaml.Node
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
-		return nil, nil // nothing but comments
+		return nil, nil // only comments
 	} else if err != nil {
 		return nil, []lineError{syntaxError(err)}
 	}
@@ -111,18 +112,18 @@ func parseConfig(text []byte, known []string) (entries []configEntry, faults []l
 
 var syntaxLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// syntaxError takes the line out of an error of the YAML parser.
+// syntaxError extracts the line from an error of the YAML parser.
 func syntaxError(err error) lineError {
 	line := 1
 	text := err.Error()
 	if m := syntaxLine.FindStringSubmatch(text); m != nil {
 		text = strings.TrimPrefix(text, m[0])
-		_, _ = fmt.Sscan(m[1], &line) // an error without a line is about the whole
+		_, _ = fmt.Sscan(m[1], &line) // an error without a line is about the whole file
 	}
 	return lineError{line, fmt.Errorf("it is not YAML: %s", text)}
 }
 
-// set gives a flag the value of an entry.
+// set sets a flag to the value of an entry.
 func (e configEntry) set(flags *pflag.FlagSet, f *pflag.Flag) error {
 	switch e.value.Kind {
 	case yaml.SequenceNode:

@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// settingsOf returns what config print shows.
+// settingsOf returns the output of config print.
 func settingsOf(t *testing.T, args ...string) map[string]setting {
 	t.Helper()
 	var all map[string]setting
@@ -21,8 +21,8 @@ func settingsOf(t *testing.T, args ...string) map[string]setting {
 	return all
 }
 
-// The command line wins over the environment, that over the file, and that over the default; and
-// config print says which it was.
+// TestPrecedence checks that the command line overrides the environment, which overrides the file,
+// which overrides the default, and that config print shows the source.
 func TestPrecedence(t *testing.T) {
 	dir := t.TempDir()
 	file := manifest(t, dir, "ark.yaml", "# ours\nsecure-port: 7001\nlog-level: info\ndb-path: /file.db\ntls-san: [a.example.com, b.example.com]\nmax-object-size: 4Mi\n")
@@ -49,7 +49,8 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// What config print prints is a configuration file that leads to the same settings.
+// TestPrintedSettingsAreAFile checks that the output of config print is a configuration file that
+// results in the same settings.
 func TestPrintedSettingsAreAFile(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"--data-dir=" + dir, "--secure-port=0", "--tls-san=x,y", "--compaction-interval=90s", "--db-migrate=false"}
@@ -71,7 +72,7 @@ func TestPrintedSettingsAreAFile(t *testing.T) {
 	}
 }
 
-// Each fault of a file is named with its line and what was meant.
+// TestConfigFaults checks that each fault of a file is reported with its line and a suggestion.
 func TestConfigFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"db-pth: x\n":                               `:1: no flag is called "db-pth": did you mean db-path?`,
@@ -113,14 +114,14 @@ func TestConfigFaults(t *testing.T) {
 	}
 }
 
-// A file may have the settings of other commands too.
+// TestConfigOfAllCommands checks that a file may also contain the settings of other commands.
 func TestConfigOfAllCommands(t *testing.T) {
 	dir := t.TempDir()
 	file := manifest(t, dir, "ark.yaml", "secure-port: 7443\nto-file: x.yaml\nbump-revision: 7\ndb-path: "+filepath.Join(dir, "none.db")+"\n")
 	checkFailure(t, []string{"backup", "--config=" + file, "--to=" + filepath.Join(dir, "b")}, 1, []string{"none.db"})
 }
 
-// A file that others may write is not believed.
+// TestConfigOfOthers checks that a file that other users can write is rejected.
 func TestConfigOfOthers(t *testing.T) {
 	file := manifest(t, t.TempDir(), "ark.yaml", "db-path: /elsewhere.db\n")
 	if err := os.Chmod(file, 0o666); err != nil {
@@ -129,7 +130,7 @@ func TestConfigOfOthers(t *testing.T) {
 	checkFailure(t, []string{"--config=" + file}, 2, []string{"--config=" + file, "chmod 0600"})
 }
 
-// No password is shown, wherever somebody has put it.
+// TestPrintedSettingsHideSecrets checks that no password is printed, in whichever setting it is.
 func TestPrintedSettingsHideSecrets(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv(passwordVariable, "hush-1")
@@ -153,7 +154,7 @@ func TestPrintedSettingsHideSecrets(t *testing.T) {
 	}
 }
 
-// Wrong settings are shown, and refused.
+// TestPrintWrongSettings checks that invalid settings are printed and rejected.
 func TestPrintWrongSettings(t *testing.T) {
 	text := command(t, 2, "config", "print", "--storage=oracle")
 	wantTexts(t, text, "storage: oracle # command line", "--storage=oracle: use sqlite or")
@@ -161,7 +162,8 @@ func TestPrintWrongSettings(t *testing.T) {
 	checkFailure(t, []string{"config"}, 2, []string{"config print"})
 }
 
-// With --data-dir all state is in one folder, which is private, and every command finds it.
+// TestDataDir checks that with --data-dir all state is in one private folder, and that every
+// command finds it.
 func TestDataDir(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dir := filepath.Join(t.TempDir(), "state", "ark")
@@ -184,7 +186,8 @@ func TestDataDir(t *testing.T) {
 	}
 }
 
-// Flags win over --data-dir, and an existing folder keeps its mode.
+// TestDataDirDefaults checks that flags override --data-dir, and that an existing folder keeps its
+// mode.
 func TestDataDirDefaults(t *testing.T) {
 	for _, c := range []struct {
 		args                []string

@@ -14,17 +14,17 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// addConfigurationFlags adds those that say where other settings are from.
+// addConfigurationFlags adds the flags that name the sources of other settings.
 func (o *options) addConfigurationFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.configFile, "config", "", "YAML `file` of settings, one flag: value a line; the command line and the environment win over it")
 	fs.StringVar(&o.dataDir, "data-dir", "", "`folder` for all state: database, keys, kubeconfig; made if missing. Flags for one of these win over it")
 }
 
-// source is where the value of a flag is from.
+// source is where the value of a flag was set.
 type source struct {
-	// place is a text for people.
+	// place is a human-readable description.
 	place string
-	// at is FILE:LINE for a value of the configuration file, else "".
+	// at is FILE:LINE if the value is from the configuration file, otherwise "".
 	at string
 }
 
@@ -34,10 +34,10 @@ const (
 	fromDefault     = "default"
 )
 
-// sources are those of the flags that do not have their defaults.
+// sources holds the sources of all flags that do not have their default value.
 type sources map[string]source
 
-// note records where the flags have their values from that were set since the last call.
+// note records the source of each flag that was set since the last call.
 func (s sources) note(fs *pflag.FlagSet, of func(flag string) source) {
 	fs.VisitAll(func(f *pflag.Flag) {
 		if _, known := s[f.Name]; f.Changed && !known {
@@ -50,8 +50,8 @@ func place(text string) func(string) source {
 	return func(string) source { return source{place: text} }
 }
 
-// locate puts the file and the line in front of errors about flags that the configuration file has
-// set. They begin with the flag.
+// locate adds the file and the line to errors about flags that were set in the configuration file.
+// Such errors begin with the flag.
 func (s sources) locate(err error) error {
 	if err == nil {
 		return nil
@@ -77,8 +77,8 @@ func (s sources) locate(err error) error {
 	return err
 }
 
-// configure completes the flags of a command: what its command line leaves open is taken from the
-// environment, then from the configuration file, then from --data-dir and the mode.
+// configure sets the flags that are not on the command line. It takes them from the environment,
+// then from the configuration file, then from --data-dir and the mode.
 func (o *options) configure(cmd *cobra.Command) error {
 	flags := cmd.Flags()
 	o.sources.note(flags, place(fromCommandLine))
@@ -98,8 +98,8 @@ func (o *options) configure(cmd *cobra.Command) error {
 	return nil
 }
 
-// makeDataDir makes the folder of --data-dir for its owner only. The mode of one that is there
-// stays: it may be a project's.
+// makeDataDir creates the folder of --data-dir with access for its owner only. It keeps the mode of
+// an existing folder, which may be a project's.
 func (o *options) makeDataDir() error {
 	if o.dataDir == "" {
 		return nil

@@ -13,18 +13,18 @@ import (
 	"github.com/mckinsey/ark-server/internal/runas"
 )
 
-// becomeUser drops root's rights where the image asks for it. Commands that only read leave the
-// data folder as it is.
+// becomeUser drops root privileges if the image asks for it. Commands that only read do not change
+// the data folder.
 func becomeUser(args []string) error {
 	reads := len(args) > 0 && slices.Contains([]string{"health", "kubeconfig", "status", "doctor", "config", "version", "--version", "help", "--help", "crds", "completion"}, args[0])
 	return runas.Drop(!reads, func(err error) { fmt.Fprintf(os.Stderr, "ark-server: %v\n", err) })
 }
 
 // inContainer reports whether the process runs in a container. The image sets this variable, as
-// images of Linux distributions do; Podman sets it too.
+// images of Linux distributions and Podman do.
 func inContainer() bool { return os.Getenv("container") != "" }
 
-// containerTool is the command that the container was probably started with.
+// containerTool returns the command that probably started the container.
 func containerTool() string {
 	if os.Getenv("container") == "podman" {
 		return "podman"
@@ -32,8 +32,8 @@ func containerTool() string {
 	return "docker"
 }
 
-// fromContainer sets the flags that the command line does not from the arguments of the server in
-// the same container: a command started by "docker exec" has the environment of the container, but
+// fromContainer sets the flags that are not on the command line from the arguments of the server in
+// the same container. A command that "docker exec" starts has the environment of the container, but
 // not the arguments of "docker run".
 func fromContainer(fs *pflag.FlagSet) error {
 	if !inContainer() {
@@ -45,7 +45,7 @@ func fromContainer(fs *pflag.FlagSet) error {
 	}
 	server.ParseErrorsAllowlist.UnknownFlags = true
 	if server.Parse(serverArguments("/proc")) != nil {
-		return nil // that server has refused them
+		return nil // that server has rejected them
 	}
 	var err error
 	server.Visit(func(f *pflag.Flag) {
@@ -58,7 +58,7 @@ func fromContainer(fs *pflag.FlagSet) error {
 	return err
 }
 
-// serverArguments returns the arguments of the first process that serves.
+// serverArguments returns the arguments of the first process that runs the server.
 func serverArguments(proc string) []string {
 	entries, err := os.ReadDir(proc)
 	if err != nil {

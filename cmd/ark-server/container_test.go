@@ -40,7 +40,8 @@ func TestServerArguments(t *testing.T) {
 	}
 }
 
-// Outside containers other servers' arguments are none of a command's business.
+// TestOutsideContainers checks that a command outside a container does not read the arguments of
+// other servers.
 func TestOutsideContainers(t *testing.T) {
 	t.Setenv("container", "")
 	o := newOptions()

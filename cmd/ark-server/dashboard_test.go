@@ -12,13 +12,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What the alerts and the dashboard go by must be there, under the same names, labels and
-// label values. The tests of e2e/cluster look for the rest.
+// The metrics in the alerts and the dashboard must exist, with the same names, labels and label
+// values. The tests of e2e/cluster check the remaining ones.
 
-// elsewhere are the metrics that a standalone server without webhooks does not have.
+// elsewhere lists the metrics that a standalone server without webhooks does not have.
 var elsewhere = []string{"aggregator_unavailable_apiservice", "apiserver_admission_webhook_rejection_count"}
 
-// targetLabels are what Prometheus adds.
+// targetLabels are the labels that Prometheus adds.
 var targetLabels = []string{"job", "pod", "namespace", "instance", "le"}
 
 func TestDashboard(t *testing.T) {
@@ -70,7 +70,7 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// panel is one of the dashboard, or the title of a row of them.
+// panel is a panel of the dashboard, or the title of a row of panels.
 type panel struct {
 	Type, Title string
 	Targets     []struct{ Expr string }
@@ -112,11 +112,11 @@ func readFile(t *testing.T, parts ...string) string {
 	return string(text)
 }
 
-// exposition is what a server tells: the values of each label of each metric.
+// exposition holds the metrics of a server: the values of each label of each metric.
 type exposition map[string]map[string][]string
 
-// scrapeAll starts a server on PostgreSQL, where there are most metrics, makes it do
-// something, and reads them.
+// scrapeAll starts a server on PostgreSQL, which has the most metrics, sends it requests, and reads
+// its metrics.
 func scrapeAll(t *testing.T) exposition {
 	t.Helper()
 	s := startServing(t, append(databaseFlags(storagePostgres, postgresServer.Database(t)), "--peer-listen=127.0.0.1:0", "--history=on", "--read-model-path="+filepath.Join(t.TempDir(), "read.db"))...)
@@ -153,7 +153,7 @@ var (
 	keywords = []string{"and", "or", "unless", "bool", "offset"}
 )
 
-// check finds the metrics in a query of Prometheus', and sees that they are there.
+// check finds the metrics in a Prometheus query, and checks that they exist.
 func (e exposition) check(t *testing.T, where, query string) {
 	t.Helper()
 	// Braces within quotes would end a selector.
@@ -211,7 +211,7 @@ func (e exposition) check(t *testing.T, where, query string) {
 // quotedAside empties quotes, so that no word in them is taken for a metric.
 func quotedAside(query string) string { return quoted.ReplaceAllString(query, `""`) }
 
-// checkMatcher sees that a label exists, and for our own metrics that its values do.
+// checkMatcher checks that a label exists, and for our own metrics that its values exist.
 func (e exposition) checkMatcher(t *testing.T, where, metric, label, operator, value string) {
 	t.Helper()
 	if slices.Contains(targetLabels, label) {

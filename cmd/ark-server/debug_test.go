@@ -10,7 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/operation"
 )
 
-// What operators look at is for those who may, and tells what is the case.
+// TestDebug checks that the diagnostic endpoints require permission, and that their content is
+// correct.
 func TestDebug(t *testing.T) {
 	s := startServing(t)
 	for _, path := range []string{"/metrics", "/debug/store", "/debug/pprof/", "/debug/pprof/goroutine", "/debug/flags/v"} {
@@ -50,10 +51,10 @@ func TestDebug(t *testing.T) {
 	}
 }
 
-// The detail of the log can be changed while the server runs.
+// TestVerbosity checks that the verbosity of the log can be changed while the server runs.
 func TestVerbosity(t *testing.T) {
 	s := startServing(t)
-	defer request(t, s.admin, "PUT", "/debug/flags/v", "0") // the log is the process's
+	defer request(t, s.admin, "PUT", "/debug/flags/v", "0") // the log belongs to the process
 	for _, v := range []string{"4", "0", "2"} {
 		if code, body := request(t, s.admin, "PUT", "/debug/flags/v", v); code != 200 {
 			t.Errorf("%s: %d %s", v, code, body)
@@ -69,11 +70,11 @@ func TestVerbosity(t *testing.T) {
 	}
 }
 
-// With an etcd outside there is nothing to tell of the storage, and it says so. What
-// listens here is our own endpoint.
+// TestDebugWithEtcd checks that a server with an external etcd reports that it has no information
+// about the storage. The external etcd in this test is our own endpoint.
 func TestDebugWithEtcd(t *testing.T) {
 	port := freePort(t)
-	keys := "--keys-dir=" + t.TempDir() // of both, for they keep the same Secrets
+	keys := "--keys-dir=" + t.TempDir() // of both, because they store the same Secrets
 	startServing(t, keys, "--etcd-listen=tcp://127.0.0.1:"+port)
 	s := startServing(t, keys, "--storage=etcd", "--etcd-servers=http://127.0.0.1:"+port)
 	if code, body := request(t, s.admin, "GET", "/debug/store", ""); code != 404 || !strings.Contains(body, "--storage=etcd") {

@@ -54,13 +54,13 @@ func runDemo(ctx context.Context, port int, out io.Writer) (err error) {
 		return fmt.Errorf("listen for the model: %w", err)
 	}
 	model := &http.Server{Handler: demo.Handler(), ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = model.Serve(listener) }() // it ends with Close
+	go func() { _ = model.Serve(listener) }() // Close ends it
 	defer func() { err = errors.Join(err, model.Close()) }()
 
 	o := newOptions()
 	o.dataDir, o.dbPath, o.securePort = dir, filepath.Join(dir, "ark.db"), port
 	o.chat.listen = "127.0.0.1:0"
-	o.engine.addresses = []string{"127.0.0.1/32"} // the tool is there
+	o.engine.addresses = []string{"127.0.0.1/32"} // the tool listens there
 	if err := o.validate(); err != nil {
 		return usageError{err}
 	}
@@ -82,7 +82,7 @@ func runDemo(ctx context.Context, port int, out io.Writer) (err error) {
 	}
 }
 
-// showDemo makes the objects, waits for the first answer, and prints what to try.
+// showDemo creates the objects, waits for the first answer, and prints what to try next.
 func (o *options) showDemo(ctx context.Context, s *server.Server, url string, out io.Writer) error {
 	client, err := o.adminClient()
 	if err != nil {
@@ -122,7 +122,7 @@ It is a script, not a model. Stop it with Ctrl-C; its data goes, too.
 	return nil
 }
 
-// makeObject makes an object of the demo, and returns it if it is a Query.
+// makeObject creates an object of the demo, and returns it if it is a Query.
 func makeObject(ctx context.Context, client *objects.Client, text string) (*v1alpha1.Query, error) {
 	var kind struct {
 		Kind string `json:"kind"`

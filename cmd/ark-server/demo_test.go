@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// The demo answers by itself, and to whoever asks by the command that it prints; it leaves nothing
-// behind.
+// TestDemo checks that the demo answers its first question, and the questions of the printed
+// command, and that it leaves no files behind.
 func TestDemo(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	seen := make(chan struct{})
@@ -57,7 +57,7 @@ func TestDemo(t *testing.T) {
 	if lines := strings.Split(strings.TrimSpace(answer), "\n"); code != 0 || len(lines) != 2 || !strings.HasPrefix(lines[0], "I have looked it up. Rome: ") || lines[1] != "In short: "+lines[0] {
 		t.Errorf("got %d, %q, %q", code, answer, fault)
 	}
-	// A tool says nothing while it works.
+	// A tool streams no output while it works.
 	if code, answer, fault := query("tool/weather", `{"city":"Rome"}`, "--stream"); code != 0 || !strings.HasPrefix(answer, "Rome: ") || strings.Count(answer, "degrees") != 1 {
 		t.Errorf("got %d, %q, %q", code, answer, fault)
 	}

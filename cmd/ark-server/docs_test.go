@@ -16,10 +16,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/runas"
 )
 
-// TestDocs holds what the documentation names to what there is: make targets, sub-commands and
-// their flags, variables, files, pages and their headings. It reads the pages, and the comments of
-// manifests, scripts and Go files as far as they name pages. A fault is reported with file and
-// line, what is missing and how to mend it.
+// TestDocs checks that everything that the documentation names exists: make targets, sub-commands
+// and their flags, variables, files, pages and their headings. It reads the pages, and those
+// comments of manifests, scripts and Go files that name pages. A fault is reported with file and
+// line, what is missing and how to fix it.
 func TestDocs(t *testing.T) {
 	d := newDocs(t)
 	checked := 0
@@ -37,7 +37,7 @@ func TestDocs(t *testing.T) {
 	}
 }
 
-// TestDocsFaults: each kind of fault is found, and what is right is not.
+// TestDocsFaults checks that each kind of fault is found, and that correct text has no faults.
 func TestDocsFaults(t *testing.T) {
 	for text, want := range map[string]string{
 		"run `make e2e-contract`":                           "make e2e-contract: the Makefile has no such target",
@@ -73,7 +73,7 @@ func TestDocsFaults(t *testing.T) {
 	}
 }
 
-// docs is the repository as its documentation sees it.
+// docs holds the names that the documentation may use.
 type docs struct {
 	t *testing.T
 	// report is called with every fault.
@@ -256,7 +256,7 @@ func (d *docs) checkCommands(path string, n int, text string) {
 		for _, word := range words {
 			longer := strings.TrimPrefix(command+" "+word, " ")
 			if _, ok := d.known.flags[longer]; !ok {
-				// Where the program is run, such as in a command line, a word after it is a command.
+				// If the program is run, such as in a command line, the next word is a sub-command.
 				if d.known.parents[command] && runs(text[:at[2]-len("ark-server")]) {
 					d.fault(path, n, "ark-server %s: there is no such command: ark-server --help lists them", longer)
 				}
@@ -273,10 +273,10 @@ func (d *docs) checkCommands(path string, n int, text string) {
 	}
 }
 
-// beforeCommand is a word that may stand before a program in a command line that runs it.
+// beforeCommand matches a word that may precede a program in a command line.
 var beforeCommand = regexp.MustCompile(`^(\$|sudo|bin|\./bin|\.|exec|nohup|time|[A-Z_]+=\S*)$`)
 
-// runs reports whether ark-server after a text is run there, and not only named.
+// runs reports whether ark-server after a text is run there, and not only mentioned.
 func runs(before string) bool {
 	for _, word := range strings.Fields(strings.TrimSuffix(before, "/")) {
 		if !beforeCommand.MatchString(word) {
@@ -324,7 +324,7 @@ func (d *docs) checkLinks(path string, n int, line string) {
 	}
 }
 
-// headings returns the names by which links reach a page's headings, as GitHub makes them.
+// headings returns the anchors of a page's headings, as GitHub generates them.
 func headings(text string) []string {
 	var names []string
 	inCode := false
@@ -382,7 +382,7 @@ func (d *docs) nearestFlag(name string) string {
 	return "."
 }
 
-// otherFlags are those of other programs that pages name without the program.
+// otherFlags are flags of other programs that pages mention without the program.
 var otherFlags = []string{
 	"as", "as-of", "param", "used-by", // kubectl ark
 	"auto-iam-authn",                            // Cloud SQL Auth Proxy

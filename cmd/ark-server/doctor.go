@@ -25,7 +25,7 @@ it does not; give it the flags that the server is started with:
 The exit code is 0 if all is well, else 1. The rows of an SQLite database are not read:
 ark-server check does that.`
 
-// diagnosis is one thing that doctor has looked at.
+// diagnosis is the result of one check of doctor.
 type diagnosis struct {
 	Name    string `json:"name"`
 	OK      bool   `json:"ok"`
@@ -33,13 +33,13 @@ type diagnosis struct {
 	Fix     string `json:"fix,omitempty"`
 }
 
-// examination collects what doctor finds.
+// examination collects the results of doctor.
 type examination struct {
 	*options
 	now   time.Time
 	items []diagnosis
 
-	// running says that the server answers, and report what it says of itself, nil where that is not
+	// running is true if the server answers. report is the server's own report, or nil if it is not
 	// known.
 	running bool
 	url     string
@@ -50,7 +50,7 @@ func (e *examination) ok(name, format string, args ...any) {
 	e.items = append(e.items, diagnosis{Name: name, OK: true, Message: fmt.Sprintf(format, args...)})
 }
 
-// bad adds a fault, once: what is wrong with a folder is so for each file that is to be in it.
+// bad adds a fault, and drops duplicates: a fault of a folder is found once for each file in it.
 func (e *examination) bad(name, fix, format string, args ...any) {
 	fault := diagnosis{Name: name, Message: fmt.Sprintf(format, args...), Fix: fix}
 	if !slices.Contains(e.items, fault) {
@@ -95,12 +95,12 @@ func newDoctorCommand() *cobra.Command {
 	}, append([]flagGroup{own}, o.flagGroups()...)...)
 }
 
-// examine looks at everything.
+// examine runs all checks.
 func (o *options) examine(ctx context.Context, now time.Time) []diagnosis {
 	e := &examination{options: o, now: now}
 	if err := o.validate(); err != nil {
 		e.bad("settings", "correct them: ark-server config print shows where each is from", "%s", oneLine(err))
-		return e.items // what they lead to is not what was meant
+		return e.items // the checks below would test settings that were not intended
 	}
 	e.ok("settings", "they fit together")
 	e.server(ctx)
@@ -113,7 +113,7 @@ func (o *options) examine(ctx context.Context, now time.Time) []diagnosis {
 	return e.items
 }
 
-// server looks whether it runs. That it does not is no fault.
+// server checks whether the server runs. A stopped server is not a fault.
 func (e *examination) server(ctx context.Context) {
 	url, running, report, problem := e.ask(ctx)
 	e.running, e.url, e.report = running, url, report

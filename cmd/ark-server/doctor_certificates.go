@@ -12,13 +12,14 @@ import (
 )
 
 const (
-	// A server renews its own certificate long before: one that is this near to its end was not.
+	// A server renews its own certificate long before this. If a certificate is this close to its
+	// expiry, the renewal did not happen.
 	renewedBefore = 7 * 24 * time.Hour
-	// replaceBefore is for certificates that somebody has to replace.
+	// replaceBefore is for certificates that must be replaced manually.
 	replaceBefore = 14 * 24 * time.Hour
 )
 
-// certificates looks when they end.
+// certificates checks the expiry of all certificates.
 func (e *examination) certificates() {
 	type certificate struct {
 		what, path string
@@ -47,7 +48,7 @@ func (e *examination) certificates() {
 		ends, begins, err := validity(c.path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			continue // the first start makes it, or it is a flag's: the item files says that it is missing
+			continue // the first start creates it, or a flag names it and the item files reports it as missing
 		case err != nil:
 			e.bad("certificates", c.fix, "%s in %s cannot be used: %v", c.what, c.path, err)
 		case e.now.After(ends):
@@ -72,7 +73,7 @@ func (e *examination) certificates() {
 	}
 }
 
-// has reports whether there is an item of a name.
+// has reports whether there is an item with this name.
 func (e *examination) has(name string) bool {
 	for _, item := range e.items {
 		if item.Name == name {
@@ -82,12 +83,13 @@ func (e *examination) has(name string) bool {
 	return false
 }
 
-// faulty reports whether there is an item of a name that is not ok.
+// faulty reports whether there is an item with this name that is not ok.
 func (e *examination) faulty(name string) bool {
 	return slices.ContainsFunc(e.items, func(item diagnosis) bool { return item.Name == name && !item.OK })
 }
 
-// validity returns when the first of the certificates in a PEM file ends, and when it begins.
+// validity returns the earliest expiry of the certificates in a PEM file, and the start of their
+// validity.
 func validity(path string) (ends, begins time.Time, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// database looks at it, at its settings, and at the clock beside its.
+// database checks the database, its settings, and the difference between the two clocks.
 func (e *examination) database(ctx context.Context) {
 	if e.storage == storageEtcd {
 		e.clock(time.Time{}, 0)
@@ -24,12 +24,12 @@ func (e *examination) database(ctx context.Context) {
 		e.clock(time.Time{}, 0)
 		var untrusted *privatefile.UntrustedError
 		if errors.As(err, &untrusted) && e.faulty("files") {
-			return // that item says it
+			return // that item reports it
 		}
 		e.bad("database", e.databaseFix(err), "%s", oneLine(err))
 		return
 	}
-	// The server's answer is from about the middle of the call.
+	// The server read its clock at about the middle of the call.
 	took := time.Since(began)
 	clock := facts.Clock
 	if !clock.IsZero() {
@@ -53,18 +53,18 @@ func (e *examination) database(ctx context.Context) {
 }
 
 const (
-	// mostSkew is more than what time synchronization leaves.
+	// mostSkew is larger than the skew of synchronized clocks.
 	mostSkew = 5 * time.Second
-	// fileSkew is for files, whose times may be another machine's.
+	// fileSkew is for files, whose times may come from the clock of another machine.
 	fileSkew = 2 * time.Minute
 )
 
-// clock compares it with the database server's, known to within an uncertainty, with the newest
-// write, and with the release's date.
+// clock compares the local clock with the clock of the database server, which is known to within an
+// uncertainty, with the newest write, and with the release date.
 func (e *examination) clock(database time.Time, within time.Duration) {
 	const fix = "set it: timedatectl set-ntp true, or the system's settings of date and time"
 	newest, file := e.newestFile()
-	built, _ := time.Parse(time.RFC3339, version.Date()) // the zero time where it is not known
+	built, _ := time.Parse(time.RFC3339, version.Date()) // the zero time if it is not known
 	skew := e.now.Sub(database)
 	switch {
 	case !database.IsZero() && skew.Abs() > mostSkew+within:
@@ -80,7 +80,7 @@ func (e *examination) clock(database time.Time, within time.Duration) {
 	}
 }
 
-// newestFile is that of the files that the server writes.
+// newestFile returns the newest of the files that the server writes.
 func (e *examination) newestFile() (newest time.Time, file string) {
 	for _, path := range append(e.privateFiles(), filepath.Join(e.markFolder(), "database-server.mark")) {
 		if info, err := os.Stat(path); err == nil && info.ModTime().After(newest) {

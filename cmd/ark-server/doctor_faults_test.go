@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// faultOf is the one fault of the database that doctor finds; others, such as of the test machine's
-// disk, do not count.
+// faultOf returns the one fault of the database that doctor finds. Other faults, such as of the
+// test machine's disk, are ignored.
 func faultOf(t *testing.T, flags ...string) diagnosis {
 	t.Helper()
 	var found []diagnosis
@@ -30,8 +30,8 @@ func faultOf(t *testing.T, flags ...string) diagnosis {
 	return found[0]
 }
 
-// Each fault of a database server has a fix that can be typed, with the address and the names that
-// the flags have.
+// TestDoctorOfDatabaseServers checks that each fault of a database server has a fix that can be
+// typed, with the address and the names from the flags.
 func TestDoctorOfDatabaseServers(t *testing.T) {
 	clients := map[string]string{storagePostgres: "psql -h ", storageMySQL: "mysql "}
 	fresh := map[string]func(testing.TB) database.Config{storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database}
@@ -65,7 +65,7 @@ func TestDoctorOfDatabaseServers(t *testing.T) {
 	}
 }
 
-// makeUser makes a user who may log in, and nothing else.
+// makeUser creates a user with only the privilege to log in.
 func makeUser(t *testing.T, storage string, cfg database.Config, user string) {
 	t.Helper()
 	if storage == storagePostgres {
@@ -91,7 +91,7 @@ func makeUser(t *testing.T, storage string, cfg database.Config, user string) {
 	}
 }
 
-// Each fault of an SQLite file, too.
+// TestDoctorOfFiles checks the same for each fault of an SQLite file.
 func TestDoctorOfFiles(t *testing.T) {
 	started := func(t *testing.T) (dir, file string) {
 		dir = t.TempDir()

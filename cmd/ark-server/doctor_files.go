@@ -11,7 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// files looks at those that the server makes, and at those that flags name.
+// files checks the files that the server creates, and the files that flags name.
 func (e *examination) files() {
 	before := len(e.items)
 	for _, folder := range e.folders() {
@@ -41,7 +41,7 @@ func (e *examination) files() {
 	}
 }
 
-// folders are those that the server makes files in.
+// folders returns the folders in which the server creates files.
 func (e *examination) folders() []string {
 	var all []string
 	if e.storage == storageSQLite {
@@ -56,7 +56,7 @@ func (e *examination) folders() []string {
 	return all
 }
 
-// privateFiles are those that the server has made, as far as they are there.
+// privateFiles returns the existing files that the server has created.
 func (e *examination) privateFiles() []string {
 	var all []string
 	if e.storage == storageSQLite {
@@ -73,12 +73,12 @@ func (e *examination) privateFiles() []string {
 	return all
 }
 
-// folder looks whether the server can write in it, and nobody else.
+// folder checks that the server, and no other user, can write in a folder.
 func (e *examination) folder(path string) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return // the start makes it, or says what is missing
+		return // the start creates it, or reports what is missing
 	case err != nil:
 		e.bad("files", "let the user that the server runs as enter it", "%v", err)
 		return
@@ -105,10 +105,10 @@ func (e *examination) fileFault(what string, err error) {
 	e.bad("files", "run this as the user that the server runs as", "%s: %v", what, err)
 }
 
-// leastSpace is what a small database takes in a day, several times.
+// leastSpace is several times the daily growth of a small database.
 const leastSpace = 256 << 20
 
-// space looks at the disk.
+// space checks the free disk space.
 func (e *examination) space() {
 	folder := "."
 	if e.storage == storageSQLite {
@@ -119,7 +119,7 @@ func (e *examination) space() {
 	if whole, err := filepath.Abs(folder); err == nil {
 		folder = whole
 	}
-	for ; ; folder = filepath.Dir(folder) { // one that is there yet
+	for ; ; folder = filepath.Dir(folder) { // the nearest folder that exists
 		if _, err := os.Stat(folder); err == nil || folder == filepath.Dir(folder) {
 			break
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// heldByAnother adds a fault where a process has the SQLite file open and no server answers.
+// heldByAnother adds a fault if a process has the SQLite file open and no server answers.
 func (e *examination) heldByAnother() bool {
 	if e.storage != storageSQLite || e.running {
 		return false
@@ -26,7 +26,7 @@ func (e *examination) heldByAnother() bool {
 	return true
 }
 
-// databaseFix returns the commands to type against an error of the database.
+// databaseFix returns the commands that fix an error of the database.
 func (e *examination) databaseFix(err error) string {
 	if fix := e.lossFix(err); fix != "" {
 		return fix
@@ -53,7 +53,7 @@ func (e *examination) databaseFix(err error) string {
 	return "try the same connection with the database's own client: " + e.client("")
 }
 
-// lossFix returns what to type where data is damaged or missing.
+// lossFix returns the commands to use if data is damaged or missing.
 func (e *examination) lossFix(err error) string {
 	var lost *sqlite.LossError
 	var damaged *sqlite.DamageError
@@ -69,7 +69,7 @@ func (e *examination) lossFix(err error) string {
 	return ""
 }
 
-// fileFix is for SQLite.
+// fileFix returns the fix for a fault of SQLite.
 func (e *examination) fileFix(fault database.Fault) string {
 	file, folder := privatefile.Quote(e.dbPath), privatefile.Quote(filepath.Dir(e.dbPath))
 	switch fault {
@@ -90,10 +90,10 @@ func (e *examination) fileFix(fault database.Fault) string {
 
 const newerFix = "install the release that wrote it, or a later one (ark-server --version prints this one's)"
 
-// rowRights are those that a server needs on its tables.
+// rowRights are the privileges that a server needs on its tables.
 const rowRights = "SELECT, INSERT, UPDATE, DELETE"
 
-// serverFix is for PostgreSQL, MySQL and MariaDB.
+// serverFix returns the fix for a fault of PostgreSQL, MySQL or MariaDB.
 func (e *examination) serverFix(fault database.Fault) string {
 	named := "--db-host and --db-port"
 	if e.db.DSNFile != "" {
@@ -138,7 +138,8 @@ func (e *examination) serverFix(fault database.Fault) string {
 	}
 }
 
-// loginNames are placeholders where a file has them, which may hold a password too.
+// loginNames returns the user and the database. It returns placeholders if they are in a file,
+// which may also contain a password.
 func (e *examination) loginNames() (user, name string) {
 	if e.db.DSNFile != "" {
 		return "USER", "DATABASE"
@@ -146,18 +147,18 @@ func (e *examination) loginNames() (user, name string) {
 	return e.db.User, e.db.Name
 }
 
-// client is the command that connects as the server does.
+// client returns the command that connects with the server's own user.
 func (e *examination) client(statement string) string {
 	user, name := e.loginNames()
 	return e.command(user, name, statement)
 }
 
-// admin is the command that has an administrator carry out a statement.
+// admin returns the command with which an administrator runs a statement.
 func (e *examination) admin(statement, name string) string {
 	return e.command(either(e.storage == storagePostgres, "postgres", "root"), name, statement)
 }
 
-// command is one of the database's own client.
+// command returns a command line of the database's own client.
 func (e *examination) command(user, name, statement string) string {
 	postgresql := e.storage == storagePostgres
 	line := []string{either(postgresql, "psql", "mysql")}
@@ -190,7 +191,7 @@ func (e *examination) command(user, name, statement string) string {
 	return strings.Join(line, " ")
 }
 
-// spaceFix is for a disk that is full, or nearly so.
+// spaceFix returns the fix for a disk that is full or nearly full.
 func (e *examination) spaceFix(folder string) string {
 	where := "--data-dir"
 	if e.storage == storageSQLite && e.dataDir == "" {
@@ -199,7 +200,7 @@ func (e *examination) spaceFix(folder string) string {
 	return fmt.Sprintf("du -xh %s | sort -h | tail shows what takes it: free some space, or stop the server, move the files to another disk and name the place with %s", privatefile.Quote(folder), where)
 }
 
-// outageFix is for what a running server's last error says.
+// outageFix returns the fix for the last error of a running server.
 func (e *examination) outageFix(text string) string {
 	for _, sign := range []string{"disk is full", "no space", "No space left", "could not extend file"} {
 		if !strings.Contains(text, sign) {

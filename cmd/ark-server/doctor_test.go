@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
-// doctorSays runs doctor -o json, which is to exit with a code.
+// doctorSays runs doctor -o json, checks its exit code, and returns its items.
 func doctorSays(t *testing.T, code int, args ...string) []diagnosis {
 	t.Helper()
 	var report struct {
@@ -36,10 +36,10 @@ func doctorSays(t *testing.T, code int, args ...string) []diagnosis {
 	return report.Items
 }
 
-// quietLimits keep the machine's own limit of open files out of the tests.
+// quietLimits makes the tests independent of the machine's limit of open files.
 const quietLimits = "--max-connections=100"
 
-// wantFault wants one item that is not ok, of a name, with these texts.
+// wantFault checks that there is one item with the given name that is not ok, with these texts.
 func wantFault(t *testing.T, items []diagnosis, name string, want ...string) {
 	t.Helper()
 	var faults []diagnosis
@@ -54,7 +54,8 @@ func wantFault(t *testing.T, items []diagnosis, name string, want ...string) {
 	wantTexts(t, faults[0].Message+"\n"+faults[0].Fix, want...)
 }
 
-// All is well before the first start, while the server runs and after it, on each database.
+// TestDoctorOfTheHealthy checks that there are no faults before the first start, while the server
+// runs and after it, on each database.
 func TestDoctorOfTheHealthy(t *testing.T) {
 	for storage, flags := range storages(t) {
 		t.Run(storage, func(t *testing.T) {
@@ -64,7 +65,7 @@ func TestDoctorOfTheHealthy(t *testing.T) {
 				seen := map[string]bool{}
 				for _, item := range newExamination(t, flags) {
 					seen[item.Name] = true
-					// A server that a distribution has set up may lack checksums, or be tuned for tests; the
+					// A server that a distribution has set up may lack checksums, or be tuned for tests. The
 					// machine's disk may be full.
 					if !item.OK && item.Name != "disk" && !strings.HasPrefix(item.Fix, "change that setting") {
 						t.Errorf("%s: %+v", when, item)
@@ -86,7 +87,7 @@ func TestDoctorOfTheHealthy(t *testing.T) {
 	}
 }
 
-// newExamination is doctor whatever its exit code.
+// newExamination runs doctor and ignores its exit code.
 func newExamination(t *testing.T, flags []string) []diagnosis {
 	t.Helper()
 	var report struct{ Items []diagnosis }
@@ -97,7 +98,7 @@ func newExamination(t *testing.T, flags []string) []diagnosis {
 	return report.Items
 }
 
-// Each kind of fault is found, named, and has its fix.
+// TestDoctorOfTheSick checks that each kind of fault is found and named, and has its fix.
 func TestDoctorOfTheSick(t *testing.T) {
 	started := func(t *testing.T) (dir string, flags []string) {
 		dir = t.TempDir()

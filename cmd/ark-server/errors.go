@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageError is a wrong command line, as opposed to something that failed.
+// usageError is an error in the command line, not a failure of the command.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// damageError says that something was found to be damaged.
+// damageError reports that damage was found.
 type damageError struct{ error }
 
 func exitCode(err error) int {
@@ -29,13 +29,12 @@ func exitCode(err error) int {
 
 const unknownCommand = "unknown command "
 
-// isArgumentError recognises cobra's complaint about an unknown command, which
-// has no type of its own.
+// isArgumentError recognises cobra's error for an unknown command, which has no type.
 func isArgumentError(err error) bool {
 	return strings.HasPrefix(err.Error(), unknownCommand)
 }
 
-// explain puts a command line error into the user's terms.
+// explain rewrites a command line error in the terms of the user.
 func explain(err error, cmd *cobra.Command) error {
 	var unknown *pflag.NotExistError
 	if errors.As(err, &unknown) {
@@ -57,7 +56,8 @@ func explain(err error, cmd *cobra.Command) error {
 	return remedied(err)
 }
 
-// prefixOf names a sub-command in front of an error; the root is named anyway.
+// prefixOf returns the name of a sub-command as a prefix for errors. The root needs no prefix: its
+// name is printed in any case.
 func prefixOf(cmd *cobra.Command) string {
 	if !cmd.HasParent() {
 		return ""
@@ -73,7 +73,7 @@ func unknownFlag(unknown *pflag.NotExistError, cmd *cobra.Command) error {
 		}
 	})
 	hint := fmt.Sprintf(" (%s --%s lists all)", cmd.CommandPath(), helpAll)
-	// pflag takes -storage=x for many flags of one letter.
+	// pflag parses -storage=x as several flags of one letter.
 	if letters := unknown.GetSpecifiedShortnames(); letters != "" {
 		name, _, _ := strings.Cut(letters, "=")
 		return fmt.Errorf("unknown flag -%s%s%s", name, didYouMean(name, "--", known), hint)
@@ -82,7 +82,7 @@ func unknownFlag(unknown *pflag.NotExistError, cmd *cobra.Command) error {
 	return fmt.Errorf("unknown flag --%s%s%s", name, didYouMean(name, "--", known), hint)
 }
 
-// oneLine joins the lines of errors that were joined.
+// oneLine joins the lines of a joined error.
 func oneLine(err error) string {
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; ")
 }

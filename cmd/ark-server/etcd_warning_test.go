@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The warning of a port that every user of the machine can use names the alternative.
+// TestEtcdPortWarning checks that the warning about a port that every user of the machine can use
+// names the alternative.
 func TestEtcdPortWarning(t *testing.T) {
 	var log bytes.Buffer
 	old := slog.Default()

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// openFiles is how many files the process may open, 0 where that cannot be told. Go has raised the
-// limit as far as it may.
+// openFiles returns how many files the process may open, or 0 if that is not known. Go has already
+// raised the soft limit to the hard limit.
 func openFiles() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// watched looks at every file below a folder all the time, and remembers those that others
-// than the owner had any right to, at any moment.
+// watched polls every file below a folder, and records the files to which other users than the
+// owner had any permission at any moment.
 type watched struct {
 	mu   sync.Mutex
 	seen map[string]bool
@@ -90,14 +90,14 @@ func umasked(t *testing.T, mask string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Every file that any command writes is its owner's alone, at every moment, whatever the umask:
-// nobody else has a right to it, and where the tests run as root, another user's process tries to
-// open each of them all the time.
+// TestFilesArePrivate checks that every file that any command writes is accessible only to its
+// owner, at every moment, with any umask: no other user has a permission. If the tests run as root,
+// a process of another user continuously tries to open each file.
 func TestFilesArePrivate(t *testing.T) {
 	for _, mask := range []string{"000", "022", "077"} {
 		t.Run(mask, func(t *testing.T) {
 			dir := t.TempDir()
-			// Others may list it, so that they see the names.
+			// Other users may list the folder, so that they see the names.
 			if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755)); err != nil {
 				t.Fatal(err)
 			}
@@ -111,8 +111,8 @@ func TestFilesArePrivate(t *testing.T) {
 			w := watch(dir)
 			s := watchAsStranger(t, dir)
 			writeEverything(t, mask, dir, manifest, func(do func(code int, args ...string)) {
-				// It ends before it serves, for the cluster does not know it, but not before its files are
-				// there.
+				// The server stops before it serves, because the cluster does not have its account, but after
+				// it has created its files.
 				if err := errors.Join(copyFile(filepath.Join(dir, "ark.db.keys", "server.crt"), cert), copyFile(filepath.Join(dir, "ark.db.keys", "server.key"), key)); err != nil {
 					t.Fatal(err)
 				}
@@ -196,8 +196,8 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, content, 0o600)
 }
 
-// An export, a backup or a restore that is killed leaves nothing but its file once
-// complete, and none of its bytes can be read by others.
+// TestKilledWritersLeaveNothing checks that an export, a backup or a restore that is killed leaves
+// only a complete file, or none, and that other users cannot read any of its bytes.
 func TestKilledWritersLeaveNothing(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "ark.db")

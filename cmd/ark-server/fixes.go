@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
-// withFlags names the flags that an error of package server is about, and what to do with them.
+// withFlags adds to an error of package server the flags that it is about, and the fix.
 func (o *options) withFlags(err error) error {
 	var about *server.Error
 	if !errors.As(err, &about) {
@@ -82,7 +82,7 @@ func (o *options) withFlag(e *server.Error) error {
 	return err
 }
 
-// databaseFlag is the flag that names the database.
+// databaseFlag returns the flag that names the database.
 func (o *options) databaseFlag() string {
 	switch {
 	case !o.onServer():
@@ -93,7 +93,7 @@ func (o *options) databaseFlag() string {
 	return "--db-host=" + o.db.Host
 }
 
-// withAddressFix says why the HTTPS port cannot be opened, and what to do.
+// withAddressFix adds the reason that the HTTPS port cannot be opened, and the fix.
 func (o *options) withAddressFix(err error) error {
 	address := net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort))
 	switch {
@@ -109,7 +109,7 @@ func (o *options) withAddressFix(err error) error {
 	return fmt.Errorf("--bind-address=%s, --secure-port=%d: %w", o.bindAddress, o.securePort, err)
 }
 
-// withStandaloneFlag names the flag that an error of the standalone server is about.
+// withStandaloneFlag adds the flag that an error of the standalone server is about.
 func withStandaloneFlag(err error) error {
 	var keys *standalone.KeysError
 	if errors.As(err, &keys) {
@@ -133,8 +133,7 @@ func withStandaloneFlag(err error) error {
 	return err
 }
 
-// withClusterFix says what to grant or to set where the cluster refuses the server
-// something.
+// withClusterFix adds what to grant or to set if the cluster rejects a request of the server.
 func withClusterFix(err error) error {
 	var trust *aggregated.TrustError
 	if errors.As(err, &trust) {
@@ -158,7 +157,7 @@ func withClusterFix(err error) error {
 	return err
 }
 
-// permissionErrors returns those in a tree of errors.
+// permissionErrors returns the permission errors in a tree of errors.
 func permissionErrors(err error) []*aggregated.PermissionError {
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case *aggregated.PermissionError:

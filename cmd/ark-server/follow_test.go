@@ -10,7 +10,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// revisions?follow=true sends what is changed as it is, to users who may see it.
+// TestFollowRevisions checks that revisions?follow=true sends each change when it happens, to users
+// who may see it.
 func TestFollowRevisions(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	makeAgent(t, s, "x", "before")

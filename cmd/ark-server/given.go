@@ -6,14 +6,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/privatefile"
 )
 
-// givenFile is a file that the user made and a flag names.
+// givenFile is a file that the user created and that a flag names.
 type givenFile struct {
 	flag, path string
-	// secret is not for every user to read.
+	// secret is true if other users must not be able to read the file.
 	secret bool
 }
 
-// givenFiles are those of all flags but the database's own.
+// givenFiles returns the files of all flags except the flag of the database.
 func (o *options) givenFiles() []givenFile {
 	s := o.cluster.server
 	return []givenFile{
@@ -45,8 +45,8 @@ func (o *options) givenFiles() []givenFile {
 	}
 }
 
-// checkGivenFiles refuses files that another user owns or may write, and warns of secrets
-// that every user may read.
+// checkGivenFiles rejects files that another user owns or can write, and warns of secrets that
+// every user can read.
 func (o *options) checkGivenFiles() error {
 	for _, f := range o.givenFiles() {
 		if f.path == "" {
@@ -59,7 +59,7 @@ func (o *options) checkGivenFiles() error {
 	return nil
 }
 
-// prepareAuditLog makes the audit log for its owner only, before anything is written to it.
+// prepareAuditLog creates the audit log with access for its owner only, before the first write.
 func (o *options) prepareAuditLog() error {
 	path := o.audit.LogOptions.Path
 	if path == "" || path == "-" {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Each flag that names a file refuses one that others may write.
+// TestGivenFiles checks that each flag that names a file rejects a file that other users can write.
 func TestGivenFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Chmod(path, 0o666)); err != nil {
@@ -38,7 +38,8 @@ func TestGivenFiles(t *testing.T) {
 	}
 }
 
-// The audit log is private before its first byte, and not what another user has put there.
+// TestAuditLogFile checks that the audit log is private before its first byte, and that a file that
+// another user has created there is rejected.
 func TestAuditLogFile(t *testing.T) {
 	dir := t.TempDir()
 	o := newOptions()

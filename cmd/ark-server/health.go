@@ -51,9 +51,9 @@ func newHealthCommand() *cobra.Command {
 	}, flags, o.locationFlags())
 }
 
-// probeTLS trusts the server's own authority where this user may read it. In a cluster the
-// certificate is for the Service, and whose it is does not matter to a probe that sends no secret:
-// kubelet does not check it either.
+// probeTLS trusts the server's own authority if this user can read it. In a cluster the certificate
+// is for the Service. The probe does not verify it, because it sends no secret; kubelet does not
+// verify it either.
 func (o *options) probeTLS() *tls.Config {
 	if o.mode == modeStandalone {
 		if keys, err := o.readKeys(); err == nil {
@@ -66,7 +66,7 @@ func (o *options) probeTLS() *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true}
 }
 
-// askReady returns nil if the answer is 200, or what the answer was.
+// askReady returns nil if the answer is 200, otherwise an error with the answer.
 func askReady(ctx context.Context, url string, config *tls.Config) error {
 	// No proxy: the server is on this machine.
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
@@ -82,7 +82,7 @@ func askReady(ctx context.Context, url string, config *tls.Config) error {
 		}
 		return fmt.Errorf("no answer: %w", err)
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // the body was only read
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxReadyAnswer))
 	if err != nil {
 		return fmt.Errorf("read the answer of %s: %w", url, err)
@@ -93,14 +93,14 @@ func askReady(ctx context.Context, url string, config *tls.Config) error {
 	return nil
 }
 
-// notReadyError says what a server lacks that has answered.
+// notReadyError is the reason that a server that answers is not ready.
 type notReadyError string
 
 func (e notReadyError) Error() string { return string(e) }
 
 const maxReadyAnswer = 64 << 10
 
-// failedChecks are the lines of a failed probe that name a check that failed.
+// failedChecks returns the lines of a failed probe that name failed checks.
 func failedChecks(body, status string) string {
 	var failed []string
 	for line := range strings.Lines(body) {

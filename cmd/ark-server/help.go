@@ -11,25 +11,26 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpWidth is that of a terminal.
+// helpWidth is the width of a terminal.
 const helpWidth = 80
 
-// helpAll is the flag that asks for the help with every flag in it.
+// helpAll is the name of the flag that prints the help with every flag.
 const helpAll = "help-all"
 
-// errHelpPrinted ends a command that was asked for its whole help.
+// errHelpPrinted ends a command that was asked for its complete help.
 var errHelpPrinted = errors.New("the help was printed")
 
-// newcomersFlags are those that the help begins with. The others are in that of --help-all.
+// newcomersFlags are the flags at the start of the help. --help-all prints the others.
 var newcomersFlags = []string{
 	"mode", "config", "data-dir", "storage", "db-host", "db-name", "db-user", "db-password-file",
 	"bind-address", "secure-port",
 }
 
-// ownFlags is the title of a group that belongs to one command, which the help shows whole.
+// ownFlags is the title of the group of a command's own flags. The help shows all flags of this
+// group.
 const ownFlags = "Flags"
 
-// withFlags gives a command its flags, in groups, and their help and completion.
+// withFlags adds flags to a command, in groups, with their help and completion.
 func withFlags(cmd *cobra.Command, groups ...flagGroup) *cobra.Command {
 	for _, group := range groups {
 		cmd.Flags().AddFlagSet(group.flags)
@@ -43,8 +44,8 @@ func withFlags(cmd *cobra.Command, groups ...flagGroup) *cobra.Command {
 	return cmd
 }
 
-// parent makes a command that does nothing by itself. choices are its commands, as somebody who
-// names none is told of them.
+// parent returns a command that only has sub-commands. choices lists them for the error that a call
+// without a sub-command returns.
 func parent(use, choices, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := withFlags(&cobra.Command{
 		Use:   use,
@@ -59,8 +60,8 @@ func parent(use, choices, short, long string, commands ...*cobra.Command) *cobra
 	return cmd
 }
 
-// helpWith prints a command's help: the flags that most need, then the commands; or all flags in
-// their groups.
+// helpWith prints the help of a command: either the most common flags, then the commands; or all
+// flags in their groups.
 func helpWith(groups []flagGroup) func(*cobra.Command, []string) {
 	return func(cmd *cobra.Command, _ []string) {
 		out := cmd.OutOrStdout()
@@ -114,7 +115,7 @@ func printAll(out io.Writer, groups []flagGroup) {
 	}
 }
 
-// printFew prints the flags that most need, and returns how many it left out.
+// printFew prints the most common flags, and returns how many it left out.
 func printFew(out io.Writer, groups []flagGroup) (left int) {
 	var few []*pflag.Flag
 	for _, group := range groups {
@@ -138,7 +139,7 @@ func printFew(out io.Writer, groups []flagGroup) (left int) {
 	return left
 }
 
-// printFlag prints --name=value on a line, and what it does below.
+// printFlag prints --name=value on a line, and the description below it.
 func printFlag(out io.Writer, f *pflag.Flag) {
 	if f.Hidden {
 		return
@@ -148,7 +149,7 @@ func printFlag(out io.Writer, f *pflag.Flag) {
 	if f.Shorthand != "" {
 		name = "-" + f.Shorthand + ", " + name
 	}
-	if strings.Contains(value, "|") { // a choice, which need not be told twice
+	if strings.Contains(value, "|") { // a choice is not printed twice
 		usage = strings.TrimPrefix(usage, value+": ")
 		usage = strings.TrimSuffix(usage, ": "+value)
 	}
@@ -165,8 +166,8 @@ func printFlag(out io.Writer, f *pflag.Flag) {
 	fmt.Fprintf(out, "  %s\n%s", name, wrapped(6, 6, usage))
 }
 
-// wrapText breaks the lines of paragraphs. A line that begins with a space is an
-// example, and stays as it is; only where it is too wide a comment after it goes above it.
+// wrapText breaks the lines of paragraphs. A line that begins with a space is an example and is not
+// broken. If an example is too wide, its trailing comment moves to the line above it.
 func wrapText(text string) string {
 	var out strings.Builder
 	var words []string
@@ -192,8 +193,8 @@ func wrapText(text string) string {
 	return out.String()
 }
 
-// wrapped breaks a text into lines, the first one indented by first, the others by rest. A
-// word that is longer than a line has one of its own.
+// wrapped breaks a text into lines. It indents the first line by first and the others by rest. A
+// word that is longer than a line gets a separate line.
 func wrapped(first, rest int, text string) string {
 	var out strings.Builder
 	line := strings.Repeat(" ", first)

@@ -22,7 +22,7 @@ func printed(t *testing.T, args ...string) string {
 	return stdout.String()
 }
 
-// commands returns the command and those below it that have a help of ours.
+// commands returns the command and those sub-commands that have our own help.
 func commands(cmd *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{cmd}
 	for _, sub := range cmd.Commands() {
@@ -43,7 +43,8 @@ func flagsIn(help string) []string {
 	return names
 }
 
-// TestHelpFits: the help of every command fits a terminal, and with --help-all it has every flag.
+// TestHelpFits checks that the help of every command fits a terminal, and that with --help-all it
+// has every flag.
 func TestHelpFits(t *testing.T) {
 	for _, cmd := range commands(newCommand()) {
 		path := strings.Fields(cmd.CommandPath())[1:]
@@ -65,8 +66,8 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
-// TestHelpBeginsWithTenFlags: they come before the commands, in the order in which they are needed,
-// and the help says how to get the rest.
+// TestHelpBeginsWithTenFlags checks that these flags come before the commands, in the order in
+// which they are needed, and that the help names --help-all.
 func TestHelpBeginsWithTenFlags(t *testing.T) {
 	help := printed(t, "--help")
 	flags, commands, found := strings.Cut(help, "\nCommands:\n")
@@ -87,8 +88,8 @@ func TestVersionFlag(t *testing.T) {
 	}
 }
 
-// TestCompletion: every flag with a choice of values completes to them, and what is no file does
-// not complete to files.
+// TestCompletion checks that every flag with a choice of values completes to them, and that flags
+// that are not files do not complete to files.
 func TestCompletion(t *testing.T) {
 	for _, c := range []struct{ args, want []string }{
 		{[]string{"--storage", ""}, []string{"sqlite", "postgresql", "mysql", "etcd", ":4"}},

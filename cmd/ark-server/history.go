@@ -97,15 +97,15 @@ func newRetentionRunCommand() *cobra.Command {
 	}.command()
 }
 
-// maintenance is a command that creates an object of the records group at the running server, and
-// prints its answer.
+// maintenance is a command that creates an object of the records group on the running server, and
+// prints the answer.
 type maintenance struct {
 	use, short, long string
-	// what begins the error of a request that fails.
+	// what is the prefix of the error if the request fails.
 	resource, what string
 	asked, done    any
 	flags          func(*pflag.FlagSet)
-	check          func() error // nil for none
+	check          func() error // nil if there is no check
 	print          func(out io.Writer, output string) error
 }
 
@@ -132,7 +132,7 @@ func (m maintenance) command() *cobra.Command {
 	}, append([]flagGroup{flags}, o.serverFlags()...)...)
 }
 
-// maintain creates an object of the records group at the running server, and reads its answer.
+// maintain creates an object of the records group on the running server, and decodes the answer.
 func (o *options) maintain(cmd *cobra.Command, output, resource string, asked, done any) error {
 	if err := checkValue("output", output, "text", "json"); err != nil {
 		return usageError{err}
@@ -150,7 +150,7 @@ func (o *options) maintain(cmd *cobra.Command, output, resource string, asked, d
 	return s.call(cmd.Context(), http.MethodPost, "/apis/"+v1alpha1.SchemeGroupVersion.String()+"/"+resource, asked, done)
 }
 
-// printVerification prints what a verification has found, and returns an error where something is
+// printVerification prints the result of a verification, and returns an error if something is
 // broken.
 func printVerification(out io.Writer, v *v1alpha1.HistoryVerificationStatus, output string) error {
 	if v == nil {
@@ -172,7 +172,7 @@ func printVerification(out io.Writer, v *v1alpha1.HistoryVerificationStatus, out
 	return damageError{errors.New("the history has been changed: " + v.Break)}
 }
 
-// printReport prints what was removed, or would be.
+// printReport prints what was removed, or would be removed.
 func printReport(out io.Writer, r *v1alpha1.RemovalReport, output string) error {
 	if r == nil {
 		return errors.New("the server has sent no report")

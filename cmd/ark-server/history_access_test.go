@@ -15,8 +15,9 @@ import (
 	"time"
 )
 
-// What says who may do what has a history on a standalone server, and so have retention policies:
-// who changed it, what it was, and its return. Secrets, Events and Leases have none.
+// TestHistoryOfAccess checks that access rules and retention policies have a history on a
+// standalone server: the author of a change, the earlier version, and a rollback. Secrets, Events
+// and Leases have no history.
 func TestHistoryOfAccess(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	const (
@@ -60,12 +61,12 @@ func TestHistoryOfAccess(t *testing.T) {
 	if n := len(of("RetentionPolicy", "p").Items); n != 1 {
 		t.Errorf("%d versions of a retention policy, want 1", n)
 	}
-	// A right to list revisions is none to roles.
+	// The permission to list revisions does not include the revisions of roles.
 	if n := len(get[revisionList](t, s.as("mia"), revisionsPath+"?fieldSelector=object.kind%3DRole", 200).Items); n != 0 {
 		t.Errorf("who may not list roles sees %d versions of them", n)
 	}
 
-	// Below their path there is what there is below that of Ark's kinds.
+	// The same paths exist below a role as below an object of Ark's kinds.
 	at := roles + "/reader"
 	if all := get[revisionList](t, s.admin, at+"/history", 200); !slices.Equal(all.names(), changed.names()) {
 		t.Errorf("the role's history: %q", all.names())
@@ -81,9 +82,9 @@ func TestHistoryOfAccess(t *testing.T) {
 	back := fmt.Sprintf(`{"spec":{"revision":%d}}`, to)
 	post[status](t, s.as("mia"), at+"/rollback", back, 403)
 	s.allow(t, "zoe", "create roles/rollback rbac.authorization.k8s.io", "list,patch roles rbac.authorization.k8s.io", "get,list revisions records.ark.mckinsey.com")
-	post[status](t, s.as("zoe"), at+"/rollback", back, 403) // she may patch it, and not update it
+	post[status](t, s.as("zoe"), at+"/rollback", back, 403) // she has the permission patch, but not update
 	s.allow(t, "pia", "create roles/rollback rbac.authorization.k8s.io", "list,update roles rbac.authorization.k8s.io", "get,list revisions records.ark.mckinsey.com")
-	post[status](t, s.as("pia"), at+"/rollback", back, 403) // she lacks the rights that the role gave
+	post[status](t, s.as("pia"), at+"/rollback", back, 403) // she lacks the permissions that the role granted
 	post[object](t, s.admin, at+"/rollback", back, 200)
 	if now := get[struct {
 		Rules []struct{ Verbs []string }
@@ -109,7 +110,7 @@ func TestHistoryOfAccess(t *testing.T) {
 		t.Errorf("it came back as %+v", back)
 	}
 
-	// Of tokens there is what a list of them says.
+	// The history of a token has the same fields as a list of tokens.
 	type made struct{ ID, Token string }
 	key := post[made](t, s.admin, "/ark/tokens", `{"user":"eve","groups":["team"],"ttlSeconds":3600}`, 201)
 	if code, text := request(t, s.admin, "DELETE", "/ark/tokens/"+key.ID, ""); code != 200 {
@@ -138,8 +139,9 @@ func TestHistoryOfAccess(t *testing.T) {
 	}
 }
 
-// An audit event names the revision that its request has written, and the revision the event; a
-// request that changes nothing names none.
+// TestAuditNamesRevisions checks that an audit event has the revision that its request has written,
+// and that the revision has the audit ID. The event of a request that changes nothing has no
+// revision.
 func TestAuditNamesRevisions(t *testing.T) {
 	dir := t.TempDir()
 	policy, log := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "audit.log")

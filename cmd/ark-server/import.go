@@ -98,10 +98,11 @@ func (in importOptions) validate() error {
 	return nil
 }
 
-// all reports whether the source has every object, so that what it lacks is gone.
+// all reports whether the source contains every object, so that an object missing from it was
+// deleted.
 func (in importOptions) all() bool { return in.file == "" }
 
-// source opens what is imported from. What it returns last closes it.
+// source opens the source of an import. The last result closes it.
 func (in importOptions) source(ctx context.Context, cmd *cobra.Command, shown *progress) (transfer.Source, string, func() error, error) {
 	nothing := func() error { return nil }
 	if in.file != "" {
@@ -131,7 +132,7 @@ func (in importOptions) source(ctx context.Context, cmd *cobra.Command, shown *p
 	return kube, flag, nothing, nil
 }
 
-// openTable opens the database of Ark's own ark-apiserver. The file has a password.
+// openTable opens the database of Ark's own ark-apiserver. The file contains a password.
 func openTable(ctx context.Context, file string, shown *progress) (*arktable.Table, error) {
 	if err := privatefile.CheckGiven(file, true); err != nil {
 		return nil, err

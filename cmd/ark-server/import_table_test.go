@@ -10,9 +10,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestImportFromATable: the command reads the database of ark-apiserver, into SQLite and into
-// another PostgreSQL, verifies, and says what it cannot take; the exit code and the output are what
-// a script would go by. The password is in no output.
+// TestImportFromATable checks that the command reads the database of ark-apiserver, into SQLite and
+// into another PostgreSQL, verifies the result, and reports what it cannot import. It checks the
+// exit code and the output, which scripts use. No output contains the password.
 func TestImportFromATable(t *testing.T) {
 	const password = "hush-hush-password"
 	cfg := postgresServer.Database(t)

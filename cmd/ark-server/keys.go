@@ -72,7 +72,7 @@ func newUnshareKeysCommand() *cobra.Command {
 	}, o.serverFlags()...)
 }
 
-// openForKeys opens the storage, beside the servers that run on it.
+// openForKeys opens the storage while servers may be running on it.
 func (o *options) openForKeys(cmd *cobra.Command) (*server.Client, error) {
 	if err := o.locate(cmd); err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (o *options) openForKeys(cmd *cobra.Command) (*server.Client, error) {
 	return client, nil
 }
 
-// validateSharedKeys returns what is wrong with --keys-passphrase-file.
+// validateSharedKeys returns the faults of --keys-passphrase-file.
 func (o *options) validateSharedKeys() error {
 	switch {
 	case o.keysPassphrase == "":
@@ -109,8 +109,8 @@ func (o *options) validateSharedKeys() error {
 	return nil
 }
 
-// withSharedKeysFix names the flags that an error about shared keys is about, and the command that
-// helps.
+// withSharedKeysFix adds to an error about shared keys the flags that it is about, and the command
+// that fixes it.
 func (o *options) withSharedKeysFix(err error) error {
 	var conflict *sharedkeys.ConflictError
 	var missing *encryption.KeyError
@@ -127,7 +127,7 @@ func (o *options) withSharedKeysFix(err error) error {
 	return fmt.Errorf("--keys-passphrase-file=%s: %w", o.keysPassphrase, err)
 }
 
-// lostKeyFix is what else helps where the key of Secrets is missing.
+// lostKeyFix returns further fixes for a missing key of Secrets.
 func lostKeyFix(e *encryption.KeyError) string {
 	if !e.Shared {
 		return ""
@@ -135,8 +135,7 @@ func lostKeyFix(e *encryption.KeyError) string {
 	return "; should it be lost, and there be no Secrets: stop all servers, and run ark-server secrets forget-key"
 }
 
-// rotateShared adds a key to the keys of Secrets that are shared through the database, where the
-// servers find it.
+// rotateShared adds a key to the keys of Secrets that the servers share through the database.
 func (o *options) rotateShared(cmd *cobra.Command, rotate func(file string, settle func() error) error, wait func(context.Context) error) (err error) {
 	client, err := o.openForKeys(cmd)
 	if err != nil {

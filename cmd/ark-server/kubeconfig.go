@@ -35,7 +35,7 @@ type kubeconfigOptions struct {
 	ttl                 time.Duration
 }
 
-// mergeDefault is what --merge stands for without a value.
+// mergeDefault is the value of --merge if the flag has no value.
 const mergeDefault = "kubectl's"
 
 func newKubeconfigCommand() *cobra.Command {
@@ -98,8 +98,8 @@ func runKubeconfig(cmd *cobra.Command, o *options, out kubeconfigOptions) error 
 	return mergeKubeconfig(cmd, entry, out.merge)
 }
 
-// entryOfUser makes a user's entry of the admin's, with a new token. It has names of its own, so
-// that both fit into one file.
+// entryOfUser derives the entry of a user from the entry of the admin, with a new token. It has
+// different names, so that both fit into one file.
 func (o *options) entryOfUser(cmd *cobra.Command, entry kubeconfig.Entry, out kubeconfigOptions) (kubeconfig.Entry, error) {
 	asked, err := tokenRequest(out.user, out.groups, out.ttl)
 	if err != nil {
@@ -118,8 +118,8 @@ func (o *options) entryOfUser(cmd *cobra.Command, entry kubeconfig.Entry, out ku
 	return entry, nil
 }
 
-// checkServer checks a URL that the user has given, and warns if the server's certificate is not
-// for it.
+// checkServer validates a URL that the user has given, and warns if the server's certificate does
+// not cover it.
 func checkServer(cmd *cobra.Command, keys *standalone.Keys, server string) error {
 	u, err := url.Parse(server)
 	if err != nil || u.Scheme != "https" || u.Hostname() == "" {
@@ -148,7 +148,7 @@ func mergeKubeconfig(cmd *cobra.Command, entry kubeconfig.Entry, path string) er
 	return nil
 }
 
-// kubeconfigFix is what to do if a kubeconfig could not be written.
+// kubeconfigFix returns the fix for a kubeconfig that could not be written.
 func kubeconfigFix(err error) string {
 	var conflict *kubeconfig.ConflictError
 	if errors.As(err, &conflict) {

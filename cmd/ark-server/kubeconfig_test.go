@@ -10,8 +10,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// stdoutOf runs a command that succeeds and returns what it prints, without what goes to standard
-// error.
+// stdoutOf runs a command that succeeds and returns its standard output.
 func stdoutOf(t *testing.T, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -29,7 +28,8 @@ func outputOf(t *testing.T, args ...string) (string, int) {
 	return stdout.String(), code
 }
 
-// The files that follow the database, and what its server is called in them.
+// TestKubeconfigFollowsTheDatabase checks the files whose names follow the database, and the name
+// of the server in them.
 func TestKubeconfigFollowsTheDatabase(t *testing.T) {
 	for _, c := range []struct {
 		change     func(*options)
@@ -54,8 +54,8 @@ func TestKubeconfigFollowsTheDatabase(t *testing.T) {
 	}
 }
 
-// Two servers in one folder have a kubeconfig each, and can share one: each adds itself, and the
-// context that was there stays.
+// TestTwoServersInOneFolder checks that two servers in one folder have one kubeconfig each, and can
+// share one: each adds an entry, and the existing context stays.
 func TestTwoServersInOneFolder(t *testing.T) {
 	dir := t.TempDir()
 	shared := manifest(t, dir, "config", "# mine\napiVersion: v1\nkind: Config\nclusters: []\ncontexts:\n- context: {cluster: prod, user: me}\n  name: prod\ncurrent-context: prod\n")
@@ -66,7 +66,7 @@ func TestTwoServersInOneFolder(t *testing.T) {
 		serveIn(t, flags(name)...)
 	}
 	for name, file := range map[string]string{"ark": "admin.kubeconfig", "team": "team.admin.kubeconfig"} {
-		// Each file leads to its own server, which the command for it finds.
+		// Each file connects to its own server, and so does the command for it.
 		if got := stdoutOf(t, append([]string{"kubeconfig"}, flags(name)...)...); got != readFile(t, filepath.Join(dir, file)) {
 			t.Errorf("%s: kubeconfig prints\n%s", name, got)
 		}
@@ -123,7 +123,8 @@ func serveIn(t *testing.T, args ...string) {
 	}
 }
 
-// A kubeconfig that cannot be merged into stays as it is, and the start says what to do.
+// TestKubeconfigIsNotReplaced checks that a kubeconfig that cannot be merged into stays unchanged,
+// and that the start prints the fix.
 func TestKubeconfigIsNotReplaced(t *testing.T) {
 	dir := t.TempDir()
 	db := "--db-path=" + filepath.Join(dir, "ark.db")
@@ -141,8 +142,8 @@ func TestKubeconfigIsNotReplaced(t *testing.T) {
 	}
 }
 
-// The kubeconfig of another user has a token of that user's, which works, and fits into a file
-// beside the admin's.
+// TestKubeconfigOfAUser checks that the kubeconfig of another user has a valid token of that user,
+// and that its entry fits into one file with the admin's.
 func TestKubeconfigOfAUser(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--data-dir=" + dir, "--secure-port=0"}
@@ -156,7 +157,7 @@ func TestKubeconfigOfAUser(t *testing.T) {
 	switch status {
 	case 201:
 		wantTexts(t, body, `"alice@example.com"`, `"readers"`)
-	case 403, 404: // known, and without the right to ask
+	case 403, 404: // authenticated, but not authorized
 	default:
 		t.Errorf("%d: %s", status, body)
 	}

@@ -7,13 +7,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/connections"
 )
 
-// firstRequest is how long a client may take until its first request, TLS included.
+// firstRequest is the time limit for the first request on a connection, TLS handshake included.
 const firstRequest = 20 * time.Second
 
-// spareFiles are left for the database and everything else that is no connection of a client.
+// spareFiles is the number of file descriptors that are reserved for the database and everything
+// else that is not a client connection.
 const spareFiles = 256
 
-// connectionLimits are those of the flags, and of what files the process may open.
+// connectionLimits returns the limits from the flags and from the number of files that the process
+// may open.
 func (o *options) connectionLimits() connections.Limits {
 	limits := connections.Limits{Max: o.maxConnections, PerAddress: o.maxConnectionsPerAddress, FirstRequest: firstRequest}
 	if files := openFiles(); files > 0 && (limits.Max == 0 || limits.Max > files-spareFiles) {

@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/standalone"
 )
 
-// locationFlags are the flags of serve by which another command finds that server.
+// locationFlags returns the flags of serve by which another command finds that server.
 func (o *options) locationFlags() flagGroup {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	for _, g := range o.flagGroups() {
@@ -26,7 +26,7 @@ func (o *options) locationFlags() flagGroup {
 	})
 }
 
-// locate completes the location flags of a command: from the arguments of the server in the same
+// locate sets the location flags of a command: from the arguments of the server in the same
 // container, then from the environment and the configuration file.
 func (o *options) locate(cmd *cobra.Command) error {
 	o.sources.note(cmd.Flags(), place(fromCommandLine))
@@ -37,7 +37,7 @@ func (o *options) locate(cmd *cobra.Command) error {
 	return o.configure(cmd)
 }
 
-// url is the address at which this machine reaches the server that has these options.
+// url returns the address at which this machine reaches the server with these options.
 func (o *options) url() (string, error) {
 	if url := o.writtenURL(); url != "" {
 		return url, nil
@@ -52,9 +52,9 @@ func (o *options) url() (string, error) {
 	return standalone.URL(&net.TCPAddr{IP: ip, Port: o.securePort}), nil
 }
 
-// writtenURL is the address that a standalone server has written to its kubeconfig when it was last
-// started: it counts where the server picks its port, or where this command was not given an
-// address of its own. "" where there is none.
+// writtenURL returns the address that a standalone server wrote to its kubeconfig at its last
+// start. This address is used if the server picks its port, or if this command was given neither
+// address nor port. It is "" if there is none.
 func (o *options) writtenURL() string {
 	_, port := o.sources["secure-port"]
 	_, address := o.sources["bind-address"]
@@ -68,7 +68,7 @@ func (o *options) writtenURL() string {
 	return config.Clusters[o.serverName()].Server
 }
 
-// readKeys returns the keys of the server that has these options.
+// readKeys returns the keys of the server with these options.
 func (o *options) readKeys() (*standalone.Keys, error) {
 	keys, err := standalone.ReadKeys(o.keys())
 	switch {

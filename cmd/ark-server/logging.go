@@ -17,13 +17,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/clientfault"
 )
 
-// logging is where the process logs to, and what. There is one in a process, because
-// the Kubernetes libraries log to one place. Their records and ours have one format.
+// logging holds the destination and the level of the log. A process has one, because the Kubernetes
+// libraries log to one destination. Their records and ours have the same format.
 type logging struct {
 	severity slog.Level
-	// level is the least severity of the records.
+	// level is the minimum severity of the records.
 	level slog.LevelVar
-	// stopped returns an error from when the server begins to stop.
+	// stopped returns an error once the server begins to stop.
 	stopped atomic.Pointer[func() error]
 
 	mu        sync.Mutex
@@ -31,7 +31,7 @@ type logging struct {
 	klog      flag.FlagSet
 }
 
-// setUpLogging sends everything to standard error, from the given severity on.
+// setUpLogging sends all records of at least the given severity to standard error.
 func setUpLogging(o *options) (*logging, error) {
 	l := &logging{}
 	if err := l.severity.UnmarshalText([]byte(o.logLevel)); err != nil {
@@ -47,7 +47,7 @@ func setUpLogging(o *options) (*logging, error) {
 	clientfault.Register()
 	libraries := slog.New(clientfault.Handler{Handler: libraryHandler{handler, l.stopping}})
 	klog.SetSlogLogger(libraries)
-	// Without this klog makes information of a Warning.
+	// Without this, klog logs a Warning as information.
 	klog.SetLoggerWithOptions(klog.Background(), klog.ContextualLogger(true), klog.WriteKlogBuffer(func(line []byte) {
 		severity, text := splitKlogLine(line)
 		libraries.Log(context.Background(), severity, text)
@@ -59,21 +59,20 @@ func setUpLogging(o *options) (*logging, error) {
 	return l, l.apply(verbosity)
 }
 
-// until has the end of a context be that of the server.
+// until sets the context whose end stops the server.
 func (l *logging) until(ctx context.Context) {
 	err := ctx.Err
 	l.stopped.Store(&err)
 }
 
-// stopping reports whether the server stops. It is true before anything notices that the context
-// has ended.
+// stopping reports whether the server is stopping. It returns true before any other code has
+// noticed the end of the context.
 func (l *logging) stopping() bool {
 	err := l.stopped.Load()
 	return err != nil && (*err)() != nil
 }
 
-// splitKlogLine takes a line of klog's own format apart: "W0102 15:04:05.000000 123 file.go:1]
-// text".
+// splitKlogLine splits a line in klog's own format: "W0102 15:04:05.000000 123 file.go:1] text".
 func splitKlogLine(line []byte) (slog.Level, string) {
 	header, text, found := strings.Cut(strings.TrimSuffix(string(line), "\n"), "] ")
 	if !found {
@@ -88,20 +87,20 @@ func splitKlogLine(line []byte) (slog.Level, string) {
 	return slog.LevelInfo, text
 }
 
-// libraryHandler makes details of what the Kubernetes libraries say of the end of the server
-// that they work for: that their requests to it fail, that its watches end, that a lease can
-// not be renewed. What the server itself fails at is returned by it. Panics stay errors.
-// A conflict of a controller with another writer is a detail too: controllers try again.
+// libraryHandler lowers to details the records that the Kubernetes libraries log when their server
+// stops: failed requests to it, ended watches, and leases that cannot be renewed. The server
+// returns its own failures. Panics stay errors. A conflict of a controller with another writer is a
+// detail too: controllers retry.
 type libraryHandler struct {
 	slog.Handler
 	stopping func() bool
 }
 
-// observedPanic begins the messages of the libraries about a panic.
+// observedPanic is the prefix of the libraries' messages about a panic.
 const observedPanic = "Observed a panic"
 
-// failedToDecrypt is logged and returned: at the start the returned error says which key is
-// missing.
+// failedToDecrypt is both logged and returned: at the start, the returned error names the missing
+// key.
 const failedToDecrypt = "failed to decrypt data"
 
 func (h libraryHandler) Handle(ctx context.Context, r slog.Record) error {
@@ -117,8 +116,8 @@ func (h libraryHandler) isDetail(r slog.Record) bool {
 	return h.stopping() && !strings.HasPrefix(r.Message, observedPanic) || r.Message == failedToDecrypt || isConflict(r)
 }
 
-// isConflict reports whether a record is of an error of the API's, that an object has changed since
-// it was read.
+// isConflict reports whether a record is about an API error that an object has changed since it was
+// read.
 func isConflict(r slog.Record) bool {
 	found := false
 	r.Attrs(func(a slog.Attr) bool {
@@ -137,8 +136,8 @@ func (h libraryHandler) WithGroup(name string) slog.Handler {
 	return libraryHandler{h.Handler.WithGroup(name), h.stopping}
 }
 
-// readable writes durations as 1.5ms, not as a number of nanoseconds, and all of klog's
-// details, which are levels between and below slog's own, as DEBUG. Errors get their remedies.
+// readable formats durations as 1.5ms, not as a number of nanoseconds. It formats all of klog's
+// details, which are levels between and below slog's own, as DEBUG. It adds remedies to errors.
 func readable(_ []string, a slog.Attr) slog.Attr {
 	if err, ok := a.Value.Any().(error); ok {
 		return slog.Any(a.Key, remedied(err))
@@ -152,13 +151,12 @@ func readable(_ []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-// maxVerbosity is the most detail that can be asked for while the server runs. Beyond it the
-// Kubernetes libraries log what they send and receive, secrets included; who wants that
-// has to be able to start the server with it.
+// maxVerbosity is the highest verbosity that can be set while the server runs. Above it the
+// Kubernetes libraries log what they send and receive, secrets included. A higher verbosity can be
+// set only at the start of the server.
 const maxVerbosity = 6
 
-// setVerbosity changes the detail of the log while the server runs; 0 is back to
-// --log-level.
+// setVerbosity changes the verbosity of the log while the server runs; 0 restores --log-level.
 func (l *logging) setVerbosity(value string) error {
 	v, err := strconv.Atoi(strings.TrimSpace(value))
 	if err != nil || v < 0 || v > maxVerbosity {
@@ -167,20 +165,20 @@ func (l *logging) setVerbosity(value string) error {
 	return l.apply(v)
 }
 
-// detail is what setVerbosity has set.
+// detail returns the verbosity that setVerbosity has set.
 func (l *logging) detail() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.verbosity
 }
 
-// apply sets the detail. Above 0 it shows everything from info on.
+// apply sets the verbosity. Above 0 the log has every record of at least info.
 func (l *logging) apply(verbosity int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	severity := l.severity
 	if verbosity > 0 {
-		// A verbosity v is the slog level -v.
+		// Verbosity v is the slog level -v.
 		severity = min(severity, slog.LevelInfo, slog.Level(-verbosity))
 	}
 	l.level.Set(severity)

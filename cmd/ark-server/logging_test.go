@@ -11,8 +11,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// TestLibrariesLog: what the Kubernetes libraries log keeps its severity, and so is seen or not
-// as what the server itself logs.
+// TestLibrariesLog checks that records of the Kubernetes libraries keep their severity, and are
+// filtered like the server's own.
 func TestLibrariesLog(t *testing.T) {
 	text := logged(t, func() {
 		o := newOptions()

@@ -14,10 +14,10 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// asServer has the test binary be the server: logs are the process's.
+// asServer makes the test binary run as the server: the log belongs to the process.
 const asServer = "ARK_TEST_AS_SERVER"
 
-// process is the server as a process of its own.
+// process is the server in a separate process.
 type process struct {
 	cmd    *exec.Cmd
 	stderr *output
@@ -52,8 +52,8 @@ func startProcess(t *testing.T, args ...string) *process {
 	return p
 }
 
-// Logs are one JSON object a line, and a request's line has what finds it elsewhere:
-// the audit id that the answer has too, and the trace that its client began.
+// TestJSONLogs checks that logs have one JSON object a line, and that the line of a request has the
+// audit ID of the answer and the trace ID of the client.
 func TestJSONLogs(t *testing.T) {
 	dir := t.TempDir()
 	kubeconfig := filepath.Join(dir, "config")

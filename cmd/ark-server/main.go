@@ -1,54 +1,54 @@
 // Command ark-server serves the Ark API (ark.mckinsey.com), see README.md.
 //
-// The package holds flags and what is printed; internal/server does the work:
+// The package contains the flags and the output; internal/server does the work:
 //
 //	command.go  the commands and their help
 //	options.go  the flags of serve, their checks and groups
 //	options_cluster.go
-//	            those for a cluster
+//	            the flags for a cluster
 //	options_engine.go
-//	            those for the execution of queries
+//	            the flags for the execution of queries
 //	options_authentication.go, options_audit.go
-//	            who asks, and what is recorded of it
+//	            the flags for authentication and the audit log
 //	configure.go, env.go, config_file.go
 //	            flags from the environment and the configuration file
-//	config.go   prints them, and where each is from
-//	mistyped.go names that were mistyped: variables, flags, values
-//	errors.go   what a wrong command line is answered with
-//	help.go     what --help prints
-//	values.go   the flags with a choice of values, and their completion
-//	progress.go what a long command shows on a terminal
-//	signals.go  how a command is stopped
-//	serve.go    what the flags say of a server, and what is printed of it
+//	config.go   prints the flags, and the source of each
+//	mistyped.go suggestions for mistyped variables, flags and values
+//	errors.go   the errors of an invalid command line
+//	help.go     the output of --help
+//	values.go   flags with a choice of values, and their completion
+//	progress.go the progress of a long command on a terminal
+//	signals.go  stops a command at a signal
+//	serve.go    the server options from the flags, and the start-up lines
 //	serve_cluster.go
-//	            what is printed of one in a cluster
-//	fixes.go    the flags and the remedies for what package server cannot do
-//	remedies.go those for the errors of the layers below
+//	            the start-up lines of a server in a cluster
+//	fixes.go    the flags and the remedies for errors of package server
+//	remedies.go the remedies for errors of the lower layers
 //	query.go    asks a server
 //	engine.go   executes the queries of another server
-//	demo.go     starts one with something to ask
+//	demo.go     starts a server with demo objects
 //	kubeconfig.go, health.go
-//	            what finds a running server: by locate.go, in a container container.go
+//	            find a running server, with locate.go and, in a container, container.go
 //	container.go
-//	            what is different in a container
+//	            what differs in a container
 //	token.go, token_access.go
 //	            the tokens of users
 //	secrets.go  the keys with which Secrets are stored
-//	names.go    names that follow the database
-//	check.go    looks for damage
+//	names.go    names derived from the database
+//	check.go    checks the storage for damage
 //	status.go, ask.go
-//	            what runs where
-//	doctor.go   looks for what keeps a server from working, in doctor_*.go
+//	            the state of the server and of its storage
+//	doctor.go   checks for faults that stop a server from working, in doctor_*.go
 //	backup.go, backup_note.go
-//	            makes a backup, and remembers it for status
+//	            makes a backup, and records it for status
 //	import.go, export.go, transfer.go
-//	            move objects in and out of it
+//	            import and export objects
 //	crds.go     prints the kinds as CustomResourceDefinitions
 //	listen.go, files.go
-//	            the bounds of connections
-//	logging.go  where logs go
+//	            the limits of connections
+//	logging.go  the destination and format of logs
 //	object_size.go
-//	            how large an object may be
+//	            the size limit of an object
 //
 // The package may import internal/aggregated, internal/apis/ark/rules, internal/apiserver/hooks,
 // internal/apiserver/storage, internal/clientfault, internal/engine, internal/apis/ark/v1alpha1,
@@ -71,7 +71,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
-	_ "time/tzdata" // images have no zones, and a DSN or a policy may name one
+	_ "time/tzdata" // images have no time zones, and a DSN or a policy may name one
 
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
@@ -85,14 +85,14 @@ func main() {
 		os.Exit(1)
 	}
 	heap.Tune(os.DirFS("/"), logPressure)
-	syscall.Umask(0o077) // what libraries write (SQLite, the audit log) is the owner's alone, too
+	syscall.Umask(0o077) // files that libraries write (SQLite, the audit log) are accessible only to the owner, too
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// logPressure logs that the memory runs out, and that it no longer does.
+// logPressure logs when memory runs low, and when it no longer does.
 func logPressure(before, now heap.Pressure) {
 	use := heap.Current()
 	log := klog.ErrorS
@@ -107,10 +107,9 @@ func logPressure(before, now heap.Pressure) {
 	log(nil, message, "usedMiB", use.Used>>20, "limitMiB", use.Limit>>20)
 }
 
-// run is main without the process: it returns the exit code, 2 for a wrong
-// command line, 3 for damage that check has found, 128 and the signal's number for a command
-// that a signal cut short, and 1 for anything else that failed. A server that a signal stops
-// has not failed.
+// run is main without the process. It returns the exit code: 2 for an invalid command line, 3 for
+// damage that check has found, 128 plus the signal's number for a command that a signal ended
+// early, and 1 for every other failure. A server that a signal stops returns 0.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	cmd := newCommand()
 	cmd.SetArgs(args)
@@ -128,7 +127,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-// printError prints the one line that says why a command failed, in the log's format.
+// printError prints one line with the reason that a command failed, in the log's format.
 func printError(stderr io.Writer, err error, ran *cobra.Command) {
 	text := oneLine(err)
 	if logsJSON(ran) {
@@ -149,7 +148,8 @@ func printWarning(stderr io.Writer, text string, ran *cobra.Command) {
 	fmt.Fprintln(stderr, "ark-server: warning: "+text)
 }
 
-// logsJSON says that a command logs JSON, also before its flags were read from the environment.
+// logsJSON reports whether a command logs JSON, also before its flags are read from the
+// environment.
 func logsJSON(cmd *cobra.Command) bool {
 	format := cmd.Flags().Lookup("log-format")
 	switch {

@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// output is a buffer that tells when a text has come.
+// output is a buffer that signals when a text has been written.
 type output struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
@@ -41,8 +41,8 @@ func (o *output) String() string {
 	return o.buffer.String()
 }
 
-// A wrong command line or environment: exit code 2, one line that names the
-// fault and the fix, and nothing started.
+// TestUsageErrors checks that an invalid command line or environment results in exit code 2 and one
+// line that names the fault and the fix, and that nothing is started.
 func TestUsageErrors(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -135,7 +135,8 @@ func checkFailure(t *testing.T, args []string, code int, want []string) {
 	}
 }
 
-// What cannot be started: exit code 1, one line with the flag and the fix.
+// TestStartFailures checks that a failed start results in exit code 1 and one line with the flag
+// and the fix.
 func TestStartFailures(t *testing.T) {
 	dir := t.TempDir()
 	text := filepath.Join(dir, "notes.txt")
@@ -187,7 +188,7 @@ func TestStartFailures(t *testing.T) {
 	}
 }
 
-// Serving from start to end, configured from the environment.
+// TestServe runs the server from start to end, configured from the environment.
 func TestServe(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("ARK_DB_PATH", filepath.Join(dir, "ark.db"))
@@ -224,7 +225,7 @@ func TestServe(t *testing.T) {
 	if _, err := client.Discovery().ServerVersion(); err != nil {
 		t.Error(err)
 	}
-	// A second process on the same database is told so.
+	// A second process on the same database gets an error that says so.
 	checkFailure(t, []string{"--etcd-listen="}, 1, []string{"--db-path=" + filepath.Join(dir, "ark.db")})
 	stop()
 	if got := <-code; got != 0 {

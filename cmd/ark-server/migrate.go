@@ -69,7 +69,7 @@ func printStatus(ctx context.Context, o *options, admin server.Admin, out io.Wri
 	return report(st, out)
 }
 
-// report says what is to be done.
+// report prints what must be done.
 func report(st database.SchemaStatus, out io.Writer) error {
 	if err := st.Check(); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// nearest returns the known name that is fewest edits away and how many these are, or ""
-// if none is near. A name that begins as another one is near to it.
+// nearest returns the known name with the fewest edits and the number of edits, or "" if no name is
+// near. A name that begins with another name is near to it.
 func nearest(name string, known []string) (string, int) {
 	best, distance := "", 0
 	for _, k := range known {
@@ -23,8 +23,8 @@ func nearest(name string, known []string) (string, int) {
 	return best, distance
 }
 
-// didYouMean is the part of an error about a wrong name that has the right one, after a
-// prefix; or "".
+// didYouMean returns the part of an error that suggests the correct name, after a prefix. It
+// returns "" if no known name is near.
 func didYouMean(name, prefix string, known []string) string {
 	if near, _ := nearest(name, known); near != "" {
 		return fmt.Sprintf(": did you mean %s%s?", prefix, near)
@@ -32,12 +32,12 @@ func didYouMean(name, prefix string, known []string) string {
 	return ""
 }
 
-// certain says that a name that is this many edits from a setting's can be nothing else
-// than that setting, mistyped. Short names are near to each other by chance.
+// certain reports whether a name at this distance from a setting must be that setting, mistyped.
+// Short names are near to each other by chance.
 func certain(setting string, distance int) bool { return distance <= 2 && len(setting) >= 6 }
 
-// settings are the names of the flags of all commands under the root. The environment and
-// configuration files may hold those of other commands than the one that runs.
+// settings returns the names of the flags of all commands under the root. The environment and
+// configuration files may contain settings of other commands than the one that runs.
 func settings(root *cobra.Command) []string {
 	var names []string
 	var visit func(*cobra.Command)
@@ -56,11 +56,11 @@ func settings(root *cobra.Command) []string {
 	return slices.Compact(names)
 }
 
-// isSetting says that a flag sets something, and does not ask for a text.
+// isSetting reports whether a flag sets a value. Flags that only print a text do not.
 func isSetting(flag string) bool { return !slices.Contains([]string{"help", helpAll, "version"}, flag) }
 
-// edits is how many letters must be put in, left out, replaced or exchanged with their
-// neighbour to make one word of another.
+// edits returns how many letters must be inserted, deleted, replaced or exchanged with their
+// neighbour to turn one word into the other.
 func edits(a, b string) int {
 	var before []int
 	last := make([]int, len(b)+1)

@@ -21,7 +21,8 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// TestMistypedNames: what was mistyped is named together with what was meant, in one line.
+// TestMistypedNames checks that a mistyped name is reported together with the intended one, in one
+// line.
 func TestMistypedNames(t *testing.T) {
 	for _, c := range []struct {
 		args []string
@@ -51,7 +52,8 @@ func TestMistypedNames(t *testing.T) {
 	}
 }
 
-// Beyond loopback keys and answers go without TLS only where the operator has spelt that out.
+// TestChatWithoutTLS checks that beyond loopback, keys and answers are sent without TLS only if the
+// operator has explicitly set that.
 func TestChatWithoutTLS(t *testing.T) {
 	for address, refused := range map[string]bool{
 		"127.0.0.1:0": false, "[::1]:0": false, "localhost:0": false, "0.0.0.0:0": true, ":0": true, "[::]:0": true, "10.0.0.7:8080": true, "example.com:80": true,
@@ -85,7 +87,7 @@ func TestCheckVariables(t *testing.T) {
 		{"PATH=x", "", ""},
 		{"ARK_CACHE=x", "", ""},
 		{"ARK_TEST_POSTGRES_DSN=x", "", ""},
-		// What Kubernetes and Docker set for a Service or container named ark-something.
+		// The variables that Kubernetes and Docker set for a Service or container named ark-something.
 		{"ARK_APISERVER_SERVICE_HOST=10.0.0.1", "", ""},
 		{"ARK_APISERVER_SERVICE_PORT=443", "", ""},
 		{"ARK_APISERVER_SERVICE_PORT_HTTPS=443", "", ""},
@@ -111,14 +113,14 @@ func TestCheckVariables(t *testing.T) {
 	}
 }
 
-// matches says that a text is empty where nothing is wanted, and else contains it, without any
+// matches reports whether a text is empty if want is empty, and otherwise contains want and no
 // secret.
 func matches(got, want string) bool {
 	return (want == "") == (got == "") && strings.Contains(got, want)
 }
 
-// TestServiceVariables: a Service named ark-db gives a pod ARK_DB_PORT, which is no port for
-// --db-port.
+// TestServiceVariables checks that ARK_DB_PORT, which a Service named ark-db sets in a pod, is not
+// read as --db-port.
 func TestServiceVariables(t *testing.T) {
 	t.Setenv("ARK_DB_PORT", "tcp://10.96.0.17:5432")
 	cmd := newCommand()
@@ -130,8 +132,8 @@ func TestServiceVariables(t *testing.T) {
 	}
 }
 
-// TestMistypedVariable: nothing starts with a variable that is mistyped beyond doubt; another is
-// reported, in the log's format.
+// TestMistypedVariable checks that a variable that is certainly mistyped prevents the start, and
+// that a doubtful one is logged in the log's format.
 func TestMistypedVariable(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("ARK_DB_PTH", "elsewhere.db")

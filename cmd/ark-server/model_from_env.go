@@ -14,14 +14,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/fromenv"
 )
 
-// modelNamespace is where the Model is that is made of the environment.
+// modelNamespace is the namespace of the Model that is created from the environment.
 const modelNamespace = "default"
 
-// offerTimeout is how long the start waits for it.
+// offerTimeout is how long the start waits for the Model.
 const offerTimeout = 10 * time.Second
 
-// offerModel makes the Model default of what the environment tells of a model, if it may, and
-// otherwise says that it could. A Model that is there stays as it is.
+// offerModel creates the Model default from the model settings in the environment, if the flags
+// permit it. Otherwise it logs that it could. An existing Model stays unchanged.
 func (o *options) offerModel(ctx context.Context) {
 	offer, found := fromenv.Find(os.Getenv)
 	if !found || o.mode != modeStandalone || o.engine.engine != engineEmbedded && !o.engine.modelFromEnv {

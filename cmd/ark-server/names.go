@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// serverName is what the server is called in a kubeconfig: ark, or ark-NAME where the database is
-// called otherwise. So servers on several databases can share a kubeconfig.
+// serverName returns the name of the server in a kubeconfig: ark, or ark-NAME if the database has a
+// name other than ark. Servers on several databases can therefore share a kubeconfig.
 func (o *options) serverName() string {
 	if name := o.databaseName(); name != "ark" {
 		return "ark-" + name
@@ -15,8 +15,8 @@ func (o *options) serverName() string {
 	return "ark"
 }
 
-// databaseName is the name of the database without folder and extension, fit for a file's name;
-// "ark" where it has none.
+// databaseName returns the name of the database without folder and extension, in a form that is
+// valid in a file name. It returns "ark" if the database has no name.
 func (o *options) databaseName() string {
 	name := ""
 	switch {
@@ -35,9 +35,10 @@ func (o *options) databaseName() string {
 
 var unfitForName = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
-// kubeconfig is the file that the admin's entry is added to. By default it is in the data folder,
-// or follows the database: it is in the same folder, or in the working folder for a database
-// elsewhere, and servers on two databases in one folder have one each.
+// kubeconfig returns the file to which the admin's entry is added. The default is in the data
+// folder. Without a data folder it follows the database: it is in the same folder, or in the
+// working folder if the database is elsewhere, and servers on two databases in one folder have one
+// file each.
 func (o *options) kubeconfig() string {
 	if o.kubeconfigOut != "" {
 		return o.kubeconfigOut

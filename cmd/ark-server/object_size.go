@@ -8,7 +8,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/storage"
 )
 
-// byteSize is a number of bytes as a flag: a quantity as Kubernetes writes them.
+// byteSize is a flag value: a number of bytes, written as a Kubernetes quantity.
 type byteSize int64
 
 // Set implements pflag.Value.
@@ -29,7 +29,7 @@ func (b *byteSize) String() string {
 // Type implements pflag.Value.
 func (b *byteSize) Type() string { return "bytes" }
 
-// minObjectSize has room for what the server itself keeps, such as the objects of namespaces.
+// minObjectSize leaves room for the objects that the server itself stores, such as namespaces.
 const minObjectSize = 64 << 10
 
 func (b *byteSize) validate() error {
@@ -42,7 +42,7 @@ func (b *byteSize) validate() error {
 	return nil
 }
 
-// advice is what a user does whose object is too large.
+// objectSizeAdvice returns what to do about an object that is too large.
 func (o *options) objectSizeAdvice() string {
 	if o.storage == storageEtcd {
 		return "raise --max-object-size of ark-server and --max-request-bytes of its etcd"

@@ -24,7 +24,7 @@ import (
 type options struct {
 	configFile string
 	dataDir    string
-	// sources say where the flags have their values from.
+	// sources records where the values of the flags were set.
 	sources sources
 
 	mode    string
@@ -33,7 +33,7 @@ type options struct {
 	dbPath         string
 	dbSynchronous  string
 	acceptDataLoss string
-	acceptedLoss   *mark.StoreID // that, as validate has read it
+	acceptedLoss   *mark.StoreID // that flag, as validate has parsed it
 	db             database.Config
 	dbTLSMode      string
 	dbMigrate      bool
@@ -71,7 +71,7 @@ type options struct {
 	kubeconfigOut  string
 
 	authentication standalone.Authentication
-	oidcRequired   []string // as in the flag
+	oidcRequired   []string // the values of the flag
 	audit          *genericoptions.AuditOptions
 
 	modelURLs modelURLOptions
@@ -128,10 +128,10 @@ const (
 	storageEtcd     = string(server.Etcd)
 )
 
-// onServer says that the storage is a database server's.
+// onServer reports whether the storage is a database server.
 func (o *options) onServer() bool { return server.Kind(o.storage).OnServer() }
 
-// flagGroup is a heading of the help with the flags under it.
+// flagGroup is a heading of the help with the flags below it.
 type flagGroup struct {
 	name  string
 	flags *pflag.FlagSet
@@ -194,7 +194,7 @@ func (o *options) addLogging(fs *pflag.FlagSet) {
 	fs.IntVarP(&o.verbosity, "v", "v", 0, "detail of the Kubernetes libraries' log, 0 to `10`; above 0 it implies --log-level=info")
 }
 
-// storageFlags are those that say where the data is.
+// storageFlags returns the flags that locate the data.
 func (o *options) storageFlags() []flagGroup {
 	return []flagGroup{
 		group("Configuration", o.addConfigurationFlags),
@@ -216,8 +216,8 @@ func (o *options) storageFlags() []flagGroup {
 	}
 }
 
-// validate returns every fault of the flags; each names its flag and a fix, and the line of the
-// configuration file that has set it. What it reads of their texts it keeps in o.
+// validate returns every fault of the flags. Each error names its flag and a fix, and the line of
+// the configuration file that set the flag. validate stores the parsed values in o.
 func (o *options) validate() error { return o.sources.locate(o.checkFlags()) }
 
 func (o *options) checkFlags() error {
@@ -304,7 +304,8 @@ func (o *options) checkFlags() error {
 	return errors.Join(errs...)
 }
 
-// secondMark is the folder that remembers an SQLite database besides the file beside it.
+// secondMark returns the folder of the second mark of an SQLite database. The first mark is the
+// file next to the database.
 func (o *options) secondMark() string {
 	if o.mode == modeAggregated {
 		return ""
@@ -312,7 +313,7 @@ func (o *options) secondMark() string {
 	return o.keys()
 }
 
-// markFolder is the folder of a database server's mark; "" where there is none.
+// markFolder returns the folder of the mark of a database server, or "" if there is none.
 func (o *options) markFolder() string {
 	switch {
 	case o.markDir != "":
@@ -323,8 +324,8 @@ func (o *options) markFolder() string {
 	return o.keys()
 }
 
-// keys default to the data folder, else to the neighbourhood of the database, or to the working
-// folder where the database is elsewhere.
+// keys returns the keys folder. The default is in the data folder. Without a data folder it is next
+// to the database, or in the working folder if the database is elsewhere.
 func (o *options) keys() string {
 	switch {
 	case o.keysDir != "":

@@ -9,8 +9,8 @@ import (
 	genericoptions "k8s.io/apiserver/pkg/server/options"
 )
 
-// addAuditFlags adds the flags that kube-apiserver has for auditing. The help shows
-// those that most need; the others, for batches and truncation, work too.
+// addAuditFlags adds the audit flags of kube-apiserver. The help shows the most common ones; the
+// others, for batches and truncation, work too.
 func (o *options) addAuditFlags(fs *pflag.FlagSet) {
 	shown := []string{
 		"audit-policy-file", "audit-log-path", "audit-log-maxage", "audit-log-maxbackup", "audit-log-maxsize",

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// addAuthenticationFlags adds the flags that kube-apiserver has for users from outside. The help
-// shows those that most need.
+// addAuthenticationFlags adds kube-apiserver's flags for external users. The help shows the most
+// common ones.
 func (o *options) addAuthenticationFlags(fs *pflag.FlagSet) {
 	a, oidc := &o.authentication, &o.authentication.OIDC
 	fs.StringVar(&a.ConfigFile, "authentication-config", "", "`file` with an AuthenticationConfiguration of apiserver.config.k8s.io/v1: issuers whose users are known, and how their claims are read; read again when it changes")
@@ -31,7 +31,7 @@ func (o *options) oidcFlags() bool {
 		c.GroupsPrefix != "" || len(o.oidcRequired) > 0 || len(c.SigningAlgs) != 1 || c.SigningAlgs[0] != "RS256"
 }
 
-// validateAuthentication returns what is wrong with the flags for users from outside.
+// validateAuthentication returns the faults of the flags for external users.
 func (o *options) validateAuthentication() error {
 	o.authentication.OIDC.RequiredClaims = map[string]string{}
 	for _, required := range o.oidcRequired {

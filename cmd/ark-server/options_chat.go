@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/server"
 )
 
-// chatOptions say where OpenAI's API and the broker of streams are served beside the HTTPS port.
+// chatOptions are the addresses, in addition to the HTTPS port, of the OpenAI API and of the broker
+// of streams.
 type chatOptions struct {
 	chat         string
 	listen       string
@@ -36,7 +37,7 @@ func (o *chatOptions) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.brokerURL, "broker-url", "", "the `URL` at which engines reach --broker-listen, such as http://ark-broker.ark-system (default that address itself)")
 }
 
-// validateChat returns every fault of the flags.
+// validateChat returns every fault of the chat flags.
 func (o *options) validateChat() error {
 	c := &o.chat
 	errs := []error{checkValue("chat", c.chat, chatOn, chatOff)}
@@ -68,18 +69,18 @@ func (o *options) validateChat() error {
 	return errors.Join(errs...)
 }
 
-// onLoopback reports whether an address is of this machine alone.
+// onLoopback reports whether an address is reachable only from this machine.
 func onLoopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	return err == nil && (host == "localhost" || net.ParseIP(host).IsLoopback())
 }
 
-// server returns what the flags say.
+// server returns the chat options of the server.
 func (o *chatOptions) server() server.ChatOptions {
 	return server.ChatOptions{Off: o.chat == chatOff, Listen: o.listen, BrokerListen: o.brokerListen, BrokerURL: o.brokerURL, Origins: o.origins}
 }
 
-// warnOfBroker says who else gets in where there is no authentication.
+// warnOfBroker warns that the broker has no authentication, so that other machines have access.
 func (o *chatOptions) warnOfBroker() {
 	if o.brokerListen != "" && !onLoopback(o.brokerListen) {
 		slog.Warn("whoever reaches --broker-listen can read and write the streams and conversations of all namespaces",

@@ -19,7 +19,7 @@ const (
 // clusterOptions are the flags for serving in a cluster.
 type clusterOptions struct {
 	kubeconfig string
-	// server holds what the flags set directly; the rest is filled in by serve.
+	// server holds the values that flags set directly; serve fills in the rest.
 	server aggregated.Options
 }
 
@@ -45,24 +45,24 @@ func (c *clusterOptions) addFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&s.DenyTTL, "authorization-webhook-cache-unauthorized-ttl", s.DenyTTL, "how long its answer that something is forbidden is good")
 }
 
-// addAdmissionFlags adds the flags of what admits writes, in both modes.
+// addAdmissionFlags adds the flags for the admission of writes, in both modes.
 func (c *clusterOptions) addAdmissionFlags(fs *pflag.FlagSet) {
 	s := &c.server
 	fs.StringSliceVar(&s.DisabledAdmission, "disable-admission-plugins", nil, "admission `plugins` to leave out, of "+strings.Join(aggregated.PluginNames(), ", "))
 	fs.StringVar(&s.AdmissionConfigFile, "admission-control-config-file", "", "`file` with an AdmissionConfiguration as for kube-apiserver, such as policies and webhooks from files, and credentials for webhooks")
 }
 
-// applyModeDefaults sets what was not set and has another default in a cluster.
+// applyModeDefaults sets the flags that were not set and have a different default in a cluster.
 func (o *options) applyModeDefaults(fs *pflag.FlagSet) {
 	if o.mode == modeAggregated && !fs.Changed("bind-address") {
-		o.bindAddress = "0.0.0.0" // kube-apiserver comes from another host
+		o.bindAddress = "0.0.0.0" // kube-apiserver connects from another host
 	}
 	if o.mode == modeAggregated && !fs.Changed("engine") {
-		o.engine.engine = engineExternal // Ark's controller is there
+		o.engine.engine = engineExternal // Ark's controller runs there
 	}
 }
 
-// validateMode returns the faults of the flags that belong to one mode.
+// validateMode returns the faults of the flags that apply to one mode only.
 func (o *options) validateMode() error {
 	var errs []error
 	fault := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }

@@ -11,12 +11,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/server"
 )
 
-// consoleOptions say how the web console is served.
+// consoleOptions are the settings of the web console.
 type consoleOptions struct {
 	state string
 	hosts []string
-	// issuer is what --console-oidc-... say; the server's own issuer stands in for what they leave
-	// out.
+	// issuer holds the values of the --console-oidc-... flags; values that are not set are taken from
+	// the server's own issuer.
 	issuer server.ConsoleIssuer
 }
 
@@ -34,7 +34,7 @@ func (o *consoleOptions) add(fs *pflag.FlagSet) {
 	fs.StringVar(&o.issuer.CAFile, "console-oidc-ca-file", "", "PEM `file` of the authority that signed the certificate of the console's issuer (default that of --oidc-ca-file, or the system's)")
 }
 
-// validateConsole returns every fault of the flags.
+// validateConsole returns every fault of the console flags.
 func (o *options) validateConsole() error {
 	errs := []error{checkValue("console", o.console.state, consoleOn, consoleOff)}
 	if o.console.state == consoleOff && len(o.console.hosts) > 0 {
@@ -57,7 +57,7 @@ func (o *options) validateConsole() error {
 	return errors.Join(errs...)
 }
 
-// consoleIssuer is the issuer at which users of the console sign in.
+// consoleIssuer returns the issuer at which users of the console sign in.
 func (o *options) consoleIssuer() server.ConsoleIssuer {
 	issuer, own := o.console.issuer, o.authentication.OIDC
 	if issuer.URL != "" && issuer.URL != own.IssuerURL {
@@ -69,7 +69,7 @@ func (o *options) consoleIssuer() server.ConsoleIssuer {
 	return issuer
 }
 
-// consoleServer returns what the flags say.
+// consoleServer returns the console options of the server.
 func (o *options) consoleServer() server.ConsoleOptions {
 	return server.ConsoleOptions{Off: o.console.state == consoleOff, Hosts: o.console.hosts, Direct: o.cluster.server.Direct, Issuer: o.consoleIssuer()}
 }

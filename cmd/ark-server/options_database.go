@@ -12,8 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// passwordVariable holds the database password. There is no flag for it: a command
-// line can be read by every user of the machine.
+// passwordVariable holds the database password. There is no flag for it: every user of the machine
+// can read a command line.
 const passwordVariable = "ARK_DB_PASSWORD"
 
 func (o *options) addDatabaseFlags(fs *pflag.FlagSet) {
@@ -34,7 +34,7 @@ func (o *options) addDatabaseFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.dbMigrate, "db-migrate", o.dbMigrate, "create the tables, or bring them up to date, at the start; with false a privileged user runs ark-server migrate up")
 }
 
-// validateDatabase returns what is wrong with the flags of a database server.
+// validateDatabase returns the faults of the flags of a database server.
 func (o *options) validateDatabase() []error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -101,8 +101,8 @@ func (o *options) validateDatabase() []error {
 	return errs
 }
 
-// leastConnections is how many connections an engine needs: one to write, one to
-// read, one to listen, two for upkeep.
+// leastConnections is the number of connections that a replica needs: one to write, one to read,
+// one to listen, two for maintenance.
 const leastConnections = 5
 
 func sortedKeys(m map[string]bool) []string {

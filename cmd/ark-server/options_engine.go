@@ -17,17 +17,17 @@ const (
 	engineExternal = "external"
 )
 
-// engineOptions say who executes queries, and how.
+// engineOptions select the engine that executes queries, and its settings.
 type engineOptions struct {
 	engine string
-	// user is that of engines in processes of their own.
+	// user is the user of engines in separate processes.
 	user      string
 	limits    engine.Limits
 	addresses []string
-	// modelFromEnv makes the Model default of what the environment has for one.
+	// modelFromEnv creates the Model default from the settings in the environment.
 	modelFromEnv bool
 
-	allowed []netip.Prefix // those, as validateEngine has read them
+	allowed []netip.Prefix // the addresses, as validateEngine has parsed them
 }
 
 func newEngineOptions() engineOptions {
@@ -42,7 +42,7 @@ func (o *engineOptions) add(fs *pflag.FlagSet) {
 	o.addAddresses(fs)
 }
 
-// addLimits adds the flags that bound how much is executed at a time.
+// addLimits adds the flags that limit concurrent executions.
 func (o *engineOptions) addLimits(fs *pflag.FlagSet) {
 	fs.IntVar(&o.limits.Total, "engine-concurrency", o.limits.Total, "most `queries` that the engine executes at a time; the others wait; 0 for no bound")
 	fs.IntVar(&o.limits.PerNamespace, "engine-concurrency-per-namespace", 0, "most `queries` of one namespace that it executes at a time; 0 for no bound")
@@ -54,7 +54,7 @@ func (o *engineOptions) addAddresses(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.addresses, "engine-allowed-addresses", nil, "`CIDRs` at which models and tools may be although they are refused otherwise: link-local addresses always are, loopback for tools, and for models too unless this server itself listens on loopback alone")
 }
 
-// validateEngine returns every fault of the flags, and reads the addresses.
+// validateEngine returns every fault of the engine flags, and parses the addresses.
 func (o *options) validateEngine() error {
 	e := &o.engine
 	errs := []error{checkValue("engine", e.engine, engineEmbedded, engineExternal)}
@@ -86,7 +86,7 @@ func (o *options) validateEngine() error {
 	return errors.Join(errs...)
 }
 
-// embeddedEngine returns what the flags say of the engine; nil for none in this process.
+// embeddedEngine returns the options of the engine in this process, or nil if there is none.
 func (o *options) embeddedEngine() *server.EngineOptions {
 	if o.engine.engine != engineEmbedded {
 		return nil

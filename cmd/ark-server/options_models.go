@@ -10,15 +10,15 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/rules"
 )
 
-// modelURLOptions say which base URLs Models may have. Off by default: models
-// within a cluster are often reached by plain HTTP.
+// modelURLOptions limit the base URLs of Models. The limits are off by default: models within a
+// cluster are often reached by plain HTTP.
 type modelURLOptions struct {
 	httpsOnly     bool
 	denyPrivate   bool
 	privateRanges []string
 	domains       []string
 
-	urls rules.URLPolicy // all of that, as policy has read it
+	urls rules.URLPolicy // the rules, as policy has parsed them
 }
 
 func (o *modelURLOptions) add(fs *pflag.FlagSet) {
@@ -28,7 +28,7 @@ func (o *modelURLOptions) add(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.domains, "model-url-domains", nil, "the only `domains`, with their sub-domains, at which the base URL of a Model may be; one * stands for any text")
 }
 
-// policy returns the rules, or every fault of the flags.
+// policy returns the URL policy, or every fault of the flags.
 func (o *modelURLOptions) policy() (rules.URLPolicy, error) {
 	policy := rules.URLPolicy{HTTPSOnly: o.httpsOnly, DenyPrivate: o.denyPrivate, Domains: o.domains}
 	var errs []error

@@ -16,7 +16,7 @@ const (
 	minReadModel = 1 << 20
 )
 
-// readModelOptions say whether the server keeps a copy of the objects for SQL, and where.
+// readModelOptions select whether the server maintains a copy of the objects for SQL, and where.
 type readModelOptions struct {
 	state, path string
 	most        byteSize
@@ -30,7 +30,7 @@ func (o *readModelOptions) add(fs *pflag.FlagSet) {
 	fs.Var(&o.most, "read-model-max-size", "how large that file may be, as `bytes` such as 10Gi; a copy that would be larger stays behind (default no bound)")
 }
 
-// validateReadModel returns every fault of the flags.
+// validateReadModel returns every fault of the read model flags.
 func (o *options) validateReadModel() error {
 	switch m := o.readModel; {
 	case m.state != readModelOn && m.state != readModelOff:
@@ -49,7 +49,7 @@ func (o *options) validateReadModel() error {
 	return nil
 }
 
-// readModelPath is the file of the read model, "" for none.
+// readModelPath returns the file of the read model, or "" if there is none.
 func (o *options) readModelPath() string {
 	switch {
 	case o.readModel.state == readModelOff || o.storage == storageEtcd:

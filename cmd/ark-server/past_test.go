@@ -13,7 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// post sends an object, which must be answered with a code.
+// post sends an object, and checks the status code of the answer.
 func post[T any](t *testing.T, as *rest.Config, path, body string, want int) (into T) {
 	t.Helper()
 	code, text := request(t, as, "POST", path, body, "Content-Type", "application/json")
@@ -46,7 +46,8 @@ func makeModel(t *testing.T, s *serving, name, key string) {
 	create(t, s, modelsPath, fmt.Sprintf(`{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Model","metadata":{"name":%q},"spec":{"provider":"openai","type":"completions","model":{"value":"m"},"config":{"openai":{"baseUrl":{"value":"https://example.com"},"apiKey":{"value":%q}}}}}`, name, key))
 }
 
-// What an object was: its history, a version, what differs, who set a field.
+// TestHistoryOfAnObject reads the history of an object, a version, a difference, and the author of
+// a field.
 func TestHistoryOfAnObject(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	makeAgent(t, s, "x", "one")
@@ -105,7 +106,7 @@ func TestHistoryOfAnObject(t *testing.T) {
 	}
 }
 
-// A rollback is a new version, with the checks of any write.
+// TestRollback checks that a rollback is a new version, with the validation of any write.
 func TestRollback(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	makeAgent(t, s, "x", "one")
@@ -114,7 +115,7 @@ func TestRollback(t *testing.T) {
 	back := fmt.Sprintf(`{"spec":{"revision":%d}}`, list.Items[1].Revision)
 	before := get[object](t, s.admin, agentsPath+"/x", 200)
 
-	// Nobody goes back without the right to update.
+	// A rollback requires the permission to update.
 	s.allow(t, "eve", "list,get revisions records.ark.mckinsey.com", "list,get agents ark.mckinsey.com", "create agents/rollback ark.mckinsey.com")
 	post[status](t, s.as("eve"), agentsPath+"/x/rollback", back, 403)
 	dry := post[object](t, s.admin, agentsPath+"/x/rollback?dryRun=All", back, 200)
@@ -136,7 +137,8 @@ func TestRollback(t *testing.T) {
 	post[status](t, s.admin, agentsPath+"/x/rollback", `{`, 400)
 }
 
-// A deleted object can be seen, and comes back with another uid and its old history.
+// TestUndelete checks that a deleted object can be read, and is restored with another uid and its
+// old history.
 func TestUndelete(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	makeAgent(t, s, "x", "one")
@@ -198,7 +200,7 @@ func TestUndelete(t *testing.T) {
 	post[status](t, s.admin, undelete, `{}`, 404)
 }
 
-// A list as of a time is what a list said then.
+// TestAsOf checks that a list as of a time equals the list at that time.
 func TestAsOf(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	makeAgent(t, s, "x", "one")
@@ -269,8 +271,8 @@ func TestAsOf(t *testing.T) {
 	}
 }
 
-// No path of the history shows a key to users who may not get the object, nor anything to users who
-// may not list it.
+// TestHistoryHidesKeys checks that no path of the history shows a key to users who may not get the
+// object, or anything to users who may not list it.
 func TestHistoryHidesKeys(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	makeModel(t, s, "m", "s3cret-marker-1")

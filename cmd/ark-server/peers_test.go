@@ -9,7 +9,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/operation"
 )
 
-// Servers on one database find each other, and say so.
+// TestPeers checks that servers on one database find each other, and report it.
 func TestPeers(t *testing.T) {
 	db := databaseFlags(storagePostgres, postgresServer.Database(t))
 	args := append(db, "--keys-dir="+t.TempDir(), "--peer-listen=127.0.0.1:0")

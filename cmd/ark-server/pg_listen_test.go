@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The password of PostgreSQL's endpoint is a token of the server, and its rights are those of the
-// token's user.
+// TestPGListen checks that the password of the PostgreSQL endpoint is a token of the server, and
+// that the token's user determines the permissions.
 func TestPGListen(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a line on a terminal that changes while a command works. Elsewhere it shows nothing.
-// Its methods may be called from any goroutine.
+// progress is a line on a terminal that changes while a command works. If the output is not a
+// terminal, it prints nothing. It is safe for concurrent use.
 type progress struct {
 	to    io.Writer
-	width int // of the terminal; 0 is no terminal
+	width int // of the terminal; 0 if there is no terminal
 
 	mu    sync.Mutex
 	shown bool
@@ -52,7 +52,7 @@ func (p *progress) show(text string) {
 	p.shown = true
 }
 
-// print prints a whole line that stays, above the one that changes.
+// print prints a permanent line above the changing line.
 func (p *progress) print(line string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +74,7 @@ func (p *progress) clear() {
 	}
 }
 
-// during shows what is being done, and for how long, while do runs.
+// during shows the name and the duration of a step while do runs.
 func (p *progress) during(what string, do func() error) error {
 	if !p.visible() {
 		return do()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestNoProgressOffATerminal: a file or a pipe gets the lines that stay and nothing else.
+// TestNoProgressOffATerminal checks that a file or a pipe receives only the permanent lines.
 func TestNoProgressOffATerminal(t *testing.T) {
 	file, err := os.Create(t.TempDir() + "/stderr")
 	if err != nil {
@@ -29,8 +29,8 @@ func TestNoProgressOffATerminal(t *testing.T) {
 	}
 }
 
-// TestProgress: on a terminal the line changes in its place, is no longer than the terminal is
-// wide, makes way for lines that stay and is gone at the end.
+// TestProgress checks that on a terminal the line is updated in place, is not longer than the width
+// of the terminal, stays below permanent lines and is removed at the end.
 func TestProgress(t *testing.T) {
 	var out bytes.Buffer
 	p := &progress{to: &out, width: 20}

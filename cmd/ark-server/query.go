@@ -26,7 +26,7 @@ answer. The question is a Query, which stays as long as its ttl says.
 It fails if the Query does. Somebody has to execute it: the server itself, or with
 --engine=external Ark's controller.`
 
-// asking is what the flags say of a question.
+// asking holds the flags of a question.
 type asking struct {
 	question ask.Question
 	file     string
@@ -48,7 +48,7 @@ func newQueryCommand() *cobra.Command {
 		Use:   "query TARGET [TEXT]",
 		Short: "Ask an agent, a team, a model or a tool, and print the answer",
 		Long:  aboutQuery,
-		Args:  cobra.ArbitraryArgs, // how many is said below: --help-all needs none
+		Args:  cobra.ArbitraryArgs, // the number is checked below: --help-all needs no argument
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := a.read(args, cmd.InOrStdin()); err != nil {
 				return err
@@ -61,7 +61,7 @@ func newQueryCommand() *cobra.Command {
 	}, flags, o.locationFlags())
 }
 
-// read takes the question from the arguments and the file.
+// read reads the question from the arguments and the file.
 func (a *asking) read(args []string, stdin io.Reader) (err error) {
 	if len(args) == 0 || len(args) > 2 || len(args) == 1 && a.file == "" {
 		return usageError{errors.New(`query: say whom and what, such as: ark-server query agent/guide "How are you?"`)}
@@ -124,8 +124,8 @@ func runQuery(cmd *cobra.Command, o *options, a asking) error {
 	return failed
 }
 
-// adminClient returns a client of the server's admin, by the kubeconfig that the server has
-// written.
+// adminClient returns a client with the admin's credentials, from the kubeconfig that the server
+// has written.
 func (o *options) adminClient() (*objects.Client, error) {
 	if o.mode != modeStandalone {
 		return nil, usageError{fmt.Errorf("--mode=%s: use kubectl with the cluster's kubeconfig", o.mode)}

@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
-// remedied returns an error that says which commands and flags help. The errors of the layers below
-// say what is wrong, and know neither.
+// remedied adds to an error the commands and flags that help. The errors of the lower layers
+// describe the fault without commands and flags.
 func remedied(err error) error {
 	var done *remediedError
 	if err == nil || errors.As(err, &done) {
@@ -33,7 +33,7 @@ func remedied(err error) error {
 	return &remediedError{err, text}
 }
 
-// remediedError is an error with another text.
+// remediedError is an error with a replaced text.
 type remediedError struct {
 	error
 	text string
@@ -42,7 +42,7 @@ type remediedError struct {
 func (e *remediedError) Error() string { return e.text }
 func (e *remediedError) Unwrap() error { return e.error }
 
-// eachError calls do with every error of a tree of them.
+// eachError calls do with every error of an error tree.
 func eachError(err error, do func(error)) {
 	do(err)
 	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
@@ -57,7 +57,7 @@ func eachError(err error, do func(error)) {
 	}
 }
 
-// withRemedy returns the text of one error with its remedy, "" for an error without.
+// withRemedy returns the text of one error with its remedy, or "" for an error without a remedy.
 func withRemedy(err error) string {
 	switch err {
 	case transfer.ErrTooLarge: //nolint:errorlint // this error of the tree itself
@@ -106,7 +106,7 @@ func withRemedy(err error) string {
 	return ""
 }
 
-// remediedWarning is remedied for the warnings of a transfer.
+// remediedWarning returns the text of a transfer warning with its remedy.
 func remediedWarning(w transfer.Warning) string {
 	switch w := w.(type) {
 	case transfer.SecretsNotAsked:
@@ -121,7 +121,7 @@ func remediedWarning(w transfer.Warning) string {
 	return w.String()
 }
 
-// remediedFinding is what helps against a finding of sqlite.Check.
+// remediedFinding returns the remedy for a finding of sqlite.Check.
 func remediedFinding(f sqlite.Finding) string {
 	const restore = "restore a backup: ark-server restore --from=FILE"
 	switch f.Remedy {

@@ -13,8 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
-// The remedy comes where the error is that it belongs to, however deep that is, and the rest of the
-// text stays. Callers find the error itself.
+// TestRemedies checks that the remedy follows the error that it belongs to, at any depth, and that
+// the rest of the text stays. errors.As still finds the error.
 func TestRemedies(t *testing.T) {
 	rewound := &mvcc.RewoundError{From: mvcc.Position{Revision: 9, Change: 2}, To: mvcc.Position{Revision: 7, Change: 1}}
 	const stop = ": stop every replica, run ark-server restore --bump-revision, and start them again"

@@ -27,8 +27,8 @@ func (l reportList) names() (all []string) {
 	return all
 }
 
-// Reports are an ordinary kind: kept, checked, changed and deleted, and the ready ones are beside
-// them, read-only.
+// TestReportsAreKept checks that reports are an ordinary kind: they are stored, validated, changed
+// and deleted. The built-in reports are listed with them, read-only.
 func TestReportsAreKept(t *testing.T) {
 	s := startServing(t, "--engine=external")
 	makeAgent(t, s, "one", "hi")
@@ -68,8 +68,8 @@ func TestReportsAreKept(t *testing.T) {
 	run("", `{"spec":{"report":"mine","parameters":{"prompt":"no"}}}`, 201, `"rows":[]`)
 	run("", `{"spec":{"report":"mine","parameters":{"name":"no"}}}`, 400, "it has prompt")
 	run("", `{"spec":{"report":"agents-by-model"}}`, 201, `"rows":[["default",1]]`)
-	// Who may not get a report cannot run it, nor find out that it is there. Ready ones run with the
-	// caller's rights.
+	// A user who may not get a report cannot run it, or find out that it exists. Built-in reports run
+	// with the caller's permissions.
 	const group = "records.ark.mckinsey.com"
 	s.allow(t, "runner", "create sqlqueries "+group)
 	s.allow(t, "reader", "create sqlqueries "+group, "get reports "+group+" mine", "list agents ark.mckinsey.com")
@@ -82,7 +82,7 @@ func TestReportsAreKept(t *testing.T) {
 	if now := get[object](t, s.admin, reportsPath+"/mine", 200); now.Metadata.Generation != 2 {
 		t.Errorf("generation %d", now.Metadata.Generation)
 	}
-	// The ready ones are read-only.
+	// The built-in reports are read-only.
 	if got := post[status](t, s.admin, reportsPath, `{"metadata":{"name":"retries"},"spec":{"query":"select 1"}}`, 409); got.Reason != "AlreadyExists" {
 		t.Errorf("%+v", got)
 	}
@@ -107,7 +107,7 @@ func TestReportsAreKept(t *testing.T) {
 	}
 }
 
-// pagesOfReports checks that pages have every report once, and as many as were asked for.
+// pagesOfReports checks that pages have every report once, and the requested number of reports.
 func pagesOfReports(t *testing.T, s *serving, want int) {
 	t.Helper()
 	for _, limit := range []int{1, 2, 3, 7, 500} {
@@ -141,8 +141,8 @@ func pagesOfReports(t *testing.T, s *serving, want int) {
 	}
 }
 
-// reportsOfNamespaces checks that ready reports do not keep a namespace, and are in no list of all
-// namespaces.
+// reportsOfNamespaces checks that built-in reports do not block the deletion of a namespace, and
+// are in no list of all namespaces.
 func reportsOfNamespaces(t *testing.T, s *serving) {
 	t.Helper()
 	if got := get[reportList](t, s.admin, "/apis/records.ark.mckinsey.com/v1alpha1/reports", 200).names(); len(got) != 2 {

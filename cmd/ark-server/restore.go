@@ -106,7 +106,7 @@ func restore(ctx context.Context, o *options, from string, by int64, out io.Writ
 		fmt.Fprintf(out, "%s goes on after revision %d; what came before is compacted\n", o.data().Summary(), st.Revision)
 		return nil
 	}
-	// What is wrong with the backup, the restore says better.
+	// If the backup is invalid, the restore reports it with a better error.
 	if has, err := sqlite.Has(ctx, from, encryption.SecretsPrefix); err == nil && has {
 		stored, err := sqlite.Value(ctx, from, encryption.CheckKey)
 		if err == nil {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Retention policies are checked, ordered, and carried out as a dry run has said. A purge leaves a
-// receipt.
+// TestRetention checks that retention policies are validated, ordered, and executed as a dry run
+// reports. A purge leaves a receipt.
 func TestRetention(t *testing.T) {
 	dir := t.TempDir()
 	at := []string{"--db-path=" + filepath.Join(dir, "ark.db"), "--keys-dir=" + filepath.Join(dir, "keys")}
@@ -38,7 +38,7 @@ func TestRetention(t *testing.T) {
 	if now := get[object](t, s.admin, policies+"/a", 200); made.Metadata.Generation != 1 || now.Metadata.Generation != 1 {
 		t.Errorf("generations %d, %d", made.Metadata.Generation, now.Metadata.Generation)
 	}
-	// What the archive does not have yet cannot go.
+	// Revisions that are not in the archive yet cannot be removed.
 	type report struct {
 		DryRun    bool
 		Objects   int64

@@ -27,8 +27,8 @@ func (s *serving) as(name string) *rest.Config {
 	return c
 }
 
-// allow lets a user do something in the namespace default; a rule is VERBS RESOURCES GROUP, and may
-// have names.
+// allow grants a user permissions in the namespace default; a rule is VERBS RESOURCES GROUP, and
+// may have names.
 func (s *serving) allow(t *testing.T, user string, rules ...string) {
 	t.Helper()
 	var list []string
@@ -52,7 +52,7 @@ func (s *serving) allow(t *testing.T, user string, rules ...string) {
 	const rbac = "/apis/rbac.authorization.k8s.io/v1/namespaces/default/"
 	create(t, s, rbac+"roles", fmt.Sprintf(`{"metadata":{"name":%q},"rules":[%s]}`, user, strings.Join(list, ",")))
 	create(t, s, rbac+"rolebindings", fmt.Sprintf(`{"metadata":{"name":%q},"subjects":[{"kind":"User","apiGroup":"rbac.authorization.k8s.io","name":%[1]q}],"roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"Role","name":%[1]q}}`, user))
-	// Roles are followed by a watch.
+	// The server reads roles through a watch.
 	review := fmt.Sprintf(`{"spec":{"user":%q,"groups":["system:authenticated"],"resourceAttributes":{"namespace":"default","verb":%q,"resource":%q,"subresource":%q,"group":%q,"name":%q}}}`, user, verb, resource, sub, first[2], name)
 	for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
 		_, text := request(t, s.admin, "POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", review, "Content-Type", "application/json")
@@ -73,7 +73,7 @@ func patch(t *testing.T, as *rest.Config, path, body string) {
 	}
 }
 
-// get returns what a path has, which must answer with a code.
+// get returns the body of a path, and checks the status code.
 func get[T any](t *testing.T, as *rest.Config, path string, want int) (into T) {
 	t.Helper()
 	code, text := request(t, as, "GET", path, "")
@@ -117,7 +117,8 @@ type status struct {
 	Reason, Message string
 }
 
-// Plain reads of the history: who did what, when, why, and the object as it was.
+// TestRevisions reads the history: the author, the change, the time, the reason, and the object at
+// a revision.
 func TestRevisions(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	create(t, s, agentsPath, `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Agent","metadata":{"name":"a.b"},"spec":{"prompt":"one"}}`)
@@ -175,7 +176,8 @@ func TestRevisions(t *testing.T) {
 	}
 }
 
-// The group is one: discovery has all its resources with their verbs, and OpenAPI all its kinds.
+// TestRecordsGroupIsOne checks that discovery has all resources of the group with their verbs, and
+// OpenAPI all its kinds.
 func TestRecordsGroupIsOne(t *testing.T) {
 	s := startServing(t, "--engine=external")
 	type resource struct {
@@ -208,7 +210,7 @@ func TestRecordsGroupIsOne(t *testing.T) {
 	if _, groups := request(t, s.admin, "GET", "/apis", ""); strings.Count(groups, `"name":"records.ark.mckinsey.com"`) != 1 {
 		t.Errorf("the group is not there once: %s", groups)
 	}
-	// Without a history the answer says how to get one.
+	// Without a history the answer describes how to enable one.
 	off := startServing(t, "--engine=external", "--history=off")
 	if got := get[status](t, off.admin, revisionsPath, http.StatusConflict); !strings.Contains(got.Message, "--history=on") {
 		t.Errorf("%+v", got)
@@ -218,7 +220,8 @@ func TestRecordsGroupIsOne(t *testing.T) {
 	}
 }
 
-// Users see revisions of what they may list, cannot count others, and pages name none of them.
+// TestRevisionsOfOthers checks that users see revisions of the objects that they may list, cannot
+// count others, and that pages name none of them.
 func TestRevisionsOfOthers(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	const secret = "s3cret-marker"
@@ -240,7 +243,7 @@ func TestRevisionsOfOthers(t *testing.T) {
 	s.allow(t, "lister", "get,list revisions "+records, "list models "+ark)
 	s.allow(t, "getter", "get,list revisions "+records, "list,get models "+ark)
 	all := get[revisionList](t, s.admin, revisionsPath, 200)
-	ofAccess := func(r revision) bool { return strings.HasPrefix(r.Object.Kind, "Role") } // those that allow made
+	ofAccess := func(r revision) bool { return strings.HasPrefix(r.Object.Kind, "Role") } // the roles that allow created
 	if all.Items = slices.DeleteFunc(all.Items, ofAccess); len(all.Items) != 8 {
 		t.Fatalf("%q", all.names())
 	}

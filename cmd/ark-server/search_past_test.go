@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Search and SQL show who has written an object, and objects that are gone, to users who may list
-// revisions there.
+// TestSearchShowsThePast checks that search and SQL show the author of an object, and deleted
+// objects, to users who may list revisions in the namespace.
 func TestSearchShowsThePast(t *testing.T) {
 	s := startServing(t, "--history=on", "--engine=external")
 	about := func(name, prompt string) {
@@ -39,7 +39,7 @@ func TestSearchShowsThePast(t *testing.T) {
 		{"", "whales -user:eve", "again"},
 		{"history", "whales deleted:true", "gone"},
 		{"history", "whales user:eve", "kept"},
-		// Without the right to list revisions, or agents.
+		// Without the permission to list revisions, or agents.
 		{"eve", "whales", "again kept"},
 		{"eve", "whales deleted:true", ""},
 		{"eve", "whales user:eve", ""},
@@ -104,7 +104,7 @@ func TestSearchShowsThePast(t *testing.T) {
 	sql("history", "select count(*) from revisions", `[[7]]`)
 	sql("eve", "select count(*) from revisions", `[[0]]`)
 	sql("nothing", "select count(*) from revisions", `[[0]]`)
-	// What is purged is found no more.
+	// A purged object is not found.
 	uid := ""
 	for _, one := range get[revisionList](t, s.admin, revisionsPath, 200).Items {
 		if one.Object.Name == "gone" {

@@ -104,10 +104,10 @@ func newForgetKeyCommand() *cobra.Command {
 	}, o.serverFlags()...)
 }
 
-// encryptionFileIn is the server's own file with the keys of Secrets, in a folder.
+// encryptionFileIn returns the path of the server's own file with the keys of Secrets, in a folder.
 func encryptionFileIn(dir string) string { return filepath.Join(dir, encryption.FileName) }
 
-// encryptionFile is the file with the keys of Secrets.
+// encryptionFile returns the file with the keys of Secrets.
 func (o *options) encryptionFile() string {
 	if o.encryptionConfig != "" {
 		return o.encryptionConfig
@@ -115,7 +115,7 @@ func (o *options) encryptionFile() string {
 	return encryptionFileIn(o.keys())
 }
 
-// keyFlags are those that say where the keys of Secrets are.
+// keyFlags returns the flags that locate the keys of Secrets.
 func (o *options) keyFlags() flagGroup {
 	all := pflag.NewFlagSet("", pflag.ContinueOnError)
 	for _, g := range o.flagGroups() {

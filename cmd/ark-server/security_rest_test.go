@@ -9,7 +9,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// create posts an object, which must be stored.
+// create posts an object, and checks that it is stored.
 func create(t *testing.T, s *serving, path, body string) {
 	t.Helper()
 	if code, text := request(t, s.admin, "POST", path, body, "Content-Type", "application/json"); code != 201 {
@@ -17,9 +17,9 @@ func create(t *testing.T, s *serving, path, body string) {
 	}
 }
 
-// A configuration of one's own says what is encrypted, and leaves no key beside the others. Secrets
-// that were stored plainly before are encrypted when the next start says so, before it is ready,
-// and nothing is left of them.
+// TestEncryptionConfiguration checks that a user's own configuration determines what is encrypted,
+// and adds no key next to the others. Secrets that were stored without encryption are encrypted at
+// the next start with such a configuration, before the server is ready, and no plain text remains.
 func TestEncryptionConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	keys := filepath.Join(dir, "keys")
@@ -54,8 +54,8 @@ func TestEncryptionConfiguration(t *testing.T) {
 	}
 }
 
-// Ark's objects and ConfigMaps are stored as they are, and what is left of a deleted one is there
-// until it is compacted.
+// TestWhatStaysReadable checks that Ark's objects and ConfigMaps are stored without encryption, and
+// that a deleted one remains until its revision is compacted.
 func TestWhatStaysReadable(t *testing.T) {
 	dir := t.TempDir()
 	s := startServing(t, "--db-path="+filepath.Join(dir, "ark.db"))
@@ -81,8 +81,8 @@ func TestWhatStaysReadable(t *testing.T) {
 	readable("stopped")
 }
 
-// Who deletes the file of the admin's token and starts the server again has a new one, and the old
-// one is worth nothing.
+// TestNewAdminToken checks that a server whose admin token file was deleted creates a new token at
+// the next start, and that the old token is invalid.
 func TestNewAdminToken(t *testing.T) {
 	dir := t.TempDir()
 	keys := filepath.Join(dir, "keys")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// securitySentences names for each sentence, and each row of a table, of two sections of
-// docs/security.md the tests that show it. A sentence is named by how it begins.
+// securitySentences maps each sentence, and each row of a table, of two sections of
+// docs/security.md to the tests that verify it. The key is the beginning of the sentence.
 var securitySentences = map[string][]string{
 	// Data at rest, backups
 	"A standalone server stores Secrets encrypted":        {"cmd/ark-server TestSecretsAtRest", "cmd/ark-server TestEncryptionConfiguration"},
@@ -50,7 +50,8 @@ var securitySentences = map[string][]string{
 	"Beyond loopback, the start prints how many users": {"cmd/ark-server TestUsersAreCounted"},
 }
 
-// sentencesOf returns the sentences of a section, and the rows of its tables, without the addresses of links.
+// sentencesOf returns the sentences of a section, and the rows of its tables, without the addresses
+// of links.
 func sentencesOf(t *testing.T, page, section string) []string {
 	t.Helper()
 	_, text, found := strings.Cut(page, "\n## "+section+"\n")
@@ -80,8 +81,8 @@ func sentencesOf(t *testing.T, page, section string) []string {
 	return all
 }
 
-// Each sentence about users, tokens, roles, encryption and service accounts has a test, which
-// exists.
+// TestSecuritySentences checks that each sentence about users, tokens, roles, encryption and
+// service accounts has a test, which exists.
 func TestSecuritySentences(t *testing.T) {
 	page := readFile(t, root, "docs", "security.md")
 	used := map[string]int{}
@@ -123,7 +124,7 @@ func TestSentencesOf(t *testing.T) {
 	}
 }
 
-// hasTest reports whether the tests of a folder have one of a name.
+// hasTest reports whether a folder has a test with the given name.
 func hasTest(t *testing.T, folder, name string) bool {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))

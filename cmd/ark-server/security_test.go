@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// The tests that docs/security.md names for its statements exist where it says.
+// TestSecurityStatementsHaveTests checks that the tests that docs/security.md names for its
+// statements exist.
 func TestSecurityStatementsHaveTests(t *testing.T) {
 	root := filepath.Join("..", "..")
 	_, table, found := strings.Cut(readFile(t, root, "docs", "security.md"), "\n## What holds this\n")

@@ -17,9 +17,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// serve runs a server until its context ends or it fails, and returns once
-// everything is closed. out receives the start-up lines. A start that the end of the context
-// cuts short has not failed.
+// serve runs a server until its context ends or it fails, and returns once everything is closed.
+// out receives the start-up lines. If the context ends during the start, serve returns no error.
 func serve(ctx context.Context, o *options, out io.Writer) error {
 	return serveAnd(ctx, o, out, func(s *server.Server) {
 		announce(out, o, s)
@@ -27,7 +26,7 @@ func serve(ctx context.Context, o *options, out io.Writer) error {
 	})
 }
 
-// serveAnd is serve for who has something else to say once the server is ready.
+// serveAnd is serve with a function that is called once the server is ready.
 func serveAnd(ctx context.Context, o *options, out io.Writer, ready func(*server.Server)) error {
 	logs, err := setUpLogging(o)
 	if err != nil {
@@ -59,7 +58,7 @@ func serveAnd(ctx context.Context, o *options, out io.Writer, ready func(*server
 	return running.Run(ctx, func() { ready(running) })
 }
 
-// server returns what the flags say of a server.
+// server returns the server options that the flags set.
 func (o *options) server(logs *logging) server.Options {
 	all := server.Options{
 		Address: net.JoinHostPort(o.bindAddress, strconv.Itoa(o.securePort)), Limits: o.connectionLimits(),
@@ -76,7 +75,7 @@ func (o *options) server(logs *logging) server.Options {
 	return all
 }
 
-// standalone returns what the flags say of a standalone server.
+// standalone returns the options of a standalone server.
 func (o *options) standalone() server.Standalone {
 	return server.Standalone{
 		Names: o.tlsSANs, KeysDir: o.keys(), PassphraseFile: o.keysPassphrase, Kubeconfig: o.kubeconfig(), Name: o.serverName(),
@@ -86,7 +85,7 @@ func (o *options) standalone() server.Standalone {
 	}
 }
 
-// data returns what the flags say of the storage.
+// data returns the options of the storage.
 func (o *options) data() server.StorageOptions {
 	return server.StorageOptions{
 		Kind: server.Kind(o.storage),
@@ -98,13 +97,13 @@ func (o *options) data() server.StorageOptions {
 	}
 }
 
-// warnOfPort says who else gets in where the protocol has no authentication.
+// warnOfPort warns that the protocol has no authentication, so that other users have access.
 func warnOfPort(address string) {
 	slog.Warn("every user and program of this machine can read and change everything through --etcd-listen, Secrets included",
 		"address", address, "fix", "--etcd-listen=unix:///path/to/etcd.sock, a socket for its owner only; or demand client certificates: --etcd-listen-client-ca-file")
 }
 
-// announce says where everything is and what to type next.
+// announce prints all addresses and files, and the commands to type next.
 func announce(out io.Writer, o *options, s *server.Server) {
 	if o.mode == modeAggregated {
 		announceInCluster(out, o, s)
@@ -113,7 +112,7 @@ func announce(out io.Writer, o *options, s *server.Server) {
 	announceStandalone(out, o, s, o.usersLine(s))
 }
 
-// usersLine says how many users there are, where other machines reach the server.
+// usersLine returns the number of users as a text, if other machines can reach the server.
 func (o *options) usersLine(s *server.Server) string {
 	if ip := net.ParseIP(o.bindAddress); ip == nil || ip.IsLoopback() || s.Users == nil {
 		return ""
@@ -128,7 +127,7 @@ func (o *options) usersLine(s *server.Server) string {
 	return usersText(n)
 }
 
-// usersText says how many users there are, of whom n have tokens.
+// usersText returns the number of users as a text; n of them have tokens.
 func usersText(n int) string {
 	if n == 0 {
 		return "the admin alone; ark-server token create makes more"
@@ -136,7 +135,7 @@ func usersText(n int) string {
 	return fmt.Sprintf("the admin, and %d with tokens (ark-server token list)", n)
 }
 
-// countUsers bounds how long the start-up line waits for the database.
+// countUsers limits how long the start-up line waits for the database.
 const countUsers = 5 * time.Second
 
 func announceStandalone(out io.Writer, o *options, s *server.Server, users string) {
@@ -172,7 +171,7 @@ func announceStandalone(out io.Writer, o *options, s *server.Server, users strin
 	fmt.Fprintf(out, "  kubectl --kubeconfig %s get agents\n", file)
 }
 
-// listeners are the ports beside the HTTPS one, for a log.
+// listeners returns the ports in addition to the HTTPS port, as log attributes.
 func listeners(s *server.Server) []any {
 	var fields []any
 	for name, address := range map[string]string{"postgresql": s.PGAddress, "http": s.ChatAddress, "broker": s.BrokerAddress} {
@@ -183,7 +182,7 @@ func listeners(s *server.Server) []any {
 	return fields
 }
 
-// announceListeners says where they are.
+// announceListeners prints the addresses of these ports.
 func announceListeners(out io.Writer, s *server.Server) {
 	if s.PGAddress != "" {
 		fmt.Fprintf(out, "  sql         postgresql://ark@%s/all (the password is a token)\n", s.PGAddress)
@@ -196,7 +195,7 @@ func announceListeners(out io.Writer, s *server.Server) {
 	}
 }
 
-// hostname is by default the id of the container.
+// hostname returns the name of the host. The default in a container is the id of the container.
 func hostname() string {
 	name, err := os.Hostname()
 	if err != nil {

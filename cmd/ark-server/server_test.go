@@ -42,7 +42,7 @@ func command(t *testing.T, code int, args ...string) string {
 	return out.String()
 }
 
-// databaseFlags are those that lead to a database.
+// databaseFlags returns the flags of a database.
 func databaseFlags(storage string, cfg database.Config) []string {
 	flags := []string{"--storage=" + storage, "--db-wait=0"}
 	if cfg.DSNFile != "" {
@@ -51,8 +51,8 @@ func databaseFlags(storage string, cfg database.Config) []string {
 	return append(flags, "--db-host="+cfg.Host, fmt.Sprintf("--db-port=%d", cfg.Port), "--db-name="+cfg.Name, "--db-user="+cfg.User)
 }
 
-// TestDatabaseCommands: migrations by hand, a start without the right to migrate, and the step
-// after a restore, on both servers.
+// TestDatabaseCommands checks manual migrations, a start without the permission to migrate, and the
+// step after a restore, on both servers.
 func TestDatabaseCommands(t *testing.T) {
 	for storage, fresh := range map[string]func(testing.TB) database.Config{
 		storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database,
@@ -83,7 +83,7 @@ func TestDatabaseCommands(t *testing.T) {
 	}
 }
 
-// TestUnreachableServer: the error names the flag and the cause, and no password.
+// TestUnreachableServer checks that the error names the flag and the cause, and no password.
 func TestUnreachableServer(t *testing.T) {
 	t.Setenv(passwordVariable, "hush-hush")
 	for _, storage := range []string{storagePostgres, storageMySQL} {

@@ -20,8 +20,8 @@ var (
 	composeProject = filepath.Join(root, "deploy", "compose", "compose.yaml")
 )
 
-// The unit runs what there is: a command with flags of ours, and a configuration file whose every
-// key, in comments too, is one.
+// TestServiceUnit checks that the unit runs an existing command with existing flags, and a
+// configuration file in which every key, in comments too, exists.
 func TestServiceUnit(t *testing.T) {
 	unit := readFile(t, serviceUnit)
 	line := regexp.MustCompile(`(?m)^ExecStart=/usr/bin/ark-server (\S+) --config=(\S+)$`).FindStringSubmatch(unit)
@@ -34,7 +34,7 @@ func TestServiceUnit(t *testing.T) {
 	if all := settingsOf(t, "--config="+serviceConfig); all["data-dir"].Value != "/var/lib/ark-server" || all["db-path"].Value != "/var/lib/ark-server/ark.db" {
 		t.Errorf("%+v", all)
 	}
-	// What it offers in comments is right too.
+	// The settings in comments are valid too.
 	offered := regexp.MustCompile(`(?m)^# ([a-z-]+: \S.*)$`).ReplaceAllString(config, "$1")
 	if offered == config {
 		t.Error("nothing is offered")
@@ -45,7 +45,8 @@ func TestServiceUnit(t *testing.T) {
 	}
 }
 
-// systemd itself takes the unit without a complaint, and rates it as well protected.
+// TestServiceUnitBySystemd checks that systemd accepts the unit without a warning, and rates it as
+// well protected.
 func TestServiceUnitBySystemd(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -66,8 +67,8 @@ func TestServiceUnitBySystemd(t *testing.T) {
 	}
 }
 
-// composeFile has the keys of the Compose Specification that the file uses: another one is a
-// mistake.
+// composeFile has the keys of the Compose Specification that the file uses: any other key is an
+// error.
 type composeFile struct {
 	Name     string
 	Services map[string]struct {
@@ -91,8 +92,8 @@ type composeFile struct {
 	Volumes map[string]any
 }
 
-// The environment of the Compose file is settings of ours, which fit together, and what it refers
-// to is there.
+// TestCompose checks that the environment in the Compose file consists of valid settings, and that
+// everything that the file refers to exists.
 func TestCompose(t *testing.T) {
 	var project composeFile
 	decoder := yaml.NewDecoder(strings.NewReader(readFile(t, composeProject)))
@@ -116,8 +117,8 @@ func TestCompose(t *testing.T) {
 	if port := settingsOf(t)["secure-port"].Value; len(server.Ports) != 1 || server.Ports[0] != fmt.Sprintf("127.0.0.1:%[1]v:%[1]v", port) {
 		t.Errorf("the ports are %v, the server's is %v", server.Ports, port)
 	}
-	// "make image" names the image by the release; the page and the file say how to have the name that
-	// is used here.
+	// "make image" names the image by the release; the page and the file describe how to get the name
+	// that is used here.
 	if server.Image != "${SERVER_IMAGE:-ark-server}" {
 		t.Errorf("the image is %s", server.Image)
 	}
@@ -158,7 +159,7 @@ func hasKey(values map[string]any, key string) bool {
 	return there
 }
 
-// The packages hold the files that there are.
+// TestPackages checks that the packages contain existing files.
 func TestPackages(t *testing.T) {
 	var spec struct {
 		Contents []struct{ Src, Dst string }

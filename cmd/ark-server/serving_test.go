@@ -17,11 +17,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// serving is a whole server, standalone, on SQLite in a temporary folder where the arguments
-// name no other storage.
+// serving is a whole server, standalone, on SQLite in a temporary folder unless the arguments name
+// another storage.
 type serving struct {
 	admin *rest.Config
-	// stop ends the server and waits for that. It may be called twice.
+	// stop ends the server and waits for its end. It may be called twice.
 	stop func()
 }
 
@@ -70,7 +70,7 @@ func startServing(t *testing.T, args ...string) *serving {
 	return s
 }
 
-// A server that starts, serves and stops has nothing to warn of.
+// TestNothingToWarnOf checks that a server that starts, serves and stops logs no warning.
 func TestNothingToWarnOf(t *testing.T) {
 	logged := logged(t, func() {
 		s := startServing(t)
@@ -84,7 +84,7 @@ func TestNothingToWarnOf(t *testing.T) {
 	}
 }
 
-// logged returns what goes into the log, which is the process's.
+// logged returns what do writes to the log of the process.
 func logged(t *testing.T, do func()) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "log")

@@ -10,17 +10,16 @@ import (
 	"syscall"
 )
 
-// signalError is the cause of a context that a signal has ended.
+// signalError is the cause of a context that a signal has cancelled.
 type signalError struct{ signal syscall.Signal }
 
 func (e signalError) Error() string { return fmt.Sprintf("stopped by a signal (%s)", e.signal) }
 
-// code is the exit code that shells give to a process that a signal ended.
+// code returns the exit code that shells assign to a process that was ended by a signal.
 func (e signalError) code() int { return 128 + int(e.signal) }
 
-// untilSignal ends the context at the first SIGINT or SIGTERM. The second one ends the
-// process: the store survives that as it survives a crash, and files are replaced in one
-// step.
+// untilSignal cancels the context at the first SIGINT or SIGTERM. The second signal ends the
+// process. This is safe: the store survives it like a crash, and files are replaced atomically.
 func untilSignal(ctx context.Context, stderr io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
@@ -53,7 +52,7 @@ func untilSignal(ctx context.Context, stderr io.Writer) (context.Context, func()
 	}
 }
 
-// interrupted returns the signal that has ended a command before it was done, if one has.
+// interrupted returns the signal that ended a command before it was done, if there was one.
 func interrupted(ctx context.Context, err error) (signalError, bool) {
 	var s signalError
 	return s, err != nil && errors.As(context.Cause(ctx), &s)

@@ -26,11 +26,11 @@ It is for the machine that the server runs on, and works while it does not run, 
 
 The exit code is 0 if the server is ready, else 1. ark-server doctor says what is wrong.`
 
-// statusReport is what status prints.
+// statusReport is the output of status.
 type statusReport struct {
 	Running    bool          `json:"running"`
 	Ready      bool          `json:"ready"`
-	Problem    string        `json:"problem,omitempty"` // why it is not ready
+	Problem    string        `json:"problem,omitempty"` // the reason that the server is not ready
 	PID        int           `json:"pid,omitempty"`
 	URL        string        `json:"url,omitempty"`
 	Mode       string        `json:"mode"`
@@ -38,19 +38,18 @@ type statusReport struct {
 	Kubernetes string        `json:"kubernetes,omitempty"`
 	Started    *time.Time    `json:"started,omitempty"`
 	Storage    storageStatus `json:"storage"`
-	// Replicas are missing where they are not known: the server does not run, or its replicas do not
-	// call each other.
+	// Replicas is omitted if they are not known: the server does not run, or its replicas do not call
+	// each other.
 	Replicas   []operation.Peer `json:"replicas,omitempty"`
 	LastBackup *backupNote      `json:"lastBackup,omitempty"`
-	// Users counts the users who have tokens that are good. The admin and service accounts are not
-	// among them. It is missing where it is not known: the server does not run, or its users come from
-	// a cluster.
+	// Users is the number of users with valid tokens, without the admin and the service accounts. It
+	// is omitted if it is not known: the server does not run, or its users come from a cluster.
 	Users      *int   `json:"users,omitempty"`
 	Keys       string `json:"keys,omitempty"`
 	Kubeconfig string `json:"kubeconfig,omitempty"`
 }
 
-// storageStatus is what is known of the storage, from the server or by a look at it.
+// storageStatus describes the storage, from the server's report or from the storage itself.
 type storageStatus struct {
 	Kind     string `json:"kind"`
 	Place    string `json:"place"`
@@ -99,7 +98,7 @@ func newStatusCommand() *cobra.Command {
 	}, append([]flagGroup{own}, o.flagGroups()...)...)
 }
 
-// status asks the server that has these options, and looks at its storage.
+// status queries the server with these options, and inspects its storage.
 func (o *options) status(ctx context.Context) statusReport {
 	r := statusReport{Mode: o.mode, Storage: storageStatus{Kind: o.storage, Place: withoutPasswords(o.data().Summary()).(string)}}
 	if o.mode == modeStandalone {
@@ -135,7 +134,8 @@ func (o *options) status(ctx context.Context) statusReport {
 	return r
 }
 
-// countUsers asks the server that has these options; the answer is nil where it gives none.
+// countUsers queries the server with these options. It returns nil if the server does not return a
+// number.
 func (o *options) countUsers(ctx context.Context) *int {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -151,7 +151,7 @@ func (o *options) countUsers(ctx context.Context) *int {
 	return &n
 }
 
-// look returns what there is to know about the database.
+// look returns the facts about the database.
 func (o *options) look(ctx context.Context) (database.Facts, error) {
 	admin, ok := o.data().Admin()
 	if !ok {
@@ -162,7 +162,7 @@ func (o *options) look(ctx context.Context) (database.Facts, error) {
 	}
 	if o.storage == storageSQLite && o.dataDir != "" {
 		if _, err := os.Stat(o.dataDir); errors.Is(err, fs.ErrNotExist) {
-			return database.Facts{}, nil // the start makes it
+			return database.Facts{}, nil // the start creates it
 		}
 	}
 	facts, err := admin.Look(ctx)
@@ -229,7 +229,7 @@ func (r statusReport) print(out io.Writer, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// ago writes a time with how long ago it was.
+// ago formats a time and the duration since then.
 func ago(now, at time.Time) string {
 	return fmt.Sprintf("%s (%s ago)", at.Local().Format("2006-01-02 15:04:05"), now.Sub(at).Round(time.Second))
 }

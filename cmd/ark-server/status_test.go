@@ -10,7 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/database"
 )
 
-// statusOf runs status -o json, which is to exit with a code.
+// statusOf runs status -o json, and checks its exit code.
 func statusOf(t *testing.T, code int, args ...string) (r statusReport, text string) {
 	t.Helper()
 	text = command(t, code, append([]string{"status", "-o", "json"}, args...)...)
@@ -20,7 +20,7 @@ func statusOf(t *testing.T, code int, args ...string) (r statusReport, text stri
 	return r, text
 }
 
-// storages are the flags of a new database of each kind.
+// storages returns the flags of a new database of each kind.
 func storages(t *testing.T) map[string][]string {
 	all := map[string][]string{storageSQLite: nil}
 	for storage, fresh := range map[string]func(testing.TB) database.Config{storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database} {
@@ -29,8 +29,8 @@ func storages(t *testing.T) map[string][]string {
 	return all
 }
 
-// Before the first start, while it runs and after it, on each database: what runs where, and no
-// secret.
+// TestStatus checks the status before the first start, while the server runs and after it, on each
+// database, and that it contains no secret.
 func TestStatus(t *testing.T) {
 	for storage, flags := range storages(t) {
 		t.Run(storage, func(t *testing.T) {

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// asStranger has the test binary try to open everything below a folder, as a user that is neither
-// root nor anybody else on the machine, until its standard input ends.
+// asStranger makes the test binary try to open everything below a folder, as a user that is neither
+// root nor any other user of the machine, until its standard input ends.
 const asStranger = "ARK_TEST_AS_STRANGER"
 
 const strangerID = 54321
@@ -30,7 +30,7 @@ type stranger struct {
 	opened chan string
 }
 
-// watchAsStranger starts one, or returns nil where the tests do not run as root.
+// watchAsStranger starts a stranger, or returns nil if the tests do not run as root.
 func watchAsStranger(t *testing.T, dir string) *stranger {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -65,7 +65,7 @@ func watchAsStranger(t *testing.T, dir string) *stranger {
 	return s
 }
 
-// decoy shows that the stranger opens what it can.
+// decoy checks that the stranger opens a file that it may open.
 func (s *stranger) decoy(t *testing.T, name string) {
 	t.Helper()
 	path := filepath.Join(s.dir, "decoy-"+name)
@@ -108,9 +108,9 @@ func (s *stranger) end(t *testing.T) {
 	}
 }
 
-// beStranger is the process.
+// beStranger is the main function of the process.
 func beStranger(dir string) {
-	// The test binary lies where another user cannot start it.
+	// Another user cannot start the test binary in its folder.
 	for _, err := range []error{syscall.Setgroups(nil), syscall.Setgid(strangerID), syscall.Setuid(strangerID)} {
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "become another user:", err)
@@ -127,7 +127,7 @@ func beStranger(dir string) {
 	}
 }
 
-// tryAll opens what is in a folder, and says once what it could.
+// tryAll opens the files in a folder, and prints once what it could open.
 func tryAll(dir, below string, said map[string]bool) {
 	entries, err := os.ReadDir(filepath.Join(dir, below))
 	if err != nil {

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Summaries need no right of their own: they count what their caller may list. SQL needs one.
+// TestSummariesNeedOnlyList checks that summaries need no separate permission: they count what
+// their caller may list. SQL needs a permission.
 func TestSummariesNeedOnlyList(t *testing.T) {
 	s := startServing(t)
 	const records = "/apis/records.ark.mckinsey.com/v1alpha1/namespaces/default/"

@@ -33,7 +33,7 @@ func newTokenCommand() *cobra.Command {
 	return parent("token", "token create, token list or token revoke", "Make, list and revoke the tokens of users", aboutToken, newTokenCreateCommand(), newTokenListCommand(), newTokenRevokeCommand())
 }
 
-// defaultTokenTTL is how long a token is good.
+// defaultTokenTTL is the default validity of a token.
 const defaultTokenTTL = 24 * time.Hour
 
 func newTokenCreateCommand() *cobra.Command {
@@ -85,13 +85,13 @@ func newTokenCreateCommand() *cobra.Command {
 	}, append([]flagGroup{flags}, o.serverFlags()...)...)
 }
 
-// What a token opens.
+// The purposes of a token.
 const (
 	forAPI  = "api"
 	forChat = "chat"
 )
 
-// chatKey returns the bounds of a key for chat, or nil for a token of the other kind.
+// chatKey returns the limits of a chat key, or nil for a token of the other purpose.
 func chatKey(purpose string, asked token.Chat) (*token.Chat, error) {
 	if err := checkValue("for", purpose, forAPI, forChat); err != nil {
 		return nil, err
@@ -106,7 +106,8 @@ func chatKey(purpose string, asked token.Chat) (*token.Chat, error) {
 	return nil, nil
 }
 
-// opens says what a token opens: api, or chat with the namespace, the targets and the limits.
+// opens returns the purpose of a token: api, or chat with the namespace, the targets and the
+// limits.
 func opens(t *token.Token) string {
 	if t.Chat == nil {
 		return forAPI
@@ -114,7 +115,8 @@ func opens(t *token.Token) string {
 	return strings.Join(slices.Concat([]string{forChat + " in " + t.Chat.Namespace}, t.Chat.Targets, t.Chat.Limits.Texts()), ",")
 }
 
-// tokenRequest asks for a token of a user, who is not checked for more than the form.
+// tokenRequest returns a request for a token of a user. It validates only the form of the user
+// name.
 func tokenRequest(user string, groups []string, ttl time.Duration) (token.Request, error) {
 	if ttl != 0 && ttl < time.Second {
 		return token.Request{}, fmt.Errorf("--ttl=%s: use a second or more, such as 24h, or 0 for a token that is good until it is revoked", ttl)

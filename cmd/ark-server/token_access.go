@@ -23,14 +23,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// tokens is where tokens are: at a running server, or in the database.
+// tokens manages tokens, either through a running server or in the database.
 type tokens interface {
 	create(context.Context, token.Request) (text string, err error)
 	list(context.Context) ([]token.Token, error)
 	revoke(ctx context.Context, id string) (*token.Token, error)
 }
 
-// serverFlags are those by which a command finds a running server, and, where there is none, its
+// serverFlags returns the flags by which a command finds a running server, and, if none runs, its
 // storage.
 func (o *options) serverFlags() []flagGroup {
 	storage := o.storageFlags()
@@ -48,7 +48,8 @@ func (o *options) serverFlags() []flagGroup {
 	return append([]flagGroup{where}, storage...)
 }
 
-// openTokens finds a server that runs, or opens its database. What it returns closes that again.
+// openTokens connects to a running server, or opens its database. The second result closes the
+// connection or the database.
 func (o *options) openTokens(cmd *cobra.Command) (tokens, func() error, error) {
 	if err := o.locate(cmd); err != nil {
 		return nil, nil, err
@@ -76,7 +77,7 @@ func (o *options) openTokens(cmd *cobra.Command) (tokens, func() error, error) {
 	return storedTokens{token.New(client.Side, time.Now)}, client.Close, nil
 }
 
-// storedTokens are those of a database that no server is asked for.
+// storedTokens manages the tokens in a database directly, without a server.
 type storedTokens struct{ *token.Store }
 
 func (s storedTokens) create(ctx context.Context, r token.Request) (string, error) {
@@ -90,17 +91,17 @@ func (s storedTokens) revoke(ctx context.Context, id string) (*token.Token, erro
 	return s.Revoke(ctx, id)
 }
 
-// tokenTimeout bounds one question to a server.
+// tokenTimeout limits one request to a server.
 const tokenTimeout = 30 * time.Second
 
-// servedTokens are those of a running server, as its admin sees them.
+// servedTokens manages the tokens of a running server, with the admin's credentials.
 type servedTokens struct {
 	client *http.Client
 	url    string
 	token  string
 }
 
-// runningServer returns the server that has these options, or why it cannot be reached.
+// runningServer returns the server with these options, or the reason that it cannot be reached.
 func (o *options) runningServer(ctx context.Context) (*servedTokens, error) {
 	keys, err := o.readKeys()
 	if err != nil {
@@ -115,7 +116,7 @@ func (o *options) runningServer(ctx context.Context) (*servedTokens, error) {
 	// No proxy: the server is on this machine.
 	config := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	s := &servedTokens{&http.Client{Timeout: tokenTimeout, Transport: &http.Transport{TLSClientConfig: config}}, address, keys.Token()}
-	// Anything with a certificate of this authority is the server.
+	// Any process with a certificate of this authority is the server.
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address+"/livez/ping", nil)
 	if err != nil {
 		return nil, err
@@ -127,12 +128,12 @@ func (o *options) runningServer(ctx context.Context) (*servedTokens, error) {
 	return s, answer.Body.Close()
 }
 
-// ask sends a request about tokens.
+// ask sends a request for tokens.
 func (s servedTokens) ask(ctx context.Context, method, path string, body, into any) error {
 	return s.call(ctx, method, standalone.TokensPath+path, body, into)
 }
 
-// call sends a request to the server, and decodes its answer.
+// call sends a request to the server, and decodes the answer.
 func (s servedTokens) call(ctx context.Context, method, path string, body, into any) error {
 	var content io.Reader
 	if body != nil {
@@ -154,7 +155,7 @@ func (s servedTokens) call(ctx context.Context, method, path string, body, into 
 	if err != nil {
 		return err
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // the body was only read
 	if answer.StatusCode < 300 {
 		return json.NewDecoder(answer.Body).Decode(into)
 	}

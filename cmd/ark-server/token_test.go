@@ -17,7 +17,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/token"
 )
 
-// findInFiles returns the files below folders that hold a text.
+// findInFiles returns the files below folders that contain a text.
 func findInFiles(t *testing.T, text []byte, folders ...string) (found []string) {
 	t.Helper()
 	for _, folder := range folders {
@@ -38,8 +38,8 @@ func findInFiles(t *testing.T, text []byte, folders ...string) (found []string) 
 	return found
 }
 
-// Tokens are made, listed and revoked by a server that runs and without one; their text is nowhere
-// but on standard output.
+// TestTokenCommands checks that tokens are created, listed and revoked with and without a running
+// server, and that their text is only on standard output.
 func TestTokenCommands(t *testing.T) {
 	dir := t.TempDir()
 	flags := []string{"--db-path=" + filepath.Join(dir, "ark.db"), "--keys-dir=" + filepath.Join(dir, "keys"), "--kubeconfig-out=" + filepath.Join(dir, "admin.kubeconfig"), "--secure-port=0"}
@@ -100,7 +100,7 @@ func TestTokenCommands(t *testing.T) {
 	command(t, 0, "backup", "--db-path="+filepath.Join(dir, "ark.db"), "--to="+filepath.Join(dir, "copy.db"))
 	s.stop()
 
-	// Without a server the database is opened.
+	// Without a server the command opens the database.
 	bob := tokens(0, "create", "--user=bob")
 	if all := listed(); len(all) != 2 || all["bob"].ID == "" {
 		t.Errorf("got %+v", all)
@@ -128,8 +128,8 @@ func TestTokenCommands(t *testing.T) {
 	wantTexts(t, command(t, 2, "token", "create", "--mode=aggregated", "--user=a"), "--mode")
 }
 
-// Nothing in the files of a server tells a Secret without its keys, and a backup is not restored
-// without them.
+// TestSecretsAtRest checks that the files of a server do not reveal a Secret without its keys, and
+// that a backup is not restored without them.
 func TestSecretsAtRest(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -174,11 +174,12 @@ func TestSecretsAtRest(t *testing.T) {
 		t.Errorf("exit code %d without the keys", code)
 	}
 	wantTexts(t, out.String(), "--keys-dir="+at("fresh.keys"), "key-", "encryption.yaml")
-	// Everything but the Secrets can be had without the keys.
+	// Everything except the Secrets is readable without the keys.
 	wantTexts(t, command(t, 0, "export", restored, "--keys-dir="+at("none"), "--to-file="+at("rest.yaml"), "--secrets=false"), "left out")
 }
 
-// Two replicas with the same keys know each other's users and read each other's Secrets.
+// TestReplicasShareUsersAndKeys checks that two replicas with the same keys accept each other's
+// tokens and read each other's Secrets.
 func TestReplicasShareUsersAndKeys(t *testing.T) {
 	flags := databaseFlags(storagePostgres, postgresServer.Database(t))
 	first := t.TempDir()

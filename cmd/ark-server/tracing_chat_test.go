@@ -13,8 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// TestChatTrace: a chat is one trace, from the request over its Query to the call of the model, and
-// tells neither the question nor the answer.
+// TestChatTrace checks that a chat is one trace, from the request over its Query to the call of the
+// model, and that the trace contains neither the question nor the answer.
 func TestChatTrace(t *testing.T) {
 	spans, address := startReceiver(t)
 	config := filepath.Join(t.TempDir(), "tracing.yaml")

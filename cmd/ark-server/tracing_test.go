@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// receiver is an OTLP collector that keeps what it gets.
+// receiver is an OTLP collector that stores what it receives.
 type receiver struct {
 	collector.UnimplementedTraceServiceServer
 	mu    sync.Mutex
@@ -64,8 +64,8 @@ func startReceiver(t *testing.T) (*receiver, string) {
 	return r, listener.Addr().String()
 }
 
-// One create is one trace, from the request that the client traces down to the commit
-// in the database, and tells nothing of what the object holds.
+// TestTrace checks that a create is one trace, from the request that the client traces down to the
+// commit in the database, and that the trace contains no content of the object.
 func TestTrace(t *testing.T) {
 	const roundTrip = "INSERT ark_log, ark_state; COMMIT"
 	for storage, statements := range map[string][]string{
@@ -173,7 +173,7 @@ func names(spans map[string]*tracepb.Span) []string {
 	return all
 }
 
-// descends says that a span is the one of that name, or somewhere below it.
+// descends reports whether a span has the given name, or is below a span that has it.
 func descends(span *tracepb.Span, name string, all map[string]*tracepb.Span) bool {
 	byID := map[string]*tracepb.Span{}
 	for _, s := range all {

@@ -15,20 +15,20 @@ import (
 	"github.com/mckinsey/ark-server/internal/transfer"
 )
 
-// access is what a transfer is going to do with the storage.
+// access is how a transfer uses the storage.
 type access int
 
 const (
-	// toRead takes what is there; a file must be.
+	// toRead reads existing data; an SQLite file must exist.
 	toRead access = iota
-	// toWrite makes what is missing.
+	// toWrite creates what is missing.
 	toWrite
-	// toTakeOver is toWrite for a storage that a cluster's clients will come over to.
+	// toTakeOver is toWrite for a storage to which the clients of a cluster will move.
 	toTakeOver
 )
 
-// openTransfer opens the storage for import and export, beside the replicas that may run on it.
-// What it returns closes it again. secrets says whether Secrets are moved, too.
+// openTransfer opens the storage for import and export; replicas may be running on it. The second
+// result closes it. secrets selects whether Secrets are transferred too.
 func openTransfer(ctx context.Context, o *options, as access, secrets bool) (*transfer.Store, func() error, error) {
 	if err := o.checkGivenFiles(); err != nil {
 		return nil, nil, err
@@ -61,7 +61,7 @@ func openTransfer(ctx context.Context, o *options, as access, secrets bool) (*tr
 	return objects, client.Close, nil
 }
 
-// withTransferFlags is withFlags for what is said otherwise where nothing is served.
+// withTransferFlags is withFlags with different texts for commands that do not serve.
 func (o *options) withTransferFlags(err error) error {
 	var e *server.Error
 	if !errors.As(err, &e) {
@@ -71,13 +71,13 @@ func (o *options) withTransferFlags(err error) error {
 	case e.Setting == server.SettingEtcd:
 		return fmt.Errorf("--etcd-servers: %w: check that it runs there (ark-server with --etcd-listen, or etcd), and the --etcd-... certificate flags", e.Err)
 	case e.Setting == server.SettingDatabase && o.storage == storageSQLite:
-		// A running server may have it open.
+		// A running server may have the file open.
 		return fmt.Errorf("%w (or start it with --etcd-listen=unix:///path/etcd.sock, and go through that: --storage=etcd --etcd-servers=unix:///path/etcd.sock)", o.withFlags(err))
 	}
 	return o.withFlags(err)
 }
 
-// secretsFlag is --secrets. Leaving Secrets out is an error unless somebody said so.
+// secretsFlag is --secrets. Leaving out Secrets is an error unless the flag asks for it.
 type secretsFlag struct {
 	take bool
 	fs   *pflag.FlagSet
@@ -90,7 +90,7 @@ func (s *secretsFlag) addTo(fs *pflag.FlagSet, usage string) {
 
 func (s *secretsFlag) given() bool { return s.fs.Changed("secrets") }
 
-// check makes an error of Secrets that were left out though nobody asked for it.
+// check returns an error if Secrets were left out and the flag did not ask for it.
 func (s *secretsFlag) check(summary *transfer.Summary, err error) error {
 	if err != nil || summary == nil || s.given() && !s.take {
 		return err
@@ -105,8 +105,8 @@ func (s *secretsFlag) check(summary *transfer.Summary, err error) error {
 	return fmt.Errorf("%d Secrets were left out, and all else was done: take them with --secrets, or say --secrets=false and this is no error", n)
 }
 
-// reports prints to standard error what a transfer has to say, and shows on a terminal how far it
-// is.
+// reports prints the messages of a transfer to standard error, and shows its progress on a
+// terminal.
 func reports(to *progress) transfer.Reports {
 	r := transfer.Reports{Line: to.print, Explain: remediedWarning}
 	if to.visible() {
@@ -115,7 +115,7 @@ func reports(to *progress) transfer.Reports {
 	return r
 }
 
-// finish prints the summary, and makes an error of what a transfer left undone.
+// finish prints the summary, and returns an error if the transfer is incomplete.
 func finish(out io.Writer, summary *transfer.Summary, err error, hint string) error {
 	if summary != nil {
 		if printing := summary.Print(out); err == nil {
@@ -132,5 +132,5 @@ func finish(out io.Writer, summary *transfer.Summary, err error, hint string) er
 	return fmt.Errorf("%d %s", n, hint)
 }
 
-// closing closes a storage after all else, and adds its error.
+// closing closes a storage at the end, and adds its error.
 func closing(err *error, closeAll func() error) { *err = errors.Join(*err, closeAll()) }

@@ -30,8 +30,8 @@ func coreClient(t *testing.T, s *servedStorage) kubernetes.Interface {
 	return client
 }
 
-// What a standalone server keeps besides Ark's objects is moved by a file and from the running
-// server, and served again.
+// TestTransferOfCoreObjects checks that the core objects of a standalone server are transferred
+// through a file and from the running server, and are served again.
 func TestTransferOfCoreObjects(t *testing.T) {
 	dir := t.TempDir()
 	first := "--db-path=" + filepath.Join(dir, "first.db")
@@ -115,7 +115,8 @@ func TestTransferOfCoreObjects(t *testing.T) {
 		target.stop()
 	}
 
-	// The storage of a server in a cluster begins far above, and takes none of it.
+	// The revisions of a server in a cluster begin much higher, and its storage accepts no core
+	// objects.
 	inCluster := "--db-path=" + filepath.Join(dir, "cluster.db")
 	command(t, 0, "import", "--from-file="+manifest(t, dir, "a.yaml", twoAgents), inCluster)
 	command(t, 0, "restore", "--bump-revision", inCluster)
@@ -163,8 +164,9 @@ metadata:
 spec: {prompt: One}
 `
 
-// What a standalone server keeps goes to another API too: namespaces are made, owners follow the
-// new uids or are named as dropped, and what the target has of its own stays as it is.
+// TestExportOfCoreObjects checks that the core objects of a standalone server can be exported to
+// another API too: namespaces are created, owner references get the new uids or are reported as
+// dropped, and the target's own objects stay unchanged.
 func TestExportOfCoreObjects(t *testing.T) {
 	dir := t.TempDir()
 	first := "--db-path=" + filepath.Join(dir, "first.db")
@@ -187,7 +189,7 @@ func TestExportOfCoreObjects(t *testing.T) {
 		return out
 	}
 
-	// Nothing of the target's own is changed, with or without --secrets.
+	// The target's own objects are unchanged, with or without --secrets.
 	wantTexts(t, export(1, "--dry-run"), "secrets: left out: team-a/key", "Namespace team-a: conflict", "metadata.labels.team")
 	if list, err := client.Secrets("team-a").List(t.Context(), metav1.ListOptions{}); err != nil || len(list.Items) > 0 {
 		t.Errorf("a dry run wrote %v, %v", list, err)
@@ -210,7 +212,7 @@ func TestExportOfCoreObjects(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Now it is whole, and stays so.
+	// The transfer is now complete, and stays complete.
 	wantTexts(t, export(0, "--secrets"), "created")
 	wantTexts(t, export(0, "--secrets"), "unchanged")
 	wantTexts(t, export(0, "--secrets", "--verify"), "unchanged")
@@ -229,7 +231,7 @@ func TestExportOfCoreObjects(t *testing.T) {
 		t.Error("a reference to what is not there was kept")
 	}
 
-	// What an earlier export made is updated and deleted, unless it was changed there.
+	// Objects of an earlier export are updated and deleted, unless they were changed in the target.
 	inSource := func(do func(kubernetes.Interface) error) {
 		t.Helper()
 		source := serveFor(t, first)

@@ -37,7 +37,7 @@ func serveFor(t *testing.T, args ...string) *servedStorage {
 			s.keys = path + ".keys" // the default, where other commands find them
 		}
 	}
-	// Nobody else writes the statuses that are moved.
+	// No other client writes the statuses that are transferred.
 	args = append([]string{"--engine=external", "--secure-port=0", "--etcd-listen=" + s.etcd, "--kubeconfig-out=" + s.kubeconfig, "--keys-dir=" + s.keys}, args...)
 	go func() { code <- run(ctx, args, stdout, &stderr) }()
 	s.stop = func() {
@@ -92,8 +92,8 @@ metadata:
 spec: {prompt: Two}
 `
 
-// A round through everything: files into a database, through a running server into another one,
-// back, and into files again.
+// TestImportAndExport transfers files into a database, through a running server into another
+// database, back, and into files again.
 func TestImportAndExport(t *testing.T) {
 	dir := t.TempDir()
 	first := "--db-path=" + filepath.Join(dir, "first.db")
@@ -131,7 +131,7 @@ func TestImportAndExport(t *testing.T) {
 	}
 	wantTexts(t, there, `"name":"owned"`, `"ownerReferences"`, "example.com/hold", `"type":"Available"`)
 
-	// Through the endpoint of a running server, whose watch cache hears of it.
+	// Through the endpoint of a running server, whose watch cache receives the changes.
 	command(t, 0, "import", "--from-file=-", "--storage=etcd", "--etcd-servers="+back.etcd) // nothing comes
 	more := manifest(t, dir, "more.yaml", strings.ReplaceAll(strings.ReplaceAll(twoAgents, "owne", "more"), "u-", "m-"))
 	wantTexts(t, command(t, 0, "import", "--from-file="+more, "--storage=etcd", "--etcd-servers="+back.etcd), "created")
@@ -140,7 +140,7 @@ func TestImportAndExport(t *testing.T) {
 	wantTexts(t, command(t, 0, "import", "--from-kubeconfig="+back.kubeconfig, third, "--verify"), "unchanged")
 }
 
-// A database server is imported into while a server runs on it.
+// TestImportBesideARunningServer imports into a database server while an ark-server runs on it.
 func TestImportBesideARunningServer(t *testing.T) {
 	for storage, fresh := range map[string]func(testing.TB) database.Config{
 		storagePostgres: postgresServer.Database, storageMySQL: mariadbServer.Database,

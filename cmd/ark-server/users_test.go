@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// startLines serves until the end of the test, and returns what the start printed.
+// startLines runs a server until the end of the test, and returns the start-up lines.
 func startLines(t *testing.T, args ...string) (lines string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -47,8 +47,8 @@ func startLines(t *testing.T, args ...string) (lines string, stop func()) {
 	return stdout.String(), stop
 }
 
-// Beyond loopback a start says how many users there are, and the port speaks nothing but TLS there.
-// status says the number anywhere.
+// TestUsersAreCounted checks that beyond loopback the start prints the number of users, and that
+// the port accepts only TLS there. status always has the number.
 func TestUsersAreCounted(t *testing.T) {
 	dir := t.TempDir()
 	everywhere := []string{"--data-dir=" + dir, "--secure-port=0", "--bind-address=0.0.0.0"}
@@ -92,7 +92,8 @@ func TestUsersAreCounted(t *testing.T) {
 	stop()
 }
 
-// A command that names no address finds the server where it has said that it listens.
+// TestServerIsFound checks that a command without an address finds the server at the address that
+// the server has written.
 func TestServerIsFound(t *testing.T) {
 	dir := t.TempDir()
 	data := "--data-dir=" + dir
@@ -115,12 +116,12 @@ func TestServerIsFound(t *testing.T) {
 	if !found {
 		t.Errorf("doctor: %+v", items)
 	}
-	// An address that is given counts.
+	// An explicit address takes precedence.
 	if r, _ := statusOf(t, 1, data, "--secure-port=1"); r.Running || !strings.HasSuffix(r.URL, ":1") || strings.Contains(r.Problem, "last start") {
 		t.Errorf("%+v", r)
 	}
 	stop()
-	// The file of a server that has stopped leads to nothing, and a command that needs none works.
+	// The file of a stopped server leads to no server, and a command that needs no server works.
 	again, _ := statusOf(t, 1, data)
 	if again.Running || again.URL != r.URL {
 		t.Errorf("%+v", again)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// checkValue returns an error if the value of a flag is none of those allowed.
+// checkValue returns an error if the value of a flag is not one of those allowed.
 func checkValue(flag, value string, allowed ...string) error {
 	if slices.Contains(allowed, value) {
 		return nil
@@ -19,22 +19,22 @@ func checkValue(flag, value string, allowed ...string) error {
 	return fmt.Errorf("--%s=%s%s: use %s", flag, value, didYouMean(value, "", allowed), strings.Join(allowed, " or "))
 }
 
-// printJSON prints what a command has to say with --output=json.
+// printJSON prints a value for --output=json.
 func printJSON(out io.Writer, value any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(value)
 }
 
-// placeholder is what stands for a flag's value in its usage: `file`, or `yaml|ndjson` for a
-// choice.
+// placeholder returns the placeholder of a flag's value in its usage: `file`, or `yaml|ndjson` for
+// a choice.
 func placeholder(f *pflag.Flag) string {
 	name, _ := pflag.UnquoteUsage(f)
 	return name
 }
 
-// completeValues has shells complete the values of a command's flags: choices, files and folders by
-// their placeholders.
+// completeValues adds shell completion for the values of a command's flags: choices, and files and
+// folders by their placeholders.
 func completeValues(cmd *cobra.Command) {
 	if cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = cobra.NoFileCompletions
@@ -52,7 +52,7 @@ func completeValues(cmd *cobra.Command) {
 		case value == "folder":
 			complete = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
 		}
-		// It fails only for a flag that has a completion already.
+		// It fails only for a flag that already has a completion.
 		_ = cmd.RegisterFlagCompletionFunc(f.Name, complete)
 	})
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// taskOf is the ID of the task by which a Query waits for somebody's decision, "" for one that does
-// not.
+// taskOf returns the ID of the task in which a Query waits for a person's decision, or "" if it
+// does not wait for one.
 func taskOf(q *v1alpha1.Query) string {
 	if s := q.Status; s != nil && s.Phase != nil && *s.Phase == v1alpha1.QueryInputRequired && s.Response != nil && s.Response.A2A != nil && s.Response.A2A.TaskID != nil {
 		return *s.Response.A2A.TaskID
@@ -21,7 +21,7 @@ func taskOf(q *v1alpha1.Query) string {
 	return ""
 }
 
-// wait returns a Query at its end, or when it waits for a decision on another task than one that is
+// wait returns a Query when it has ended, or when it waits for a decision on a task other than
 // decided.
 func wait(ctx context.Context, client *objects.Client, q *v1alpha1.Query, decided string) (*v1alpha1.Query, error) {
 	for !ask.Ended(q) && (taskOf(q) == "" || taskOf(q) == decided) {
@@ -42,7 +42,7 @@ func (a *app) rejectCommand() *cobra.Command {
 	return a.decideCommand("reject", "rejected", "Refuse what a query wants to do, and print its answer without that")
 }
 
-// decideCommand writes a decision into the task that a Query waits for.
+// decideCommand returns a command that writes a decision into the task that a Query waits for.
 func (a *app) decideCommand(name, decision, short string) *cobra.Command {
 	return a.withOutput(&cobra.Command{
 		Use: name + " QUERY", Short: short,

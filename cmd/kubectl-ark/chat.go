@@ -20,7 +20,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/ask"
 )
 
-// saidMessage is a message of a conversation, in OpenAI's form.
+// saidMessage is a message of a conversation, in the format of the OpenAI API.
 type saidMessage struct {
 	Role    string `json:"role"`
 	Content string `json:"content"`
@@ -31,14 +31,14 @@ type conversation struct {
 	*app
 	target    v1alpha1.QueryTarget
 	namespace string
-	// id is the conversation and the session of all its Queries.
+	// id is the ID of the conversation and of the session of all its Queries.
 	id string
-	// kept says that the namespace has a Memory, which adds what was said before. Otherwise each
-	// question has all of it.
+	// kept is true if the namespace has a Memory, which adds the earlier messages. Otherwise each
+	// question contains all of them.
 	kept     bool
 	messages []saidMessage
 	lines    lineReader
-	// interrupts has a value for each Ctrl-C outside of a line that is typed.
+	// interrupts receives a value for each Ctrl-C, except while a line is typed.
 	interrupts chan os.Signal
 }
 
@@ -72,7 +72,7 @@ printf 'How is it in Oslo?\nAnd in Rome?\n' | kubectl ark chat agent/weather`,
 			}
 			signal.Notify(c.interrupts, os.Interrupt)
 			defer signal.Stop(c.interrupts)
-			// Ctrl-C stops an answer and not the command; SIGTERM ends it.
+			// Ctrl-C stops an answer, not the command; SIGTERM ends the command.
 			ctx, stop := signal.NotifyContext(context.WithoutCancel(cmd.Context()), syscall.SIGTERM)
 			defer stop()
 			return c.talk(ctx)
@@ -83,7 +83,7 @@ printf 'How is it in Oslo?\nAnd in Rome?\n' | kubectl ark chat agent/weather`,
 	return cmd
 }
 
-// talk asks line after line. An error of a Query ends it only where nobody is at a terminal.
+// talk asks one question per line. An error of a Query ends it only if the input is not a terminal.
 func (c *conversation) talk(ctx context.Context) error {
 	if err := c.begin(ctx); err != nil {
 		return err
@@ -115,7 +115,7 @@ func (c *conversation) talk(ctx context.Context) error {
 	return &failure{errors.New("ended"), codeInterrupted}
 }
 
-// begin finds out what keeps the conversation, and what was said in it before.
+// begin finds out whether a Memory keeps the conversation, and what was said in it before.
 func (c *conversation) begin(ctx context.Context) error {
 	earlier := c.id != ""
 	if !earlier {
@@ -174,13 +174,13 @@ func (c *conversation) recall(ctx context.Context) error {
 	return nil
 }
 
-// turn asks one question, and prints what is said. Ctrl-C stops it: the server cancels a Query
-// whose client has gone.
+// turn asks one question, and prints the answer. Ctrl-C stops the answer: the server cancels a
+// Query when its client disconnects.
 func (c *conversation) turn(ctx context.Context, line string) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	select {
-	case <-c.interrupts: // one from before
+	case <-c.interrupts: // from an earlier turn
 	default:
 	}
 	ended := make(chan struct{})
@@ -208,7 +208,8 @@ func (c *conversation) turn(ctx context.Context, line string) error {
 	return err
 }
 
-// proxyPath is where the target is asked, which a cluster's kube-apiserver lets take its time.
+// proxyPath returns the path of the target's proxy. A cluster's kube-apiserver applies no request
+// timeout to it.
 func (c *conversation) proxyPath() string {
 	return path.Join("/apis", v1alpha1.SchemeGroupVersion.String(), "namespaces", c.namespace, string(c.target.Type)+"s", c.target.Name, "proxy/v1/chat/completions")
 }

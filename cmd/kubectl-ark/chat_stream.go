@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// maxLine is the longest line of a stream: the last one holds the whole Query.
+	// maxLine is the maximum length of a line of a stream: the last line contains the whole Query.
 	maxLine = 64 << 20
-	// maxFault is as much of an error's body as is read.
+	// maxFault is how much of the body of an error is read.
 	maxFault = 64 << 10
 )
 
-// ask sends messages, prints what comes, and returns the answer.
+// ask sends messages, prints the stream, and returns the answer.
 func (c *conversation) ask(ctx context.Context, messages []saidMessage) (string, error) {
 	body, err := json.Marshal(map[string]any{
 		"messages": messages, "stream": true, "metadata": map[string]string{"conversationId": c.id, "sessionId": c.id},
@@ -35,7 +35,7 @@ func (c *conversation) ask(ctx context.Context, messages []saidMessage) (string,
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = response.Body.Close() }() // it was only read
+	defer func() { _ = response.Body.Close() }() // the body was only read
 	if response.StatusCode != http.StatusOK {
 		return "", faultOf(response)
 	}
@@ -82,8 +82,8 @@ func (a *app) post(ctx context.Context, path string, body []byte) (*http.Respons
 	return client.Do(r)
 }
 
-// faultOf reads an error of OpenAI's API, or of Kubernetes'. Where a Query was made, it is the
-// Query's.
+// faultOf decodes an error of the OpenAI API or of Kubernetes. If a Query was created, the result
+// has the exit code of a failed Query.
 func faultOf(r *http.Response) error {
 	err := messageOf(r)
 	switch {
@@ -109,7 +109,7 @@ func messageOf(r *http.Response) error {
 	return errors.New(r.Status + " " + oneLine(string(text), 200))
 }
 
-// call is one of a tool.
+// call is a tool call.
 type call struct {
 	ID       string `json:"id"`
 	Function struct {
@@ -118,7 +118,7 @@ type call struct {
 	} `json:"function"`
 }
 
-// event is a chunk of a chat, as far as it is shown.
+// event is a chunk of a chat, with only the fields that are printed.
 type event struct {
 	Choices []struct {
 		Delta struct {
@@ -137,7 +137,7 @@ type event struct {
 	} `json:"ark"`
 }
 
-// approval is what an agent may not do without one.
+// approval is a request of an agent for the approval of tool calls.
 type approval struct {
 	Type      string `json:"type"`
 	AgentName string `json:"agentName"`
@@ -151,14 +151,14 @@ type turn struct {
 	answer  strings.Builder
 	speaker string
 	open    bool // a line has begun
-	called  call // what was printed last
+	called  call // the last call that was printed
 	failed  error
 }
 
 func (t *turn) take(ctx context.Context, data string) error {
 	var e event
 	if json.Unmarshal([]byte(data), &e) != nil {
-		return nil // not for us
+		return nil // an event that is not printed
 	}
 	if e.Error != nil {
 		t.failed = errors.New(e.Error.Message)
@@ -186,7 +186,7 @@ func (t *turn) take(ctx context.Context, data string) error {
 	return nil
 }
 
-// say prints a part of a text; of a team, with who says it.
+// say prints a part of a text; for a team it prints the speaker too.
 func (t *turn) say(speaker, text string) error {
 	if text == "" {
 		return nil
@@ -208,7 +208,7 @@ func (t *turn) say(speaker, text string) error {
 	return err
 }
 
-// close ends a line that has begun.
+// close ends the line if one has begun.
 func (t *turn) close() error {
 	if !t.open {
 		return nil
@@ -218,7 +218,7 @@ func (t *turn) close() error {
 	return err
 }
 
-// call prints a call of a tool once, when it is whole: it also comes in parts.
+// call prints a tool call once, when it is complete: it is also sent in parts.
 func (t *turn) call(agent string, called call) error {
 	if called.Function.Name == "" || called == t.called || !json.Valid([]byte(called.Function.Arguments)) {
 		return nil
@@ -235,7 +235,8 @@ func describe(called call) string {
 	return oneLine(called.Function.Name, 253) + " " + oneLine(called.Function.Arguments, 1000)
 }
 
-// decide asks whether an agent may do what it wants to, and says so to the server.
+// decide asks the user whether to approve the tool calls of an agent, and sends the decision to the
+// server.
 func (t *turn) decide(ctx context.Context, wants approval) error {
 	if err := t.close(); err != nil {
 		return err
@@ -273,7 +274,7 @@ func (t *turn) decide(ctx context.Context, wants approval) error {
 	}
 }
 
-// end is called when nothing follows.
+// end is called at the end of the stream.
 func (t *turn) end() (string, error) {
 	if err := t.close(); err != nil {
 		return "", err

@@ -18,10 +18,10 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// recordsPath is the group of histories, searches and reports.
+// recordsPath is the path of the API group of histories, searches and reports.
 const recordsPath = "/apis/records.ark.mckinsey.com/v1alpha1"
 
-// config is kubectl's connection.
+// config returns the configuration of kubectl's connection.
 func (a *app) config() (*rest.Config, error) {
 	config, err := a.flags.ToRESTConfig()
 	if err != nil {
@@ -37,20 +37,20 @@ func (a *app) namespace() (string, error) {
 	return namespace, err
 }
 
-// records is the path of a resource of the records group in the namespace.
+// records returns the path of a resource of the records group in the namespace.
 func (a *app) records(resource ...string) (string, error) {
 	namespace, err := a.namespace()
 	return path.Join(append([]string{recordsPath, "namespaces", namespace}, resource...)...), err
 }
 
-// request is one of the API.
+// request is an API request.
 type request struct {
 	method, path, accept string
 	parameters           map[string]string
 	body                 any
 }
 
-// send returns the body of the answer, or the API's error.
+// send returns the body of the answer, or the error of the API.
 func (a *app) send(ctx context.Context, r request) ([]byte, error) {
 	config, err := a.config()
 	if err != nil {
@@ -97,13 +97,13 @@ func (a *app) objects() (*objects.Client, error) {
 	return objects.New(config)
 }
 
-// object is one that an argument names.
+// object is an object that an argument names.
 type object struct {
 	kind, resource, namespace, name string
 	path                            string
 }
 
-// find resolves KIND/NAME or KIND NAME, with the kind's names as kubectl takes them.
+// find resolves KIND/NAME or KIND NAME. It accepts the names of a kind that kubectl accepts.
 func (a *app) find(args []string) (object, error) {
 	kind, name := args[0], ""
 	if len(args) == 2 {

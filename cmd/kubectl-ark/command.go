@@ -23,7 +23,7 @@ const about = `Ask Ark's agents, see and take back changes, search and report.
 Connections are kubectl's: --context, --namespace, --kubeconfig and the rest. What you may
 see and do is what your roles allow.`
 
-// app is what all commands share.
+// app is the state that all commands share.
 type app struct {
 	flags         *genericclioptions.ConfigFlags
 	output        string
@@ -64,7 +64,7 @@ func newCommand(stdin io.Reader, stdout, stderr io.Writer) *cobra.Command {
 	return root
 }
 
-// exactly checks the number of arguments; what says them, such as KIND/NAME.
+// exactly checks the number of arguments; what describes them, such as KIND/NAME.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
@@ -74,7 +74,7 @@ func exactly(n int, what string) cobra.PositionalArgs {
 	}
 }
 
-// oneObject takes KIND/NAME, or KIND NAME.
+// oneObject accepts KIND/NAME, or KIND NAME.
 func oneObject(cmd *cobra.Command, args []string) error {
 	if len(args) == 1 || len(args) == 2 && !strings.Contains(args[0], "/") {
 		return nil

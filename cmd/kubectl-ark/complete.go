@@ -15,11 +15,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// completionTime is how long a shell waits for names.
+// completionTime is the time limit of a completion.
 const completionTime = 3 * time.Second
 
-// list returns the names of objects of a kind that begin so, or none where they cannot be read: a
-// completion has no place for errors.
+// list returns the names of the objects of a kind that begin with prefix. It returns none if they
+// cannot be read: a completion cannot report errors.
 func (a *app) list(cmd *cobra.Command, resource, prefix string) []string {
 	namespace, err := a.namespace()
 	if err != nil {
@@ -55,7 +55,7 @@ func (a *app) completeNames(resource string) cobra.CompletionFunc {
 	}
 }
 
-// completeObjects completes the first argument with KIND/NAME of some kinds.
+// completeObjects completes the first argument with KIND/NAME of several kinds.
 func (a *app) completeObjects(resources ...string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, typed string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -78,7 +78,7 @@ func (a *app) completeObjects(resources ...string) cobra.CompletionFunc {
 	}
 }
 
-// plurals are the names of Ark's kinds in paths.
+// plurals returns the names of Ark's kinds in paths.
 var plurals = sync.OnceValue(func() []string {
 	var out []string
 	for _, kind := range slices.Concat(v1alpha1.Kinds(), v1prealpha1.Kinds()) {
@@ -87,7 +87,7 @@ var plurals = sync.OnceValue(func() []string {
 	return out
 })
 
-// singularOf is the name of a kind as one writes it before a slash.
+// singularOf returns the name of a kind as it is written before a slash.
 func singularOf(plural string) string {
 	if stem, found := strings.CutSuffix(plural, "ies"); found {
 		return stem + "y"

@@ -20,14 +20,14 @@ import (
 )
 
 const (
-	// skew is how far clocks may differ before times mislead.
+	// skew is how far clocks may differ before times are misleading.
 	skew = 5 * time.Second
-	// untouched is how long a query may wait before nobody seems to execute them: an engine says
-	// within a second that one is queued.
+	// untouched is how long a query may wait before doctor reports that no engine executes queries: an
+	// engine sets the status to queued within a second.
 	untouched = 30 * time.Second
 )
 
-// diagnosis is one thing that was looked at; ark-server doctor has the same form.
+// diagnosis is the result of one check; ark-server doctor has the same form.
 type diagnosis struct {
 	Name    string `json:"name"`
 	OK      bool   `json:"ok"`
@@ -35,7 +35,7 @@ type diagnosis struct {
 	Fix     string `json:"fix,omitempty"`
 }
 
-// examination collects what is found.
+// examination collects the results.
 type examination struct {
 	*app
 	client    kubernetes.Interface
@@ -92,7 +92,7 @@ func (e *examination) examine(ctx context.Context) {
 	}
 }
 
-// server reports whether it answers, and compares the clocks.
+// server reports whether the server answers, and compares the clocks.
 func (e *examination) server(ctx context.Context, config *rest.Config) bool {
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -115,7 +115,7 @@ func (e *examination) server(ctx context.Context, config *rest.Config) bool {
 		e.bad("server", "start it, or correct the address and the authority of the context", "%s", err)
 		return false
 	}
-	defer func() { _ = answer.Body.Close() }() // it was only read
+	defer func() { _ = answer.Body.Close() }() // the body was only read
 	took := time.Since(before)
 	if answer.StatusCode == http.StatusUnauthorized {
 		e.bad("server", "sign in again: the token or certificate of the context is not valid, or no longer", "it does not accept your credentials")
@@ -137,7 +137,7 @@ func (e *examination) clock(date string, now time.Time) {
 		e.ok("clock", "the server does not say what time it is")
 		return
 	}
-	difference := now.Sub(theirs.Add(500 * time.Millisecond)) // the header has whole seconds
+	difference := now.Sub(theirs.Add(500 * time.Millisecond)) // the header has a resolution of one second
 	if difference.Abs() > skew {
 		e.bad("clock", "set this machine's clock, or the server's, by NTP", "it differs from the server's by %s", difference.Round(time.Second))
 		return
@@ -169,7 +169,7 @@ func (e *examination) groups(ctx context.Context) bool {
 	return true
 }
 
-// needed are what commands of this plugin need, by what for.
+// needed lists the permissions that the commands of this plugin need, with their purpose.
 var needed = []struct{ what, verb, group, resource, subresource string }{
 	{"ask", "create", "ark.mckinsey.com", "queries", ""},
 	{"see answers", "get", "ark.mckinsey.com", "queries", ""},
@@ -209,7 +209,7 @@ func (e *examination) rights(ctx context.Context) {
 	e.ok("rights", "you may %s", strings.Join(may, ", "))
 }
 
-// engine looks whether somebody executes queries.
+// engine checks whether an engine executes queries.
 func (e *examination) engine(ctx context.Context) {
 	client, err := e.objects()
 	list := &v1alpha1.QueryList{}
@@ -273,7 +273,7 @@ func (e *examination) models(ctx context.Context) {
 	}
 }
 
-// print prints what was found; faults are an error.
+// print prints the results, and returns an error if there are faults.
 func (e *examination) print() error {
 	faults := 0
 	for _, item := range e.items {

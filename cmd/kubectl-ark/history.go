@@ -18,7 +18,7 @@ func (a *app) historyCommand() *cobra.Command {
 				return err
 			}
 			path, err := a.records("revisions")
-			if o.namespace == "" { // revisions of objects of the whole cluster are there
+			if o.namespace == "" { // the path has the revisions of objects of the whole cluster
 				path = recordsPath + "/namespaces/default/revisions"
 			}
 			if err != nil {
@@ -56,7 +56,7 @@ kubectl ark diff agent/weather --from=4711 --format=paths`,
 	return cmd
 }
 
-// paint colours the lines of a diff on a terminal.
+// paint colours the lines of a diff if the output is a terminal.
 func (a *app) paint(text string) string {
 	if !strings.HasSuffix(text, "\n") && text != "" {
 		text += "\n"

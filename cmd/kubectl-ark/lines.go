@@ -10,13 +10,13 @@ import (
 	"golang.org/x/term"
 )
 
-// ctrlC is what the key sends to a terminal in its raw mode.
+// ctrlC is the byte that the key sends in the raw mode of a terminal.
 const ctrlC = 3
 
-// errInterrupted is what a Ctrl-C means to who reads a line.
+// errInterrupted is returned by a reader of lines at Ctrl-C.
 var errInterrupted = errors.New("interrupted")
 
-// lineReader reads what a person types, or what a pipe has, line by line. io.EOF is the end.
+// lineReader reads lines from a terminal or a pipe. It returns io.EOF at the end.
 type lineReader interface {
 	read(ctx context.Context, prompt string) (string, error)
 	terminal() bool
@@ -44,7 +44,7 @@ func (p *pipedLines) terminal() bool { return false }
 
 func (p *pipedLines) read(ctx context.Context, _ string) (string, error) {
 	more := make(chan bool, 1)
-	go func() { more <- p.from.Scan() }() // it outlives this only where the command ends
+	go func() { more <- p.from.Scan() }() // the goroutine outlives this call only if the command ends
 	select {
 	case <-ctx.Done():
 		return "", errInterrupted
@@ -59,8 +59,8 @@ func (p *pipedLines) read(ctx context.Context, _ string) (string, error) {
 	return "", io.EOF
 }
 
-// typedLines edits lines, and has earlier ones at the arrow keys. The terminal is in its raw mode
-// only while a line is typed, so that Ctrl-C is a signal while an answer comes.
+// typedLines is a line editor with the earlier lines at the arrow keys. The terminal is in raw mode
+// only while a line is typed, so that Ctrl-C is a signal while an answer is printed.
 type typedLines struct {
 	in, out *os.File
 	editor  *term.Terminal
@@ -69,8 +69,9 @@ type typedLines struct {
 
 func (t *typedLines) terminal() bool { return true }
 
-// Read implements io.Reader for the editor. For it Ctrl-C is the end, and every line after it, so
-// it gets the end of a line instead, which is given up.
+// Read implements io.Reader for the editor. The editor treats Ctrl-C as the end of the input, and
+// then returns io.EOF for every later line. Read therefore replaces Ctrl-C by the end of a line,
+// and that line is discarded.
 func (t *typedLines) Read(into []byte) (int, error) {
 	n, err := t.in.Read(into)
 	for i, key := range into[:n] {
@@ -87,15 +88,15 @@ func (t *typedLines) read(_ context.Context, prompt string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer func() { _ = term.Restore(descriptor, before) }()              // there is nothing else to do
+	defer func() { _ = term.Restore(descriptor, before) }()              // there is no other way to recover
 	if width, height, err := term.GetSize(int(t.out.Fd())); err == nil { //nolint:gosec // the same
-		_ = t.editor.SetSize(width, height) // a wrong size is a wrong line break
+		_ = t.editor.SetSize(width, height) // a wrong size only breaks lines in the wrong place
 	}
 	t.stopped = false
 	t.editor.SetPrompt(prompt)
 	line, err := t.editor.ReadLine()
 	if errors.Is(err, io.EOF) {
-		_, _ = io.WriteString(t.out, "\r\n") // the next line says what is wrong with the terminal
+		_, _ = io.WriteString(t.out, "\r\n") // the next line reports what is wrong with the terminal
 	}
 	if t.stopped {
 		return "", errInterrupted

@@ -61,20 +61,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return codeFailed
 }
 
-// failure is an error with an exit code of its own.
+// failure is an error with a specific exit code.
 type failure struct {
 	error
 	code int
 }
 
-// Unwrap returns what has failed.
+// Unwrap returns the wrapped error.
 func (f *failure) Unwrap() error { return f.error }
 
 func usage(format string, args ...any) error {
 	return &failure{fmt.Errorf(format, args...), codeUsage}
 }
 
-// readable adds what to do to errors of the API that say nothing of it.
+// readable adds a fix to API errors that contain none.
 func readable(err error) string {
 	text := err.Error()
 	if apierrors.IsNotFound(err) && strings.HasPrefix(text, "the server could not find the requested resource") {

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// accepts are the media types of the forms of -o.
+// accepts maps the forms of -o to media types.
 var accepts = map[string]string{
 	"table":  "application/json;as=Table;v=v1;g=meta.k8s.io",
 	"wide":   "application/json;as=Table;v=v1;g=meta.k8s.io",
@@ -23,7 +23,7 @@ var accepts = map[string]string{
 	"ndjson": "application/x-ndjson",
 }
 
-// acted are the forms of commands that do something to an object.
+// acted lists the forms of -o of commands that change an object.
 var acted = []string{"text", "json", "yaml", "name"}
 
 // show sends a request and prints the answer in the form of -o.
@@ -52,8 +52,8 @@ func (a *app) show(ctx context.Context, r request) error {
 	return err
 }
 
-// done prints what a command has done to an object: as a sentence, as the object's name, or as what
-// the server has answered.
+// done prints what a command has done to an object: as a sentence, as the object's name, or as the
+// answer of the server.
 func (a *app) done(answer []byte, name, sentence string) (err error) {
 	switch a.output {
 	case "name":
@@ -106,7 +106,7 @@ func (a *app) table(text []byte) error {
 	return nil
 }
 
-// names prints KIND/NAME of each row that is an object, and the first cell of others.
+// names prints KIND/NAME of each row that is an object, and the first cell of other rows.
 func (a *app) names(table *v1.Table) error {
 	for _, row := range table.Rows {
 		var of struct {
@@ -126,7 +126,8 @@ func (a *app) names(table *v1.Table) error {
 	return nil
 }
 
-// coloured reports whether the output is a terminal whose user wants colours (no-color.org).
+// coloured reports whether the output is a terminal and the user has not disabled colours
+// (no-color.org).
 func (a *app) coloured() bool {
 	file, ok := a.out.(*os.File)
 	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(file)

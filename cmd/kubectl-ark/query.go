@@ -60,7 +60,7 @@ cat notes.txt | kubectl ark query agent/editor "Correct this:" -f -`,
 	return a.withOutput(cmd, "text", "json", "yaml", "name")
 }
 
-// ask makes a Query, and prints its end.
+// ask creates a Query, waits for its end, and prints the answer.
 func (a *app) ask(ctx context.Context, question ask.Question, stream bool) error {
 	client, err := a.objects()
 	if err != nil {
@@ -93,7 +93,7 @@ func (a *app) ask(ctx context.Context, question ask.Question, stream bool) error
 	return a.answer(query, stream)
 }
 
-// answer prints a Query that has ended, or waits for somebody.
+// answer prints a Query that has ended or that waits for a person's decision.
 func (a *app) answer(query *v1alpha1.Query, said bool) error {
 	text, failed := ask.Answer(query)
 	waits := taskOf(query) != ""
@@ -136,7 +136,7 @@ func (a *app) answer(query *v1alpha1.Query, said bool) error {
 	return &failure{failed, code}
 }
 
-// inNamespace returns a client, and the namespace that the command is about.
+// inNamespace returns a client, and the namespace of the command.
 func (a *app) inNamespace() (*objects.Client, string, error) {
 	client, err := a.objects()
 	if err != nil {
@@ -188,7 +188,7 @@ kubectl ark retry morning-report --as-of=4711`,
 	return cmd
 }
 
-// storedAsOf is stored for a query as it was at a revision or a time; "" is now.
+// storedAsOf is stored for the state of a query at a revision or a time; "" is the current state.
 func (a *app) storedAsOf(ctx context.Context, name, asOf string) (*objects.Client, *v1alpha1.Query, error) {
 	if asOf == "" {
 		return a.stored(ctx, name)
@@ -235,7 +235,7 @@ func (a *app) cancelCommand() *cobra.Command {
 	}, acted...)
 }
 
-// patch merges a change into an object, and returns what it is then.
+// patch merges a change into an object, and returns the changed object.
 func (a *app) patch(ctx context.Context, path string, change any) ([]byte, error) {
 	return a.send(ctx, request{method: http.MethodPatch, path: path, accept: "application/json", body: change})
 }

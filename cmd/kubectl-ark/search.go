@@ -25,7 +25,7 @@ kubectl ark search '"out of tokens"' kind:Query after:2026-01-31 -A`,
 	return a.withAllNamespaces(cmd)
 }
 
-// rows are the forms of what has rows.
+// rows lists the forms of -o for answers that have rows.
 var rows = []string{"table", "json", "yaml", "csv", "ndjson"}
 
 func (a *app) sqlCommand() *cobra.Command {
@@ -84,7 +84,7 @@ kubectl ark report cost-by-agent --param=inputPrice=2.5 --param=outputPrice=10`,
 	return a.withAllNamespaces(cmd)
 }
 
-// withParameters adds values; what reads as a number is one.
+// withParameters adds values to a spec; a value that parses as a number is added as a number.
 func withParameters(spec map[string]any, given map[string]string) map[string]any {
 	if len(given) == 0 {
 		return spec
@@ -100,7 +100,7 @@ func withParameters(spec map[string]any, given map[string]string) map[string]any
 	return spec
 }
 
-// groups are what usage can be counted by, and the columns of that.
+// groups maps what usage can be counted by to its columns.
 var groups = map[string]string{
 	"agent": "target_name", "target": "target_name", "model": "model", "user": "user", "namespace": "namespace", "phase": "phase", "day": "day", "session": "session_id",
 }
@@ -116,7 +116,7 @@ func (a *app) usageCommand() *cobra.Command {
 			for _, name := range by {
 				column, known := groups[name]
 				if !known {
-					column = name // the server knows its columns, and names them in its error
+					column = name // the server returns an error that lists its columns
 				}
 				columns = append(columns, column)
 			}
@@ -135,7 +135,7 @@ func (a *app) usageCommand() *cobra.Command {
 	return a.withAllNamespaces(cmd)
 }
 
-// create asks the records group something, and prints the answer.
+// create creates an object of the records group, and prints the answer.
 func (a *app) create(cmd *cobra.Command, resource string, spec map[string]any) error {
 	path, err := a.records(resource)
 	if err != nil {

@@ -7,14 +7,14 @@ import (
 	"unicode"
 )
 
-// isBidi reports whether a character changes the direction of a text, by which one can hide what it
-// says.
+// isBidi reports whether a character changes the direction of a text. Such characters can hide what
+// a text says.
 func isBidi(r rune) bool {
 	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x061c || r == 0x200e || r == 0x200f
 }
 
-// harmless replaces what would move the cursor, colour, or turn the direction of a terminal: texts
-// of agents and tools are anybody's. Lines and tabs stay.
+// harmless replaces characters that move the cursor, change colours, or change the text direction
+// of a terminal: texts of agents and tools are not trusted. It keeps line breaks and tabs.
 func harmless(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -29,7 +29,7 @@ func harmless(text string) string {
 	}, text)
 }
 
-// oneLine is a harmless text on one line, cut to a number of characters.
+// oneLine returns a harmless text on one line, cut to a number of characters.
 func oneLine(text string, most int) string {
 	runes := []rune(strings.Join(strings.Fields(harmless(text)), " "))
 	if len(runes) > most {
@@ -38,7 +38,7 @@ func oneLine(text string, most int) string {
 	return string(runes)
 }
 
-// harmlessWriter writes harmless texts; each Write has whole characters.
+// harmlessWriter writes harmless texts; each Write must contain whole characters.
 type harmlessWriter struct{ to io.Writer }
 
 // Write implements io.Writer.
@@ -49,7 +49,8 @@ func (w harmlessWriter) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// said is where texts of agents go: a terminal gets them harmless, a file or a pipe as they are.
+// said returns the writer for texts of agents. For a terminal it makes them harmless; for a file or
+// a pipe it writes them unchanged.
 func (a *app) said() io.Writer {
 	if file, ok := a.out.(*os.File); ok && isTerminal(file) {
 		return harmlessWriter{a.out}
@@ -57,7 +58,7 @@ func (a *app) said() io.Writer {
 	return a.out
 }
 
-// The colours of terminals.
+// Terminal colours.
 const (
 	dim    = "2"
 	bold   = "1"
@@ -66,7 +67,7 @@ const (
 	yellow = "33"
 )
 
-// colour puts a text in a colour, where there are any.
+// colour adds a colour to a text, if colours are enabled.
 func (a *app) colour(code, text string) string {
 	if !a.coloured() || text == "" {
 		return text

@@ -20,11 +20,11 @@ import (
 )
 
 const (
-	// topPage is how many Queries are read at a time.
+	// topPage is the number of Queries in a page of the list.
 	topPage = 500
-	// redraw is how often the screen is drawn.
+	// redraw is the interval at which the screen is drawn.
 	redraw = time.Second
-	// topRetry is the pause before a watch that has failed is begun again.
+	// topRetry is the pause before a failed watch is restarted.
 	topRetry = 2 * time.Second
 )
 
@@ -74,7 +74,8 @@ type top struct {
 	client              *objects.Client
 }
 
-// read lists all Queries, page by page, and returns the version from which a watch goes on.
+// read lists all Queries, page by page, and returns the resourceVersion from which a watch
+// continues.
 func (t *top) read(ctx context.Context) (string, error) {
 	var err error
 	if t.client == nil {
@@ -113,7 +114,7 @@ func (t *top) read(ctx context.Context) (string, error) {
 	}
 }
 
-// progress shows how far it is on a terminal; "" removes that.
+// progress shows the progress on a terminal; "" removes it.
 func (t *top) progress(text string) {
 	if file, ok := t.err.(*os.File); ok && isTerminal(file) {
 		fmt.Fprint(t.err, "\r\x1b[K"+text)
@@ -138,8 +139,8 @@ func (t *top) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(t.out, "\x1b[?1049h\x1b[?25l")       // another screen, and no cursor
-	defer fmt.Fprint(t.out, "\x1b[?25h\x1b[?1049l") // and back
+	fmt.Fprint(t.out, "\x1b[?1049h\x1b[?25l")       // alternate screen, hidden cursor
+	defer fmt.Fprint(t.out, "\x1b[?25h\x1b[?1049l") // restore both
 	ticks := time.NewTicker(redraw)
 	defer ticks.Stop()
 	retry := make(<-chan time.Time)
@@ -170,7 +171,7 @@ func (t *top) live(ctx context.Context) error {
 				if e.Type != watch.Bookmark {
 					t.board.put(query)
 				}
-			case open && isGone(e): // what happened in between is lost, and all are read again
+			case open && isGone(e): // events were lost, so all Queries are listed again
 				if version, err = t.read(ctx); err != nil {
 					note, events, retry = readable(err), nil, time.After(topRetry)
 					continue
@@ -198,7 +199,7 @@ func (t *top) watch(ctx context.Context, version string) (watch.Interface, error
 	}, metav1.ParameterCodec).Watch(ctx)
 }
 
-// draw draws the screen, line by line over the one before, so that nothing flickers.
+// draw overwrites the previous screen line by line, so that it does not flicker.
 func (t *top) draw(note string) {
 	lines := t.lines(t.board.snapshot(time.Now()))
 	if note != "" {
@@ -218,6 +219,6 @@ func (t *top) draw(note string) {
 	}
 	b.WriteString("\x1b[J")
 	if _, err := fmt.Fprint(t.out, b.String()); err != nil && !errors.Is(err, os.ErrClosed) {
-		return // the next one may succeed
+		return // the next attempt may succeed
 	}
 }

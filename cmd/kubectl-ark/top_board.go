@@ -11,16 +11,17 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// shown is how many of the slowest, the latest errors and the groups are shown.
+// shown is the number of slowest Queries, latest errors and groups on the screen.
 const shown = 5
 
-// board counts Queries. It keeps of each as little as it can: there may be hundreds of thousands.
+// board counts Queries. It stores as little as possible of each: there may be hundreds of
+// thousands.
 type board struct {
 	window time.Duration
 	by     string
-	phases map[string]string // by uid
-	ended  map[string]ended  // by uid; of the window, and a little more
-	open   map[string]opened // by uid; that run or wait
+	phases map[string]string // by UID
+	ended  map[string]ended  // by UID; within the window, and slightly before
+	open   map[string]opened // by UID; the Queries that run or wait
 }
 
 // ended is a Query that has ended.
@@ -42,7 +43,7 @@ type opened struct {
 	Since  time.Time `json:"created"`
 }
 
-// snapshot is what a board shows at a moment.
+// snapshot is the content of a board at one moment.
 type snapshot struct {
 	Time       time.Time      `json:"time"`
 	Window     float64        `json:"windowSeconds"`
@@ -57,7 +58,7 @@ type snapshot struct {
 	Errors     []ended        `json:"latestErrors"`
 }
 
-// group is what the Queries of one agent or model come to.
+// group is the totals of the Queries of one agent or model.
 type group struct {
 	Name    string `json:"name"`
 	Queries int    `json:"queries"`
@@ -73,10 +74,10 @@ func newBoard(window time.Duration, by string) *board {
 
 func (b *board) remove(uid string) {
 	delete(b.phases, uid)
-	delete(b.open, uid) // what has ended counts to the end of the window
+	delete(b.open, uid) // an ended Query counts until the end of the window
 }
 
-// put takes a Query as it is now.
+// put adds or updates a Query.
 func (b *board) put(q *v1alpha1.Query) {
 	uid, phase := string(q.UID), "pending"
 	if q.Status != nil && q.Status.Phase != nil {
@@ -111,7 +112,7 @@ func (b *board) put(q *v1alpha1.Query) {
 	b.ended[uid] = e
 }
 
-// endOf is when a Query has ended: the condition Completed has the time.
+// endOf returns the time at which a Query ended, from its condition Completed.
 func endOf(q *v1alpha1.Query, phase string) (time.Time, bool) {
 	switch v1alpha1.QueryPhase(phase) {
 	case v1alpha1.QueryDone, v1alpha1.QueryError, v1alpha1.QueryCanceled:
@@ -126,7 +127,7 @@ func endOf(q *v1alpha1.Query, phase string) (time.Time, bool) {
 	return q.CreationTimestamp.UTC(), true
 }
 
-// groupOf returns whom a Query asks, and what it is counted for.
+// groupOf returns the target of a Query, and the group in which it is counted.
 func (b *board) groupOf(q *v1alpha1.Query) (target, group string) {
 	if t := q.Spec.Target; t != nil {
 		target = string(t.Type) + "/" + t.Name
@@ -142,11 +143,11 @@ func (b *board) groupOf(q *v1alpha1.Query) (target, group string) {
 	return target, used(q, target, "model", "models")
 }
 
-// used is the agents or models that a Query was executed with; where that is not known, its target,
-// if it is one.
+// used returns the agents or models with which a Query was executed. If they are not known, it
+// returns the target if that is an agent or model, otherwise "none".
 func used(q *v1alpha1.Query, target, kind, resource string) string {
 	with := map[string]string{}
-	_ = json.Unmarshal([]byte(q.Annotations[annotationVersions]), &with) // nobody but an engine writes it
+	_ = json.Unmarshal([]byte(q.Annotations[annotationVersions]), &with) // only an engine writes it
 	var names []string
 	for _, object := range slices.Sorted(maps.Keys(with)) {
 		if parts := strings.Split(object, "/"); len(parts) == 3 && parts[0] == resource {
@@ -162,7 +163,7 @@ func used(q *v1alpha1.Query, target, kind, resource string) string {
 	return strings.Join(names, "+")
 }
 
-// snapshot counts what has ended within the window, and forgets what ended before.
+// snapshot counts the Queries that ended within the window, and removes those that ended before.
 func (b *board) snapshot(now time.Time) snapshot {
 	s := snapshot{
 		Time: now.UTC().Truncate(time.Millisecond), Window: b.window.Seconds(), By: b.by, Phases: map[string]int{},
@@ -173,7 +174,7 @@ func (b *board) snapshot(now time.Time) snapshot {
 	}
 	var all []ended
 	for uid, e := range b.ended {
-		// Conditions have whole seconds.
+		// Conditions have a resolution of one second.
 		if now.Sub(e.At) >= b.window+time.Second {
 			delete(b.ended, uid)
 			continue
@@ -219,7 +220,8 @@ func (b *board) snapshot(now time.Time) snapshot {
 	return s
 }
 
-// percentile is the smallest value that so many of a hundred do not exceed.
+// percentile returns the smallest value that is at least as large as the given percentage of the
+// values.
 func percentile(sorted []int64, percent int) int64 {
 	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
 }

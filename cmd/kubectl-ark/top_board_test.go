@@ -12,7 +12,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// endedQuery is a Query of an agent that has ended some time ago.
+// endedQuery returns a Query of an agent that ended some time ago.
 func endedQuery(name, agent string, phase v1alpha1.QueryPhase, ago, took time.Duration, tokens int64) *v1alpha1.Query {
 	duration, failure := v1alpha1.Duration(took.String()), "no answer\x1b[2J"
 	q := &v1alpha1.Query{ObjectMeta: metav1.ObjectMeta{

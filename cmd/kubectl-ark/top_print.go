@@ -12,13 +12,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/v1alpha1"
 )
 
-// phaseOrder is how phases are shown.
+// phaseOrder is the order in which phases are printed.
 var phaseOrder = []v1alpha1.QueryPhase{
 	v1alpha1.QueryPending, v1alpha1.QueryQueued, v1alpha1.QueryProvisioning, v1alpha1.QueryRunning, v1alpha1.QueryInputRequired, v1alpha1.QueryDone, v1alpha1.QueryError,
 	v1alpha1.QueryCanceled,
 }
 
-// lines are what a snapshot looks like.
+// lines returns the lines of the screen for a snapshot.
 func (t *top) lines(s snapshot) []string {
 	namespace := t.namespace
 	if namespace == "" {
@@ -64,7 +64,8 @@ func (t *top) lines(s snapshot) []string {
 
 func milliseconds(n int64) string { return (time.Duration(n) * time.Millisecond).String() }
 
-// sizeOf is that of a terminal; of something else, what fits on most.
+// sizeOf returns the size of a terminal. For other outputs it returns a size that fits most
+// terminals.
 func sizeOf(out io.Writer) (width, height int) {
 	if file, ok := out.(*os.File); ok {
 		if width, height, err := term.GetSize(int(file.Fd())); err == nil && width > 0 && height > 0 { //nolint:gosec // descriptors are small
@@ -74,7 +75,7 @@ func sizeOf(out io.Writer) (width, height int) {
 	return 80, 24
 }
 
-// cut cuts a line to a width; codes of colours do not count.
+// cut cuts a line to a width; colour codes do not count.
 func cut(line string, width int) string {
 	var b strings.Builder
 	inCode, n := false, 0

@@ -21,11 +21,11 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// annotationVersions are the resourceVersions of what a Query ran with, by RESOURCE/NAMESPACE/NAME,
-// as JSON.
+// annotationVersions has the resourceVersions of the objects that a Query ran with, by
+// RESOURCE/NAMESPACE/NAME, as JSON.
 const annotationVersions = "ark.mckinsey.com/engine-versions"
 
-// trace is what is known of how a Query was answered.
+// trace describes how a Query was answered.
 type trace struct {
 	Query    string        `json:"query"`
 	Target   string        `json:"target"`
@@ -39,7 +39,7 @@ type trace struct {
 	With     []usedVersion `json:"with"`
 }
 
-// message is one of those behind an answer.
+// message is one of the messages that led to an answer.
 type message struct {
 	Role      string `json:"role"`
 	Name      string `json:"name,omitempty"`
@@ -47,13 +47,15 @@ type message struct {
 	ToolCalls []call `json:"tool_calls,omitempty"`
 }
 
-// usedVersion is an object as a Query was executed with it.
+// usedVersion is the version of an object with which a Query was executed.
 type usedVersion struct {
 	Object          string `json:"object"`
 	ResourceVersion string `json:"resourceVersion"`
-	// Today is the object's resourceVersion, "" if it is gone or may not be read.
+	// Today is the current resourceVersion of the object, or "" if the object was deleted or may not
+	// be read.
 	Today string `json:"today"`
-	// Same says that the spec is today as it was: only the status has changed, if anything.
+	// Same is true if the current spec equals the spec of that version: only the status may have
+	// changed.
 	Same bool `json:"same"`
 }
 
@@ -96,7 +98,7 @@ func newTrace(ctx context.Context, client *objects.Client, q *v1alpha1.Query) (*
 		}
 		if r := s.Response; r != nil {
 			if r.Raw != nil {
-				_ = json.Unmarshal([]byte(*r.Raw), &t.Messages) // what an engine outside writes may be something else
+				_ = json.Unmarshal([]byte(*r.Raw), &t.Messages) // an external engine may have written another format
 			}
 			if t.Phase == string(v1alpha1.QueryError) && r.Content != nil {
 				t.Error = *r.Content
@@ -107,7 +109,7 @@ func newTrace(ctx context.Context, client *objects.Client, q *v1alpha1.Query) (*
 		}
 	}
 	with := map[string]string{}
-	_ = json.Unmarshal([]byte(q.Annotations[annotationVersions]), &with) // nobody but an engine writes it
+	_ = json.Unmarshal([]byte(q.Annotations[annotationVersions]), &with) // only an engine writes it
 	for _, object := range slices.Sorted(maps.Keys(with)) {
 		t.With = append(t.With, compare(ctx, client, object, with[object]))
 	}
@@ -121,7 +123,7 @@ func newTrace(ctx context.Context, client *objects.Client, q *v1alpha1.Query) (*
 	return t, nil
 }
 
-// compare returns how an object, RESOURCE/NAMESPACE/NAME, is today beside a version of it.
+// compare compares the current object RESOURCE/NAMESPACE/NAME with a version of it.
 func compare(ctx context.Context, client *objects.Client, object, version string) usedVersion {
 	v := usedVersion{Object: object, ResourceVersion: version}
 	parts := strings.Split(object, "/")
@@ -216,8 +218,8 @@ func (a *app) traceText(t *trace) string {
 	return b.String()
 }
 
-// versionLine is an object, whether it is as it was, and where it is not, what shows the
-// difference.
+// versionLine returns a line with an object and whether it has changed. For a changed object the
+// line has the command that shows the difference.
 func (a *app) versionLine(v usedVersion) string {
 	parts := strings.Split(v.Object, "/")
 	if len(parts) != 3 {
@@ -245,10 +247,10 @@ func phaseColour(phase string) string {
 	}
 }
 
-// errNoEvents is returned where an event is not one of an engine's.
+// errNoEvents is returned for an event that no engine has written.
 var errNoEvents = errors.New("no event of an engine")
 
-// dataOf returns what an engine has written into an event.
+// dataOf returns the data that an engine has written into an event.
 func dataOf(e corev1.Event) (map[string]string, error) {
 	data := map[string]string{}
 	if err := json.Unmarshal([]byte(e.Annotations["ark.mckinsey.com/event-data"]), &data); err != nil {

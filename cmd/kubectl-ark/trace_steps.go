@@ -18,19 +18,19 @@ type step struct {
 	Depth     int       `json:"depth"`
 	Started   time.Time `json:"started"`
 	OffsetMS  int64     `json:"offsetMilliseconds"`
-	// DurationMS is -1 for a step that has not ended, or whose end has no event.
+	// DurationMS is -1 for a step that has not ended, or that has no end event.
 	DurationMS int64  `json:"durationMilliseconds"`
-	Times      int32  `json:"times"` // how often its event was seen
+	Times      int32  `json:"times"` // how often its event occurred
 	Error      string `json:"error,omitempty"`
 }
 
-// subjects are the fields that say whom an operation is about, the best one first.
+// subjects lists the fields that name the subject of an operation, the most specific first.
 var subjects = []string{"toolName", "memberName", "model", "agent", "teamName", "team", "tool"}
 
-// depths are how deep operations are nested.
+// depths maps operations to their nesting depth.
 var depths = map[string]int{"QueryExecution": 0, "TeamExecution": 1, "TeamMember": 2, "TeamTurn": 2, "AgentExecution": 3, "LLMCall": 4, "ToolCall": 4}
 
-// stepsOf pairs the events of beginnings and ends, and orders them by time.
+// stepsOf pairs the begin and end events of operations, and orders the steps by time.
 func stepsOf(events []corev1.Event) []step {
 	var out []step
 	ends := map[string][]corev1.Event{}
@@ -66,7 +66,8 @@ func stepsOf(events []corev1.Event) []step {
 	return out
 }
 
-// flatten leaves out levels that no step has, such as that of a team where an agent was asked.
+// flatten removes nesting levels that no step has, such as the level of a team if an agent was
+// asked.
 func flatten(steps []step) {
 	used := map[int]bool{}
 	for _, s := range steps {
@@ -83,12 +84,12 @@ func flatten(steps []step) {
 	}
 }
 
-// end takes the first end after the step's beginning.
+// end removes the first end event after the begin of the step from ends.
 func (s *step) end(ends map[string][]corev1.Event) {
 	key := s.Operation + " " + s.Subject
 	best, when := -1, time.Time{}
 	for i, e := range ends[key] {
-		data, _ := dataOf(e) // it had some before
+		data, _ := dataOf(e) // the first call succeeded
 		at, err := time.Parse(time.RFC3339Nano, data["timestamp"])
 		if err == nil && !at.Before(s.Started) && (best < 0 || at.Before(when)) {
 			best, when = i, at
@@ -113,7 +114,7 @@ func subject(data map[string]string) string {
 	return ""
 }
 
-// operations are what steps are called for people.
+// operations maps operations to human-readable names.
 var operations = map[string]string{
 	"QueryExecution": "query", "TeamExecution": "team", "TeamMember": "member", "TeamTurn": "turn", "AgentExecution": "agent", "LLMCall": "model", "ToolCall": "tool",
 }

@@ -15,14 +15,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/objects"
 )
 
-// node is an object as tree sees it.
+// node is an object of the tree.
 type node struct {
 	kind, name string
 	uses       []string // KIND/NAME
 	missing    bool
 }
 
-// graph is what refers to what in one namespace.
+// graph holds the references between the objects of one namespace.
 type graph map[string]*node
 
 func (a *app) treeCommand() *cobra.Command {
@@ -58,7 +58,8 @@ kubectl ark tree model/default --used-by`,
 	return cmd
 }
 
-// nobodysParts are kinds whose objects nothing is made of; of some there are very many.
+// nobodysParts lists the kinds that no object refers to; there may be very many objects of some of
+// them.
 var nobodysParts = []string{"queries", "a2atasks", "arkconfigs"}
 
 // graph reads the objects that the user may list.
@@ -102,7 +103,7 @@ func (a *app) graph(ctx context.Context, namespace string) (graph, error) {
 	return g, nil
 }
 
-// item is an object as a list has it.
+// item is an object in a list.
 type item struct {
 	Metadata struct {
 		Name            string
@@ -122,7 +123,7 @@ func (g graph) add(kind string, i item) {
 	g[kind+"/"+n.name] = n
 }
 
-// use adds a reference, if it is one to an object of Ark's.
+// use adds a reference if it is to an object of Ark.
 func (n *node) use(kind string, name any) {
 	text, _ := name.(string)
 	if text != "" && slices.ContainsFunc(plurals(), func(plural string) bool { return singularOf(plural) == kind }) {
@@ -130,8 +131,8 @@ func (n *node) use(kind string, name any) {
 	}
 }
 
-// refer finds the references of a spec. Ark writes them in four forms: modelRef: {name: x} or
-// agent: {name: x}, agent: x, a list tools: [{name: x}], and {type: agent, name: x}.
+// refer adds the references in a spec. Ark writes them in four forms: modelRef: {name: x} or agent:
+// {name: x}, agent: x, a list tools: [{name: x}], and {type: agent, name: x}.
 func (n *node) refer(spec map[string]any) {
 	for key, value := range spec {
 		kind := strings.ToLower(strings.TrimSuffix(key, "Ref"))
@@ -157,7 +158,7 @@ func (n *node) refer(spec map[string]any) {
 	}
 }
 
-// turned has each reference the other way round.
+// turned returns the graph with all references reversed.
 func (g graph) turned() graph {
 	out := graph{}
 	for key, n := range g {
@@ -174,7 +175,7 @@ func (g graph) turned() graph {
 	return out
 }
 
-// print draws what is below a node; one that is above itself is not drawn again.
+// print prints the objects below a node. It does not repeat a node that is above itself.
 func (g graph) print(a *app, key, first, rest string, above map[string]bool) error {
 	n := g[key]
 	note := ""
@@ -201,11 +202,11 @@ func (g graph) print(a *app, key, first, rest string, above map[string]bool) err
 	return nil
 }
 
-// branch is a node and what is below it, for machines.
+// branch is a node with the nodes below it, for JSON and YAML.
 type branch struct {
 	Object  string   `json:"object"`
 	Missing bool     `json:"missing,omitempty"`
-	Again   bool     `json:"again,omitempty"` // it is above itself: what is below it is there
+	Again   bool     `json:"again,omitempty"` // the node is above itself; its children are printed there
 	Below   []branch `json:"below,omitempty"`
 }
 

@@ -16,9 +16,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 )
 
-// writeArchive writes an OCI archive of an image of several architectures. It also has the
-// manifest.json that "docker load" reads where Docker does not keep images as OCI does; that one
-// names a single image.
+// writeArchive writes an OCI archive of an image of several architectures. The archive also
+// contains manifest.json, which "docker load" reads if Docker does not store images in the OCI
+// format. manifest.json names a single image.
 func writeArchive(path, name string, index v1.ImageIndex, loaded v1.Image, created time.Time) (err error) {
 	dir, err := os.MkdirTemp("", "ark-image-")
 	if err != nil {
@@ -29,7 +29,7 @@ func writeArchive(path, name string, index v1.ImageIndex, loaded v1.Image, creat
 	if err != nil {
 		return err
 	}
-	// The first is how skopeo and oras know it, the second is containerd's.
+	// skopeo and oras read the first annotation, containerd the second.
 	if err := at.AppendIndex(index, layout.WithAnnotations(map[string]string{
 		"org.opencontainers.image.ref.name": tagOf(name),
 		"io.containerd.image.name":          name,
@@ -47,7 +47,8 @@ func writeArchive(path, name string, index v1.ImageIndex, loaded v1.Image, creat
 	return pack(out, dir, created)
 }
 
-// writeDockerManifest describes an image, whose blobs are in the archive, as "docker save" does.
+// writeDockerManifest describes an image whose blobs are in the archive, in the format of "docker
+// save".
 func writeDockerManifest(path, name string, image v1.Image) error {
 	blob := func(h v1.Hash) string { return "blobs/" + h.Algorithm + "/" + h.Hex }
 	config, err := image.ConfigName()
@@ -77,7 +78,7 @@ func writeDockerManifest(path, name string, image v1.Image) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
-// pack writes the files of a folder as tar, in the order of their names.
+// pack writes the files of a folder as tar, ordered by name.
 func pack(out io.Writer, dir string, created time.Time) error {
 	w := tar.NewWriter(out)
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

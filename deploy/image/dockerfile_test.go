@@ -12,7 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/deploy/image/content"
 )
 
-// TestDockerfile holds the last stage of the Dockerfile to the image that this module makes.
+// TestDockerfile checks that the last stage of the Dockerfile equals the image that this module
+// builds.
 func TestDockerfile(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "Dockerfile"))
 	if err != nil {
@@ -50,7 +51,8 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
-// TestBaseImages: the image has no base, and what builds it cannot change under its tag.
+// TestBaseImages checks that the image has no base, and that the images that build it are pinned by
+// digest.
 func TestBaseImages(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "Dockerfile"))
 	if err != nil {

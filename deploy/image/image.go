@@ -16,8 +16,8 @@ import (
 	"github.com/mckinsey/ark-server/deploy/image/content"
 )
 
-// newImage makes the image of one architecture: a layer that seldom changes, and one with the
-// server.
+// newImage builds the image of one architecture. It has a layer that seldom changes, and a layer
+// with the server.
 func newImage(arch, version string, binary []byte, created time.Time) (v1.Image, error) {
 	image := mutate.ConfigMediaType(mutate.MediaType(empty.Image, types.OCIManifestSchema1), types.OCIConfigJSON)
 	for _, part := range []struct {
@@ -55,7 +55,7 @@ func newImage(arch, version string, binary []byte, created time.Time) (v1.Image,
 	return mutate.ConfigFile(image, config)
 }
 
-// newLayer packs files. Its digest follows from the files.
+// newLayer packs files into a layer. The digest depends only on the arguments.
 func newLayer(files []content.File, created time.Time) (v1.Layer, error) {
 	var packed bytes.Buffer
 	w := tar.NewWriter(&packed)
@@ -78,7 +78,7 @@ func newLayer(files []content.File, created time.Time) (v1.Layer, error) {
 		tarball.WithMediaType(types.OCILayer), tarball.WithCompressedCaching)
 }
 
-// newIndex is the image of several architectures.
+// newIndex returns the index of the images of several architectures.
 func newIndex(images map[string]v1.Image, archs []string) v1.ImageIndex {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, arch := range archs {

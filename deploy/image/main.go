@@ -104,8 +104,8 @@ func (o options) server(arch string) ([]byte, error) {
 	return build.Server(o.root, arch, o.version)
 }
 
-// sourceDate is the time of all files: SOURCE_DATE_EPOCH, or the beginning of time, so that the
-// digest of the image follows from the sources.
+// sourceDate returns the modification time of all files: SOURCE_DATE_EPOCH, or the Unix epoch, so
+// that the digest of the image depends only on the sources.
 func sourceDate() (time.Time, error) {
 	text := os.Getenv("SOURCE_DATE_EPOCH")
 	if text == "" {
@@ -118,7 +118,7 @@ func sourceDate() (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// tagOf is the tag in a name.
+// tagOf returns the tag of an image name.
 func tagOf(name string) string {
 	if at := strings.LastIndex(name, ":"); at > strings.LastIndex(name, "/") {
 		return name[at+1:]

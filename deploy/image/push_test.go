@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/validate"
 )
 
-// TestArchiveAndPush makes the archive and pushes the image to a registry: both are the same image,
-// and every blob is what its digest says.
+// TestArchiveAndPush writes the archive and pushes the image to a registry. It checks that both are
+// the same image, and that every blob matches its digest.
 func TestArchiveAndPush(t *testing.T) {
 	server := httptest.NewServer(registry.New())
 	defer server.Close()
@@ -60,7 +60,7 @@ func TestArchiveAndPush(t *testing.T) {
 	}
 }
 
-// TestReproducible makes the archive twice.
+// TestReproducible writes the archive twice and compares the results.
 func TestReproducible(t *testing.T) {
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "ark-server")

@@ -1,5 +1,5 @@
-// Package badinput gives the real server what it cannot use: wrong flags, database files that are
-// none, database servers that refuse it, full disks, ports in use, objects that break the schema or
-// are too large. Each must get an error that names the cause and the fix, and must leave what had
-// been written before as it was.
+// Package badinput gives the real server invalid input: wrong flags, files that are not databases,
+// database servers that reject it, full disks, ports in use, and objects that violate the schema or
+// are too large. Each must return an error that names the cause and the fix, and must leave earlier
+// writes unchanged.
 package badinput

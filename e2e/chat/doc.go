@@ -1,5 +1,5 @@
-// Package chat talks to the real server with the SDKs of OpenAI's API that people use, and byte by
-// byte where they are too polite to complain. The models behind it are scripted, over real HTTP.
+// Package chat tests the real server with common SDKs for the OpenAI API, and with raw bytes where
+// the SDKs are too tolerant. The models behind it are scripted, over real HTTP.
 //
 //	go test ./chat -v
 package chat

@@ -49,8 +49,8 @@ func main() {
 	flag.BoolVar(&o.race, "race", false, "with the race detector (needs cgo)")
 	flag.BoolVar(&o.verbose, "v", false, "print everything that the tests print")
 	flag.IntVar(&o.count, "count", 1, "how often to run each test")
-	// One slot would do, but a test in cacher spends the life of an object waiting
-	// in one of its parallel parts.
+	// One slot would be enough, but a test in cacher waits for the whole lifetime of an object in one
+	// of its parallel parts.
 	flag.IntVar(&o.parallel, "parallel", 4, "tests at a time")
 	flag.Parse()
 	o.transports = strings.Split(*transport, ",")
@@ -68,8 +68,8 @@ func main() {
 	}
 }
 
-// startServer starts the database server that the suites' own processes are to use, if the storage
-// is one.
+// startServer starts the database server that the processes of the suites use, if the storage is a
+// database server.
 func startServer(ctx context.Context, storage string) (stop func() error, err error) {
 	switch storage {
 	case engine.SQLite:
@@ -91,7 +91,7 @@ func startServer(ctx context.Context, storage string) (stop func() error, err er
 }
 
 func runAll(ctx context.Context, o options) error {
-	// Always the same folder: the go command's cache goes by it.
+	// The folder is always the same: the go command's cache depends on it.
 	dir, err := filepath.Abs(o.dir)
 	if err != nil {
 		return err

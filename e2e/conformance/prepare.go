@@ -18,15 +18,14 @@ const (
 	replaced = "pkg/storage/etcd3/testserver/test_server.go"
 )
 
-// sources is a copy of the module under test, and the go.mod that makes the
-// go command use it in place of the original.
+// sources is a copy of the module under test, with a go.mod that makes the go command use it
+// instead of the original.
 type sources struct {
 	source  string
 	modfile string
 }
 
-// prepare copies the module into dir. The e2e module's own go.mod stays as it
-// is.
+// prepare copies the module into dir. It does not change the e2e module's own go.mod.
 func prepare(ctx context.Context, dir string) (*sources, error) {
 	original, err := moduleDir(ctx)
 	if err != nil {
@@ -71,8 +70,7 @@ func moduleDir(ctx context.Context) (string, error) {
 }
 
 func (s *sources) compile(ctx context.Context, o options, pkg, binary string) error {
-	// -mod=mod: what only the tests of the module need is added to the copied
-	// go.mod.
+	// -mod=mod: modules that only the tests need are added to the copied go.mod.
 	args := []string{"test", "-c", "-vet=off", "-mod=mod", "-modfile", s.modfile, "-o", binary}
 	if o.race {
 		args = append(args, "-race")

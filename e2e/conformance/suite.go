@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/e2e/conformance/testserver"
 )
 
-// counts of checks: tests and their subtests, each for itself.
+// counts holds the number of tests and subtests by outcome; each subtest counts separately.
 type counts struct{ passed, failed, skipped int }
 
 // runSuite runs a compiled test binary in the folder of its sources.
@@ -32,8 +32,8 @@ func runSuite(ctx context.Context, o options, binary, dir, transport string) (co
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), testserver.TransportVariable+"="+transport, testserver.StorageVariable+"="+o.storage)
 	if filepath.Base(dir) == "cacher" {
-		// TestLists asserts that the watch cache lags behind until something asks
-		// for progress; ours would be up to date before it looks.
+		// TestLists asserts that the watch cache lags behind until a request asks for progress. With
+		// eager progress our watch cache would already be up to date.
 		cmd.Env = append(cmd.Env, testserver.EagerVariable+"=off")
 	}
 	out, err := cmd.StdoutPipe()
@@ -48,8 +48,8 @@ func runSuite(ctx context.Context, o options, binary, dir, transport string) (co
 	return n, cmd.Wait()
 }
 
-// read counts the outcomes in the output of a verbose test. Unless all of it is
-// wanted, it prints what the failed tests said.
+// read counts the outcomes in the output of a verbose test. It prints the output of failed tests,
+// or all output if verbose.
 func read(out io.Reader, verbose bool) counts {
 	var n counts
 	said := map[string][]string{} // by test
@@ -90,7 +90,7 @@ func read(out io.Reader, verbose bool) counts {
 	return n
 }
 
-// testName cuts the duration off.
+// testName removes the duration.
 func testName(s string) string {
 	name, _, _ := strings.Cut(s, " ")
 	return name

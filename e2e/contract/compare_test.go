@@ -11,7 +11,7 @@ import (
 // equal compares two values as JSON.
 func equal(a, b any) bool { return reflect.DeepEqual(plain(a), plain(b)) }
 
-// contains says whether a has everything that b has, as JSON; a may have more fields.
+// contains reports whether a has everything that b has, as JSON; a may have more fields.
 func contains(a, b any) bool {
 	a, b = plain(a), plain(b)
 	want, isMap := b.(map[string]any)
@@ -56,7 +56,7 @@ func plain(v any) any {
 	return p
 }
 
-// without is a copy that lacks the fields, each given as its path.
+// without returns a copy that lacks the fields, each given as its path.
 func without(o object, paths ...[]string) object {
 	o = o.DeepCopy()
 	for _, path := range paths {

@@ -26,13 +26,13 @@ const patience = 2 * time.Minute
 // object is any API object.
 type object = *unstructured.Unstructured
 
-// server is one running API server and the admin's way to it.
+// server is one running API server, with the admin's credentials.
 type server struct {
 	system *system
 	config *rest.Config
 	http   *http.Client
-	// etcd is the address at which the server's storage speaks etcd's protocol, to compact it and to
-	// look beneath the API.
+	// etcd is the address at which the server's storage serves the etcd protocol. Tests use it to
+	// compact the storage and to read it below the API.
 	etcd string
 	// audits are the logs of audit events.
 	audits []auditLog
@@ -40,27 +40,26 @@ type server struct {
 	kubeconfig string
 	// process is the handle of the API server.
 	process process
-	// database is the handle of what keeps the data when that is another process; nil if it is not.
+	// database is the handle of the process that stores the data, or nil if it is the server itself.
 	database process
 	// link is the connection between the API server and that process; nil if there is none.
 	link *link
-	// behind, when set, is the API server itself, where requests pass through another first: for its
-	// own health and metrics.
+	// behind, when set, is the API server itself, if requests pass through another server first. It is
+	// used for its own health and metrics.
 	behind *server
 	// reads, when set, is another replica that answers all GETs.
 	reads *server
-	// backup notes down the state of the data, and restore, while the server is stopped, puts it back
-	// into service.
+	// backup records the state of the data. restore restores it while the server is stopped.
 	backup, restore func(t *testing.T)
 	// replica starts a further API server on the same data; nil where there can be only one.
 	replica func(t *testing.T) *server
 
 	namespaces atomic.Int32
-	// told and resumed count the requests that were made again and the watches that were resumed.
+	// told and resumed count the requests that were repeated and the watches that were resumed.
 	told, resumed atomic.Int32
 }
 
-// process is something that a test may stop and start again at the same address.
+// process is a process that a test may stop and start again at the same address.
 type process interface {
 	Kill()
 	Start(t *testing.T)
@@ -74,7 +73,7 @@ func newServer(t *testing.T, y *system, config *rest.Config) *server {
 	return s
 }
 
-// self is the server for what each process answers of itself, whoever is in front.
+// self returns the server for requests about the process itself, without the server in front.
 func (s *server) self() *server {
 	if s.behind != nil {
 		return s.behind
@@ -82,11 +81,11 @@ func (s *server) self() *server {
 	return s
 }
 
-// client returns an HTTP client as the admin, on connections of its own.
+// client returns an HTTP client with the admin's credentials, on separate connections.
 func (s *server) client(t *testing.T) *http.Client {
 	t.Helper()
 	c := rest.CopyConfig(s.config)
-	// client-go shares connections between equal configurations; a dialer of its own makes this one
+	// client-go shares connections between equal configurations; a separate dialer makes this one
 	// unequal.
 	c.Dial = (&net.Dialer{}).DialContext
 	transport, err := rest.TransportFor(c)
@@ -108,7 +107,7 @@ type request struct {
 	client *http.Client
 }
 
-// answer is what came back.
+// answer is the response to a request.
 type answer struct {
 	request string
 	code    int
@@ -146,8 +145,8 @@ func (s *server) try(ctx context.Context, r request) (answer, error) {
 	return a, nil
 }
 
-// send returns the response as it begins; the caller closes its body. Where servers are restarted,
-// one that stops asks its clients to come again, and this does.
+// send returns the response when it begins; the caller closes its body. If servers are restarted, a
+// stopping server asks its clients to retry, and send does.
 func (s *server) send(ctx context.Context, r request) (*http.Response, error) {
 	for {
 		response, err := s.sendOnce(ctx, r)

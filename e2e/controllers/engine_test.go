@@ -24,8 +24,9 @@ import (
 	"github.com/mckinsey/ark-server/internal/engine/scripted"
 )
 
-// TestEngineProcess: engines in processes of their own answer the queries of a server that has
-// none, stream the answers to its broker, take over those of one that is killed, and end in order.
+// TestEngineProcess checks that engines in separate processes answer the queries of a server
+// without an engine, stream the answers to its broker, take over the queries of an engine that is
+// killed, and stop in an orderly way.
 func TestEngineProcess(t *testing.T) {
 	hang := make(chan struct{})
 	model := httptest.NewServer(scripted.NewForgetful(func(r scripted.Request) scripted.Answer {
@@ -96,9 +97,9 @@ func TestEngineProcess(t *testing.T) {
 	}
 }
 
-// TestDirectEngine: the engine answers the queries of clients who have nothing but ark-kubeconfig,
-// in the server and as a client of that kind itself. kube-apiserver is killed for a minute: queries
-// go on, one that needs a Secret says what it lacks.
+// TestDirectEngine checks that the engine answers the queries of clients that have only
+// ark-kubeconfig, both in the server and as such a client itself. kube-apiserver is killed for a
+// minute: queries continue, and a query that needs a Secret reports what is missing.
 func TestDirectEngine(t *testing.T) {
 	if !*heavy {
 		t.Skip("takes five minutes: make e2e-heavy")
@@ -116,8 +117,8 @@ func TestDirectEngine(t *testing.T) {
 	})
 }
 
-// engineAnswers is a client that has nothing but ark-kubeconfig, before and while kube-apiserver is
-// away.
+// engineAnswers runs queries of a client that has only ark-kubeconfig, before and while
+// kube-apiserver is down.
 func (d *directCluster) engineAnswers(t *testing.T) {
 	t.Helper()
 	model := httptest.NewServer(scripted.NewForgetful(func(r scripted.Request) scripted.Answer {
@@ -166,7 +167,7 @@ func (d *directCluster) engineAnswers(t *testing.T) {
 	}
 }
 
-// asker makes models, agents and queries in the namespace workplace.
+// asker creates models, agents and queries in the namespace workplace.
 type asker struct {
 	objects dynamic.Interface
 	model   string
@@ -239,7 +240,7 @@ func (a *asker) engineOf(ctx context.Context, t *testing.T, name string) string 
 	return q.GetAnnotations()["ark.mckinsey.com/engine"]
 }
 
-// streamOf reads what a query has said, from its beginning.
+// streamOf reads the stream of a query from its beginning.
 func streamOf(ctx context.Context, t *testing.T, config *rest.Config, name string) string {
 	t.Helper()
 	client, err := rest.HTTPClientFor(config)
@@ -262,8 +263,8 @@ func streamOf(ctx context.Context, t *testing.T, config *rest.Config, name strin
 	return string(text)
 }
 
-// engineToken gives a service account what "ark-server engine --rights" says, and returns its
-// token.
+// engineToken grants a service account the permissions that "ark-server engine --rights" prints,
+// and returns its token.
 func (c *cluster) engineToken(t *testing.T, namespace string) string {
 	t.Helper()
 	path, err := component.ServerBinary()
@@ -294,7 +295,7 @@ func (c *cluster) engineToken(t *testing.T, namespace string) string {
 	return token.Status.Token
 }
 
-// startEngine starts an engine in a process of its own, and returns when it executes queries.
+// startEngine starts an engine in a separate process, and returns when it executes queries.
 func startEngine(t *testing.T, args ...string) *component.Process {
 	t.Helper()
 	path, err := component.ServerBinary()

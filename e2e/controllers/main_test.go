@@ -19,7 +19,7 @@ var queriesFlag = flag.Int("queries", 500, "how many Queries the stand-in for Ar
 
 var heavy = flag.Bool("heavy", false, "also delete without a kill in the middle, and the engine without kube-apiserver")
 
-// kills says whether the server is killed in the middle, for each run of a test.
+// kills returns, for each run of a test, whether the server is killed in the middle.
 func kills() []bool {
 	if *heavy {
 		return []bool{false, true}
@@ -27,7 +27,7 @@ func kills() []bool {
 	return []bool{true}
 }
 
-// patience bounds whatever a test waits for, but the queries.
+// patience is the time limit for everything a test waits for, except the queries.
 const patience = 3 * time.Minute
 
 // TestMain makes the test binary play a manager when it was started as one.
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// cluster is a server on SQLite, with clients that any user may have.
+// cluster is a server on SQLite, with clients of a kind that every user can have.
 type cluster struct {
 	*component.ArkServer
 	options component.ArkOptions
@@ -50,7 +50,7 @@ type cluster struct {
 	objects dynamic.Interface
 }
 
-// start takes further flags of the server.
+// start starts a server with additional flags.
 func start(t *testing.T, args ...string) *cluster {
 	t.Helper()
 	port, err := component.FreePort() // the same after a restart

@@ -31,7 +31,7 @@ func open(ctx context.Context, place engine.Place) (*mvcc.Store, error) {
 }
 
 // child writes until it is killed. It reports on its standard output, one unbuffered line at a
-// time: a line that the parent does not get was acknowledged to nobody.
+// time: a write whose line the parent does not receive was not acknowledged to any client.
 func child(place engine.Place) error {
 	ctx := context.Background()
 	store, err := open(ctx, place)
@@ -114,7 +114,7 @@ func write(ctx context.Context, store *mvcc.Store, w int) error {
 
 func key(w, k int) []byte { return fmt.Appendf(nil, "/crash/%02d/%d", w, k) }
 
-// watch reports the newest revision it has seen: what was visible must never be taken back.
+// watch reports the latest revision that it has received: a visible revision must never be undone.
 func watch(ctx context.Context, store *mvcc.Store, start int64) error {
 	watcher := store.Watch(everything(), start+1)
 	for {

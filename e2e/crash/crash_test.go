@@ -21,8 +21,8 @@ var (
 	seed    = flag.Uint64("crash.seed", uint64(time.Now().UnixNano()), "seed of the moments of death")
 )
 
-// TestKillNine is the promise "kill -9 at any instant loses nothing acknowledged and leaves nothing
-// to repair by hand".
+// TestKillNine tests the guarantee "kill -9 at any instant loses nothing acknowledged and leaves
+// nothing to repair by hand".
 func TestKillNine(t *testing.T) {
 	t.Logf("-crash.seed=%d", *seed)
 	for _, storage := range []string{engine.SQLite, engine.PostgreSQL, engine.MySQL} {
@@ -35,8 +35,8 @@ func killNine(t *testing.T, place engine.Place) {
 	m := newModel()
 	written, early := 0, 0
 	for i := range *crashes {
-		// One in five dies while it opens the database, which may be in the middle of recovering from the
-		// death before.
+		// One in five is killed while it opens the database, possibly in the middle of the recovery from
+		// the previous kill.
 		whileOpening := random.IntN(5) == 0 && i > 0
 		life := time.Duration(random.Int64N(int64(250 * time.Millisecond)))
 		if whileOpening {
@@ -61,8 +61,8 @@ func killNine(t *testing.T, place engine.Place) {
 	}
 }
 
-// checkLeft checks what a dead child left. Files are checked as a copy, so that the next child
-// finds them as they are.
+// checkLeft checks the data that a killed child has left. Files are checked as a copy, so that the
+// next child opens the unmodified originals.
 func checkLeft(t *testing.T, place engine.Place, m *model, r reports) error {
 	if place.Storage != engine.SQLite {
 		return m.check(t.Context(), place, r)
@@ -149,7 +149,8 @@ func copyFile(from, to string) error {
 	return err
 }
 
-// The check itself must notice a loss: without the end of the write-ahead log it has to fail.
+// TestCheckNoticesLoss checks that the check itself detects a loss: it must fail without the end of
+// the write-ahead log.
 func TestCheckNoticesLoss(t *testing.T) {
 	_, place := engine.Start(t, engine.SQLite)
 	r, err := runAndKill(place, 200*time.Millisecond, false)

@@ -10,8 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// model is what the store must hold, as learnt from its own watch and checked against the
-// acknowledgements.
+// model is the expected content of the store. It is built from the store's own watch and checked
+// against the acknowledgements.
 type model struct {
 	revision int64
 	live     map[string]*mvcc.KeyValue
@@ -23,8 +23,8 @@ func newModel() *model {
 	return &model{revision: 1, live: map[string]*mvcc.KeyValue{}, sides: map[string][]sideChange{}}
 }
 
-// check opens the database left by a crash, holds it against the child's reports and the model, and
-// moves the model on.
+// check opens the database left by a crash, compares it with the child's reports and the model, and
+// updates the model.
 func (m *model) check(ctx context.Context, place engine.Place, r reports) error {
 	store, err := open(ctx, place)
 	if err != nil {
@@ -32,8 +32,8 @@ func (m *model) check(ctx context.Context, place engine.Place, r reports) error 
 	}
 	defer store.Close()
 	if place.Storage != engine.SQLite {
-		// The server may still be carrying out what it got from the dead child. Whatever is written after
-		// it, in turn, ends that.
+		// The server may still be executing requests from the dead child. A write that is serialised
+		// after them waits for their end.
 		if _, err := store.Txn(ctx, &mvcc.Txn{Then: []mvcc.Op{&mvcc.Put{Key: []byte("/crash/checked")}}}, mvcc.Actor{}); err != nil {
 			return fmt.Errorf("write after the crash: %w", err)
 		}
@@ -100,7 +100,7 @@ func (m *model) resume(ctx context.Context, store *mvcc.Store, r reports) error 
 	return nil
 }
 
-// apply moves the model on by one event, whose previous version must be the model's.
+// apply applies one event to the model. The event's previous version must be the model's version.
 func (m *model) apply(e mvcc.Event) error {
 	key := string(e.KV.Key)
 	before := m.live[key]
@@ -144,7 +144,8 @@ func (m *model) compareState(ctx context.Context, store *mvcc.Store) error {
 	return nil
 }
 
-// checkCompaction wants an acknowledged compaction to hold, with reads at it and none below it.
+// checkCompaction checks that an acknowledged compaction is kept: reads at its revision succeed,
+// and reads below it fail.
 func checkCompaction(ctx context.Context, store *mvcc.Store, acknowledged int64) error {
 	compacted := store.Compacted()
 	if compacted < acknowledged {

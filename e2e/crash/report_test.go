@@ -19,7 +19,7 @@ const (
 	kindDeleted   = "deleted"   // number key
 )
 
-// reports is all that one child told before it died.
+// reports holds everything that one child reported before it was killed.
 type reports struct {
 	ready     bool
 	start     int64

@@ -52,8 +52,8 @@ func writeSide(ctx context.Context, side mvcc.SideTables, w int) error {
 	}
 }
 
-// checkSides holds the rows of each key against the reports. One call of each writer may have been
-// carried out without a report, or with the report of a part of its rows.
+// checkSides compares the rows of each key with the reports. One call of each writer may have been
+// executed without a report, or with a report of only a part of its rows.
 func (m *model) checkSides(ctx context.Context, side mvcc.SideTables, reported []sideChange) error {
 	for _, c := range reported {
 		rows := m.sides[c.key]

@@ -1,4 +1,4 @@
-// Package dbupgrade upgrades the database server itself under two ark-servers and writers with a
+// Package dbupgrade upgrades the database server under two running ark-servers and writers with a
 // journal: MariaDB in place, and PostgreSQL by pg_upgrade and by a dump.
 //
 //	make e2e-database-upgrade

@@ -65,8 +65,8 @@ type pair struct {
 	etcd, ours *system
 	logs       [2][]*watchLog
 	history    []string
-	// unsynced says that a watch from an older revision may still be behind
-	// in etcd, which looks after those ten times a second.
+	// unsynced is true if a watch from an older revision may still be behind in etcd, which
+	// synchronises those ten times a second.
 	unsynced bool
 }
 
@@ -131,8 +131,7 @@ func (p *pair) step(req any) string {
 		}
 		return ""
 	case watchCancel:
-		// Events sent before the cancellation are certain only when all is
-		// delivered.
+		// Events sent before the cancellation are certain only when everything is delivered.
 		if d := p.settle(); d != "" {
 			return d
 		}
@@ -140,15 +139,15 @@ func (p *pair) step(req any) string {
 		delete(p.logs[0][r.stream].starts, r.id)
 		return p.watchRequest(r.stream, known, &pb.WatchRequest{RequestUnion: &pb.WatchRequest_CancelRequest{CancelRequest: &pb.WatchCancelRequest{WatchId: r.id}}})
 	case *pb.CompactionRequest:
-		// What a watch that is behind gets depends on when the compaction hits it.
+		// What a watch that is behind receives depends on when the compaction runs.
 		if d := p.settle(); d != "" {
 			return d
 		}
 	}
 	ours, oursErr := call(p.ctx, p.ours, req)
 	if rpctypes.Error(oursErr) == rpctypes.ErrDuplicateKey {
-		// etcd's check lets some of these through, against its own rule, and the
-		// two would differ from then on.
+		// etcd's check accepts some of these, against its own rule, and the two would differ from then
+		// on.
 		return ""
 	}
 	etcd, etcdErr := call(p.ctx, p.etcd, req)
@@ -167,8 +166,7 @@ func (p *pair) step(req any) string {
 	return ""
 }
 
-// sameText compares messages; where a request is refused as unsupported the words
-// are free.
+// sameText compares messages. If a request is rejected as unsupported, the text may differ.
 func sameText(a, b error) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -193,8 +191,8 @@ func (p *pair) watchRequest(stream int, answered bool, req *pb.WatchRequest) str
 	return ""
 }
 
-// open says whether a watch of this id exists, be it that it was ended by a
-// compaction and not yet canceled.
+// open reports whether a watch with this ID exists. That includes a watch that a compaction has
+// ended and that is not canceled yet.
 func (l *watchLog) open(id int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -239,7 +237,7 @@ func call(ctx context.Context, s *system, req any) (proto.Message, error) {
 	return nil, fmt.Errorf("no such request: %T", req)
 }
 
-// answer copies what it got: in process it shares memory with the store.
+// answer copies the message: in process it shares memory with the store.
 func answer[M proto.Message](m M, err error) (proto.Message, error) {
 	if err != nil {
 		return nil, err
@@ -265,7 +263,7 @@ func collect(stream pb.KV_RangeStreamClient, err error) (proto.Message, error) {
 	return nil, err
 }
 
-// learn keeps the generator near the current revision.
+// learn updates the generator with the current revision.
 func (p *pair) learn(req any, resp proto.Message) {
 	if r, ok := resp.(interface{ GetHeader() *pb.ResponseHeader }); ok {
 		p.g.revision = max(p.g.revision, r.GetHeader().GetRevision())
@@ -275,7 +273,7 @@ func (p *pair) learn(req any, resp proto.Message) {
 	}
 }
 
-// normalize removes what may differ.
+// normalize removes the fields that may differ.
 func normalize(m proto.Message) {
 	if r, ok := m.(interface{ GetHeader() *pb.ResponseHeader }); ok {
 		if h := r.GetHeader(); h != nil {

@@ -7,11 +7,11 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 )
 
-// generator makes requests that mostly mean something: about few keys, near the
-// current revision, about leases that may exist.
+// generator generates requests that are mostly valid: for few keys, near the current revision, for
+// leases that may exist.
 type generator struct {
 	*rand.Rand
-	// revision and compacted are the store's, as far as the answers told.
+	// revision and compacted are the revisions of the store, according to the answers so far.
 	revision, compacted int64
 }
 
@@ -23,7 +23,7 @@ func (g *generator) key() []byte { return []byte(keys[g.IntN(len(keys))]) }
 // chance is true once in n times.
 func (g *generator) chance(n int) bool { return g.IntN(n) == 0 }
 
-// span is one key, a prefix, a range, all from a key on, or all.
+// span returns one key, a prefix, a range, all keys from a key on, or all keys.
 func (g *generator) span() (key, end []byte) {
 	switch g.IntN(8) {
 	case 0, 1, 2:
@@ -49,8 +49,7 @@ func (g *generator) value() []byte {
 	return fmt.Appendf(nil, "v%d", g.IntN(6))
 }
 
-// near is a revision around the current one, sometimes compacted, sometimes in
-// the future.
+// near returns a revision around the current one, sometimes compacted, sometimes in the future.
 func (g *generator) near() int64 {
 	switch g.IntN(12) {
 	case 0:
@@ -163,7 +162,7 @@ func (g *generator) op(depth int) *pb.RequestOp {
 
 func (g *generator) leaseID() int64 { return 1 + g.Int64N(5) }
 
-// invalid is a request that fails its checks.
+// invalid returns a request that fails validation.
 func (g *generator) invalid() any {
 	switch g.IntN(9) {
 	case 0:
@@ -194,7 +193,7 @@ func (g *generator) invalid() any {
 // streamed marks a range request that is to be sent as a stream.
 type streamed struct{ *pb.RangeRequest }
 
-// next is the next request, or one of the watch operations.
+// next returns the next request, or one of the watch operations.
 func (g *generator) next() any {
 	switch n := g.IntN(100); {
 	case n < 22:

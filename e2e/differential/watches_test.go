@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// streams is how many watch streams each system has.
+// streams is the number of watch streams of each system.
 const streams = 4
 
 // The operations on watches; stream is an index.
@@ -55,8 +55,8 @@ func (g *generator) watchCreate() watchCreate {
 	return watchCreate{g.IntN(streams), r}
 }
 
-// watchLog is what a stream has delivered. Answers to requests are apart from
-// events, since only within each kind is the order certain.
+// watchLog is what a stream has delivered. Answers to requests are separate from events, because
+// the order is defined only within each kind.
 type watchLog struct {
 	stream pb.Watch_WatchClient
 
@@ -132,7 +132,7 @@ func describe(m proto.Message) string {
 	return fmt.Sprintf("%v (%x)", m, b)
 }
 
-// text is the whole log in a form that compares and reads.
+// text returns the whole log in a comparable and readable form.
 func (l *watchLog) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -170,8 +170,8 @@ func (l *watchLog) awaitAnswer(n int) bool {
 	return true
 }
 
-// answersProgress says whether etcd must answer a request for progress: there is a
-// watch, none begins later, and none was ended by a compaction and not canceled.
+// answersProgress reports whether etcd must answer a request for progress: there is a watch, none
+// begins later, and none was ended by a compaction and not canceled.
 func (l *watchLog) answersProgress(revision int64) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -184,8 +184,8 @@ func (l *watchLog) answersProgress(revision int64) bool {
 	return len(l.starts) > 0
 }
 
-// awaitProgress asks until there is progress to revision; etcd ignores a request
-// while a watch is behind.
+// awaitProgress sends requests until there is progress to revision; etcd ignores a request while a
+// watch is behind.
 func (l *watchLog) awaitProgress(revision int64) string {
 	var got int64
 	for range 40 {
@@ -211,7 +211,7 @@ func (l *watchLog) awaitProgress(revision int64) string {
 	return ""
 }
 
-// settled waits until both logs say the same and returns where they do not.
+// settled waits until both logs are equal and returns the difference if they are not.
 func settled(etcd, ours []*watchLog) string {
 	deadline := time.Now().Add(10 * time.Second)
 	for i := range etcd {

@@ -1,3 +1,3 @@
-// Package engine kills servers whose engine executes queries, alone or in turn, and holds what
-// becomes of them against what the model and the tools were asked: by that count, not by statuses.
+// Package engine kills servers whose engine executes queries, alone or in turn. It compares the
+// results with the requests that the model and the tools have received, not with statuses.
 package engine

@@ -11,8 +11,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/fleet"
 )
 
-// A namespace has twice as many queries waiting as another, and had them first. Three replicas
-// execute them: while both have some that wait, each gets the same share, within a tenth.
+// TestFairShares checks two namespaces, one of which has twice as many waiting queries and created
+// them first. Three replicas execute them: while both have waiting queries, each gets the same
+// share, within a tenth.
 func TestFairShares(t *testing.T) {
 	const few = 300
 	names := map[string]int{"many": 2 * few, "few": few}
@@ -83,7 +84,7 @@ func TestFairShares(t *testing.T) {
 	}
 }
 
-// namespaceOf is that of a query of TestFairShares, or "" for other questions.
+// namespaceOf returns the namespace of a query of TestFairShares, or "" for other questions.
 func namespaceOf(question string) string {
 	parts := strings.Split(question, "-")
 	if len(parts) != 3 {

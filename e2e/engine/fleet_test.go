@@ -17,12 +17,12 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/fleet"
 )
 
-// takenUpWithin is the promise to queries of a replica that dies.
+// takenUpWithin is the guaranteed time until the queries of a dead replica are taken over.
 const takenUpWithin = 15 * time.Second
 
-// Three replicas on one PostgreSQL are killed in turn while queries come in, and then the database
-// is restarted. What a replica was running is taken up in time, and each query ends once, by what
-// the model and the tools were asked.
+// TestThreeReplicas kills three replicas on one PostgreSQL in turn while queries are created, and
+// then restarts the database. The queries of a killed replica are taken over in time, and each
+// query ends once, according to the requests that the model and the tools received.
 func TestThreeReplicas(t *testing.T) {
 	world := newOutside(t)
 	world.pause = 300 * time.Millisecond
@@ -111,7 +111,7 @@ func TestThreeReplicas(t *testing.T) {
 	t.Logf("ended by %v; %d ended with an error because of a call that must not be repeated, and a tool was called again for %d", by, interrupted, again)
 }
 
-// identities finds out who is who: each engine has a Lease with its identity.
+// identities holds the identities of the known engines: each engine has a Lease with its identity.
 type identities map[string]bool
 
 // next returns the identity of the engine that has started last.
@@ -145,7 +145,7 @@ func listAny(ctx context.Context, t *testing.T, servers *fleet.Fleet) []query {
 	return list(ctx, t, servers.Any())
 }
 
-// insist makes a query, whatever replicas and database do meanwhile.
+// insist creates a query, and retries through every fault of replicas and database.
 func insist(ctx context.Context, t *testing.T, client func() *rest.RESTClient, object string) {
 	body := `{"apiVersion":"ark.mckinsey.com/v1alpha1","kind":"Query",` + object[1:]
 	for {

@@ -12,9 +12,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// A server is killed with 200 queries in flight, on SQLite. Once it is back each ends once: with
-// the right answer, or, where a call had begun that must not be repeated, with an error that says
-// so.
+// TestKillInFlight kills a server with 200 queries in flight, on SQLite. After the restart each
+// query ends once: with the right answer, or, if a call had begun that must not be repeated, with
+// an error that says so.
 func TestKillInFlight(t *testing.T) {
 	const each = 50
 	sorts := []string{plain, plain, get, post1}

@@ -22,7 +22,7 @@ import (
 
 const (
 	queries = "/apis/ark.mckinsey.com/v1alpha1/namespaces/default/queries"
-	// all queries are asked, each heldEach-th of which the model answers only once it may.
+	// all is the number of queries. The model holds back the answer to every heldEach-th query.
 	all, heldEach = 300, 5
 	patience      = 10 * time.Minute
 )
@@ -49,8 +49,8 @@ func (q query) ended() bool {
 	return q.Status.Phase == "done" || q.Status.Phase == "error" || q.Status.Phase == "canceled"
 }
 
-// Two servers share out the queries of one database. One is killed while it runs some: the other
-// takes them up, and every query ends once, with the right answer.
+// TestKilledReplica runs two servers that share the queries of one database. One is killed while it
+// executes some: the other takes them over, and every query ends once, with the right answer.
 func TestKilledReplica(t *testing.T) {
 	model, release := newModel(t)
 	_, place := engine.Start(t, engine.PostgreSQL)
@@ -117,7 +117,7 @@ func TestKilledReplica(t *testing.T) {
 	}
 }
 
-// model is a scripted model that keeps some answers back, and counts.
+// model is a scripted model that can hold back answers, and counts requests.
 type model struct {
 	url string
 
@@ -150,12 +150,12 @@ func newModel(t *testing.T) (*model, chan struct{}) {
 	return m, release
 }
 
-// await waits until so many different questions have been asked.
+// await waits until the model has received n different questions.
 func (m *model) await(ctx context.Context, t *testing.T, n int) {
 	t.Helper()
 	for {
 		m.mu.Lock()
-		// The engine also asks whether the model is there.
+		// The engine also sends probes of the model.
 		asked := len(m.asked)
 		m.mu.Unlock()
 		if asked >= n {
@@ -178,7 +178,7 @@ func (m *model) count() int {
 	return n
 }
 
-// question is that of a query.
+// question returns the question of a query.
 func (m *model) question(name string) string {
 	number := strings.TrimPrefix(name, "q")
 	m.mu.Lock()
@@ -225,8 +225,8 @@ type ends struct {
 	times map[string]int
 }
 
-// watchEnds watches from now on until the context ends. The server may end a watch: the next one
-// goes on.
+// watchEnds watches from now on until the context ends. If the server ends a watch, the next one
+// continues.
 func watchEnds(ctx context.Context, t *testing.T, client func() *rest.RESTClient) *ends {
 	t.Helper()
 	e := &ends{phase: map[string]string{}, times: map[string]int{}}
@@ -266,8 +266,8 @@ func watchEnds(ctx context.Context, t *testing.T, client func() *rest.RESTClient
 	return e
 }
 
-// read reads a watch to its end, and returns where it has come to. One that cannot go on from there
-// is gone: a server that has just started remembers nothing from before.
+// read reads a watch to its end, and returns its last resourceVersion. gone is true if the watch
+// cannot continue from there: a server that has just started has no earlier events in its cache.
 func (e *ends) read(stream io.ReadCloser, version string) (_ string, gone bool) {
 	defer stream.Close()
 	decoder := json.NewDecoder(stream)
@@ -288,7 +288,7 @@ func (e *ends) read(stream io.ReadCloser, version string) (_ string, gone bool) 
 	}
 }
 
-// relist reads what cannot be watched any more.
+// relist lists the queries whose events can no longer be watched.
 func (e *ends) relist(ctx context.Context, client *rest.RESTClient, version string) string {
 	text, err := client.Get().AbsPath(queries).DoRaw(ctx)
 	if err != nil {
@@ -317,7 +317,7 @@ func (e *ends) observe(q query) {
 	e.phase[uid] = phase
 }
 
-// await waits until so many have ended.
+// await waits until n queries have ended.
 func (e *ends) await(ctx context.Context, t *testing.T, n int) map[string]int {
 	t.Helper()
 	for {

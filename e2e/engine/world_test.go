@@ -27,19 +27,19 @@ const (
 	hang  = "hang"
 )
 
-// outside is a scripted model and a server of tools, which count what they are asked by the
-// question: that is the query's name.
+// outside is a scripted model and a tool server. They count their requests by question, and
+// the question is the query's name.
 type outside struct {
 	model, tools *httptest.Server
-	// hold, while it is not nil, keeps all answers back until it is closed.
+	// hold, while it is not nil, holds back all answers until it is closed.
 	hold chan struct{}
-	// pause is how long the model thinks.
+	// pause is the latency of the model.
 	pause time.Duration
 
 	mu     sync.Mutex
 	asked  map[string]int
 	called map[string]int
-	// order are the questions in the order in which the model was asked.
+	// order holds the questions in the order in which the model received them.
 	order []string
 }
 
@@ -92,7 +92,7 @@ func (o *outside) answer(r scripted.Request) scripted.Answer {
 	return scripted.Answer{Text: "The answer to " + question}
 }
 
-// counts says how often the model was asked, and a tool was called, for a query.
+// counts returns how often the model was asked, and a tool was called, for a query.
 func (o *outside) counts(name string) (asked, called int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -122,7 +122,7 @@ func (o *outside) aModel() string {
 		o.model.URL + `/v1"},"apiKey":{"value":"none"}}}}}`
 }
 
-// furnish makes what queries are asked of.
+// furnish creates the objects that queries refer to.
 func (o *outside) furnish(ctx context.Context, t *testing.T, client *rest.RESTClient) {
 	t.Helper()
 	post(ctx, t, client, "models", o.aModel(), "Model")
@@ -145,7 +145,7 @@ func questionOf(sort, name string) string {
 	return fmt.Sprintf(`{"metadata":{"name":%[1]q},"spec":{"input":%[1]q,"target":{"type":"agent","name":%[2]q}%[3]s}}`, name, sort, more)
 }
 
-// check holds a query that has ended against what the model and the tools were asked.
+// check compares a query that has ended with the requests that the model and the tools received.
 func (o *outside) check(t *testing.T, q query) (interrupted bool) {
 	t.Helper()
 	name, content := q.Metadata.Name, q.Status.Response.Content

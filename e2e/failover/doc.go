@@ -1,7 +1,7 @@
 // Package failover promotes a PostgreSQL standby, or a replica of MariaDB or MySQL, under two
-// ark-servers, with a journal of what was acknowledged. With a synchronous one nothing is missing
-// and clients go on. With an asynchronous one that lacks commits, no server goes on, or starts, as
-// if nothing had happened.
+// ark-servers, with a journal of acknowledged writes. With synchronous replication no write is
+// missing and clients continue. With asynchronous replication that lacks commits, every server
+// stops with an error or refuses to start.
 //
 //	go test ./failover -v, again -seed=N
 package failover

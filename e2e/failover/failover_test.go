@@ -26,14 +26,14 @@ var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "of the moments of
 
 const patience = time.Minute
 
-// pair is a primary, its standby, and two ark-servers that use whichever takes writes.
+// pair is a primary, its standby, and two ark-servers that use the one that accepts writes.
 type pair struct {
 	primary, standby *sqltest.Server
-	// wire is what the standby hears the primary through.
+	// wire is the connection over which the standby receives from the primary.
 	wire *component.Proxy
-	// synchronous makes the primary acknowledge nothing that the standby has not got.
+	// synchronous makes the primary acknowledge a commit only after the standby has received it.
 	synchronous func() error
-	// promote makes the standby the primary, and leads the servers to it.
+	// promote makes the standby the primary, and directs the servers to it.
 	promote func() error
 	storage []string // flags
 	*fleet.Fleet
@@ -47,7 +47,7 @@ func start(t *testing.T, storage string) *pair {
 	return p
 }
 
-// startPostgres starts a pair of which the settings name both hosts.
+// startPostgres starts a pair whose settings name both hosts.
 func startPostgres(t *testing.T) *pair {
 	t.Helper()
 	p := &pair{primary: sqltest.Own(t, sqltest.StartPostgres, sqltest.Options{Settings: []string{"wal_sender_timeout = '60s'"}})}
@@ -69,8 +69,8 @@ func startPostgres(t *testing.T) *pair {
 	return p
 }
 
-// startMySQL starts a pair behind an address that follows the primary, as MariaDB's and MySQL's
-// users have it.
+// startMySQL starts a pair behind an address that follows the primary, which is the usual setup for
+// MariaDB and MySQL.
 func startMySQL(t *testing.T) *pair {
 	t.Helper()
 	p := &pair{primary: sqltest.Own(t, sqltest.StartReplicated, sqltest.Options{})}
@@ -91,7 +91,7 @@ func startMySQL(t *testing.T) *pair {
 	return p
 }
 
-// stream starts the standby, which hears the primary through the wire.
+// stream starts the standby, which receives from the primary through the wire.
 func (p *pair) stream(t *testing.T, start func(port int) (*sqltest.Server, error)) {
 	t.Helper()
 	var err error
@@ -113,8 +113,8 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 	return least + time.Duration(r.Int64N(int64(most-least)))
 }
 
-// TestSynchronous: with a standby that each commit waits for, a fail-over loses nothing, and
-// clients need do no more than try again.
+// TestSynchronous checks that with a standby that each commit waits for, a fail-over loses no
+// write, and that clients only need to retry.
 func TestSynchronous(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) { synchronous(t, storage) })
@@ -154,8 +154,8 @@ func synchronous(t *testing.T, storage string) {
 	}
 }
 
-// TestLostCommits: the standby lacks commits that were acknowledged. The servers say so, and
-// neither read nor write, until the counter has been moved on.
+// TestLostCommits checks a standby that lacks acknowledged commits: the servers report it, and
+// neither read nor write until the counter has been advanced.
 func TestLostCommits(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) { lostCommits(t, storage) })
@@ -198,10 +198,11 @@ func lostCommits(t *testing.T, storage string) {
 			t.Errorf("server %d lists: %.200s", i, raw)
 		}
 	}
-	// A server that starts only now knows by the mark in the folder that it shares with the first one.
+	// A server that starts only now detects it by the mark in the folder that it shares with the first
+	// one.
 	late := component.ArkOptions{Dir: t.TempDir(), Keys: p.Options(0).Keys, Storage: p.storage}
 	refusesToStart(t, late, "it is at revision")
-	// One without a mark cannot know. It leads the standby past what was lost.
+	// A server without a mark cannot detect it. It advances the standby past the lost commits.
 	p.leadPast(t, last)
 	refusesToStart(t, late, "it has another revision")
 	for i, c := range p.Clients() {
@@ -236,7 +237,7 @@ func lostCommits(t *testing.T, storage string) {
 	}
 }
 
-// refusesToStart wants a start that ends with an error which says why, and what to do.
+// refusesToStart checks that a start fails with an error that names the cause and the fix.
 func refusesToStart(t *testing.T, o component.ArkOptions, why string) {
 	t.Helper()
 	command, err := o.Command()
@@ -257,7 +258,7 @@ func refusesToStart(t *testing.T, o component.ArkOptions, why string) {
 }
 
 // leadPast writes to the promoted standby, through a server that has no mark, until its revision is
-// above one.
+// higher than last.
 func (p *pair) leadPast(t *testing.T, last string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -284,7 +285,7 @@ func (p *pair) leadPast(t *testing.T, last string) {
 	}
 }
 
-// newest is the resource version of a list.
+// newest returns the resourceVersion of a list.
 func newest(t *testing.T, c *rest.RESTClient) string {
 	t.Helper()
 	raw, err := c.Get().AbsPath("/apis/ark.mckinsey.com/v1alpha1/namespaces/" + journal.Namespace + "/agents").Do(t.Context()).Raw()

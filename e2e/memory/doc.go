@@ -1,2 +1,2 @@
-// Package memory shows what a server does at the edge of its memory.
+// Package memory tests a server that is close to its memory limit.
 package memory

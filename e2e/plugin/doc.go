@@ -1,3 +1,3 @@
-// Package plugin runs kubectl-ark as its users do: the real kubectl finds it on PATH, and it talks
-// to the real server, with a scripted model. What it prints is kept as a transcript.
+// Package plugin runs kubectl-ark as its users do: the real kubectl finds it on PATH, and it
+// connects to the real server, with a scripted model. Its output is stored as a transcript.
 package plugin

@@ -16,7 +16,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// childEnv holds what a replica is told, as JSON.
+// childEnv holds the settings of a replica, as JSON.
 const childEnv = "ARK_REPLICAS_TEST_CHILD"
 
 type orders struct {
@@ -38,7 +38,7 @@ func child() error {
 	if err != nil {
 		return fmt.Errorf("open the engine: %w", err)
 	}
-	// A ring this small is left behind soon, so that the log is read too.
+	// A ring this small is soon too short for the watchers, so that the log is read too.
 	store, err := mvcc.Open(ctx, e, mvcc.Options{RingCommits: 4096})
 	if err != nil {
 		return fmt.Errorf("open the store: %w", err)

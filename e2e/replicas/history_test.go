@@ -14,8 +14,8 @@ type change struct {
 	replaced int64  // revision of the version replaced, 0 for none
 }
 
-// history is what one watcher saw from the first revision on: the order of events that everything
-// else is held against.
+// history is what one watcher received from the first revision on: the order of events with which
+// everything else is compared.
 type history struct {
 	mu      sync.Mutex
 	byKey   map[string][]change // ascending
@@ -45,7 +45,7 @@ func (h *history) add(c change) error {
 	return nil
 }
 
-// at is the revision of the key's version at a revision; 0 if it did not exist.
+// at returns the revision of the key's version at a revision; 0 if the key did not exist.
 func (h *history) at(key string, revision int64) int64 {
 	cs := h.byKey[key]
 	i := sort.Search(len(cs), func(i int) bool { return cs[i].revision > revision })
@@ -55,7 +55,7 @@ func (h *history) at(key string, revision int64) int64 {
 	return cs[i-1].revision
 }
 
-// claim is what a writer was told.
+// claim is the answer to a writer.
 type claim struct {
 	outcome  outcome
 	revision int64 // of an acknowledged write
@@ -71,7 +71,7 @@ const (
 	unknown              // an error: it may have taken effect
 )
 
-// holds says whether the history agrees with the claim.
+// holds returns an error unless the history agrees with the claim.
 func (h *history) holds(c claim) error {
 	switch c.outcome {
 	case acknowledged:
@@ -90,7 +90,7 @@ func (h *history) holds(c claim) error {
 	return nil
 }
 
-// reading is what a reader was told: the versions of some keys at a revision.
+// reading is the answer to a reader: the versions of some keys at a revision.
 type reading struct {
 	revision int64
 	whole    bool // of all keys

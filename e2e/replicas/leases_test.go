@@ -12,9 +12,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// TestLeases: what one replica grants, another attaches keys to, a third keeps alive and any of
-// them revokes; a lease ends its full time after it was last kept alive, once, for watchers of
-// every replica. A compaction at one holds at all.
+// TestLeases checks that one replica grants a lease, another attaches keys to it, a third keeps it
+// alive and any of them revokes it. A lease expires its full TTL after the last keep-alive, once,
+// for watchers of every replica. A compaction at one replica applies to all.
 func TestLeases(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {

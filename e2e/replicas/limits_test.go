@@ -67,9 +67,9 @@ func limitsOf(t *testing.T, storage string) []string {
 	return have
 }
 
-// TestTimeLimits: writes that come at the pace of the server's time limits are neither refused nor
-// in doubt, and each is there once. A short run has all limits at once; -limits tries each by
-// itself with so many writes.
+// TestTimeLimits checks that writes at the pace of the server's time limits are neither rejected
+// nor of unknown outcome, and that each exists once. A short run sets all limits at once; -limits
+// tests each separately with the given number of writes.
 func TestTimeLimits(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {
@@ -93,7 +93,8 @@ func atThePaceOf(t *testing.T, storage string, limits []string, writes int) {
 	}
 	server, place := engine.StartWith(t, storage, opts)
 	if storage == engine.PostgreSQL {
-		// For this database only, so that they do not hit who makes and drops it.
+		// The limits apply to this database only, so that they do not affect the session that creates and
+		// drops it.
 		for _, limit := range limits {
 			if err := server.Exec(t.Context(), "ALTER DATABASE "+place.Config.Name+" SET "+limit); err != nil {
 				t.Fatal(err)
@@ -148,7 +149,7 @@ func atThePaceOf(t *testing.T, storage string, limits []string, writes int) {
 	}
 }
 
-// createOnce creates a key that nobody else writes, and reads it back.
+// createOnce creates a key that no other client writes, and reads it back.
 func createOnce(ctx context.Context, client *clientv3.Client, i int) (int64, error) {
 	name, value := fmt.Sprintf("%swrite-%05d", prefix, i), fmt.Sprintf("write %d", i)
 	resp, err := client.Txn(ctx).If(clientv3.Compare(clientv3.ModRevision(name), "=", 0)).Then(clientv3.OpPut(name, value)).Commit()

@@ -21,8 +21,8 @@ type run struct {
 	troubles          []trouble
 }
 
-// TestReplicas: whatever goes wrong, nothing is lost, doubled, reordered or read stale (see the
-// package's documentation).
+// TestReplicas checks that under every fault nothing is lost, duplicated, reordered or read stale
+// (see the package documentation).
 func TestReplicas(t *testing.T) {
 	for _, storage := range engine.Servers {
 		t.Run(storage, func(t *testing.T) {
@@ -133,7 +133,7 @@ func (run run) attack(t *testing.T, storage string) {
 		float64(l.written.Load())/took.Seconds(), failures, first, h.last)
 }
 
-// put writes one key at whichever replica takes it.
+// put writes one key at the first replica that accepts it.
 func (l *load) put(ctx context.Context, key, value string) (int64, error) {
 	for n := 0; ; n++ {
 		try, cancel := context.WithTimeout(ctx, callTimeout)
@@ -149,7 +149,7 @@ func (l *load) put(ctx context.Context, key, value string) (int64, error) {
 	}
 }
 
-// check holds what everybody was told against the history.
+// check compares everything that clients received with the history.
 func check(t *testing.T, h *history, writers []*writer, readers []*reader, watchers []*watcher) (unknowns int) {
 	t.Helper()
 	for _, w := range writers {
@@ -185,8 +185,8 @@ func check(t *testing.T, h *history, writers []*writer, readers []*reader, watch
 	return unknowns
 }
 
-// compact gives up old revisions all along, as API servers do, but none that the watcher which
-// keeps the history still needs.
+// compact compacts old revisions continuously, as API servers do, but none that the watcher which
+// records the history still needs.
 func compact(ctx context.Context, clients []*clientv3.Client, watchers []*watcher) error {
 	for n := 0; ; n++ {
 		select {
@@ -195,7 +195,7 @@ func compact(ctx context.Context, clients []*clientv3.Client, watchers []*watche
 		case <-time.After(time.Second):
 		}
 		call, cancel := context.WithTimeout(ctx, callTimeout)
-		// It may fail as everything else may.
+		// It may fail like every other request.
 		_, _ = clients[n%len(clients)].Compact(call, watchers[0].progress.Load()-500)
 		cancel()
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// trouble is one thing that goes wrong, and comes right again before it returns.
+// trouble is a fault, which is repaired before the function returns.
 type trouble struct {
 	name string
 	do   func(context.Context, *cluster, *rand.Rand) error
@@ -79,17 +79,17 @@ func wait(ctx context.Context, r *rand.Rand, most time.Duration) {
 	}
 }
 
-// plague makes trouble of the kinds given, one after the other, until ctx ends.
+// plague injects faults of the given kinds, one after the other, until ctx ends.
 func (c *cluster) plague(ctx context.Context, r *rand.Rand, kinds []trouble) error {
 	for n := 0; len(kinds) > 0; n++ {
 		wait(ctx, r, 2*time.Second)
 		if ctx.Err() != nil {
 			break
 		}
-		// Each kind comes before any comes again.
+		// Each kind occurs before any kind is repeated.
 		kind := kinds[n%len(kinds)]
 		c.t.Log(kind.name)
-		// What has begun is brought to its end.
+		// A fault that has begun is always repaired.
 		if err := kind.do(context.WithoutCancel(ctx), c, r); err != nil {
 			return fmt.Errorf("%s: %w", kind.name, err)
 		}

@@ -13,8 +13,8 @@ import (
 
 const prefix = "/replicas/"
 
-// watcher keeps a copy of all keys by watching them at one replica, and checks that each event
-// continues the copy. Streams that break are resumed behind the last event.
+// watcher maintains a copy of all keys by a watch at one replica, and checks that each event
+// continues the copy. Broken streams are resumed after the last event.
 type watcher struct {
 	name     string
 	client   *clientv3.Client
@@ -26,7 +26,7 @@ type watcher struct {
 	progress atomic.Int64
 }
 
-// follow watches until it has seen the revision that end holds, once that is not 0.
+// follow watches until it has received the revision in end, once that is not 0.
 func (w *watcher) follow(ctx context.Context, end *atomic.Int64) error {
 	for {
 		done, err := w.stream(ctx, end)
@@ -45,7 +45,7 @@ func (w *watcher) follow(ctx context.Context, end *atomic.Int64) error {
 	}
 }
 
-// stream watches until the stream ends. Its error is a broken promise or a compaction.
+// stream watches until the stream ends. Its error is a violated guarantee or a compaction.
 func (w *watcher) stream(ctx context.Context, end *atomic.Int64) (done bool, err error) {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()

@@ -17,8 +17,8 @@ func key(i int) string { return fmt.Sprintf("%s%03d", prefix, i) }
 // load is what all writers and readers of a run share.
 type load struct {
 	clients []*clientv3.Client // one for each replica
-	// shown is the newest revision that any answer has shown anybody. What begins later must show as
-	// much.
+	// shown is the latest revision in any answer to any client. Every request that begins later must
+	// return at least this revision.
 	shown atomic.Int64
 	// written counts acknowledged writes, up to target.
 	written atomic.Int64
@@ -34,11 +34,10 @@ func (l *load) see(revision int64) {
 	}
 }
 
-// callTimeout is how long a client waits for an answer in the midst of trouble.
+// callTimeout is how long a client waits for an answer during a fault.
 const callTimeout = 20 * time.Second
 
-// writer changes keys by compare-and-swap, at one replica after the other, and remembers what it
-// was told.
+// writer changes keys by compare-and-swap, at one replica after the other, and records the answers.
 type writer struct {
 	*load
 	id     int
@@ -63,7 +62,7 @@ func (w *writer) write(ctx context.Context, client *clientv3.Client, n int) erro
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	names := []string{key(w.rand.IntN(keys))}
-	// Two keys in whichever order: two writers may well touch the same two the other way round.
+	// The keys are in random order: two writers may use the same two keys in opposite order.
 	if other := key(w.rand.IntN(keys)); w.rand.IntN(4) == 0 && other != names[0] {
 		names = append(names, other)
 	}
@@ -134,7 +133,7 @@ func (w *writer) read(ctx context.Context, client *clientv3.Client, name string)
 	return resp.Kvs[0].ModRevision, nil
 }
 
-// reader reads and lists, and remembers some of what it was shown.
+// reader reads and lists, and records some of the answers.
 type reader struct {
 	*load
 	rand     *rand.Rand

@@ -40,7 +40,7 @@ type trial struct {
 	name    string
 	options component.ArkOptions
 	start   time.Duration
-	// never says that the server cannot become ready.
+	// never is true if the server cannot become ready.
 	never bool
 }
 
@@ -78,7 +78,7 @@ func signalOf(random *rand.Rand) syscall.Signal {
 	return []syscall.Signal{syscall.SIGINT, syscall.SIGTERM}[random.IntN(2)]
 }
 
-// silent returns the port of a listener that accepts connections and says nothing.
+// silent returns the port of a listener that accepts connections and sends nothing.
 func silent(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -111,7 +111,7 @@ func newTrial(t *testing.T, name string) *trial {
 	return s
 }
 
-// measure starts a server, undisturbed, and takes the time.
+// measure starts a server without interruption, and measures the duration.
 func (s *trial) measure(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -130,7 +130,7 @@ func (s *trial) measure(t *testing.T) {
 	}
 }
 
-// launch starts the server, whether it gets ready or not.
+// launch starts the server and does not wait until it is ready.
 func (s *trial) launch(t *testing.T) *component.Process {
 	t.Helper()
 	command, err := s.options.Command()
@@ -193,7 +193,8 @@ func (s *trial) checkOutput(t *testing.T, what string, p *component.Process) {
 	}
 }
 
-// checkFiles: files are whole or not there; those that a write in one step begins with are gone.
+// checkFiles checks that files are complete or missing, and that the temporary files of atomic
+// writes are removed.
 func (s *trial) checkFiles(t *testing.T, what string) {
 	t.Helper()
 	err := filepath.WalkDir(s.options.Dir, func(path string, entry os.DirEntry, err error) error {
@@ -214,8 +215,8 @@ func (s *trial) checkFiles(t *testing.T, what string) {
 	}
 }
 
-// TestSecondSignal: where a stop takes long, here because a request is still being answered, a
-// second signal ends the process.
+// TestSecondSignal checks that a second signal ends the process if a stop takes long, here because
+// a request is still being answered.
 func TestSecondSignal(t *testing.T) {
 	s := trial{name: engine.PostgreSQL, options: component.ArkOptions{Dir: t.TempDir(), Storage: []string{
 		"--storage=postgresql", "--db-host=127.0.0.1", fmt.Sprintf("--db-port=%d", silent(t)), "--db-name=ark", "--db-user=ark"}}}

@@ -9,7 +9,7 @@ import (
 )
 
 // Server compiles ark-server for Linux on an architecture, from the sources of the repository in
-// root, and returns the binary. Only the sources decide what is in it: paths and the clock do not.
+// root, and returns the binary. The binary depends only on the sources, not on paths or the clock.
 func Server(root, arch, version string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "ark-image-")
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package content says what the image of ark-server contains and how it is started. The archive,
-// the Dockerfile and the tests take it from here.
+// Package content defines the content of the ark-server image and how it is started. The archive,
+// the Dockerfile and the tests use this definition.
 package content
 
 import (
@@ -15,20 +15,20 @@ import (
 	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
-// User is the user and the group of the server in a container.
+// User is the user ID and the group ID of the server in a container.
 const User = 65532
 
-// Program is where the binary is.
+// Program is the path of the binary.
 const Program = "/usr/local/bin/ark-server"
 
-// Data is the volume, and the working folder: the server's defaults are relative to it.
+// Data is the path of the volume, and the working folder: the server's defaults are relative to it.
 const Data = "/data"
 
-// Port is what the server listens on.
+// Port is the port on which the server listens.
 const Port = "6443/tcp"
 
-// Env is the environment. Arguments of "docker run" replace a CMD, so there is none: defaults are
-// set here.
+// Env returns the environment. The image has no CMD, since arguments of "docker run" would replace
+// it; the defaults are set here.
 func Env() []string {
 	return []string{
 		"PATH=/usr/local/bin",
@@ -39,19 +39,19 @@ func Env() []string {
 	}
 }
 
-// Health asks the server whether it is ready. A start on a large database, or while a database
-// server starts too, may take minutes.
+// Health is the command that checks whether the server is ready. A start on a large database, or
+// while a database server also starts, may take minutes.
 var Health = struct {
 	Command                  []string
 	Interval, Timeout, Start time.Duration
 	Retries                  int
 }{[]string{Program, "health"}, 10 * time.Second, 10 * time.Second, 5 * time.Minute, 3}
 
-// File is a file or folder of the image. All belong to root.
+// File is a file or folder of the image. Root owns all of them.
 type File struct {
-	// Path has no leading slash. That of a folder ends with one.
+	// Path has no leading slash. The path of a folder ends with a slash.
 	Path string
-	// Mode is its permissions in tar's notation.
+	// Mode is the permissions in tar's notation.
 	Mode    int64
 	Content []byte
 }
@@ -59,11 +59,11 @@ type File struct {
 // IsFolder reports whether it is a folder.
 func (f File) IsFolder() bool { return strings.HasSuffix(f.Path, "/") }
 
-// Base is everything but the binary.
+// Base returns all files except the binary.
 func Base() []File {
 	return []File{
-		// Anybody may use a new volume, which is made from this folder: the server of --user=1000. A
-		// server that is started as root takes it for its own user.
+		// A new volume copies the mode of this folder, so every user can write to it: for example the
+		// server of --user=1000. A server that is started as root changes the owner to its own user.
 		{Path: "data/", Mode: 0o1777},
 		{Path: "etc/", Mode: 0o755},
 		{Path: "etc/group", Mode: 0o644, Content: fmt.Appendf(nil, "root:x:0:\nark:x:%d:\n", User)},
@@ -78,8 +78,8 @@ func Base() []File {
 	}
 }
 
-// authorities are the certificates of the public authorities that Mozilla trusts, such as those of
-// cloud databases.
+// authorities returns the certificates of the public authorities that Mozilla trusts, such as those
+// of cloud databases.
 func authorities() []byte {
 	var text []byte
 	for root := range bundle.Roots() {
@@ -88,13 +88,13 @@ func authorities() []byte {
 	return text
 }
 
-// Server is the binary, and the folders that lead to it.
+// Server returns the binary, and its parent folders.
 func Server(binary []byte) []File {
 	return []File{{Path: strings.TrimPrefix(Program, "/"), Mode: 0o755, Content: binary}}
 }
 
-// WriteFolder lays files out in a folder that does not exist, for an image that something else
-// makes of it.
+// WriteFolder writes files to a folder that does not exist yet, from which another program builds
+// an image.
 func WriteFolder(dir string, files []File) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
@@ -114,7 +114,7 @@ func WriteFolder(dir string, files []File) error {
 	return nil
 }
 
-// mode is Go's form of a mode in tar's notation.
+// mode converts a mode in tar's notation to Go's.
 func mode(m int64) fs.FileMode {
 	out := fs.FileMode(m) & fs.ModePerm
 	if m&0o1000 != 0 {

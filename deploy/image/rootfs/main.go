@@ -1,4 +1,4 @@
-// Command rootfs lays out the files of the image in a folder, for the Dockerfile.
+// Command rootfs writes the files of the image to a folder, for the Dockerfile.
 package main
 
 import (

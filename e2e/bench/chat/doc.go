@@ -1,5 +1,5 @@
-// Command chat measures the time that the server adds to the first token of a stream: each client
-// asks a scripted model directly and through /v1/chat/completions in turn, and the medians are
+// Command chat measures the latency that the server adds to the first token of a stream: each
+// client alternates between a scripted model and /v1/chat/completions, and the medians are
 // compared.
 //
 //	go run ./bench/chat

@@ -32,7 +32,7 @@ func main() {
 	}
 }
 
-// place is somewhere to ask.
+// place is an endpoint for requests.
 type place struct {
 	client     *http.Client
 	url, token string
@@ -85,7 +85,8 @@ func run(ctx context.Context, rounds, most int) (err error) {
 	return t.Flush()
 }
 
-// compare has clients ask at two places in turn, and returns the times until the first token.
+// compare has clients send requests to several places in turn, and returns the times until the
+// first token.
 func compare(ctx context.Context, clients, rounds int, places ...place) (first, second []time.Duration, err error) {
 	var mu sync.Mutex
 	var asking sync.WaitGroup
@@ -94,7 +95,7 @@ func compare(ctx context.Context, clients, rounds int, places ...place) (first, 
 		asking.Go(func() {
 			for i := range rounds + 1 {
 				for j := range places {
-					at := (j + c + i) % len(places) // neither is always the first
+					at := (j + c + i) % len(places) // no place is always the first
 					d, failed := places[at].firstToken(ctx)
 					mu.Lock()
 					err = errors.Join(err, failed)
@@ -128,7 +129,7 @@ func (p place) create(ctx context.Context, url, object string) error {
 	return nil
 }
 
-// firstToken asks, and returns how long the first part of the answer took.
+// firstToken sends a request, and returns the time until the first part of the answer.
 func (p place) firstToken(ctx context.Context) (time.Duration, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, p.url, strings.NewReader(p.body))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/h2client"
 )
 
-// seen is what the watch tells of a query.
+// seen holds the fields of a query that the benchmark reads from the watch.
 type seen struct {
 	Metadata struct {
 		Name            string `json:"name"`
@@ -31,7 +31,7 @@ type seen struct {
 	} `json:"status"`
 }
 
-// answers are the queries that somebody waits for. It is safe for concurrent use.
+// answers holds the queries whose answers are pending. It is safe for concurrent use.
 type answers struct {
 	mu      sync.Mutex
 	waiting map[string]*waiter
@@ -45,8 +45,8 @@ type waiter struct {
 
 func newAnswers() *answers { return &answers{waiting: map[string]*waiter{}} }
 
-// follow watches until the context ends. The server ends watches that it cannot deliver to fast
-// enough: the next one goes on where it has ended.
+// follow watches until the context ends. The server closes watches that are too slow. The next
+// watch continues at the revision of the last event.
 func (a *answers) follow(ctx context.Context, watch func(revision string) (io.ReadCloser, error), revision string, acts *controller) {
 	for ctx.Err() == nil {
 		stream, err := watch(revision)
@@ -70,7 +70,7 @@ func (a *answers) read(ctx context.Context, stream io.ReadCloser, revision strin
 			Object seen   `json:"object"`
 		}
 		if err := decoder.Decode(&event); err != nil {
-			return revision, nil // it has ended
+			return revision, nil // the watch has ended
 		}
 		if event.Type != "ADDED" && event.Type != "MODIFIED" {
 			return revision, fmt.Errorf("it says %s", event.Type)
@@ -110,7 +110,7 @@ func (a *answers) fail(err error) {
 	}
 }
 
-// expect begins to wait for the answer of a query.
+// expect registers a query whose answer is pending.
 func (a *answers) expect(name string) (*waiter, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -122,7 +122,7 @@ func (a *answers) expect(name string) (*waiter, error) {
 	return w, nil
 }
 
-// ask makes a query and waits for its answer.
+// ask creates a query and waits for its answer.
 func ask(ctx context.Context, conn *h2client.Conn, a *answers, name string) error {
 	w, err := a.expect(name)
 	if err != nil {

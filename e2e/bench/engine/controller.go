@@ -13,8 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/h2client"
 )
 
-// controller executes queries from outside, by the writes that Ark's controller makes: the
-// finalizer, pending, running, the end.
+// controller is an external controller that executes queries with the writes of Ark's controller:
+// the finalizer, pending, running, the end.
 type controller struct {
 	conns   []*h2client.Conn
 	model   string // its URL
@@ -23,7 +23,7 @@ type controller struct {
 	next    int
 }
 
-// begin executes a query on a goroutine, once there is room.
+// begin executes a query on a new goroutine, once the number of running ones permits it.
 func (c *controller) begin(ctx context.Context, q seen) {
 	select {
 	case c.workers <- struct{}{}:
@@ -87,7 +87,7 @@ func (c *controller) status(ctx context.Context, conn *h2client.Conn, path strin
 	return answer, nil
 }
 
-// complete asks the model as the engine does, and returns what it says.
+// complete sends the input to the model as the engine does, and returns the answer.
 func (c *controller) complete(ctx context.Context, input string) (string, error) {
 	body, err := json.Marshal(map[string]any{
 		"model": "scripted", "messages": []map[string]string{{"role": "system", "content": "Answer in one sentence."}, {"role": "user", "content": input}},
@@ -122,5 +122,5 @@ func (c *controller) complete(ctx context.Context, input string) (string, error)
 	return whole.Choices[0].Message.Content, nil
 }
 
-// models keeps connections for all workers.
+// models keeps idle connections for all workers.
 var models = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}

@@ -123,5 +123,5 @@ func report(out *os.File, targets []*target, results [][]sample) error {
 	return nil
 }
 
-// patience is how long an answer may take.
+// patience is the time limit for an answer.
 const patience = 20 * time.Second

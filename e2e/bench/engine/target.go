@@ -48,7 +48,7 @@ type sample struct {
 	writes float64 // per query
 }
 
-// open starts a server and a model, and makes the objects.
+// open starts a server and a model, and creates the objects.
 func open(ctx context.Context, o options, name, dir string) (*target, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make a folder: %w", err)
@@ -61,7 +61,7 @@ func open(ctx context.Context, o options, name, dir string) (*target, error) {
 		return scripted.Answer{Text: "The answer to " + r.Last()}
 	})}
 	t.serving = &http.Server{Handler: t.model, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = t.serving.Serve(listener) }() // it ends with Close
+	go func() { _ = t.serving.Serve(listener) }() // Close ends it
 	place, stopDatabase, err := engine.Serve(ctx, o.storage, dir)
 	if err != nil {
 		return nil, errors.Join(err, t.serving.Close())
@@ -107,7 +107,7 @@ func (t *target) prepare(ctx context.Context) error {
 	return nil
 }
 
-// round asks all the questions of a round, and checks the answers.
+// round sends all questions of a round, and verifies the answers.
 func (t *target) round(ctx context.Context, o options, round int) (out sample, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -168,7 +168,7 @@ func (t *target) round(ctx context.Context, o options, round int) (out sample, e
 	return out, nil
 }
 
-// probes are calls of the model in a round that are not for a query.
+// probes is the number of model calls in a round that are not for a query.
 const probes = 3
 
 func (t *target) pids() map[string]int {
@@ -178,7 +178,7 @@ func (t *target) pids() map[string]int {
 func (t *target) dial(ctx context.Context) (conns []*h2client.Conn, closeAll func(), err error) {
 	closeAll = func() {
 		for _, c := range conns {
-			_ = c.Close() // nothing is in flight
+			_ = c.Close() // no request is in flight
 		}
 	}
 	for range connections {
@@ -192,7 +192,7 @@ func (t *target) dial(ctx context.Context) (conns []*h2client.Conn, closeAll fun
 	return conns, closeAll, nil
 }
 
-// revision is the newest of the database, which each write advances by one.
+// revision returns the latest revision of the database; each write increments it by one.
 func (t *target) revision(ctx context.Context) (uint64, error) {
 	answer, err := t.plain.Get().AbsPath(base+"queries").Param("limit", "1").DoRaw(ctx)
 	if err != nil {
@@ -207,7 +207,7 @@ func (t *target) revision(ctx context.Context) (uint64, error) {
 	return revision, nil
 }
 
-// profile has the server profile itself for one more round.
+// profile runs one more round while the server profiles itself.
 func (t *target) profile(ctx context.Context, o options) error {
 	type answer struct {
 		text []byte

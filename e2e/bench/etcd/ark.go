@@ -21,7 +21,7 @@ import (
 )
 
 // serveCommand makes this program serve ark-server's endpoint on the database in the folder that
-// follows, so that the socket variant is a process of its own like etcd and kine.
+// follows. The socket variant therefore runs in a separate process, like etcd and kine.
 const serveCommand = "serve-ark-endpoint"
 
 var serving = regexp.MustCompile(`serving on (http://\S+)`)
@@ -44,7 +44,7 @@ func startArkEndpoint(ctx context.Context, dir string) (*component.Endpoint, err
 	return &component.Endpoint{Process: p, URL: found[1]}, nil
 }
 
-// serve is the child's side: it serves until SIGTERM.
+// serve runs in the child: it serves until SIGTERM.
 func serve(args []string) error {
 	if len(args) != 1 {
 		return errors.New(serveCommand + " needs a folder")
@@ -67,7 +67,7 @@ func serve(args []string) error {
 	return errors.Join(<-ended, closeStore())
 }
 
-// openArkDirect opens the endpoint in this process, for clients without a wire.
+// openArkDirect opens the endpoint in this process, for clients in the same process.
 func openArkDirect(ctx context.Context, dir string) ([]*kubernetes.Client, func(), error) {
 	server, closeStore, err := openEndpoint(ctx, dir)
 	if err != nil {
@@ -76,7 +76,7 @@ func openArkDirect(ctx context.Context, dir string) ([]*kubernetes.Client, func(
 	return directClients(server, closeStore)
 }
 
-// directClients calls an endpoint of this process.
+// directClients returns clients of an endpoint in this process.
 func directClients(server *etcdserver.Server, closeStore func() error) ([]*kubernetes.Client, func(), error) {
 	var clients []*kubernetes.Client
 	for range connections {
@@ -93,7 +93,8 @@ func directClients(server *etcdserver.Server, closeStore func() error) ([]*kuber
 	}, nil
 }
 
-// openEndpoint opens a store with the defaults, durable ones, and the services over it.
+// openEndpoint opens a store with the default settings, which are durable, and the etcd services on
+// it.
 func openEndpoint(ctx context.Context, dir string) (*etcdserver.Server, func() error, error) {
 	engine, err := sqlite.Open(ctx, filepath.Join(dir, "ark.db"), sqlite.Options{})
 	if err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
 
-// measurement is one turn of one system.
+// measurement is one run of one case on one system.
 type measurement struct {
-	// name is unique among the turns of a case, for keys of its own.
+	// name is unique among the runs of a case, so that each has different keys.
 	name    string
 	clients int
 	length  time.Duration
 }
 
-// benchCase is what one kind of request costs.
+// benchCase measures the cost of one kind of request.
 type benchCase struct {
 	name string
-	// most clients it is run with; 0 is no bound.
+	// most is the maximum number of clients; 0 is no limit.
 	most int
-	// write says that the case waits for the disk.
+	// write is true if the case waits for the disk.
 	write bool
 	run   func(context.Context, *store, measurement) measure.Sample
 }
@@ -36,7 +36,7 @@ func allCases() []benchCase {
 		{name: "update", write: true, run: update},
 		{name: "get", run: get},
 		{name: "list-500", run: list(500)},
-		// Ten MiB an answer: more clients would measure the memory of the machine.
+		// An answer has 10 MiB: more clients would measure the memory of the machine.
 		{name: "list-all", most: 16, run: list(0)},
 		{name: "watch", run: watch},
 	}
@@ -75,7 +75,7 @@ func update(ctx context.Context, s *store, m measurement) measure.Sample {
 		case err != nil:
 			return err
 		case !r.Succeeded:
-			// The outcome of an earlier write was unknown to the client: go on from what is there.
+			// The client does not know the outcome of an earlier write: continue from the stored value.
 			if r.KV != nil {
 				s.revisions[c][k] = r.KV.ModRevision
 			}

@@ -88,7 +88,7 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
-// run opens the systems, runs the rounds and prints the outcome.
+// run opens the systems, runs the rounds and prints the results.
 func run(ctx context.Context, o options) error {
 	if o.build {
 		for _, name := range []string{"etcd", "kine"} {
@@ -151,7 +151,7 @@ func run(ctx context.Context, o options) error {
 	return results.print(os.Stdout, plan, o.systems)
 }
 
-// planned is a case at one number of clients.
+// planned is a case with a number of clients.
 type planned struct {
 	benchCase
 	clients int

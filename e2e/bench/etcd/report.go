@@ -15,7 +15,7 @@ type resultKey struct {
 	system  string
 }
 
-// results are the rounds by case, clients and system.
+// results holds the rounds by case, clients and system.
 type results map[resultKey]measure.Series
 
 func (r results) add(p planned, system string, s measure.Sample) {
@@ -53,7 +53,7 @@ func (r results) print(out io.Writer, plan []planned, systems []string) error {
 	return r.printExpected(out, plan, systems)
 }
 
-// kineBeside is kine on the database that a system is on.
+// kineBeside returns the name of kine on the database of a system.
 func kineBeside(system string) string {
 	for _, database := range []string{"-postgres", "-mysql"} {
 		if strings.Contains(system, database) {
@@ -63,7 +63,7 @@ func kineBeside(system string) string {
 	return "kine"
 }
 
-// expectation is a ratio that ark-server is meant to reach.
+// expectation is a target ratio of ark-server.
 type expectation struct {
 	text           string
 	system, versus string

@@ -13,8 +13,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// openReplicas opens endpoints in this process, on one database of a server of its own; clients are
-// spread over them.
+// openReplicas opens endpoints in this process, on one database of a separate server, and
+// distributes the clients over them.
 func openReplicas(storage string, replicas int) func(context.Context, string) ([]*kubernetes.Client, func(), error) {
 	return func(ctx context.Context, _ string) ([]*kubernetes.Client, func(), error) {
 		place, stop, err := engine.Serve(ctx, storage, "")
@@ -51,7 +51,7 @@ func openReplicas(storage string, replicas int) func(context.Context, string) ([
 	}
 }
 
-// startKineOn starts kine on a database of a server of its own.
+// startKineOn starts kine on a database of a separate server.
 func startKineOn(storage string, args ...string) func(context.Context, string) ([]*kubernetes.Client, func(), error) {
 	return func(ctx context.Context, dir string) ([]*kubernetes.Client, func(), error) {
 		place, stop, err := engine.Serve(ctx, storage, "")

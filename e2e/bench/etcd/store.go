@@ -19,7 +19,8 @@ import (
 const (
 	valueSize  = 1 << 10
 	maxClients = 64
-	// connections to a system over TCP: the apiserver opens one for each resource.
+	// connections is the number of connections to a system over TCP: the apiserver opens one for each
+	// resource.
 	connections = 4
 	// updateKeys is how many keys each client updates in turn.
 	updateKeys = 16
@@ -35,7 +36,8 @@ type store struct {
 	name    string
 	clients []*kubernetes.Client
 	close   func()
-	// keys are those under listPrefix, made ahead so that a read costs only what the system does.
+	// keys are the keys under listPrefix. They are built in advance, so that a read costs only the
+	// time of the system.
 	keys []string
 	// revisions[c][k] is the last revision of the k-th key that client c updates.
 	revisions [maxClients][updateKeys]int64
@@ -44,7 +46,7 @@ type store struct {
 // client is the connection that a client number uses.
 func (s *store) client(c int) *kubernetes.Client { return s.clients[c%len(s.clients)] }
 
-// system knows how to start a store with its files in dir.
+// system starts a store with its files in dir.
 type system struct {
 	name string
 	open func(ctx context.Context, dir string) (clients []*kubernetes.Client, close func(), err error)
@@ -77,7 +79,7 @@ func systemNames() []string {
 	return names
 }
 
-// external opens a system that runs as a process of its own.
+// external opens a system that runs in a separate process.
 func external(start func(context.Context, string) (*component.Endpoint, error)) func(context.Context, string) ([]*kubernetes.Client, func(), error) {
 	return func(ctx context.Context, dir string) ([]*kubernetes.Client, func(), error) {
 		e, err := start(ctx, dir)
@@ -105,8 +107,8 @@ func external(start func(context.Context, string) (*component.Endpoint, error)) 
 	}
 }
 
-// openAll starts the chosen systems and loads them. The stores opened are returned with an error
-// too, to be closed.
+// openAll starts the selected systems and loads them. With an error it also returns the stores that
+// it has opened, for the caller to close.
 func openAll(ctx context.Context, o options, dir string) ([]*store, error) {
 	var stores []*store
 	for _, name := range o.systems {
@@ -136,7 +138,7 @@ func openAll(ctx context.Context, o options, dir string) ([]*store, error) {
 	return stores, nil
 }
 
-// load writes the keys that get and list read, and those that update changes.
+// load writes the keys for get and list, and the keys for update.
 func (s *store) load(ctx context.Context) error {
 	var wg sync.WaitGroup
 	errs := make(chan error, maxClients)
@@ -180,7 +182,7 @@ func listKeys(n int) []string {
 
 func updateKey(c, k int) string { return fmt.Sprintf("%squery-%03d-%03d", updatePrefix, c, k) }
 
-// newValue is random, so that nothing can gain by compressing it.
+// newValue returns a random value, which cannot be compressed.
 func newValue() []byte {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 	v := make([]byte, valueSize)

@@ -16,16 +16,17 @@ import (
 )
 
 const (
-	// watchWriters write while the watchers of the case read.
+	// watchWriters is the number of writers while the watchers of the case read.
 	watchWriters = 16
-	// watchDrain is how long the watchers may take for what is left once the writers have stopped.
+	// watchDrain is how long the watchers may take for the remaining events once the writers have
+	// stopped.
 	watchDrain = 30 * time.Second
 )
 
-// watch counts a measurement's clients as watchers of one prefix, as the apiserver's cacher opens
-// them, while writers create keys in it. Rate is events delivered to all watchers together per
-// second, until the last one has seen the last event; latency is from the start of a write to the
-// arrival of its event. An event missing at the end is a failure.
+// watch uses the clients of a measurement as watchers of one prefix, opened like those of the
+// apiserver's cacher, while writers create keys in it. Rate is events delivered to all watchers
+// together per second, until the last watcher has received the last event. Latency is from the
+// start of a write to the arrival of its event. An event missing at the end is a failure.
 func watch(ctx context.Context, s *store, m measurement) measure.Sample {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
@@ -83,7 +84,7 @@ func watch(ctx context.Context, s *store, m measurement) measure.Sample {
 	return sample
 }
 
-// follow reads one watch until it has seen every write; it returns each event's delay.
+// follow reads one watch until it has received every write; it returns the delay of each event.
 func follow(events clientv3.WatchChan, opened chan<- struct{}, epoch time.Time, stopped <-chan struct{}, written *atomic.Int64) ([]time.Duration, error) {
 	var lags []time.Duration
 	var late <-chan time.Time

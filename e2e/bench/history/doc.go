@@ -1,6 +1,6 @@
-// Command history measures the history of objects on an SQLite database: how long its questions
-// take among many versions, what a retention pass costs writers, how long a start takes, and what a
-// version takes on the disk.
+// Command history measures the history of objects on an SQLite database: the latency of its queries
+// among many versions, the cost of a retention pass for writers, the duration of a start, and the
+// disk space of a version.
 //
 //	go run ./bench/history -revisions=1000000 -objects=50000 [-chain]
 package main

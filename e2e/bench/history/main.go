@@ -46,7 +46,7 @@ const (
 	asked = 200 // questions about an object
 	weeks = 30  // questions about a user
 	asOf  = 10_000
-	// compactEvery is how many revisions the log keeps, as a server's compactor leaves some.
+	// compactEvery is how many revisions the log keeps, similar to a server's compactor.
 	compactEvery = 50_000
 )
 
@@ -62,7 +62,7 @@ type bench struct {
 	path    string // of the database
 	store   *mvcc.Store
 	archive *history.Archive
-	// json is how many bytes the objects had that were written.
+	// json is the total size in bytes of the objects that were written.
 	json, written atomic.Int64
 }
 
@@ -98,7 +98,7 @@ func (b *bench) name(i int) (namespace, name string) {
 	return fmt.Sprintf("ns%02d", i%20), fmt.Sprintf("agent-%06d", i)
 }
 
-// put writes a version of an object: most of them change the status only, as controllers do.
+// put writes a version of an object: most versions change only the status, as controllers do.
 func (b *bench) put(ctx context.Context, i, version int) error {
 	namespace, name := b.name(i)
 	generation, user := 1+version/5, fmt.Sprintf("user%03d", rand.IntN(users))
@@ -111,7 +111,8 @@ func (b *bench) put(ctx context.Context, i, version int) error {
 	return err
 }
 
-// write makes versions first to last of random objects, the first ones of each.
+// write writes the versions first to last of random objects, beginning with the first version of
+// each.
 func (b *bench) write(ctx context.Context, first, last int) error {
 	next := atomic.Int64{}
 	next.Store(int64(first) - 1)
@@ -148,7 +149,7 @@ func (b *bench) write(ctx context.Context, first, last int) error {
 	return failed
 }
 
-// archived waits until all is in the archive, and the log is pruned.
+// archived waits until every revision is in the archive, and the log is pruned.
 func (b *bench) archived(ctx context.Context) error {
 	if err := b.store.Compact(ctx, b.store.Revision(), false); err != nil {
 		return err
@@ -215,7 +216,7 @@ func (b *bench) run(ctx context.Context) error {
 	return b.close()
 }
 
-// fill writes the versions, and tells what they take.
+// fill writes the versions, and prints their cost.
 func (b *bench) fill(ctx context.Context) error {
 	begin := time.Now()
 	if err := b.write(ctx, 0, b.objects); err != nil {
@@ -228,7 +229,7 @@ func (b *bench) fill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Steps archive while there are writes, as in a server.
+	// Archive steps run during the writes, as in a server.
 	if err := b.write(ctx, b.objects, b.revisions); err != nil {
 		return err
 	}
@@ -246,7 +247,7 @@ func (b *bench) fill(ctx context.Context) error {
 	return nil
 }
 
-// profiled calls f while the processor is profiled, if that is asked for.
+// profiled calls f with a CPU profile, if the flag asks for it.
 func (b *bench) profiled(f func() error) error {
 	if b.profile == "" {
 		return f()
@@ -263,7 +264,7 @@ func (b *bench) profiled(f func() error) error {
 	return errors.Join(err, out.Close())
 }
 
-// size is what the rows of the history take.
+// size returns the size of the rows of the history.
 func (b *bench) size(ctx context.Context) (n int64, err error) {
 	for _, table := range []string{"versions", "steps", "namespaces", "users", "uids", "archive", "chain"} {
 		q := mvcc.SideQuery{SideSpan: mvcc.SideSpan{Table: "history_" + table}}
@@ -282,7 +283,7 @@ func (b *bench) size(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
-// times asks a question again and again.
+// times measures n calls of question.
 func times(n int, question func() error) ([]time.Duration, error) {
 	var all []time.Duration
 	for range n {
@@ -341,7 +342,7 @@ func (b *bench) ask(ctx context.Context) error {
 	return nil
 }
 
-// retention compares what writers wait with and without a pass, by turns.
+// retention compares the latency of writers with and without a pass, alternately.
 func (b *bench) retention(ctx context.Context) error {
 	const rounds, length = 2, 4 * time.Second
 	load := func() ([]time.Duration, error) {

@@ -11,7 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
 
-// planned is one case at one number of clients.
+// planned is a case with a number of clients.
 type planned struct {
 	name    string
 	clients int
@@ -35,13 +35,14 @@ func plan(o options) []planned {
 		}
 	}
 	return append(all,
-		// client-go accepts gzip unless it is told not to; Kubernetes compresses answers beyond 128 KiB.
+		// client-go accepts gzip unless that is disabled; Kubernetes compresses answers larger than 128
+		// KiB.
 		planned{"list-gzip", 1, list(func(t *target) *rest.RESTClient { return t.client(0) })},
 		planned{"list-plain", 1, list(func(t *target) *rest.RESTClient { return t.plain })},
 	)
 }
 
-// life counts each write on its own.
+// life counts each write separately.
 func life(ctx context.Context, t *target, clients int, length time.Duration, name string) measure.Sample {
 	conns, closeAll, err := t.dial(ctx)
 	if err != nil {

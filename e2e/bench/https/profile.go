@@ -12,8 +12,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// profile drives the life of queries once more while the server profiles itself, and prints where
-// its time went.
+// profile runs the life cycle of queries once more while the server profiles itself, and prints the
+// shares of its time.
 func (t *target) profile(ctx context.Context, o options) error {
 	most := 1
 	for _, n := range o.clients {
@@ -60,7 +60,7 @@ func (t *target) profile(ctx context.Context, o options) error {
 	return nil
 }
 
-// area is a part of the work with the function that all of it runs under.
+// area is a part of the work, with the function that runs all of it.
 type area struct{ name, function string }
 
 func areas() []area {
@@ -90,7 +90,7 @@ func areas() []area {
 	}
 }
 
-// share finds a function's cumulative percentage in the output of pprof -top -cum.
+// share returns a function's cumulative percentage in the output of pprof -top -cum.
 func share(top, function string) (percent string, found bool) {
 	for line := range strings.Lines(top) {
 		// flat flat% sum% cum cum% function, perhaps followed by (inline).

@@ -13,7 +13,7 @@ type resultKey struct {
 	target  string
 }
 
-// results are the rounds by case, clients and server.
+// results holds the rounds by case, clients and server.
 type results map[resultKey]measure.Series
 
 func (r results) add(p planned, target string, s measure.Sample) {
@@ -53,7 +53,7 @@ func (r results) print(out io.Writer, plan []planned, targets []*target) error {
 	return r.printExpected(out, plan)
 }
 
-// printExpected holds the ratios against what ark-server is meant to reach.
+// printExpected compares the ratios with the targets of ark-server.
 func (r results) printExpected(out io.Writer, plan []planned) error {
 	const writes, lists = 4.0, 2.0
 	t := measure.NewTable(out, "expected", "case", "clients", "ratio", "reached")

@@ -21,7 +21,8 @@ const (
 	inputSize   = 1 << 10
 	answerSize  = 1 << 10
 	connections = 8
-	// lifeNamespace is where queries come and go; listNamespace holds those that are listed.
+	// lifeNamespace is the namespace of the queries that are created and deleted; listNamespace holds
+	// the queries that are listed.
 	lifeNamespace = "bench-life"
 	listNamespace = "bench-list"
 
@@ -32,7 +33,7 @@ const (
 // target is a server under measurement.
 type target struct {
 	name    string
-	clients []*rest.RESTClient // connections of their own
+	clients []*rest.RESTClient // with separate connections
 	config  *rest.Config
 	plain   *rest.RESTClient // asks for no compression
 	pids    map[string]int   // processes whose CPU counts, by name
@@ -40,8 +41,8 @@ type target struct {
 	stop    func() error
 }
 
-// openAll starts the servers, ark-server first, and loads the objects to list. Those opened are
-// returned with an error too.
+// openAll starts the servers, ark-server first, and loads the objects to list. With an error it
+// also returns the servers that it has opened.
 func openAll(ctx context.Context, o options, dir string) ([]*target, error) {
 	var targets []*target
 	open := func(name string, start func(context.Context, string) (*target, *rest.Config, error)) error {
@@ -120,12 +121,12 @@ func (t *target) connect(ctx context.Context, config *rest.Config) error {
 	return s.FirstError
 }
 
-// dial opens connections that cost the client little. They are for one measurement: a server hangs
-// up on one that has been idle for long.
+// dial opens connections that cost the client little. Use them for one measurement only: a server
+// closes connections that are idle for long.
 func (t *target) dial(ctx context.Context) (conns []*h2client.Conn, closeAll func(), err error) {
 	closeAll = func() {
 		for _, c := range conns {
-			_ = c.Close() // nothing is in flight
+			_ = c.Close() // no request is in flight
 		}
 	}
 	for range connections {
@@ -162,7 +163,7 @@ func (t *target) measure(ctx context.Context, p planned, length time.Duration, n
 	return s, nil
 }
 
-// cpu is what each of the target's processes, and this client, have used so far.
+// cpu returns the processor time so far of each of the target's processes and of this client.
 func (t *target) cpu() (map[string]time.Duration, error) {
 	used := map[string]time.Duration{}
 	var err error

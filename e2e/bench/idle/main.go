@@ -1,6 +1,6 @@
-// Command idle prints what a standalone ark-server takes that nobody uses: how soon it is ready,
-// its resident memory, its processor time an hour, the size of its binary; beside etcd,
-// kube-apiserver and kube-controller-manager in the same run, which are left out with -peer=none.
+// Command idle prints the cost of an idle standalone ark-server: its start-up time, its resident
+// memory, its processor time per hour, and the size of its binary. It compares them with etcd,
+// kube-apiserver and kube-controller-manager in the same run; -peer=none leaves these out.
 package main
 
 import (
@@ -34,7 +34,7 @@ func main() {
 type system struct {
 	name, binary string
 	process      *component.Process
-	ready        time.Duration // 0 where it was not started alone
+	ready        time.Duration // 0 if it was not started alone
 }
 
 func run(ctx context.Context, settle, length time.Duration, withPeer bool) (err error) {
@@ -77,8 +77,8 @@ func run(ctx context.Context, settle, length time.Duration, withPeer bool) (err 
 	return compare(ctx, systems, length)
 }
 
-// startArk starts a server for the second time, with its database and keys there, and also says how
-// long the first start took.
+// startArk starts a server for the second time, on the existing database and keys, and also returns
+// how long the first start took.
 func startArk(ctx context.Context, dir string) (system, time.Duration, error) {
 	var first time.Duration
 	for {
@@ -98,7 +98,7 @@ func startArk(ctx context.Context, dir string) (system, time.Duration, error) {
 	}
 }
 
-// compare prints what each system holds now, and uses in a time.
+// compare prints the memory of each system, and its processor time within a period.
 func compare(ctx context.Context, systems []system, length time.Duration) error {
 	var before []time.Duration
 	for _, s := range systems {
@@ -135,7 +135,7 @@ func compare(ctx context.Context, systems []system, length time.Duration) error 
 	return table.Flush()
 }
 
-// size is that of the binary.
+// size returns the size of the binary.
 func (s system) size() (int64, error) {
 	path, err := component.ServerBinary()
 	if s.binary != "" {

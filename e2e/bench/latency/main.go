@@ -1,9 +1,9 @@
-// Command latency measures how long a change takes to reach watchers, of the replica that wrote it
-// and of another one on the same database, while 1,000 writes a second come in at one of them:
+// Command latency measures how long a change takes to reach watchers, at the replica that wrote it
+// and at another one on the same database, while one of them receives 1,000 writes a second:
 //
 //	go run ./bench/latency
 //
-// The time counts from before the write is sent, so the commit is part of it.
+// The time starts before the write is sent, so it includes the commit.
 package main
 
 import (
@@ -98,7 +98,7 @@ func run(ctx context.Context, storage string, rate int, length time.Duration, t 
 		_, err := clients[0].Put(ctx, fmt.Sprintf("%s%d-%d", prefix, c, i), string(value))
 		return err
 	})
-	time.Sleep(2 * time.Second) // for what is on its way
+	time.Sleep(2 * time.Second) // for events in flight
 	end()
 	watchers.Wait()
 	if sample.FirstError != nil {

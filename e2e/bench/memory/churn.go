@@ -11,9 +11,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
 
-// churn makes and deletes queries, twice, and prints what stays resident: right after, and once the
-// server has been idle for a while. Nothing is left then but what the server keeps for watches, and
-// what it has not given back.
+// churn creates and deletes queries, twice, and prints the resident memory: directly after, and
+// once the server has been idle for a while. The remainder is what the server keeps for watches,
+// and what it has not returned to the operating system.
 func churn(ctx context.Context, server *component.ArkServer, storage string, objects int, idle time.Duration) error {
 	fmt.Printf("%s; %d queries made and deleted, twice\n", storage, objects)
 	if err := report(server, "after the start"); err != nil {
@@ -41,7 +41,7 @@ func churn(ctx context.Context, server *component.ArkServer, storage string, obj
 	return nil
 }
 
-// remove deletes what load has made, one by one.
+// remove deletes the objects that load has created, one by one.
 func remove(ctx context.Context, config *rest.Config, objects int) error {
 	client, err := component.RawClient(config)
 	if err != nil {

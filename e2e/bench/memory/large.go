@@ -14,14 +14,14 @@ import (
 
 const (
 	mebibyte = 1 << 20
-	// metadataRoom is for what the server adds to an object.
+	// metadataRoom is reserved for what the server adds to an object.
 	metadataRoom = 16 << 10
-	// writersOfLarge create large objects at once.
+	// writersOfLarge is the number of clients that create large objects concurrently.
 	writersOfLarge = 4
 )
 
-// large makes objects of each size, on a server of its own that takes them, and prints what it
-// holds in memory after it has written and after it has listed them.
+// large creates objects of each size, on a separate server that accepts them, and prints the memory
+// of the server after it has written and after it has listed them.
 func large(ctx context.Context, storage string, objects int) error {
 	if err := os.Setenv("ARK_MAX_OBJECT_SIZE", "16Mi"); err != nil {
 		return fmt.Errorf("raise the limit of objects: %w", err)

@@ -1,6 +1,7 @@
-// Command memory loads many Query objects into an ark-server, restarts it, and prints how long the
-// start took and what memory the server holds after it and during a full list. With -churn it makes
-// and deletes them, and prints what stays; with -large it makes some of 1.5, 8 and 15 MiB.
+// Command memory loads many Query objects into an ark-server and restarts it. It prints the
+// duration of the start, and the memory of the server after the start and during a full list. With
+// -churn it creates and deletes the objects, and prints the remaining memory; with -large it
+// creates objects of 1.5, 8 and 15 MiB.
 package main
 
 import (
@@ -25,7 +26,7 @@ import (
 
 const (
 	namespace = "bench-memory"
-	// inputSize makes an object of 2 KiB with the metadata that the server adds.
+	// inputSize results in an object of 2 KiB, with the metadata that the server adds.
 	inputSize = 1400
 	loaders   = 64
 )
@@ -62,7 +63,7 @@ func run(ctx context.Context, o component.ArkOptions, storage string, objects in
 		return err
 	}
 	defer func() {
-		if server != nil { // the one running at the end
+		if server != nil { // the server that runs at the end
 			server.Kill()
 		}
 	}()
@@ -100,7 +101,7 @@ func run(ctx context.Context, o component.ArkOptions, storage string, objects in
 		if err := report(server, "after the start"); err != nil {
 			return err
 		}
-		// Ready is not idle: the garbage collector sees all objects before it collects.
+		// A ready server is not idle yet: the garbage collector scans all objects before it collects.
 		if err := settle(ctx, server); err != nil {
 			return err
 		}
@@ -162,7 +163,7 @@ func report(server *component.ArkServer, when string) error {
 	return nil
 }
 
-// settle waits until the server does next to nothing.
+// settle waits until the server is nearly idle.
 func settle(ctx context.Context, server *component.ArkServer) error {
 	const look, idle = 2 * time.Second, 50 * time.Millisecond
 	for before := time.Duration(-1); ; {
@@ -182,8 +183,8 @@ func settle(ctx context.Context, server *component.ArkServer) error {
 	}
 }
 
-// heapParts says what Go's heap is made of: objects, live or garbage; room in pages beside them;
-// pages that are free, but held.
+// heapParts describes the parts of Go's heap: objects, live or garbage; unused room in pages with
+// objects; pages that are free, but held.
 func heapParts(server *component.ArkServer) (string, error) {
 	client, err := component.RawClient(server.Config)
 	if err != nil {
@@ -207,7 +208,7 @@ func heapParts(server *component.ArkServer) (string, error) {
 
 var memstats = regexp.MustCompile(`(?m)^go_memstats_(\w+)_bytes (\S+)$`)
 
-// saveHeap writes the profile of what is live on the server's heap to a file.
+// saveHeap writes a profile of the live objects on the server's heap to a file.
 func saveHeap(ctx context.Context, server *component.ArkServer, file string) error {
 	client, err := component.RawClient(server.Config)
 	if err != nil {
@@ -220,7 +221,7 @@ func saveHeap(ctx context.Context, server *component.ArkServer, file string) err
 	return os.WriteFile(file, data, 0o600)
 }
 
-// list reads everything in one answer, without compression and as fast as the server sends it.
+// list reads all objects in one answer, without compression and as fast as the server sends it.
 func list(ctx context.Context, server *component.ArkServer, objects int) error {
 	config := rest.CopyConfig(server.Config)
 	config.DisableCompression = true

@@ -10,8 +10,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// inPlace calls do with the options of a server in a folder of its own, on an empty database. Both
-// end with the call.
+// inPlace calls do with the options of a server in a separate folder, on an empty database. Both
+// are removed when the call returns.
 func inPlace(ctx context.Context, storage string, do func(component.ArkOptions) error) (err error) {
 	dir, err := os.MkdirTemp("", "ark-bench-memory-")
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/measure"
 )
 
-// counter is a way to take turns: the first statement takes the counter, the
-// second writes one row.
+// counter is a way to serialise writers: the first statement takes the counter, the second writes
+// one row.
 type counter struct {
 	name, setup, take, write string
 }
@@ -38,8 +38,8 @@ var countersCompared = []counter{
 	},
 }
 
-// counters prints how long a batch takes in the beginning and in the end, with
-// nobody else about and then with a snapshot held.
+// counters prints how long a batch takes at the beginning and at the end, first without other
+// sessions and then with a snapshot held.
 func counters(ctx context.Context, dsn string, batches int) error {
 	fmt.Printf("\nTaking turns, one row a batch, fsync off; median µs a batch over %d batches\n", batches)
 	table := measure.NewTable(os.Stdout, "counter", "foreign snapshot", "first tenth", "last tenth", "slower")

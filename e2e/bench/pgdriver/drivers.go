@@ -20,8 +20,7 @@ const schema = `
 		lease bigint NOT NULL, prev bigint NOT NULL, at bigint NOT NULL, "user" text);
 	CREATE TABLE state (created bigint PRIMARY KEY, id bigint NOT NULL)`
 
-// take and write are the engine's two statements, without the columns that
-// repeat what these show.
+// take and write are the engine's two statements, without the columns that are handled like these.
 const (
 	take  = "SELECT pg_advisory_xact_lock(4711)"
 	write = `
@@ -34,7 +33,7 @@ const (
 	) SELECT ok FROM turn`
 )
 
-// batch is n revisions of 1 KiB from the id on.
+// batch is n revisions of 1 KiB, beginning with id.
 type batch struct {
 	first                                int64
 	id, created, version, zero, prev, at []int64
@@ -149,8 +148,8 @@ func (b *batch) args() []any {
 	return []any{b.first, b.id, b.key, b.value, b.created, b.version, b.zero, b.prev, b.at, b.user}
 }
 
-// pqConn is a connection of lib/pq with its statements prepared. It has no
-// pipelining: each statement is a round trip.
+// pqConn is a connection of lib/pq with prepared statements. It does not pipeline: each statement
+// is a round trip.
 type pqConn struct {
 	conn        *sql.Conn
 	take, write *sql.Stmt
@@ -170,7 +169,7 @@ func newPQ(ctx context.Context, db *sql.DB) (*pqConn, error) {
 }
 
 func (p *pqConn) commit(ctx context.Context, b *batch) error {
-	// Not a sql.Tx, which would prepare the statements again.
+	// A sql.Tx would prepare the statements again.
 	if _, err := p.conn.ExecContext(ctx, "BEGIN"); err != nil {
 		return err
 	}

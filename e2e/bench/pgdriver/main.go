@@ -29,7 +29,7 @@ func run(ctx context.Context) error {
 		}
 	}
 	if *part != "drivers" {
-		// Without fsync, which would hide what a batch costs the server.
+		// fsync is off: it would hide the cost of a batch for the server.
 		if err := withServer(ctx, true, func(dsn string) error { return counters(ctx, dsn, *batches) }); err != nil {
 			return fmt.Errorf("compare counters: %w", err)
 		}

@@ -15,7 +15,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// counters are etcd's own, as its metrics tell them.
+// counters are the counters in etcd's metrics.
 type counters struct{ puts, deletes float64 }
 
 func (c counters) minus(b counters) counters {
@@ -50,7 +50,7 @@ func (t *target) counters(ctx context.Context) (counters, error) {
 	return counters{values["etcd_mvcc_put_total"], values["etcd_mvcc_delete_total"]}, nil
 }
 
-// etcdWatch counts the changes of every key by the resource that it belongs to.
+// etcdWatch counts the changes of keys by resource.
 type etcdWatch struct {
 	client  *clientv3.Client
 	end     context.CancelFunc
@@ -86,7 +86,7 @@ func watchEtcd(url string) (*etcdWatch, error) {
 	return w, nil
 }
 
-// resource is the part of a key that names what it belongs to:
+// resource returns the part of a key that names its resource:
 // /registry/ark.mckinsey.com/queries/... or /registry/pods/...
 func resource(key string) string {
 	parts := strings.Split(strings.TrimPrefix(key, "/registry/"), "/")
@@ -102,9 +102,10 @@ func (w *etcdWatch) reset() {
 	w.changes = map[string]int{}
 }
 
-// written waits until the watch has come to the present and returns what has changed since reset.
+// written waits until the watch has received all events so far, and returns the changes since
+// reset.
 func (w *etcdWatch) written(ctx context.Context) (map[string]int, error) {
-	// A change of its own marks the present; it does not count.
+	// The function writes a mark to recognise the last event; the mark does not count.
 	const mark = "relief-mark"
 	put, err := w.client.Put(ctx, mark, "")
 	if err != nil {

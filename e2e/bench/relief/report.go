@@ -12,7 +12,7 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/query"
 )
 
-// median is a way's round in the middle, by its length.
+// median is the round of a way with the median duration.
 type median struct {
 	outcome
 	lives, rate float64
@@ -27,8 +27,8 @@ func (t *target) median() median {
 	return m
 }
 
-// perLife is a process's time for a life in all rounds: a single round is short beside the clock's
-// steps of 10 ms.
+// perLife returns a process's time per life cycle over all rounds: a single round is too short for
+// the clock's resolution of 10 ms.
 func (t *target) perLife(process string) time.Duration {
 	var spent time.Duration
 	lives := 0
@@ -39,7 +39,7 @@ func (t *target) perLife(process string) time.Duration {
 	return spent / time.Duration(max(lives, 1))
 }
 
-// report prints the median round of each way, and what etcd was told in all rounds.
+// report prints the median round of each way, and the writes to etcd in all rounds.
 func report(out io.Writer, targets []*target) error {
 	crds := targets[0]
 	table := measure.NewTable(out, "Ark kinds as", "life cycles/s", "to CRDs", "p50 of a write, ms", "p99", "kube-apiserver, ms a life", "to CRDs", "etcd, ms", "ark-server, ms", "etcd writes a life")

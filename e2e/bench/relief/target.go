@@ -30,8 +30,8 @@ const (
 // target is one way to the Ark kinds.
 type target struct {
 	name, dir string
-	// other is the way whose cluster and ark-server this one goes to, too; nil for a cluster of its
-	// own.
+	// other is the way whose cluster and ark-server this one uses too, or nil if this one has a
+	// separate cluster.
 	other   *target
 	cluster *component.Cluster
 	hosting *component.Hosting
@@ -82,7 +82,7 @@ func (t *target) open(ctx context.Context, o options) error {
 	return err
 }
 
-// dial opens connections for a round: ark-server ends those that nobody uses.
+// dial opens connections for a round: ark-server closes idle connections.
 func (t *target) dial(ctx context.Context) error {
 	t.conns = nil
 	for range connections {
@@ -95,9 +95,9 @@ func (t *target) dial(ctx context.Context) error {
 	return nil
 }
 
-// openDirect goes to the other's ark-server past its kube-apiserver, with a service account's
-// token: a certificate would need no question about rights, for the account of system:masters that
-// the others use.
+// openDirect connects to the other's ark-server without its kube-apiserver, with a service
+// account's token. It does not use a certificate: for the account of system:masters that the others
+// use, a certificate would need no authorization request.
 func (t *target) openDirect(ctx context.Context) error {
 	t.cluster, t.ark, t.etcd = t.other.cluster, t.other.ark, t.other.etcd
 	token, err := t.other.hosting.AdminToken(ctx)
@@ -146,14 +146,14 @@ func openArk(ctx context.Context, t *target, o options) error {
 	return hosting.WaitServed(ctx)
 }
 
-// round takes the queries through their lives and notes down what that cost.
+// round runs the life cycles of the queries and records their cost.
 func (t *target) round(ctx context.Context, o options, round int) error {
 	if err := t.dial(ctx); err != nil {
 		return err
 	}
 	defer func() {
 		for _, conn := range t.conns {
-			_ = conn.Close() // it has been used
+			_ = conn.Close() // the connection is no longer needed
 		}
 	}()
 	lives := make([]*query.Life, o.clients)
@@ -204,7 +204,7 @@ const (
 	arkServer = "ark-server"
 )
 
-// processorTime is what each process of the way has used so far.
+// processorTime returns the processor time so far of each process of the way.
 func (t *target) processorTime() (map[string]time.Duration, error) {
 	processes := map[string]*component.Process{apiserver: t.cluster.API, etcd: t.cluster.Etcd.Process}
 	if t.ark != nil {
@@ -222,7 +222,7 @@ func (t *target) processorTime() (map[string]time.Duration, error) {
 
 func (t *target) stop() {
 	if t.other != nil {
-		return // the other's
+		return // the other way stops them
 	}
 	if t.etcd != nil {
 		t.etcd.stop()

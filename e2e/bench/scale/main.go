@@ -3,8 +3,8 @@
 //
 //	go run ./bench/scale -storage sqlite,postgresql,mysql
 //
-// It prints how long the store takes to open, to list, and to prune what a compaction gave up, and
-// what that does to writers.
+// It prints how long the store takes to open, to list, and to prune compacted revisions, and the
+// effect of pruning on writers.
 package main
 
 import (
@@ -126,8 +126,8 @@ func put(ctx context.Context, store *mvcc.Store, key int) error {
 	return err
 }
 
-// paced writes at a steady rate until ended says so or the time is up, and measures each write from
-// when it begins. ended is called by one writer only.
+// paced writes at a steady rate until ended returns true or the time is up. It measures each write
+// from its scheduled start. Only one writer calls ended.
 func paced(ctx context.Context, store *mvcc.Store, o options, ended func() bool, length time.Duration) measure.Sample {
 	ctx, stop := context.WithTimeout(ctx, length)
 	defer stop()

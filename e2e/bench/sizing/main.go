@@ -1,6 +1,6 @@
-// Command sizing has a real ark-server take Query objects through their lives at a given rate, on
-// each database, and prints what that takes: processor time of the server and of its database,
-// memory, and disk. docs/operations/sizing.md has its figures.
+// Command sizing runs the life cycles of Query objects on a real ark-server at a given rate, on
+// each database. It prints the cost: processor time of the server and of its database, memory, and
+// disk. docs/operations/sizing.md has its figures.
 package main
 
 import (
@@ -77,7 +77,7 @@ func one(ctx context.Context, o options, storage string, rate int, table *measur
 	if err != nil {
 		return err
 	}
-	defer t.server.Kill() // after Stop it does nothing
+	defer t.server.Kill() // it does nothing after Stop
 	u, err := t.live(ctx, rate, o.length)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func one(ctx context.Context, o options, storage string, rate int, table *measur
 	if err := t.server.Stop(); err != nil {
 		return err
 	}
-	if place.Path != "" { // while the server runs, its write-ahead log may be larger than what is in it
+	if place.Path != "" { // while the server runs, its write-ahead log may be larger than its content
 		info, err := os.Stat(place.Path)
 		if err != nil {
 			return fmt.Errorf("measure the database: %w", err)

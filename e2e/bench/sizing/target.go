@@ -34,7 +34,7 @@ type target struct {
 	conns  []*h2client.Conn
 }
 
-// usage is what a number of lives took.
+// usage is the cost of a number of life cycles.
 type usage struct {
 	lives            int
 	took             time.Duration
@@ -62,8 +62,8 @@ func start(ctx context.Context, dir string, place engine.Place) (*target, error)
 	return t, query.EnsureNamespace(ctx, t.client, namespace)
 }
 
-// live takes queries through their lives, so many a second, for a time. The database is asked for
-// its size only at the end, because the server remembers the answer for a while.
+// live runs the life cycles of queries at a rate per second, for a time. It reads the size of the
+// database only at the end, because the server caches that size for a while.
 func (t *target) live(ctx context.Context, rate int, length time.Duration) (usage, error) {
 	server, database, err := t.cpu()
 	if err != nil {
@@ -145,8 +145,8 @@ func (t *target) metric(ctx context.Context, name string) (int64, error) {
 	return int64(v), nil
 }
 
-// cpu is the processor time of the server, and of the database server's processes: all others that
-// descend from this one.
+// cpu returns the processor time of the server, and of the database server's processes, which are
+// all other descendants of this process.
 func (t *target) cpu() (server, database time.Duration, err error) {
 	if server, err = t.server.CPU(); err != nil {
 		return 0, 0, err
@@ -155,14 +155,14 @@ func (t *target) cpu() (server, database time.Duration, err error) {
 		if pid == t.server.PID() {
 			continue
 		}
-		if used, err := component.CPUTime(pid); err == nil { // else it has just ended
+		if used, err := component.CPUTime(pid); err == nil { // otherwise it has just ended
 			database += used
 		}
 	}
 	return server, database, nil
 }
 
-// descendants are the processes that a process has started, directly or not.
+// descendants returns the processes that a process has started, directly or indirectly.
 func descendants(pid int) []int {
 	children := map[int][]int{}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat") // the pattern is well-formed

@@ -1,5 +1,5 @@
-// Package testserver runs our endpoint where k8s.io/apiserver's storage tests
-// expect an etcd.
+// Package testserver runs our endpoint in place of the etcd that k8s.io/apiserver's storage tests
+// expect.
 package testserver
 
 import (
@@ -22,24 +22,23 @@ import (
 	"github.com/mckinsey/ark-server/internal/mvcc"
 )
 
-// TransportVariable names the environment variable that chooses how the tests
-// reach the endpoint: "direct" (the default) without a wire, "grpc" over a unix
-// socket.
+// TransportVariable names the environment variable that selects how the tests reach the endpoint:
+// "direct" (the default) within the process, "grpc" over a unix socket.
 const TransportVariable = "ARK_CONFORMANCE_TRANSPORT"
 
-// EagerVariable, set to "off", keeps the endpoint from telling watches about
-// progress that nobody asked for.
+// EagerVariable, set to "off", stops the endpoint from sending progress notifications to watches
+// that did not request them.
 const EagerVariable = "ARK_CONFORMANCE_EAGER_PROGRESS"
 
-// StorageVariable names the database that the endpoint runs on, as --storage does; SQLite by
-// default. Servers must be running already, named as package sqltest wants it: nothing here lives
-// long enough to stop one.
+// StorageVariable names the database of the endpoint, with the values of --storage; the default is
+// SQLite. Servers must already be running, with the names that package sqltest expects: no process
+// here lives long enough to stop one.
 const StorageVariable = "ARK_CONFORMANCE_STORAGE"
 
-// servers hold the databases of all tests of a binary.
+// servers holds the databases of all tests of a binary.
 var servers engine.Shared
 
-// Config is what the tests may set.
+// Config holds the settings of a test.
 type Config struct {
 	// ProgressInterval is the period of watch progress; 0 for the default.
 	ProgressInterval time.Duration
@@ -87,7 +86,7 @@ func Run(t testing.TB, cfg Config) *kubernetes.Client {
 	return c
 }
 
-// serve ends when the server is stopped, which a short test does before it has begun.
+// serve returns when the server is stopped. A short test may stop it before it has started.
 func serve(t testing.TB, srv *etcdserver.Server, lis net.Listener) {
 	if err := srv.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		t.Errorf("serve %s: %v", lis.Addr(), err)
@@ -98,7 +97,7 @@ func dial(t testing.TB, srv *etcdserver.Server, secure *tls.Config) *kubernetes.
 	t.Helper()
 	address := "tcp://127.0.0.1:0"
 	if secure == nil {
-		// Test names make t.TempDir() longer than a socket's path may be.
+		// Test names make t.TempDir() longer than the maximum length of a socket path.
 		dir, err := os.MkdirTemp("", "ark")
 		if err != nil {
 			t.Fatal(err)
@@ -122,5 +121,5 @@ func dial(t testing.TB, srv *etcdserver.Server, secure *tls.Config) *kubernetes.
 	return c
 }
 
-// Endpoint presents a client without a wire to the API server's feature check.
+// Endpoint passes an in-process client to the API server's feature check.
 func Endpoint(c *kubernetes.Client) direct.EndpointClient { return direct.Endpoint(c) }

@@ -12,16 +12,16 @@ import (
 // AggregatedArk is a running ark-server in aggregated mode.
 type AggregatedArk struct {
 	*Process
-	// Direct is a client of the server itself, past the aggregator, without credentials.
+	// Direct is a client of the server itself, without the aggregator and without credentials.
 	Direct *rest.Config
 }
 
-// AggregatedOptions say how to start an ark-server in a cluster.
+// AggregatedOptions configure an ark-server in a cluster.
 type AggregatedOptions struct {
 	ArkOptions
-	// Kubeconfig is the server's own account in the cluster.
+	// Kubeconfig has the server's own account in the cluster.
 	Kubeconfig string
-	// Serving is its certificate, CA the authority that signed it.
+	// Serving is the server's certificate. CA is the authority that signed it.
 	Serving Pair
 	CA      []byte
 }

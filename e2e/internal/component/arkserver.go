@@ -19,31 +19,31 @@ import (
 // ArkServer is a running ark-server in standalone mode.
 type ArkServer struct {
 	*Process
-	// Kubeconfig is the admin's, as the server wrote it.
+	// Kubeconfig is the admin's kubeconfig, as the server wrote it.
 	Kubeconfig string
-	// Config is its content.
+	// Config is the content of Kubeconfig.
 	Config *rest.Config
 }
 
-// ArkOptions says how to start an ark-server.
+// ArkOptions configure an ark-server.
 type ArkOptions struct {
 	// Dir holds the database file ark.db and what the server writes next to it.
 	Dir string
 	// Database, when set, is the database file instead; the rest stays in Dir.
 	Database string
-	// Keys, when set, is the folder of keys, which replicas share; without it, each has a folder of
-	// its own in Dir.
+	// Keys, when set, is the folder of keys, which replicas share; otherwise each replica has a
+	// separate folder in Dir.
 	Keys string
-	// EtcdServers, when set, is the URL of an endpoint to keep the data in, instead of SQLite.
+	// EtcdServers, when set, is the URL of the endpoint that stores the data, instead of SQLite.
 	EtcdServers string
-	// Storage, when set, is the flags of another database to keep the data in.
+	// Storage, when set, is the flags of another database that stores the data.
 	Storage []string
 	// Wrap, when set, changes the command before it is started.
 	Wrap func(Command) Command
 	// Port is --secure-port; 0 lets the server choose.
 	Port int
-	// Args are added to the command line. Without --engine among them Queries are left to who plays
-	// Ark's controller.
+	// Args are added to the command line. If they do not contain --engine, the server does not execute
+	// Queries; the test plays Ark's controller.
 	Args []string
 	// Env is added to the environment.
 	Env []string
@@ -96,8 +96,8 @@ func StartArk(ctx context.Context, o ArkOptions) (*ArkServer, error) {
 		return nil, err
 	}
 	s := &ArkServer{Process: p, Kubeconfig: kubeconfig}
-	// After a restart the file may still tell of the run before until the server has written it anew:
-	// read it on each try.
+	// After a restart the file may still be from the run before, until the server has written it
+	// again: read it on each attempt.
 	err = p.waitReady(ctx, func(ctx context.Context) error {
 		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 		if err != nil {
@@ -113,10 +113,10 @@ func StartArk(ctx context.Context, o ArkOptions) (*ArkServer, error) {
 	return s, nil
 }
 
-// ready asks for /readyz.
+// ready requests /readyz.
 func ready(ctx context.Context, config *rest.Config) error { return get(ctx, config, "/readyz") }
 
-// get asks for a path that must answer 200.
+// get requests a path that must answer 200.
 func get(ctx context.Context, config *rest.Config, path string) error {
 	c := rest.CopyConfig(config)
 	c.Timeout = 5 * time.Second
@@ -131,7 +131,7 @@ func get(ctx context.Context, config *rest.Config, path string) error {
 	return nil
 }
 
-// RequireMode is an error unless the file's permissions are exactly mode.
+// RequireMode returns an error unless the file's permissions are exactly mode.
 func RequireMode(path string, mode os.FileMode) error {
 	info, err := os.Stat(path)
 	if err != nil {

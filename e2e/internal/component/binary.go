@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Root is the folder of the repository: the nearest one above the working directory that holds the
-// server's command.
+// Root returns the folder of the repository: the nearest folder at or above the working directory
+// that contains the server's command.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -28,7 +28,7 @@ func Root() (string, error) {
 	}
 }
 
-// ServerBinary is the path of the ark-server that `make build` left in bin.
+// ServerBinary returns the path of the ark-server that `make build` has written to bin.
 func ServerBinary() (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -43,8 +43,8 @@ func ServerBinary() (string, error) {
 	return path, nil
 }
 
-// Binary is the path of a real component (see tools/build.sh for the names). It does not build: a
-// missing one is an error that says how to get it.
+// Binary returns the path of a real component (see tools/build.sh for the names). It does not
+// build. If the binary is missing, the error describes how to build it.
 func Binary(name string) (string, error) {
 	root, err := Root()
 	if err != nil {
@@ -61,7 +61,7 @@ func Binary(name string) (string, error) {
 	return path, nil
 }
 
-// BuildBinaries builds the named components where they are missing. The script's output goes to the
+// BuildBinaries builds the named components that are missing. The script's output goes to the
 // caller's standard error.
 func BuildBinaries(names ...string) error {
 	root, err := Root()

@@ -13,15 +13,15 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// Cluster is a real control plane on loopback: etcd, kube-apiserver with its aggregation layer on,
-// kube-controller-manager. It has no nodes, so nothing that needs a pod to run can be tried on it.
+// Cluster is a real control plane on loopback: etcd, kube-apiserver with its aggregation layer
+// enabled, kube-controller-manager. It has no nodes, so it cannot run pods.
 type Cluster struct {
 	Etcd        *Endpoint
 	API         *Process
 	Controllers *Process
-	// URL is the kube-apiserver's.
+	// URL is the URL of the kube-apiserver.
 	URL string
-	// Config is a client in system:masters, Kubeconfig the same as a file.
+	// Config is a client in system:masters. Kubeconfig is the same client as a file.
 	Config     *rest.Config
 	Kubeconfig string
 	// AuditLog is where kube-apiserver records every request's metadata.
@@ -31,11 +31,11 @@ type Cluster struct {
 	ca  *Authority
 }
 
-// ClusterOptions say how to start a cluster.
+// ClusterOptions configure a cluster.
 type ClusterOptions struct {
 	// Dir holds all its files.
 	Dir string
-	// EndpointRouting has the aggregator send requests to the endpoints of a Service
+	// EndpointRouting makes the aggregator send requests to the endpoints of a Service
 	// (--enable-aggregator-routing) instead of to the Service.
 	EndpointRouting bool
 	// Kubernetes is an older release than the current one, such as 1.30; its binaries are built as
@@ -45,7 +45,7 @@ type ClusterOptions struct {
 	Args []string
 }
 
-// binary is that of a component in the release that was asked for.
+// binary returns the name of a component in the selected release.
 func (o ClusterOptions) binary(name string) (string, error) {
 	if o.Kubernetes != "" {
 		name += "-" + o.Kubernetes
@@ -53,7 +53,7 @@ func (o ClusterOptions) binary(name string) (string, error) {
 	return Binary(name)
 }
 
-// controllers are those that the tests need; each costs a few informers.
+// controllers are the controllers that the tests need; each costs a few informers.
 const controllers = "namespace-controller,garbage-collector-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,clusterrole-aggregation-controller,resourcequota-controller"
 
 // StartCluster starts the control plane and returns when it is ready.
@@ -117,14 +117,15 @@ func (c *Cluster) startAPI(o ClusterOptions) error {
 		return fmt.Errorf("write the audit policy: %w", err)
 	}
 	var newer []string
-	if o.Kubernetes == "" { // Kubernetes 1.30 passes no user ids on.
+	if o.Kubernetes == "" { // Kubernetes 1.30 does not forward user IDs.
 		newer = append(newer, "--requestheader-uid-headers=X-Remote-Uid")
 	}
 	c.API, err = Start(Command{Path: path, Name: "kube-apiserver", Args: slices.Concat([]string{
 		"--etcd-servers=" + c.Etcd.URL,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port),
 		"--tls-cert-file=" + serving.CertFile, "--tls-private-key-file=" + serving.KeyFile,
-		// A loopback server has no address to advertise, nor may it appear in an Endpoints object.
+		// A loopback server has no address to advertise, and an Endpoints object must not contain its
+		// address.
 		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/24",
 		"--authorization-mode=RBAC", "--client-ca-file=" + c.ca.File, "--anonymous-auth=true",
 		"--service-account-issuer=https://kubernetes.default.svc",
@@ -170,7 +171,7 @@ func (c *Cluster) startControllers(ctx context.Context, o ClusterOptions) error 
 		"--leader-elect=false", "--use-service-account-credentials", "--root-ca-file=" + c.ca.File,
 		"--service-account-private-key-file=" + filepath.Join(c.dir, "service-account.key"),
 		"--controllers=" + controllers,
-		// By default a quota of a kind that appeared later is counted after five minutes.
+		// By default, a quota for a kind that appeared later is counted after five minutes.
 		"--resource-quota-sync-period=5s",
 	}})
 	if err != nil {
@@ -180,7 +181,7 @@ func (c *Cluster) startControllers(ctx context.Context, o ClusterOptions) error 
 	return c.Controllers.waitReady(ctx, func(ctx context.Context) error { return get(ctx, probe, "/healthz") })
 }
 
-// CertUser returns a client that is known by its certificate.
+// CertUser returns a client that authenticates with a certificate.
 func (c *Cluster) CertUser(name string, groups ...string) (*rest.Config, error) {
 	pair, err := c.ca.Client(name, groups...)
 	if err != nil {
@@ -189,12 +190,12 @@ func (c *Cluster) CertUser(name string, groups ...string) (*rest.Config, error) 
 	return &rest.Config{Host: c.URL, TLSClientConfig: rest.TLSClientConfig{CAData: c.ca.PEM, CertData: pair.Cert, KeyData: pair.Key}}, nil
 }
 
-// TokenUser returns a client that is known by a bearer token.
+// TokenUser returns a client that authenticates with a bearer token.
 func (c *Cluster) TokenUser(token string) *rest.Config {
 	return &rest.Config{Host: c.URL, BearerToken: token, TLSClientConfig: rest.TLSClientConfig{CAData: c.ca.PEM}}
 }
 
-// WriteKubeconfig writes a client as a file.
+// WriteKubeconfig writes a client configuration as a file.
 func WriteKubeconfig(path string, config *rest.Config) error {
 	return writeKubeconfig(path, config, "")
 }
@@ -220,7 +221,7 @@ func (c *Cluster) Stop() error {
 	return errors.Join(errs...)
 }
 
-// Kill ends all at once.
+// Kill ends all processes at once.
 func (c *Cluster) Kill() {
 	for _, p := range c.processes() {
 		p.Kill()

@@ -12,23 +12,24 @@ import (
 	"syscall"
 )
 
-// Disk is a small file system that only processes started on it see: a tmpfs in a mount namespace
-// of its own. It needs Linux with unshare and nsenter (util-linux), and either root or unprivileged
-// user namespaces.
+// Disk is a small file system that only processes started on it can see: a tmpfs in a separate
+// mount namespace. It needs Linux with unshare and nsenter (util-linux), and either root or
+// unprivileged user namespaces.
 type Disk struct {
-	// Dir is where it is mounted, for processes on it.
+	// Dir is the mount point, for processes on the disk.
 	Dir    string
 	holder *Process
-	// enter is how nsenter joins it.
+	// enter is the nsenter command that joins the namespace.
 	enter []string
 }
 
 var mounted = regexp.MustCompile(`mounted`)
 
-// NewDisk mounts a disk of so many bytes on a folder that exists; Close takes it away.
+// NewDisk mounts a disk of size bytes on an existing folder; Close removes it.
 func NewDisk(ctx context.Context, dir string, size int) (*Disk, error) {
 	var errs []error
-	// Root in a container may lack the right to mount, and a user the right to a user namespace.
+	// Root in a container may lack the permission to mount, and a user the permission to create a user
+	// namespace.
 	for _, user := range []bool{false, true} {
 		unshare, enter := []string{"--mount"}, []string{"--mount"}
 		if user {
@@ -50,26 +51,26 @@ func NewDisk(ctx context.Context, dir string, size int) (*Disk, error) {
 	return nil, fmt.Errorf("mount a small disk (needs unshare, and root or user namespaces): %w", errors.Join(errs...))
 }
 
-// On makes a command run on the disk.
+// On returns a command that runs on the disk.
 func (d *Disk) On(c Command) Command {
 	c.Args = append(append([]string{"nsenter"}, d.enter...), append([]string{c.Path}, c.Args...)...)
 	c.Path = "/usr/bin/env"
 	return c
 }
 
-// AsOwner makes a command run on the disk as a user who is not root, yet owns what the caller owns:
-// for database servers, which refuse root.
+// AsOwner returns a command that runs on the disk as a user that is not root, but owns the files of
+// the caller. Database servers need it, because they refuse to run as root.
 func (d *Disk) AsOwner(path string, args []string) (string, []string) {
-	const id = "1000" // whatever is not root's
+	const id = "1000" // any ID except root's
 	enter := append(append([]string{"nsenter"}, d.enter...), "unshare", "--user", "--map-user="+id, "--map-group="+id,
 		"setpriv", "--pdeathsig=KILL", path) // a new user does not inherit it
 	return "/usr/bin/env", append(enter, args...)
 }
 
-// Remove deletes a file of the disk.
+// Remove deletes a file on the disk.
 func (d *Disk) Remove(name string) error { return os.Remove(d.Path(name)) }
 
-// Path is how a process that is not on the disk reaches a file of it.
+// Path returns the path of a file on the disk for a process that is not on the disk.
 func (d *Disk) Path(name string) string {
 	return filepath.Join("/proc", strconv.Itoa(d.holder.PID()), "root", d.Dir, name)
 }
@@ -83,7 +84,7 @@ func (d *Disk) Remount(options string) error {
 	return nil
 }
 
-// Fill writes a file until nothing more fits.
+// Fill writes a file until the disk is full.
 func (d *Disk) Fill(name string) error {
 	f, err := os.Create(d.Path(name))
 	if err != nil {

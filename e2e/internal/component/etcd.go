@@ -10,7 +10,7 @@ import (
 // Endpoint is a running server of the etcd protocol.
 type Endpoint struct {
 	*Process
-	// URL to give to a client, with the real port.
+	// URL is the address for clients, with the real port.
 	URL string
 }
 
@@ -26,15 +26,15 @@ func StartEtcdAt(ctx context.Context, dir string, port int) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Port 0: etcd logs the port it got, so no other process can be mistaken for it. Nobody dials the
-	// peer address of a single member; it only has to agree with the initial cluster.
+	// Port 0: etcd logs the port that it got, so no other process can be mistaken for it. No process
+	// connects to the peer address of a single member; it only has to match the initial cluster.
 	const any = "http://127.0.0.1:0"
 	client := fmt.Sprintf("http://127.0.0.1:%d", port)
 	p, err := Start(Command{Path: path, Name: "etcd", Args: []string{
 		"--name=e2e", "--data-dir=" + filepath.Join(dir, "etcd"),
 		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + any, "--initial-advertise-peer-urls=" + any, "--initial-cluster=e2e=" + any,
-		// The apiserver's defaults for its own etcd; the quota only has to be out of the way.
+		// These are the apiserver's defaults for its own etcd. The quota only has to be large enough.
 		"--quota-backend-bytes=8589934592", "--log-level=info",
 	}})
 	if err != nil {
@@ -48,14 +48,14 @@ func StartEtcdAt(ctx context.Context, dir string, port int) (*Endpoint, error) {
 	return &Endpoint{Process: p, URL: "http://" + found[1]}, nil
 }
 
-// kineDurable is kine's own default DSN but for synchronous, which its default sets to NORMAL: a
-// write in the WAL is then not synced before it is acknowledged. FULL is what etcd and ark-server
-// promise.
+// kineDurable is kine's own default DSN except for synchronous, which the default sets to NORMAL: a
+// write in the WAL is then not synced before it is acknowledged. FULL matches the guarantee of etcd
+// and ark-server.
 const kineDurable = "?_journal_mode=WAL&_busy_timeout=30000&_synchronous=FULL&_txlock=immediate&_stmt_cache_size=20&cache=shared"
 
-// How kine deals with connections. As it comes it opens any number and keeps two. The first
-// argument limits the number, which may be more than a database server takes; the second lets kine
-// keep them all, which makes the best of it.
+// Flags for kine's connection pool. By default kine opens any number of connections and keeps two.
+// The first flag limits the number, which may otherwise exceed the limit of a database server. The
+// second makes kine keep all of them, which gives the best performance.
 const (
 	LimitConnections = "--datastore-max-open-connections=64"
 	KeepConnections  = "--datastore-max-idle-connections=64"

@@ -14,7 +14,7 @@ type Helm struct {
 	path, kubeconfig, home string
 }
 
-// NewHelm prepares helm; without a kubeconfig it can render and lint. home is a folder for its
+// NewHelm prepares helm. Without a kubeconfig it can only render and lint. home is a folder for its
 // caches.
 func NewHelm(kubeconfig, home string) (*Helm, error) {
 	path, err := Binary("helm")
@@ -24,7 +24,7 @@ func NewHelm(kubeconfig, home string) (*Helm, error) {
 	return &Helm{path: path, kubeconfig: kubeconfig, home: home}, nil
 }
 
-// Run runs one command to its end. An exit code other than 0 is not an error here.
+// Run runs one command to its end. An exit code other than 0 is not an error.
 func (h *Helm) Run(ctx context.Context, args ...string) (KubectlResult, error) {
 	cmd := exec.CommandContext(ctx, h.path, args...)
 	cmd.Env = append(os.Environ(), "HOME="+h.home, "KUBECONFIG="+h.kubeconfig, "HELM_CACHE_HOME="+h.home, "HELM_CONFIG_HOME="+h.home, "HELM_DATA_HOME="+h.home)

@@ -13,15 +13,15 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// The names under which ark-server is installed, those of deploy/.
+// The names under which ark-server is installed, as in deploy/.
 const (
 	ArkNamespace = "ark-system"
 	ArkService   = "ark-server"
 	ArkAccount   = "ark-server"
 )
 
-// arkGroup is the API group, and arkVersions its versions, each with an APIService; so has
-// recordsGroup, with recordsVersion.
+// arkGroup is the API group. arkVersions are its versions; each has an APIService. recordsGroup has
+// an APIService for recordsVersion.
 const (
 	arkGroup       = "ark.mckinsey.com"
 	recordsGroup   = "records.ark.mckinsey.com"
@@ -30,25 +30,25 @@ const (
 
 var arkVersions = []string{"v1alpha1", "v1prealpha1"}
 
-// Hosting is what a cluster with endpoint routing holds for ark-server: its namespace, an account
-// with the rights that the chart grants and no others, a serving certificate, and, once registered,
+// Hosting is the setup for ark-server in a cluster with endpoint routing: its namespace, an account
+// with exactly the permissions that the chart grants, a serving certificate, and, once registered,
 // the Service and the APIServices that lead to its replicas.
 //
-// Without nodes there is no kubelet to watch the replicas' readiness: whoever starts and stops them
-// says with SetReady which of them take requests.
+// Without nodes there is no kubelet to watch the replicas' readiness: the caller that starts and
+// stops replicas uses SetReady to select which of them receive requests.
 type Hosting struct {
 	Cluster *Cluster
 	// CA signed Serving.
 	CA      *Authority
 	Serving Pair
-	// Kubeconfig is the account's.
+	// Kubeconfig has that account.
 	Kubeconfig string
 
 	kubectl *Kubectl
 	client  *rest.RESTClient
 }
 
-// Host prepares a cluster for a release with some values; files go to dir.
+// Host prepares a cluster for a release with the given values; files are written to dir.
 func Host(ctx context.Context, c *Cluster, dir string, values ...string) (*Hosting, error) {
 	h := &Hosting{Cluster: c, Kubeconfig: filepath.Join(dir, "ark.kubeconfig")}
 	var err error
@@ -96,7 +96,7 @@ func Host(ctx context.Context, c *Cluster, dir string, values ...string) (*Hosti
 	return h, err
 }
 
-// AdminToken makes a service account that may do everything, and returns its bearer token.
+// AdminToken creates a service account with all permissions, and returns its bearer token.
 func (h *Hosting) AdminToken(ctx context.Context) (string, error) {
 	const admin = "admin"
 	if _, err := h.run(ctx, "", "-n", ArkNamespace, "create", "serviceaccount", admin); err != nil {
@@ -109,12 +109,12 @@ func (h *Hosting) AdminToken(ctx context.Context) (string, error) {
 	return strings.TrimSpace(token), err
 }
 
-// Options are those of a replica.
+// Options returns the options of a replica.
 func (h *Hosting) Options(o ArkOptions) AggregatedOptions {
 	return AggregatedOptions{ArkOptions: o, Kubeconfig: h.Kubeconfig, Serving: h.Serving, CA: h.CA.PEM}
 }
 
-// apiServices are the names of the APIServices that the chart makes.
+// apiServices returns the names of the APIServices that the chart creates.
 func apiServices() []string {
 	names := []string{recordsVersion + "." + recordsGroup}
 	for _, version := range arkVersions {
@@ -123,8 +123,7 @@ func apiServices() []string {
 	return names
 }
 
-// Register has the aggregator send Ark's requests to the ready replicas, of which there is none
-// yet.
+// Register makes the aggregator send Ark's requests to the ready replicas. At first there are none.
 func (h *Hosting) Register(ctx context.Context) error {
 	manifest := fmt.Sprintf("{apiVersion: v1, kind: Service, metadata: {name: %s, namespace: %s}, spec: {ports: [{name: https, port: 443}]}}\n", ArkService, ArkNamespace)
 	for _, name := range apiServices() {
@@ -146,9 +145,9 @@ spec:
 	return err
 }
 
-// SetReady says whether the replica at a port takes requests. Each has an EndpointSlice of its own,
-// because replicas on one address differ in their ports; a slice of IP addresses may not hold
-// loopback, one of names may.
+// SetReady sets whether the replica at a port receives requests. Each replica has a separate
+// EndpointSlice, because replicas on one address differ in their ports. A slice of IP addresses
+// must not contain loopback addresses; a slice of names may.
 func (h *Hosting) SetReady(ctx context.Context, port int, ready bool) error {
 	name := fmt.Sprintf("%s-%d", ArkService, port)
 	slice := fmt.Sprintf(`{"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
@@ -190,7 +189,7 @@ func (h *Hosting) served(ctx context.Context) error {
 			return err
 		}
 	}
-	// Version 2 of the description, which is merged last, and discovery.
+	// Check OpenAPI version 2, which is merged last, and discovery.
 	for path, text := range map[string]string{"/openapi/v2": `"/apis/` + arkGroup + `/v1alpha1/`, "/apis": `"` + arkGroup + `"`} {
 		document, err := h.run(ctx, "", "get", "--raw="+path)
 		if err != nil || !strings.Contains(document, text) {
@@ -205,7 +204,7 @@ func (h *Hosting) served(ctx context.Context) error {
 	return err
 }
 
-// run runs kubectl, which must succeed, and returns its standard output.
+// run runs kubectl and returns its standard output. It returns an error if kubectl fails.
 func (h *Hosting) run(ctx context.Context, stdin string, args ...string) (string, error) {
 	r, err := h.kubectl.Run(ctx, stdin, args...)
 	if err := errors.Join(err, errExit(r)); err != nil {

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// KubeAPIServer is a real kube-apiserver with an etcd of its own and the Ark kinds as CRDs.
+// KubeAPIServer is a real kube-apiserver with a separate etcd and the Ark kinds as CRDs.
 type KubeAPIServer struct {
 	*Process
 	Etcd *Endpoint
@@ -26,8 +26,8 @@ type KubeAPIServer struct {
 }
 
 // StartKubeAPIServer starts both on loopback with their files in dir and returns when the Ark kinds
-// are served. No controllers run: namespaces are not collected, which writes of objects do not
-// need.
+// are served. No controllers run: deleted namespaces are not collected, which writes of objects do
+// not need.
 func StartKubeAPIServer(ctx context.Context, dir string) (_ *KubeAPIServer, err error) {
 	path, err := Binary("kube-apiserver")
 	if err != nil {
@@ -59,7 +59,8 @@ func StartKubeAPIServer(ctx context.Context, dir string) (_ *KubeAPIServer, err 
 	s.Process, err = Start(Command{Path: path, Name: "kube-apiserver", Args: []string{
 		"--etcd-servers=" + etcd.URL,
 		"--bind-address=127.0.0.1", fmt.Sprintf("--secure-port=%d", port), "--cert-dir=" + certs,
-		// A loopback server has no address to advertise, nor may it appear in an Endpoints object.
+		// A loopback server has no address to advertise, and an Endpoints object must not contain its
+		// address.
 		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.0.0.0/24",
 		"--authorization-mode=RBAC", "--token-auth-file=" + filepath.Join(dir, "tokens.csv"),
 		"--service-account-issuer=https://kubernetes.default.svc",
@@ -109,7 +110,7 @@ func writeToken(path string) (string, error) {
 	return token, nil
 }
 
-// writeKey makes the service-account key that kube-apiserver insists on.
+// writeKey writes the service-account key that kube-apiserver requires.
 func writeKey(path string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -126,5 +127,5 @@ func writeKey(path string) error {
 	return nil
 }
 
-// crdTimeout bounds how long the API server may take to serve its CRDs.
+// crdTimeout limits how long the API server may take to serve its CRDs.
 const crdTimeout = time.Minute

@@ -17,14 +17,14 @@ type Kubectl struct {
 	more                   []string // environment
 }
 
-// With is the same kubectl with more in its environment, such as KUBE_EDITOR=...
+// With returns the same kubectl with more environment variables, such as KUBE_EDITOR=...
 func (k *Kubectl) With(env ...string) *Kubectl {
 	with := *k
 	with.more = append(slices.Clone(k.more), env...)
 	return &with
 }
 
-// NewKubectl prepares kubectl; home is a folder for its discovery cache, so that nothing outlives
+// NewKubectl prepares kubectl. home is a folder for its discovery cache, so that no cache outlives
 // the run.
 func NewKubectl(kubeconfig, home string) (*Kubectl, error) {
 	path, err := Binary("kubectl")
@@ -34,14 +34,14 @@ func NewKubectl(kubeconfig, home string) (*Kubectl, error) {
 	return &Kubectl{path: path, kubeconfig: kubeconfig, home: home}, nil
 }
 
-// KubectlResult is how one run ended.
+// KubectlResult is the result of one run.
 type KubectlResult struct {
 	Stdout, Stderr string
 	// Code is the exit code; kubectl diff uses 1 for "differs".
 	Code int
 }
 
-// Run runs one command to its end. An exit code other than 0 is not an error here.
+// Run runs one command to its end. An exit code other than 0 is not an error.
 func (k *Kubectl) Run(ctx context.Context, stdin string, args ...string) (KubectlResult, error) {
 	cmd := exec.CommandContext(ctx, k.path, append(k.flags(), args...)...)
 	cmd.Env = append(os.Environ(), k.env()...)
@@ -63,7 +63,7 @@ func (k *Kubectl) Run(ctx context.Context, stdin string, args ...string) (Kubect
 	return r, nil
 }
 
-// Start runs a command that goes on until it is stopped, such as get -w.
+// Start runs a command that continues until it is stopped, such as get -w.
 func (k *Kubectl) Start(args ...string) (*Process, error) {
 	return Start(Command{Path: k.path, Name: "kubectl", Args: append(k.flags(), args...), Env: k.env()})
 }
@@ -72,5 +72,5 @@ func (k *Kubectl) flags() []string {
 	return []string{"--kubeconfig=" + k.kubeconfig, "--cache-dir=" + filepath.Join(k.home, "kube-cache")}
 }
 
-// env keeps the caller's own configuration out.
+// env excludes the caller's own configuration.
 func (k *Kubectl) env() []string { return append([]string{"HOME=" + k.home, "KUBECONFIG="}, k.more...) }

@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// outputLimit bounds what is kept of a child's stream; older text goes first.
+// outputLimit limits how much of a child's stream is kept; older text is dropped first.
 const outputLimit = 8 << 20
 
 var errEnded = errors.New("the process ended")

@@ -21,12 +21,12 @@ type Authority struct {
 	dir  string
 	cert *x509.Certificate
 	key  crypto.Signer
-	// File is its certificate, PEM its content.
+	// File is the path of its certificate. PEM is the content of that file.
 	File string
 	PEM  []byte
 }
 
-// NewAuthority makes an authority; its certificate is <name>.crt in dir.
+// NewAuthority creates an authority; its certificate is <name>.crt in dir.
 func NewAuthority(dir, name string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

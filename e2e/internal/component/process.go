@@ -14,7 +14,7 @@ import (
 // stopGrace is how long Stop waits after SIGTERM before it kills.
 const stopGrace = 20 * time.Second
 
-// Process is a running or ended child. Its methods may be called from any goroutine.
+// Process is a running or ended child. It is safe for concurrent use.
 type Process struct {
 	name           string
 	cmd            *exec.Cmd
@@ -24,7 +24,7 @@ type Process struct {
 
 // Command describes a child to start.
 type Command struct {
-	// Path of the program, and what its errors are called by.
+	// Path is the path of the program. Name is its name in errors.
 	Path, Name string
 	Args       []string
 	// Env is added to the parent's environment.
@@ -33,11 +33,11 @@ type Command struct {
 	Dir string
 	// Credential runs the child as another user; nil is the caller's own.
 	Credential *syscall.Credential
-	// Namespaces are the new ones that the child begins in, as flags of clone(2).
+	// Namespaces are the new namespaces in which the child starts, as flags of clone(2).
 	Namespaces uintptr
 }
 
-// Start runs the command and returns at once. The child is killed should the caller die first.
+// Start runs the command and returns at once. The child is killed if the caller dies first.
 func Start(c Command) (*Process, error) {
 	p := &Process{name: c.Name, stdout: newOutput(), stderr: newOutput(), done: make(chan struct{})}
 	p.cmd = exec.Command(c.Path, c.Args...)
@@ -57,8 +57,8 @@ func Start(c Command) (*Process, error) {
 	return p, nil
 }
 
-// RunToEnd runs a command that ends by itself and returns it with its whole output. One that still
-// runs when the context ends is killed, which is an error.
+// RunToEnd runs a command that ends by itself and returns it with its whole output. A command that
+// still runs when the context ends is killed, which is an error.
 func RunToEnd(ctx context.Context, c Command) (*Process, error) {
 	p, err := Start(c)
 	if err != nil {
@@ -79,7 +79,7 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // Done is closed when the child has ended and its output is complete.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// ExitCode waits for the end; it is -1 for a child ended by a signal.
+// ExitCode waits for the end. It is -1 for a child that a signal ended.
 func (p *Process) ExitCode() int {
 	<-p.done
 	return p.cmd.ProcessState.ExitCode()
@@ -102,7 +102,7 @@ func (p *Process) Stop() error {
 	}
 }
 
-// Signal sends a signal; to a process that has ended it does nothing.
+// Signal sends a signal. It does nothing if the process has ended.
 func (p *Process) Signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
 
 // Kill ends the child with SIGKILL and waits for it.

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Proxy forwards TCP connections to a target, and can cut, stall and refuse them: the network
-// between a server and its database.
+// Proxy forwards TCP connections to a target, and can cut, stall and refuse them. It simulates the
+// network between a server and its database.
 type Proxy struct {
 	listener net.Listener
 	target   string
@@ -34,15 +34,15 @@ func StartProxy(target string) (*Proxy, error) {
 	return p, nil
 }
 
-// Port is where the proxy listens.
+// Port returns the port on which the proxy listens.
 func (p *Proxy) Port() int { return p.listener.Addr().(*net.TCPAddr).Port }
 
-// Cut breaks every connection as it stands, in the middle of whatever it carries.
+// Cut resets every connection immediately, even in the middle of a message.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for client, server := range p.links {
-		// Without waiting for what is still to be sent.
+		// Do not wait for unsent data.
 		_ = client.(*net.TCPConn).SetLinger(0)
 		_ = client.Close()
 		_ = server.Close()
@@ -52,8 +52,7 @@ func (p *Proxy) Cut() {
 // Refuse closes new connections at once while it is on.
 func (p *Proxy) Refuse(on bool) { p.refuse.Store(on) }
 
-// Stall forwards nothing while it is on; connections stay open, as on a network that swallows
-// packets.
+// Stall stops forwarding while it is on. Connections stay open, as on a network that drops packets.
 func (p *Proxy) Stall(on bool) { p.stalled.Store(on) }
 
 // Close ends the proxy and its connections.

@@ -11,17 +11,17 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// unversioned is what a client needs that sends and receives prepared bytes only. It knows what a
-// server refuses requests with.
+// unversioned returns what a client needs that sends and receives only prepared bytes. It can
+// decode the errors of a server.
 func unversioned() (*schema.GroupVersion, runtime.NegotiatedSerializer) {
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	return &schema.GroupVersion{}, serializer.NewCodecFactory(scheme).WithoutConversion()
 }
 
-// RawClient makes a REST client for prepared bodies, without rate limit, on a connection of its
-// own: client-go shares one HTTP/2 connection between all clients of equal configuration, and a
-// dialer of its own makes the configuration unequal.
+// RawClient returns a REST client for prepared bodies, without rate limit, on a separate
+// connection: client-go shares one HTTP/2 connection between all clients of equal configuration,
+// and a separate dialer makes the configuration unequal.
 func RawClient(config *rest.Config) (*rest.RESTClient, error) {
 	c := rest.CopyConfig(config)
 	c.QPS = -1

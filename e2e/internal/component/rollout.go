@@ -11,8 +11,9 @@ import (
 )
 
 // Rollout keeps replicas of ark-server in service and replaces them, as a Deployment, the kubelet
-// and the endpoint controller would: a new one is ready before an old one is told to go, and one
-// that says it is no longer ready gets no further requests. Its methods are for one goroutine.
+// and the endpoint controller do. A new replica is ready before an old one is stopped, and a
+// replica that reports that it is no longer ready receives no further requests. It is not safe for
+// concurrent use.
 type Rollout struct {
 	hosting  *Hosting
 	options  ArkOptions
@@ -21,7 +22,7 @@ type Rollout struct {
 	started  int
 }
 
-// NewRollout starts replicas and puts them into service. The options' Dir gets a folder for each.
+// NewRollout starts replicas and puts them into service. Each has a folder in the options' Dir.
 func NewRollout(ctx context.Context, h *Hosting, n int, options ArkOptions) (*Rollout, error) {
 	r := &Rollout{hosting: h, options: options, ports: map[*AggregatedArk]int{}}
 	for range n {
@@ -32,7 +33,7 @@ func NewRollout(ctx context.Context, h *Hosting, n int, options ArkOptions) (*Ro
 	return r, nil
 }
 
-// Replicas are those that are in service.
+// Replicas returns the replicas that are in service.
 func (r *Rollout) Replicas() []*AggregatedArk { return r.replicas }
 
 func (r *Rollout) add(ctx context.Context) error {
@@ -59,8 +60,8 @@ func (r *Rollout) add(ctx context.Context) error {
 	return r.hosting.SetReady(ctx, port, true)
 }
 
-// Replace starts a replica, and ends the oldest one when the new one is in service. An old one that
-// does not end by itself with exit code 0 is an error.
+// Replace starts a replica, and stops the oldest one when the new one is in service. It returns an
+// error if the old one does not end by itself with exit code 0.
 func (r *Rollout) Replace(ctx context.Context) error {
 	if err := r.add(ctx); err != nil {
 		return err
@@ -87,7 +88,7 @@ func (r *Rollout) Replace(ctx context.Context) error {
 	return nil
 }
 
-// readinessPeriod is how often a stopping replica is asked whether it is still ready.
+// readinessPeriod is the interval at which the readiness of a stopping replica is checked.
 const readinessPeriod = 200 * time.Millisecond
 
 // Stop ends all replicas.
@@ -108,8 +109,8 @@ func (r *Rollout) Stop() error {
 	return errors.Join(errs...)
 }
 
-// shutdownDelay bounds what a replica waits by default before it begins to stop, and for its
-// watchers.
+// shutdownDelay limits how long a replica waits by default before it begins to stop, and how long
+// it waits for its watchers.
 const shutdownDelay = 20 * time.Second
 
 func pause(ctx context.Context, d time.Duration) error {

@@ -12,16 +12,18 @@ import (
 // runs on.
 const clockTick = time.Second / 100
 
-// CPU is the processor time, user and system, that the child has used so far, in steps of 10 ms.
+// CPU returns the processor time, user and system, that the child has used so far, in steps of 10
+// ms.
 func (p *Process) CPU() (time.Duration, error) { return CPUTime(p.PID()) }
 
-// CPUTime is the processor time of any process; see Process.CPU.
+// CPUTime returns the processor time of any process; see Process.CPU.
 func CPUTime(pid int) (time.Duration, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the CPU time of process %d: %w", pid, err)
 	}
-	// The second field is the program's name in parentheses and may hold spaces: count from its end.
+	// The second field is the program's name in parentheses and may contain spaces: count from its
+	// end.
 	fields := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
 	const utime, stime = 11, 12
 	var ticks int64
@@ -37,7 +39,7 @@ func CPUTime(pid int) (time.Duration, error) {
 
 // Memory is the resident memory of a process in bytes.
 type Memory struct {
-	// RSS is resident now; Peak since the start or the last ResetPeak.
+	// RSS is the current resident memory. Peak is the maximum since the start or the last ResetPeak.
 	RSS, Peak int64
 }
 
@@ -60,7 +62,7 @@ func (p *Process) Memory() (Memory, error) {
 	return m, nil
 }
 
-// ResetPeak makes Memory.Peak start again from the present RSS.
+// ResetPeak resets Peak to the current RSS.
 func (p *Process) ResetPeak() error {
 	const peakOnly = "5"
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.PID()), []byte(peakOnly), 0); err != nil {

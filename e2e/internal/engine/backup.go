@@ -11,8 +11,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
-// Dump has the database server's own program write the database to a file, as
-// docs/operations/backup.md says.
+// Dump writes the database to a file with the database server's own program, as
+// docs/operations/backup.md describes.
 func (p Place) Dump(ctx context.Context, file string) error {
 	switch p.Storage {
 	case PostgreSQL:
@@ -27,7 +27,7 @@ func (p Place) Dump(ctx context.Context, file string) error {
 	return fmt.Errorf("dump %s: there is no database server", p.Storage)
 }
 
-// Load drops the database and has those programs make it anew from such a file.
+// Load drops the database and restores it from such a file with those programs.
 func (p Place) Load(ctx context.Context, file string) error {
 	name := p.Config.Name
 	switch p.Storage {
@@ -51,7 +51,7 @@ func (p Place) Load(ctx context.Context, file string) error {
 	return fmt.Errorf("load %s: there is no database server", p.Storage)
 }
 
-// run runs one of the server's programs with the place's address; stdin, where given, is a file.
+// run runs one of the server's programs with the address of the place; stdin, if given, is a file.
 func (p Place) run(ctx context.Context, stdin, name string, args ...string) error {
 	path, err := program(name)
 	if err != nil {
@@ -76,8 +76,8 @@ func (p Place) run(ctx context.Context, stdin, name string, args ...string) erro
 	return nil
 }
 
-// program finds a program of the server that the tests run on: beside the one that a variable
-// names, on the path, or where Debian keeps PostgreSQL's.
+// program finds a program of the database server that the tests run on: in the folder of the
+// program that a variable names, on the path, or in Debian's folder of PostgreSQL.
 func program(name string) (string, error) {
 	beside := filepath.Join(filepath.Dir(os.Getenv(sqltest.MySQLProgram)), name)
 	if _, err := os.Stat(beside); err == nil && !sqltest.IsMariaDB() {

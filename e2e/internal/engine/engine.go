@@ -1,5 +1,5 @@
-// Package engine gives tests each database that the store runs on, by the name that --storage has
-// for it.
+// Package engine provides tests with each database that the store supports, by its name in
+// --storage.
 package engine
 
 import (
@@ -18,14 +18,14 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
-// The names.
+// The names of the storages.
 const (
 	SQLite     = "sqlite"
 	PostgreSQL = "postgresql"
 	MySQL      = "mysql"
 )
 
-// Servers are those that replicas can share.
+// Servers are the storages that replicas can share.
 var Servers = []string{PostgreSQL, MySQL}
 
 // Place is one database: a file, or one on a server.
@@ -48,7 +48,7 @@ func (p Place) Open(ctx context.Context, log *slog.Logger) (mvcc.Engine, error) 
 	return nil, fmt.Errorf("there is no storage %q", p.Storage)
 }
 
-// Flags are ark-server's flags for the place.
+// Flags returns ark-server's flags for the place.
 func (p Place) Flags() []string {
 	if p.Storage == SQLite {
 		return []string{"--storage=sqlite", "--db-path=" + p.Path}
@@ -62,7 +62,8 @@ func (p Place) Flags() []string {
 	}
 }
 
-// Start starts a server of the test's own, or none for SQLite, and gives it an empty database.
+// Start starts a separate server for the test, or none for SQLite, and creates an empty database on
+// it.
 func Start(t testing.TB, storage string) (*sqltest.Server, Place) {
 	t.Helper()
 	return StartWith(t, storage, sqltest.Options{})
@@ -93,14 +94,14 @@ func start(ctx context.Context, storage string, opts sqltest.Options) (*sqltest.
 	return nil, fmt.Errorf("there is no server for storage %q: use %v", storage, Servers)
 }
 
-// Shared gives the tests of one binary databases on servers that they share. The zero value is
+// Shared provides the tests of one binary with databases on shared servers. The zero value is
 // ready; TestMain calls Stop.
 type Shared struct {
 	postgres sqltest.Postgres
 	mariadb  sqltest.MySQL
 }
 
-// New is an empty database that ends with the test.
+// New returns an empty database, which is removed at the end of the test.
 func (s *Shared) New(t testing.TB, storage string) Place {
 	t.Helper()
 	p := Place{Storage: storage}

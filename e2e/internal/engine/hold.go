@@ -11,13 +11,13 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib" // database/sql's "pgx"
 )
 
-// Holding is what somebody else's transaction keeps.
+// Holding is what the transaction of another session holds.
 type Holding string
 
 const (
-	// OldSnapshot keeps the database from cleaning up behind writers, as a dump does.
+	// OldSnapshot stops the database from cleaning up old row versions, as a dump does.
 	OldSnapshot Holding = "an old snapshot"
-	// Counter keeps every writer waiting.
+	// Counter blocks every writer.
 	Counter Holding = "the counter"
 )
 
@@ -52,8 +52,8 @@ func (p Place) Hold(ctx context.Context, what Holding, d time.Duration) error {
 	case <-time.After(d):
 	case <-ctx.Done():
 	}
-	// By now the session may have been ended, by its database's end or by a replica that waited for
-	// it.
+	// The session may have been ended by now, by the end of its database or by a replica that waited
+	// for it.
 	_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 	return nil
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/sqltest"
 )
 
-// Serve starts a server with its default settings, durable ones, and an empty database on it, for
-// programs that are no tests; for SQLite it is a file in dir. stop ends the server.
+// Serve starts a server with its default settings, which are durable, and an empty database on it,
+// for programs that are not tests. For SQLite it is a file in dir. stop ends the server.
 func Serve(ctx context.Context, storage, dir string) (p Place, stop func() error, err error) {
 	p.Storage = storage
 	if storage == SQLite {

@@ -1,4 +1,4 @@
-// Package fleet runs several ark-servers on one database, with writers at whichever of them serve.
+// Package fleet runs several ark-servers on one database, with writers on all replicas that serve.
 package fleet
 
 import (
@@ -18,29 +18,29 @@ import (
 )
 
 const (
-	// writers is how many Write has at work.
+	// writers is the number of writers that Write starts.
 	writers = 6
-	// patience bounds the start of a server.
+	// patience is the time limit for the start of a server.
 	patience = 2 * time.Minute
 )
 
-// Fleet is some replicas of ark-server. The test that starts it stops it; writers may call Any
+// Fleet is a set of replicas of ark-server. The test that starts it stops it. Writers may call Any
 // while a replica is replaced.
 type Fleet struct {
 	options []component.ArkOptions
 	servers []*component.ArkServer
 
 	mu      sync.Mutex
-	clients []*rest.RESTClient // nil where the replica is stopped
+	clients []*rest.RESTClient // nil if the replica is stopped
 }
 
-// New describes a replica for each of the options, and starts none.
+// New returns a fleet with a replica for each of the options, and starts none.
 func New(options ...component.ArkOptions) *Fleet {
 	return &Fleet{options: options, servers: make([]*component.ArkServer, len(options)), clients: make([]*rest.RESTClient, len(options))}
 }
 
-// On describes n replicas with a folder each and the same keys, which keep their data in the
-// storage that the flags name.
+// On returns a fleet of n replicas with a separate folder each and the same keys. They store their
+// data in the storage that the flags name.
 func On(t testing.TB, n int, flags []string) *Fleet {
 	t.Helper()
 	options, keys := make([]component.ArkOptions, n), t.TempDir()
@@ -50,7 +50,7 @@ func On(t testing.TB, n int, flags []string) *Fleet {
 	return New(options...)
 }
 
-// Start starts every replica, and makes the namespaces.
+// Start starts every replica, and creates the namespaces.
 func (f *Fleet) Start(t testing.TB, namespaces ...string) {
 	t.Helper()
 	for i := range f.options {
@@ -100,8 +100,7 @@ func (f *Fleet) stop(t testing.TB, i int) {
 	f.servers[i] = nil
 }
 
-// Replace stops a replica, if it runs, and starts it again, as the command that wrap makes of its
-// own.
+// Replace stops a replica, if it runs, and starts it again with the command that wrap returns.
 func (f *Fleet) Replace(t testing.TB, i int, wrap func(component.Command) component.Command) {
 	t.Helper()
 	if s := f.servers[i]; s != nil {
@@ -134,35 +133,35 @@ func (f *Fleet) Move(flags []string) {
 	}
 }
 
-// Options are those of a replica.
+// Options returns the options of a replica.
 func (f *Fleet) Options(i int) component.ArkOptions { return f.options[i] }
 
-// Server is a replica that runs, or nil.
+// Server returns a replica that runs, or nil.
 func (f *Fleet) Server(i int) *component.ArkServer { return f.servers[i] }
 
-// Client is a client of a replica, or nil if it is stopped.
+// Client returns a client of a replica, or nil if it is stopped.
 func (f *Fleet) Client(i int) *rest.RESTClient {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.clients[i]
 }
 
-// Clients are those of all replicas, which must run.
+// Clients returns the clients of all replicas, which must be running.
 func (f *Fleet) Clients() []*rest.RESTClient {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return append([]*rest.RESTClient(nil), f.clients...)
 }
 
-// use makes a client the one of a replica. None stands for a replica that is away, as a Service
-// does with a pod that stops.
+// use sets the client of a replica. nil means that the replica is out of service, like a stopping
+// pod of a Service.
 func (f *Fleet) use(i int, client *rest.RESTClient) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.clients[i] = client
 }
 
-// Any is a client of a replica that runs. It waits while none does.
+// Any returns a client of a running replica. It waits while none runs.
 func (f *Fleet) Any() *rest.RESTClient {
 	for {
 		if c := f.Client(rand.IntN(len(f.options))); c != nil {
@@ -172,7 +171,7 @@ func (f *Fleet) Any() *rest.RESTClient {
 	}
 }
 
-// Write has writers at work, whose objects begin with name, until stop is called. stop waits for
+// Write starts writers, whose objects have the prefix name, until stop is called. stop waits for
 // them.
 func (f *Fleet) Write(t testing.TB, j *journal.Journal, name string) (stop func()) {
 	t.Helper()
@@ -191,7 +190,7 @@ func (f *Fleet) Write(t testing.TB, j *journal.Journal, name string) (stop func(
 	}
 }
 
-// Check fails a test unless each replica has what the journal has, and no more.
+// Check fails a test unless each replica has exactly the objects of the journal.
 func (f *Fleet) Check(t testing.TB, j *journal.Journal, when string) {
 	t.Helper()
 	for i, c := range f.Clients() {

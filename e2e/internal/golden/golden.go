@@ -1,4 +1,4 @@
-// Package golden compares what tests make with files that are committed.
+// Package golden compares the output of tests with committed files.
 package golden
 
 import (
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Compare holds a text to a file, or writes it there if update is set. Command is what
-// writes it, for who reads the failure.
+// Compare compares a text with a file, or writes it there if update is set. command is the command
+// that writes the file; it is printed in a failure.
 func Compare(t *testing.T, file, got string, update bool, command string) {
 	t.Helper()
 	if update {

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// room is what the server may send ahead, in bytes: more than any answer takes, and topped up on
-	// the way.
+	// room is how many bytes the server may send before the window is updated: more than any answer
+	// has. The window is updated while answers are received.
 	room = 1 << 30
-	// defaultWindow is what a peer accepts at first, by the RFC.
+	// defaultWindow is the initial window of a peer in the RFC.
 	defaultWindow = 65535
 )
 
@@ -31,21 +31,21 @@ type Conn struct {
 	framer *http2.Framer // writes to out, reads from raw
 	fixed  []hpack.HeaderField
 
-	mu      sync.Mutex // for what follows, and for writing frames
+	mu      sync.Mutex // guards the fields below, and the writing of frames
 	out     bytes.Buffer
-	spare   bytes.Buffer // what is being written, or was
-	writing bool         // somebody is writing, and will see what comes into out meanwhile
+	spare   bytes.Buffer // the bytes being written, or written last
+	writing bool         // a goroutine is writing, and will also write what is added to out during the write
 	encoder *hpack.Encoder
 	block   bytes.Buffer // what the encoder writes to
 	streams map[uint32]*stream
 	next    uint32
-	window  int64 // bytes of bodies that the server takes on this connection
-	initial int64 // and on a new stream
+	window  int64 // bytes of bodies that the server accepts on this connection
+	initial int64 // the same for a new stream
 	credit  *sync.Cond
 	err     error // why the connection is broken
 }
 
-// stream is a request under way. The reader owns it until done is closed.
+// stream is a request in flight. The reader owns it until done is closed.
 type stream struct {
 	status string
 	answer []byte
@@ -105,15 +105,15 @@ func Dial(ctx context.Context, config *rest.Config) (*Conn, error) {
 	return c, nil
 }
 
-// Close breaks off what is under way.
+// Close aborts all requests in flight.
 func (c *Conn) Close() error {
 	c.fail(net.ErrClosed)
 	return c.raw.Close()
 }
 
-// Send sends one request and returns what was answered, and an error unless the status is one of
-// success. It returns when the answer is complete, or the context ends: the server is not told
-// then.
+// Send sends one request and returns the answer, and an error unless the status is a success. It
+// returns when the answer is complete, or when the context ends. In the second case the server is
+// not notified.
 func (c *Conn) Send(ctx context.Context, method, path, contentType string, body []byte) ([]byte, error) {
 	s, err := c.begin(method, path, contentType, body)
 	if err != nil {
@@ -145,9 +145,9 @@ func (c *Conn) begin(method, path, contentType string, body []byte) (*stream, er
 	c.streams[id] = s
 
 	c.block.Reset()
-	field := func(f hpack.HeaderField) { _ = c.encoder.WriteField(f) } // to a buffer, which does not fail
+	field := func(f hpack.HeaderField) { _ = c.encoder.WriteField(f) } // it writes to a buffer, which does not fail
 	field(hpack.HeaderField{Name: ":method", Value: method})
-	field(hpack.HeaderField{Name: ":path", Value: path, Sensitive: true}) // differs each time, so not worth remembering
+	field(hpack.HeaderField{Name: ":path", Value: path, Sensitive: true}) // it differs each time, so it must not enter the header table
 	for _, f := range c.fixed {
 		field(f)
 	}
@@ -182,8 +182,8 @@ func (c *Conn) begin(method, path, contentType string, body []byte) (*stream, er
 	return s, c.err
 }
 
-// flush writes what is in out, unless somebody is writing already, who will write this too. The
-// caller holds mu, which is released meanwhile.
+// flush writes the content of out, unless another goroutine is already writing; that goroutine then
+// writes this content too. The caller holds mu, which flush releases during the write.
 func (c *Conn) flush() {
 	if c.writing {
 		return

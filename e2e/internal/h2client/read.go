@@ -6,9 +6,9 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// read takes in what the server sends until the connection breaks.
+// read processes what the server sends until the connection breaks.
 func (c *Conn) read() {
-	unreported := uint32(0) // bytes of answers that the server does not know to be taken
+	unreported := uint32(0) // bytes of answers that no window update has reported yet
 	for {
 		frame, err := c.framer.ReadFrame()
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package journal writes Query objects through an ark-server, keeps a journal of what was
-// acknowledged, and compares it with what is there.
+// Package journal writes Query objects through an ark-server, keeps a journal of acknowledged
+// writes, and compares it with the stored objects.
 package journal
 
 import (
@@ -22,26 +22,27 @@ import (
 )
 
 const (
-	// Namespace is where the objects are.
+	// Namespace is the namespace of the objects.
 	Namespace = "journal"
 	queries   = "/apis/ark.mckinsey.com/v1alpha1/namespaces/" + Namespace + "/queries"
 )
 
-// Journal is what clients were told: the objects that must be there, each with its input.
+// Journal holds the acknowledged writes of clients: the objects that must exist, each with its
+// input.
 type Journal struct {
 	mu sync.Mutex
-	// there has the input of each acknowledged object.
+	// there maps each acknowledged object to its input.
 	there map[string]string
-	// Writes counts what was acknowledged; Refused what was answered with an error and sent again.
-	// Read them while nobody writes.
+	// Writes counts acknowledged writes. Refused counts attempts that returned an error and were sent
+	// again. Read them while no writer runs.
 	Writes, Refused int
 }
 
-// New is an empty journal.
+// New returns an empty journal.
 func New() *Journal { return &Journal{there: map[string]string{}} }
 
-// Write makes, changes and deletes objects until ctx ends. target is asked for a client before each
-// attempt.
+// Write creates, changes and deletes objects until ctx ends. It calls target for a client before
+// each attempt.
 func (j *Journal) Write(ctx context.Context, worker string, target func() *rest.RESTClient) error {
 	r := rand.New(rand.NewPCG(rand.Uint64(), 0))
 	var mine []string
@@ -50,7 +51,7 @@ func (j *Journal) Write(ctx context.Context, worker string, target func() *rest.
 		if err := j.until(ctx, target, func(ctx context.Context, c *rest.RESTClient) error {
 			err := query.Create(ctx, c, Namespace, name, `{"input":"first","target":{"type":"agent","name":"researcher"}}`)
 			if apierrors.IsAlreadyExists(err) || err != nil && strings.Contains(err.Error(), "already exists") {
-				return nil // an attempt before, whose answer was lost
+				return nil // an earlier attempt, whose answer was lost
 			}
 			return err
 		}); err != nil {
@@ -87,8 +88,8 @@ func (j *Journal) Write(ctx context.Context, worker string, target func() *rest.
 	return nil
 }
 
-// until tries until the write is acknowledged. A replica that goes away cuts connections and
-// answers 503: what is tried again may have been done, and every write here may be done twice.
+// until retries until the write is acknowledged. A replica that stops cuts connections and answers
+// 503: a failed attempt may have been executed, so every write here may be executed twice.
 func (j *Journal) until(ctx context.Context, target func() *rest.RESTClient, try func(context.Context, *rest.RESTClient) error) error {
 	limit := time.Now().Add(2 * time.Minute)
 	for {
@@ -109,7 +110,7 @@ func (j *Journal) until(ctx context.Context, target func() *rest.RESTClient, try
 	}
 }
 
-// set notes an acknowledged write; no input says that the object is gone.
+// set records an acknowledged write; an empty input means that the object was deleted.
 func (j *Journal) set(name, input string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -121,9 +122,9 @@ func (j *Journal) set(name, input string) {
 	j.there[name] = input
 }
 
-// Missing compares the journal with what a server has, while nobody writes: the objects that were
-// acknowledged and are not there, or older, and how many objects are there that the journal does
-// not know.
+// Missing compares the journal with the objects of a server while no writer runs. It returns the
+// acknowledged objects that are missing or older, and how many objects exist that are not in the
+// journal.
 func (j *Journal) Missing(ctx context.Context, client *rest.RESTClient) (missing []string, unknown int, err error) {
 	raw, err := client.Get().AbsPath(queries).Do(ctx).Raw()
 	if err != nil {
@@ -155,7 +156,7 @@ func (j *Journal) Missing(ctx context.Context, client *rest.RESTClient) (missing
 	return missing, unknown, nil
 }
 
-// Check fails a test unless a server has what the journal has, and no more.
+// Check fails a test unless a server has exactly the objects of the journal.
 func (j *Journal) Check(t testing.TB, client *rest.RESTClient, who string) {
 	t.Helper()
 	missing, unknown, err := j.Missing(t.Context(), client)

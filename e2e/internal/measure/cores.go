@@ -9,9 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OnCores keeps this process on cores from..to, counted from 0, and with it every process that it
-// starts from now on. Other than limiting GOMAXPROCS it keeps the kernel's work for the process
-// there too.
+// OnCores pins this process, and every process that it starts later, to cores from..to, counted
+// from 0. Unlike a limit of GOMAXPROCS, it also pins the kernel's work for the process.
 func OnCores(from, to int) error {
 	if from < 0 || to < from || to >= runtime.NumCPU() {
 		return fmt.Errorf("keep to cores %d to %d: the machine has %d", from, to, runtime.NumCPU())
@@ -20,8 +19,8 @@ func OnCores(from, to int) error {
 	for c := from; c <= to; c++ {
 		cores.Set(c)
 	}
-	// Threads inherit the cores of the one that starts them; those that are there already must be
-	// told.
+	// A thread inherits the cores of the thread that starts it; existing threads must be pinned
+	// separately.
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
 		return fmt.Errorf("list this process's threads: %w", err)

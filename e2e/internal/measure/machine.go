@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Machine describes where the figures come from in one line. dir is on the file system that the
-// systems write to.
+// Machine returns one line that describes the machine. dir is on the file system that the systems
+// write to.
 func Machine(dir string) (string, error) {
 	sync, err := SyncLatency(dir, 300)
 	if err != nil {
@@ -21,8 +21,8 @@ func Machine(dir string) (string, error) {
 		runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), Millis(sync.P50), Millis(sync.P99), sync.Count), nil
 }
 
-// SyncLatency times n appends of 4 KiB to a file in dir, each followed by fdatasync: the floor
-// under a durable write.
+// SyncLatency times n appends of 4 KiB to a file in dir, each followed by fdatasync: the lower
+// bound for a durable write.
 func SyncLatency(dir string, n int) (Sample, error) {
 	f, err := os.Create(filepath.Join(dir, "sync-latency"))
 	if err != nil {

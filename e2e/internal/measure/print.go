@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Table prints aligned columns as rows come; Flush after the last.
+// Table prints aligned columns, row by row. Call Flush after the last row.
 type Table struct{ w *tabwriter.Writer }
 
 // NewTable begins a table with a header.
@@ -22,10 +22,10 @@ func NewTable(out io.Writer, header ...string) *Table {
 // Row adds one row.
 func (t *Table) Row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t")+"\t") }
 
-// Flush writes what was added.
+// Flush writes the added rows.
 func (t *Table) Flush() error { return t.w.Flush() }
 
-// Millis is a duration in milliseconds with three significant digits or so.
+// Millis formats a duration in milliseconds with about three significant digits.
 func Millis(d time.Duration) string {
 	ms := float64(d) / float64(time.Millisecond)
 	switch {
@@ -40,7 +40,7 @@ func Millis(d time.Duration) string {
 	}
 }
 
-// Rate is operations per second for print.
+// Rate formats operations per second.
 func Rate(r float64) string {
 	if r >= 100 {
 		return fmt.Sprintf("%.0f", r)
@@ -48,7 +48,7 @@ func Rate(r float64) string {
 	return fmt.Sprintf("%.1f", r)
 }
 
-// Ratio is a/b for print, or a dash where there is nothing to compare with.
+// Ratio formats a/b, or returns a dash if there is nothing to compare with.
 func Ratio(a, b float64) string {
 	if b == 0 || a == 0 || math.IsNaN(a/b) {
 		return "-"
@@ -56,5 +56,5 @@ func Ratio(a, b float64) string {
 	return fmt.Sprintf("%.2f", a/b)
 }
 
-// Seconds is a duration in seconds for print.
+// Seconds formats a duration in seconds.
 func Seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }

@@ -14,20 +14,20 @@ type Sample struct {
 	Rate float64
 	// P50 and P99 are the latencies of one operation.
 	P50, P99 time.Duration
-	// Count is the completed operations, Failed those that returned an error (not in the other
-	// figures).
+	// Count is the number of completed operations. Failed is the number of operations that returned an
+	// error; they are not in the other figures.
 	Count, Failed int
-	// FirstError is one of the errors, for the reader.
+	// FirstError is one of the errors, for the output.
 	FirstError error
-	// CPU is processor time by name per completed operation, as far as the caller measured it.
+	// CPU is processor time by name per completed operation, if the caller measured it.
 	CPU map[string]time.Duration
 }
 
 // Op is one operation: the i-th of client c. It runs on the client's own goroutine.
 type Op func(ctx context.Context, c, i int) error
 
-// Run lets clients goroutines repeat op for the given time and then lets the operations under way
-// finish.
+// Run makes each of the clients, one goroutine each, repeat op for the given time. It then waits
+// for the operations in flight.
 func Run(ctx context.Context, clients int, length time.Duration, op Op) Sample {
 	return RunGroups(ctx, clients, length, 1, op)
 }
@@ -37,7 +37,7 @@ func RunGroups(ctx context.Context, clients int, length time.Duration, group int
 	return run(ctx, clients, op, func(start time.Time, i int) bool { return i%group != 0 || time.Since(start) < length })
 }
 
-// RunCount lets each of the clients do op exactly n times.
+// RunCount makes each of the clients run op exactly n times.
 func RunCount(ctx context.Context, clients, n int, op Op) Sample {
 	return run(ctx, clients, op, func(_ time.Time, i int) bool { return i < n })
 }
@@ -82,7 +82,8 @@ func run(ctx context.Context, clients int, op Op, more func(start time.Time, i i
 	return s
 }
 
-// Percentile sorts the durations and returns the one that p percent do not exceed; 0 of none.
+// Percentile sorts the durations and returns the smallest one that at least p percent do not
+// exceed; 0 if there are none.
 func Percentile(d []time.Duration, p int) time.Duration {
 	if len(d) == 0 {
 		return 0
@@ -91,10 +92,10 @@ func Percentile(d []time.Duration, p int) time.Duration {
 	return d[min(len(d)*p/100, len(d)-1)]
 }
 
-// Series is the rounds of one case on one system.
+// Series holds the rounds of one case on one system.
 type Series []Sample
 
-// Median takes the median of each figure on its own.
+// Median returns the median of each figure separately.
 func (s Series) Median() Sample {
 	if len(s) == 0 {
 		return Sample{}

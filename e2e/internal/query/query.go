@@ -1,5 +1,5 @@
-// Package query drives Query objects over HTTP with bodies prepared ahead, so that the client costs
-// little beside the server it shares the machine with.
+// Package query drives Query objects over HTTP with prepared bodies, so that the client costs
+// little compared with the server on the same machine.
 package query
 
 import (
@@ -29,9 +29,9 @@ const (
 // Steps is the number of writes in the life of a Query.
 const Steps = 7
 
-// Life is the one Query at a time that a client takes through its life: create, the controller's
-// finalizer, three status writes (waiting, running, done with the answer), delete, and the patch
-// that takes the finalizer off and so ends it. Not for concurrent use.
+// Life is the life cycle of one Query at a time: create, the controller's finalizer, three status
+// writes (waiting, running, done with the answer), delete, and the patch that removes the finalizer
+// and so ends the life cycle. It is not safe for concurrent use.
 type Life struct {
 	conn      *h2client.Conn
 	namespace string
@@ -42,17 +42,18 @@ type Life struct {
 	failed   error  // of this life; its later steps are skipped
 }
 
-// bodies are cut where the name and the resourceVersion go.
+// bodies are split where the name and the resourceVersion are inserted.
 type bodies struct {
 	beforeName, afterName, afterRevision string
 	create                               string
 	status                               [3]string
 	addFinalizer, removeFinalizer        []byte
 
-	buffer []byte // of the one that is sent
+	buffer []byte // the body that is being sent
 }
 
-// NewLife prepares a life in a namespace that exists, with an input and an answer of so many bytes.
+// NewLife prepares a life cycle in an existing namespace, with the given sizes in bytes of the
+// input and the answer.
 func NewLife(conn *h2client.Conn, namespace string, inputSize, answerSize int) *Life {
 	spec := `"spec":` + Spec(inputSize)
 	condition := func(status, reason string) string {
@@ -76,8 +77,8 @@ func NewLife(conn *h2client.Conn, namespace string, inputSize, answerSize int) *
 	}}
 }
 
-// Step does one write: step 0 begins a new life under the given name. After a failure the rest of
-// the life fails too.
+// Step does one write: step 0 begins a new life cycle under the given name. After a failure the
+// remaining steps of the life cycle fail too.
 func (l *Life) Step(ctx context.Context, step int, name string) error {
 	if step == 0 {
 		l.name, l.revision, l.failed = name, "", nil
@@ -112,7 +113,7 @@ func (l *Life) send(ctx context.Context, step int) ([]byte, error) {
 	}
 }
 
-// join overwrites what it returned before.
+// join overwrites the slice that it returned before.
 func (b *bodies) join(parts ...string) []byte {
 	b.buffer = b.buffer[:0]
 	for _, part := range parts {
@@ -121,7 +122,7 @@ func (b *bodies) join(parts ...string) []byte {
 	return b.buffer
 }
 
-// CreateTarget makes the agent that the queries ask.
+// CreateTarget creates the agent that the queries use as their target.
 func CreateTarget(ctx context.Context, client *rest.RESTClient, namespace string) error {
 	body := `{"apiVersion":"` + apiVersion + `","kind":"Agent","metadata":{"namespace":"` + namespace + `","name":"researcher"},"spec":{}}`
 	agents := group + "/namespaces/" + namespace + "/agents"
@@ -132,7 +133,7 @@ func CreateTarget(ctx context.Context, client *rest.RESTClient, namespace string
 	return nil
 }
 
-// Create makes one Query with a spec as Spec returns it.
+// Create creates one Query with a spec as Spec returns it.
 func Create(ctx context.Context, client *rest.RESTClient, namespace, name, spec string) error {
 	body := `{"apiVersion":"` + apiVersion + `","kind":"Query","metadata":{"namespace":"` + namespace + `","name":"` + name + `"},"spec":` + spec + `}`
 	answer, err := client.Post().AbsPath(path(namespace)).SetHeader("Content-Type", "application/json").Body([]byte(body)).DoRaw(ctx)
@@ -142,14 +143,14 @@ func Create(ctx context.Context, client *rest.RESTClient, namespace, name, spec 
 	return nil
 }
 
-// Spec is the JSON of a spec with an input of so many bytes.
+// Spec returns the JSON of a spec with an input of the given size in bytes.
 func Spec(inputSize int) string {
 	return `{"input":"` + text(inputSize) + `","type":"user","target":{"type":"agent","name":"researcher"},"timeout":"5m","ttl":"720h"}`
 }
 
-// List reads all queries of a namespace in one answer and returns how many there are and how many
-// bytes they took. limit 0 is no limit. It neither keeps nor parses the answer: that would cost the
-// client more than the server spends.
+// List reads all queries of a namespace in one answer and returns their number and the size in
+// bytes of the answer. limit 0 is no limit. It neither stores nor parses the answer: that would
+// cost the client more than the server.
 func List(ctx context.Context, client *rest.RESTClient, namespace string, limit int) (count, size int, err error) {
 	r := client.Get().AbsPath(path(namespace))
 	if limit > 0 {
@@ -167,17 +168,17 @@ func List(ctx context.Context, client *rest.RESTClient, namespace string, limit 
 	return counter.count, counter.size, nil
 }
 
-// occurrences is a writer that counts a text in what is written to it.
+// occurrences is a writer that counts how often a text occurs in the written bytes.
 type occurrences struct {
 	of          []byte
 	count, size int
-	rest        []byte // the end of what was written, too short to hold the text
+	rest        []byte // the end of the written bytes, shorter than the text
 }
 
 func (o *occurrences) Write(b []byte) (int, error) {
 	o.size += len(b)
 	overlap := len(o.of) - 1
-	// One that begins in an earlier write ends in the first bytes of this one.
+	// An occurrence that begins in an earlier write ends in the first bytes of this one.
 	o.count += bytes.Count(append(o.rest, b[:min(len(b), overlap)]...), o.of) + bytes.Count(b, o.of)
 	if len(b) >= overlap {
 		o.rest = append(o.rest[:0], b[len(b)-overlap:]...)
@@ -188,7 +189,7 @@ func (o *occurrences) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// EnsureNamespace creates a namespace, and in it the agent that the queries ask.
+// EnsureNamespace creates a namespace, and in it the agent that the queries use as their target.
 func EnsureNamespace(ctx context.Context, client *rest.RESTClient, name string) error {
 	body := `{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"` + name + `"}}`
 	answer, err := client.Post().AbsPath("/api/v1/namespaces").SetHeader("Content-Type", "application/json").Body([]byte(body)).DoRaw(ctx)
@@ -221,7 +222,7 @@ func explain(err error, answer []byte) error {
 	return fmt.Errorf("%w: %s", err, answer[:min(len(answer), most)])
 }
 
-// text is prose of so many bytes.
+// text returns prose of the given size in bytes.
 func text(size int) string {
 	const sentence = "Compare the findings of the three reports on battery storage and name where they disagree. "
 	return strings.Repeat(sentence, size/len(sentence)+1)[:size]
