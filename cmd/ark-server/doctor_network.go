@@ -47,8 +47,8 @@ func (e *examination) ports() {
 	}
 }
 
-// openFiles looks at the limit of the server's process, or of this one, which a server would be
-// started beside.
+// openFiles checks the limit of the server's process. If no server runs, it checks the limit of
+// this process, which a server would inherit from the same parent.
 func (e *examination) openFiles() {
 	limit, of := openFiles(), "this process"
 	if e.report != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// TestReadme types what README.md says of OpenAI's API, as it is written there, beside the demo:
-// curl and an SDK print a streamed answer. The SDK is the one that is there already, not one that
-// npm would fetch.
+// TestReadme types what README.md says of OpenAI's API, as it is written there, while the demo
+// runs: curl and an SDK print a streamed answer. The SDK is the one that is there already, not one
+// that npm would fetch.
 func TestReadme(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

@@ -127,7 +127,7 @@ func checkResource(t *testing.T, text string) {
 	}
 }
 
-// eventFields are those of events beside type and sequence_number.
+// eventFields are the fields of events in addition to type and sequence_number.
 var eventFields = map[string]map[string]string{
 	"response.created": {"response": "object"}, "response.in_progress": {"response": "object"}, "response.completed": {"response": "object"}, "response.failed": {"response": "object"},
 	"response.output_item.added":             {"output_index": "number", "item": "object"},

@@ -96,7 +96,7 @@ func (e *env) admission(t *testing.T) {
 		n++
 		name := fmt.Sprintf("probe-%d", n)
 		// A mutating policy first waits for the schema of what it changes, and refuses with 503
-		// meanwhile.
+		// until then.
 		if r := try(t, e.kubectl, agent(name), "-n", "admission", "create", "-f", "-"); r.Code != 0 {
 			return fmt.Errorf("create: %s", r.Stderr)
 		}

@@ -22,8 +22,8 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// Ark's own controller, installed without its CRDs and webhooks, needs nothing but ark-server
-// beside it. No node runs it, so the test does what it does, as its account and with its rights: it
+// Ark's own controller, installed without its CRDs and webhooks, needs nothing but ark-server.
+// No node runs it, so the test does what it does, as its account and with its rights: it
 // elects itself, fills its caches, takes a Query through its life and keeps what it derives from
 // other kinds. Who asks, by the tenant's account, finds the webhooks' rules in force.
 func TestArkController(t *testing.T) {

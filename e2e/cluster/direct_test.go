@@ -238,7 +238,7 @@ func (d *directEnv) certificates(t *testing.T) {
 	}
 }
 
-// headers: who names a user in the aggregator's headers is nobody all the same.
+// headers checks that a client that names a user in the aggregator's headers is anonymous.
 func (d *directEnv) headers(t *testing.T) {
 	nobody := rest.CopyConfig(d.boss)
 	nobody.BearerToken = ""

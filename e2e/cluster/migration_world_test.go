@@ -17,7 +17,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// world is the content of a cluster's Ark API, whoever serves it.
+// world is the content of a cluster's Ark API, independent of the server.
 type world struct {
 	admin  *rest.Config
 	client *rest.RESTClient

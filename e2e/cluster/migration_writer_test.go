@@ -137,7 +137,7 @@ func (ws *writers) missed(err error, name string) {
 	}
 }
 
-// isMissing tells an object that is not there from an API that is not.
+// isMissing distinguishes a missing object from a missing API.
 func isMissing(err error, name string) bool {
 	var status apierrors.APIStatus
 	return apierrors.IsNotFound(err) && errors.As(err, &status) && strings.Contains(status.Status().Message, `"`+name+`"`)

@@ -222,7 +222,7 @@ type traffic struct {
 }
 
 // observe is a client configuration whose requests are counted: every answer of 400 or more is a
-// fault, but for one that tells a client when to come again, and so is a connection that breaks.
+// fault, but for one with Retry-After, and so is a connection that breaks.
 func (f *traffic) observe(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS = -1

@@ -25,7 +25,7 @@ import (
 
 // A server that is told to stop turns unready first, answers everything that still comes, finishes
 // what is in flight (also what is slower than the delay), ends watches without an error, and only
-// then refuses connections. Beside it a second replica on the same storage takes over.
+// then refuses connections. A second replica on the same storage takes over.
 func TestShutdown(t *testing.T) {
 	e := newCluster(t, component.ClusterOptions{})
 	e.prepare(t)
@@ -250,7 +250,7 @@ func watchToEnd(user *rest.Config, path string, started chan<- struct{}) error {
 	return err
 }
 
-// ask sends a request, and tells whether a connection was there to send it on.
+// ask sends a request, and reports whether there was a connection for it.
 func ask(client *http.Client, method, url, body string) (response *http.Response, connected bool, err error) {
 	ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected = true }})
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))

@@ -62,7 +62,7 @@ func (o options) ids(t *testing.T) (user, group int) {
 	return user, group
 }
 
-// environment is the image's, in which -e replaces what it sets anew.
+// environment returns the environment of the image with the variables of -e.
 func environment(image, set []string) []string {
 	env := slices.DeleteFunc(slices.Clone(image), func(of string) bool {
 		name, _, _ := strings.Cut(of, "=")

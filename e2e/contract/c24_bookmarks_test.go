@@ -102,7 +102,7 @@ func (r *bookmarkReader) read(ctx context.Context, s *server, enough int, done f
 	decoder := json.NewDecoder(response.Body)
 	for n := 0; ; n++ {
 		if r.stalls && n == 5 {
-			time.Sleep(1500 * time.Millisecond) // The socket fills up meanwhile.
+			time.Sleep(1500 * time.Millisecond) // The socket fills up during the pause.
 		}
 		e, err := readEvent(decoder)
 		if err != nil {

@@ -13,8 +13,8 @@ type auditLog struct {
 	// forwards is set for a server that passes the request on: it does not look for a new object's
 	// name in the body.
 	forwards bool
-	// behind is set for the one that answers it then: its user is whoever the first one says,
-	// impersonated or not.
+	// behind is set for the server that answers it then: the user is the one that the first server
+	// names, impersonated or not.
 	behind bool
 }
 

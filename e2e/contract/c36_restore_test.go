@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// restored: whoever knows a resourceVersion from before a restore will not meet it again.
+// restored checks that no resourceVersion from before a restore is used again.
 func restored(t *testing.T, shared *server) {
 	s := shared.own(t)
 	p := s.place(t, kindNamed("Agent"))

@@ -87,7 +87,7 @@ func malformed(t *testing.T, p place) {
 // and a resourceVersion that is no number.
 var referenceFails = regexp.MustCompile(`failed to create typed patch object|strconv\.ParseUint: parsing`)
 
-// brokenOff tells whether a server ended a stream instead of answering, as one does whose handler
+// brokenOff reports whether a server ended a stream instead of answering, as one does whose handler
 // panics.
 func brokenOff(err error) bool { return err != nil && strings.Contains(err.Error(), "INTERNAL_ERROR") }
 

@@ -13,8 +13,9 @@ const recordsPath = "/apis/records.ark.mckinsey.com/v1alpha1"
 // managed are the kinds of the records group that users write themselves, as any other.
 var managed = []string{"retentionpolicies", "reports"}
 
-// unmanaged: what is recorded about objects cannot be watched or deleted, so that whoever follows
-// every kind passes it by: a quota counts nothing of it, and a namespace ends with it.
+// unmanaged checks that records of objects cannot be watched or deleted, so that controllers that
+// follow every kind ignore them: no quota counts them, and they do not block the deletion of a
+// namespace.
 func unmanaged(t *testing.T, s *server) {
 	var found metav1.APIResourceList
 	decode(t, s.get(t, recordsPath).want(t, 200).body, &found)

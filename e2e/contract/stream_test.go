@@ -96,8 +96,8 @@ func (w *stream) read(response *http.Response) (latest string, err error) {
 	}
 }
 
-// resumed is the request that goes on where a watch has ended, or begins it anew if nothing had
-// come.
+// resumed returns the request that resumes a watch where it ended, or starts it again if it had no
+// events.
 func resumed(r request, from string) request {
 	path, query, _ := strings.Cut(r.path, "?")
 	values, err := url.ParseQuery(query)

@@ -229,7 +229,7 @@ func (r *queryReconciler) mayStart(ctx context.Context, q object) (bool, error) 
 	return phase == "completed", err
 }
 
-// execute answers a query beside the work queue, as calls of an engine are.
+// execute answers a query outside the work queue, as an engine does.
 func (r *queryReconciler) execute(q object) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r.mu.Lock()

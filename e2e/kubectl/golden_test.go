@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files of TestGolden anew")
 
 // TestGolden holds what a user sees of each kind, in a session from apply to delete, to the files
-// in testdata: one server, the kinds beside each other. Ages, uids, times and versions are replaced
+// in testdata: one server with all kinds. Ages, uids, times and versions are replaced
 // (normalize_test.go). Write the files with -update, and read the difference before you commit it.
 func TestGolden(t *testing.T) {
 	c := newCluster(t, component.ArkOptions{})

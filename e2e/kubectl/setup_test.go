@@ -138,7 +138,7 @@ func file(t *testing.T, text string) string {
 
 // query is a manifest; more is added to its spec, each line indented by two spaces.
 func query(name string, more ...string) string {
-	// Somebody has to be asked: whoever there is, unless the test names one.
+	// A test that names no agent asks any agent.
 	if text := strings.Join(more, "\n"); !strings.Contains(text, "target") && !strings.Contains(text, "selector:") {
 		more = append(more, "  selector: {}")
 	}

@@ -95,8 +95,8 @@ func normalize(text string, table bool) string {
 
 var age = regexp.MustCompile(`^(\d+[smhd])+$`)
 
-// withoutAges replaces the cells below AGE in a table of kubectl, and sets the table anew: the
-// widths depend on them.
+// withoutAges replaces the cells below AGE in a table of kubectl, and aligns the columns
+// again: their widths depend on the cells.
 func withoutAges(text string) string {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	var starts []int

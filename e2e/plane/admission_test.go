@@ -22,9 +22,9 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/component"
 )
 
-// The label that makes a query refused, and the phase that makes a status refused. Whoever mutates
-// leaves marked: in an annotation of the query, and in conversationId of a status, because a write
-// to the status keeps annotations as they were.
+// The label that makes a query refused, and the phase that makes a status refused. An admission
+// plugin that mutates writes marked: in an annotation of the query, and in conversationId of a
+// status, because a write to the status keeps annotations as they were.
 const (
 	refused      = "refused"
 	refusedPhase = "error"

@@ -115,7 +115,7 @@ func (run run) attack(t *testing.T, storage string) {
 	}
 	if failed != nil {
 		if err := watching.Wait(); err != nil {
-			failed = err // what a watcher saw tells more than that the others stopped
+			failed = err // the observation of a watcher explains more than the stop of the others
 		}
 		t.Fatal(failed)
 	}

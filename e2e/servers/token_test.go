@@ -14,8 +14,8 @@ import (
 	"github.com/mckinsey/ark-server/e2e/internal/engine"
 )
 
-// TestRevokedEverywhere: a token that is revoked at one server is refused by the other, whoever
-// revokes it: the command through a server, the API, or the command on the database itself.
+// TestRevokedEverywhere: a token that is revoked at one server is refused by the other, for each
+// way to revoke it: the command through a server, the API, or the command on the database itself.
 func TestRevokedEverywhere(t *testing.T) {
 	storage := databases.New(t, engine.PostgreSQL).Flags()
 	a, b := newServer(t, storage), newServer(t, storage)

@@ -49,8 +49,8 @@ func kubeconfigOf(t *testing.T, url string) string {
 }
 
 // TestStopWithoutCluster stops servers that wait for a kube-apiserver: one that is not there, one
-// that accepts connections and never answers, and one that tells its version and then says nothing
-// more.
+// that accepts connections and never answers, and one that answers only the request for its
+// version.
 func TestStopWithoutCluster(t *testing.T) {
 	t.Logf("-seed=%d", *seed)
 	random := rand.New(rand.NewPCG(*seed, 1))

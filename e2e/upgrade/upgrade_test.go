@@ -48,7 +48,7 @@ func before(t *testing.T) func(component.Command) component.Command {
 }
 
 // TestRolling: replicas of the release before are replaced one by one, and then those of this
-// release by the one before again, under writers. Both releases work beside each other; nothing
+// release by the one before again, under writers. Both releases run at the same time; nothing
 // acknowledged is missing or older.
 func TestRolling(t *testing.T) {
 	old := before(t)

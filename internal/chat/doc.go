@@ -27,7 +27,8 @@
 //     either.
 //   - The final state of the Query is authoritative: text that was streamed is completed from it,
 //     and its error is passed to the client.
-//   - Once the Query exists, the response tells the client not to retry the request.
+//   - Once the Query exists, the response has a header that asks the client not to retry the
+//     request.
 //
 // The package may import internal/access, internal/apis/ark/install, internal/apis/ark/v1alpha1,
 // internal/apiserver/parts, internal/engine/ask, internal/engine/objects, internal/inprocess,

@@ -35,7 +35,7 @@ func schemaOf(kind registry.Kind) (map[string]any, error) {
 }
 
 // inline returns a copy of a node in which every reference is replaced by what it
-// refers to. The keywords beside a reference win.
+// refers to. The keywords next to a reference take precedence.
 func inline(node map[string]any, all map[string]common.OpenAPIDefinition) (map[string]any, error) {
 	out := map[string]any{}
 	if ref, found := node["$ref"].(string); found {

@@ -148,7 +148,7 @@ func (e *Engine) attempt(running, ctx context.Context, r *run, q **v1alpha1.Quer
 		buildErr = memoryErr
 	}
 	settle, err := e.begin(ctx, r, q, x.Objects.(*objects.Recorder), claiming{
-		kept: kept != nil, again: again, beside: e.replicas == nil && phaseOf(*q) == v1alpha1.QueryPending && kept == nil && buildErr == nil,
+		kept: kept != nil, again: again, concurrent: e.replicas == nil && phaseOf(*q) == v1alpha1.QueryPending && kept == nil && buildErr == nil,
 	})
 	if err != nil {
 		return err

@@ -47,7 +47,7 @@ func Share(bytes, n uint64) uint64 {
 	return bytes
 }
 
-// mostGarbage is how much garbage there may be beside a small heap: no more than an eighth of
+// mostGarbage bounds the garbage in addition to a small heap: no more than an eighth of
 // what the machine or the container has.
 func mostGarbage(root fs.FS) uint64 {
 	most := uint64(garbageOfBusy)

@@ -269,8 +269,8 @@ func (c cutSide) AppendIf(ctx context.Context, n mvcc.SideNewest, rows ...mvcc.S
 }
 
 // live makes random changes, with compactions and restarts in between, and compares the history
-// with the model. It calls meanwhile from time to time.
-func (w *world) live(meanwhile func()) {
+// with the model. During that, it calls between from time to time.
+func (w *world) live(between func()) {
 	w.t.Helper()
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -283,8 +283,8 @@ func (w *world) live(meanwhile func()) {
 					w.t.Fatal(err)
 				}
 			}
-			if meanwhile != nil && r.IntN(20) == 0 {
-				meanwhile()
+			if between != nil && r.IntN(20) == 0 {
+				between()
 			}
 		}
 		if err := w.store.Compact(w.t.Context(), w.store.Revision()-int64(r.IntN(10)), false); err != nil {

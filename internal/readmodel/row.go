@@ -165,7 +165,7 @@ func owner(field string) Reading {
 	}}
 }
 
-// ready0 returns a reading of the status of the condition that tells whether the object can be
+// ready0 returns a reading of the status of the condition that says whether the object can be
 // used.
 func ready0() Reading { return Reading{OfReady, [][]string{readyTypes}, readiness} }
 

@@ -1,5 +1,5 @@
-// Package selfcontained holds the test that the repository needs nothing beside
-// it but what its documentation names.
+// Package selfcontained holds the test that the repository needs nothing outside
+// of it but what its documentation names.
 package selfcontained
 
 import (
@@ -17,7 +17,7 @@ var (
 	upwards = regexp.MustCompile(`(?:^|[\s"'` + "`" + `(=:\[])((?:\.\./)+[^\s"'` + "`" + `()<>*\]]*)`)
 	// aboveRoot is code that steps up from the root of the repository.
 	aboveRoot = regexp.MustCompile(`(?i)root\b[^\n]{0,12}"\.\."|\$\(CURDIR\)/\.\.`)
-	// folder is the name of a folder that lies beside some working copies.
+	// folder is the name of a folder that lies next to some working copies.
 	folder = "shared" + "/ark-api"
 )
 

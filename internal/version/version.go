@@ -1,4 +1,4 @@
-// Package version tells which ark-server this is and which Kubernetes it was built
+// Package version identifies this ark-server and the Kubernetes that it was built
 // from.
 //
 // The package may import the standard library only.
