@@ -46,7 +46,7 @@ func (m *methods) follow(ctx context.Context, q *v1alpha1.Query, yield func(prot
 	states := m.states(ctx, q)
 	defer func() {
 		stop()
-		for range states { // whoever follows the Query has ended when the channel has
+		for range states { // the channel is closed when the watch has ended
 		}
 	}()
 	for over := false; !f.gone; {

@@ -21,15 +21,16 @@ type claiming struct {
 	// kept is true if a memory keeps the Query's messages; again is true if the Query is already
 	// running.
 	kept, again bool
-	// concurrent makes begin write the claim concurrently with the call to the model. It is only for an
-	// engine that does not share its database, and for a Query that has not begun: if the process ends
-	// before the claim is stored, the Query runs again, as a running one does.
+	// concurrent makes begin write the claim concurrently with the call to the model. It is only for
+	// an engine that does not share its database, and for a Query that has not begun: if the process
+	// ends before the claim is stored, the Query runs again, as a running one does.
 	concurrent bool
 }
 
 // begin claims a Query. settle returns once the claim is stored, or returns why it is not. Call
 // settle from one goroutine at a time, before any side effect that must not be repeated and before
-// any write. After settle, q is the stored Query. Without concurrent, it is stored when begin returns.
+// any write. After settle, q is the stored Query. Without concurrent, it is stored when begin
+// returns.
 func (e *Engine) begin(ctx context.Context, r *run, q **v1alpha1.Query, read *objects.Recorder, how claiming) (settle func() error, err error) {
 	versions, err := json.Marshal(read.Versions())
 	if err != nil {
