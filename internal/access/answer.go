@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Decision is what an Answer says of a row.
+// Decision is an Answer's verdict on a row.
 type Decision uint8
 
 const (
@@ -18,7 +18,7 @@ const (
 	Yes
 )
 
-// Answer says which rows a user may have. It is immutable and safe for concurrent use.
+// Answer records which rows a user may have. It is immutable and safe for concurrent use.
 type Answer struct {
 	all bool
 	// everywhere are names that are allowed in all namespaces, including those that were not asked
@@ -26,7 +26,7 @@ type Answer struct {
 	everywhere map[string]bool
 	// namespaces has all that were asked about.
 	namespaces map[string]scope
-	// complete says that names which are not in a scope are refused. Otherwise they are unknown.
+	// complete reports whether names that are not in a scope are refused. Otherwise they are unknown.
 	complete bool
 }
 
@@ -49,7 +49,7 @@ func (a *Answer) Allows(namespace, name string) bool {
 	return s.whole || s.names[name] || a.everywhere[name]
 }
 
-// Decide says whether the user may have a row, or that the question was not about it.
+// Decide reports whether the user may have a row, or that the question was not about it.
 func (a *Answer) Decide(namespace, name string) Decision {
 	if a.Allows(namespace, name) {
 		return Yes

@@ -76,7 +76,7 @@ func applyAuthentication(ctx context.Context, config *genericapiserver.Config, c
 	return nil
 }
 
-// newFrontProxy follows what the ConfigMap says of the front proxy.
+// newFrontProxy follows the ConfigMap's settings of the front proxy.
 func newFrontProxy(ctx context.Context, client kubernetes.Interface, first string) (*frontProxy, error) {
 	f, err := newFirstCA(first)
 	if err != nil {

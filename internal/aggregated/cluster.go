@@ -18,7 +18,7 @@ import (
 	arkversion "github.com/mckinsey/ark-server/internal/version"
 )
 
-// ErrNotInCluster says that the process runs in no pod, so that a kubeconfig is
+// ErrNotInCluster reports that the process runs in no pod, so that a kubeconfig is
 // needed to find the cluster.
 var ErrNotInCluster = errors.New("not running in a pod")
 

@@ -19,7 +19,7 @@
 //     than it may be, about rights so that a question is the same for every object.
 //   - What lasts through an outage of kube-apiserver (outage.go), with Options.Direct: what it has
 //     confirmed lately of users and permissions.
-//   - What parts of the process serve and may do beside the API (parts.go).
+//   - What parts of the process serve and may do in addition to the API (parts.go).
 //   - What is recorded (server.go): audit events, with the Audit-ID that
 //     kube-apiserver gave the request.
 //

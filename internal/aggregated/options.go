@@ -52,7 +52,7 @@ type Options struct {
 	AdmissionConfigFile string
 	// ModelURLs is the policy for the base URLs of Models.
 	ModelURLs rules.URLPolicy
-	// Audit says which events are recorded, and where.
+	// Audit configures which events are recorded, and where.
 	Audit *genericoptions.AuditOptions
 
 	// TracingFile is a TracingConfiguration, or "" for no spans.
@@ -64,7 +64,7 @@ type Options struct {
 	Executor string
 	// Records is the group of what is recorded about Ark objects; nil for none.
 	Records *records.Group
-	// Parts are the parts of the process beside the API.
+	// Parts are the parts of the process other than the API.
 	Parts Parts
 	// Off are the hooks into the stock server to do without.
 	Off hooks.Off

@@ -25,7 +25,7 @@ const (
 	// outageKept bounds how many tokens, and how many permissions, are kept for an outage.
 	outageKept = 8192
 	// outageAsk bounds how long a request waits for kube-apiserver that can be answered without it,
-	// and outageRest is for how long nobody asks after that.
+	// and outageRest is for how long no request asks after that.
 	outageAsk  = time.Second
 	outageRest = 2 * time.Second
 )
@@ -72,7 +72,7 @@ func silent(err error) bool {
 	return apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsInternalError(err)
 }
 
-// failed notes that kube-apiserver did not answer, and says so once an outage.
+// failed records that kube-apiserver did not answer, and logs it once an outage.
 func (o *outage) failed(err error) {
 	now := o.now()
 	o.asked.Store(now.Add(outageRest).UnixNano())

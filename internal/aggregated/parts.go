@@ -9,13 +9,13 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/parts"
 )
 
-// Parts say what parts of the process serve and may do beside the API.
+// Parts describe what parts of the process serve and may do in addition to the API.
 type Parts struct {
 	// Grants are the rights of users that are such parts. The cluster is not asked about them.
 	Grants []parts.Grant
-	// Paths are theirs: every user whom the cluster knows may use them.
+	// Paths are theirs: every user that the cluster authenticates may use them.
 	Paths []parts.Paths
-	// LongRunning reports, beside the stock answer, whether a request may take as long as it likes,
+	// LongRunning reports, in addition to the stock answer, whether a request may take as long as it likes,
 	// and Outer goes around the whole handler. Both may be nil.
 	LongRunning func(*http.Request) bool
 	Outer       func(http.Handler) http.Handler

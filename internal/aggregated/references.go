@@ -108,7 +108,7 @@ func (r *references) read(ctx context.Context, ref reference, key string, get fu
 			if data, ok := r.remembered(ref, key); ok {
 				return data, nil
 			}
-			// Whoever shares it must not suffer from the end of one request.
+			// Requests that share it must not fail because one of them ends.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), referenceTimeout)
 			defer cancel()
 			data, err := get(ctx)

@@ -37,7 +37,7 @@ type Server struct {
 // DirectStats are counts of the direct endpoint.
 type DirectStats struct {
 	direct.Stats
-	// Silent says that kube-apiserver does not answer.
+	// Silent reports whether kube-apiserver does not answer.
 	Silent bool
 }
 

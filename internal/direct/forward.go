@@ -15,7 +15,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// identityHeaders name users to servers that trust the sender. Nobody but the aggregator may send
+// identityHeaders name users to servers that trust the sender. Only the aggregator may send
 // them.
 const identityHeaders = "X-Remote-"
 

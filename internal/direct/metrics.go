@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// The outcomes beside the classes of kube-apiserver's answers.
+// The outcomes in addition to the classes of kube-apiserver's answers.
 const (
 	outcomeRefused     = "refused"
 	outcomeUnreachable = "unreachable"

@@ -1,7 +1,7 @@
 // Package registry holds the REST storage of the Ark kinds: one generic store
 // and one generic strategy, driven by a small description of each kind.
 //
-// Every kind has a file of its own (agent.go, query.go, ...) that says what is
+// Every kind has its own file (agent.go, query.go, ...) that says what is
 // particular to it: its names and scope, where its spec and status live, and
 // the columns that kubectl prints. Everything else is common:
 //

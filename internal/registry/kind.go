@@ -13,7 +13,7 @@ type Kind struct {
 	install.Kind
 	// Columns are what tables show after the object's name.
 	Columns []Column
-	// Fields are what field selectors accept beside the name and namespace.
+	// Fields are the fields that field selectors accept in addition to name and namespace.
 	Fields []Field
 
 	parts parts
@@ -43,7 +43,7 @@ type parts struct {
 	specOf, statusOf func(runtime.Object) any
 	// clearStatus empties the status.
 	clearStatus func(obj runtime.Object)
-	// copyStatus makes dst's status that of src, sharing memory with it.
+	// copyStatus sets dst's status to src's, sharing memory with it.
 	copyStatus func(dst, src runtime.Object)
 	// keepOnlyStatus makes dst a copy of src in everything but its status.
 	keepOnlyStatus func(dst, src runtime.Object)
@@ -56,7 +56,7 @@ type parts struct {
 // function define<Kind> in its own file; make generate lists them.
 func Kinds() []Kind { return definitions() }
 
-// definition is what a kind's own file says about it.
+// definition is the content of a kind's own file.
 //
 // T is the object's type; S and U are the types of its spec and status fields.
 type definition[T, S, U any] struct {

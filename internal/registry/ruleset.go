@@ -87,7 +87,7 @@ func (r *ruleset) warn(ctx context.Context, obj, old runtime.Object) []string {
 	return r.kind.hooks.warn(ctx, r.objects, obj)
 }
 
-// skips says whether the object asks for no rules, and did so before.
+// skips reports whether the object asks for no rules, and did so before.
 func (r *ruleset) skips(obj, old runtime.Object) bool {
 	return r.kind.hooks.skippable && asksToSkip(obj) && (old == nil || asksToSkip(old))
 }

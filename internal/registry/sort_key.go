@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// key is what an object is sorted by. The zero key is that of an absent value and
+// key is the value by which an object is sorted. The zero key is that of an absent value and
 // comes first; keys of one list are of one kind, but for absent ones.
 type key struct {
 	present bool

@@ -84,7 +84,7 @@ func deref(t reflect.Type) reflect.Type {
 	return t
 }
 
-// isLeaf says whether values of a struct type are compared as a whole.
+// isLeaf reports whether values of a struct type are compared as a whole.
 func isLeaf(t reflect.Type) bool {
 	switch t {
 	case reflect.TypeFor[metav1.Time](), reflect.TypeFor[metav1.MicroTime](), reflect.TypeFor[v1alpha1.JSON](), reflect.TypeFor[v1alpha1.JSONObject]():

@@ -19,7 +19,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/registry/registrytest"
 )
 
-// factsOf returns what Ark's own definition says about a kind.
+// factsOf returns the facts of a kind from Ark's own definition.
 func factsOf(t *testing.T, kind Kind) facts.Kind {
 	t.Helper()
 	all, err := facts.Kinds()
@@ -54,7 +54,7 @@ func TestTablesAreThoseOfTheCRD(t *testing.T) {
 			columns = append(columns, apiextensionsv1.CustomResourceColumnDefinition{Name: c.Name, Type: c.Type, JSONPath: c.Path, Priority: c.Priority})
 		}
 		if len(columns) == 0 {
-			// What the API server does for a CRD without columns.
+			// The API server does this for a CRD without columns.
 			columns = []apiextensionsv1.CustomResourceColumnDefinition{{
 				Name: "Age", Type: "date", JSONPath: ".metadata.creationTimestamp",
 				Description: metav1.ObjectMeta{}.SwaggerDoc()["creationTimestamp"],

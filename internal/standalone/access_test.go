@@ -225,7 +225,7 @@ func TestDataOutlivesTheServer(t *testing.T) {
 	})
 }
 
-// TestPublicPathsAreRead: what everybody may read, nobody may do anything else with.
+// TestPublicPathsAreRead: paths that every user may read allow no other verb.
 func TestPublicPathsAreRead(t *testing.T) {
 	all, err := rights{roles: rbac.New(nil, nil, noBindings{}, noBindings{})}.authorizer(nil)
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 // is good: as in kube-apiserver.
 const tokenCacheTTL = 10 * time.Second
 
-// applyAuthentication says who a request comes from:
+// applyAuthentication configures how the user of a request is determined:
 //
 //   - the holder of the admin token or of one that `token create` has made; tokens may be nil;
 //   - the subject of a client certificate that the authority has signed (CN is the user, O the
@@ -76,7 +76,7 @@ func applyAuthentication(ctx context.Context, config *genericapiserver.Config, c
 	return follow, nil
 }
 
-// ownTokens knows the tokens of the server's own, which are for any audience.
+// ownTokens authenticates the server's own tokens, which are valid for any audience.
 func ownTokens(adminToken string, tokens authenticator.Token, audiences authenticator.Audiences) authenticator.Request {
 	admin := map[string]*user.DefaultInfo{
 		adminToken: {Name: AdminUser, Groups: []string{user.SystemPrivilegedGroup}},

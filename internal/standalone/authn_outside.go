@@ -20,8 +20,9 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Authentication says which users of issuers outside a server knows, as kube-apiserver's flags do.
-// The zero value knows none.
+// Authentication configures the external issuers whose users a server accepts, as
+// kube-apiserver's flags do.
+// The zero value accepts none.
 type Authentication struct {
 	// ConfigFile is an AuthenticationConfiguration, followed as it changes; "" for none. OIDC must be
 	// empty then.
@@ -44,7 +45,7 @@ type OIDC struct {
 	RequiredClaims map[string]string
 }
 
-// AuthenticationError tells what is wrong with the settings for users from outside.
+// AuthenticationError reports what is wrong with the settings for external users.
 type AuthenticationError struct {
 	// File is Authentication.ConfigFile, or "" where the error is about OIDC.
 	File string
@@ -159,7 +160,7 @@ const (
 	authenticationUpdate = time.Minute
 )
 
-// follow has update take over the file whenever its text changes from the one that load returned,
+// follow makes update apply the file whenever its text changes from the one that load returned,
 // until the context ends. A file that cannot be used is logged, and the one before stays.
 func (o Authentication) follow(ctx context.Context, used []byte, own []string, update func(context.Context, *apiserver.AuthenticationConfiguration) error) {
 	var refused []byte // cannot ever be used

@@ -49,7 +49,7 @@ func newIssuer(t *testing.T) *issuer {
 	return i
 }
 
-// sign returns a token with claims beside those that every token has.
+// sign returns a token with claims in addition to those that every token has.
 func (i *issuer) sign(t *testing.T, claims map[string]any) string {
 	t.Helper()
 	all := map[string]any{"iss": i.URL, "aud": "ark", "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix()}

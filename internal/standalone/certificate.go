@@ -160,7 +160,7 @@ func (a authority) ensureServing(certPath, keyPath string, names []string, now t
 }
 
 // readServing returns a certificate that can be served, for whatever names; nil for none. Its error
-// is about a file that somebody else may have put there.
+// is about a file that another user may have put there.
 func (a authority) readServing(certPath string, keyPEM []byte, now time.Time) (*x509.Certificate, error) {
 	certPEM, err := privatefile.Read(certPath)
 	if err != nil {

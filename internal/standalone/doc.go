@@ -11,7 +11,7 @@
 //     system:masters may do anything, everybody reads health and version, and beyond that
 //     roles and bindings decide. Upstream's default roles are made at the start, with Ark's
 //     kinds in them.
-//   - Reviews (reviews.go): who somebody is, and what somebody may do.
+//   - Reviews (reviews.go): who a user is, and what a user may do.
 //   - Core objects (core.go, services.go, serviceaccounts.go, groups.go): namespaces, secrets and
 //     configmaps, which Ark objects refer to, serviceaccounts, services, endpoints, events,
 //     resourcequotas, limitranges and leases, by upstream's registries. Secrets lie in

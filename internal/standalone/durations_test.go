@@ -195,7 +195,7 @@ func TestChangedDurationIsAChange(t *testing.T) {
 }
 
 // A user moves from kubectl apply to kubectl apply --server-side: what the first
-// has applied, in a spelling of its own, the second may change.
+// has applied, in its own spelling, the second may change.
 func TestServerSideApplyTakesOverDurations(t *testing.T) {
 	r := start(t, t.TempDir())
 	client := r.raw(t)

@@ -2,7 +2,7 @@ package standalone
 
 import "fmt"
 
-// KeysError tells that the server's keys cannot be used or made.
+// KeysError reports that the server's keys cannot be used or made.
 type KeysError struct {
 	Dir string // Options.KeysDir
 	Err error
@@ -13,7 +13,7 @@ func (e *KeysError) Error() string { return fmt.Sprintf("keys in %s: %v", e.Dir,
 // Unwrap returns the cause.
 func (e *KeysError) Unwrap() error { return e.Err }
 
-// KubeconfigError tells that the admin's kubeconfig cannot be written.
+// KubeconfigError reports that the admin's kubeconfig cannot be written.
 type KubeconfigError struct {
 	Path string // Options.Kubeconfig
 	Err  error
@@ -24,7 +24,7 @@ func (e *KubeconfigError) Error() string { return fmt.Sprintf("kubeconfig %s: %v
 // Unwrap returns the cause.
 func (e *KubeconfigError) Unwrap() error { return e.Err }
 
-// CertificateError tells that the serving certificate cannot be used.
+// CertificateError reports that the serving certificate cannot be used.
 type CertificateError struct {
 	Path string // Options.CertFile
 	Err  error

@@ -25,7 +25,8 @@ import (
 
 // Seats bound how many requests are served at a time; those of users queue for them. A queue is
 // fair only if there is one: with more seats than the processors and the storage can use, requests
-// wait in the run queue instead, where whoever sends most gets most. Fewer would keep a commit from
+// wait in the run queue instead, where the client that sends most gets most. Fewer would keep a
+// commit from
 // being shared by many writers. BenchmarkFairness and the decision on fairness have the
 // measurements.
 const (
@@ -76,7 +77,7 @@ const (
 )
 
 // keepFairness makes the objects that are missing, and returns once they are there; then it looks
-// after them until the context ends. Objects that somebody has changed stay as they are, but for
+// after them until the context ends. Objects that a user has changed stay as they are, except
 // the mandatory ones.
 func (s *Server) keepFairness(ctx context.Context, client kubernetes.Interface, informers informers.SharedInformerFactory) error {
 	flows := informers.Flowcontrol().V1()

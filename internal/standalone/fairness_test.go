@@ -27,11 +27,11 @@ const testers = "testers"
 
 func allowTesters(o *Options) { o.allowed = []string{testers} }
 
-// as returns the admin's configuration to act as a tester, with connections of its own.
+// as returns the admin's configuration to act as a tester, with separate connections.
 func (r *running) as(name string) *rest.Config {
 	config := rest.CopyConfig(r.config)
 	config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: []string{testers}}
-	// A configuration with a function of its own has connections of its own.
+	// A configuration with its own dial function has separate connections.
 	config.Dial = (&net.Dialer{}).DialContext
 	return config
 }
@@ -105,7 +105,7 @@ func TestFlowSchemas(t *testing.T) {
 	}
 }
 
-// Requests whose bodies do not come hold nobody else up.
+// Requests whose bodies do not arrive delay no other requests.
 func TestSlowBodiesHoldNoSeats(t *testing.T) {
 	r := start(t, t.TempDir(), allowTesters)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -176,9 +176,9 @@ func TestBodiesAhead(t *testing.T) {
 	}
 }
 
-// BenchmarkFairness prints how long one user's requests take beside another user's load, in
+// BenchmarkFairness prints how long one user's requests take under another user's load, in
 // multiples of what they take alone: with the seats that there are, with others, and with so many
-// that nobody queues.
+// that no request queues.
 func BenchmarkFairness(b *testing.B) {
 	for _, n := range []int{16, seats(), 64, 256, 1 << 20} {
 		b.Run(fmt.Sprintf("seats-%d", n), func(b *testing.B) {
@@ -199,7 +199,7 @@ func BenchmarkFairness(b *testing.B) {
 	}
 }
 
-// quiet is a user who writes and reads, one request after the other. It returns how long each took.
+// quiet writes and reads as one user, one request after the other. It returns how long each took.
 func (r *running) quiet(b *testing.B, length time.Duration) []time.Duration {
 	b.Helper()
 	bob := dynamicFor(b, r.as("bob")).Resource(agents).Namespace("default")

@@ -111,7 +111,7 @@ func createExisting(t *testing.T, client *rest.RESTClient) {
 	}
 }
 
-// eachManifest runs try as a test of its own for each wanted case of all files, with the path of
+// eachManifest runs try as a separate test for each wanted case of all files, with the path of
 // the kind's collection and the content to create, which has a name. It returns how many those
 // were.
 func eachManifest(t *testing.T, wanted func(manifestCase) bool, try func(t *testing.T, c manifestCase, kind, path string, content map[string]any)) int {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Keys that another user may have planted make nobody an admin.
+// Keys that another user may have planted give no user admin rights.
 func TestPlantedKeys(t *testing.T) {
 	const stranger = 54321
 	keysOf := func(t *testing.T) string {

@@ -21,7 +21,7 @@ import (
 
 // newServices makes the storage of services, by paths. There is no network behind them, and so no
 // address that could be given out: a service of the type ClusterIP is headless unless it comes with
-// an address of its own, ExternalName works as anywhere, and the types that promise ports on nodes
+// its own address, ExternalName works as anywhere, and the types that promise ports on nodes
 // or a load balancer are refused.
 func newServices(options generic.RESTOptionsGetter) (map[string]rest.Storage, error) {
 	addresses := map[api.IPFamily]ipallocator.Interface{api.IPv4Protocol: noAddresses{}}
@@ -79,7 +79,7 @@ func (noAddresses) Destroy()                        {}
 func (noAddresses) EnableMetrics()                  {}
 func (a noAddresses) DryRun() ipallocator.Interface { return a }
 
-// noPorts gives out no ports of nodes: who needs one has been refused before.
+// noPorts allocates no node ports: a Service that needs one has been refused before.
 type noPorts struct{}
 
 var (

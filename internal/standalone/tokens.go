@@ -127,7 +127,7 @@ func (h tokenHandler) mayImpersonate(ctx context.Context, resource, name string)
 	return apierrors.NewForbidden(tokensResource, "", fmt.Errorf("a token may be made only for a user and groups that you may impersonate: you may not impersonate %s %q", strings.TrimSuffix(resource, "s"), name))
 }
 
-// tokenError is an error as clients of the API know it.
+// tokenError returns an error in the form that API clients expect.
 func tokenError(err error, id string) error {
 	var invalid *token.InvalidError
 	var status apierrors.APIStatus

@@ -81,7 +81,7 @@ func TestUserTokens(t *testing.T) {
 	check("a wrong token", "ark_wrong", "/version", 401)
 	check("another token", alice.Text[:len(alice.Text)-2]+"AA", "/version", 401)
 
-	// Whoever may not act as a user gets no token for it, and others may do nothing here.
+	// A user that may not impersonate another gets no token for it, and others may do nothing here.
 	anonymous := rest.AnonymousClientConfig(r.config)
 	create(with(r.config, alice.Text), 403, token.Request{User: "bob"})
 	create(anonymous, 403, token.Request{User: "bob"})

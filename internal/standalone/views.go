@@ -21,7 +21,7 @@ import (
 )
 
 // view is a resource of objects that are parts of the server: they can be read and watched, and
-// never change while it runs. Nothing is stored, and nobody can make, change or delete one.
+// never change while it runs. Nothing is stored, and no client can create, change or delete one.
 type view struct {
 	resource   schema.GroupResource
 	singular   string
@@ -30,7 +30,7 @@ type view struct {
 	newList    func() runtime.Object
 	objects    []runtime.Object // ordered by name
 	version    string
-	// condition is the one that says that an object is as it should be, which tables show.
+	// condition is the condition that reports that an object is as it should be. Tables show it.
 	condition string
 }
 

@@ -189,7 +189,7 @@ func (e *exporter) made(ctx context.Context, o *object, has halves) (bool, error
 }
 
 // coreDifferences compares an object with the target's. Of a Namespace it compares what users gave
-// it: each server adds labels and annotations of its own.
+// it: each server adds its own labels and annotations.
 func coreDifferences(o *object, want, has halves) []string {
 	if o.kind.Plural != namespaces {
 		paths := differences(want.main, has.main, false)

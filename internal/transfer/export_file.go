@@ -95,7 +95,7 @@ func Write(ctx context.Context, from *Store, format Format, to io.Writer, o Writ
 		o.Reports.line("note: the storage is a cluster's own: its Namespaces, ConfigMaps and Secrets stay there")
 	}
 	var left leftOut
-	// What Ark's objects own comes after them, in a pass of its own.
+	// Objects that Ark's objects own come after them, in a separate pass.
 	for _, pass := range append(passes(all.ordered, false), passes(coreKinds()[1:], true)...) {
 		k := pass.kind
 		if k.core && serves == cluster {

@@ -131,7 +131,8 @@ type batcher struct {
 	bytes int
 }
 
-// batchBytes bounds the objects of a batch, beside their number: large ones go on a few at a time.
+// batchBytes limits the size of a batch, in addition to its number of objects: large ones go on a
+// few at a time.
 const batchBytes = 32 << 20
 
 func (b *batcher) flush() error {

@@ -10,7 +10,7 @@ import (
 	"sort"
 )
 
-// readJSON reads JSON values one after the other, each on a line of its own or over many.
+// readJSON reads JSON values one after the other, each on its own line or over many.
 func readJSON(name string, in *bufio.Reader, add func([]byte, string) error) error {
 	lines := &lineReader{from: in}
 	d := json.NewDecoder(lines)

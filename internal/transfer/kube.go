@@ -32,7 +32,8 @@ type Kube struct {
 	host   string
 	id     string
 	served map[string]bool
-	// standalone says that it is an ark-server without a cluster, whose core kinds are served too.
+	// standalone reports whether it is an ark-server without a cluster, whose core kinds are served
+	// too.
 	standalone bool
 	// backend is the Service that serves the group in a cluster, or empty where the cluster does so
 	// itself.
@@ -154,7 +155,7 @@ func (k *Kube) discoverCore(ctx context.Context) error {
 	return nil
 }
 
-// Standalone says that it is an ark-server that runs without a cluster, whose Namespaces,
+// Standalone reports whether it is an ark-server that runs without a cluster, whose Namespaces,
 // ConfigMaps and Secrets are moved too.
 func (k *Kube) Standalone() bool { return k.standalone }
 

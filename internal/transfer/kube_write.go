@@ -27,7 +27,7 @@ const (
 	create verb = iota
 	update
 	updateStatus
-	// tryUpdate tells what an update would do.
+	// tryUpdate reports what an update would do.
 	tryUpdate
 )
 
@@ -135,7 +135,7 @@ func (k *Kube) dropFinalizers(ctx context.Context, o *object) error {
 // a right that is missing.
 var denial = regexp.MustCompile(`admission webhook "([^"]*)" denied`)
 
-// isRefusal tells an object's fault from a server's or a right that is missing.
+// isRefusal distinguishes an object's fault from a server's or a missing right.
 func isRefusal(err error) bool {
 	if apierrors.IsForbidden(err) {
 		return denial.MatchString(err.Error()) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
@@ -155,7 +155,7 @@ func missingNamespace(err error) string {
 	return ""
 }
 
-// refusal says why, without values: they may be secret.
+// refusal returns the reason, without values: they may be secret.
 func refusal(err error) string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {

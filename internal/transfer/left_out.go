@@ -22,7 +22,7 @@ func (l *leftOut) add(summary *Summary, plural, name string) {
 	l.names[plural] = append(l.names[plural], name)
 }
 
-// report tells what was left out, and why.
+// report reports what was left out, and why.
 func (l *leftOut) report(reports Reports, why func(left int) Warning) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

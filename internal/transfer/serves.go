@@ -49,11 +49,12 @@ func (s *Store) serves(ctx context.Context) (service, error) {
 	return unknown, nil
 }
 
-// keepsCore says that a server on the storage keeps, or may be meant to keep, objects of the core
+// keepsCore reports whether a server on the storage keeps, or may be meant to keep, objects of the
+// core
 // group itself.
 func (s service) keepsCore() bool { return s == standalone || s == unknown }
 
-// some says whether there is a key under a place.
+// some reports whether there is a key under a place.
 func (s *Store) some(ctx context.Context, place string) (bool, int64, error) {
 	answer, err := s.kv.Get(ctx, objectPrefix+place, clientv3.WithPrefix(), clientv3.WithLimit(1), clientv3.WithKeysOnly())
 	if err != nil {

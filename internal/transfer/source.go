@@ -10,7 +10,7 @@ type Source interface {
 	// Objects calls batch with the text of every object, as JSON, some at a time. It may begin a kind
 	// again, so an object may come twice. An error of batch ends it.
 	Objects(ctx context.Context, batch func([]Item) error) error
-	// Serves says whether the source has the kind at all; of a kind that it has not, nothing was
+	// Serves reports whether the source has the kind at all; of a kind that it has not, nothing was
 	// deleted there.
 	Serves(plural string) bool
 }
@@ -20,7 +20,7 @@ type Item struct {
 	// Text is JSON.
 	Text []byte
 	// Where names the place of the text for errors, such as "agents.yaml, line 12"; empty where the
-	// object's own name says enough.
+	// object's own name is enough.
 	Where string
 	// Err is why the source could make no text of it, which counts as Refused; Where names it then.
 	Err error

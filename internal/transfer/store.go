@@ -107,7 +107,7 @@ func (s *Store) revision(ctx context.Context) (int64, error) {
 	return answer.Header.Revision, nil
 }
 
-// errChanged says that somebody wrote the object between look and the write.
+// errChanged reports that the object was written between look and the write.
 var errChanged = errors.New("changed meanwhile")
 
 // put writes an object and its record, if the object is as it was found.
@@ -171,7 +171,7 @@ type kept struct {
 }
 
 // newest has scan read each page as it is when its turn comes, however long the scan takes: an old
-// revision may be compacted meanwhile.
+// revision may be compacted in between.
 const newest = -1
 
 // scan reads the keys under a prefix page by page, all as of one revision: that given, or else the

@@ -7,7 +7,7 @@
 // and what they may do (Config.Generic.Authentication, .Authorization), which
 // admission plugins run and what feeds them, and further API groups.
 //
-// It puts together what the packages beside it hold: the seam to the endpoint (storage), the
+// It assembles the parts of its sibling packages: the seam to the endpoint (storage), the
 // HTTP filters (filters), codecs and converters (encoding), and where objects lie (layout).
 //
 // Invariants: no published document says that a type is its own internal version (openapi.go);

@@ -33,8 +33,9 @@ type Options struct {
 	// MaxInFlight and MaxMutatingInFlight bound the requests, and the writes
 	// among them, that are served at once; further ones get 429.
 	MaxInFlight, MaxMutatingInFlight int
-	// FrontProxy says that a proxy in front of the server sends many requests over few connections.
-	// Its configuration for authentication tells which.
+	// FrontProxy reports whether a proxy in front of the server sends many requests over few
+	// connections.
+	// The authentication configuration identifies that proxy.
 	FrontProxy bool
 	// WatchGrace is how long watches may take to end at shutdown.
 	WatchGrace time.Duration

@@ -13,7 +13,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/version"
 )
 
-// applyTracing has the server send spans to where a TracingConfiguration says. The stock
+// applyTracing makes the server send spans to the endpoint of a TracingConfiguration. The stock
 // options would call the service "apiserver", as kube-apiserver does itself.
 func applyTracing(file string, config *genericapiserver.Config) error {
 	read, err := genericoptions.ReadTracingConfiguration(file)

@@ -6,7 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 )
 
-// kubectl and Helm parse what /version says.
+// kubectl and Helm parse the response of /version.
 func TestVersionCanBeParsed(t *testing.T) {
 	v := newEffectiveVersion()
 	info := v.Info()

@@ -72,7 +72,7 @@ func (c *Codecs) wrap(stock runtime.Serializer) runtime.Serializer {
 }
 
 // Negotiated returns a negotiated serializer whose compact JSON goes through these
-// codecs. What clients get is the same to the byte.
+// codecs. Clients receive the same bytes.
 func (c *Codecs) Negotiated(stock runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	n := negotiatedSerializer{NegotiatedSerializer: stock}
 	for _, info := range stock.SupportedMediaTypes() {

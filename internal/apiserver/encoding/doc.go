@@ -6,7 +6,7 @@
 // leaves the rest to it: what a codec cannot decode, or finds wrong, the stock code judges.
 //
 // Invariants: unknown fields of an object come out as they went in; a decoded object's strings are
-// parts of what was stored, which nobody writes to.
+// parts of what was stored, which is never written to.
 //
 // The package may import internal/apis/ark/install, internal/apiserver/findings,
 // internal/apiserver/hooks, internal/apiserver/stack, internal/objectjson,

@@ -66,7 +66,7 @@ func (c *typeConverter) ObjectToTyped(object runtime.Object, options ...typed.Va
 
 // withoutManagedFields returns the object as its type declares it, or a shallow copy of one
 // that has managed fields: the watch cache shares it. Fields that the type does not
-// declare are left out, so nobody owns them.
+// declare are left out, so they have no owner.
 func withoutManagedFields(object runtime.Object) any {
 	if m, ok := object.(metav1.Object); !ok || len(m.GetManagedFields()) == 0 {
 		return plain(object)

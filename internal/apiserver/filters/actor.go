@@ -17,12 +17,12 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/stack"
 )
 
-// Actor is who makes a request, and how. The backend keeps it with each write.
+// Actor is the user that makes a request, and how. The backend stores it with each write.
 type Actor struct {
-	// User is who the request counts as, after impersonation.
+	// User is the effective user of the request, after impersonation.
 	User   string
 	Groups []string
-	// Impersonator is who really sent it, if that is somebody else.
+	// Impersonator is the user that sent the request, if it impersonates another user.
 	Impersonator string
 	UserAgent    string
 	// FieldManager owns the fields that the request writes.

@@ -12,7 +12,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apiserver/hooks"
 )
 
-// Options are what the filters have to know of their server.
+// Options are the properties of the server that the filters need.
 type Options struct {
 	// Kinds are the Ark kinds that it serves.
 	Kinds []install.Kind

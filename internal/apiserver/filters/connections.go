@@ -27,7 +27,7 @@ const (
 	// setting for a whole server; where there is a front proxy, others are told here.
 	maxStreams   = 100
 	proxyStreams = 1000
-	// bodyTime is how long the rest of a body may take that nobody reads, once the answer is written.
+	// bodyTime limits how long the unread rest of a body may take once the answer is written.
 	bodyTime = 5 * time.Second
 )
 

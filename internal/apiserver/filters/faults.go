@@ -29,7 +29,7 @@ func withPatchFaults(next http.Handler, serializer runtime.NegotiatedSerializer)
 				if fault == nil {
 					return
 				}
-				// The handlers add the stack to what a panic says.
+				// The handlers append the stack to the panic's message.
 				if text, ok := fault.(string); !ok || !strings.Contains(text, "evanphx/json-patch") {
 					panic(fault)
 				}

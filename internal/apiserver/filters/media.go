@@ -79,7 +79,7 @@ func withoutProtobuf(accept string) (kept string, changed bool) {
 	return strings.Join(clauses, ","), changed
 }
 
-// isProtobuf says whether a media type is that of an object as protobuf.
+// isProtobuf reports whether a media type denotes an object encoded as protobuf.
 func isProtobuf(mediaType string) bool {
 	name, parameters, err := mime.ParseMediaType(mediaType)
 	return err == nil && name == runtime.ContentTypeProtobuf && parameters["as"] == ""

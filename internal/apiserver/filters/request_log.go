@@ -102,7 +102,7 @@ type answerStatus struct {
 	http.ResponseWriter
 	status  int
 	auditID string
-	// begun says that something has been sent.
+	// begun reports whether part of the response has been sent.
 	begun atomic.Bool
 	// left is what remains of the request's time. An answer that begins after it is late, and
 	// is dropped for another one. One that begins shortly before is held until it is whole, because
@@ -111,7 +111,7 @@ type answerStatus struct {
 	late bool
 	hold bool
 	held []byte
-	// futureRevision says that the client asked for a resourceVersion that there is not yet.
+	// futureRevision reports whether the client asked for a resourceVersion that does not exist yet.
 	futureRevision bool
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // withSort hands the parameter sortBy of lists of Ark objects to their storage, and asOf of lists
-// and gets. The stock handlers know nothing of them.
+// and gets. The stock handlers do not support them.
 func withSort(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		info, ok := request.RequestInfoFrom(r.Context())

@@ -17,7 +17,7 @@ func (evaluating) EvaluateConditions(context.Context, authorizer.ConditionsAware
 	return authorizer.DecisionAllow, "the other one", nil
 }
 
-// callerKey is the context key of who makes a request in the process.
+// callerKey is the context key of the user that makes a request in the process.
 type callerKey struct{}
 
 func inProcess(ctx context.Context, name string) context.Context {

@@ -14,7 +14,7 @@ type Paths struct {
 	// Prefixes begin them. Every user who is authenticated may use them: the part decides what they
 	// may do there, and makes its requests of the API as them.
 	Prefixes []string
-	// Bound reports whether a user may use these paths and nothing else; nil for nobody.
+	// Bound reports whether a user may use these paths and nothing else; nil applies to no user.
 	Bound func(user.Info) bool
 }
 

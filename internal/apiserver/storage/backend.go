@@ -20,7 +20,7 @@ type Backend interface {
 	StorageConfig() storagebackend.Config
 	// Decorator builds the storage of one resource, with its watch cache.
 	Decorator() generic.StorageDecorator
-	// Ready says why the storage cannot serve just now, or nil.
+	// Ready returns the reason why the storage cannot serve at the moment, or nil.
 	Ready(ctx context.Context) error
 	// Close releases what the backend holds. It is called once, after the last
 	// storage built by Decorator has been destroyed.

@@ -168,7 +168,7 @@ func uncached(resource schema.GroupResource) bool {
 	return resource == schema.GroupResource{Resource: "events"}
 }
 
-// newStorage is the stock etcd3 storage of one resource on a client of its own.
+// newStorage returns the stock etcd3 storage of one resource on a separate client.
 func (b *Client) newStorage(config *storagebackend.ConfigForResource, history *history, resourcePrefix string, newFunc, newListFunc func() runtime.Object) (storage.Interface, func(), error) {
 	client, err := b.options.NewClient()
 	if err != nil {

@@ -36,7 +36,7 @@ type EtcdOptions struct {
 	// beyond what the URLs ask for.
 	CAFile, CertFile, KeyFile string
 	// MaxObjectBytes is how large an object is sent; 0 leaves it at what etcd's client sends, 2 MiB.
-	// The server has a limit of its own, --max-request-bytes of etcd.
+	// The server has a separate limit, etcd's --max-request-bytes.
 	MaxObjectBytes int
 	// CompactionInterval is how long old revisions stay readable, at least;
 	// 0 leaves compaction to others.
@@ -164,7 +164,7 @@ func (o EtcdOptions) clientConfig(ctx context.Context) (clientv3.Config, error) 
 	return clientv3.Config{
 		Endpoints: o.Servers, TLS: secure, DialOptions: dial, DialKeepAliveTime: 30 * time.Second, DialKeepAliveTimeout: 10 * time.Second,
 		MaxCallSendMsgSize: max(o.MaxObjectBytes+sendMargin, minSend),
-		// It would log in a format of its own what its callers get as errors too.
+		// It would log, in a different format, errors that its callers also receive.
 		Logger: zap.NewNop(),
 	}, nil
 }
@@ -215,7 +215,7 @@ func (o EtcdOptions) tls() (*tls.Config, error) {
 		if _, err := load(); err != nil {
 			return nil, fmt.Errorf("read the client certificate for etcd: %w", err)
 		}
-		// Each connection reads it anew, as it may have been renewed.
+		// Each connection reads it again, as it may have been renewed.
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return load() }
 	}
 	return config, nil

@@ -60,7 +60,7 @@ func (h *history) stamp(at time.Time) time.Time {
 }
 
 // codec counts what watches decode. Of the stock storage, only its watches decode by the codec;
-// what it reads otherwise has a decoder of its own.
+// what it reads otherwise has a separate decoder.
 func (h *history) codec(c runtime.Codec) runtime.Codec { return countingCodec{c, h} }
 
 type countingCodec struct {

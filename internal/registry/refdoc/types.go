@@ -71,7 +71,7 @@ func refersTo(schema spec.Schema) string {
 	return ""
 }
 
-// row is what the page says of one field.
+// row is the page's entry for one field.
 type row struct {
 	name, kind, value, rules, about string
 }
@@ -92,7 +92,7 @@ func (t types) fields(name string) (rows []row) {
 	return rows
 }
 
-// kind is a field's type, with a link if it has a section of its own.
+// kind is a field's type, with a link if it has its own section.
 func (t types) kind(schema spec.Schema) string {
 	if name := refersTo(schema); name != "" {
 		target := t.byName[name].Schema
@@ -119,7 +119,7 @@ func (t types) kind(schema spec.Schema) string {
 	return "any"
 }
 
-// rules says in words what the schema demands of a value.
+// rules describes in words the schema's constraints on a value.
 func rules(schema spec.Schema, required bool) (out []string) {
 	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if required {

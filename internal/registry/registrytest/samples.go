@@ -11,7 +11,7 @@ import (
 	"github.com/mckinsey/ark-server/internal/apis/ark/facts"
 )
 
-// Sample is what a test needs to know to exercise a kind.
+// Sample is the data that a test needs to exercise a kind.
 type Sample struct {
 	Kind    string
 	Version string // the version within the group, such as v1alpha1
