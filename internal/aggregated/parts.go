@@ -15,8 +15,8 @@ type Parts struct {
 	Grants []parts.Grant
 	// Paths are theirs: every user that the cluster authenticates may use them.
 	Paths []parts.Paths
-	// LongRunning reports, in addition to the stock answer, whether a request may take as long as it likes,
-	// and Outer goes around the whole handler. Both may be nil.
+	// LongRunning reports, in addition to the stock answer, whether a request may take as long as it
+	// likes, and Outer goes around the whole handler. Both may be nil.
 	LongRunning func(*http.Request) bool
 	Outer       func(http.Handler) http.Handler
 }
