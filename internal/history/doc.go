@@ -6,9 +6,10 @@
 //   - record.go, index.go, delta.go, keys.go: the encoding of versions in rows, and their indexes
 //   - event.go, meta.go: the fields of a version that come from a change of the log and from its
 //     object
-//   - rows.go, read.go, list.go, asof.go, scan.go: reading the side tables together with the log
-//   - policy.go, retain.go, purge.go, remove.go, rest.go, turn.go, keep.go, stored.go: which
-//     versions are kept, their size, and the removal of the others
+//   - rows.go, read.go, get.go, list.go, asof.go, scan.go: reading the side tables together with
+//     the log
+//   - policy.go, retain.go, purge.go, remove.go, unindex.go, rest.go, turn.go, keep.go, stored.go:
+//     which versions are kept, their size, and the removal of the others
 //   - chain.go: the hash chain
 //   - verify.go, verify_links.go, verify_rows.go: comparing the archive with the hash chain: links,
 //     their versions, and index entries

@@ -32,13 +32,17 @@ func (n noted) appendTo(data []byte) []byte {
 func (r *remover) noteRest(ctx context.Context) error {
 	var data []byte
 	for _, old := range slices.Concat(r.steps, r.last) {
-		page, err := r.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(old.table, old.key), Limit: old.n, MaxBytes: mvcc.MaxSideData})
-		if err != nil {
-			return err
+		if old.newest == 0 {
+			page, err := r.side.Page(ctx, mvcc.SideQuery{SideSpan: mvcc.SideKey(old.table, old.key), Limit: old.n, MaxBytes: mvcc.MaxSideData})
+			if err != nil {
+				return err
+			}
+			if len(page.Rows) == 0 {
+				continue
+			}
+			old.newest = page.Rows[len(page.Rows)-1].ID
 		}
-		if n := len(page.Rows); n > 0 {
-			data = noted{old.table, old.key, page.Rows[n-1].ID}.appendTo(data)
-		}
+		data = noted{old.table, old.key, old.newest}.appendTo(data)
 	}
 	if data == nil {
 		return nil
