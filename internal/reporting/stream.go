@@ -133,33 +133,33 @@ func (ndjson) fault(err error) []byte {
 }
 
 // commas writes CSV, which cannot represent an error.
-type commas struct{}
+type commas struct{ out *csv.Writer }
 
-func (commas) media() string { return "text/csv; charset=utf-8; header=present" }
+func (*commas) media() string { return "text/csv; charset=utf-8; header=present" }
 
-func (commas) begin(to *bytes.Buffer, columns []sqlquery.Column) error {
+func (c *commas) begin(to *bytes.Buffer, columns []sqlquery.Column) error {
+	c.out = csv.NewWriter(to)
 	names := make([]string, len(columns))
 	for i, c := range columns {
 		names[i] = c.Name
 	}
-	return record(to, names)
+	return c.record(names)
 }
 
-func (commas) row(to *bytes.Buffer, _ []sqlquery.Column, row []any) error {
+func (c *commas) row(_ *bytes.Buffer, _ []sqlquery.Column, row []any) error {
 	cells := make([]string, len(row))
 	for i, value := range row {
 		if value != nil {
 			cells[i] = fmt.Sprint(value)
 		}
 	}
-	return record(to, cells)
+	return c.record(cells)
 }
 
-func record(to *bytes.Buffer, cells []string) error {
-	out := csv.NewWriter(to)
-	_ = out.Write(cells) // Flush returns the error
-	out.Flush()
-	return out.Error()
+func (c *commas) record(cells []string) error {
+	_ = c.out.Write(cells) // Error returns its error
+	c.out.Flush()
+	return c.out.Error()
 }
 
-func (commas) fault(error) []byte { return nil }
+func (*commas) fault(error) []byte { return nil }

@@ -36,7 +36,7 @@ func formatOf(accept string) (format, error) {
 		case media == "application/x-ndjson":
 			return format{lines: ndjson{}}, nil
 		case media == "text/csv":
-			return format{lines: commas{}}, nil
+			return format{lines: &commas{}}, nil
 		}
 	}
 	return format{}, &apierrors.StatusError{ErrStatus: metav1.Status{
