@@ -96,14 +96,10 @@ func openReadModel(ctx context.Context, o Options, store *mvcc.Store, id string,
 		return nil, none
 	}
 	model, err := readmodel.Open(ctx, o.ReadModel.Path, feed{store, id}, readmodel.Options{MaxBytes: o.ReadModel.MaxBytes, Past: pastOf(reader)})
-	if ctx.Err() != nil { // the server was stopped during its start, which is no error of the file
-		if err == nil {
-			model.Close()
-		}
-		return nil, none
-	}
 	if err != nil {
-		slog.Warn("there is no read model, so SQL is not served", "err", err, "fix", "choose another file with --read-model-path, or --read-model=off")
+		if ctx.Err() == nil { // otherwise the start was stopped, which is no error of the file
+			slog.Warn("there is no read model, so SQL is not served", "err", err, "fix", "choose another file with --read-model-path, or --read-model=off")
+		}
 		return nil, none
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
